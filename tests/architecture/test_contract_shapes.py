@@ -1,6 +1,6 @@
-"""A contract changes in the open: its shape is kept beside this test, one file a service.
+"""A contract changes only together with its stored shape, which stands beside this test.
 
-`make contracts` writes the files anew; the diff then shows what other services will notice.
+`make contracts` writes one file for each service. The diff shows what other services will notice.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def _docstring(node: ast.AST) -> ast.AST | None:
 
 
 def crowded(module: ast.Module) -> Iterator[str]:
-    """Functions with more than four positional parameters besides self and cls."""
+    """Functions with more than four positional parameters, not counting self and cls."""
     for node in ast.walk(module):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             names = [a.arg for a in (*node.args.posonlyargs, *node.args.args)]

@@ -1,5 +1,4 @@
-"""A permission that no call needs is refused here: whoever gives it would believe that it does
-something."""
+"""Refuses a permission that no call needs: an administrator who grants it would be misled."""
 
 from __future__ import annotations
 

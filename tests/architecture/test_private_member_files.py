@@ -19,7 +19,7 @@ FILES = {
 """Their test is tests/unit/common/test_private_members.py."""
 
 GATEWAY = {"services/gateway/http/uvicorn_private.py"}
-"""Its test is tests/unit/gateway/test_borrowed_members.py."""
+"""Its test is tests/unit/gateway/test_private_members.py."""
 
 DOCUMENTED = {"_asdict", "_replace", "_fields", "_make", "_exit"}
 """Names that begin with an underscore and are documented (namedtuple, os)."""

@@ -1,4 +1,4 @@
-"""A setting that no code reads is not accepted: whoever chose it would believe that it holds."""
+"""Refuses a setting that no code reads: a developer who sets it would be misled."""
 
 from __future__ import annotations
 

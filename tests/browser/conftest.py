@@ -1,7 +1,6 @@
-"""Chromium, and a gateway it can reach, with services that answer from memory.
+"""Chromium, and a gateway with fake services, for tests of the pages themselves.
 
-What is looked at here is the pages themselves; the same ways through the real services are walked
-end to end elsewhere.
+tests/e2e follows the same flows through the real services.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass
 class Site:
-    """One application in a running gateway, and the browser to look at it with."""
+    """One application in a running gateway, and a browser."""
 
     browser: Browser
     base: str
@@ -52,7 +51,7 @@ class Site:
     async def visit(
         self, *, signed_in: bool = False, js: bool = True, width: int = 768, **more: Any
     ) -> AsyncIterator[Look]:
-        """A fresh profile; fails where the console said anything."""
+        """Yields a page with a fresh profile. Fails if the console has a message."""
         context = await self.browser.new_context(
             viewport={"width": width, "height": 800},
             java_script_enabled=js,
@@ -76,7 +75,7 @@ class Site:
         assert look.said == []
 
     def brand(self, **branding: str) -> None:
-        """Change the application's looks."""
+        """Changes the application's branding."""
         self.world.tenants = {
             host: app.model_copy(update={"branding": app.branding.model_copy(update=branding)})
             for host, app in self.world.tenants.items()
@@ -101,7 +100,7 @@ PERSONS = (
 
 @dataclass
 class Look:
-    """A page being looked at. `said` is what the console complained of."""
+    """A page in the browser. `said` has the messages of the console."""
 
     page: Page
     site: Site
@@ -116,7 +115,7 @@ class Look:
         self.page.on("console", lambda message: self._note(message.type, message.text))
 
     def _note(self, kind: str, text: str) -> None:
-        # A form sent back with 422 is a page like any other; Chromium calls it a failed resource.
+        # A form that is answered with 422 is a page too. Chromium calls it a failed resource.
         if kind in ("error", "warning") and "Failed to load resource" not in text:
             self.said.append(text)
 
@@ -128,7 +127,7 @@ class Look:
             await self.page.locator(f"[name={name}]:visible").first.fill(value)
 
     async def enter_code(self, code: str) -> None:
-        """Into a form with no other field: the sixth digit sends it, where scripts run."""
+        """Enters a code into a form without other fields. If scripts run, the sixth digit sends it."""
         async with self.page.expect_navigation():
             await self.fill(code=code)
             if not self.js:

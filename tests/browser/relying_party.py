@@ -1,5 +1,7 @@
-"""A website of another origin whose users sign in through the running platform, as the program of docs/first-product.md
-does it with Authlib and Starlette."""
+"""A website of another origin whose users sign in, built with Authlib and Starlette.
+
+It is the program of docs/first-product.md with some more pages.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,8 @@ PAGE = "<!doctype html><html lang=en><link rel=icon href=data:,><title>Site</tit
 
 @dataclass
 class Website:
-    """`/login` takes more parameters of the authorization request; `/leave` asks for sign-out by a
-    form, as another site would."""
+    """A website. `/login` accepts more parameters of the authorization request, and `/leave` signs
+    out by a form."""
 
     name: str
     client_id: str
@@ -42,7 +44,7 @@ class Website:
 
 @asynccontextmanager
 async def website(system: System, name: str, *, first_party: bool) -> AsyncIterator[Website]:
-    """Registered at the demo application, and serving."""
+    """Registers a client at the demo application and serves its website."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     url = f"http://localhost:{listening.getsockname()[1]}"
@@ -114,7 +116,7 @@ def _app(site: Website, secret: str) -> Starlette:
         return RedirectResponse(f"{site.issuer}/oauth2/logout?{urlencode(back)}", 303)
 
     async def leave(request: Request) -> Response:
-        """Without a hint of who is meant, so the user has to confirm."""
+        """Sends no hint, so that the user has to confirm."""
         fields = f"""<input name="client_id" value="{site.client_id}">
             <input name="post_logout_redirect_uri" value="{site.url}/">"""
         form = f'<form method="post" action="{site.issuer}/oauth2/logout">{fields}<button>Leave</button></form>'

@@ -1,5 +1,7 @@
-"""What people do from the first click at a website of another origin to being back there, in
-Chromium against the running platform. Anything on the console but a refused form fails the test."""
+"""Users go from a website of another origin through the running platform and back, in Chromium.
+
+Any message on the console fails a test, except for a refused form.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ JS = pytest.mark.parametrize("js", [True, False], ids=["script", "no script"])
 
 @dataclass
 class Person:
-    """Somebody at a browser of their own, in one of its tabs."""
+    """A user with a browser, in one of its tabs."""
 
     page: Page
     system: System
@@ -42,7 +44,7 @@ class Person:
 
     def listen(self) -> None:
         def note(kind: str, text: str) -> None:
-            # A form sent back with 422 is a page like any other; Chromium calls it a failed resource.
+            # A form that is answered with 422 is a page too. Chromium calls it a failed resource.
             if kind in ("error", "warning") and "Failed to load resource" not in text:
                 self.complaints.append(text)
 
@@ -66,7 +68,8 @@ class Person:
         await self.page.wait_for_load_state()
 
     async def enter(self, **fields: str) -> None:
-        """A code alone is sent by its sixth digit, where scripts run, except after an error."""
+        """Fills fields and presses the button. If scripts run, a code alone is sent by its sixth
+        digit, except after an error."""
         wrong = await self.page.locator("#code[aria-invalid]").count()
         async with self.page.expect_navigation():
             await self.fill(**fields)
@@ -74,7 +77,7 @@ class Person:
                 await self.click(PRIMARY)
 
     async def sees(self, text: str) -> None:
-        """Waits for it."""
+        """Waits for a text."""
         try:
             await self.page.get_by_text(text).first.wait_for()
         except TimeoutError:
@@ -103,7 +106,7 @@ class Person:
         return len(await self.system.mails(email))
 
     async def mail(self, email: str, number: int) -> str:
-        """The text of the `number`th mail to an address, counted from the first."""
+        """Returns the text of the `number`th mail to an address, counted from the first."""
         ends = time.monotonic() + 15
         while time.monotonic() < ends:
             mails = await self.system.mails(email)
@@ -128,9 +131,9 @@ class People:
     chromium: Browser
     system: System
     shop: Website
-    """Of the application's own team: nobody is asked for consent."""
+    """A first-party client, without consent."""
     notes: Website
-    """Somebody else's."""
+    """A third-party client, with consent."""
 
     @asynccontextmanager
     async def person(self, *, js: bool = True, **more: Any) -> AsyncIterator[Person]:
@@ -155,8 +158,8 @@ async def people(chromium: Browser, system: System) -> AsyncIterator[People]:
 
 
 async def test_sign_up_by_link_and_consent(people: People) -> None:
-    """The mailed link goes on to the website. Cancel is told there, Allow signs in, Back stays
-    signed in, and after signing out nobody is."""
+    """The mailed link leads on to the website. Cancel is reported to it, Allow signs in, and Back
+    stays signed in. After sign-out no account is signed in."""
     email = fresh_email()
     async with people.person() as ada:
         await ada.go(people.notes.login)
@@ -179,8 +182,8 @@ async def test_sign_up_by_link_and_consent(people: People) -> None:
 
 
 async def test_an_ended_password(people: People) -> None:
-    """An administrator ended it: the page says so, a code brings a new one, and it goes on to the
-    website."""
+    """An administrator ended the password. The page says so, a code sets a new one, and the flow
+    continues to the website."""
     email = fresh_email()
     async with people.person() as ada:
         await ada.sign_up(people.shop, email)
@@ -194,7 +197,7 @@ async def test_an_ended_password(people: People) -> None:
         code = await ada.code(email, 3)
         await ada.enter(code=code, password=PASSWORD)
         await ada.sees("This is your current password.")
-        await ada.enter(password=PASSWORD + " anew")
+        await ada.enter(password=PASSWORD + " renewed")
         await ada.sees(f"Signed in as {email}")
 
 
@@ -207,8 +210,8 @@ async def _force_reset(http: httpx.AsyncClient, email: str) -> None:
 @pytest.mark.long
 @JS
 async def test_sign_in_by_link(people: People, js: bool) -> None:
-    """Here it goes on to the website, elsewhere it says what to do, used up it says so once its
-    session has ended; Back ends nowhere."""
+    """The link continues to the website in this browser, and another browser says what to do. After
+    its session has ended, a used link says so. Back works everywhere."""
     email = fresh_email()
     async with people.person(js=js) as ada, people.person(js=js, **PHONE) as phone:
         await ada.sign_up(people.shop, email)
@@ -240,7 +243,8 @@ async def test_sign_in_by_link(people: People, js: bool) -> None:
 @pytest.mark.long
 @JS
 async def test_reset(people: People, js: bool) -> None:
-    """By code with the language changed after every error, then by the link in another browser."""
+    """A reset by code with a change of language after every error, then by the link in another
+    browser."""
     email = fresh_email()
     async with people.person(js=js) as ada, people.person(js=js, **PHONE) as phone:
         await ada.sign_up(people.shop, email)
@@ -266,7 +270,7 @@ async def test_reset(people: People, js: bool) -> None:
         await ada.enter(email=email)
         await ada.click("text=Passwort vergessen?")
         await ada.click(PRIMARY)
-        link = await ada.link(email, 4)  # the third says that the password was changed
+        link = await ada.link(email, 4)  # The third mail says that the password was changed.
         await phone.go(link)
         await phone.enter(password="seven unusual otters juggle")
         await phone.sees("This is a different browser")
@@ -280,8 +284,8 @@ async def test_reset(people: People, js: bool) -> None:
 
 @pytest.mark.long
 async def test_two_tabs(people: People) -> None:
-    """A sign-in that waits in one tab goes on after the other's; signed out in one, the other asks
-    to sign in, and a sign-out of a session that is gone ends at the website."""
+    """A sign-in that waits in one tab continues after the other's. After sign-out in one tab the
+    other asks to sign in. A sign-out of an ended session leads to the website."""
     email = fresh_email()
     async with people.person() as ada:
         await ada.sign_up(people.shop, email)
@@ -309,7 +313,8 @@ async def test_two_tabs(people: People) -> None:
 
 @pytest.mark.long
 async def test_double_clicks(people: People) -> None:
-    """On every button: one mail for each, and never an error. A page's script sends a form once."""
+    """A double click on any button sends one mail at most and never shows an error. A page's script
+    sends a form once."""
     email = fresh_email()
     async with people.person() as ada:
         await ada.go(people.notes.login)
@@ -361,8 +366,8 @@ async def test_cookies_off(people: People) -> None:
 @pytest.mark.long
 @JS
 async def test_several_accounts(people: People, js: bool) -> None:
-    """The choice is made once per website; without one nothing is decided silently; signing out of
-    one account never goes on as the other."""
+    """The user chooses once for each website. Without a choice no account is used. After sign-out
+    of one account the flow never continues as the other."""
     one, other = fresh_email("one"), fresh_email("other")
     shop, notes = people.shop, people.notes
     async with people.person(js=js) as ada:
@@ -399,8 +404,8 @@ async def test_several_accounts(people: People, js: bool) -> None:
 @pytest.mark.long
 @JS
 async def test_signing_out_from_another_site(people: People, js: bool) -> None:
-    """By GET and by POST: asked first, "Stay signed in" stays, "Sign out" goes back to the website,
-    and Back does not sign in."""
+    """GET and POST ask first. "Stay signed in" stays, "Sign out" returns to the website, and Back
+    does not sign in."""
     email = fresh_email()
     async with people.person(js=js) as ada:
         await ada.sign_up(people.shop, email)
@@ -423,7 +428,8 @@ async def test_signing_out_from_another_site(people: People, js: bool) -> None:
 @pytest.mark.long
 @JS
 async def test_the_account_on_a_phone(people: People, js: bool) -> None:
-    """Address, password and sessions; wrong input first, and the language changed after it."""
+    """Address, password and sessions are changed, with wrong input first and another language after
+    it."""
     email, new = fresh_email(), fresh_email("new")
     async with people.person(js=js, **PHONE) as ada, people.person(js=js) as desk:
         await ada.sign_up(people.shop, email)
@@ -455,8 +461,8 @@ async def test_the_account_on_a_phone(people: People, js: bool) -> None:
 
 @pytest.mark.long
 async def test_the_owner_link(people: People) -> None:
-    """Wrong input, another language and a double click; then the first steps, and a used link
-    says so."""
+    """Wrong input, another language and a double click work. Then the first steps are shown, and a
+    used link says so."""
     link = await _owner_link(people.system)
     async with people.person() as ada, people.person(**PHONE) as late:
         await ada.go(link)
@@ -470,7 +476,7 @@ async def test_the_owner_link(people: People) -> None:
 
 
 async def _owner_link(system: System) -> str:
-    """A fresh one, as an operator asks for it where there is one already."""
+    """Returns a new link, as an operator requests it."""
     made = await asyncio.to_thread(system.deployment.command, "owner-link")
     assert made.returncode == 0, made.stderr
     return made.stdout.split()[-1]

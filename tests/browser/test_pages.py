@@ -1,6 +1,6 @@
-"""Every hosted page as Chromium shows it: readable, quiet, light, and nowhere too wide.
+"""Every hosted page in Chromium: readable, silent, light, and not too wide.
 
-With AERO2_SHOTS=<folder> each page is kept as a picture, to be looked at.
+With AERO2_SHOTS=<folder> each page is stored as a picture.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from common.contracts.authorization import Authorization
 
 WIDTHS = (320, 360, 768, 1280)
 HEAVIEST = 50_000
-"""Bytes of a page with everything it loads, before images."""
+"""Bytes of a page with everything that it loads, without images."""
 STILL = 0.003
-"""Of layout shift: a card that moves by one line costs 0.004. Where the machine is busy, Chromium
-paints a page before it has parsed all of it, and centred content settles by a few pixels."""
+"""Layout shift: a card that moves by one line costs 0.004. On a busy machine Chromium paints a page
+before it is parsed, and centred content moves by a few pixels.
+"""
 SHIFTS = """() => new Promise(done => {
   new PerformanceObserver(list => done(list.getEntries().map(one =>
       [one.value, ...one.sources.map(part => (part.node?.outerHTML ?? part.node?.data ?? "").slice(0, 99))])))
@@ -170,7 +171,7 @@ ALL = {**SCENES, **OWN}
 
 
 async def too_wide(page: Page) -> list[str]:
-    """What reaches beyond the window."""
+    """Returns the elements that reach beyond the window."""
     found: list[str] = await page.evaluate(
         """() => document.documentElement.scrollWidth <= innerWidth ? []
           : [...document.querySelectorAll("body *")]
@@ -215,7 +216,7 @@ async def test_a_page(site: Site, name: str) -> None:
 
 
 async def _mirrored(look: Look, name: str) -> None:
-    """Turned round it is a mirror image: nothing is lost at either edge (logical properties)."""
+    """Checks that the mirrored page loses nothing at either side (logical properties)."""
     await look.page.set_viewport_size({"width": 360, "height": 800})
     await look.page.evaluate("document.documentElement.dir = 'rtl'")
     await picture(look.page, f"{name}-360-rtl")
@@ -243,7 +244,7 @@ async def test_a_page_in_german(site: Site, name: str) -> None:
 
 
 async def test_quiet_motion(site: Site) -> None:
-    """Where less motion is asked for, nothing moves."""
+    """Nothing moves if the user asks for less motion."""
     async with site.visit(reduced_motion="reduce") as look:
         await look.go("/login")
 
@@ -267,7 +268,7 @@ async def test_targets_are_large_enough(site: Site) -> None:
 
 
 async def test_only_ours_is_loaded(site: Site) -> None:
-    """No page asks any other host for anything (A15)."""
+    """No page loads anything from another host."""
     asked: list[str] = []
     async with site.visit(signed_in=True) as look:
         look.page.on("request", lambda request: asked.append(request.url))
@@ -282,8 +283,8 @@ LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" width="60" height="20"><rect wi
 
 
 async def test_a_logo_that_does_not_load(site: Site) -> None:
-    """The letter stands in its place; a logo, however small it is, leaves no letter to be seen.
-    Neither needs a script."""
+    """The letter is shown if the logo does not load, and is covered by any logo that does, without
+    a script."""
     for loads, name in ((True, "logo.svg"), (False, "gone.svg")):
         site.brand(logo_url=f"{site.base}/{name}")
         async with site.visit(js=False) as look:

@@ -24,7 +24,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
 
 @pytest.fixture
 async def near(server: NatsServer) -> AsyncIterator[Client]:
-    """The asking side's connection."""
+    """The connection of the calling side."""
     nc = await server.connect(inbox_prefix="_INBOX_near")
     yield nc
     await nc.close()
@@ -32,7 +32,7 @@ async def near(server: NatsServer) -> AsyncIterator[Client]:
 
 @pytest.fixture
 async def far(server: NatsServer) -> AsyncIterator[Client]:
-    """The serving side's connection."""
+    """The connection of the serving side."""
     nc = await server.connect(inbox_prefix="_INBOX_far")
     yield nc
     await nc.close()

@@ -1,7 +1,7 @@
-"""A process that dies where the outbox is most delicate. Run by test_outbox.py.
+"""A process that is killed at a dangerous moment of the outbox. test_outbox.py runs it.
 
-`committed`: writes an event, commits, and is killed before any relay looks.
-`published`: its relay publishes, has the acknowledgement, and is killed before it deletes the row.
+`committed`: writes an event, commits, and is killed before a relay sees the row. `published`: its
+relay publishes, gets the acknowledgement, and is killed before it deletes the row.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""A service and some gateways, each on a connection of its own: who hears of a change, and when."""
+"""A service and several gateways, each with its own connection, to measure when invalidations
+arrive.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ G = TypeVar("G", bound="Listening[Any]")
 
 @dataclass
 class Listening(Generic[T]):
-    """What a gateway keeps until it hears that it has changed."""
+    """The cache of a gateway, which forgets an entry after an invalidation message."""
 
     bus: NatsBus
     invalidation: NatsInvalidation
@@ -50,7 +52,7 @@ async def answering(
     deps: Callable[[NatsBus, NatsInvalidation], Any],
     handlers: Handlers,
 ) -> AsyncIterator[None]:
-    """The service, with the dependencies that it makes of its own bus."""
+    """Runs the service. `deps` makes its dependencies from its own bus."""
     async with _connected(server, "_INBOX_service") as nc:
         serving = await BusServer.start(nc, name, "0.1.0", deps(NatsBus(nc), NatsInvalidation(nc)))
         for contract, handler in handlers.items():

@@ -1,4 +1,4 @@
-"""Contracts that only these tests ask."""
+"""Contracts that only the tests of this folder call."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Write(Request[Answer], subject="probe.thing.write", needs=OPEN, within=2.0
 
 
 class Slow(Request[Answer], subject="probe.thing.slow", needs=OPEN, within=60.0):
-    """A call that may take so long that a wait for its deadline would be seen."""
+    """A contract with a long time limit, so that a test would notice a wait for its deadline."""
 
 
 class Guarded(Request[Answer], subject="probe.thing.guarded", needs="things:write"):

@@ -1,4 +1,4 @@
-"""The live log: every event once and in order, resumed after any break, of one application only."""
+"""The live log of one application: every event once, in order, also after a break."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Stream:
     async def log(self, app_id: str, *names: str) -> None:
         for name in names:
             body, headers = f'{{"n":"{name}"}}'.encode(), {"Nats-Msg-Id": f"{app_id} {name}"}
-            for _ in range(5):  # as the relay does: a server just restarted may lose the first
+            for _ in range(5):  # tries again: a new server may lose the first message
                 try:
                     await self.js.publish(f"audit.identity.{app_id}.login", body, headers=headers)
                     break
@@ -58,7 +58,7 @@ class Stream:
     async def following(
         self, app_id: str = A, last: str | None = None, allowed: object = None
     ) -> AsyncIterator[list[str]]:
-        """What a follower has received so far, growing."""
+        """Yields the list of chunks that a follower has received. The list grows."""
         tail = self.tail(app_id, allowed)
         got: list[str] = []
         ready = asyncio.Event()
@@ -73,7 +73,7 @@ class Stream:
         await asyncio.wait({task, begun}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             begun.cancel()
-            await task  # it says why it never began
+            await task  # raises the reason why it did not begin
         got.clear()
         try:
             yield got
@@ -101,7 +101,7 @@ async def stream(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stre
 
 
 async def test_events_come_as_they_are_written(stream: Stream) -> None:
-    """Only what is new, in order, named after its type."""
+    """A follower gets only new events, in order, each with its type as name."""
     await stream.log(A, "before")
     async with stream.following() as got:
         await stream.log(A, "one", "two")
@@ -113,7 +113,8 @@ async def test_events_come_as_they_are_written(stream: Stream) -> None:
 
 
 async def test_activity_comes_in_one_message(stream: Stream) -> None:
-    """Several lines are several events; the place stands at the last, so none is skipped."""
+    """One message of the stream may hold several events. Only the last one carries the id, so that
+    a follower that resumes misses none."""
     async with stream.following() as got:
         body = b'{"n":"one"}\n{"n":"two"}'
         await stream.js.publish(f"audit.oidc.{A}.client_token_issued", body)
@@ -125,7 +126,7 @@ async def test_activity_comes_in_one_message(stream: Stream) -> None:
 
 
 async def test_nothing_of_another_application(stream: Stream) -> None:
-    """Neither its events nor how many it has."""
+    """A follower gets no event of another application and cannot count them."""
     async with stream.following(A) as got:
         await stream.log(B, *map(str, range(20)))
         await stream.log(A, "mine")
@@ -139,7 +140,7 @@ async def test_nothing_of_another_application(stream: Stream) -> None:
 
 
 async def test_it_goes_on_where_it_was_broken_off(stream: Stream) -> None:
-    """Last-Event-ID: what came in between is delivered, nothing twice."""
+    """With Last-Event-ID a follower gets the events since that one, and none twice."""
     async with stream.following() as got:
         await stream.log(A, "one", "two")
         await until(lambda: names(got) == ["one", "two"])
@@ -155,7 +156,7 @@ async def test_it_goes_on_where_it_was_broken_off(stream: Stream) -> None:
 
 
 async def test_it_survives_a_restart_of_nats(stream: Stream) -> None:
-    """The same follower goes on, and misses nothing that was written meanwhile."""
+    """After a restart of NATS the same follower goes on, and misses no event."""
     async with stream.following() as got:
         await stream.log(A, "one")
         await until(lambda: names(got) == ["one"])
@@ -165,8 +166,9 @@ async def test_it_survives_a_restart_of_nats(stream: Stream) -> None:
         await until(lambda: names(got) == ["one", "two"])
 
 
-async def test_a_stream_made_anew_is_followed_from_its_beginning(stream: Stream) -> None:
-    """A place in the stream before says nothing, be it beyond the new one's end or within it."""
+async def test_a_new_stream_is_followed_from_its_beginning(stream: Stream) -> None:
+    """A position in a deleted stream means nothing in its successor. The follower starts at the
+    first event."""
     async with stream.following() as got:
         await stream.log(A, *map(str, range(5)))
         await until(lambda: len(names(got)) == 5)
@@ -182,8 +184,8 @@ async def test_a_stream_made_anew_is_followed_from_its_beginning(stream: Stream)
 async def test_a_follower_notices_that_the_stream_was_made_again(
     stream: Stream, monkeypatch: pytest.MonkeyPatch, logged: int
 ) -> None:
-    """It misses none of the new events, whether the new stream is shorter than the one before or
-    has outgrown it; what it gets twice has the same id."""
+    """A follower misses no event of the new stream, whether it is shorter or longer than the old
+    one. An event that comes twice has the same id."""
     monkeypatch.setattr(audit_tail, "LOOK", 0.2)
     fresh = [f"new {number}" for number in range(logged)]
     async with stream.following() as got:
@@ -201,7 +203,7 @@ async def test_a_follower_notices_that_the_stream_was_made_again(
 async def test_it_ends_with_the_right_to_follow(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The right is asked for again and again, not only at the beginning."""
+    """The follower's right is checked again and again, and the response ends when it is gone."""
     monkeypatch.setattr(audit_tail, "ALIVE", 0.05)
     monkeypatch.setattr(audit_tail, "LOOK", 0.02)
     asked = 0
@@ -220,7 +222,8 @@ async def test_it_ends_with_the_right_to_follow(
 
 
 async def test_followers_are_counted(stream: Stream) -> None:
-    """One too many is told so before the answer begins, and who leaves makes room."""
+    """One follower too many is refused before the response begins. A follower that leaves frees its
+    slot."""
     stream.slots.free = 1
     async with stream.following():
         with pytest.raises(Busy):
@@ -233,7 +236,8 @@ async def test_followers_are_counted(stream: Stream) -> None:
 
 
 def test_one_application_leaves_room_for_the_others() -> None:
-    """However many follow its log, the next application's first follower is let in."""
+    """Followers of one application cannot take every slot: another application's follower is
+    accepted."""
     slots = FollowerSlots(8)
     for _ in range(4):
         slots.take(A)

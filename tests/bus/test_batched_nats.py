@@ -1,4 +1,4 @@
-"""A connection that writes once per turn of the event loop, and loses nothing by it."""
+"""A connection that writes once per turn of the event loop, and loses no message."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ async def batched(server: NatsServer) -> BatchedClient:
 async def test_messages_close_together_go_out_in_few_writes(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each once; a hundred tasks that publish in seven turns of the loop need no hundred system calls,
-    however busy the machine is."""
+    """A hundred tasks publish in seven turns of the loop. Every message arrives once, with far
+    fewer than a hundred system calls."""
     nc, other = await batched(server), await server.connect()
     got: list[bytes] = []
 
@@ -64,7 +64,7 @@ async def test_messages_close_together_go_out_in_few_writes(
 
 
 async def test_a_barrier_is_one(server: NatsServer) -> None:
-    """After `flush_all`, the server has what was published before, however recently."""
+    """After `flush_all` the server has every message that was published before."""
     nc, other = await batched(server), await server.connect()
     sub = await other.subscribe("y")
     await other.flush()

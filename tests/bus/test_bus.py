@@ -46,17 +46,17 @@ SECRET = "hunter2-and-some-more"
 
 
 async def ask(nc: Client, subject: str, body: bytes, header: str | None) -> Msg:
-    """A message as a stranger would send it."""
+    """Sends a message without the bus, as any NATS client could."""
     headers = {} if header is None else {HEADER: header}
     return await nc.request(subject, body, timeout=3, headers=headers)
 
 
 async def test_handlers_of_one_contract_run_side_by_side(bus: NatsBus, serve: Serve) -> None:
-    """Eight requests are in their handlers at the same time: nobody waits for his neighbour."""
+    """Eight requests of one contract are handled at the same time."""
     meeting = asyncio.Barrier(8)
 
     async def read(_: Any, ctx: Context, request: Read) -> Answer:
-        await meeting.wait()  # passes only once all eight are here
+        await meeting.wait()  # returns only when all eight are here
         return Answer(text=request.name)
 
     await serve({Read: read})
@@ -66,7 +66,7 @@ async def test_handlers_of_one_contract_run_side_by_side(bus: NatsBus, serve: Se
 
 
 async def test_no_more_handlers_run_than_allowed(bus: NatsBus, serve: Serve) -> None:
-    """`concurrency` bounds the handlers; the rest wait their turn and are all answered."""
+    """`concurrency` limits the handlers that run. The other requests wait and are all answered."""
     running, most = 0, 0
 
     async def read(_: Any, ctx: Context, request: Read) -> Answer:
@@ -84,7 +84,7 @@ async def test_no_more_handlers_run_than_allowed(bus: NatsBus, serve: Serve) -> 
 
 
 async def test_a_full_queue_answers_busy_at_once(bus: NatsBus, serve: Serve) -> None:
-    """What does not fit into the queue is refused while the first is still running."""
+    """A request that finds the queue full is refused at once, while the first one still runs."""
     go, begun = asyncio.Event(), asyncio.Event()
 
     async def write(_: Any, ctx: Context, request: Write) -> Answer:
@@ -109,7 +109,8 @@ async def test_a_full_queue_answers_busy_at_once(bus: NatsBus, serve: Serve) -> 
 
 
 async def test_each_hop_has_less_time_than_the_one_before(bus: NatsBus, serve: Serve) -> None:
-    """The callee keeps RETURN_OVERHEAD to report its own timeout, at every hop."""
+    """At every hop the deadline is earlier by RETURN_OVERHEAD, so that the callee can report its
+    timeout."""
 
     async def read(_: Any, ctx: Context, request: Read) -> Answer:
         return Answer(number=ctx.deadline)
@@ -126,7 +127,7 @@ async def test_each_hop_has_less_time_than_the_one_before(bus: NatsBus, serve: S
 
 
 async def test_work_that_cannot_finish_is_not_begun(bus: NatsBus, serve: Serve) -> None:
-    """With 60 ms left a handler does not start."""
+    """A handler does not start if only 60 ms are left."""
     begun = []
 
     async def write(_: Any, ctx: Context, request: Write) -> Answer:
@@ -143,7 +144,8 @@ async def test_work_that_cannot_finish_is_not_begun(bus: NatsBus, serve: Serve) 
 
 
 async def test_a_callee_reports_its_own_timeout(bus: NatsBus, serve: Serve) -> None:
-    """A handler that runs out of time is stopped, and says so before the caller gives up."""
+    """A handler that runs out of time is cancelled, and the problem arrives before the caller's
+    deadline."""
     stopped = asyncio.Event()
 
     async def write(_: Any, ctx: Context, request: Write) -> Answer:
@@ -161,7 +163,7 @@ async def test_a_callee_reports_its_own_timeout(bus: NatsBus, serve: Serve) -> N
 
 
 async def test_what_waited_too_long_is_not_begun(bus: NatsBus, serve: Serve) -> None:
-    """A write that spent its time in the queue is refused: its caller has long gone."""
+    """A write that used up its time in the queue is refused: its caller no longer waits."""
     begun = []
 
     async def write(_: Any, ctx: Context, request: Write) -> Answer:
@@ -181,7 +183,7 @@ async def test_what_waited_too_long_is_not_begun(bus: NatsBus, serve: Serve) -> 
 
 
 async def test_problems_cross_whole(bus: NatsBus, serve: Serve) -> None:
-    """Class, detail and further members arrive as they were raised."""
+    """The class, detail and other members of a problem arrive as they were raised."""
 
     async def write(_: Any, ctx: Context, request: Write) -> Answer:
         raise NameTaken("ada is taken", name="ada", tries=3)
@@ -195,7 +197,7 @@ async def test_problems_cross_whole(bus: NatsBus, serve: Serve) -> None:
 
 
 async def test_a_code_of_a_newer_peer_keeps_its_kind(bus: NatsBus, serve: Serve) -> None:
-    """An unknown code becomes the class of its status, so handlers of kinds still work."""
+    """An unknown code becomes the class of its status, so that `except` for the class still works."""
 
     async def write(_: Any, ctx: Context, request: Write) -> Answer:
         newer = Conflict("from the future")
@@ -210,7 +212,8 @@ async def test_a_code_of_a_newer_peer_keeps_its_kind(bus: NatsBus, serve: Serve)
 async def test_an_unknown_error_crosses_bare(
     bus: NatsBus, near: Client, serve: Serve, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever an exception holds stays on the serving side: no repr in body or headers."""
+    """The text of an unexpected exception stays in the service: it is not in the reply or its
+    headers."""
 
     async def write(_: Any, ctx: Context, request: Write) -> Answer:
         raise RuntimeError(f"dsn=postgres://aero2:{SECRET}@db")
@@ -229,7 +232,7 @@ async def test_an_unknown_error_crosses_bare(
 async def test_a_reply_that_is_too_large_is_an_error_and_no_hang(
     bus: NatsBus, serve: Serve
 ) -> None:
-    """An answer over the server's limit becomes `internal`; the connection lives on."""
+    """A reply above the server's limit becomes `internal`, and the connection stays usable."""
 
     async def read(_: Any, ctx: Context, request: Read) -> Answer:
         return Answer(text="x" * (2 * 1024 * 1024 if request.name == "big" else 1))
@@ -243,7 +246,7 @@ async def test_a_reply_that_is_too_large_is_an_error_and_no_hang(
 
 
 async def test_a_request_that_is_too_large_is_invalid(bus: NatsBus, serve: Serve) -> None:
-    """The asking side refuses it by itself."""
+    """The calling side refuses a request above the limit."""
     await serve({})
     with pytest.raises(Invalid):
         await bus.call(context(APP), Write.model_construct(name="x" * 2_000_000))
@@ -297,7 +300,8 @@ POISON: dict[str, tuple[bytes, str | None, type[Problem]]] = {
 async def test_poison_is_answered_and_forgotten(
     case: str, near: Client, bus: NatsBus, serve: Serve, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A message nobody can read gets a problem that echoes nothing, and the next one is served."""
+    """A message that cannot be decoded gets a problem without its content. The next message is
+    served."""
     body, header, problem = POISON[case]
     begun = []
 
@@ -320,7 +324,7 @@ async def test_poison_is_answered_and_forgotten(
 async def test_a_text_that_only_looks_like_a_nul_is_a_text(
     near: Client, bus: NatsBus, serve: Serve
 ) -> None:
-    """A backslash, u and four noughts, as a `state` or a password may hold them."""
+    """A backslash, a `u` and four zeros are valid characters of a `state` or a password."""
 
     async def write(_: Any, ctx: Context, request: Write) -> Answer:
         return Answer(text=request.name)
@@ -333,7 +337,7 @@ async def test_a_text_that_only_looks_like_a_nul_is_a_text(
 async def test_a_message_without_reply_subject_is_no_harm(
     near: Client, bus: NatsBus, serve: Serve
 ) -> None:
-    """Somebody publishes where he should ask: nothing is sent, the next one is served."""
+    """A message without a reply subject gets no answer, and the next request is served."""
 
     async def read(_: Any, ctx: Context, request: Read) -> Answer:
         return Answer(text="ok")
@@ -346,7 +350,7 @@ async def test_a_message_without_reply_subject_is_no_harm(
 
 
 async def test_needs_is_enforced_where_it_is_served(bus: NatsBus, serve: Serve) -> None:
-    """The serving process refuses before the handler, whatever the gateway forgot."""
+    """The serving process checks the right before the handler, even if the gateway did not."""
 
     async def guarded(_: Any, ctx: Context, request: Guarded) -> Answer:
         return Answer(text=ctx.caller.kind)
@@ -362,7 +366,7 @@ async def test_needs_is_enforced_where_it_is_served(bus: NatsBus, serve: Serve) 
 
 
 async def test_a_read_is_tried_once_more(bus: NatsBus, serve: Serve) -> None:
-    """A replica that was full did nothing: a read asks again, once."""
+    """A read that was refused by a full replica is sent once more."""
     asked: list[str] = []
 
     async def read(_: Any, ctx: Context, request: Read) -> Answer:
@@ -381,7 +385,7 @@ async def test_a_read_is_tried_once_more(bus: NatsBus, serve: Serve) -> None:
 
 
 async def test_a_write_is_never_tried_again(bus: NatsBus, serve: Serve) -> None:
-    """Not even when the other side says that it did nothing."""
+    """A write is sent once, even if the service says that it did nothing."""
     asked = []
 
     async def write(_: Any, ctx: Context, request: Write) -> Answer:
@@ -396,7 +400,7 @@ async def test_a_write_is_never_tried_again(bus: NatsBus, serve: Serve) -> None:
 
 
 async def test_nobody_there_is_unavailable_at_once(bus: NatsBus) -> None:
-    """No responder is 503 with a time to come back, without waiting for the deadline."""
+    """Without a responder the call fails at once with 503 and Retry-After."""
     started = time.monotonic()
     with pytest.raises(Unavailable) as caught:
         await bus.call(context(APP, within=Slow.within), Slow())
@@ -406,7 +410,7 @@ async def test_nobody_there_is_unavailable_at_once(bus: NatsBus) -> None:
 
 
 async def test_replicas_share_the_work(bus: NatsBus, serve: Serve) -> None:
-    """A request is answered by one replica of the queue group, and all of them get some."""
+    """One replica of the queue group answers each request, and every replica gets some."""
     served: list[str] = []
 
     def named(name: str) -> Any:
@@ -425,7 +429,7 @@ async def test_replicas_share_the_work(bus: NatsBus, serve: Serve) -> None:
 
 
 async def test_drain_finishes_what_was_taken(bus: NatsBus, serve: Serve) -> None:
-    """Running and queued requests are answered; what comes afterwards finds nobody."""
+    """Draining answers running and queued requests. Later requests find no responder."""
     go = asyncio.Event()
     begun = 0
 
@@ -450,7 +454,7 @@ async def test_drain_finishes_what_was_taken(bus: NatsBus, serve: Serve) -> None
 
 
 async def test_drain_gives_up_on_what_hangs_and_says_so(bus: NatsBus, serve: Serve) -> None:
-    """After its time the rest is stopped, and every caller hears it, queued ones too."""
+    """After its time limit draining cancels the rest. Every caller gets a problem, queued ones too."""
     begun = []
 
     async def write(_: Any, ctx: Context, request: Write) -> Answer:
@@ -471,7 +475,7 @@ async def test_drain_gives_up_on_what_hangs_and_says_so(bus: NatsBus, serve: Ser
 async def test_a_lost_server_fails_cleanly_and_comes_back(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """While NATS is away a call is refused at once; afterwards the same objects work again."""
+    """While NATS is away a call fails at once. Afterwards the same objects work again."""
     own = start(tmp_path_factory.mktemp("lost"))
     near, far = await own.connect(), await own.connect()
     try:
@@ -503,7 +507,7 @@ async def test_a_lost_server_fails_cleanly_and_comes_back(
 
 
 async def test_an_error_of_a_stranger_is_a_bare_problem(near: Client, far: Client) -> None:
-    """Another nats.micro service answers errors that are not ours: still a Problem."""
+    """The error reply of another nats.micro service becomes a Problem without details."""
 
     async def strange(msg: Msg) -> None:
         await msg.respond_msg(b"oops") if hasattr(msg, "respond_msg") else await far.publish(
@@ -521,7 +525,7 @@ async def test_an_error_of_a_stranger_is_a_bare_problem(near: Client, far: Clien
 
 
 async def test_replies_go_to_an_inbox_of_our_own(bus: NatsBus, far: Client) -> None:
-    """With the usual `_INBOX` anybody who may read replies could read everybody's."""
+    """Each user has an inbox prefix. With the usual `_INBOX` every user could read all replies."""
     replies = []
 
     async def spy(msg: Msg) -> None:
@@ -536,7 +540,7 @@ async def test_replies_go_to_an_inbox_of_our_own(bus: NatsBus, far: Client) -> N
 
 
 async def test_discovery_prints_who_may_what(near: Client, serve: Serve) -> None:
-    """`$SRV.INFO` of ADR-32 is the permission map of the running system."""
+    """`$SRV.INFO` (NATS ADR-32) lists each contract with the right that it needs."""
 
     async def guarded(_: Any, ctx: Context, request: Guarded) -> Answer:
         return Answer()
@@ -561,13 +565,13 @@ async def test_discovery_prints_who_may_what(near: Client, serve: Serve) -> None
 
 
 async def served_on(nc: Client, subject: str, caller: Caller) -> str:
-    """What the server answers: the code of a problem, or `ok`."""
+    """Returns what the bus server answers: the code of a problem, or `ok`."""
     answer = await ask(nc, subject, b"{}", context(APP, caller).encode())
     return str(orjson.loads(answer.data).get("code", "ok"))
 
 
 async def in_memory(_: Client, subject: str, caller: Caller) -> str:
-    """What the bus of the service tests answers."""
+    """Returns what the bus of the service tests answers."""
     bus = LocalBus()
     bus.serve(None, {Read: nothing})
     try:
@@ -586,7 +590,8 @@ async def nothing(_: Any, ctx: Context, request: Read) -> Answer:
 async def test_each_kind_of_caller_has_its_subject(
     kind: Kind, ask_on: Callable[..., Awaitable[str]], near: Client, serve: Serve
 ) -> None:
-    """A context of the system counts on the system's subject only, and no other context there."""
+    """The system's subject accepts only calls of the system, and the other subject accepts no call
+    of the system."""
     await serve({Read: nothing})
     caller = Caller(kind, None, EVERYTHING)
     subjects = {False: Read.subject, True: SYSTEM_SUBJECT + Read.subject}
@@ -597,7 +602,7 @@ async def test_each_kind_of_caller_has_its_subject(
 
 
 async def test_the_bus_chooses_the_subject(bus: NatsBus, serve: Serve) -> None:
-    """Whoever calls names a contract and a context, never a subject."""
+    """The caller passes a contract and a context. The bus chooses the subject."""
     await serve({Read: nothing})
     for caller in (Caller(), SYSTEM_CALLER):
         assert await bus.call(context(APP, caller), Read()) == Answer()

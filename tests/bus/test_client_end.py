@@ -1,5 +1,6 @@
-"""A disabled client's tokens die everywhere in time, and stay dead: two oidc, two gateways, real
-Postgres and nats-server."""
+"""A disabled client's tokens end everywhere in time, and stay ended. Two oidc, two gateways,
+Postgres and NATS.
+"""
 
 from __future__ import annotations
 
@@ -37,11 +38,12 @@ from oidc.settings import Settings as OidcSettings
 ORIGIN = "https://a.test"
 KEY = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 LIMIT = 5.0
-"""Seconds, far below what the caches keep: only the message explains an end in that time."""
+"""Seconds, far less than the lifetime of a cache entry. Only the message can end a token so soon.
+"""
 
 
 class Gateway(Listening[AccessToken]):
-    """What a gateway keeps of tokens, filed as it files them, on a connection of its own."""
+    """A gateway's cache of tokens, with the same keys and a connection of its own."""
 
     async def check(self, app_id: str, token: str) -> AccessToken:
         return await self.cache.fetch(
@@ -66,7 +68,7 @@ async def tenant(_: Any, ctx: Context, request: GetTenant) -> Tenant:
 
 @asynccontextmanager
 async def oidc(server: NatsServer, dsns: dict[str, str], number: int) -> AsyncIterator[None]:
-    """A replica that hears what the others announce."""
+    """Runs a replica that receives the invalidations of the others."""
     async with AsyncExitStack() as stack:
         nc = await server.connect(inbox_prefix=f"_INBOX_oidc_{number}")
         stack.push_async_callback(nc.close)
@@ -117,8 +119,8 @@ async def stage(postgres: Postgres, server: NatsServer) -> AsyncIterator[tuple[s
 async def test_the_end_of_a_client_reaches_every_gateway_in_time(
     stage: tuple[str, list[Gateway]], format: str
 ) -> None:
-    """Within 100 ms of the answer, though every gateway and every replica had the token in its
-    memory; enabling the client again revives it in none of them."""
+    """All gateways and replicas had cached the token. Within 100 ms of the reply it is invalid, and
+    enabling the client again does not make it valid."""
     app_id, listening = stage
     ctx = context(app_id, SYSTEM_CALLER, within=60, origin=ORIGIN)
     bus = listening[0].bus

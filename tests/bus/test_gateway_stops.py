@@ -1,4 +1,4 @@
-"""`python -m gateway` told to stop: it finishes what was begun, and only then goes."""
+"""`python -m gateway` that is told to stop finishes its requests first."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KEY = "k1:q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[NatsServer]:
-    """A nats-server that a test may hold still."""
+    """A nats-server that a test may pause."""
     running = start(tmp_path / "nats")
     yield running
     running.stop(signal.SIGKILL)
@@ -70,8 +70,8 @@ async def ended(process: subprocess.Popen[bytes], within: float = PATIENCE) -> i
 
 
 async def test_a_request_is_finished_and_further_signals_change_nothing(own: NatsServer) -> None:
-    """SIGTERM during a slow request: its answer arrives whole, nobody else is let in, and the
-    process ends with 0, however often it is told."""
+    """After SIGTERM a running request is answered whole and no new one is accepted. The process
+    ends with 0, even after several signals."""
     asked, answered, port = asyncio.Event(), asyncio.Event(), free_port()
 
     async def slow(_: Any, ctx: Context, of: ResolveHost) -> Tenant:
@@ -93,7 +93,7 @@ async def test_a_request_is_finished_and_further_signals_change_nothing(own: Nat
             process.send_signal(signal.SIGTERM)
             answered.set()
             answer = await begun
-        # The bus hangs, so that letting go of it takes its second: time to be told once more.
+        # The bus hangs, so closing it takes a second. A second signal arrives meanwhile.
         assert own.process is not None
         own.process.send_signal(signal.SIGSTOP)
         until_then = time.monotonic() + 0.8
@@ -111,7 +111,7 @@ async def _not(question: Any) -> bool:
 
 
 async def test_told_to_stop_while_it_waits_for_the_bus() -> None:
-    """A gateway that has not found its NATS yet ends with 0 as well."""
+    """A gateway that still waits for NATS ends with 0 as well."""
     with gateway(f"nats://127.0.0.1:{free_port()}", free_port()) as process:
         assert process.stdout is not None
         first = await asyncio.to_thread(process.stdout.readline)

@@ -1,4 +1,4 @@
-"""A service that answers nobody costs few callers their time."""
+"""A service that hangs makes only a few callers wait."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ APP = "01900000-0000-7000-8000-00000000000a"
 async def test_calls_to_a_hung_service_fail_at_once(
     bus: NatsBus, far: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a few timeouts only probes are sent; whatever is answered lets all calls pass again."""
+    """After a few timeouts only probes are sent. The first answer lets all calls pass again."""
     monkeypatch.setattr(bus_module, "HANG_TIME", 0.0)
     heard: list[Msg] = []
     hangs = True
@@ -58,7 +58,7 @@ async def test_calls_to_a_hung_service_fail_at_once(
 
 
 def test_an_answer_in_between_keeps_the_breaker_closed() -> None:
-    """One replica that hangs beside one that works, or requests that are slow: no call is refused."""
+    """The circuit breaker stays closed if one of two replicas hangs, or if requests are slow."""
     breaker = CircuitBreaker(clock=lambda: 0.0)
     for _ in range(TIMEOUTS * 3):
         breaker.timed_out("identity")

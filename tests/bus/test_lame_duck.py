@@ -1,4 +1,4 @@
-"""A NATS server that says it will stop is left before it does."""
+"""Clients leave a NATS server that announced its end before it stops."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ APP = "01900000-0000-7000-8000-00000000000a"
 
 @pytest.fixture
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[NatsServer]]:
-    """Two servers that forward to each other; no JetStream, which would need a majority."""
+    """Two servers that forward to each other, without JetStream, which would need a majority."""
     ports = [free_port(), free_port()]
     running = []
     for name, port in zip(("one", "two"), ports, strict=True):
@@ -37,7 +37,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[NatsServe
 
 
 async def test_both_sides_change_servers_and_no_call_fails(cluster: list[NatsServer]) -> None:
-    """Calls go on throughout, each is handled once, and both ends are on the other server."""
+    """Calls go on without failure, each is handled once, and both ends connect to the other server."""
     old, new = cluster
     urls = {"servers": [old.url, new.url], "dont_randomize": True}
     buses: list[NatsBus] = []
@@ -91,7 +91,7 @@ async def test_both_sides_change_servers_and_no_call_fails(cluster: list[NatsSer
 
 
 class Link:
-    """A connection that is lost, to a server that is the only one."""
+    """A connection that cannot change servers, because it knows only one."""
 
     is_connected = False
     servers = (object(),)
@@ -105,7 +105,7 @@ class Link:
 
 
 async def test_calls_wait_for_the_only_server_to_come_back() -> None:
-    """After the announcement a call waits within its time limit; without one it fails at once."""
+    """After the announcement a call waits within its time limit. Without one it fails at once."""
     link: Any = Link()
     bus = NatsBus(link)
     with pytest.raises(Unavailable):

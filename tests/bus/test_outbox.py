@@ -1,4 +1,4 @@
-"""From the transaction to the stream: every committed event arrives, and arrives once."""
+"""Every committed event arrives on the stream, exactly once."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Post:
         return found
 
     async def streamed(self) -> list[str]:
-        """Names of the events on the stream, in its order."""
+        """Returns the names of the events on the stream, in its order."""
         info = await self.js.stream_info(audit.STREAM)
         names = []
         for seq in range(max(info.state.first_seq, 1), info.state.last_seq + 1):
@@ -73,7 +73,7 @@ class Post:
             await asyncio.gather(task, return_exceptions=True)
 
     def die(self, where: str) -> None:
-        """Run the process of dying_relay.py to its end by SIGKILL."""
+        """Runs dying_relay.py until it is killed by SIGKILL."""
         environment = os.environ | {
             "TENANCY": self.dsns["tenancy"],
             "RELAY": self.dsns["relay"],
@@ -110,7 +110,7 @@ async def post(own_server: NatsServer, database: dict[str, str]) -> AsyncIterato
 
 
 async def test_a_committed_event_arrives_whole(post: Post) -> None:
-    """What stands in the log is what travels: same id, type, data, time."""
+    """The event on the stream equals the record in the log: the same id, type, data and time."""
     async with post.relay() as relay:
         await post.record("one")
         relay.wake()
@@ -134,7 +134,7 @@ async def _none_waiting(post: Post) -> bool:
 
 
 async def test_an_event_of_a_rolled_back_transaction_never_was(post: Post) -> None:
-    """The record and its outbox row go with the work they describe."""
+    """A rollback removes the record and the outbox row too."""
     ctx = context(DASHBOARD)
     with pytest.raises(LookupError):  # noqa: PT012 - the block is the transaction
         async with post.tenancy.transaction(ctx) as tx:
@@ -149,7 +149,7 @@ async def test_an_event_of_a_rolled_back_transaction_never_was(post: Post) -> No
 
 
 async def test_killed_between_commit_and_publish(post: Post) -> None:
-    """A process that dies right after its commit leaves the event to whoever looks next."""
+    """If a process dies right after its commit, the next relay publishes the event."""
     await asyncio.to_thread(post.die, "committed")
     assert await post.waiting() == 1
     async with post.relay():
@@ -159,7 +159,8 @@ async def test_killed_between_commit_and_publish(post: Post) -> None:
 
 
 async def test_killed_between_publish_and_delete(post: Post) -> None:
-    """The event is on the stream, its row still there: it is sent again and dropped as known."""
+    """The event is on the stream and its row still exists. The relay sends it again, and the stream
+    drops the duplicate."""
     await post.record("one", "two")
     await asyncio.to_thread(post.die, "published")
     assert await post.streamed() == ["one", "two"]
@@ -171,7 +172,7 @@ async def test_killed_between_publish_and_delete(post: Post) -> None:
 
 
 async def test_rows_wait_while_nats_is_down(post: Post) -> None:
-    """The work goes on without the stream; what it recorded is sent once the stream is back."""
+    """Work goes on without the stream. Its events are sent when the stream is back."""
     async with post.relay() as relay:
         post.server.stop()
         await until(lambda: not post.nc.is_connected)
@@ -187,7 +188,7 @@ async def test_rows_wait_while_nats_is_down(post: Post) -> None:
 
 
 async def test_a_long_outage_does_not_wear_the_relay_out(post: Post) -> None:
-    """However often it tried in vain, it holds no more of nats.py's places than before."""
+    """Failed attempts to publish release their places among the pending messages of nats.py."""
     relay = Relay(post.relay_db, post.nc, post.js, "tenancy")
     await post.record("one")
     post.server.stop()
@@ -206,7 +207,7 @@ async def test_a_long_outage_does_not_wear_the_relay_out(post: Post) -> None:
 
 
 async def test_two_relays_send_everything_once(post: Post) -> None:
-    """They share the rows by SKIP LOCKED; nothing is sent twice, nothing is left."""
+    """Two relays share the rows by SKIP LOCKED. Every event is sent, and none twice."""
     names = [str(n) for n in range(3 * BATCH)]
     for begin in range(0, len(names), 50):
         await post.record(*names[begin : begin + 50])
@@ -217,7 +218,7 @@ async def test_two_relays_send_everything_once(post: Post) -> None:
 
 
 async def test_a_full_stream_refuses_and_the_rows_wait(post: Post) -> None:
-    """`discard: new`: no event is thrown away to make room for another."""
+    """The stream has `discard: new`, so it drops no event to make room for another one."""
     config = StreamConfig(name=audit.STREAM, subjects=audit.SUBJECTS, max_msgs=1)
     info = await post.js.stream_info(audit.STREAM)
     config = info.config
@@ -240,7 +241,7 @@ async def test_a_full_stream_refuses_and_the_rows_wait(post: Post) -> None:
 
 
 async def test_an_event_too_large_for_the_stream_holds_up_nobody(post: Post) -> None:
-    """It stays in the log and is left out of the stream; the next one is sent."""
+    """An event that is too large stays in the log and is not sent. The next one is sent."""
     huge = "x" * (post.nc.max_payload + 1)
     async with post.tenancy.transaction(context(DASHBOARD)) as db:
         await db.execute(
@@ -256,7 +257,8 @@ async def test_an_event_too_large_for_the_stream_holds_up_nobody(post: Post) -> 
 
 
 async def test_a_missing_stream_is_made(post: Post) -> None:
-    """An operator who lost the stream's storage loses no event."""
+    """If the stream's storage was lost, a starting relay creates the stream and sends every waiting
+    event."""
     await post.js.delete_stream(audit.STREAM)
     await post.record("one")
     async with post.relay():
@@ -266,7 +268,7 @@ async def test_a_missing_stream_is_made(post: Post) -> None:
 
 
 async def test_a_stream_that_is_missing_is_made_again(post: Post) -> None:
-    """Deleted while the relay runs: what is committed afterwards arrives all the same."""
+    """If the stream is deleted while the relay runs, later events still arrive."""
     async with post.relay() as relay:
         await post.js.delete_stream(audit.STREAM)
         await post.record("one")

@@ -1,7 +1,7 @@
-"""Who may say what: the server refuses what deploy/nats.conf does not name.
+"""The NATS server refuses every subject that deploy/nats.conf does not allow to a user.
 
-The caller in a context is believed because NATS says who sent it; so nobody may answer in another's
-name, ask what his code never asks, or read another's replies.
+A service believes the caller in a context because NATS says who sent the message. So no service may
+answer as another one, send a contract that its code never sends, or read the replies to others.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ USERS = (*nats_access.SERVICES, nats_access.CLI)
 
 @dataclass
 class Seat:
-    """A connection as one of the users, and what the server refused it."""
+    """A connection as one of the users, and the subjects that the server refused it."""
 
     nc: Client
     refused: list[str] = field(default_factory=list)
@@ -56,7 +56,7 @@ Sit = Callable[[str], Awaitable[Seat]]
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
-    """The product's own configuration."""
+    """A server with the configuration of the product."""
     folder, port = tmp_path_factory.mktemp("guarded"), free_port()
     listen = (
         f'listen: "127.0.0.1:{port}"\n'
@@ -95,9 +95,9 @@ async def sit(guarded: NatsServer) -> AsyncIterator[Sit]:
 
 
 async def test_nobody_comes_in_without_a_password(guarded: NatsServer) -> None:
-    """Neither unnamed nor with a wrong one."""
+    """A connection without a user or with a wrong password is refused."""
     for options in ({}, {"user": "gateway", "password": "identity-pw"}):
-        with pytest.raises((nats.errors.Error, OSError)):  # noqa: PT012 - whoever comes in leaves
+        with pytest.raises((nats.errors.Error, OSError)):  # noqa: PT012 - closes what opens
             nc = await guarded.connect(
                 max_reconnect_attempts=0, allow_reconnect=False, connect_timeout=1, **options
             )
@@ -106,8 +106,7 @@ async def test_nobody_comes_in_without_a_password(guarded: NatsServer) -> None:
 
 @pytest.mark.parametrize("user", USERS)
 async def test_a_service_asks_what_its_code_asks(user: str, sit: Sit) -> None:
-    """Of every contract exactly those that `rights` names may be sent, for a caller and as the
-    system; the server says so."""
+    """A service may send exactly the contracts that `rights` lists, for a caller and as the system."""
     seat = await sit(user)
     may = set(nats_access.rights(user).publish)
     every = {*contracts(), *(SYSTEM_SUBJECT + subject for subject in contracts())}
@@ -120,7 +119,7 @@ async def test_a_service_asks_what_its_code_asks(user: str, sit: Sit) -> None:
 
 
 def test_the_gateway_as_the_system_only_looks_things_up() -> None:
-    """Whoever takes the gateway over has no call of the system that changes anything."""
+    """The gateway may send no contract as the system that changes anything."""
     calls = {s for s in nats_access.rights("gateway").publish if s.startswith(SYSTEM_SUBJECT)}
 
     assert calls == {
@@ -150,8 +149,8 @@ SECRET_KEY = Caller("secret_key", new_id(), EVERYTHING)
 async def test_a_caller_has_the_subject_of_its_kind(
     user: str, contract: Request[Any], caller: Caller, subject: str, sit: Sit
 ) -> None:
-    """The gateway may ask for a new user, but not as the system; identity may give a role as the
-    system, but not in the name of a secret key. The handler never runs."""
+    """The gateway may create a user, but not as the system. Identity may assign a role as the
+    system, but not as a secret key. The handler does not run."""
     owner = subject.removeprefix(SYSTEM_SUBJECT).partition(".")[0]
     sender, serving = await sit(user), await sit(owner)
     served: list[object] = []
@@ -173,7 +172,7 @@ async def test_a_caller_has_the_subject_of_its_kind(
 
 @pytest.mark.parametrize("user", nats_access.SERVICES)
 async def test_a_service_answers_only_its_own(user: str, sit: Sit) -> None:
-    """Nobody can sit down in another's queue group and answer in his name."""
+    """No service can join the queue group of another one and answer for it."""
     seat = await sit(user)
     others = [name for name in nats_access.SERVICES if name not in (user, "gateway")]
     for other in others:
@@ -187,7 +186,7 @@ async def test_a_service_answers_only_its_own(user: str, sit: Sit) -> None:
 
 @pytest.mark.parametrize("user", USERS)
 async def test_nobody_reads_anothers_replies(user: str, sit: Sit) -> None:
-    """Not by his inbox, not by `_INBOX`, not by listening to everything."""
+    """A user cannot read the inbox of another user, `_INBOX`, or all subjects."""
     seat = await sit(user)
     others = [nats_access.inbox(name) for name in USERS if name != user]
     wanted = [*(f"{inbox}.>" for inbox in others), "_INBOX.>", ">", "*.>"]
@@ -200,7 +199,8 @@ async def test_nobody_reads_anothers_replies(user: str, sit: Sit) -> None:
 
 @pytest.mark.parametrize("user", USERS)
 async def test_a_service_publishes_events_under_its_own_name(user: str, sit: Sit) -> None:
-    """Readers know who vouches for an event; nobody publishes under the name of another."""
+    """A service can publish events only under its own name, so readers know which service an event
+    is from."""
     seat = await sit(user)
     foreign = [f"audit.{name}.{DASHBOARD}.login" for name in USERS if name != user]
     for subject in (*foreign, f"audit.{DASHBOARD}.login"):
@@ -212,10 +212,10 @@ async def test_a_service_publishes_events_under_its_own_name(user: str, sit: Sit
 
 @pytest.mark.parametrize("user", nats_access.SERVICES)
 async def test_nobody_takes_the_stream_away(user: str, sit: Sit) -> None:
-    """A service writes to the stream; it deletes and changes nothing in it."""
+    """A service may write to the stream. It cannot delete or change anything in it."""
     seat = await sit(user)
     verbs = ["DELETE", "PURGE", "UPDATE", "MSG.DELETE", "SNAPSHOT", "RESTORE"]
-    if user == "tenancy":  # what is left of a deleted application
+    if user == "tenancy":  # erases the messages of a deleted application
         verbs.remove("PURGE")
     for verb in verbs:
         await seat.nc.publish(f"$JS.API.STREAM.{verb}.{STREAM}", b"{}")
@@ -226,7 +226,7 @@ async def test_nobody_takes_the_stream_away(user: str, sit: Sit) -> None:
 
 
 async def test_an_answer_comes_through(sit: Sit) -> None:
-    """What is allowed works: ask, serve, answer, announce, and not one refusal."""
+    """Calls, replies and invalidations that are allowed work without one refusal."""
     gateway, identity = await sit("gateway"), await sit("identity")
     await ensure_stream(identity.nc.jetstream())
 
@@ -258,7 +258,7 @@ async def test_an_answer_comes_through(sit: Sit) -> None:
 
 
 async def test_what_is_refused_does_not_arrive(sit: Sit) -> None:
-    """rbac pretends to be the system and asks identity to end a session: identity hears nothing."""
+    """rbac sends a call as the system to end a session. Identity does not receive it."""
     rbac, identity = await sit("rbac"), await sit("identity")
     served: list[object] = []
 
@@ -279,7 +279,8 @@ async def test_what_is_refused_does_not_arrive(sit: Sit) -> None:
 
 
 async def test_an_answer_goes_to_who_asked_and_once(sit: Sit) -> None:
-    """`allow_responses`: a service may send one answer to a question, and nothing else anywhere."""
+    """With `allow_responses` a service may send one reply to each request, and publish nothing
+    else."""
     gateway, rbac = await sit("gateway"), await sit("rbac")
 
     async def chatty(msg: object) -> None:

@@ -1,4 +1,4 @@
-"""A change of rights reaches every process in time: real rbac, real Postgres, a real nats-server."""
+"""A change of rights reaches every gateway in time, with rbac, Postgres and NATS."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ from rbac.handlers import HANDLERS
 
 KEYS = Keys.parse("k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
 LIMIT = 5.0
-"""Seconds, far below what the caches keep: only the message explains an end in that time."""
+"""Seconds, far less than the lifetime of a cache entry. Only the message can end an entry so soon.
+"""
 GATEWAYS = 3
 
 
 class Gateway(Listening[Rights]):
-    """What a gateway keeps of a user's rights, and its own connection."""
+    """A gateway's cache of rights, with a connection of its own."""
 
     async def rights(self, app_id: str, user_id: str) -> Rights:
         return await self.cache.fetch(
@@ -43,7 +44,7 @@ class Gateway(Listening[Rights]):
         )
 
     async def until(self, app_id: str, user_id: str, roles: list[str]) -> float:
-        """When this gateway first says so."""
+        """Waits until this gateway returns these roles, and returns the time."""
         while (await self.rights(app_id, user_id)).roles != roles:
             await asyncio.sleep(0.001)
         return time.monotonic()
@@ -82,7 +83,8 @@ async def stage(postgres: Postgres, server: NatsServer) -> AsyncIterator[Stage]:
 
 
 async def test_rights_change_everywhere_in_time(stage: Stage) -> None:
-    """A role given or taken holds in every gateway, though each had cached the rights for a minute."""
+    """A role that is assigned or removed takes effect in every gateway, though each had cached the
+    rights for a minute."""
     ctx = context(stage.app_id, SYSTEM_CALLER, within=60)
     app_id, user_id = stage.app_id, stage.user_id
     waits: list[float] = []

@@ -1,4 +1,4 @@
-"""The end of a session reaches every gateway in time: real identity, Postgres and nats-server."""
+"""The end of a session reaches every gateway in time, with identity, Postgres and NATS."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ from identity.limits import Limits
 
 KEYS = Keys.parse("k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
 LIMIT = 5.0
-"""Seconds, far below what the caches keep: only the message explains an end in that time."""
+"""Seconds, far less than the lifetime of a cache entry. Only the message can end an entry so soon.
+"""
 GATEWAYS = 2
 
 
 class Gateway(Listening[Session]):
-    """What a gateway keeps of sessions, filed as it files them, on a connection of its own."""
+    """A gateway's cache of sessions, with the same keys and a connection of its own."""
 
     async def check(self, app_id: str, cookie: str) -> Session:
         return await self.cache.fetch(
@@ -62,7 +63,7 @@ class Stage:
     user_id: str
 
     async def session(self) -> str:
-        """The cookie of a fresh session."""
+        """Returns the cookie of a new session."""
         cookie = token()
         await self.sql.execute(
             "INSERT INTO user_sessions (app_id, id, user_id, token_hash, expires_at)"
@@ -107,8 +108,8 @@ async def stage(postgres: Postgres, server: NatsServer) -> AsyncIterator[Stage]:
 
 @pytest.mark.parametrize("how", ["revoked", "disabled"])
 async def test_end_reaches_every_gateway_in_time(stage: Stage, how: str) -> None:
-    """A session that an administrator ends, or whose user they disable, is dead in both gateways
-    at once, though each had it cached for a minute."""
+    """An administrator ends a session or disables its user. Both gateways refuse it at once, though
+    each had cached it for a minute."""
     ctx = context(stage.app_id, SYSTEM_CALLER, within=60)
     worst = 0.0
     for _ in range(10):

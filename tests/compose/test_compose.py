@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """Built, up, and gone afterwards with its volumes."""
+    """Builds and starts the project, and removes it afterwards with its volumes."""
     if not engine_answers():
         pytest.skip("no Docker engine answers")
     made = Project(tmp_path_factory.mktemp("compose"))
@@ -35,7 +35,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 @pytest.fixture(scope="module")
 def demo(project: Project) -> dict[str, str]:
-    """The demo application, made by the command that the README names."""
+    """The demo application, created by the command of the README."""
     made: dict[str, str] = json.loads(project.compose("run", "--rm", "-T", "cli", "demo"))
     return made
 
@@ -50,14 +50,14 @@ def token(demo: dict[str, str]) -> httpx.Response:
 
 
 def signs_in(demo: dict[str, str]) -> bool:
-    """The demo user, through the hosted pages."""
+    """Signs the demo user in through the hosted pages."""
     with browser() as client:
         sign_in(client, demo["url"], demo["user"], demo["user_password"])
         return client.get(f"{demo['url']}/api/auth/session").status_code == 200
 
 
 def test_all_is_healthy(project: Project) -> None:
-    """Every service that stays is running and healthy; the two that run once ended well."""
+    """Every lasting service is running and healthy. The two that run once ended with 0."""
     states = {each["Service"]: each for each in project.containers()}
 
     for name in (*OURS, "postgres", "nats"):
@@ -83,7 +83,7 @@ def test_nothing_runs_with_more_than_it_needs(project: Project) -> None:
 
 
 def test_only_the_proxy_and_the_mail_page_are_published(project: Project) -> None:
-    """Nothing else can be reached from the host, and these from the host alone."""
+    """Only these two can be reached, and only from the host."""
     published = {
         (each["Service"], port["URL"])
         for each in project.containers()
@@ -95,7 +95,7 @@ def test_only_the_proxy_and_the_mail_page_are_published(project: Project) -> Non
 
 
 def test_no_secret_is_in_the_image(project: Project) -> None:
-    """Neither layers nor history know the deployment's secrets: they come at run time."""
+    """Layers and history of the image contain no secret of the deployment."""
     history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", project.name)
     configured = json.loads(docker("image", "inspect", project.name))[0]["Config"]
 
@@ -105,7 +105,7 @@ def test_no_secret_is_in_the_image(project: Project) -> None:
 
 
 def test_signing_in(project: Project, demo: dict[str, str]) -> None:
-    """A person signs in, a client gets a token, on the demo application's own host."""
+    """A user signs in and a client gets a token on the demo application's host."""
     assert signs_in(demo)
     answer = token(demo)
     assert answer.status_code == 200, answer.text
@@ -113,7 +113,7 @@ def test_signing_in(project: Project, demo: dict[str, str]) -> None:
 
 
 def test_the_demo_is_made_once(project: Project, demo: dict[str, str]) -> None:
-    """The command again says so; what it made goes on working."""
+    """A second run of the command says so, and the first demo still works."""
     project.compose("run", "--rm", "-T", "cli", "demo", check=False)
 
     assert token(demo).status_code == 200
@@ -135,14 +135,14 @@ def test_mail_arrives_in_the_catcher(project: Project, demo: dict[str, str]) -> 
 
 
 def test_replicas_share_the_work(project: Project, demo: dict[str, str]) -> None:
-    """Two gateways and three of identity behind the proxy: every request is answered, by both
-    gateways, and still when one of each is killed."""
+    """Two gateways and three of identity run behind the proxy. Both gateways answer, and every
+    request is answered even after one of each is killed."""
     project.up("--scale", "gateway=2", "--scale", "identity=3")
     running = [each for each in project.containers() if each["State"] == "running"]
     gateways = [each["ID"] for each in running if each["Service"] == "gateway"]
     identities = [each["ID"] for each in running if each["Service"] == "identity"]
     assert (len(gateways), len(identities)) == (2, 3)
-    time.sleep(3)  # the proxy looks for gateways every two seconds
+    time.sleep(3)  # The proxy looks for gateways every two seconds.
 
     before = [received(each) for each in gateways]
     assert all(signs_in(demo) for _ in range(4))
@@ -158,12 +158,12 @@ def test_replicas_share_the_work(project: Project, demo: dict[str, str]) -> None
 
 
 def received(container: str) -> int:
-    """Requests that a gateway has answered: its lines of log, one each."""
+    """Returns the number of requests that a gateway has logged."""
     return docker("logs", container).count('"status"')
 
 
 def test_postgres_and_nats_come_back(project: Project, demo: dict[str, str]) -> None:
-    """Both restarted under it: the platform answers again by itself, with its data."""
+    """After a restart of both the platform answers again, with its data."""
     project.compose("restart", "--timeout", "10", "postgres", "nats")
     ends = time.monotonic() + 60
     while (answer := token(demo)).status_code != 200:
@@ -175,7 +175,7 @@ def test_postgres_and_nats_come_back(project: Project, demo: dict[str, str]) -> 
 
 
 def test_without_secrets_nothing_starts(project: Project, tmp_path: Path) -> None:
-    """An empty .env is refused by name: there is no default to forget about."""
+    """An empty .env is refused by name, because no secret has a default."""
     empty = tmp_path / ".env"
     empty.write_text("")
     command = ["docker", "compose", "--env-file", str(empty), "config", "--quiet"]

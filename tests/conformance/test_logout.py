@@ -225,9 +225,9 @@ async def heard(listener: Listener, number: int) -> None:
 @pytest.mark.parametrize(
     "ending",
     [
-        "the administrator deletes him",
-        "the administrator disables him",
-        "the administrator signs him out",
+        "the administrator deletes the user",
+        "the administrator disables the user",
+        "the administrator signs the user out",
         "the administrator asks for a new password",
         "the user deletes themselves",
         "the user signs out everywhere",
@@ -249,9 +249,9 @@ async def test_a_client_is_told_of_a_session_that_ends_elsewhere(fresh: Suite, e
         signed = await there.post("/api/auth/signin", json={"email": email, "password": PASSWORD})
         assert signed.status_code == 200
         done = {
-            "the administrator deletes him": partial(api.delete, user),
-            "the administrator disables him": partial(api.post, f"{user}/disable"),
-            "the administrator signs him out": partial(api.delete, f"{user}/sessions"),
+            "the administrator deletes the user": partial(api.delete, user),
+            "the administrator disables the user": partial(api.post, f"{user}/disable"),
+            "the administrator signs the user out": partial(api.delete, f"{user}/sessions"),
             "the administrator asks for a new password": partial(api.post, f"{user}/force-reset"),
             "the user deletes themselves": partial(
                 there.post, "/api/users/me/delete", json={"password": PASSWORD}

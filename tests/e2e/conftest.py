@@ -1,4 +1,4 @@
-"""A platform of its own for tests that kill; what they share is in tests/conftest.py."""
+"""A deployment for tests that kill processes. tests/conftest.py has the shared one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.kit.system import System
 
 @pytest.fixture(scope="session")
 def fragile(shape: Shape, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A platform of its own for tests that kill: what dies here would hurt the others."""
+    """A deployment for tests that kill processes, since other tests would suffer."""
     running = System.start(shape, tmp_path_factory.mktemp("fragile") / "data")
     yield running
     running.stop()

@@ -1,4 +1,4 @@
-"""The audit log over HTTP, on the running product: read, exported, verified, followed."""
+"""The audit log over HTTP on the running product: read, export, verify, follow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.kit.system import PASSWORD, System, fresh_email
 
 
 async def signed_up(system: System) -> tuple[str, str]:
-    """A fresh user of the demo: id and address."""
+    """Signs a new user up at the demo and returns their id and address."""
     email = fresh_email()
     async with system.browser() as ada:
         await ada.sign_up(email, PASSWORD)
@@ -26,7 +26,8 @@ async def signed_up(system: System) -> tuple[str, str]:
 
 
 async def test_what_a_user_did_can_be_read(system: System) -> None:
-    """Listed by user and by type, counted, one by one, with the address."""
+    """The events of a user can be listed by user and by type, counted and read one by one, with the
+    network address."""
     user_id, email = await signed_up(system)
     async with system.backend() as api:
         page = (await api.get("/api/audit", params={"user_id": user_id})).json()
@@ -45,7 +46,8 @@ async def test_what_a_user_did_can_be_read(system: System) -> None:
 
 
 async def test_nobody_else_reads_it(system: System) -> None:
-    """No credentials, a publishable key, a user without the right, the dashboard's host."""
+    """The log is refused without credentials, to a publishable key, to a user without the right,
+    and on the Dashboard's host."""
     async with system.browser() as ada:
         await ada.sign_up(fresh_email(), PASSWORD)
         for path in ("/api/audit", "/api/audit/export", "/api/audit/stream", "/api/audit/events"):
@@ -60,7 +62,7 @@ async def test_nobody_else_reads_it(system: System) -> None:
 
 
 async def test_bad_filters_are_named(system: System) -> None:
-    """422 with the field, never a 500."""
+    """A wrong filter is answered by 422 with its field, and never by a 500."""
     bad = {
         "user_id": "x",
         "limit": "0",
@@ -78,7 +80,7 @@ async def test_bad_filters_are_named(system: System) -> None:
 
 
 async def test_an_export_verifies_without_the_platform(system: System, tmp_path: Path) -> None:
-    """What `aero2 audit verify` says of the real log, and of one that was tampered with."""
+    """`aero2 audit verify` accepts the real export and refuses one that was changed."""
     await signed_up(system)
     async with system.backend() as api:
         exported = await api.get("/api/audit/export")
@@ -106,7 +108,7 @@ async def test_an_export_verifies_without_the_platform(system: System, tmp_path:
 
 
 async def test_the_log_as_a_table(system: System) -> None:
-    """CSV with a header, one row an event, as a download."""
+    """The CSV is a download with a header and one row for each event."""
     async with system.backend() as api:
         answer = await api.get("/api/audit/export", params={"format": "csv", "event_type": "login"})
         page = (await api.get("/api/audit", params={"event_type": "login", "limit": 100})).json()
@@ -117,7 +119,7 @@ async def test_the_log_as_a_table(system: System) -> None:
 
 
 async def following(api: httpx.AsyncClient, until: str, **headers: str) -> list[dict[str, str]]:
-    """Server-sent events until one of a type came."""
+    """Returns server-sent events up to the first one of a type."""
     found: list[dict[str, str]] = []
     async with api.stream("GET", "/api/audit/stream", headers=headers, timeout=20) as answer:
         assert answer.status_code == 200
@@ -136,7 +138,7 @@ async def following(api: httpx.AsyncClient, until: str, **headers: str) -> list[
 
 
 async def test_the_log_can_be_followed(system: System) -> None:
-    """An event is there as it happens, and after a break nothing is missing."""
+    """A follower gets an event when it happens. After a break it misses none."""
     async with system.backend() as api:
         watching = asyncio.create_task(following(api, "login"))
         await asyncio.sleep(0.5)
@@ -144,7 +146,7 @@ async def test_the_log_can_be_followed(system: System) -> None:
         seen = await asyncio.wait_for(watching, 20)
         assert json.loads(seen[-1]["data"])["user_id"] == user_id
 
-        other, _ = await signed_up(system)  # nobody is watching
+        other, _ = await signed_up(system)  # Meanwhile no follower is connected.
         again = await following(api, "login", **{"last-event-id": seen[-1]["id"]})
         assert json.loads(again[-1]["data"])["user_id"] == other
         assert seen[-1]["id"] not in [event["id"] for event in again]

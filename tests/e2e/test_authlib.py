@@ -1,4 +1,4 @@
-"""The main job: an OIDC client that nobody here wrote signs a user in, from discovery to sign-out."""
+"""Authlib, a stock OIDC client, signs a user in and out, from discovery on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ async def discovered(system: System) -> dict[str, str]:
 
 
 async def test_a_user_signs_in_and_out_through_authlib(system: System) -> None:
-    """Discovery, hosted sign-up, tokens, JWKS, userinfo, refresh, sign-out; and the log tells it."""
+    """Discovery, hosted sign-up, tokens, JWKS, userinfo, refresh and sign-out work, and the audit
+    log has the events."""
     provider = await discovered(system)
     assert provider["issuer"] == system.demo["url"]
     email, verifier = fresh_email(), "v" * 64
@@ -83,7 +84,7 @@ async def test_a_user_signs_in_and_out_through_authlib(system: System) -> None:
             f"{provider['end_session_endpoint']}?id_token_hint={fresh.get('id_token') or token['id_token']}"
             f"&post_logout_redirect_uri={HOME}&state=bye"
         )
-        if not logout.away:  # the person is asked
+        if not logout.away:  # asks the user for confirmation
             logout = await ada.submit(logout, logout.forms[0])
         assert logout.away, logout.text[:2000]
         assert logout.url == f"{HOME}?state=bye"
@@ -105,7 +106,7 @@ async def test_a_user_signs_in_and_out_through_authlib(system: System) -> None:
 
 
 async def test_who_is_signed_in_gets_a_code_at_once(system: System) -> None:
-    """Single sign-on: the second application's request asks nothing."""
+    """Single sign-on: a second authorization request of a signed-in user shows no page."""
     provider = await discovered(system)
     async with client(system) as oauth, system.browser() as ada:
         await ada.sign_up(fresh_email(), PASSWORD)
@@ -122,7 +123,8 @@ async def test_who_is_signed_in_gets_a_code_at_once(system: System) -> None:
 
 
 async def test_a_returning_user_signs_in_with_the_password(system: System) -> None:
-    """Another browser, the same account; a wrong password first."""
+    """A user signs in from another browser, first with a wrong password and then with the right
+    one."""
     provider = await discovered(system)
     email = fresh_email()
     async with system.browser() as first:
@@ -143,7 +145,8 @@ async def test_a_returning_user_signs_in_with_the_password(system: System) -> No
 
 
 async def test_a_code_works_once_and_only_with_its_verifier(system: System) -> None:
-    """RFC 7636 and RFC 6749 section 4.1.2: the second exchange fails and ends what the first gave."""
+    """A second exchange of a code fails and revokes the tokens of the first one (RFC 7636, RFC 6749
+    section 4.1.2)."""
     provider = await discovered(system)
     async with client(system) as oauth, client(system) as thief, system.browser() as ada:
         await ada.sign_up(fresh_email(), PASSWORD)
@@ -172,7 +175,7 @@ async def test_a_code_works_once_and_only_with_its_verifier(system: System) -> N
 
 
 async def test_client_credentials(system: System) -> None:
-    """A backend for itself: RFC 6749 section 4.4, RFC 9068."""
+    """A backend gets a token for itself (RFC 6749 section 4.4, RFC 9068)."""
     provider = await discovered(system)
     async with AsyncOAuth2Client(
         system.demo["client_id"], system.demo["client_secret"], transport=Loopback()

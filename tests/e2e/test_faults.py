@@ -1,6 +1,7 @@
-"""Something dies under load: requests fail cleanly, then all is well again without a restart of ours.
+"""A process dies under load: requests fail cleanly, and everything recovers without a restart by
+hand.
 
-Rows F1 to F7 and F11 of the fault matrix, on the product as `aero2 up` runs it.
+The product runs as `aero2 up` starts it.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from common.events.base import AuditEvent
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 CLEAN = {200, 429, 503, 504}
-"""What a request may end in while something is away."""
+"""Statuses that a request may have while a process is down."""
 WELL = 15
-"""Answers of each kind in a row after which all is well again."""
+"""As many answers of each kind in a row show that everything has recovered."""
 
 
 @dataclass
 class Load:
-    """Asks one thing again and again, and keeps what came back."""
+    """Sends one request again and again, and keeps the responses."""
 
     system: System
     name: str
@@ -61,7 +62,8 @@ class Load:
 
 @pytest.mark.parametrize("victim", ["nats", "postgres", "tenancy", "identity", "oidc", "rbac"])
 async def test_it_recovers_by_itself(fragile: System, victim: str) -> None:
-    """SIGKILL under load: only clean refusals, no bare 500 and no hang, then 200 again."""
+    """After a SIGKILL under load every response is a clean refusal, without a bare 500 or a hang.
+    Then it is 200 again."""
     loads = [Load(fragile, name) for name in ("token", "log", "users")]
     tasks = [asyncio.create_task(load.run()) for load in loads]
     await _until(loads, time.monotonic())
@@ -96,7 +98,7 @@ async def _until(loads: list[Load], moment: float, within: float = 60.0) -> None
 
 
 async def test_a_dead_gateway_comes_back(fragile: System) -> None:
-    """Connections break while it is away; the port answers again within seconds."""
+    """Connections break while the gateway is down. Its port answers again within seconds."""
     fragile.deployment.kill("gateway")
     ends = time.monotonic() + 30
     async with fragile.backend() as http:
@@ -110,8 +112,8 @@ async def test_a_dead_gateway_comes_back(fragile: System) -> None:
 
 
 async def test_every_sign_in_is_in_the_log_once_whatever_died(fragile: System) -> None:
-    """Users sign up while identity and NATS are killed: who got in has exactly one `login` on the
-    stream for each session, and nobody a `login` who did not."""
+    """Users sign up while identity and NATS are killed. Each session has exactly one `login` on the
+    stream, and no other `login` is there."""
     signed: list[str] = []
 
     async def sign_up() -> None:
@@ -121,7 +123,7 @@ async def test_every_sign_in_is_in_the_log_once_whatever_died(fragile: System) -
                 await ada.sign_up(email, PASSWORD)
                 me = await ada.http.get("/api/auth/session")
             except (AssertionError, httpx.TransportError):
-                return  # refused cleanly, or cut off: he may try again
+                return  # A clean refusal or a broken connection: the user may try again.
             if me.status_code == 200:
                 signed.append(me.json()["user_id"])
 
@@ -132,7 +134,7 @@ async def test_every_sign_in_is_in_the_log_once_whatever_died(fragile: System) -
             await asyncio.sleep(3.0)
 
     await asyncio.gather(trouble(), *(sign_up() for _ in range(6)))
-    for _ in range(30):  # whoever comes last is surely in
+    for _ in range(30):  # until one more user is signed in
         before = len(signed)
         await sign_up()
         if len(signed) > before:

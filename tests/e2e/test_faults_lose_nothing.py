@@ -1,5 +1,6 @@
-"""What dies under a load of writes: nothing acknowledged is lost, and its event is on the stream
-once (F2, F6, F7 and F11 of the fault matrix)."""
+"""A process dies under a load of writes: no acknowledged write is lost, and its event is on the
+stream once.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +18,14 @@ from tests.kit.system import System, fresh_email
 from common.events.base import AuditEvent
 
 CLEAN = frozenset({201, 503, 504})
-"""What a request may be answered with while something it needs is away."""
+"""Statuses that a request may have while something that it needs is down."""
 RECOVERS = 60.0
-"""Seconds, on a machine that does much else."""
+"""Seconds, long enough for a busy machine."""
 
 
 @dataclass
 class Load:
-    """Creates users without pause, remembering which were acknowledged."""
+    """Creates users without pause and remembers the acknowledged ones."""
 
     system: System
     statuses: Counter[int] = field(default_factory=Counter)
@@ -37,7 +38,7 @@ class Load:
             while not self.stop:
                 try:
                     answer = await backend.post("/api/users", json={"email": fresh_email("load")})
-                except httpx.TransportError:  # the gateway itself, or its connection, is away
+                except httpx.TransportError:  # the gateway or the connection is down
                     self.statuses[0] += 1
                     await asyncio.sleep(0.05)
                     continue
@@ -54,7 +55,7 @@ class Load:
 
 
 async def acknowledged_again(system: System) -> None:
-    """Until a user can be created again."""
+    """Waits until a user can be created again."""
     until = time.monotonic() + RECOVERS
     async with system.backend(timeout=15) as backend:
         while time.monotonic() < until:
@@ -69,7 +70,8 @@ async def acknowledged_again(system: System) -> None:
 
 
 async def created_on_stream(system: System, wanted: set[str]) -> Counter[str]:
-    """How often each user was told of, once all of `wanted` were or the time is up."""
+    """Counts the `user_created` events of each user, until all of `wanted` have one or the time is
+    up."""
     found: Counter[str] = Counter()
     until = time.monotonic() + RECOVERS
     async with system.bus() as nc:
@@ -98,7 +100,7 @@ async def created_on_stream(system: System, wanted: set[str]) -> Counter[str]:
     ],
 )
 async def test_a_death_under_load(fragile: System, victim: str, number: signal.Signals) -> None:
-    """Every answer is clean, every acknowledged user is there, and its event is on the stream."""
+    """Every response is clean, every acknowledged user exists, and their event is on the stream."""
     load = Load(fragile)
     workers = [asyncio.create_task(load.run()) for _ in range(4)]
     under_load = time.monotonic() + RECOVERS

@@ -1,4 +1,4 @@
-"""Floods against the running platform, with its limits as they are: what a stranger cannot do."""
+"""Floods against the running platform, with its default limits."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 @pytest.fixture(scope="module")
 def limited(shape: Shape, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A platform of its own: whoever is limited here stays so for a while."""
+    """A deployment of its own, because a client that is limited here stays limited for a while."""
     running = System.start(shape, tmp_path_factory.mktemp("limited") / "data", limit_scale="1")
     yield running
     running.stop()
 
 
 def most(limit: Limit, began: float) -> int:
-    """What may have passed since then."""
+    """Returns the largest number of requests that may have passed since then."""
     return int(limit.burst + limit.rate * (time.monotonic() - began)) + 1
 
 
@@ -53,7 +53,8 @@ def authorize(system: System) -> dict[str, str]:
 
 
 async def test_a_flood_of_authorization_requests_stops_making_rows(limited: System) -> None:
-    """One network keeps no more than its share; signed-in people and machines go on."""
+    """Pending requests of one network stay within a limit. Signed-in users and machines are not
+    affected."""
     asked, began = authorize(limited), time.monotonic()
     answers: Counter[int] = Counter()
 
@@ -74,7 +75,8 @@ async def test_a_flood_of_authorization_requests_stops_making_rows(limited: Syst
 
 
 async def test_guessed_secrets_do_not_shut_the_client_out(limited: System) -> None:
-    """The guesses from its very address end; the client itself gets every token it asks for."""
+    """Wrong secrets from the client's own address are soon refused. The client itself still gets
+    every token."""
     demo, began = limited.demo, time.monotonic()
     form = {"grant_type": "client_credentials"}
 
@@ -97,7 +99,7 @@ async def test_guessed_secrets_do_not_shut_the_client_out(limited: System) -> No
         assert answers.keys() <= {401, 429, 503}
         assert (
             0 < answers[401] <= most(CLIENT_SECRET_FAILURE, began) + 1
-        )  # those two that were under way
+        )  # two guesses that were sent before
         refused = await ask(http, "cs_again")
         if refused.status_code == 429:
             assert refused.json()["error"] == "slow_down"

@@ -21,7 +21,7 @@ async def kids(system: System) -> set[str]:
 
 
 async def test_the_next_keys_are_published_at_once(system: System) -> None:
-    """In every gateway's answer, beside those that sign today."""
+    """Every gateway publishes the next keys at once, together with those that sign today."""
     before = await kids(system)
     done = rotate(system, system.demo["slug"], "--alg", "ES256")
     assert done.returncode == 0, done.stderr
@@ -38,7 +38,7 @@ async def test_the_next_keys_are_published_at_once(system: System) -> None:
 
 
 def test_an_unknown_application_is_a_sentence(system: System) -> None:
-    """No traceback."""
+    """An unknown application is answered by a sentence, without a traceback."""
     done = rotate(system, "no-such-app")
 
     assert done.returncode == 1
@@ -47,7 +47,7 @@ def test_an_unknown_application_is_a_sentence(system: System) -> None:
 
 
 async def test_the_data_folder_is_enough(system: System) -> None:
-    """Who runs `aero2 up` and whose key has leaked need not put addresses and passwords together."""
+    """The data folder of `aero2 up` is enough: the command needs no addresses or passwords."""
     before = await kids(system)
     folder = str(system.deployment.folder)
     command = [sys.executable, "-m", "aero2", "keys", "rotate", system.demo["slug"]]
@@ -66,7 +66,7 @@ async def test_the_data_folder_is_enough(system: System) -> None:
 
 
 def test_no_deployment_is_a_sentence(tmp_path: Path) -> None:
-    """Neither a variable nor a folder says which, and none is made."""
+    """Without a variable and a data folder, the command says what is missing and creates nothing."""
     command = [sys.executable, "-m", "aero2", "keys", "rotate", "demo", "--data-dir", "x"]
     done = subprocess.run(
         command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60

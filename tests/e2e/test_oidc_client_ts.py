@@ -1,4 +1,4 @@
-"""A single-page application with oidc-client-ts, in two tabs of Chromium that share one sign-in."""
+"""A single-page application with oidc-client-ts: two tabs of Chromium share one sign-in."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 async def spa(system: System) -> AsyncIterator[str]:
-    """The origin of a customer's application that may call the demo's API."""
+    """Serves a customer's application at an origin that may call the demo's API."""
     page: dict[str, str] = {"authority": system.origin("demo")}
 
     class Site(BaseHTTPRequestHandler):
@@ -67,7 +67,7 @@ async def spa(system: System) -> AsyncIterator[str]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Silent."""
+            """Writes no log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -93,7 +93,8 @@ async def spa(system: System) -> AsyncIterator[str]:
 
 
 async def sign_in(ada: Person, spa: str, email: str) -> dict[str, Any]:
-    """By signinRedirect and the hosted pages, signing up on the way: what the library then holds."""
+    """Signs up through signinRedirect and the hosted pages, and returns the user that the library
+    stored."""
     await ada.page.goto(spa)
     await ada.page.evaluate("void manager.signinRedirect()")
     await ada.page.click("text=Create an account")
@@ -105,7 +106,7 @@ async def sign_in(ada: Person, spa: str, email: str) -> dict[str, Any]:
 
 
 async def refresh_together(tabs: list[Page]) -> list[dict[str, Any]]:
-    """Every tab calls signinSilent(), and no request leaves before all have theirs ready."""
+    """Calls signinSilent() in every tab. No request leaves before all tabs have theirs ready."""
     for tab in tabs:
         await tab.evaluate("hold(); window.renewed = manager.signinSilent(); undefined")
     for tab in tabs:
@@ -116,7 +117,8 @@ async def refresh_together(tabs: list[Page]) -> list[dict[str, Any]]:
 
 
 async def test_two_tabs(chromium: Browser, system: System, spa: str) -> None:
-    """Tabs that present one refresh token at once both stay signed in, until the person leaves."""
+    """Two tabs that present one refresh token at once both stay signed in, until the user signs
+    out."""
     email = fresh_email()
     presented: list[str] = []
 

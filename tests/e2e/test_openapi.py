@@ -1,5 +1,8 @@
-"""The OpenAPI document of an application's host is true for the running platform: hundreds of
-made-up calls with the application's secret key meet no 5xx and no status it does not announce."""
+"""The OpenAPI document of an application's host is true for the running platform.
+
+Hundreds of generated calls with the application's secret key get no 5xx, and no status that the
+document does not name.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from schemathesis.specs.openapi.checks import status_code_conformance
 from tests.kit.system import System
 
 ENDLESS = {"/api/audit/stream"}
-"""Server-sent events never end by themselves."""
+"""Operations that send server-sent events, which never end by themselves."""
 EXAMPLES = 6
 
 
@@ -34,8 +37,8 @@ def _paths(system: System) -> tuple[schemathesis.BaseSchema, Iterator[str]]:
 @pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("ignore")
 def test_the_document_is_true(fragile: System) -> None:
-    """Every operation of the demo's host, each with a handful of calls in and out of its schema.
-    On a platform of its own: some of them change settings."""
+    """Every operation gets some calls with valid and invalid values. The deployment is the test's
+    own, because some calls change settings."""
     schema, paths = _paths(fragile)
     headers = {
         "host": f"demo.{fragile.domain}",

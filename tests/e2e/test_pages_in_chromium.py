@@ -1,4 +1,4 @@
-"""The hosted pages of the running platform, walked through in Chromium, with and without scripts."""
+"""The hosted pages of the running platform in Chromium, with and without scripts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ pytestmark = pytest.mark.browser
 
 @dataclass
 class Client:
-    """A client of somebody else, for which people are asked. `sent` is what came to its callback."""
+    """A third-party client, for which users are asked for consent. `sent` holds the parameters of
+    its callback."""
 
     id: str
     callback: str
@@ -52,7 +53,7 @@ class Client:
 
 @dataclass
 class Person:
-    """Somebody at a browser of their own."""
+    """A user with a browser of their own."""
 
     page: Page
     system: System
@@ -62,7 +63,8 @@ class Person:
         await self.page.goto(self.system.origin("demo") + path)
 
     async def enter(self, **fields: str) -> None:
-        """A code alone is sent by its sixth digit, where scripts run."""
+        """Fills fields and presses the button. If scripts run, a code alone is sent by its sixth
+        digit."""
         alone = self.js and set(fields) == {"code"}
         async with self.page.expect_navigation():
             for name, value in fields.items():
@@ -93,7 +95,7 @@ class Person:
         await self.press("button[name=confirm]")
 
     async def mailed_link(self, email: str, path: str) -> str:
-        """The link to `path` in the newest mail that has one, as soon as there is one."""
+        """Waits for a mail with a link to `path`, and returns the newest such link."""
         ends = time.monotonic() + 15
         while time.monotonic() < ends:
             for mail in await self.system.mails(email):
@@ -128,7 +130,7 @@ async def client(system: System) -> AsyncIterator[Client]:
         do_POST = do_GET
 
         def log_message(self, format: str, *args: object) -> None:
-            """Silent."""
+            """Writes no log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Callback)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -148,7 +150,7 @@ async def client(system: System) -> AsyncIterator[Client]:
 
 @JS
 async def test_password(chromium: Browser, system: System, js: bool) -> None:
-    """Signed up by code, out, refused with a wrong password, in with the right one."""
+    """A user signs up by code, signs out, and signs in with the right password after a wrong one."""
     email = fresh_email()
     async with person(chromium, system, js) as ada:
         await ada.sign_up(email)
@@ -165,7 +167,7 @@ async def test_password(chromium: Browser, system: System, js: bool) -> None:
 
 @JS
 async def test_code_and_link(chromium: Browser, system: System, js: bool) -> None:
-    """The code signs in; the link of the next mail too, here and only here, and once."""
+    """The code signs in. The link of the next mail does too, once, and only in this browser."""
     email = fresh_email()
     async with person(chromium, system, js) as ada, person(chromium, system, js) as eve:
         await ada.sign_up(email)
@@ -192,7 +194,7 @@ async def test_code_and_link(chromium: Browser, system: System, js: bool) -> Non
 
 @JS
 async def test_reset(chromium: Browser, system: System, js: bool) -> None:
-    """Forgotten: a weak new password is refused beside the field, a good one signs in."""
+    """A weak new password is refused beside its field, and a good one signs in."""
     email = fresh_email()
     async with person(chromium, system, js) as ada:
         await ada.sign_up(email)
@@ -211,8 +213,8 @@ async def test_reset(chromium: Browser, system: System, js: bool) -> None:
 
 @JS
 async def test_consent(chromium: Browser, system: System, client: Client, js: bool) -> None:
-    """A stranger's client: signed up on the way, Cancel tells it, Allow gives a code, and it is not
-    asked again; by form_post too. Once the access is removed it is."""
+    """A user of a third-party client signs up on the way. Cancel and Allow both answer the client,
+    also by form_post. The page asks again only after the access was removed."""
     email = fresh_email()
     async with person(chromium, system, js) as ada:
         await ada.go(client.authorize())
@@ -243,7 +245,8 @@ async def test_consent(chromium: Browser, system: System, client: Client, js: bo
 
 @JS
 async def test_an_organization(chromium: Browser, system: System, js: bool) -> None:
-    """Made active, a colleague invited by mail who joins and leaves; its only admin stays."""
+    """An admin activates an organization and invites a colleague, who joins and leaves. The only
+    admin cannot leave."""
     email = fresh_email()
     async with person(chromium, system, js) as ada, person(chromium, system, js) as eve:
         await ada.sign_up(fresh_email())
@@ -281,8 +284,8 @@ async def test_an_organization(chromium: Browser, system: System, js: bool) -> N
 async def test_another_site_asks_by_post(
     chromium: Browser, system: System, client: Client, length: int
 ) -> None:
-    """The browser brings no cookies along with another site's form (SameSite=Lax): who is signed in
-    is found all the same, without a page, however long the request is."""
+    """A browser sends no cookies with another site's form (SameSite=Lax). The session is found
+    nevertheless, without a page, even if the request is long."""
     async with person(chromium, system, True) as ada:
         await ada.sign_up(fresh_email())
         await ada.go(client.authorize())
@@ -310,7 +313,7 @@ async def test_another_site_asks_by_post(
 async def test_several_accounts(
     chromium: Browser, system: System, client: Client, js: bool
 ) -> None:
-    """Two accounts in one browser: a client that asks which one gets the one chosen."""
+    """A client that asks which of two accounts to use gets the chosen one."""
     one, other = fresh_email("one"), fresh_email("other")
     async with person(chromium, system, js) as ada:
         await ada.sign_up(one)
@@ -331,7 +334,8 @@ async def test_several_accounts(
 
 @JS
 async def test_the_account(chromium: Browser, system: System, js: bool) -> None:
-    """Profile, another session ended, password changed, data taken along, account deleted."""
+    """A user changes the profile and the password, ends another session, exports the data and
+    deletes the account."""
     email = fresh_email()
     async with person(chromium, system, js) as ada, person(chromium, system, js) as phone:
         await ada.sign_up(email)
@@ -364,7 +368,7 @@ async def test_the_account(chromium: Browser, system: System, js: bool) -> None:
 
 @JS
 async def test_another_address(chromium: Browser, system: System, js: bool) -> None:
-    """A code to the new address makes it mine."""
+    """The code that was mailed to a new address makes it the user's address."""
     email, new = fresh_email(), fresh_email("new")
     async with person(chromium, system, js) as ada:
         await ada.sign_up(email)

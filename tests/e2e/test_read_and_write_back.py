@@ -1,4 +1,4 @@
-"""What GET answers can be sent back with PUT and PATCH: tools that read, change and write rely on it."""
+"""PUT and PATCH accept the response of GET, because tools read, change and write back."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ MADE: dict[str, tuple[str, dict[str, Any]]] = {
     "/api/organizations/{org_id}": ("/api/organizations", {"name": "Acme"}),
     "/api/resources/{id}": ("/api/resources", {"identifier": "https://api.example", "name": "A"}),
 }
-"""Where one of each is made, by where it is read."""
+"""For each path to read: the call that creates one such object."""
 OF_A_USER = {"/api/users/me"}
-"""Tried with a session, not with a key."""
+"""Paths that need a session instead of a key."""
 
 
 async def test_what_was_read_can_be_written_back(system: System) -> None:
-    """For every place of the OpenAPI document with GET and PUT or PATCH."""
+    """Every path of the OpenAPI document with GET and PUT or PATCH accepts its own response."""
     async with system.backend() as api:
         document = (await api.get("/openapi.json")).json()
         for path, operations in document["paths"].items():
@@ -42,7 +42,7 @@ async def test_what_was_read_can_be_written_back(system: System) -> None:
 async def _place(api: httpx.AsyncClient, path: str) -> str:
     if "{" not in path:
         return path
-    where, body = MADE[path]  # a new resource needs its line there
+    where, body = MADE[path]  # a new resource needs a line there
     if path == "/api/users/{id}":
         body = body | {"email": fresh_email()}
     made = await api.post(where, json=body)

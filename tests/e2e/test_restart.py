@@ -1,5 +1,7 @@
-"""F31: everything stops, services, NATS and Postgres, and starts again on the same data. What was used
-up, rotated, revoked or ended stays so; what was not goes on."""
+"""Everything stops, with NATS and Postgres, and starts again on the same data.
+
+Credentials that were used, rotated, revoked or ended stay invalid. The others stay valid.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +21,18 @@ from tests.kit.deployments import Shape
 from tests.kit.system import PASSWORD, Browser, System, fresh_email
 
 GRACE = 10.0
-"""Seconds in which a rotated token's immediate parent gets the same answer again."""
+"""Seconds in which the direct predecessor of a refresh token leads to the same successor."""
 CALLBACK = "https://rp.example.com/cb"
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 
 
 def stopped(system: System) -> None:
-    """As a person stops it."""
+    """Stops the deployment as a person does."""
     system.deployment.pause()
 
 
 def killed(system: System) -> None:
-    """Every process at once, as when the power goes."""
+    """Kills every process at once, as a power failure does."""
     system.deployment.kill_everything()
 
 
@@ -86,7 +88,7 @@ async def registered(system: System, http: httpx.AsyncClient, **fields: Any) -> 
 
 @pytest.fixture
 async def own(shape: Shape, tmp_path: Path) -> AsyncIterator[System]:
-    """A platform of the test's own, to be stopped."""
+    """A deployment of the test's own, which it stops."""
     system = System.start(shape, tmp_path / "data")
     yield system
     with suppress(ProcessLookupError):
@@ -94,7 +96,7 @@ async def own(shape: Shape, tmp_path: Path) -> AsyncIterator[System]:
 
 
 async def mailed(system: System, http: httpx.AsyncClient, email: str) -> tuple[dict[str, str], str]:
-    """A code that is on its way, and the link of the same mail."""
+    """Asks for a code and returns it with the link of the same mail."""
     flow = await http.post("/api/auth/code", json={"email": email})
     assert flow.status_code == 202, flow.text
     code = await system.mailed_code(email)
@@ -110,8 +112,9 @@ async def session(system: System, cookies: dict[str, str]) -> int:
 
 @pytest.mark.parametrize("end", [stopped, killed])
 async def test_what_was_dead_stays_dead(own: System, end: Callable[[System], None]) -> None:
-    """CVE-2026-9802's class: a used code, rotated refresh tokens, revoked tokens, an ended session, a
-    used mail code and link. The living twin of each works, so that nothing is dead by accident."""
+    """A used code, rotated refresh tokens, revoked tokens, an ended session, a used mail code and
+    its link stay invalid (compare CVE-2026-9802). A valid one of each kind still works, so the
+    refusals have no other cause."""
     email = fresh_email()
     headers = {"origin": own.origin("demo")}
     async with own.backend() as api:

@@ -1,4 +1,4 @@
-"""Signing up, in and out over JSON, and looking after the account, with every service running."""
+"""Sign-up, sign-in, sign-out and the account over JSON, with every service running."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ async def _signed_up(system: System, http: httpx.AsyncClient, email: str) -> dic
 
 
 async def test_sign_up_in_and_out(system: System) -> None:
-    """From nothing to an account by a mailed code, then out, in by password, and out for good."""
+    """A visitor creates an account by a mailed code, signs out, signs in by password and signs out
+    for good."""
     email = fresh_email()
     async with system.http(headers=_json(system.origin("demo"))) as http:
         made = await _signed_up(system, http, email)
@@ -48,8 +49,8 @@ async def test_sign_up_in_and_out(system: System) -> None:
     assert again == me
 
 
-async def test_session_cookie_s1(system: System) -> None:
-    """S1: the cookie is HttpOnly, SameSite=Lax, Path=/, without Domain, and 256 bit long."""
+async def test_session_cookie(system: System) -> None:
+    """The cookie is HttpOnly, SameSite=Lax, Path=/, without Domain, and has 256 bits."""
     email = fresh_email()
     async with system.http(headers=_json(system.origin("demo"))) as http:
         await _signed_up(system, http, email)
@@ -67,7 +68,7 @@ async def test_session_cookie_s1(system: System) -> None:
 
 
 async def test_magic_link_over_json(system: System) -> None:
-    """The mailed link signs in the browser that asked, once, and no other."""
+    """The mailed link signs in once, and only in the browser that asked for it."""
     email = fresh_email()
     async with (
         system.http(headers=_json(system.origin("demo"))) as asked,
@@ -90,8 +91,8 @@ async def test_magic_link_over_json(system: System) -> None:
 
 
 async def test_sessions_end_at_once(system: System) -> None:
-    """A session that its user, an administrator or a new password ended is dead on the very next
-    request, though the gateway had it in its cache a moment before."""
+    """The next request of a session fails after its user, an administrator or a new password ended
+    it, though the gateway had cached it."""
     email = fresh_email()
     headers = _json(system.origin("demo"))
     async with (
@@ -121,8 +122,8 @@ async def test_sessions_end_at_once(system: System) -> None:
     assert after_disable.status_code == 401
 
 
-async def test_known_and_unknown_look_alike_p4(system: System) -> None:
-    """P4: status, headers and body of an answer do not tell whether an address is known."""
+async def test_known_and_unknown_look_alike(system: System) -> None:
+    """Status, headers and body of a response do not tell whether an address is known."""
     known = fresh_email()
     async with system.http(headers=_json(system.origin("demo"))) as http:
         await _signed_up(system, http, known)
@@ -143,8 +144,8 @@ async def test_known_and_unknown_look_alike_p4(system: System) -> None:
                 assert bodies[0] == bodies[1]
 
 
-async def test_cross_site_calls_are_refused_s5(system: System) -> None:
-    """S5: nobody's page elsewhere signs a visitor in, or speaks with his cookie."""
+async def test_cross_site_calls_are_refused(system: System) -> None:
+    """A page of another site cannot sign a visitor in or use the visitor's cookie."""
     email = fresh_email()
     async with system.http(headers=_json(system.origin("demo"))) as http:
         await _signed_up(system, http, email)
@@ -159,7 +160,7 @@ async def test_cross_site_calls_are_refused_s5(system: System) -> None:
 
 
 async def test_administration(system: System) -> None:
-    """The application's backend makes, finds, changes, invites and deletes users by its key."""
+    """The application's backend creates, finds, changes, invites and deletes users with its key."""
     email = fresh_email()
     async with system.backend() as admin:
         made = await admin.post("/api/users", json={"email": email, "password": PASSWORD})
@@ -190,7 +191,7 @@ async def test_administration(system: System) -> None:
 
 
 async def test_invitation_by_mail(system: System) -> None:
-    """An invited person follows the link of the mail and is in."""
+    """An invited user follows the link of the mail and is signed in."""
     email = fresh_email("invited")
     async with system.backend() as admin:
         await admin.post("/api/users/invitations", json={"email": email})
@@ -213,7 +214,8 @@ async def test_invitation_by_mail(system: System) -> None:
 
 
 async def test_deleting_my_account(system: System) -> None:
-    """My data come as one document; then the account is gone, and the address free again."""
+    """The user's data come as one document. Then the account is gone, and the address can be used
+    again."""
     email = fresh_email()
     async with system.http(headers=_json(system.origin("demo"))) as http:
         await _signed_up(system, http, email)
@@ -221,7 +223,7 @@ async def test_deleting_my_account(system: System) -> None:
         done = await http.post("/api/users/me/delete", json={"password": PASSWORD})
         after = await http.get("/api/users/me")
         gone = await http.post("/api/auth/signin", json={"email": email, "password": PASSWORD})
-    async with system.backend() as admin:  # free again
+    async with system.backend() as admin:
         again = await admin.post("/api/users", json={"email": email})
 
     assert data["user"]["email"] == email

@@ -1,5 +1,8 @@
-"""Stock libraries sign a user in, each in its default configuration, as a client that was created
-with a name and redirect URIs. The programs are in tests/clients; docs/oidc.md has the table."""
+"""Stock libraries sign a user in with their default configuration.
+
+The client was created with a name and redirect URIs only. The programs are in tests/clients, and
+docs/oidc.md has the table.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +29,12 @@ from tests.kit.system import PASSWORD, Browser, Page, System, fresh_email
 
 PROGRAMS = Path(__file__).parents[1] / "clients"
 CACHE = Path(sys.prefix) / "stock-clients"
-"""What npm and pip installed, by the digest of the lock file."""
+"""Folders with installed npm and pip packages, one for each lock file."""
 APACHE_MODULES = Path("/usr/lib/apache2/modules")
 NAME = "Ada Lovelace"
 
 Command = tuple[list[str], dict[str, str]]
-"""The command line of a program, and what its environment has beyond the common variables."""
+"""The command line of a program, and additions to its environment."""
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -40,9 +43,8 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 class Stock:
     """A library: how its program starts, where sign-in and sign-out begin, and what it sends.
 
-    `sign_out` is empty if the library only ends its own session. Afterwards the user comes to
-    `home` of the client; `returns` says whether they do.
-    """
+    `sign_out` is empty if the library ends only its own session. `returns` says whether the user
+    comes back to `home` of the client."""
 
     name: str
     command: Callable[[Path], Command]
@@ -69,8 +71,8 @@ class Site:
 
 
 def installed(kind: str, lock: str, *commands: list[str]) -> Path:
-    """A folder of the cache with the packages that the lock file names. `{}` in a command stands
-    for the folder, in which the commands run."""
+    """Returns a cached folder with the packages of the lock file. The commands run in it, and `{}`
+    stands for it."""
     source = PROGRAMS / kind
     digest = hashlib.sha256((source / lock).read_bytes()).hexdigest()[:16]
     folder = CACHE / f"{kind}-{digest}"
@@ -200,7 +202,7 @@ STOCKS = [
 
 @pytest_asyncio.fixture(scope="module")
 async def ada(system: System) -> dict[str, str]:
-    """A user with a password, as the API shows them."""
+    """Creates a user with a password and returns them as the API shows them."""
     new = {"email": fresh_email(), "email_verified": True, "password": PASSWORD}
     async with system.backend() as api:
         answer = await api.post("/api/users", json=new | {"profile": {"name": NAME}})
@@ -209,7 +211,7 @@ async def ada(system: System) -> dict[str, str]:
 
 
 class AnySite(Browser):
-    """A browser that goes wherever it is sent, and notes what the client requests."""
+    """A browser that follows every redirect, and records what the client requests."""
 
     @classmethod
     @asynccontextmanager
@@ -233,10 +235,10 @@ class AnySite(Browser):
 
 @contextmanager
 def running(stock: Stock, issuer: str, client: dict[str, str], port: int) -> Iterator[Site]:
-    """The client program, as soon as it answers; it is stopped at the end."""
+    """Runs the client program and yields when it answers."""
     with tempfile.TemporaryDirectory(prefix="stock-") as name:
         folder, origin = Path(name), f"http://127.0.0.1:{port}"
-        folder.chmod(0o755)  # Apache's workers have another account
+        folder.chmod(0o755)  # Apache's workers run under another account.
         command, more = stock.command(folder)
         settings = {"ISSUER": issuer, "ORIGIN": origin, "PORT": str(port)}
         settings |= {"CLIENT_ID": client["client_id"], "CLIENT_SECRET": client["client_secret"]}
@@ -272,7 +274,7 @@ def wait_for(site: Site, process: subprocess.Popen[bytes], within: float = 60.0)
 
 @asynccontextmanager
 async def started(system: System, stock: Stock, **fields: Any) -> AsyncIterator[Site]:
-    """The program, and a client of the demo that has a name and addresses, and `fields`."""
+    """Runs the program, with a client of the demo that has a name, addresses and `fields`."""
     port = free_port()
     origin = f"http://127.0.0.1:{port}"
     new: dict[str, Any] = {"name": stock.name, "redirect_uris": [origin + stock.callback]}
@@ -292,9 +294,9 @@ async def sign_in(browser: AnySite, site: Site, ada: dict[str, str]) -> None:
 
 
 async def begin(browser: AnySite, site: Site) -> Page:
-    """The page to which the client's sign-in leads."""
+    """Returns the page to which the client's sign-in leads."""
     page = await browser.get(site.origin + site.stock.start)
-    if page.url.startswith(site.origin):  # some libraries only start by a POST of their own
+    if page.url.startswith(site.origin):  # Some libraries start only by a POST of their own.
         assert page.forms, f"{page.url} {page.text[:2000]} {site.output()}"
         page = await browser.submit(page, page.forms[0])
     return page
@@ -304,8 +306,8 @@ async def begin(browser: AnySite, site: Site) -> Page:
 async def test_a_stock_client_signs_in_and_out(
     system: System, ada: dict[str, str], stock: Stock
 ) -> None:
-    """At the first try, without consent. The library tells its application who the user is. After
-    sign-out neither client nor provider know the browser."""
+    """The user signs in at the first try, without consent, and the application gets the user. After
+    sign-out client and provider have no session."""
     async with started(system, stock) as site, AnySite.open(system) as browser:
         await sign_in(browser, site, ada)
         (request,) = browser.requests
@@ -319,7 +321,7 @@ async def test_a_stock_client_signs_in_and_out(
         if not stock.sign_out:
             return
         page = await browser.get(site.origin + stock.sign_out.format(origin=site.origin))
-        if not stock.returns:  # the library sends no hint, so that the user is asked
+        if not stock.returns:  # The library sends no hint, so the user is asked.
             page = await browser.submit(page, page.forms[0])
         assert page.response.status_code == 200, page.text[:2000]
         assert (
@@ -335,8 +337,8 @@ async def test_a_stock_client_signs_in_and_out(
 async def test_a_library_that_sends_neither_pkce_nor_nonce(
     system: System, ada: dict[str, str]
 ) -> None:
-    """RFC 9700 section 2.1.1: it is told what is missing. A client with `require_pkce: false` takes
-    its requests."""
+    """The error says what is missing (RFC 9700 section 2.1.1). A client with `require_pkce: false`
+    may leave it out."""
     stock = replace(PASSPORT, nonce=False, settings={"NONCE": "no"})
     async with started(system, stock) as site, AnySite.open(system) as browser:
         page = await browser.get(site.origin + stock.start)

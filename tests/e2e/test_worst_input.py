@@ -1,5 +1,6 @@
-"""The most expensive hashes, schema and template that are accepted, used in one application while
-another one signs people in."""
+"""One application uses the most expensive hashes, schema and template that are accepted, while
+users of another one sign in.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +23,13 @@ pytestmark = pytest.mark.timeout(300)
 
 HASHES = [accepted for accepted, _ in WORST.values()]
 AT_ONCE = 2
-"""Uses of each, at the same time."""
+"""The number of simultaneous uses of each input."""
 SIGN_INS = 6
-"""Of the other application, one after the other."""
+"""The number of sign-ins to the other application, one after the other."""
 
 
 def schema_of(levels: int) -> dict[str, Any]:
-    """Every item is evaluated 2^levels times, and never matches."""
+    """Returns a schema that evaluates every item 2^levels times and never matches."""
     defs: dict[str, Any] = {
         f"d{level}": {"anyOf": [{"$ref": f"#/$defs/d{level + 1}"}] * 2} for level in range(levels)
     }
@@ -70,7 +71,7 @@ def worst_template() -> TemplateText:
 
 
 async def application(system: System) -> tuple[str, dict[str, str]]:
-    """Returns the slug of a new one and the header of its secret key."""
+    """Returns the slug of a new application and the header of its secret key."""
     operator = {"authorization": f"Bearer {system.deployment.operator_key()}"}
     async with system.http("dashboard", headers=operator) as http:
         made = await http.post("/api/applications", json={"name": "Worst"})
@@ -83,7 +84,8 @@ async def application(system: System) -> tuple[str, dict[str, str]]:
 
 
 async def stored(backend: httpx.AsyncClient) -> list[str]:
-    """Returns the address of a user for each hash."""
+    """Stores a user for each hash, the schema and the template, and returns the addresses of the
+    users."""
     emails = [fresh_email("worst") for _ in HASHES]
     lines = [
         {"email": email, "password_hash": one} for email, one in zip(emails, HASHES, strict=True)
@@ -111,8 +113,8 @@ def uses(
 
 
 async def test_the_worst_input_of_one_application_leaves_another_alone(system: System) -> None:
-    """People sign in there at once: their sign-ins end while that work is still going on. Some
-    of that is refused or meets its deadline; its own application goes on afterwards."""
+    """Sign-ins to the other application end while that work still runs. Some of the work is refused
+    or misses its deadline, and its application works afterwards."""
     slug, key = await application(system)
     person, own = fresh_email(), fresh_email()
     async with (

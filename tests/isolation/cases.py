@@ -1,7 +1,7 @@
-"""For every contract: who asks in `home`, and with what of `away`.
+"""One request for every contract: the caller in `home` and the values from `away`.
 
-A field is filled by its name from what `away` has. A contract whose required field nobody knows has
-no case, and fails.
+The name of a field says which value of `away` it gets. If a required field has no known value, the
+contract has no case and the test fails.
 """
 
 from __future__ import annotations
@@ -48,28 +48,28 @@ NEUTRAL: dict[str, Any] = {
     "AddCustomDomain.domain": "login.fresh.example.org",
     "AddOrganizationDomain.domain": "fresh.example",
 }
-"""What a contract needs besides and what names nothing of anybody."""
+"""Values for the other required fields of a contract. They name nothing of any application."""
 
 NAMING = {
     "user_id", "org_id", "session_id", "session", "role_id", "permission_id", "client",
     "client_id", "secret_id", "invitation_id", "domain_id", "id", "token", "flow", "code",
     "params", "basic", "request", "slug", "confirm", "owner_org_id", "host", "domain", "key",
 }  # fmt: skip
-"""Fields that name something of somebody: filled wherever there is one, required or not."""
+"""Fields that name an object. They are filled wherever `away` has a value, required or not."""
 
 HELPING = {"browser", "password", "email"}
-"""Fields that go along with what is named: filled from `away` too."""
+"""Fields that are sent together with a name. They are filled from `away` too."""
 
 
 @dataclass(frozen=True)
 class Case:
     request: Request[Any]
     named: tuple[str, ...]
-    """Fields that name something of `away`."""
+    """The fields that name something of `away`."""
 
 
 class NoCase(AssertionError):
-    """A contract has a field that nobody here knows: teach tests/isolation/sides.py."""
+    """A contract has a field without a known value. Add the value to tests/isolation/sides.py."""
 
 
 def case(contract: type[Request[Any]], away: Side) -> Case:
@@ -99,7 +99,7 @@ def case(contract: type[Request[Any]], away: Side) -> Case:
 
 
 def askers(contract: type[Request[Any]], home: Side) -> list[Caller]:
-    """The mightiest callers in `home` for this kind of contract."""
+    """Returns the callers in `home` with the most rights for this kind of contract."""
     if contract.needs is None:
         return [ANONYMOUS]
     if contract.needs == SYSTEM:

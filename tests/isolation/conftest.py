@@ -1,5 +1,4 @@
-"""Worlds for the folder: one whose tests are refused, so they do not disturb each other, and one that
-tests change."""
+"""Two worlds for this folder: tests change one of them, and only send refused calls to the other."""
 
 from __future__ import annotations
 
@@ -28,6 +27,6 @@ async def sides(postgres: Postgres) -> AsyncIterator[Sides]:
 
 @pytest.fixture(scope="session")
 async def changing_sides(postgres: Postgres) -> AsyncIterator[Sides]:
-    """`away` is for test_repeats, `home` for test_odd_requests: neither is as it was afterwards."""
+    """A world that tests change: test_repeats changes `away`, and test_odd_requests changes `home`."""
     async with _populated(postgres) as sides:
         yield sides

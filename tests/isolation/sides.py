@@ -1,8 +1,9 @@
-"""All services in one world, each as its own database role, and two applications that mirror each other.
+"""All services in one world, each with its own database role, and two applications: `home` and
+`away`.
 
-`home` asks, `away` is asked for. Both have one of everything under the same names, addresses and
-slugs; everything that can carry a text carries the application's own word, so that one byte of the
-other's data in an answer is seen.
+Calls come from `home` and name objects of `away`. Both applications have one object of every kind,
+with the same names, addresses and slugs. Every text of an application contains a word of its own.
+So a test sees a single byte of `away` in a reply to `home`.
 """
 
 from __future__ import annotations
@@ -55,8 +56,10 @@ KEY_HOLDER = Caller("secret_key", "01900000-0000-7000-8000-0000000000ff", frozen
 
 @dataclass
 class Side:
-    """One application with one of everything. `things` are found by the name of a field, or by
-    `<contract>.<field>` where the name alone is ambiguous."""
+    """One application with one object of every kind.
+
+    `things` is keyed by the name of a field, or by `<contract>.<field>` if the name alone is
+    ambiguous."""
 
     word: str
     app_id: str
@@ -99,13 +102,13 @@ class Sides:
         return (await self.world.mails(side.app_id))[::-1]
 
     async def rows(self, app_id: str) -> dict[str, str]:
-        """Returns a digest of the application's rows in each table: any change shows."""
+        """Returns a digest of the application's rows in each table. Any change of a row changes it."""
         return await self.world.row_digests(app_id)
 
 
 @asynccontextmanager
 async def built(dsns: dict[str, str]) -> AsyncIterator[Sides]:
-    """All services on one bus, nothing in the database yet."""
+    """Starts all services on one bus, with empty databases."""
     world = await World.start(
         dsns,
         "identity",
@@ -136,7 +139,7 @@ async def populate(sides: Sides) -> None:
 
 
 async def _side(sides: Sides, word: str) -> Side:
-    """A developer, his team and its application."""
+    """Creates a developer, their team and its application."""
     user, team = new_id(), new_id()
     await sides.owner.execute(
         "INSERT INTO users (app_id, id, email, email_normalized, email_verified)"
@@ -180,7 +183,8 @@ async def _side(sides: Sides, word: str) -> Side:
 
 
 async def _people(sides: Sides, side: Side) -> None:
-    """Ada signs in; bob is the one things are done to. Same addresses on both sides."""
+    """Creates Ada, who signs in, and Bob, whom tests change. Their addresses are the same on both
+    sides."""
     made = {}
     for name in ("ada", "bob"):
         made[name] = await sides.ask(
@@ -320,7 +324,7 @@ def _redeem(code: str) -> list[tuple[str, str]]:
 
 
 async def _secrets_by_mail(sides: Sides, side: Side) -> None:
-    """What only the mailbox knows: codes and links of every kind."""
+    """Stores codes and links of every kind that are only in the mails."""
     flow = await sides.ask(side, None, StartEmailCode(email="ada@example.com", browser=BROWSER))
     letter = (await sides.mails(side))[0]
     side.things |= {

@@ -1,6 +1,6 @@
-"""Whoever asks in one application gets nothing of another and changes nothing there.
+"""A caller of one application reads nothing of another application and changes nothing there.
 
-Every contract is asked in `home` by its mightiest caller, naming what belongs to `away`.
+The caller with the most rights in `home` calls every contract and names what belongs to `away`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ QUIET = {
     "rbac.delegation.check": "a user it does not know holds nothing",
     "rbac.rights.get": "a user it does not know has no rights",
     "rbac.rights.mine": "an organization it does not know gives no rights",
-    "tenancy.application.list": "a team that is not the developer's owns nothing he sees",
+    "tenancy.application.list": "a developer sees no applications of another team",
     "tenancy.application.resolve": "public: which application a host is",
     "tenancy.api_key.verify": "names the key's own application: the gateway compares it",
     "tenancy.audit.list": "no event of such a user here",
@@ -46,18 +46,18 @@ QUIET = {
 }
 """Contracts that answer something harmless where others refuse."""
 OTHERWISE = {
-    "identity.me.delete": "last_admin",  # his own organization holds him
-    "identity.password.change": "invalid",  # his own password is asked for
+    "identity.me.delete": "last_admin",  # The user's own organization would lose its last admin.
+    "identity.password.change": "invalid",  # The contract asks for the caller's own password.
     "tenancy.application.create": "invalid",  # "this is not one of your teams"
     "tenancy.organization.personal": "conflict",  # only developers have personal teams
 }
-"""Contracts that refuse in words of their own, which tell nothing either."""
+"""Contracts that refuse with another code. It says nothing about `away` either."""
 REGISTRY = {"tenancy.application.resolve", "tenancy.api_key.verify"}
-"""Contracts whose task is to find the application: by its public host, by the key's own secret."""
+"""Contracts that look an application up: by its public host, or by the secret of an API key."""
 
 
 def in_dashboard(contract: type[Request[Any]]) -> bool:
-    """Developers manage applications there: the one path across applications."""
+    """Tells if developers call the contract in the Dashboard: the only way across applications."""
     return contract.subject.startswith("tenancy.application.") and (
         contract.needs or ""
     ).startswith("apps:")
@@ -65,7 +65,8 @@ def in_dashboard(contract: type[Request[Any]]) -> bool:
 
 @pytest.mark.parametrize("subject", CONTRACTS)
 async def test_nothing_crosses(subject: str, sides: Sides) -> None:
-    """Refused or empty; not one byte of `away` in the answer; nothing of `away` changed."""
+    """The call is refused or its reply is empty. The reply has no byte of `away`, and no row of
+    `away` changes."""
     contract = CONTRACTS[subject]
     made = case(contract, sides.away)
     before = await sides.rows(sides.away.app_id)
@@ -96,7 +97,8 @@ async def said_to(sides: Sides, ctx: Any, request: Request[Any]) -> tuple[str, P
 
 
 def refused(problem: Problem) -> bool:
-    """A refusal that tells nothing: never a 500, never `invalid` for what `away` really has."""
+    """Tells if a refusal says nothing. It is never a 500, and never `invalid` for an object of
+    `away`."""
     if isinstance(problem, OAuthError):
         return problem.code in {"invalid_grant", "invalid_client", "invalid_token"}
     return problem.status in {401, 403, 404, 410} or problem.code in HARMLESS
@@ -112,7 +114,7 @@ HARMLESS = {
 
 
 def hidden(sides: Sides, request: Request[Any]) -> set[str]:
-    """Ids and secrets of `away` that the request did not name itself."""
+    """Returns the ids and secrets of `away` that the request did not contain."""
     sent = request.model_dump_json()
     values = {str(v) for v in sides.away.things.values() if isinstance(v, str) and len(v) > 15}
     values |= {sides.away.app_id, str(sides.away.ada.id)}
@@ -120,14 +122,14 @@ def hidden(sides: Sides, request: Request[Any]) -> set[str]:
 
 
 async def test_the_cases_name_what_is_there(sides: Sides) -> None:
-    """The same questions, asked by `away` of itself, find something: they are no empty words."""
+    """The same requests find something if `away` sends them, so the cases name existing objects."""
     found, missed = 0, []
     for subject, contract in CONTRACTS.items():
         made = case(contract, sides.away)
         if not contract.safe or not made.named or in_dashboard(contract):
             continue
         if subject in ("identity.owner.get", "tenancy.domain.allow"):
-            continue  # the Dashboard's alone; a domain that is not proven yet
+            continue  # The first is for the Dashboard only, and the second needs a proven domain.
         said, problem = await said_to(
             sides, sides.ctx(sides.away, askers(contract, sides.away)[0]), made.request
         )

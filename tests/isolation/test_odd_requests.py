@@ -1,4 +1,4 @@
-"""No request that a contract's type allows, and none that it refuses, ends in an error of ours."""
+"""No request ends in an internal error, whether its contract's type allows it or not."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from common.testing import context
 
 CONTRACTS: Final = contracts()
 ENDS: Final = ("delete", "revoke", "remove", "end", "sign_out", "leave", "disable", "unassign")
-"""Verbs that take away what others are tried with: they come last."""
+"""Contracts that end or delete an object. They run last, because other contracts need the object.
+"""
 EXAMPLES: Final = int(os.environ.get("AERO2_TEST_ODD_REQUESTS", "4"))
-"""Requests for each contract and caller."""
+"""The number of requests for each contract and caller."""
 ODD: Final[list[Any]] = [
     None, "", " ", "\x00", "a\x00b", "\u202e", "İ", "ß", "ΑΣ", "😀" * 40, "x" * 300, "x" * 5000,
     "%", "_", "\\", "'", "{{ 7*7 }}", "=1+1", "a@b", "٣", "²", "-1", "1e400", "NaN", "\r\n", "*",
@@ -40,7 +41,7 @@ ODD: Final[list[Any]] = [
 
 
 async def test_odd_requests_are_refused_or_answered(changing_sides: Sides) -> None:
-    """Each contract by its mightiest callers, with what its type allows and what it does not."""
+    """Callers with the most rights send valid and invalid requests to each contract."""
     faults: list[str] = []
     answered: set[str] = set()
     for subject in sorted(CONTRACTS, key=lambda name: (name.endswith(ENDS), name)):
@@ -65,13 +66,15 @@ def callers(contract: type[Request[Any]], sides: Sides) -> list[Context]:
 
 
 async def send(sides: Sides, contract: type[Request[Any]], ctx: Context, body: bytes) -> None:
-    """As the bus delivers it. Raises what the caller would see, or what went wrong on our side."""
+    """Calls the contract as the bus does. Raises the problem that the caller sees, or the exception
+    of the service."""
     handler, deps = sides.bus.handlers[contract]
     await answer(handler, deps, contract, ctx, data=body, subject=subject_of(ctx, contract))
 
 
 def bodies(contract: type[Request[Any]], sides: Sides) -> list[bytes]:
-    """A good request, and others in which some fields are odd; the same ones in every run."""
+    """Returns a valid request, and requests in which some fields are odd. Each run returns the same
+    ones."""
     good = orjson.loads(case(contract, sides.home).request.model_dump_json(exclude_unset=True))
     schema = contract.model_json_schema()
     found = [orjson.dumps(good)]
@@ -99,7 +102,7 @@ def some_fields(schema: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def values(schema: dict[str, Any], types: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """What JSON Schema, as pydantic writes it, allows."""
+    """Returns a strategy for the values that a JSON schema of pydantic allows."""
     if "$ref" in schema:
         return values(types[schema["$ref"].rpartition("/")[2]], types)
     if "const" in schema or "enum" in schema:
@@ -149,7 +152,7 @@ def texts(schema: dict[str, Any]) -> st.SearchStrategy[str]:
 
 
 def with_an_odd_leaf(value: Any, noise: random.Random) -> Any:
-    """The same with something odd in one place."""
+    """Returns the value with an odd value at one place."""
     if isinstance(value, dict) and value and noise.random() < 0.9:
         name = noise.choice(sorted(value))
         return {**value, name: with_an_odd_leaf(value[name], noise)}
@@ -160,5 +163,5 @@ def with_an_odd_leaf(value: Any, noise: random.Random) -> Any:
 
 
 def as_json(value: Any) -> bytes:
-    """Numbers beyond 64 bits included, which orjson refuses."""
+    """Encodes numbers beyond 64 bits too, which orjson refuses."""
     return json.dumps(value, ensure_ascii=True).encode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""Where nothing changes, nothing is recorded and nobody gets mail: every contract, asked twice."""
+"""A call that changes nothing writes no event and sends no mail. Every contract is called twice."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ AGAIN: Final = {
     "tenancy.api_key.create": "another key",
     "tenancy.organization.create": "another organization",
 }
-"""Contracts that do something each time."""
+"""Contracts that do something at each call."""
 CHANGES: Final[dict[str, Any]] = {
     "UpdateClient.changes": {"name": "changed", "redirect_uris": ["https://changed.example.com/cb"],
                              "scopes": ["openid", "email"], "require_pkce": True},
@@ -46,11 +46,11 @@ CHANGES: Final[dict[str, Any]] = {
     "UpdateApplication.changes": {"name": "changed"},
     "UpdateMember.role": "admin",
 }  # fmt: skip
-"""More than tests/isolation/cases.py has."""
+"""Requests with more changes than those of tests/isolation/cases.py."""
 
 
 async def trace(sides: Sides, side: Side) -> tuple[int, int]:
-    """How many events and mails there are."""
+    """Returns the numbers of events and mails."""
     apps = [side.app_id, DASHBOARD]
     return (
         await sides.owner.fetchval(
@@ -71,7 +71,7 @@ def contexts(contract: type[Request[Any]], sides: Sides) -> list[Context]:
 async def test_the_second_time_leaves_no_trace(
     changing_sides: Sides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether it is answered again or refused."""
+    """The second call writes no event and no mail, whether it is answered or refused."""
     sides = changing_sides
     for name, value in CHANGES.items():
         monkeypatch.setitem(NEUTRAL, name, value)
@@ -93,7 +93,7 @@ async def test_the_second_time_leaves_no_trace(
 
 @pytest.mark.parametrize("subject", [s for s in CONTRACTS if CONTRACTS[s].needs is not None])
 async def test_a_refusal_leaves_no_trace(subject: str, sides: Sides) -> None:
-    """Of somebody who has no right, or no place in the organization."""
+    """A call without the right, or from outside the organization, writes no event and no mail."""
     contract = CONTRACTS[subject]
     request = case(contract, sides.home).request
     stranger = Caller("user", new_id(), session_id=new_id())

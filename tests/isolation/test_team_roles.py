@@ -1,4 +1,4 @@
-"""A mere member of a team changes nothing in its applications, whatever the contract."""
+"""A team member with the role `member` cannot change its applications, through any contract."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WRITES = {
 
 
 async def colleague(sides: Sides, role: str) -> Caller:
-    """Another developer in the team of `home`, with the Dashboard's role of developers."""
+    """Creates another developer in the team of `home`, with the Dashboard's role for developers."""
     user = new_id()
     await sides.owner.execute("INSERT INTO users (app_id, id) VALUES ($1, $2)", DASHBOARD, user)
     await sides.owner.execute(
@@ -40,7 +40,7 @@ async def colleague(sides: Sides, role: str) -> Caller:
 
 
 async def stepped_in(sides: Sides, who: Caller) -> Caller:
-    """The developer in the application, as the gateway builds the caller."""
+    """Returns the developer as a caller in the application, as the gateway does."""
     managed = await sides.bus.call(
         context(DASHBOARD, who, within=20), ManageApplication(slug=sides.home.slug)
     )
@@ -49,8 +49,8 @@ async def stepped_in(sides: Sides, who: Caller) -> Caller:
 
 
 async def test_a_member_changes_nothing(sides: Sides) -> None:
-    """Neither from the Dashboard nor inside. A contract without a permission of its own is for the
-    application's own users, and refuses or has nothing to do."""
+    """Members can change nothing from the Dashboard or inside the application. Contracts without a
+    permission are for the application's users: they refuse or have nothing to change."""
     before = await sides.rows(sides.home.app_id)
 
     for subject, contract in WRITES.items():
@@ -79,8 +79,8 @@ async def outcome(sides: Sides, ctx: Context, request: Request[Any]) -> int:
 async def test_the_team_role_decides_what_is_given_inside(
     role: str, everything: bool, sides: Sides
 ) -> None:
-    """Admins and developers get every permission in their team's application, and none at all in
-    that of another team."""
+    """Admins and developers get every permission in their team's application. They get none in an
+    application of another team."""
     who = await colleague(sides, role)
 
     assert (await stepped_in(sides, who)).may("users:write") is everything

@@ -1,7 +1,7 @@
-"""The twin: another application whose rows have the same ids, addresses, slugs and client ids (X7).
+"""A twin is another application whose rows have the same ids, addresses, slugs and client ids.
 
-Everything is asked of one of them. Whatever forgets which application it works for reads or
-changes the other, whose every text says so.
+Every call goes to the other application. A statement that forgets its application would read or
+change the twin, and every text of the twin contains a word of its own.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from common.problems import Problem
 from common.testing import context
 
 GHOST = "quagga"
-"""What the twin's texts say."""
+"""The word in every text of the twin."""
 UNIQUE = {"application_api_keys", "audit_outbox", "mail_outbox", "rate_limits"}
-"""Found by a secret or a number of the whole deployment: a twin there cannot be."""
+"""Tables without a twin: their keys are unique in the whole deployment."""
 TEXTS = {"name", "given_name", "description", "public_metadata", "user_metadata", "event_data"}
 ORDER = ("create", "update", "put", "revoke", "remove", "delete")
 
@@ -33,8 +33,8 @@ ORDER = ("create", "update", "put", "revoke", "remove", "delete")
 async def pair(
     postgres: Postgres, request: pytest.FixtureRequest
 ) -> AsyncIterator[tuple[Sides, str]]:
-    """The second time every service runs as superuser, whom no policy binds: the statements
-    themselves must know their application."""
+    """Returns an application and its twin. The second parameter runs every service as superuser: no
+    policy helps, so the statements themselves must compare the application."""
     name = postgres.clone()
     dsns = postgres.dsns(name)
     if request.param == "no row level security":
@@ -46,10 +46,12 @@ async def pair(
 
 
 async def twin(owner: asyncpg.Connection[asyncpg.Record], app_id: str, word: str) -> str:
-    """Copy every row of an application to another one."""
+    """Copies every row of an application to a new one and returns its id."""
     other = new_id()
     async with owner.transaction():
-        await owner.execute("SET LOCAL session_replication_role = replica")  # no keys, no triggers
+        await owner.execute(
+            "SET LOCAL session_replication_role = replica"
+        )  # Switches foreign keys and triggers off.
         await owner.execute(
             "INSERT INTO applications (id, slug, name, settings, state, provisioned)"
             " SELECT $2, slug || '-twin', $3, settings, state, provisioned"
@@ -83,7 +85,7 @@ async def _tables(owner: asyncpg.Connection[asyncpg.Record]) -> dict[str, dict[s
     for row in rows:
         if row["relname"] not in UNIQUE and row["attname"] != "app_id":
             found.setdefault(row["relname"], {})[row["attname"]] = row["kind"]
-    if "custom_domains" in found:  # its own key is global, like the domain once it is proven
+    if "custom_domains" in found:  # The key is unique in the deployment, like a proven domain.
         found.pop("custom_domains")
     return found
 
@@ -97,7 +99,8 @@ def _picked(name: str, kind: str, word: str) -> str:
 
 
 def rank(subject: str) -> tuple[int, str]:
-    """Reading first, then making, changing, ending; the application itself at last."""
+    """Sorts contracts: first reads, then creating, changing and ending. The application's own come
+    last."""
     contract = contracts()[subject]
     verb = subject.rpartition(".")[2]
     if contract.safe:
@@ -110,7 +113,7 @@ def rank(subject: str) -> tuple[int, str]:
 
 
 async def test_nothing_touches_the_twin(pair: tuple[Sides, str]) -> None:
-    """Every contract, asked of one application with ids that the twin has too."""
+    """Every contract is called in one application, with ids that the twin has too."""
     sides, other = pair
     before = await sides.rows(other)
     done: list[str] = []
@@ -141,7 +144,7 @@ async def test_nothing_touches_the_twin(pair: tuple[Sides, str]) -> None:
 
 
 async def test_the_twin_is_one(pair: tuple[Sides, str]) -> None:
-    """The same ids stand in both: else the test above would see nothing."""
+    """The same ids are in both applications. Otherwise the test above would show nothing."""
     sides, other = pair
     same = await sides.owner.fetchval(
         "SELECT count(*) FROM permissions a JOIN permissions b USING (id)"

@@ -1,4 +1,4 @@
-"""A certificate that no authority signed."""
+"""A self-signed certificate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 def certified(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """A certificate for localhost that nobody else signed, and a server's context with it."""
+    """Returns a self-signed certificate for localhost and a server's TLS context with it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     begins = datetime.now(UTC) - timedelta(hours=1)

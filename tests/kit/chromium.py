@@ -1,4 +1,4 @@
-"""The browser of the machine, where there is one."""
+"""Finds the Chromium of this machine, if there is one."""
 
 from __future__ import annotations
 

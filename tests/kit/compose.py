@@ -26,7 +26,7 @@ def docker(*arguments: str, check: bool = True, **more: Any) -> str:
 
 
 def engine_answers() -> bool:
-    """Whether there is a Docker engine."""
+    """Returns whether a Docker engine answers."""
     command = ["docker", "version", "--format", "{{.Server.Version}}"]
     try:
         return subprocess.run(command, capture_output=True, timeout=20).returncode == 0

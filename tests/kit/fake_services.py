@@ -115,7 +115,7 @@ async def _token(world: FakeServices, ctx: Context, request: CheckAccessToken) -
 
 
 def serve(world: FakeServices) -> FakeServices:
-    """The world answers what every request asks."""
+    """Registers the handlers of the fake services on the bus."""
     world.bus.serve(
         world,
         {
@@ -136,8 +136,8 @@ def settings(**more: Any) -> GatewaySettings:
 
 @contextmanager
 def also(gateway_app: GatewayApp, router: APIRouter) -> Iterator[None]:
-    """Both kinds of host answer `router`, too. The applications are the process's own, so the
-    routes go again."""
+    """Adds `router` to both kinds of host, and removes it again, because the applications are
+    shared."""
     apps = [
         app for app in (gateway_app.application, gateway_app.dashboard) if isinstance(app, FastAPI)
     ]

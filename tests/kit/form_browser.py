@@ -1,4 +1,4 @@
-"""A browser as far as forms go: follows redirects, keeps cookies, fills in what a page offers."""
+"""A browser without scripts: follows redirects, keeps cookies and submits forms."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import httpx
 
 
 class Loopback(httpx.HTTPTransport):
-    """Every name is this machine, as `*.localhost` is to a browser; Host stays what was asked."""
+    """Connects every name to this machine, as a browser does with `*.localhost`. The Host header
+    stays."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         asked = request.url
@@ -24,7 +25,7 @@ class Loopback(httpx.HTTPTransport):
 
 
 def browser(*, ca: Path | None = None, **more: Any) -> httpx.Client:
-    """`ca` is the authority it trusts."""
+    """Returns a client. `ca` is the authority that it trusts."""
     trusting = ssl.create_default_context(cafile=str(ca)) if ca else True
     return httpx.Client(transport=Loopback(verify=trusting), timeout=15, **more)
 
@@ -46,7 +47,7 @@ class _Forms(HTMLParser):
 
 
 def submit(client: httpx.Client, page: httpx.Response, **filled: str) -> httpx.Response:
-    """Send the page's form that has these fields, with its hidden ones."""
+    """Sends the page's form that has these fields, together with its hidden ones."""
     parser = _Forms()
     parser.feed(page.text)
     fitting = [form for form in parser.forms if filled.keys() <= form["names"]]
@@ -57,7 +58,7 @@ def submit(client: httpx.Client, page: httpx.Response, **filled: str) -> httpx.R
 
 
 def sign_in(client: httpx.Client, url: str, email: str, password: str) -> httpx.Response:
-    """Through the hosted pages: address, then password. The page that follows."""
+    """Signs in through the hosted pages: address, then password. Returns the next page."""
     client.follow_redirects = True
     page = client.get(f"{url}/login")
     page = submit(client, page, email=email)

@@ -1,4 +1,4 @@
-"""A platform started with `aero2 up`, as a person would, in a folder and on a port of its own."""
+"""A deployment started with `aero2 up`, in a folder and on a port of its own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def free_port() -> int:
 
 
 def environment() -> dict[str, str]:
-    """What lets any Python of this version find our code and packages."""
+    """Returns variables with which any Python of this version finds the code and its packages."""
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -31,7 +31,7 @@ def environment() -> dict[str, str]:
 
 @dataclass
 class Instance:
-    """`before` comes before the command: another account, for example."""
+    """A running `aero2 up`. `before` stands before the command, for example to change the account."""
 
     folder: Path
     port: int = field(default_factory=free_port)
@@ -69,7 +69,7 @@ class Instance:
         return self
 
     def ready(self, within: float = 300.0) -> dict[str, Any]:
-        """The summary, once it is written."""
+        """Waits for the summary and returns it."""
         assert self.process is not None
         while not self.summary_file.exists():
             assert self.process.poll() is None, self.log.read_text()
@@ -79,7 +79,7 @@ class Instance:
         return summary
 
     def stop(self, how: int = signal.SIGINT) -> None:
-        """End it and wait for its end."""
+        """Stops the process and waits for its end."""
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(how)

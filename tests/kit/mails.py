@@ -1,4 +1,4 @@
-"""The mails that wait in an application's outbox, opened."""
+"""Reads the waiting mails of an application's outbox."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Waiting:
 async def waiting(
     sql: asyncpg.Connection[asyncpg.Record], db: Database, sealer: Sealer, app_id: str
 ) -> list[Waiting]:
-    """In order."""
+    """Returns the mails in the order in which they were written."""
     rows = await sql.fetch(
         "SELECT id, kind, locale, sealed FROM mail_outbox WHERE app_id = $1 ORDER BY seq", app_id
     )

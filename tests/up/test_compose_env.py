@@ -21,7 +21,7 @@ def values(file: Path) -> dict[str, str]:
 
 
 def test_fresh_and_private(tmp_path: Path) -> None:
-    """Two files share no secret, and only the owner reads them."""
+    """Two files have no secret in common, and only the owner can read them."""
     for name in ("a", "b"):
         write(tmp_path / name, "https://id.example.com", force=False)
     first, second = values(tmp_path / "a"), values(tmp_path / "b")
@@ -35,7 +35,7 @@ def test_fresh_and_private(tmp_path: Path) -> None:
 
 
 def test_an_existing_file_is_kept(tmp_path: Path) -> None:
-    """Its secrets open a database: only --force replaces it."""
+    """Its secrets open a database, so only --force replaces it."""
     file = tmp_path / ".env"
     write(file, "http://localhost:8080", force=False)
     before = file.read_text()
@@ -50,7 +50,7 @@ def test_an_existing_file_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["id.example.com", "ftp://x", "https://x/path", ""])
 def test_what_is_not_an_origin_is_refused(tmp_path: Path, url: str) -> None:
-    """Nothing is written for an address that the services would refuse."""
+    """If the services would refuse the address, no file is written."""
     with pytest.raises(CommandError, match="not an origin"):
         write(tmp_path / ".env", url, force=False)
 
@@ -58,7 +58,7 @@ def test_what_is_not_an_origin_is_refused(tmp_path: Path, url: str) -> None:
 
 
 def test_every_variable_of_the_compose_file_is_made(tmp_path: Path) -> None:
-    """Whatever docker-compose.yml insists on is in the file, and no secret has a default there."""
+    """The file has every variable that docker-compose.yml needs. No secret has a default there."""
     write(tmp_path / ".env", "http://localhost:8080", force=False)
     compose = (ROOT / "docker-compose.yml").read_text()
     insisted = set(re.findall(r"\$\{(\w+):\?", compose))

@@ -67,9 +67,8 @@ def superuser(platform: Platform) -> str:
 
 
 async def test_data_is_there_after_a_restart(folder: Folder) -> None:
-    """What was committed is there at the second start, with the same secrets and ports. A
-    postmaster.pid that names a living process of somebody else's (its number was given again) is
-    in nobody's way."""
+    """After a restart the data, the secrets and the ports are the same. A postmaster.pid whose
+    number now belongs to another process is no obstacle."""
     for start in (1, 2):
         platform = platform_of(folder)
         supervisor = Supervisor(folder, lambda *_: None)
@@ -100,7 +99,7 @@ def leave_stale_pid(platform: Platform) -> None:
 async def test_the_socket_and_the_port_want_the_password(
     running: tuple[Platform, Supervisor],
 ) -> None:
-    """Nobody on the machine gets in by merely being there."""
+    """Every connection on the machine needs a password."""
     platform, _ = running
     for url in (
         platform.postgres.url("postgres", "wrong"),
@@ -111,7 +110,7 @@ async def test_the_socket_and_the_port_want_the_password(
 
 
 async def test_only_the_owner_reads_the_secrets(running: tuple[Platform, Supervisor]) -> None:
-    """The secrets, the server's configuration and the logs are closed to everybody else."""
+    """Only the owner can read secrets, configuration and logs."""
     root = running[0].folder.root
     for name in ("secrets.json", "nats/nats.conf", "logs", "nats", "run", "postgres"):
         assert stat.S_IMODE((root / name).stat().st_mode) & 0o077 == 0, name
@@ -141,14 +140,14 @@ for pid in map(int, sys.argv[1:]):
 
 
 async def test_a_killed_server_comes_back(running: tuple[Platform, Supervisor]) -> None:
-    """PostgreSQL killed with SIGKILL recovers and is the same database, without our doing."""
+    """A killed PostgreSQL recovers by itself, with the same data."""
     platform, supervisor = running
     db = await asyncpg.connect(superuser(platform))
     await db.execute("CREATE TABLE kept AS SELECT 1 AS answer")
     await db.close()
     killed = supervisor.pids()["postgres"]
     children = psutil.Process(killed).children()
-    children[0].suspend()  # one that does not notice, as in the middle of a long write
+    children[0].suspend()  # a process that does not notice, as in the middle of a long write
     os.kill(killed, signal.SIGKILL)
     async with asyncio.timeout(PATIENCE):
         while supervisor.pids().get("postgres", killed) == killed:
@@ -164,13 +163,13 @@ async def test_a_killed_server_comes_back(running: tuple[Platform, Supervisor]) 
 async def test_an_interrupted_first_start_does_not_block(
     running: tuple[Platform, Supervisor],
 ) -> None:
-    """A half-made cluster is thrown away and made again."""
+    """A cluster that is half created is deleted and created again."""
     assert not (running[0].folder.root / "postgres.new").exists()
     assert await running[0].postgres.ready()
 
 
 async def test_a_cluster_of_another_version_is_refused(folder: Folder) -> None:
-    """An old data folder is named, not touched."""
+    """The error names the old data folder, which stays unchanged."""
     platform = platform_of(folder)
     (folder.inside("postgres") / "PG_VERSION").write_text("16\n")
     supervisor = Supervisor(folder, lambda *_: None)
@@ -181,7 +180,7 @@ async def test_a_cluster_of_another_version_is_refused(folder: Folder) -> None:
 
 
 async def test_a_folder_whose_path_is_too_long_for_a_socket(tmp_path: Path) -> None:
-    """Then the loopback port serves."""
+    """If the path is too long for a socket, the port on loopback is used."""
     folder = Folder.at(tmp_path / ("long" * 30) / "data")
     folder.hold({"url": "x"})
     platform = platform_of(folder)
@@ -195,7 +194,7 @@ async def test_a_folder_whose_path_is_too_long_for_a_socket(tmp_path: Path) -> N
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may pick where nobody may look")
 async def test_root_behind_a_closed_folder(tmp_path: Path) -> None:
-    """Root's own home is closed to the account PostgreSQL runs under; it starts all the same."""
+    """PostgreSQL starts, although its account cannot read root's home."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     folder = Folder.at(closed / "data")
@@ -216,13 +215,13 @@ async def test_root_behind_a_closed_folder(tmp_path: Path) -> None:
 
 
 def test_a_folder_has_one_holder(folder: Folder) -> None:
-    """A second start on the same folder is refused in a sentence that names the first."""
+    """A second start in the same folder is refused, and the message names the first."""
     with pytest.raises(CommandError, match=rf"already running .* process {os.getpid()}, http://"):
         Folder.at(folder.root).hold({"url": "y"})
 
 
 def test_ports_that_are_taken_are_left(folder: Folder) -> None:
-    """Last time's port, where somebody else has it now, is replaced by a free one."""
+    """A stored port that another program uses is replaced by a free one."""
     before = ports.choose(folder, public_port=1)
     before.release()
     with ports.listener("127.0.0.1", before.number["postgres"]):
@@ -234,7 +233,7 @@ def test_ports_that_are_taken_are_left(folder: Folder) -> None:
 
 
 def test_two_that_start_at_once_never_share_a_port(folder: Folder, tmp_path: Path) -> None:
-    """All ports but that of the metrics are taken from the moment they are chosen."""
+    """All ports except that of the metrics are reserved as soon as they are chosen."""
     other = Folder.at(tmp_path / "other")
     mine, theirs = ports.choose(folder, public_port=1), ports.choose(other, public_port=1)
 
@@ -245,7 +244,7 @@ def test_two_that_start_at_once_never_share_a_port(folder: Folder, tmp_path: Pat
 
 
 def test_a_reserved_port_is_the_servers_alone(folder: Folder) -> None:
-    """No other program gets the port, neither before the server opens it nor between two of its runs."""
+    """No other program gets the port, before the server opens it or between two runs."""
     chosen = ports.choose(folder, public_port=1)
     for name in ports.RESERVED:
         with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
@@ -260,7 +259,7 @@ DAMAGED = ["", "{", "[]", "5", "null", '{"postgres": "abc"}', '{"postgres": [1]}
 
 @pytest.mark.parametrize("content", DAMAGED)
 def test_damaged_ports_are_chosen_again(folder: Folder, content: str) -> None:
-    """The file is only a memory of ports: the start writes it again."""
+    """A damaged file of ports is written again."""
     (folder.root / ports.FILE).write_text(content)
 
     chosen = ports.choose(folder, public_port=1)
@@ -271,7 +270,7 @@ def test_damaged_ports_are_chosen_again(folder: Folder, content: str) -> None:
 
 
 def test_a_good_part_of_damaged_ports_is_kept(folder: Folder) -> None:
-    """One bad number does not move the other servers."""
+    """One bad number does not change the other ports."""
     with ports.listener("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
     folder.write(ports.FILE, {"postgres": "abc", "nats": port})
@@ -286,7 +285,7 @@ def test_a_good_part_of_damaged_ports_is_kept(folder: Folder) -> None:
 async def test_commands_say_what_to_do_about_damaged_ports(
     folder: Folder, content: str | None
 ) -> None:
-    """A command that needs a port names the file and the way out."""
+    """A command that needs a port names the file and what to do."""
     Secrets.of(folder)
     if content is not None:
         (folder.root / ports.FILE).write_text(content)
@@ -298,14 +297,14 @@ async def test_commands_say_what_to_do_about_damaged_ports(
 
 @pytest.mark.parametrize("content", [*DAMAGED, '{"one": {"pid": "x", "started": 1}}', '{"one": 5}'])
 def test_a_damaged_register_stops_no_start(folder: Folder, content: str) -> None:
-    """The register of processes is a memory, too."""
+    """A damaged register of processes does not stop the start."""
     (folder.run / "children.json").write_text(content)
 
     assert Register(folder).stop_orphans() == []
 
 
 def test_damaged_secrets_are_refused(folder: Folder) -> None:
-    """Secrets that would silently be replaced would lose the data they open."""
+    """Damaged secrets stop the start. New ones would not open the data."""
     whole = asdict(Secrets.fresh())
     folder.write("secrets.json", {"master_key": "k:x"})
     with pytest.raises(CommandError, match="damaged"):
@@ -324,8 +323,8 @@ def test_damaged_secrets_are_refused(folder: Folder) -> None:
 
 
 async def test_each_user_says_only_what_is_its_own(running: tuple[Platform, Supervisor]) -> None:
-    """On the real server: rbac hears its own subject, and neither others' questions nor replies;
-    it may not ask for what its code does not ask for."""
+    """rbac receives only its own subject, no other requests and replies. It may send only what its
+    code sends."""
     platform, _ = running
     refusals: list[str] = []
 
@@ -354,7 +353,7 @@ async def test_each_user_says_only_what_is_its_own(running: tuple[Platform, Supe
 
 
 async def test_nobody_without_a_password(running: tuple[Platform, Supervisor]) -> None:
-    """NATS takes no anonymous connection."""
+    """NATS refuses anonymous connections."""
     with pytest.raises(nats.errors.Error, match="Authorization"):
         await nats.connect(running[0].nats.url, allow_reconnect=False, max_reconnect_attempts=0)
 
@@ -367,7 +366,7 @@ def test_deploy_nats_conf_is_what_the_code_needs() -> None:
 
 
 def test_orphans_are_servers_in_our_folder_only(folder: Folder, tmp_path: Path) -> None:
-    """A nats-server of another instance is not ours to stop."""
+    """A nats-server of another deployment is not stopped."""
     other = tmp_path / "other"
     other.mkdir()
     binary = shutil.which("nats-server", path=str(Path(sys.executable).parent))
@@ -383,5 +382,5 @@ def test_orphans_are_servers_in_our_folder_only(folder: Folder, tmp_path: Path) 
 
 
 def test_a_user_of_the_machine_exists_for_postgres() -> None:
-    """The account that root drops to is a real one: initdb looks it up."""
+    """The account to which root changes exists, because initdb looks it up."""
     assert pwd.getpwnam("nobody").pw_uid > 0

@@ -1,4 +1,4 @@
-"""docs/first-product.md, run as it is written there."""
+"""Runs docs/first-product.md as it is written."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def getaddrinfo(host, *more, **named):
     return real("127.0.0.1" if name and name.endswith(".localhost") else host, *more, **named)
 socket.getaddrinfo = getaddrinfo
 """
-"""What the line in /etc/hosts does."""
+"""The effect of the line in /etc/hosts."""
 
 
 def blocks(kind: str, ports: dict[str, str]) -> list[str]:
-    """The page's fenced blocks, on free ports."""
+    """Returns the page's code blocks, with free ports."""
     text = PAGE.read_text()
     for usual, free in ports.items():
         text = text.replace(usual, free)
@@ -41,7 +41,7 @@ def blocks(kind: str, ports: dict[str, str]) -> list[str]:
 
 @contextmanager
 def running(folder: Path, command: str, port: int) -> Iterator[str]:
-    """The program's address, while it runs."""
+    """Runs the program and yields its address."""
     (folder / "sitecustomize.py").write_text(RESOLVER)
     env = environment() | {"UVICORN_LOOP": "asyncio"}  # uvloop has a resolver of its own
     env["PYTHONPATH"] = f"{folder}:{env['PYTHONPATH']}"

@@ -19,7 +19,8 @@ def aero2(instance: Instance, *arguments: str) -> subprocess.CompletedProcess[st
 
 
 def test_the_reference_of_an_error_page_leads_to_its_log_lines(shared: Instance) -> None:
-    """A trace that a caller names is found in the gateway and in the services behind it."""
+    """`aero2 logs --trace` finds the trace of a request in the gateway and in the services behind
+    it."""
     summary = shared.ready()
     trace = "4ba94d6b8eaf052ccf1809c98d6b2053"
     with browser() as client:
@@ -54,7 +55,7 @@ def test_psql_sees_all_rows_or_those_of_one_application(shared: Instance) -> Non
 
 
 def test_psql_says_what_is_missing(shared: Instance) -> None:
-    """One sentence, and exit code 1."""
+    """The command exits with 1 and one sentence."""
     unknown = aero2(shared, "psql", "--app", "nobody-has-this")
 
     assert unknown.returncode == 1

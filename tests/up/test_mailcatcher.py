@@ -61,7 +61,8 @@ def send(ports: tuple[int, int], *, to: str = "a@example.com", subject: str = "H
 
 
 def test_a_mail_is_there_to_read(ports: tuple[int, int], page: httpx.Client) -> None:
-    """What SMTP took is listed and readable: text, HTML, links without trailing stop."""
+    """A received mail is listed and readable: text, HTML, and links without the full stop behind
+    them."""
     send(ports)
     listed = page.get("/api/mails").json()["mails"]
     mail = page.get(f"/api/mails/{listed[0]['id']}").json()
@@ -84,8 +85,7 @@ def test_mails_of_one_address(ports: tuple[int, int], page: httpx.Client) -> Non
 
 
 def test_the_page_runs_nothing_of_the_mail(ports: tuple[int, int], page: httpx.Client) -> None:
-    """Text is escaped with its links clickable; the HTML part is served into a sandbox without
-    scripts."""
+    """Text is escaped and its links work. The HTML part is in a sandbox without scripts."""
     send(ports, subject="<script>alert(1)</script>")
     id = page.get("/api/mails").json()["mails"][0]["id"]
     shown, part = page.get(f"/mails/{id}"), page.get(f"/mails/{id}/html")
@@ -102,14 +102,14 @@ def test_the_page_runs_nothing_of_the_mail(ports: tuple[int, int], page: httpx.C
 
 
 def test_another_sites_name_reads_nothing(ports: tuple[int, int]) -> None:
-    """A name that was pointed at loopback (DNS rebinding) is refused."""
+    """A foreign name that points to loopback (DNS rebinding) is refused."""
     answer = httpx.get(f"http://127.0.0.1:{ports[1]}/api/mails", headers={"Host": "evil.example"})
 
     assert answer.status_code == 400
 
 
 def test_another_site_cannot_delete(page: httpx.Client) -> None:
-    """The form of the page works from the page only."""
+    """The form works only from its own page."""
     assert page.post("/clear", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
     assert page.post("/clear", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 303
 
@@ -124,7 +124,7 @@ def test_a_huge_mail_is_refused(ports: tuple[int, int]) -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """The oldest mails make room, by number and by size."""
+    """The oldest mails are deleted above a number and a size."""
     many, large = Mailbox(), Mailbox()
     for number in range(MAX_MAILS + 10):
         many.put(parse(f"Subject: {number}\r\n\r\nx".encode(), sender="a", to=["b"]))

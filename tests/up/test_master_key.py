@@ -31,7 +31,7 @@ def aero2(instance: Instance, *arguments: str) -> str:
 
 
 def refresh_token(client: httpx.Client, demo: dict[str, Any]) -> str:
-    """Of the signed-in user of the browser."""
+    """Returns a refresh token of the user who is signed in in the browser."""
     challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=")
     asked = {
         "client_id": demo["client_id"],
@@ -66,9 +66,9 @@ def tokens(client: httpx.Client, demo: dict[str, Any], **form: str) -> str:
 
 
 def test_everything_works_under_the_new_key_alone(shared: Instance) -> None:
-    """Session, API key, refresh token and signing key of before, after add, rewrap, retire and two
-    restarts. A key that was taken away too early is named. Where an operator is, a start makes no
-    owner link."""
+    """A session, an API key, a refresh token and a signing key still work after add, rewrap, retire
+    and two restarts. A key that is removed too early is named. If an operator exists, a start makes
+    no owner link."""
     instance, folder = shared, shared.folder
     try:
         demo = instance.ready()["demo"]

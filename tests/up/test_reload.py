@@ -13,7 +13,7 @@ from aero2.reload import affected, folders, watch
 
 
 class Supervisor:
-    """Notes what it is asked to start again."""
+    """Records which services it has to restart."""
 
     def __init__(self) -> None:
         self.reloads: list[str] = []
@@ -23,7 +23,7 @@ class Supervisor:
 
 
 def test_common_belongs_to_every_service() -> None:
-    """A file of a service is run by that service; a file of `common` by all."""
+    """A file of a service restarts that service. A file of `common` restarts all."""
     packages = folders()
     services = {next(iter(names)): folder for folder, names in packages.items() if len(names) == 1}
     assert sorted(services) == sorted(SERVICES)
@@ -70,7 +70,7 @@ async def test_a_change_starts_its_services_again(
 
 
 async def change(file: Path, done: object, within: float = 30.0) -> None:
-    """Writes a file until its change has been seen: the watch may not have begun yet."""
+    """Writes a file until its change has been seen, because the watch may start later."""
     ends = time.monotonic() + within
     while True:
         file.write_text(str(time.monotonic()))

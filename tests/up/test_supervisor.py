@@ -84,7 +84,7 @@ async def until(condition: object, within: float = 10.0) -> None:
 
 
 async def test_what_dies_is_started_again(folder: Folder) -> None:
-    """A process killed from outside runs again under another pid, and the log's end is reported."""
+    """A killed process is started again with another pid, and the end of its log is reported."""
     told: list[str] = []
     supervisor = Supervisor(folder, lambda sentence, log: told.append(sentence))
     await supervisor.start(program(folder, BEATING))
@@ -98,7 +98,8 @@ async def test_what_dies_is_started_again(folder: Folder) -> None:
 
 
 async def test_a_restart_refuses_no_connection(folder: Folder) -> None:
-    """A port that the supervisor holds stays open: the next process answers who came meanwhile."""
+    """A port that the supervisor holds stays open, and the next process answers the waiting
+    clients."""
     with listener("127.0.0.1", 0) as held:
         one = program(folder, ANSWERING, sockets=(held,))
         one.env["FD"] = str(held.fileno())
@@ -116,7 +117,7 @@ async def test_a_restart_refuses_no_connection(folder: Folder) -> None:
 
 
 async def test_a_reload_is_no_death(folder: Folder) -> None:
-    """The process runs again under another pid at once, and nothing is reported."""
+    """After a reload the process runs with another pid at once, and nothing is reported."""
     reports: list[str] = []
     supervisor = Supervisor(folder, lambda sentence, log: reports.append(sentence))
     await supervisor.start(program(folder, BEATING))
@@ -132,7 +133,7 @@ async def test_a_reload_is_no_death(folder: Folder) -> None:
 async def test_a_reload_ends_the_pause_after_a_death(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Broken code that was repaired runs at once, however often it has died."""
+    """Repaired code runs at once, however often the process has died."""
     monkeypatch.setattr("aero2.supervisor.FIRST_PAUSE", 1000.0)
     monkeypatch.setattr("aero2.supervisor.LONGEST_PAUSE", 1000.0)
     reports: list[str] = []
@@ -148,7 +149,7 @@ async def test_a_reload_ends_the_pause_after_a_death(
 
 
 async def test_what_never_starts_is_refused_with_its_log(folder: Folder) -> None:
-    """Three deaths before it was ever ready end the start with the end of the log."""
+    """After three deaths before it was ready the start fails with the end of the log."""
     code = "import sys; print('AERO2_X: Field required'); sys.exit(1)"
     supervisor = Supervisor(folder, lambda *_: None)
 
@@ -161,7 +162,7 @@ async def test_what_never_starts_is_refused_with_its_log(folder: Folder) -> None
 
 
 async def test_what_stands_still_is_refused(folder: Folder) -> None:
-    """A process that neither works nor logs is waited for no longer than the limit."""
+    """A process without progress is not waited for longer than the limit."""
     supervisor = Supervisor(folder, lambda *_: None)
 
     with pytest.raises(CommandError, match=r"one made no progress for 2 s \(--start-limit\)"):
@@ -172,8 +173,8 @@ async def test_what_stands_still_is_refused(folder: Folder) -> None:
 async def test_processes_that_start_together_wait_for_each_other(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process without progress of its own is not given up while another one works: it may need that one.
-    The reports say what is waited for."""
+    """A process without progress is kept while another one works, because it may need that one. The
+    reports say what is waited for."""
     monkeypatch.setattr("aero2.supervisor.WAIT_REPORT", 0.5)
     slow = (
         "import pathlib, sys, time\n"
@@ -201,7 +202,7 @@ async def test_processes_that_start_together_wait_for_each_other(
 
 
 async def test_stop_ends_even_what_ignores_sigterm(folder: Folder) -> None:
-    """All are gone within the time that stop was given, front first."""
+    """All processes end within the time limit, the gateway first."""
     supervisor = Supervisor(folder, lambda *_: None)
     await supervisor.start(
         program(folder, STUBBORN, "back"), program(folder, BEATING, "front", stage=1)
@@ -210,7 +211,7 @@ async def test_stop_ends_even_what_ignores_sigterm(folder: Folder) -> None:
     began = time.monotonic()
     await supervisor.stop(within=1.0)
 
-    assert time.monotonic() - began < 30.0  # of the minute that the program would stay
+    assert time.monotonic() - began < 30.0  # the program would stay for a minute
     assert not [pid for pid in pids.values() if psutil.pid_exists(pid)]
 
 
@@ -231,8 +232,7 @@ async def test_a_process_without_heartbeat_is_replaced(
 
 @pytest.mark.parametrize("watched", [True, False], ids=["kernel", "next-start"])
 async def test_a_killed_supervisor_leaves_nothing(folder: Folder, watched: bool) -> None:
-    """kill -9: the children end with it; where the kernel cannot do that, the next start ends
-    them."""
+    """After kill -9 the children end too. If the kernel cannot do that, the next start ends them."""
     blind = "import aero2.embedded.process as p; p.dies_with_us = lambda how: []\n"
     code = OWNER if watched else blind + OWNER
     owner = subprocess.Popen(
@@ -258,7 +258,7 @@ async def test_a_killed_supervisor_leaves_nothing(folder: Folder, watched: bool)
 
 
 async def test_another_process_with_the_number_is_left_alone(folder: Folder) -> None:
-    """A pid written down by a predecessor that somebody else has now is not touched."""
+    """A stored pid that now belongs to another process is not killed."""
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"])
     folder.inside("run")
     folder.write("run/children.json", {"one": {"pid": stranger.pid, "started": 1.0}})
@@ -271,7 +271,7 @@ async def test_another_process_with_the_number_is_left_alone(folder: Folder) -> 
 
 
 def test_a_log_does_not_grow_for_ever(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the limit a log moves aside, under the process that goes on appending to it."""
+    """Above the limit the log is moved aside, and the process writes to an empty one."""
     monkeypatch.setattr("aero2.log_files.LOG_LIMIT", 1000)
     log = folder.logs / "one.log"
     with log.open("ab", buffering=0) as process:

@@ -1,4 +1,4 @@
-"""`aero2 up` itself: the whole platform as real processes."""
+"""`aero2 up` with the whole platform as real processes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def get(url: str) -> httpx.Response:
 
 
 def token(summary: dict[str, Any], *, ca: Path | None = None, **other: str) -> httpx.Response:
-    """A token for the demo client itself."""
+    """Returns a token of the demo client for itself."""
     demo = summary["demo"] | other
     with browser(ca=ca) as client:
         return client.post(
@@ -46,7 +46,8 @@ def token(summary: dict[str, Any], *, ca: Path | None = None, **other: str) -> h
 
 
 def test_the_summary_is_what_it_says(shared: Instance) -> None:
-    """Exactly the promised members; every address answers; nobody else reads the file."""
+    """The summary has exactly its documented members. Every address answers, and only the owner can
+    read the file."""
     summary = shared.ready()
     demo = summary["demo"]
 
@@ -66,7 +67,7 @@ def test_the_summary_is_what_it_says(shared: Instance) -> None:
 
 
 def test_what_is_printed_works_when_pasted(shared: Instance) -> None:
-    """The curl commands and the FastAPI snippet, taken from the terminal's text as they stand."""
+    """The printed curl commands and the FastAPI program work unchanged."""
     answers = pasted(shared, dict(os.environ))
 
     assert json.loads(answers[0])["token_type"] == "Bearer"
@@ -75,7 +76,8 @@ def test_what_is_printed_works_when_pasted(shared: Instance) -> None:
 
 
 def pasted(instance: Instance, env: dict[str, str]) -> list[str]:
-    """What the two curl commands and the FastAPI program answer; the program refuses a stranger."""
+    """Runs the two curl commands and the FastAPI program, which refuses a stranger. Returns the
+    answers."""
     text = instance.log.read_text()
     answers = []
     for command in re.findall(r"^curl .*$", text, re.MULTILINE):
@@ -105,7 +107,7 @@ def pasted(instance: Instance, env: dict[str, str]) -> list[str]:
 
 
 def patiently(url: str, **more: Any) -> httpx.Response:
-    """GET, once somebody listens."""
+    """Sends GET when a server listens."""
     ends = time.monotonic() + 30
     while True:
         try:
@@ -116,7 +118,7 @@ def patiently(url: str, **more: Any) -> httpx.Response:
 
 
 def test_the_demo_user_signs_in(shared: Instance) -> None:
-    """The address and password that are printed open the hosted sign-in page."""
+    """The printed address and password sign in on the hosted page."""
     found = re.search(r"^Demo user +(\S+) +password (\S+)$", shared.log.read_text(), re.M)
     assert found is not None
     with browser() as client:
@@ -129,7 +131,7 @@ def test_the_demo_user_signs_in(shared: Instance) -> None:
 
 
 def test_a_second_one_on_the_folder_is_a_sentence(shared: Instance) -> None:
-    """Exit 1, one sentence, no traceback; the first goes on."""
+    """The second start exits with 1 and one sentence. The first continues."""
     second = Instance(shared.folder)
     said = refused(second)
 
@@ -140,7 +142,7 @@ def test_a_second_one_on_the_folder_is_a_sentence(shared: Instance) -> None:
 
 
 def test_a_second_one_on_the_port_is_a_sentence(shared: Instance, tmp_path: Path) -> None:
-    """The port is named, and the option that helps."""
+    """The message names the port and the option."""
     said = refused(Instance(tmp_path / "other", port=shared.port))
 
     assert f"Port {shared.port}" in said
@@ -148,12 +150,12 @@ def test_a_second_one_on_the_port_is_a_sentence(shared: Instance, tmp_path: Path
 
 
 def test_a_domain_that_is_none_is_a_sentence(tmp_path: Path) -> None:
-    """A wrong --domain is refused before anything is made."""
+    """A wrong --domain is refused before anything is created."""
     assert "not a domain name" in refused(Instance(tmp_path / "other", domain="a_b/c"))
 
 
 def refused(instance: Instance) -> str:
-    """What a start that must fail says."""
+    """Returns the output of a start that must fail."""
     command = [sys.executable, "-m", "aero2", "up", "--port", str(instance.port)]
     command += ["--data-dir", str(instance.folder), "--domain", instance.domain]
     ran = subprocess.run(
@@ -172,9 +174,8 @@ def refused(instance: Instance) -> str:
 def test_another_one_side_by_side_with_tls(
     shared: Instance, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Another folder and port: other keys, and a secret of one means nothing to the other.
-    --tls: https with an authority of the folder's own for every name, trusted by clients that are told
-    to; secure cookies; what is printed works."""
+    """Another folder and port have other keys and secrets. With --tls every name has https by the
+    folder's own authority, cookies are secure, and the printed commands work."""
     folder = tmp_path_factory.mktemp("up") / "tls"
     instance = Instance(folder, more=["--tls"]).start()
     try:
@@ -204,7 +205,7 @@ def test_another_one_side_by_side_with_tls(
 
 
 def test_metrics_of_all_processes_are_joined(shared: Instance) -> None:
-    """One listener on loopback answers for every service, also when they have run for a while."""
+    """One listener on loopback has the metrics of every service."""
     shared.ready()
     port = json.loads((shared.folder / "ports.json").read_text())["metrics"]
     text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
@@ -216,8 +217,8 @@ def test_metrics_of_all_processes_are_joined(shared: Instance) -> None:
 
 @pytest.mark.parametrize("name", ["oidc", "postgres", "nats", "gateway"])
 def test_whatever_is_killed_comes_back(shared: Instance, name: str) -> None:
-    """A process killed with SIGKILL is started again; meanwhile requests fail cleanly, and then
-    the platform answers as before, without a restart of anything else."""
+    """A killed process is started again. Meanwhile requests fail cleanly, and then all work again
+    without another restart."""
     summary = shared.ready()
     before = shared.children()
     os.kill(before[name], signal.SIGKILL)
@@ -244,8 +245,7 @@ def test_whatever_is_killed_comes_back(shared: Instance, name: str) -> None:
 
 
 def test_stop_and_start_again(shared: Instance) -> None:
-    """Ctrl-C ends everything with exit 0; at the second start the demo has the
-    same keys and secrets."""
+    """Ctrl-C ends everything with exit code 0. The second start has the same keys and secrets."""
     first = shared.ready()
     pids = shared.children().values()
     shared.stop()
@@ -261,7 +261,7 @@ def test_stop_and_start_again(shared: Instance) -> None:
 
 
 def test_kill_9_blocks_nothing(shared: Instance) -> None:
-    """The supervisor killed with SIGKILL: an immediate start works, with the data."""
+    """After a SIGKILL of the supervisor the next start works at once, with the data."""
     first = shared.ready()
     assert shared.process is not None
     shared.process.kill()
@@ -276,13 +276,13 @@ def test_kill_9_blocks_nothing(shared: Instance) -> None:
 @pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_as_an_ordinary_user() -> None:
-    """Nothing needs root: the same start under an account without rights."""
+    """Nothing needs root: the start works under an account without rights."""
     nobody = pwd.getpwnam("nobody")
     if shutil.which("setpriv") is None:
         pytest.skip("setpriv is not installed")
     before = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
     before += ["env", "HOME=/nonexistent"]
-    # Not under pytest's own folder: that one is closed to everybody else.
+    # Other accounts cannot read pytest's own folder.
     own = Path(tempfile.mkdtemp(prefix="aero2-ordinary-"))
     os.chown(own, nobody.pw_uid, nobody.pw_gid)
     instance = Instance(own / "data", before=before, python=usable_by(before))
@@ -301,7 +301,7 @@ def test_as_an_ordinary_user() -> None:
 
 
 def usable_by(before: list[str]) -> str:
-    """A Python that the account may run, with our packages."""
+    """Returns a Python that the account can run, with the installed packages."""
     for python in (sys.executable, "/usr/bin/python3"):
         asked = [*before, python, "-c", "import gateway.__main__, aero2.up"]
         try:

@@ -1,6 +1,6 @@
 """Members of FastAPI that it does not promise to keep.
 
-tests/unit/gateway/test_borrowed_members.py says which of them a new version of FastAPI has changed.
+tests/unit/gateway/test_private_members.py says which of them a new version of FastAPI has changed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Members of uvicorn that it does not promise to keep. Nothing else in the gateway uses one.
 
-tests/unit/gateway/test_borrowed_members.py says which of them a new version of uvicorn has changed.
+tests/unit/gateway/test_private_members.py says which of them a new version of uvicorn has changed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a database is, as lines of text: two databases are alike when their lines are."""
+"""Describes a database as lines of text, so that a test can compare two."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ QUERIES: Final = {
 
 
 async def describe(dsn: str) -> set[str]:
-    """Everything but the order of columns, which a migration cannot choose."""
+    """Returns everything but the order of columns, which a migration cannot choose."""
     db = await asyncpg.connect(dsn)
     try:
         return {

@@ -1,4 +1,4 @@
-"""One row in every table, made from the catalogue: a new table takes part without being told."""
+"""Writes one row into every table, made from the catalogue, so that new tables are included."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ SPECIAL: Final = {
     ("identity_providers", "type"): "'oidc'",
     ("signing_keys", "private_sealed"): "'x'",
 }
-"""Where a check or a key over all applications asks for more than any value of the type."""
+"""Values for columns with a check or a key over all applications."""
 
 
 async def tenant_tables(db: asyncpg.Connection) -> list[str]:
-    """Every table with rows of applications."""
+    """Returns every table with rows of applications."""
     rows = await db.fetch("""
         SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
@@ -40,8 +40,8 @@ async def tenant_tables(db: asyncpg.Connection) -> list[str]:
 
 
 async def fill(db: asyncpg.Connection, app_id: str) -> None:
-    """A row of the application in every table, every id being the application's own, so that each
-    foreign key, the nullable ones too, points at the one row there is."""
+    """Writes a row of the application into every table. Every id is the application's own, so each
+    foreign key points at the one row."""
     waiting = await tenant_tables(db)
     while waiting:
         left = []
@@ -75,7 +75,7 @@ async def _insert(db: asyncpg.Connection, table: str) -> str:
 
 
 async def counts(db: asyncpg.Connection, app_id: str) -> dict[str, int]:
-    """Rows of the application by table."""
+    """Returns the application's rows by table."""
     return {
         table: await db.fetchval(f"SELECT count(*) FROM {table} WHERE app_id = $1", app_id)
         for table in await tenant_tables(db)

@@ -1,4 +1,4 @@
-"""audit_logs cannot be changed: not by a service, not by a slip of the owner."""
+"""No service and no owner can change audit_logs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def full(dsn: str) -> asyncpg.Connection:
 
 @pytest.mark.parametrize("change", CHANGES)
 async def test_nobody_changes_a_row(database: dict[str, str], change: str) -> None:
-    """Services lack the grant; the schema's owner and a superuser run into the trigger."""
+    """Services have no grant. A trigger stops the schema's owner and a superuser."""
     owner = await full(database["owner"])
     for service in ("tenancy", "identity", "oidc", "rbac"):
         db = await asyncpg.connect(database[service])
@@ -46,7 +46,7 @@ async def test_nobody_changes_a_row(database: dict[str, str], change: str) -> No
 
 
 async def test_a_partition_is_no_way_round(database: dict[str, str]) -> None:
-    """The row's own partition, by the superuser: changing, deleting and emptying are refused."""
+    """A superuser cannot change, delete or truncate in the partition."""
     owner = await full(database["owner"])
     partition = await owner.fetchval("SELECT tableoid::regclass::text FROM audit_logs")
     for change in CHANGES:
@@ -56,7 +56,7 @@ async def test_a_partition_is_no_way_round(database: dict[str, str]) -> None:
 
 
 async def test_retention_is_upkeeps(database: dict[str, str]) -> None:
-    """aero2_upkeep deletes what is too old, and changes nothing."""
+    """aero2_upkeep deletes old rows and changes nothing."""
     owner = await full(database["owner"])
     db = await asyncpg.connect(database["upkeep"])
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -69,7 +69,7 @@ async def test_retention_is_upkeeps(database: dict[str, str]) -> None:
 
 
 async def test_tenancy_reads_and_every_service_writes(database: dict[str, str]) -> None:
-    """Each service writes its record in the transaction of the work; tenancy reads it."""
+    """Each service writes its record in the transaction of the change. Tenancy reads it."""
     owner = await full(database["owner"])
     for service in ("tenancy", "identity", "oidc", "rbac"):
         db = await asyncpg.connect(database[service])

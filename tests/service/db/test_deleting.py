@@ -1,4 +1,4 @@
-"""Foreign keys and triggers do the deleting: of an application, a user, a membership, a client."""
+"""Foreign keys and triggers delete the rows of an application, a user, a membership or a client."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ async def as_role(dsn: str, app_id: str, sql: str) -> str:
 
 
 async def test_deleting_an_application_takes_every_row_of_it(database: dict[str, str]) -> None:
-    """X12: tenancy deletes one row, and no table keeps any of the application, the outbox aside,
-    which must still send the last event; another application keeps all."""
+    """Tenancy deletes one row. No table keeps a row of the application, except the outbox with the
+    last event. Other applications keep all rows."""
     db = await two_full_applications(database["owner"])
     before = await counts(db, A)
     gone = await as_role(
@@ -55,11 +55,11 @@ async def test_deleting_an_application_takes_every_row_of_it(database: dict[str,
     assert other == before
 
 
-async def test_deleting_a_user_takes_what_is_his_and_keeps_the_audit(
+async def test_deleting_a_user_deletes_their_rows_and_keeps_the_log(
     database: dict[str, str],
 ) -> None:
-    """Every table with a foreign key to the user loses their row or their id, and so do those that
-    have none for speed (ADR 5). The audit log keeps the event without the user."""
+    """Every table with a foreign key to the user loses the row or the id, and so do tables without
+    one (ADR 5). The audit log keeps the event without the user."""
     db = await two_full_applications(database["owner"])
     await as_role(database["identity"], A, "DELETE FROM users")
     referring = await db.fetch("""
@@ -86,7 +86,7 @@ async def test_deleting_a_user_takes_what_is_his_and_keeps_the_audit(
     assert named == 1
     assert left["oauth_clients"] == left["roles"] == left["organizations"] == 1
     assert left["refresh_tokens"] == left["token_families"] == left["user_sessions"] == 0
-    assert left["session_clients"] == 1  # until its client was told that the user is gone
+    assert left["session_clients"] == 1  # until its client got the logout token
     assert audit is not None
     assert (audit["user_id"], audit["event_type"]) == (None, "x")
     assert set(other.values()) == {1}
@@ -119,7 +119,7 @@ async def test_deleting_a_client_takes_its_tokens(database: dict[str, str]) -> N
 async def test_a_sweep_of_grants_takes_the_tokens_of_every_application(
     database: dict[str, str],
 ) -> None:
-    """The sweep binds itself to none of them; the trigger does, one after the other."""
+    """The sweep is bound to no application. The trigger binds itself to each one in turn."""
     db = await two_full_applications(database["owner"])
     await db.execute("UPDATE token_families SET absolute_expires_at = now() - interval '3 days'")
     sweep = await asyncpg.connect(database["sweep"])
@@ -134,7 +134,7 @@ async def test_a_sweep_of_grants_takes_the_tokens_of_every_application(
 
 
 async def test_leaving_an_organization_ends_what_hung_on_it(database: dict[str, str]) -> None:
-    """Roles inside the organization go; a session it was active in lives on without it."""
+    """Roles inside the organization are deleted. A session in which it was active stays without it."""
     db = await two_full_applications(database["owner"])
     await as_role(database["tenancy"], A, "DELETE FROM organization_members")
     roles = await db.fetchval(f"SELECT count(*) FROM user_roles WHERE app_id = '{A}'")
@@ -146,7 +146,7 @@ async def test_leaving_an_organization_ends_what_hung_on_it(database: dict[str, 
 
 
 async def test_an_organization_role_in_use_stays(database: dict[str, str]) -> None:
-    """A member never loses their role silently: the violated constraint says why."""
+    """A role that members have cannot be deleted, and the constraint says why."""
     db = await two_full_applications(database["owner"])
     await db.close()
     with pytest.raises(asyncpg.ForeignKeyViolationError) as refused:
@@ -156,8 +156,8 @@ async def test_an_organization_role_in_use_stays(database: dict[str, str]) -> No
 
 
 async def test_a_team_that_owns_applications_stays(database: dict[str, str]) -> None:
-    """An application always has its team: deleting the team, or naming one that is not there, is
-    refused by applications_owner_org_id_fkey."""
+    """The constraint applications_owner_org_id_fkey refuses to delete the team of an application,
+    or to name a missing one."""
     db = await asyncpg.connect(database["owner"])
     await db.execute(f"""
         INSERT INTO organizations (app_id, id, slug, name) VALUES ('{DASHBOARD}', '{A}', 'team', 'T');
@@ -176,7 +176,8 @@ async def test_a_team_that_owns_applications_stays(database: dict[str, str]) -> 
 
 
 async def test_a_scope_goes_with_its_permission(database: dict[str, str]) -> None:
-    """A scope that lost its permission would be open to everybody."""
+    """A scope is deleted with its permission. Without the permission it would be open to every
+    user."""
     db = await two_full_applications(database["owner"])
     await as_role(database["rbac"], A, "DELETE FROM permissions")
     left = await counts(db, A)

@@ -1,4 +1,4 @@
-"""What a fault inside a transaction becomes: the database's own, another's, and a changed table."""
+"""Errors inside a transaction: of the database, of other code, and of a changed table."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ async def add_on_a_standby(db: Database) -> None:
 
 
 async def test_a_standby_is_unavailable_and_its_connection_closed(db: Database) -> None:
-    """After a failover the old primary reads only: the next connection may find the new one."""
+    """After a failover the old primary is read-only, so the connection is closed. The next one may
+    find the new primary."""
     async with db.transaction(CTX) as tx:
         before = await tx.fetchval("SELECT pg_backend_pid()")
     with pytest.raises(Unavailable):
@@ -69,7 +70,7 @@ async def changed(dsn: str) -> None:
 async def test_a_changed_table_runs_the_handler_once_more(
     database: dict[str, str], before: bool
 ) -> None:
-    """Rolled back whole, it may run again; not where it has committed something before."""
+    """The handler runs again after a rollback, but not after a commit."""
     read = "SELECT updated_at FROM users"
     identity = await Database.connect(database["identity"], name="test", size=1)
     async with identity.transaction(CTX) as tx:

@@ -1,4 +1,4 @@
-"""What a fresh database says of the Dashboard."""
+"""The settings of the Dashboard in a new database."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from common.ids import DASHBOARD
 
 
 async def test_nobody_signs_up_on_a_fresh_dashboard(postgres: Postgres) -> None:
-    """A user of the Dashboard may create applications, so sign-up takes an invitation. One to a
-    team is enough: a colleague gets one mail, not two."""
+    """Dashboard users may create applications, so sign-up needs an invitation. An invitation into a
+    team is enough."""
     name = postgres.clone()
     owner = await asyncpg.connect(postgres.dsns(name)["owner"])
     stored = await owner.fetchval("SELECT settings FROM applications WHERE id = $1", DASHBOARD)

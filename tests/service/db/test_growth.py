@@ -1,7 +1,7 @@
-"""A page costs the same wherever it is and however many rows the application has.
+"""A page costs the same at any position and for any number of rows.
 
-Counted in pages of memory that Postgres reads (buffers), with the plan that services keep: made
-while the tables were empty, for all parameters.
+The cost is counted in buffers that Postgres reads, with the plan that services keep: made for all
+parameters while the tables were empty.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LARGE = "018f0000-0000-7000-8000-00000000000b"
 MANY = 20_000
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FAR = START + timedelta(minutes=3)
-"""The row in the middle of the small application, and a page far from either end of the large."""
+"""The row in the middle of the small application, and one far from both ends of the large one."""
 DEEP = START + timedelta(minutes=MANY // 2)
 FIRST = ("infinity", HIGHEST_ID)
 ORGANIZATION = "018f0000-0000-7000-8000-00000000000c"
@@ -75,7 +75,9 @@ PAGES = {
     "export of the log": ("tenancy", "audit_chain.py", "c.seq <= $9", (0, 50, None, None, None, "-infinity", "infinity", 50), (MANY // 2, 50, None, None, None, "-infinity", "infinity", MANY // 2 + 50)),
     "grants of a client": ("oidc", "consents.py", "u.email, u.name,\n               g.created_at", ("client", "-infinity", LOWEST_ID, 51), ("client", DEEP, LOWEST_ID, 51)),
 }  # fmt: skip
-"""Service, file and a part of the statement; the parameters of its first page, and of one far on."""
+"""Service, file and a part of the statement. Then the parameters of its first page, and of one far
+on.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +98,7 @@ async def grown(module_database: dict[str, str]) -> dict[str, str]:
 
 
 async def buffers(dsn: str, sql: str, app: str, values: tuple[object, ...]) -> int:
-    """Pages of memory that the statement reads."""
+    """Returns the number of buffers that the statement reads."""
     settings = {"plan_cache_mode": "force_generic_plan", "aero2.app_id": app}
     db = await asyncpg.connect(dsn, server_settings=settings)
     try:
@@ -133,7 +135,7 @@ def statement(service: str, file: str, part: str) -> str:
 
 @pytest.mark.parametrize("name", PAGES)
 async def test_a_page_costs_the_same_everywhere(name: str, grown: dict[str, str]) -> None:
-    """The first page of 200 rows, the first of 20,000 and one far on read about as much."""
+    """The first page of 200 rows, the first of 20,000 and a late one read about the same."""
     service, file, part, first, far = PAGES[name]
     sql, dsn = statement(service, file, part), grown[service]
 
@@ -145,7 +147,7 @@ async def test_a_page_costs_the_same_everywhere(name: str, grown: dict[str, str]
 
 
 async def test_one_users_grants_end_without_reading_the_others(grown: dict[str, str]) -> None:
-    """The client has 20,000 grants; ending one person's reads one person's."""
+    """The client has 20,000 grants. Ending one user's grants reads only those."""
     sql = statement(
         "oidc", "token_families.py", "client_id = $2 AND user_id = $3 AND revoked_at IS NULL"
     )
@@ -154,7 +156,7 @@ async def test_one_users_grants_end_without_reading_the_others(grown: dict[str, 
 
 
 async def test_an_event_is_sealed_by_its_id(grown: dict[str, str]) -> None:
-    """What the stream names is looked up, and nothing else of the log."""
+    """Sealing looks up the events of the stream, and reads nothing else of the log."""
     sql = statement("tenancy", "audit_chain.py", "l.id = ANY($2::uuid[])")
     small, large = [
         await buffers(
@@ -173,7 +175,8 @@ async def test_an_event_is_sealed_by_its_id(grown: dict[str, str]) -> None:
 
 
 async def test_the_count_finds_a_filter(grown: dict[str, str]) -> None:
-    """What these tests are for: the same page with its place around a NULL reads all before it."""
+    """A sample that must be caught: a page whose cursor compares with NULL reads every row before
+    it."""
     slow = """
         SELECT id, name FROM users WHERE app_id = $1
           AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3::uuid))

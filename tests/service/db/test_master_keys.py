@@ -1,4 +1,4 @@
-"""A master key is replaced: what it sealed and hashed lives on, and its absence is named."""
+"""After a master key is replaced, sealed values and hashes stay valid. A missing key is named."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Sealing:
     app_id: str
 
     async def keys(self, text: str) -> Keys:
-        """What a service works with that starts with these master keys."""
+        """Returns the keys of a service that starts with these master keys."""
         return await recognize(self.db, Keys.parse(text))
 
     async def seal(self, keys: Keys, plain: bytes) -> str:
@@ -71,8 +71,8 @@ async def world(postgres: Postgres) -> AsyncIterator[Sealing]:
 
 
 async def test_everything_lives_on_under_the_new_key_alone(world: Sealing) -> None:
-    """Start with old; add new; rewrap; retire; start with new only: secrets open, tokens are
-    found, pseudonyms stay, and old checkpoints verify."""
+    """Add a new key, rewrap, retire the old one, start with the new one only. Secrets open, tokens
+    are found, pseudonyms stay, and old checkpoints verify."""
     before = await world.keys(OLD)
     sealed = await world.seal(before, b"secret")
     hashed = before.hash("session", "token")
@@ -95,7 +95,7 @@ async def test_everything_lives_on_under_the_new_key_alone(world: Sealing) -> No
 
 
 async def test_a_third_key_keeps_what_the_first_has_hashed(world: Sealing) -> None:
-    """The recognition key of a retired one is wrapped again, too."""
+    """The recognition key of a retired master key is wrapped again too."""
     hashed = (await world.keys(OLD)).hash("session", "token")
     third, previous = master("third"), OLD
     for fresh in (NEW, third):
@@ -113,7 +113,8 @@ async def test_a_third_key_keeps_what_the_first_has_hashed(world: Sealing) -> No
 
 
 async def test_a_missing_key_is_named(world: Sealing) -> None:
-    """Taken away too early, replaced under its id, or taken for another deployment's: no start."""
+    """A service does not start if a key was removed too early, replaced under its id, or taken from
+    another deployment."""
     await world.keys(OLD)
 
     with pytest.raises(MasterKeyMissing, match="lacks the key 'old'"):
@@ -124,7 +125,7 @@ async def test_a_missing_key_is_named(world: Sealing) -> None:
 
 
 async def test_a_refused_start_notes_nothing(world: Sealing) -> None:
-    """The key of a start that was refused is not of this database."""
+    """A refused start does not store its key."""
     await world.keys(OLD)
     with pytest.raises(MasterKeyMissing):
         await world.keys(NEW)
@@ -141,7 +142,7 @@ async def test_nothing_is_wrapped_under_a_key_that_no_service_has(world: Sealing
 
 
 async def test_a_key_in_use_is_not_retired(world: Sealing) -> None:
-    """The active one, one that still wraps, and one that nobody knows."""
+    """The active key, a key that still wraps, and an unknown key cannot be retired."""
     await world.seal(await world.keys(OLD), b"secret")
     await world.keys(f"{NEW},{OLD}")
     both = Keys.parse(f"{NEW},{OLD}")
@@ -155,7 +156,7 @@ async def test_a_key_in_use_is_not_retired(world: Sealing) -> None:
 
 
 async def test_status_counts_what_depends_on_each_key(world: Sealing) -> None:
-    """Data keys and hashes by table, before and after."""
+    """The status counts data keys and hashes by table, before and after."""
     keys = await world.keys(OLD)
     await world.seal(keys, b"secret")
     await world.owner.execute(
@@ -178,7 +179,7 @@ async def test_status_counts_what_depends_on_each_key(world: Sealing) -> None:
 
 
 async def test_a_role_that_sees_nothing_is_refused(world: Sealing, postgres: Postgres) -> None:
-    """Row level security would make an empty success of it."""
+    """With row level security a role without rights would rewrap nothing and report success."""
     name = await world.owner.fetchval("SELECT current_database()")
     db = await asyncpg.connect(postgres.dsn("tenancy", name))
     try:

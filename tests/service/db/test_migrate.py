@@ -1,4 +1,4 @@
-"""`aero2 migrate` on real Postgres: once, twice, two at once, forward, and when it must refuse."""
+"""`aero2 migrate` on Postgres: once, twice, two at once, to a new version, and when it must refuse."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def empty(postgres: Postgres) -> Iterator[str]:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A copy of db/ to tamper with, with one migration that was applied from the start."""
+    """A copy of db/ that a test may change, with one migration that counts as applied."""
     made = Path(shutil.copytree(folder(), tmp_path / "db"))
     (made / "migrations" / "0001_first.sql").write_text("SELECT 1;\n")
     return made
@@ -47,7 +47,7 @@ async def value(dsn: str, sql: str) -> object:
 async def test_a_new_database_is_made_from_the_schema_and_then_left_alone(
     empty: str, source: Path
 ) -> None:
-    """The first run makes it, migrations count as applied; the second run does nothing."""
+    """The first run creates the schema and records the migrations. The second run does nothing."""
     first = await migrate(empty, {}, source=source)
     second = await migrate(empty, {}, source=source)
     names = await value(empty, "SELECT array_agg(name ORDER BY name) FROM schema_migrations")
@@ -59,7 +59,7 @@ async def test_a_new_database_is_made_from_the_schema_and_then_left_alone(
 
 @pytest.mark.long
 async def test_two_at_once_make_it_once(empty: str) -> None:
-    """The advisory lock lets one work and the others find it done."""
+    """With the advisory lock one run works, and the others find it done."""
     said: list[str] = []
     ran = await asyncio.gather(*(migrate(empty, {}, report=said.append) for _ in range(4)))
 
@@ -71,7 +71,7 @@ async def test_two_at_once_make_it_once(empty: str) -> None:
 async def test_runners_in_two_databases_share_the_clusters_roles(
     postgres: Postgres, empty: str
 ) -> None:
-    """Roles belong to the cluster; a conflict over them is tried again, not reported."""
+    """Roles belong to the cluster. A conflict over them is tried again."""
     passwords = {service: postgres.passwords[service] for service in ROLES}
     other = postgres.create(f"empty_{os.urandom(4).hex()}")
     dsns = [empty, postgres.dsn("owner", other)] * 3
@@ -82,7 +82,7 @@ async def test_runners_in_two_databases_share_the_clusters_roles(
 
 
 async def test_migrations_run_in_order_once(empty: str, source: Path) -> None:
-    """A later version brings files; they run by number, are recorded, and do not run again."""
+    """New files run in the order of their numbers, are recorded, and do not run again."""
     await migrate(empty, {}, source=source)
     steps = source / "migrations"
     (steps / "0003_fill.sql").write_text("INSERT INTO colours VALUES ('red');")
@@ -97,7 +97,7 @@ async def test_migrations_run_in_order_once(empty: str, source: Path) -> None:
 
 
 async def test_a_failed_migration_changes_nothing(empty: str, source: Path) -> None:
-    """Each file is one transaction: what it did before the error is undone and not recorded."""
+    """Each file is one transaction, so a failed one is rolled back and not recorded."""
     await migrate(empty, {}, source=source)
     bad = source / "migrations" / "0002_bad.sql"
     bad.write_text("CREATE TABLE half (name text); SELECT 1 / 0;")
@@ -113,7 +113,7 @@ async def test_a_failed_migration_changes_nothing(empty: str, source: Path) -> N
 
 @pytest.mark.long
 async def test_a_migration_gives_way_to_traffic_and_tries_again(empty: str, source: Path) -> None:
-    """It waits two seconds for a lock, lets the queue behind it go, and comes back."""
+    """A migration waits two seconds for a lock, gives up so that traffic goes on, and tries again."""
     await migrate(empty, {}, source=source)
     step = source / "migrations" / "0002_wide.sql"
     step.write_text("ALTER TABLE deleted_slugs ADD COLUMN why text;")
@@ -130,7 +130,7 @@ async def test_a_migration_gives_way_to_traffic_and_tries_again(empty: str, sour
 
 @pytest.mark.long
 async def test_a_changed_migration_is_refused(empty: str, source: Path) -> None:
-    """An applied file is history; a comment in it is not."""
+    """An applied file may not change, except for its comments."""
     await migrate(empty, {}, source=source)
     step = source / "migrations" / "0001_first.sql"
     step.write_text("-- why\nSELECT  1;\n")
@@ -143,7 +143,7 @@ async def test_a_changed_migration_is_refused(empty: str, source: Path) -> None:
 
 @pytest.mark.long
 async def test_a_newer_database_is_refused(empty: str, source: Path) -> None:
-    """An older version never touches what a newer one made."""
+    """An older version does not touch a newer database."""
     await migrate(empty, {}, source=source)
     (source / "migrations" / "0001_first.sql").unlink()
 
@@ -152,7 +152,7 @@ async def test_a_newer_database_is_refused(empty: str, source: Path) -> None:
 
 
 async def test_a_schema_changed_without_a_migration_is_refused(empty: str, source: Path) -> None:
-    """Else a database would quietly lack what the code expects."""
+    """A changed schema without a migration is refused, because old databases would lack the change."""
     await migrate(empty, {}, source=source)
     with (source / "schema.sql").open("a") as schema:
         schema.write("CREATE TABLE forgotten (name text);")
@@ -162,7 +162,7 @@ async def test_a_schema_changed_without_a_migration_is_refused(empty: str, sourc
 
 
 async def test_a_strangers_database_is_refused(empty: str) -> None:
-    """Tables that we did not record are not ours to change."""
+    """A database with tables of another program is refused."""
     db = await asyncpg.connect(empty)
     await db.execute("CREATE TABLE applications (id int)")
     await db.close()
@@ -175,7 +175,7 @@ async def test_a_strangers_database_is_refused(empty: str) -> None:
 async def test_a_weak_password_is_refused_before_anything_happens(
     empty: str, password: str
 ) -> None:
-    """Sixteen ASCII characters at least; the message does not repeat it."""
+    """A password needs sixteen ASCII characters. The message does not repeat it."""
     with pytest.raises(MigrationError, match="aero2_rbac") as refused:
         await migrate(empty, {"rbac": password})
 
@@ -192,10 +192,10 @@ def managed() -> Iterator[Postgres]:
 
 @pytest.mark.long
 class TestOnAManagedServer:
-    """A cluster of its own, in which the migrating role is no superuser but has CREATEROLE."""
+    """A cluster of its own, whose migrating role has CREATEROLE and is no superuser."""
 
     async def test_no_superuser_is_needed_and_passwords_rotate(self, managed: Postgres) -> None:
-        """The connecting role owns the schema; a new password replaces the old one at once."""
+        """The connecting role owns the schema. A new password replaces the old one at once."""
         db = await asyncpg.connect(managed.dsn())
         await db.execute("CREATE ROLE cloud LOGIN CREATEROLE PASSWORD 'cloud-0123456789'")
         await db.execute("CREATE DATABASE hosted OWNER cloud")
@@ -218,7 +218,7 @@ class TestOnAManagedServer:
         assert await value(dsn, owner) == "cloud"
 
     async def test_a_role_that_may_not_is_told_so(self, managed: Postgres) -> None:
-        """A sentence, not a stack trace."""
+        """The error is a sentence without a stack trace."""
         db = await asyncpg.connect(managed.dsn())
         await db.execute("CREATE ROLE guest LOGIN PASSWORD 'guest-0123456789'")
         await db.close()
@@ -230,7 +230,8 @@ class TestOnAManagedServer:
 
 @pytest.mark.long
 def test_the_command_says_what_it_did(postgres: Postgres, empty: str) -> None:
-    """Applied, then up to date; exit codes 0, and 1 or 2 with a sentence where it cannot."""
+    """The command says that it applied or that all is up to date. A failure has exit code 1 or 2
+    and a sentence."""
     passwords = {
         f"AERO2_{service.upper()}_PASSWORD": postgres.passwords[service] for service in ROLES
     }

@@ -1,4 +1,4 @@
-"""A statement bound to its application in one round trip: bound to that one, and to nothing after it."""
+"""A statement is bound to its application in one round trip, and nothing after it is."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ADD = "INSERT INTO users (app_id, id, email, email_normalized) VALUES ($1, $2, $
 
 
 async def create_applications(dsn: str) -> None:
-    """Two applications with a user each."""
+    """Creates two applications with a user each."""
     owner = await asyncpg.connect(dsn)
     for ctx, slug in ((A, "swift-maple"), (B, "brave-falcon")):
         await owner.execute(
@@ -49,7 +49,7 @@ def db_dsns(database: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 async def db(database: dict[str, str]) -> AsyncIterator[Database]:
-    """One connection, so that each statement meets what the one before left behind."""
+    """One connection, so that a binding left by one statement would reach the next."""
     await create_applications(database["owner"])
     made = await Database.connect(database["identity"], name="test", size=1)
     yield made
@@ -62,12 +62,12 @@ async def seen(db: Database, ctx: Context, app_id: str) -> Any:
 
 
 async def unbound(db: Database) -> Any:
-    """What a statement sees that binds nothing."""
+    """Returns what a statement without a binding sees."""
     return await db.pool.fetchval(BOUND) or ""  # NULL on a new connection
 
 
 async def test_a_statement_sees_the_application_it_is_bound_to_and_no_other(db: Database) -> None:
-    """Row level security decides, the statement's own app_id notwithstanding."""
+    """Row level security decides, whatever app_id the statement names."""
     for _ in range(3):
         assert await seen(db, A, A.app_id) == 1
         assert await seen(db, A, B.app_id) == 0
@@ -78,7 +78,7 @@ async def test_a_statement_sees_the_application_it_is_bound_to_and_no_other(db: 
 async def test_each_statement_is_one_transaction_in_one_round_trip(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server says once that it is ready; begin, statement and commit would be three times."""
+    """The server says once that it is ready. Begin, statement and commit would be three times."""
     await seen(db, A, A.app_id)  # prepares it
     answers: list[bytes] = []
     received = BindReplyFilter.data_received
@@ -94,7 +94,7 @@ async def test_each_statement_is_one_transaction_in_one_round_trip(
 
 
 async def test_a_write_is_committed_when_it_returns(db: Database, database: dict[str, str]) -> None:
-    """Another connection sees it at once, and the relay is woken."""
+    """Another connection sees the write at once, and the relay wakes up."""
     woken = []
     waking = Database(db.pool, on_commit=lambda: woken.append(1))
     async with waking.autocommit(A) as one:
@@ -107,7 +107,7 @@ async def test_a_write_is_committed_when_it_returns(db: Database, database: dict
 
 
 async def test_a_write_into_another_application_is_refused(db: Database) -> None:
-    """By the policy, and nothing of it stays."""
+    """The policy refuses the write, and nothing of it is stored."""
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with db.autocommit(A) as one:
             await run(one, ADD, B.app_id, str(uuid.uuid4()), "intruder@example.com")
@@ -117,7 +117,7 @@ async def test_a_write_into_another_application_is_refused(db: Database) -> None
 
 
 async def test_what_cannot_be_sent_leaves_no_binding_behind(db: Database) -> None:
-    """asyncpg refuses the argument after the binding was written: that connection is given up."""
+    """asyncpg refuses the argument after the binding was written, so the connection is closed."""
     assert await seen(db, A, A.app_id) == 1
     for _ in range(2):
         with pytest.raises((asyncpg.DataError, Unavailable)):
@@ -130,7 +130,7 @@ async def test_what_cannot_be_sent_leaves_no_binding_behind(db: Database) -> Non
 
 
 async def test_a_cancelled_statement_leaves_no_binding_behind(db: Database) -> None:
-    """The client went away while it ran: the next one on this connection is bound again."""
+    """After a cancelled statement the next one on the connection is bound again."""
     async with db.reader(A) as one:
         await value(one, "SELECT pg_sleep($1::float8)", 0.0)
     for patience in (0.0, 0.001, 0.05):
@@ -145,7 +145,7 @@ async def test_a_cancelled_statement_leaves_no_binding_behind(db: Database) -> N
 async def test_a_table_that_changed_is_met_by_preparing_again(
     db: Database, database: dict[str, str]
 ) -> None:
-    """A migration beside running services: the kept plan's result has another column now."""
+    """A migration changed a column while services run. The statement is prepared again."""
     whole = "SELECT * FROM mail_templates WHERE app_id = $1"
     async with db.reader(A) as one:
         assert await one.fetch(whole, A.app_id) == []
@@ -163,7 +163,7 @@ async def test_a_table_that_changed_is_met_by_preparing_again(
 
 
 async def test_many_at_once_each_see_their_own(database: dict[str, str], db: Database) -> None:
-    """Two applications over the same three connections, with failures among them."""
+    """Two applications share three connections, with errors among the statements."""
     shared = await Database.connect(database["identity"], name="test", size=3)
 
     async def ask(number: int) -> None:
@@ -185,8 +185,7 @@ async def test_many_at_once_each_see_their_own(database: dict[str, str], db: Dat
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_over_tls(db_dsns: dict[str, str], tmp_path: Path, loop: str) -> None:
-    """A managed database asks for TLS, whose transport is another one, and another in uvloop, which
-    the services run on."""
+    """A TLS connection has another transport, and uvloop, which the services use, has its own."""
 
     async def ask() -> None:
         async with in_front_of(db_dsns["identity"], tmp_path) as dsn:
@@ -242,7 +241,7 @@ class Heard(asyncio.Protocol):
 def test_the_filter_removes_the_reply_to_a_binding_wherever_it_is_cut(
     case: tuple[bytes, bytes], cuts: list[int]
 ) -> None:
-    """Cut anywhere, with notices between, or with an error in its place."""
+    """The reply may be split anywhere, contain notices, or be an error."""
     sent, expected = case
     heard = Heard()
     replies = BindReplyFilter(heard)
@@ -261,7 +260,8 @@ def test_the_filter_removes_the_reply_to_a_binding_wherever_it_is_cut(
 async def test_a_connection_cut_off_in_its_first_exchange_is_closed(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server has prepared the binding, we do not know it: preparing again would fail for ever."""
+    """The server has prepared the binding, but the client does not know it. Preparing again would
+    always fail, so the connection is closed."""
 
     async def cut(self: PipelinedConnection, sql: str, *args: Any, **options: Any) -> str:
         await asyncpg.Connection.execute(self, sql, *args, **options)
@@ -276,7 +276,7 @@ async def test_a_connection_cut_off_in_its_first_exchange_is_closed(
 
 
 async def cancelled_at(number: int, work: Coroutine[Any, Any, Any]) -> bool:
-    """Cancel the work at its await of this number; whether it had so many."""
+    """Cancels the work at its await with this number. Returns whether it had so many."""
     awaits = 0
 
     class Counted:
@@ -311,8 +311,8 @@ async def cancelled_at(number: int, work: Coroutine[Any, Any, Any]) -> bool:
 async def test_a_statement_cut_off_anywhere_leaves_a_good_connection(
     db: Database, fresh: bool
 ) -> None:
-    """Whichever await of connecting, of the first exchange, of preparing or of running is the last:
-    the next statements see their own application."""
+    """The work is cancelled at each await of connecting, preparing and running. The next statements
+    see their own application."""
     texts = itertools.count()
     reached = True
     number = 0
@@ -329,7 +329,7 @@ async def test_a_statement_cut_off_anywhere_leaves_a_good_connection(
 
 
 async def prepared(db: Database, text: int) -> Any:
-    """A statement that the connection does not know yet."""
+    """A statement that the connection has not prepared yet."""
     async with db.reader(A) as one:
         return await one.fetchval(f"SELECT {text}::int")
 
@@ -337,7 +337,8 @@ async def prepared(db: Database, text: int) -> Any:
 async def test_a_statement_after_one_that_is_being_cancelled_waits_before_it_binds(
     db: Database,
 ) -> None:
-    """Cut off in that wait, nothing of it is on its way: the next is bound once."""
+    """If the statement is cancelled while it waits, nothing was sent, and the next one is bound
+    once."""
     async with db.reader(A) as one:
         assert await value(one, SEEN, A.app_id) == 1
     for _ in range(5):
@@ -354,7 +355,8 @@ async def test_a_statement_after_one_that_is_being_cancelled_waits_before_it_bin
 
 
 async def test_the_pools_connections_are_counted(db: Database) -> None:
-    """In use while a statement's block lasts, idle afterwards; gone with the pool."""
+    """A connection is counted as used inside a statement's block, as idle afterwards, and not after
+    the pool is closed."""
     async with db.reader(A) as one:
         await value(one, SEEN, A.app_id)
         assert db.connections() == (1, 0, 1)

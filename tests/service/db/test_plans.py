@@ -1,5 +1,7 @@
-"""Every lookup reads one partition by the index made for it, even when Postgres planned it while the
-tables were empty: services keep a statement's plan as long as their connection lives."""
+"""Every look-up reads one partition by the right index, even if it was planned on empty tables.
+
+Services keep a statement's plan as long as their connection lives.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,7 @@ LOOKUPS = {
 
 
 async def plan(dsn: str, sql: str) -> str:
-    """As a service's pool plans it: once for all parameters."""
+    """Plans the statement as a service's pool does: once for all parameters."""
     db = await asyncpg.connect(dsn, server_settings={"plan_cache_mode": "force_generic_plan"})
     try:
         await db.execute(f"SET aero2.app_id = '{A}'; PREPARE lookup (uuid, text) AS {sql}")
@@ -107,14 +109,15 @@ GROWN = f"""
     ANALYZE users, user_sessions, email_verification_codes, rate_limits, oauth_clients,
         authorization_codes, token_families, refresh_tokens, access_tokens;
 """
-"""Fifty rows and a few: when autovacuum first analyzes a table."""
+"""Fifty rows and a few more, when autovacuum first analyzes a table."""
 
 
 @pytest.mark.parametrize("state", ["empty", "grown and analyzed"])
 async def test_a_lookup_uses_its_index_in_one_partition(
     database: dict[str, str], state: str
 ) -> None:
-    """No sequential scan, no index that knows nothing but the application, one partition a table."""
+    """The plan has no sequential scan, no index on the application alone, and one partition of each
+    table."""
     if state != "empty":
         db = await asyncpg.connect(database["owner"])
         await db.execute(GROWN)
@@ -130,7 +133,7 @@ async def test_a_lookup_uses_its_index_in_one_partition(
 
 
 async def test_violated_names_the_constraint_of_the_schema(database: dict[str, str]) -> None:
-    """Whichever partition it happened in, of the key's own table or of one that refers to it."""
+    """The name is the schema's, in every partition of the table or of one that refers to it."""
     db = await asyncpg.connect(database["owner"])
     await db.execute(
         f"INSERT INTO applications (id, slug, name) VALUES ('{A}', 'swift-maple', 'A')"

@@ -1,4 +1,4 @@
-"""The roles of the platform may do nothing in Postgres beyond the grants on our tables."""
+"""The database roles have only the grants on the product's tables."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ PURE = {
     "words_of_user(text,text[])": {"aero2_identity"},
     "organization_key(text)": {"aero2_tenancy"},
 }
-"""Functions that compute and read no table, and who calls them with their own rights; their bodies
-were bound to what they call when they were made."""
+"""Functions that read no table. Roles may call them with their own rights."""
 
 
 @pytest.mark.parametrize("role", ROLES)
 async def test_no_role_executes_a_function_of_ours(database: dict[str, str], role: str) -> None:
-    """A definer function runs as the owner; firing a trigger that exists needs no EXECUTE."""
+    """A definer function runs as the owner, so no role may call it. A trigger needs no EXECUTE."""
     db = await asyncpg.connect(database["owner"])
     ours = await db.fetch(
         """
@@ -50,7 +49,8 @@ async def test_no_role_executes_a_function_of_ours(database: dict[str, str], rol
 async def test_no_role_makes_objects_or_sees_another_database(
     database: dict[str, str], role: str
 ) -> None:
-    """Not in a schema, not as temporary or large objects; only this database can be connected to."""
+    """No role can create objects in a schema, temporary ones or large ones, or connect to another
+    database."""
     db = await asyncpg.connect(database["owner"])
     schemas = await db.fetch(
         "SELECT nspname FROM pg_namespace WHERE has_schema_privilege($1, oid, 'CREATE')", role
@@ -106,7 +106,7 @@ async def test_no_role_makes_objects_or_sees_another_database(
 
 @pytest.mark.parametrize("service", NAMES)
 async def test_a_role_is_refused_what_it_tries(database: dict[str, str], service: str) -> None:
-    """The same, tried rather than read from the catalogue."""
+    """The same, shown by attempts instead of the catalogue."""
     db = await asyncpg.connect(database[service])
     for attempt in (
         "CREATE TEMP TABLE authorization_codes (app_id uuid)",
@@ -124,8 +124,8 @@ async def test_a_role_is_refused_what_it_tries(database: dict[str, str], service
 
 
 async def test_depth_in_a_trigger_does_not_open_the_audit_log(database: dict[str, str]) -> None:
-    """Even a role that could call a trigger function on a table of its own deletes no record: the
-    guard asks who deletes, not only how deep in triggers it happens."""
+    """A role that calls a trigger function on its own table deletes no record: the function also
+    checks the role."""
     owner = await asyncpg.connect(database["owner"])
     await owner.execute(f"""
         INSERT INTO applications (id, slug, name) VALUES ('{A}', 'swift-maple', 'A');

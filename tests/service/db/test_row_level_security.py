@@ -1,4 +1,4 @@
-"""No service sees or writes beyond the application its transaction is bound to (security.md X1-X6)."""
+"""A service reads and writes only rows of the application that its transaction is bound to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SERVICES = ("tenancy", "identity", "oidc", "rbac")
 REGISTRY = {"applications", "deleted_slugs", "application_api_keys", "custom_domains"}
 QUEUES = {"audit_outbox", "mail_outbox"}
 UNBOUND = {"schema_migrations", "master_keys"}
-"""Of the deployment, of no application."""
+"""Tables of the deployment, without an application."""
 ROLES_BY_COLUMN = ["aero2_identity", "aero2_oidc", "aero2_rbac", "aero2_tenancy"]
 JOB_ROLES = {f"aero2_{job}" for job in JOBS}
 
@@ -55,7 +55,7 @@ async def two(module_database: dict[str, str]) -> dict[str, str]:
 
 
 async def tables(db: asyncpg.Connection) -> dict[str, asyncpg.Record]:
-    """Every table of ours but the partitions, by name."""
+    """Returns every table of the product by name, without the partitions."""
     rows = await db.fetch("""
         SELECT relname, relkind::text AS kind, relrowsecurity, relforcerowsecurity,
                pg_get_userbyid(relowner) AS owner,
@@ -69,7 +69,7 @@ async def tables(db: asyncpg.Connection) -> dict[str, asyncpg.Record]:
 async def test_every_table_is_partitioned_by_application_or_known_not_to_be(
     two: dict[str, str],
 ) -> None:
-    """A new table cannot be forgotten: it is partitioned, or it stands in one of the short lists."""
+    """A new table is partitioned, or has to be added to a list."""
     async with connected(two["owner"]) as db:
         flat = {name for name, row in (await tables(db)).items() if row["kind"] == "r"}
         counts = await db.fetch("""
@@ -86,7 +86,7 @@ async def test_every_table_is_partitioned_by_application_or_known_not_to_be(
 async def test_row_level_security_is_forced_with_a_policy_on_every_table(
     two: dict[str, str],
 ) -> None:
-    """X1: no table of ours is without forced security and a policy that names the application."""
+    """Every table has forced row level security and a policy that names the application."""
     async with connected(two["owner"]) as db:
         bare = {
             name
@@ -109,7 +109,7 @@ async def test_row_level_security_is_forced_with_a_policy_on_every_table(
 
 
 async def test_service_roles_are_weak(two: dict[str, str]) -> None:
-    """X1: no role of ours is a superuser, bypasses row security, creates, or owns a table."""
+    """No role is a superuser, bypasses row level security, creates objects, or owns a table."""
     async with connected(two["owner"]) as db:
         roles = await db.fetch("""
             SELECT rolname, rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication
@@ -129,7 +129,7 @@ async def test_service_roles_are_weak(two: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_without_an_application_nothing_is_there(two: dict[str, str], service: str) -> None:
-    """X2: no setting, or one that has ended: every readable table is empty, every insert refused."""
+    """Without a setting every readable table is empty and every insert is refused."""
     async with connected(two[service]) as db:
         readable = await db.fetch("""
             SELECT c.relname FROM pg_class c
@@ -169,7 +169,7 @@ async def test_a_bound_transaction_sees_its_application_only(two: dict[str, str]
 
 
 async def test_the_setting_ends_with_its_transaction(two: dict[str, str]) -> None:
-    """X3: after commit and after rollback the connection is bound to nothing."""
+    """After a commit or a rollback the connection is bound to nothing."""
     async with connected(two["identity"]) as db:
         for ending in ("COMMIT", "ROLLBACK"):
             await db.execute(f"BEGIN; SET LOCAL aero2.app_id = '{A}'")
@@ -179,7 +179,7 @@ async def test_the_setting_ends_with_its_transaction(two: dict[str, str]) -> Non
 
 
 async def test_partitions_cannot_be_read_around_the_policy(two: dict[str, str]) -> None:
-    """X4: no role of ours has any privilege on a partition."""
+    """No role has a privilege on a partition."""
     async with connected(two["owner"]) as db:
         granted = await db.fetch("""
             SELECT c.relname, a.grantee::regrole FROM pg_class c, aclexplode(c.relacl) a
@@ -193,7 +193,7 @@ async def test_partitions_cannot_be_read_around_the_policy(two: dict[str, str]) 
 
 
 async def test_a_row_cannot_be_moved_to_another_application(two: dict[str, str]) -> None:
-    """X5: UPDATE of app_id is refused, and so is an insert for another application."""
+    """UPDATE of app_id is refused, and so is an insert for another application."""
     async with bound(two["identity"], A) as db:
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
             await db.execute("UPDATE users SET app_id = $1, id = $2", B, uuid4())
@@ -203,8 +203,8 @@ async def test_a_row_cannot_be_moved_to_another_application(two: dict[str, str])
 
 
 async def test_nothing_runs_with_the_owners_rights(two: dict[str, str]) -> None:
-    """X6: no view, and no function that runs as its owner, leads around the policies. Four triggers
-    do (ADR 5), which nobody can call, and they bind themselves to the deleted row's application."""
+    """No view or function runs as its owner. The exceptions are four triggers (ADR 5), which nobody
+    can call and which bind themselves to the deleted row's application."""
     async with connected(two["owner"]) as db:
         views = await db.fetch("""
             SELECT relname FROM pg_class
@@ -225,7 +225,7 @@ async def test_nothing_runs_with_the_owners_rights(two: dict[str, str]) -> None:
 
 
 async def test_each_table_has_one_writing_service(two: dict[str, str]) -> None:
-    """Apart from the tables that all share, no two services may change the same table."""
+    """No two services may change the same table, apart from the shared ones."""
     shared = {
         "audit_logs",
         "audit_outbox",
@@ -246,14 +246,15 @@ async def test_each_table_has_one_writing_service(two: dict[str, str]) -> None:
         """)
         names = set(await tables(db))
     writers = {row["relname"]: row["writers"] for row in rows}
-    writers["audit_outbox"] = ROLES_BY_COLUMN  # granted by column: nobody may name the service
+    writers["audit_outbox"] = ROLES_BY_COLUMN  # granted by column, without the service's name
 
     assert {name for name, by in writers.items() if len(by) > 1} == shared
     assert names - set(writers) == {"schema_migrations"}
 
 
 async def test_oidc_reads_what_it_needs_and_no_more(two: dict[str, str]) -> None:
-    """ADR 0002: columns of users and sessions that a token needs, never a hash or private metadata."""
+    """oidc reads the columns of users and sessions that a token needs, but no hash and no private
+    metadata (ADR 2)."""
     async with bound(two["oidc"], A) as db:
         assert await db.fetchval("SELECT email FROM users") == "ada@example.com"
         assert await db.fetchval("SELECT slug FROM applications") == "swift-maple"
@@ -272,7 +273,7 @@ async def test_oidc_reads_what_it_needs_and_no_more(two: dict[str, str]) -> None
 async def test_tenancy_finds_any_application_but_writes_keys_of_its_own_only(
     two: dict[str, str],
 ) -> None:
-    """The registry: a host or key finds its application; a key is made only inside a bound one."""
+    """A host or key finds any application. A key is created only in the bound one."""
     async with connected(two["tenancy"]) as db:
         assert await db.fetchval("SELECT count(*) FROM applications") == 3
         assert await db.fetchval("SELECT count(*) FROM application_api_keys") == 0
@@ -292,7 +293,7 @@ async def test_tenancy_finds_any_application_but_writes_keys_of_its_own_only(
 
 
 async def test_a_job_works_everywhere_and_reads_no_account(two: dict[str, str]) -> None:
-    """The relay and the sweeps see all applications; addresses and hashes stay out of reach."""
+    """Relay and sweeps see all applications, but no addresses or hashes."""
     async with connected(two["owner"]) as db:
         await db.execute(f"""
             INSERT INTO revoked_tokens (app_id, jti, expires_at)

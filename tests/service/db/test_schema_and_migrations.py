@@ -1,7 +1,7 @@
 """schema.sql and the migrations give the same database.
 
-db/releases/NNNN.sql is db/schema.sql as a release had it, NNNN the last migration it contained. Every
-one of them, led on by the migrations after it, must end where schema.sql begins.
+db/releases/NNNN.sql is db/schema.sql as a release had it, and NNNN its last migration. Each of
+them, with the later migrations, must give the database of schema.sql.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def empty(postgres: Postgres) -> Iterator[tuple[str, str]]:
 
 
 def earlier(here: Path, schema: str, last: int) -> Path:
-    """db/ as it was: this schema, and no migration after `last`."""
+    """Makes a copy of db/ with this schema and no migration after `last`."""
     made = Path(shutil.copytree(folder(), here / "earlier"))
     (made / "schema.sql").write_text(schema)
     for step in (made / "migrations").glob("[0-9]*.sql"):
@@ -68,8 +68,8 @@ def earlier(here: Path, schema: str, last: int) -> Path:
 
 
 async def test_every_release_leads_here(postgres: Postgres, tmp_path: Path) -> None:
-    """An installation of any release, updated, is the same as a new one; every version after the
-    first has a release before it to come from."""
+    """An updated installation of any release equals a new one. Every version after the first has a
+    release to start from."""
     new = await describe(postgres.dsn("owner", postgres.clone()))
     assert RELEASES or version("aero2") == "0.1.0"
     for release in RELEASES:
@@ -84,8 +84,8 @@ async def test_every_release_leads_here(postgres: Postgres, tmp_path: Path) -> N
 async def test_the_comparison_finds_what_a_migration_forgot(
     empty: tuple[str, str], tmp_path: Path, careless: bool
 ) -> None:
-    """A new table, column and grants: alike when the migration makes all of it, and told apart when
-    it forgets the partitions, policies or row level security."""
+    """A new table, column and grants are compared. A migration without partitions, policies or row
+    level security is found."""
     whole = (folder() / "schema.sql").read_text()
     was, new = empty
     await migrate(was, {}, source=earlier(tmp_path, whole, 9999))

@@ -1,4 +1,4 @@
-"""TLS in front of a Postgres that was built without: a managed database, as clients see it."""
+"""A TLS proxy in front of Postgres, like a managed database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
 
 @contextlib.asynccontextmanager
 async def in_front_of(dsn: str, folder: Path) -> AsyncIterator[str]:
-    """The same database by a DSN that asks for TLS."""
+    """Runs the proxy and yields a DSN that asks for TLS."""
     there = urlsplit(dsn)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(_certificate(folder))
@@ -49,7 +49,7 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def _certificate(folder: Path) -> Path:
-    """Self-signed, with its key, in one file."""
+    """Returns a file with a self-signed certificate and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)

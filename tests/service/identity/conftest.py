@@ -1,4 +1,4 @@
-"""The identity service on real Postgres as its own role, with stand-ins for the others."""
+"""The identity service on Postgres with its own database role. Stand-ins answer for other services."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def wrong(flow: Flow, right: str) -> str:
 
 @pytest.fixture(scope="session")
 async def stage(postgres: Postgres) -> AsyncIterator[World]:
-    """One database for all tests of the service; each test gets applications of its own."""
+    """One database for all tests of the service. Each test gets applications of its own."""
     name = postgres.clone()
     world = await World.start(
         postgres.dsns(name),

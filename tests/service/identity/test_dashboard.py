@@ -1,4 +1,4 @@
-"""The Dashboard's users are the developers of every team: who gets in, and who sees whom."""
+"""The Dashboard's users are the developers of every team: who signs up, and who sees whom."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MIGHTY = frozenset({"users:read", "users:write", "users:delete"})
 
 
 async def team_of(world: World, *user_ids: str) -> str:
-    """A new team of the Dashboard with these members."""
+    """Creates a team of the Dashboard with these members."""
     team = new_id()
     await world.owner.execute(
         "INSERT INTO organization_roles (app_id, id, name) VALUES ($1, 'member', 'member')"
@@ -57,7 +57,8 @@ async def team_of(world: World, *user_ids: str) -> str:
 
 
 async def test_developers_see_members_of_their_teams(world: World) -> None:
-    """List, get and find show nobody else; whoever holds `developers:read` sees everybody."""
+    """List, get and find show only members of the developer's teams. With `developers:read` they
+    show everybody."""
     me, mate, stranger = [await world.user(app_id=DASHBOARD) for _ in range(3)]
     team = await team_of(world, me.id, mate.id)
     await team_of(world, stranger.id)
@@ -94,7 +95,7 @@ async def test_developers_see_members_of_their_teams(world: World) -> None:
 async def test_everything_else_takes_a_permission_on_developers(
     world: World, request_of: Any
 ) -> None:
-    """Permissions on users alone do not reach the developers of other teams, nor of one's own."""
+    """Permissions on users alone do not reach other developers, in one's own team or another."""
     me, mate = [await world.user(app_id=DASHBOARD) for _ in range(2)]
     dev = Caller("user", me.id, MIGHTY, frozenset({await team_of(world, me.id, mate.id)}))
     request: Request[Any] = request_of(mate.id)

@@ -1,4 +1,4 @@
-"""Nobody acts on a user who holds more than they do."""
+"""A caller cannot act on a user who holds more permissions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ACTS: list[Any] = [
 
 @pytest.mark.parametrize("act", ACTS)
 async def test_a_helpdesk_does_not_reach_an_administrator(world: World, act: Any) -> None:
-    """Refused, and nothing happens: no event, no mail, no session ended."""
+    """The calls are refused: no event, no mail, and no session ends."""
     admin, helpdesk = await world.user(), await world.user()
     signed = await world.sign_in(admin)
     world.stand_ins.rbac.stronger_users.add(admin.id)
@@ -58,7 +58,7 @@ async def test_a_helpdesk_does_not_reach_an_administrator(world: World, act: Any
 
 
 async def test_full_rights_cost_no_question(world: World) -> None:
-    """A secret key acts on anybody, and nobody is asked about it."""
+    """A secret key may act on every user, and rbac is not called for it."""
     user = await world.user()
     world.stand_ins.rbac.stronger_users.add(user.id)
 
@@ -68,8 +68,8 @@ async def test_full_rights_cost_no_question(world: World) -> None:
 
 @pytest.mark.parametrize("act", [ResendInvitation, RevokeInvitation])
 async def test_an_invitation_with_roles_is_theirs_who_hold_them(world: World, act: Any) -> None:
-    """Neither sent again nor withdrawn by somebody who holds less: no event, no mail, and the link
-    stays as it is. One without roles is everybody's who may write users."""
+    """A caller with fewer permissions cannot resend or revoke an invitation with roles: no event,
+    no mail, and its link still works. An invitation without roles needs only `users:write`."""
     helpdesk = Caller("user", (await world.user()).id, frozenset({"users:read", "users:write"}))
     mighty = await world.call(InviteUser(email="boss@example.com", role_ids=["admin"]), ADMIN)
     plain = await world.call(InviteUser(email="plain@example.com"), ADMIN)

@@ -1,4 +1,4 @@
-"""A form that is posted twice begins one session."""
+"""A form that is posted twice starts one session."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORM: dict[str, Any] = {"browser": "b" * 32, "idempotency_key": "ar_request"}
 
 
 async def counted(world: World) -> tuple[int, int, int]:
-    """Sessions, login events and mails of the application."""
+    """Returns the numbers of sessions, login events and mails of the application."""
     sessions = await world.owner.fetchval(
         "SELECT count(*) FROM user_sessions WHERE app_id = $1", world.app_id
     )
@@ -26,7 +26,7 @@ async def counted(world: World) -> tuple[int, int, int]:
 
 
 async def test_two_posts_at_once_begin_one_session(world: World) -> None:
-    """Both posts answer with the same token: one session row, one login event, no mail."""
+    """Both posts get the same token. There is one session, one login event and no mail."""
     user = await world.user()
 
     first, *others = await asyncio.gather(*(world.sign_in(user, **FORM) for _ in range(3)))
@@ -63,7 +63,7 @@ async def test_another_user_of_the_form_begins_a_session_of_their_own(world: Wor
 
 
 async def test_the_password_is_asked_every_time(world: World) -> None:
-    """The key of a form that has begun a session opens nothing by itself."""
+    """The idempotency key of a form does not replace the password."""
     user = await world.user()
     await world.sign_in(user, **FORM)
 
@@ -72,7 +72,7 @@ async def test_the_password_is_asked_every_time(world: World) -> None:
 
 
 async def test_a_form_begins_a_new_session_once_the_first_is_over_or_old(world: World) -> None:
-    """A session that ended is not revived, and an old one is no answer to a new proof."""
+    """A second post starts a new session if the first one has ended or is too old."""
     user = await world.user()
     first = await world.sign_in(user, **FORM)
     await world.call(SignOut(token=first.token))
@@ -92,8 +92,8 @@ async def test_a_form_begins_a_new_session_once_the_first_is_over_or_old(world: 
 
 @pytest.mark.parametrize("by", ["code", "link"])
 async def test_a_mailed_code_or_link_posted_twice_begins_one_session(world: World, by: str) -> None:
-    """At once or one after the other, in the browser that asked for it; nowhere else, and not once
-    the session has ended."""
+    """Two posts get one session, at once or one after the other. It must be the browser that asked,
+    and the session must not have ended."""
     user = await world.user()
     flow = await world.call(StartEmailCode(email=user.email or "", browser="b" * 32))
     (mail,) = await world.mails()

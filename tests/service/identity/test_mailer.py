@@ -1,4 +1,4 @@
-"""Mail goes over SMTP to a real server, is rendered in the application's looks, and is never lost."""
+"""Mails go to a real SMTP server, in the application's branding, and none is lost."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ from identity.smtp import Smtp
 
 @dataclass
 class Inbox:
-    """What an SMTP server received; `answers` are what it says to the next mails instead of 250."""
+    """The mails that an SMTP server received. `answers` are its replies to the next mails instead
+    of 250."""
 
     received: list[EmailMessage] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
@@ -57,7 +58,7 @@ class Post:
 
 @pytest.fixture
 async def post(world: World) -> AsyncIterator[Post]:
-    """A mailer and a real SMTP server on a port of its own."""
+    """A mailer, and an SMTP server on a port of its own."""
     await world.owner.execute("DELETE FROM mail_outbox")
     inbox = Inbox()
     with socket.socket() as probe:
@@ -86,8 +87,8 @@ def _text(message: EmailMessage, kind: str) -> str:
 
 
 async def test_a_code_arrives_and_signs_in(world: World, post: Post) -> None:
-    """The mail that arrives has the code in text and HTML, the link of the stored origin, the
-    application as sender; its code signs in and its row is gone."""
+    """The mail has the code in text and HTML, a link with the stored origin, and the application as
+    sender. Its code signs in, and its row is deleted."""
     flow = await world.call(StartEmailCode(email="eve@example.com"))
     assert await post.mailer.deliver_batch() == 1
     (message,) = post.inbox.received
@@ -106,7 +107,7 @@ async def test_a_code_arrives_and_signs_in(world: World, post: Post) -> None:
 
 
 async def test_languages(world: World, post: Post) -> None:
-    """The language asked for, else the application's; German comes in German."""
+    """A mail is in the user's language or else in the application's. The German one is in German."""
     await world.call(StartEmailCode(email="a@example.com", locale="de-AT"))
     await post.mailer.deliver_batch()
     world.configure(world.app_id, default_locale="de")
@@ -119,7 +120,8 @@ async def test_languages(world: World, post: Post) -> None:
 
 
 async def test_a_server_that_is_away_loses_nothing(world: World, post: Post) -> None:
-    """While the server is away or says 4xx the mail waits, longer each time; then it arrives once."""
+    """While the server is down or answers 4xx the mail waits, longer after each try. Then it
+    arrives once."""
     await world.call(StartEmailCode(email="a@example.com"))
     post.inbox.answers = ["451 try later"]
     await post.mailer.deliver_batch()
@@ -148,7 +150,7 @@ async def _due(world: World) -> None:
 
 
 async def test_a_mail_refused_for_good_is_kept_and_marked(world: World, post: Post) -> None:
-    """A 5xx is the end of it: the mail is not sent again, but kept with the reason."""
+    """After a 5xx the mail is not sent again. Its row is kept with the reason."""
     await world.call(StartEmailCode(email="a@example.com"))
     post.inbox.answers = ["550 no such user"]
     await post.mailer.deliver_batch()
@@ -162,8 +164,8 @@ async def test_a_mail_refused_for_good_is_kept_and_marked(world: World, post: Po
 
 
 async def test_a_mail_whose_code_has_expired_is_not_sent(world: World, post: Post) -> None:
-    """The server was away for longer than the code is valid: the person asks again, and a late mail
-    would only confuse. It is kept and marked."""
+    """If the server was down until the code expired, the mail is not sent. Its row is kept and
+    marked."""
     await world.call(StartEmailCode(email="ada@example.com"))
     left = await world.owner.fetchval("SELECT expires_at - created_at FROM mail_outbox")
     assert left == timedelta(minutes=10)
@@ -180,8 +182,8 @@ async def test_a_mail_whose_code_has_expired_is_not_sent(world: World, post: Pos
 
 
 async def test_a_mailer_that_dies_leaves_the_mail(world: World, post: Post) -> None:
-    """A mail that was leased and not sent is taken again when its minute has passed, under the
-    same Message-ID; a second mailer does not take it before."""
+    """If a mailer dies before it sends a leased mail, the mail is sent after a minute with the same
+    Message-ID. Another mailer does not send it before."""
     from identity.queries import mails
 
     await world.call(StartEmailCode(email="a@example.com"))
@@ -194,8 +196,9 @@ async def test_a_mailer_that_dies_leaves_the_mail(world: World, post: Post) -> N
     assert post.inbox.received[0]["Message-ID"] == f"<{leased.id}@id.example.org>"
 
 
-async def test_a_name_is_never_a_template_or_an_advertisement_h7(world: World, post: Post) -> None:
-    """H7: what a stranger types is not evaluated, not HTML, not a header, and no advertisement."""
+async def test_a_name_is_never_a_template_or_an_advertisement(world: World, post: Post) -> None:
+    """A name that a visitor typed is not evaluated, and becomes neither HTML nor a header nor an
+    advertisement."""
     names = ["{{ 7 * 7 }}", "<b>Bob</b>", "win at evil.example", "Zoë O'Neil", "a\nBcc: x@y.z"]
     for number, name in enumerate(names):
         letter = mail.Mail(
@@ -216,8 +219,8 @@ async def test_a_name_is_never_a_template_or_an_advertisement_h7(world: World, p
 
 
 async def test_an_application_writes_its_own_mail(world: World, post: Post) -> None:
-    """A custom text replaces ours for its kind and language, in this application only, until it
-    is put back."""
+    """A template of the application replaces the default for its kind and language, until it is
+    deleted. Other applications keep the default."""
     source = TemplateText(
         subject="Psst {{ code }}", text="Code: {{ code }}", html="<p>{{ code }}</p>"
     )
@@ -260,8 +263,8 @@ async def test_an_application_writes_its_own_mail(world: World, post: Post) -> N
         "neither code nor link, so nobody could sign in",
     ],
 )
-async def test_templates_are_caged_h7(world: World, text: str) -> None:
-    """H7: a template can say a value, decide, and nothing else."""
+async def test_templates_are_caged(world: World, text: str) -> None:
+    """A template can print a value and branch, and nothing else."""
     source = TemplateText(subject="x", text=text, html="{{ code }}")
     for asked in (
         PutTemplate(kind="sign_in", locale="en", template=source),
@@ -274,7 +277,8 @@ async def test_templates_are_caged_h7(world: World, text: str) -> None:
 
 
 async def test_a_stored_template_over_the_bound_is_never_compiled(world: World, post: Post) -> None:
-    """A row that predates the bound does not hold up the mail: ours goes out, at the first try."""
+    """A template that is older than the size limit does not delay the mail. The default is sent at
+    the first try."""
     deep = "{{ code" + "|upper" * 180 + " }}"
     await world.owner.execute(
         "INSERT INTO mail_templates (app_id, kind, locale, subject, text_body, html_body)"
@@ -289,7 +293,8 @@ async def test_a_stored_template_over_the_bound_is_never_compiled(world: World, 
 
 
 async def test_every_mail_renders_in_every_language(world: World) -> None:
-    """Every kind in every language has a subject of one line, both parts, and no open braces."""
+    """Every kind of mail in every language has a subject of one line, text, HTML, and no open
+    braces."""
     listed = await world.call(ListTemplates(), caller=ADMIN)
     for template in listed.templates:
         request = PreviewTemplate(kind=template.kind, locale=template.locale)
@@ -303,11 +308,13 @@ async def test_every_mail_renders_in_every_language(world: World) -> None:
             locale=template.locale,
             template=TemplateText(subject=template.subject, text=template.text, html=template.html),
         )
-        assert (await world.call(put, ADMIN, world.other_app_id)).custom  # ours pass our own rules
+        assert (
+            await world.call(put, ADMIN, world.other_app_id)
+        ).custom  # a default template passes the check for custom ones
 
 
 async def test_test_mail(world: World, post: Post) -> None:
-    """A test mail arrives with sample values; ten in ten minutes are enough."""
+    """A test mail arrives with sample values. Ten are allowed in ten minutes."""
     await world.call(SendTestMail(kind="reset", to="me@example.com", locale="de"), caller=ADMIN)
     await post.mailer.deliver_batch()
 
@@ -315,7 +322,7 @@ async def test_test_mail(world: World, post: Post) -> None:
 
 
 async def test_only_mail_wakes_the_mailer(world: World, post: Post) -> None:
-    """A commit that wrote no mail costs the mailer nothing; one that did wakes it at once."""
+    """A commit wakes the mailer at once if it wrote a mail, and does not wake it otherwise."""
     commits: list[int] = []
     committed = post.mailer.waking(lambda: commits.append(1))
     committed()

@@ -1,4 +1,4 @@
-"""Where nothing happened, nothing is recorded, mailed or made known."""
+"""A call that changes nothing writes no event, sends no mail and invalidates nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from common.problems import Problem
 
 
 async def _quiet(world: World, request: Request[Any], **more: Any) -> None:
-    """Neither events nor mails come of it, whether it answers or refuses."""
+    """Calls, and asserts that neither events nor mails were written, even if the call is refused."""
     events, mails = await world.events(), len(await world.mails())
     with suppress(Problem):
         await world.call(request, **more)
@@ -38,7 +38,8 @@ async def _quiet(world: World, request: Request[Any], **more: Any) -> None:
 
 
 async def test_a_change_that_was_refused_is_no_event(world: World) -> None:
-    """A taken address, nobody there, a date that is none, no right to do it."""
+    """A refused change writes no event: a taken address, an unknown user, an invalid date, a
+    missing right."""
     user, other = await world.user(), await world.user()
     taken = UserChanges(email=other.email)
     await _quiet(world, UpdateUser(user_id=user.id, changes=taken), caller=ADMIN)
@@ -50,7 +51,8 @@ async def test_a_change_that_was_refused_is_no_event(world: World) -> None:
 
 
 async def test_what_is_already_so_is_no_event(world: World) -> None:
-    """Disabled and enabled twice, sessions ended where there are none, an import of who is there."""
+    """Repeating a change writes no event: disabling, enabling, ending sessions, importing users who
+    exist."""
     user = await world.user()
     await _quiet(world, EnableUser(user_id=user.id), caller=ADMIN)
     await world.call(DisableUser(user_id=user.id), caller=ADMIN)
@@ -65,7 +67,7 @@ async def test_what_is_already_so_is_no_event(world: World) -> None:
 
 
 async def test_an_empty_change_is_no_event(world: World) -> None:
-    """Nothing sent is nothing changed."""
+    """A change without fields changes nothing."""
     user = await world.user()
     signed = await world.sign_in(user)
     await _quiet(world, UpdateUser(user_id=user.id, changes=UserChanges()), caller=ADMIN)
@@ -73,7 +75,7 @@ async def test_an_empty_change_is_no_event(world: World) -> None:
 
 
 async def test_one_wrong_password_locks_nobody(world: World) -> None:
-    """It is recorded as a failure and nothing else; no mail goes out."""
+    """One wrong password is recorded as a failure. It locks nothing and sends no mail."""
     user = await world.user()
     signed = await world.sign_in(user)
     before, mails = len(await world.events()), len(await world.mails())

@@ -1,4 +1,4 @@
-"""What identity does about organizations: sign-up by their invitations, joining by domain."""
+"""What identity does for organizations: sign-up by their invitations, joining by domain."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from common.problems import Invalid
 
 
 async def test_organization_invites_where_sign_up_is_by_invitation_only(world: World) -> None:
-    """Where a setting says so, whoever an organization invited may sign up with that address, and
-    with no other. Without the setting nobody may."""
+    """If a setting allows it, a user whom an organization invited may sign up with that address
+    only. Without the setting, nobody may."""
     world.configure(world.app_id, signup_mode="invite_only")
     world.stand_ins.tenancy.offers[world.app_id, "t"] = "new@example.com"
     closed = SignUp(email="new@example.com", password=PASSWORD, invitation="t")
@@ -42,8 +42,8 @@ async def test_organization_invites_where_sign_up_is_by_invitation_only(world: W
 
 
 async def test_a_developer_invited_into_a_team_gets_no_other(world: World) -> None:
-    """One invitation, one mail: the team's invitation opens sign-up on the Dashboard, and there is
-    no personal team to choose between. Everybody else has one."""
+    """The invitation of a team opens sign-up on the Dashboard with one mail. The invited developer
+    gets no personal team, and every other developer gets one."""
     world.configure(DASHBOARD, signup_mode="invite_only", signup_by_organization_invitations=True)
     world.stand_ins.tenancy.offers[DASHBOARD, "t"] = "mate@example.com"
     flow = await world.call(
@@ -56,7 +56,7 @@ async def test_a_developer_invited_into_a_team_gets_no_other(world: World) -> No
 
 
 async def test_rules_for_domains_hold_for_the_invited_too(world: World) -> None:
-    """An organization cannot invite an address whose domain the application refuses."""
+    """An invitation by an organization does not help an address with a blocked domain."""
     world.configure(
         world.app_id,
         signup_mode="invite_only",
@@ -72,7 +72,7 @@ async def test_rules_for_domains_hold_for_the_invited_too(world: World) -> None:
 
 
 async def test_verified_address_asks_to_join(world: World) -> None:
-    """Once an address is proven, tenancy is asked whether an organization takes its domain."""
+    """After an address is verified, tenancy is asked if an organization accepts its domain."""
     flow = await world.call(SignUp(email="new@acme.test", password=PASSWORD))
     assert world.stand_ins.tenancy.joined == []
     signed = await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
@@ -80,9 +80,9 @@ async def test_verified_address_asks_to_join(world: World) -> None:
     assert world.stand_ins.tenancy.joined == [signed.session.user_id]
 
 
-async def test_last_admin_does_not_delete_himself(world: World) -> None:
-    """Where tenancy says that an organization would miss him, nothing happened: he is there and
-    signed in. An administrator deletes him all the same."""
+async def test_the_last_admin_cannot_delete_themselves(world: World) -> None:
+    """If tenancy says that an organization needs the user, nothing changes and the user stays
+    signed in. An administrator can still delete them."""
     ada = await world.user()
     signed = await world.sign_in(ada)
     world.stand_ins.tenancy.last_admins.add(ada.id)
@@ -97,8 +97,9 @@ async def test_last_admin_does_not_delete_himself(world: World) -> None:
     assert isinstance(await world.refused(GetUser(user_id=ada.id), caller=ADMIN), UserNotFound)
 
 
-async def test_who_deletes_himself_leaves_first(world: World) -> None:
-    """Tenancy is asked for this application's user, and not to force it."""
+async def test_tenancy_is_asked_before_users_delete_themselves(world: World) -> None:
+    """When users delete themselves, tenancy is asked first, for the same application and without
+    force."""
     ada = await world.user()
     signed = await world.sign_in(ada)
     await world.call(DeleteMe(password=PASSWORD), caller=as_user(signed))

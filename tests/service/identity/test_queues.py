@@ -1,4 +1,4 @@
-"""What waits to be sent is counted over all applications, for the platform's own eyes only."""
+"""The system counts the waiting mails and events of all applications."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def test_each_queue_has_its_length_and_age(world: World) -> None:
 
 
 async def test_the_metrics_follow_the_queues(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lengths and ages change with the rows, and are unknown while the database is away."""
+    """Lengths and ages follow the rows, and are unknown while the database is down."""
     await world.owner.execute("DELETE FROM audit_outbox; DELETE FROM mail_outbox")
     await event(world, "rbac", 50)
     await mail(world, 70)

@@ -1,4 +1,4 @@
-"""Sessions: how they begin, what ends them, who sees them."""
+"""Sessions: their start, their end, and who sees them."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ from common.problems import NotFound
 PRESENT = [field_error("password", "password_unchanged")]
 
 
-async def test_token_is_stored_hashed_s1(world: World) -> None:
-    """S1: a session token has 256 bits and stands in the database as a keyed hash only."""
+async def test_token_is_stored_hashed(world: World) -> None:
+    """A session token has 256 bits, and the database holds only its keyed hash."""
     signed = await world.sign_in(await world.user())
     row = await world.owner.fetchrow(
         "SELECT * FROM user_sessions WHERE app_id = $1 AND id = $2", world.app_id, signed.session.id
@@ -54,7 +54,7 @@ async def test_token_is_stored_hashed_s1(world: World) -> None:
 
 
 async def test_list_shows_devices(world: World) -> None:
-    """The list names devices as people know them and marks the one that asks."""
+    """The list names devices in words and marks the current session."""
     user = await world.user()
     here = await world.sign_in(user)
     await world.sign_in(user, agent=SAFARI)
@@ -66,9 +66,9 @@ async def test_list_shows_devices(world: World) -> None:
     ]
 
 
-async def test_revoke_one_s3(world: World) -> None:
-    """S3: a revoked session is dead at once and every cache is told; not the current one, not
-    another user's, not twice."""
+async def test_revoke_one(world: World) -> None:
+    """A revoked session ends at once, and every cache is invalidated. The current session and
+    sessions of other users are refused."""
     user, stranger = await world.user(), await world.user()
     here, there = await world.sign_in(user), await world.sign_in(user)
     foreign = await world.sign_in(stranger)
@@ -87,8 +87,9 @@ async def test_revoke_one_s3(world: World) -> None:
         )
 
 
-async def test_revoke_others_and_all_s3(world: World) -> None:
-    """S3: all others, then all; the number tells how many ended, and each is announced."""
+async def test_revoke_others_and_all(world: World) -> None:
+    """Users revoke all other sessions, then all. The reply has the number, and each session is
+    announced."""
     user = await world.user()
     here, *others = [await world.sign_in(user) for _ in range(4)]
     ended = await world.call(RevokeOtherSessions(), caller=as_user(here))
@@ -105,8 +106,8 @@ async def test_revoke_others_and_all_s3(world: World) -> None:
     assert (world.app_id, "user", user.id) in world.invalidation.published
 
 
-async def test_sign_out_s3(world: World) -> None:
-    """S3: signing out ends the session on the server; a token of nobody does nothing."""
+async def test_sign_out(world: World) -> None:
+    """Signing out ends the session on the server. An unknown token changes nothing."""
     signed = await world.sign_in(await world.user())
     await world.call(SignOut(token=signed.token))
     await world.call(SignOut(token="nobody's"))
@@ -115,9 +116,9 @@ async def test_sign_out_s3(world: World) -> None:
     assert ("logout", {"session_id": signed.session.id}) in await world.events()
 
 
-async def test_absolute_and_idle_limit_s3(world: World) -> None:
-    """S3: a session ends at its absolute limit whatever happens, and at its idle limit unless it is
-    used; use moves the idle limit, in batches, and never past the absolute one."""
+async def test_absolute_and_idle_limit(world: World) -> None:
+    """A session ends at its absolute limit, or earlier if it is idle for too long. Use extends the
+    idle limit, never past the absolute one."""
     world.configure(world.app_id, session_ttl=3600, session_idle_ttl=600)
     user = await world.user()
     used, idle = await world.sign_in(user), await world.sign_in(user)
@@ -136,8 +137,7 @@ async def test_absolute_and_idle_limit_s3(world: World) -> None:
 
 
 async def test_who_stays_signed_in_has_the_longer_limits(world: World) -> None:
-    """Whether somebody chose to stay decides which two limits apply, and what takes the session's
-    place, with a new id, keeps the choice."""
+    """A remembered session has the longer limits, and so has its successor with a new id."""
     world.configure(world.app_id, session_ttl=3600, session_idle_ttl=600)
     user = await world.user()
     short, long = await world.sign_in(user), await world.sign_in(user, remember=True)
@@ -155,8 +155,8 @@ async def test_who_stays_signed_in_has_the_longer_limits(world: World) -> None:
 
 @pytest.mark.parametrize("remember", [True, False])
 async def test_the_dashboard_remembers_nobody(world: World, remember: bool) -> None:
-    """12 hours at most; 15 minutes without activity for operators, and for everybody of whom
-    nobody can say what they are, 8 hours for others. Shorter settings hold there, too."""
+    """A session of the Dashboard lasts 12 hours at most. Operators and unknown roles may be idle
+    for 15 minutes, others for 8 hours. Shorter settings also apply."""
     limits = []
     for kind in ("developer", "operator", "unknown"):
         user = await world.user(app_id=DASHBOARD)
@@ -186,7 +186,7 @@ def _limits(signed: SignedInSession) -> tuple[bool, int, int]:
 
 
 async def _age(world: World, seconds: int) -> None:
-    """As if every session of the application had begun earlier."""
+    """Moves the start of every session of the application into the past."""
     await world.owner.execute(
         "UPDATE user_sessions SET last_active_at = last_active_at - $2 * interval '1 s',"
         " expires_at = expires_at - $2 * interval '1 s',"
@@ -197,7 +197,7 @@ async def _age(world: World, seconds: int) -> None:
 
 
 async def test_last_activity_is_written_once_a_minute(world: World) -> None:
-    """Checking a session writes nothing; its last activity is noted once a minute at most."""
+    """Checking a session writes nothing. Its last activity is written once a minute at most."""
     signed = await world.sign_in(await world.user())
     for _ in range(5):
         await world.live_session(signed.token)
@@ -216,8 +216,8 @@ async def test_last_activity_is_written_once_a_minute(world: World) -> None:
     )
 
 
-async def test_new_id_at_a_change_of_privilege_s2(world: World) -> None:
-    """S2: confirming the password gives a new id and token; the old cookie is worth nothing and
+async def test_new_id_at_a_change_of_privilege(world: World) -> None:
+    """Confirming the password gives the session a new id and token. The old cookie is invalid, and
     the absolute limit stays."""
     signed = await world.sign_in(await world.user())
     again = await world.call(Reauthenticate(password=PASSWORD), caller=as_user(signed))
@@ -230,8 +230,8 @@ async def test_new_id_at_a_change_of_privilege_s2(world: World) -> None:
     assert (world.app_id, "session", signed.session.id) in world.invalidation.published
 
 
-async def test_sign_in_ignores_the_cookie_before_it_s2(world: World) -> None:
-    """S2: a sign-in always makes a session of its own, so a token planted before is useless."""
+async def test_sign_in_ignores_the_cookie_before_it(world: World) -> None:
+    """A sign-in always starts a new session, so a token that an attacker planted is useless."""
     user = await world.user()
     first, second = await world.sign_in(user), await world.sign_in(user)
 
@@ -240,7 +240,8 @@ async def test_sign_in_ignores_the_cookie_before_it_s2(world: World) -> None:
 
 
 async def test_password_change_ends_the_others(world: World) -> None:
-    """Changing the password ends every other session, replaces this one, and tells the owner."""
+    """Changing the password ends every other session, replaces the current one and notifies the
+    user."""
     user = await world.user()
     here, there = await world.sign_in(user), await world.sign_in(user)
     request = ChangePassword(current=PASSWORD, password="a new and better phrase")
@@ -256,7 +257,7 @@ async def test_password_change_ends_the_others(world: World) -> None:
 
 
 async def test_password_change_needs_the_old_one(world: World) -> None:
-    """A wrong current password changes nothing, and counts towards the lock."""
+    """A wrong current password changes nothing and counts as a failed try."""
     user = await world.user()
     here = await world.sign_in(user)
     request = ChangePassword(current="wrong", password="a new and better phrase")
@@ -266,7 +267,8 @@ async def test_password_change_needs_the_old_one(world: World) -> None:
 
 
 async def test_the_present_password_is_no_new_one(world: World) -> None:
-    """Refused after it is proven, naming the field; no session ends, and nobody is told."""
+    """The current password is refused as the new one, naming the field. No session ends and no mail
+    is sent."""
     user = await world.user()
     here = await world.sign_in(user)
     before = [mail.kind for mail in await world.mails()]
@@ -284,9 +286,9 @@ async def test_the_present_password_is_no_new_one(world: World) -> None:
     assert [mail.kind for mail in await world.mails()] == before
 
 
-async def test_reset_ends_all_sessions_p6(world: World) -> None:
-    """P6: a reset ends every session and sets the password; the link works once, in the browser
-    that asked; the owner is told."""
+async def test_reset_ends_all_sessions(world: World) -> None:
+    """A reset ends every session and sets the password. Its link works once, in the browser that
+    asked, and the user is notified."""
     user = await world.user()
     there = await world.sign_in(user)
     flow = await world.call(StartReset(email=user.email or ""))
@@ -309,7 +311,7 @@ def _with_old(email: str) -> SignInWithPassword:
 
 
 async def test_weak_password_leaves_the_reset_link_good(world: World) -> None:
-    """A password that is refused does not use up the link or the code."""
+    """A refused password does not use up the link or the code."""
     user = await world.user()
     flow = await world.call(StartReset(email=user.email or ""))
     letter = await world.mail()
@@ -323,8 +325,9 @@ async def test_weak_password_leaves_the_reset_link_good(world: World) -> None:
     assert weak.code == "weak_password"
 
 
-async def test_reset_of_an_unknown_address_p4(world: World) -> None:
-    """P4: asking for a reset answers alike for known and unknown; no code opens the unknown's."""
+async def test_reset_of_an_unknown_address(world: World) -> None:
+    """A reset of an unknown address answers like one of a known address. No code is accepted for
+    it."""
     user = await world.user()
     known = await world.call(StartReset(email=user.email or ""))
     unknown = await world.call(StartReset(email="nobody@example.com"))
@@ -333,8 +336,8 @@ async def test_reset_of_an_unknown_address_p4(world: World) -> None:
     assert set(known.model_dump()) == set(unknown.model_dump())
 
 
-async def test_disabled_user_is_out_everywhere_s3(world: World) -> None:
-    """S3: disabling ends every session for good: enabling again does not revive one."""
+async def test_disabled_user_is_out_everywhere(world: World) -> None:
+    """Disabling a user ends every session for good, even if the user is enabled again."""
     user = await world.user()
     signed = await world.sign_in(user)
     await world.call(DisableUser(user_id=user.id), caller=ADMIN)
@@ -346,8 +349,8 @@ async def test_disabled_user_is_out_everywhere_s3(world: World) -> None:
     assert (world.app_id, "user", user.id) in world.invalidation.published
 
 
-async def test_deleted_user_is_out_everywhere_s3(world: World) -> None:
-    """S3: deleting a user ends his sessions and tells every cache before the reply."""
+async def test_deleted_user_is_out_everywhere(world: World) -> None:
+    """Deleting a user ends their sessions and invalidates every cache before the reply."""
     user = await world.user()
     signed = await world.sign_in(user)
     await world.call(DeleteUser(user_id=user.id), caller=ADMIN)
@@ -357,8 +360,8 @@ async def test_deleted_user_is_out_everywhere_s3(world: World) -> None:
 
 
 async def test_forced_reset(world: World) -> None:
-    """A forced reset ends sessions and the password, and mails a link that works in whichever
-    browser; the new password works."""
+    """A forced reset ends sessions and the password. Its link works in any browser, and the new
+    password works."""
     user = await world.user()
     signed = await world.sign_in(user)
     await world.call(ForceReset(user_id=user.id), caller=ADMIN)
@@ -375,7 +378,8 @@ async def test_forced_reset(world: World) -> None:
 
 @pytest.mark.parametrize("way", ["link", "code"])
 async def test_forced_reset_refuses_the_same_password(world: World, way: str) -> None:
-    """The link and the code stay good for another one. A wrong code learns nothing."""
+    """The old password is refused, and link and code stay valid. With a wrong code the answer tells
+    nothing."""
     user = await world.user()
     await world.call(ForceReset(user_id=user.id), caller=ADMIN)
     proof: dict[str, Any] = {"token": (await world.mail()).token}
@@ -394,7 +398,7 @@ async def test_forced_reset_refuses_the_same_password(world: World, way: str) ->
 
 
 async def test_administrator_ends_sessions(world: World) -> None:
-    """An administrator lists a user's sessions page by page and ends one or all."""
+    """An administrator lists a user's sessions page by page, and ends one or all."""
     user = await world.user()
     signed = [await world.sign_in(user) for _ in range(3)]
     first = await world.call(ListUserSessions(user_id=user.id, limit=2), caller=ADMIN)
@@ -413,9 +417,9 @@ async def test_administrator_ends_sessions(world: World) -> None:
     assert [await world.live_session(s.token) for s in signed] == [None] * 3
 
 
-async def test_switching_the_organization_s2(world: World) -> None:
-    """S2: another active organization means other rights: new id and token; one that the user is
-    no member of is not found and leaves the session as it was."""
+async def test_switching_the_organization(world: World) -> None:
+    """Another active organization means other rights, so the session gets a new id and token. An
+    organization without the user is not found, and the session stays the same."""
     user = await world.user()
     signed = await world.sign_in(user)
     org = new_id()
@@ -450,7 +454,7 @@ async def test_switching_the_organization_s2(world: World) -> None:
 
 
 async def test_ending_a_session_by_its_id(world: World) -> None:
-    """Logout through OpenID Connect ends a session by id; a second time does nothing."""
+    """OpenID Connect logout ends a session by its id. A second time changes nothing."""
     from common.context import SYSTEM_CALLER
 
     signed = await world.sign_in(await world.user())

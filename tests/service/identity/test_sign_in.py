@@ -1,4 +1,4 @@
-"""Signing up and in: passwords, mailed codes and links."""
+"""Sign-up and sign-in by passwords, mailed codes and links."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from .conftest import wrong
 
 
 async def test_password_sign_in(world: World) -> None:
-    """The right password begins a session that CheckSession knows; it is in the audit log."""
+    """The right password starts a session that CheckSession finds, and the audit log has it."""
     user = await world.user("Ada@Example.com")
     signed = await world.sign_in(user)
     session = await world.live_session(signed.token)
@@ -59,8 +59,8 @@ async def test_password_sign_in(world: World) -> None:
 
 
 async def test_a_session_tells_the_class_of_its_sign_in(world: World) -> None:
-    """`acr` is what was truly shown: a password, or that a mail was read. Confirming shows more
-    anew; a session that only gets a new id keeps what it had."""
+    """`acr` says what the user proved: a password, or access to the mailbox. A confirmation can
+    raise it. A session that only gets a new id keeps it."""
     user = await world.user()
     signed = await world.sign_in(user)
     assert (await told(world, signed)) == acr.PASSWORD
@@ -87,15 +87,15 @@ async def test_a_session_tells_the_class_of_its_sign_in(world: World) -> None:
 
 
 async def told(world: World, signed: SignedInSession) -> str | None:
-    """The same in the answer and at every check."""
+    """Returns the `acr` of the session, after checking that reply and check agree."""
     live = await world.live_session(signed.token)
     assert live is not None
     assert live.acr == signed.session.acr
     return live.acr
 
 
-async def test_wrong_password_and_unknown_address_look_alike_p4(world: World) -> None:
-    """P4: a wrong password and an unknown address get the same problem, word for word."""
+async def test_wrong_password_and_unknown_address_look_alike(world: World) -> None:
+    """A wrong password and an unknown address get the same problem, word for word."""
     user = await world.user()
     known = await world.refused(SignInWithPassword(email=user.email or "", password="nope nope"))
     unknown = await world.refused(
@@ -106,8 +106,8 @@ async def test_wrong_password_and_unknown_address_look_alike_p4(world: World) ->
     assert known.to_wire() == unknown.to_wire()
 
 
-async def test_unknown_address_costs_a_hash_p4(world: World) -> None:
-    """P4: an unknown address and a user without a password verify a dummy hash."""
+async def test_unknown_address_costs_a_hash(world: World) -> None:
+    """An unknown address and a user without a password verify a dummy hash."""
     verified: list[str] = []
     hashing = world.identity.hashing
     without = await world.user(password=None)
@@ -125,9 +125,9 @@ async def test_unknown_address_costs_a_hash_p4(world: World) -> None:
     assert verified == [hashing.dummy, hashing.dummy]
 
 
-async def test_lockout_grows_p5(world: World) -> None:
-    """P5: the fifth wrong password locks for 5 minutes, the tenth for 15, the twentieth for an hour,
-    the fiftieth for a day, the hundredth for good; the right one is refused meanwhile."""
+async def test_lockout_grows(world: World) -> None:
+    """The 5th wrong password locks for 5 minutes, the 10th for 15, the 20th for an hour, the 50th
+    for a day, the 100th for good. A locked address refuses the right password too."""
     user = await world.user()
     world_scale = world.identity.limits.scale
     object.__setattr__(world.identity.limits, "scale", 0.0)
@@ -161,8 +161,8 @@ async def test_lockout_grows_p5(world: World) -> None:
     assert isinstance(right, Locked)
 
 
-async def test_lockout_of_an_unknown_address_p5(world: World) -> None:
-    """P5: an address without an account locks exactly like one with."""
+async def test_lockout_of_an_unknown_address(world: World) -> None:
+    """An address without an account is locked like one with an account."""
     user = await world.user()
     seen = []
     for email in (user.email or "", "nobody@example.com"):
@@ -175,8 +175,8 @@ async def test_lockout_of_an_unknown_address_p5(world: World) -> None:
     assert seen[0][-1]["code"] == "locked"
 
 
-async def test_lockout_leaves_other_ways_open_p5(world: World) -> None:
-    """P5: whoever locks a password out does not keep its owner from a mailed code, which unlocks."""
+async def test_lockout_leaves_other_ways_open(world: World) -> None:
+    """A locked password does not keep its owner from a mailed code, and the code unlocks it."""
     user = await world.user()
     for _ in range(5):
         await world.refused(SignInWithPassword(email=user.email or "", password="wrong"))
@@ -186,8 +186,8 @@ async def test_lockout_leaves_other_ways_open_p5(world: World) -> None:
     assert (await world.sign_in(user)).session.user_id == user.id
 
 
-async def test_many_guesses_at_once_stay_within_the_limit_p5(world: World) -> None:
-    """P5: fifty guesses at the same moment get no more than five tries."""
+async def test_many_guesses_at_once_stay_within_the_limit(world: World) -> None:
+    """Of fifty simultaneous wrong passwords at most five are verified."""
     user = await world.user()
     outcomes = await asyncio.gather(
         *(
@@ -201,7 +201,7 @@ async def test_many_guesses_at_once_stay_within_the_limit_p5(world: World) -> No
 
 
 async def guard_of(world: World) -> list[tuple[int, int, bool]]:
-    """Failed tries, pending tries and whether it is locked, of each address."""
+    """Returns failed tries, pending tries and whether it is locked, for each address."""
     rows = await world.owner.fetch(
         "SELECT failed_attempts, pending, locked_until IS NOT NULL FROM sign_in_guards"
         " WHERE app_id = $1",
@@ -213,8 +213,8 @@ async def guard_of(world: World) -> list[tuple[int, int, bool]]:
 async def test_a_full_queue_is_no_wrong_password(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Six tries that find the hash queue full leave no failure, no lock and no event, and the
-    right password signs in at once. The same holds for confirming."""
+    """Six tries that find the hash queue full leave no failure, no lock and no event. The right
+    password then signs in. The same holds for confirming."""
     user = await world.user()
     signed = await world.sign_in(user)
     before = len(await world.events())
@@ -241,8 +241,8 @@ async def test_a_full_queue_is_no_wrong_password(
 async def test_a_database_that_stops_is_no_wrong_password(
     world: World, monkeypatch: pytest.MonkeyPatch, writable: bool
 ) -> None:
-    """Where the session cannot be written after the right password, no failure is counted. Where
-    the reservation cannot be released either, it lapses."""
+    """If the session cannot be stored after the right password, no failure is counted. A
+    reservation that cannot be released expires."""
     user = await world.user()
 
     async def away(*_: object, **__: object) -> None:
@@ -268,7 +268,7 @@ async def test_a_database_that_stops_is_no_wrong_password(
 
 
 async def test_a_service_that_is_away_is_no_wrong_password(world: World) -> None:
-    """While the service of roles is away, the right password signs in or fails without a count."""
+    """While rbac is down, the right password signs in, or fails without being counted."""
     user = await world.user(app_id=DASHBOARD)
     world.stand_ins.rbac.running = False
     for _ in range(6):
@@ -280,7 +280,7 @@ async def test_a_service_that_is_away_is_no_wrong_password(world: World) -> None
 
 
 async def test_the_right_password_of_a_refused_user_is_no_wrong_one(world: World) -> None:
-    """An address that has to be proven first is refused again and again, and never locked."""
+    """A user whose address has to be verified first is refused every time, and never locked."""
     user = await world.user(email_verified=False)
     world.configure(world.app_id, require_verified_email=True)
     for _ in range(6):
@@ -291,8 +291,8 @@ async def test_the_right_password_of_a_refused_user_is_no_wrong_one(world: World
 
 
 async def test_an_unknown_address_leaves_a_keyed_hash(world: World) -> None:
-    """A failed sign-in of an unknown address names a keyed hash, the same for every spelling; that
-    of a known one names the user and no hash. The address itself is in neither."""
+    """The event of a failed sign-in names a keyed hash for an unknown address, the same for every
+    spelling. For a known address it names the user. It never has the address."""
     user = await world.user()
     for email in ("nobody@example.com", "Nobody@Example.com", user.email or ""):
         await world.refused(SignInWithPassword(email=email, password="wrong"))
@@ -305,7 +305,7 @@ async def test_an_unknown_address_leaves_a_keyed_hash(world: World) -> None:
 
 
 async def test_disabled_user(world: World) -> None:
-    """A disabled user is told so only once he has proven himself."""
+    """A disabled user is told so only after the right password."""
     user = await world.user()
     await world.call(DisableUser(user_id=user.id), caller=ADMIN)
     wrong_one = await world.refused(SignInWithPassword(email=user.email or "", password="wrong"))
@@ -316,7 +316,7 @@ async def test_disabled_user(world: World) -> None:
 
 
 async def test_sign_up_makes_the_user_once_the_code_is_used(world: World) -> None:
-    """A sign-up makes no user until its mailed code is used; then the password works."""
+    """A sign-up creates the user when its mailed code is used. Then the password works."""
     flow = await world.call(SignUp(email="new@example.com", password=PASSWORD, name="New"))
     before = await world.refused(SignInWithPassword(email="new@example.com", password=PASSWORD))
     signed = await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
@@ -330,9 +330,9 @@ async def test_sign_up_makes_the_user_once_the_code_is_used(world: World) -> Non
     assert world.stand_ins.rbac.roles == [(world.app_id, signed.session.user_id, False)]
 
 
-async def test_sign_up_with_a_known_address_looks_alike_p4(world: World) -> None:
-    """P4: signing up with a known address answers like any other; its owner gets a mail, the
-    password offered is not set, and the mailed code signs him in."""
+async def test_sign_up_with_a_known_address_looks_alike(world: World) -> None:
+    """Signing up with a known address answers like any other sign-up. The owner gets a mail, the
+    entered password is not set, and the mailed code signs the owner in."""
     user = await world.user()
     known = await world.call(SignUp(email=user.email or "", password="entirely different words"))
     letter = await world.mail()
@@ -352,7 +352,8 @@ async def test_sign_up_with_a_known_address_looks_alike_p4(world: World) -> None
 
 
 async def test_a_sign_up_is_sent_again_with_all_that_was_entered(world: World) -> None:
-    """Even if the first code has expired. Both codes lead to one user with the password entered."""
+    """The code can be sent again, even after it expired. Both codes create one user with the
+    entered password."""
     first = await world.call(SignUp(email="New@example.com", password=PASSWORD, name="New"))
     await world.owner.execute("UPDATE email_verification_codes SET expires_at = now()")
     again = await world.call(ResendSignUp(flow=first.flow, browser=first.browser))
@@ -368,7 +369,7 @@ async def test_a_sign_up_is_sent_again_with_all_that_was_entered(world: World) -
 
 
 async def test_only_a_pending_sign_up_of_this_browser_is_sent_again(world: World) -> None:
-    """No mail leaves for another browser, a finished or an old sign-up, or a flow that is none."""
+    """No mail is sent for another browser, for a finished or old sign-up, or for an unknown flow."""
     user = await world.user()
     done = await world.call(SignUp(email="new@example.com", password=PASSWORD))
     await world.call(SignInWithCode(flow=done.flow, code=(await world.mail()).code))
@@ -394,8 +395,9 @@ async def test_only_a_pending_sign_up_of_this_browser_is_sent_again(world: World
     assert len(await world.mails()) == sent
 
 
-async def test_sending_again_tells_nothing_of_an_address_p4(world: World) -> None:
-    """P4: the same for an address that has an account, whose password stays; mails are limited."""
+async def test_sending_again_tells_nothing_of_an_address(world: World) -> None:
+    """Sending again answers the same for an address with an account, whose password stays. Mails
+    are limited."""
     user = await world.user()
     flows = {}
     for email in (user.email or "", "other@example.com"):
@@ -416,8 +418,8 @@ async def test_sending_again_tells_nothing_of_an_address_p4(world: World) -> Non
 
 
 async def test_sign_up_modes(world: World) -> None:
-    """invite_only refuses strangers; restricted takes its domains only; blocked and disposable
-    domains are refused with a sentence beside the field."""
+    """`invite_only` refuses strangers, and `restricted` accepts only its domains. Blocked and
+    disposable domains are refused with an error at the field."""
     world.configure(world.app_id, signup_mode="invite_only")
     closed = await world.refused(SignUp(email="a@example.com", password=PASSWORD))
     world.configure(world.app_id, signup_mode="restricted", allowed_email_domains=["example.org"])
@@ -436,8 +438,8 @@ async def test_sign_up_modes(world: World) -> None:
 
 
 async def test_email_code_makes_a_user_where_sign_up_is_open(world: World) -> None:
-    """A code mailed to an unknown address makes the user; where sign-up is closed, the mail says
-    that there is no account and nothing opens the flow."""
+    """A code to an unknown address creates the user. If sign-up is closed, the mail says that there
+    is no account, and no code is accepted."""
     flow = await world.call(StartEmailCode(email="Eve@Example.com"))
     signed = await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
     world.configure(world.app_id, signup_mode="invite_only")
@@ -452,9 +454,9 @@ async def test_email_code_makes_a_user_where_sign_up_is_open(world: World) -> No
     assert set(shut.model_dump()) == set(flow.model_dump())
 
 
-async def test_code_is_single_use_and_of_its_flow_p7(world: World) -> None:
-    """P7: a code works once and only for the flow that asked for it; a foreign flow's try counts
-    nowhere else."""
+async def test_code_is_single_use_and_of_its_flow(world: World) -> None:
+    """A code works once, and only for the flow that asked for it. A try in another flow is not
+    counted."""
     user = await world.user()
     first = await world.call(StartEmailCode(email=user.email or ""))
     code = (await world.mail()).code
@@ -467,8 +469,8 @@ async def test_code_is_single_use_and_of_its_flow_p7(world: World) -> None:
     assert isinstance(twice, CodeSpent)
 
 
-async def test_five_tries_p7(world: World) -> None:
-    """P7: the fifth wrong try ends the code; the right one is refused then."""
+async def test_five_tries(world: World) -> None:
+    """The fifth wrong try ends the code, and the right one is refused then."""
     user = await world.user()
     flow = await world.call(StartEmailCode(email=user.email or ""))
     code = (await world.mail()).code
@@ -482,8 +484,8 @@ async def test_five_tries_p7(world: World) -> None:
     assert isinstance(right, CodeSpent)
 
 
-async def test_racing_codes_p7(world: World) -> None:
-    """P7: of twenty uses of one code at the same moment exactly one signs in."""
+async def test_racing_codes(world: World) -> None:
+    """Of twenty simultaneous uses of one code exactly one signs in."""
     user = await world.user()
     flow = await world.call(StartEmailCode(email=user.email or ""))
     code = (await world.mail()).code
@@ -495,8 +497,8 @@ async def test_racing_codes_p7(world: World) -> None:
     assert sum(not isinstance(outcome, BaseException) for outcome in outcomes) == 1
 
 
-async def test_expired_code_p7(world: World) -> None:
-    """P7: after ten minutes neither code nor link works."""
+async def test_expired_code(world: World) -> None:
+    """After ten minutes neither the code nor the link works."""
     user = await world.user()
     flow = await world.call(StartEmailCode(email=user.email or ""))
     letter = await world.mail()
@@ -515,8 +517,8 @@ async def test_expired_code_p7(world: World) -> None:
 
 
 async def test_link_is_bound_to_the_browser(world: World) -> None:
-    """The link works only in the browser that asked, once; its origin is the stored one (H1),
-    whatever host the request came in on."""
+    """The link works once, in the browser that asked. Its origin is the stored one, whatever the
+    request's host was."""
     user = await world.user()
     flow = await world.call(StartEmailCode(email=user.email or ""))
     letter = await world.mail()
@@ -533,7 +535,8 @@ async def test_link_is_bound_to_the_browser(world: World) -> None:
 
 
 async def test_mails_per_address_are_limited(world: World) -> None:
-    """Three mails to one address in a quarter of an hour, known or not; then 429 with a wait."""
+    """An address gets three mails in 15 minutes, known or not. Then the answer is 429 with
+    Retry-After."""
     for email in ((await world.user()).email or "", "nobody@example.com"):
         for _ in range(3):
             await world.call(StartEmailCode(email=email))
@@ -544,9 +547,8 @@ async def test_mails_per_address_are_limited(world: World) -> None:
 
 
 async def test_a_stranger_does_not_use_up_the_mails_of_the_owner(world: World) -> None:
-    """Three codes for an address from one network leave its owner their own, from another network
-    or from a browser they signed in from. A reset is counted apart. A browser that is not known
-    has no allowance of its own."""
+    """Three codes from one network do not use up the owner's, who asks from another network or a
+    known browser. Resets have a count of their own, and an unknown browser has no allowance."""
     user = await world.user()
     email = user.email or ""
     known = "a-browser-of-the-owner"
@@ -574,7 +576,8 @@ async def test_one_ipv6_customer_is_one_network(world: World) -> None:
 
 
 async def test_many_networks_cannot_flood_an_address(world: World) -> None:
-    """Thirty mails in a quarter of an hour from all networks; a known browser still gets one."""
+    """All networks together can send thirty mails to an address in 15 minutes. A known browser can
+    still send one."""
     user = await world.user()
     email = user.email or ""
     await world.sign_in(user, browser="known")
@@ -589,7 +592,7 @@ async def test_many_networks_cannot_flood_an_address(world: World) -> None:
 async def test_sign_ins_per_network_are_limited(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One network may try only so often, over all addresses; another is not held up."""
+    """One network has a limit on tries over all addresses. Another network is not affected."""
     monkeypatch.setattr(passwords, "SIGN_IN_BY_IP", AttemptLimit("sign_in_ip", 5, 300))
     outcomes = [
         await world.refused(
@@ -606,7 +609,7 @@ async def test_sign_ins_per_network_are_limited(
 
 
 async def test_methods_can_be_off(world: World) -> None:
-    """A way to sign in that the application does not offer is refused before anything else."""
+    """A method that the application does not offer is refused before anything else."""
     user = await world.user()
     world.configure(world.app_id, auth_methods=["email_code"])
     assert isinstance(
@@ -620,8 +623,8 @@ async def test_methods_can_be_off(world: World) -> None:
 
 
 async def test_unverified_address(world: World) -> None:
-    """Where the application asks for verified addresses, a right password alone does not do; a
-    code verifies the address and lets in."""
+    """If the application asks for verified addresses, the right password is not enough. A code
+    verifies the address and signs in."""
     user = await world.user(email_verified=False)
     world.configure(world.app_id, require_verified_email=True)
     problem = await world.refused(SignInWithPassword(email=user.email or "", password=PASSWORD))
@@ -634,8 +637,8 @@ async def test_unverified_address(world: World) -> None:
 
 
 async def test_an_unverified_address_signs_in_by_default(world: World) -> None:
-    """Where the application does not ask for verified addresses, the right password signs in,
-    confirms and changes, and the address stays unverified. A code then verifies it."""
+    """By default the right password signs in, confirms and changes, and the address stays
+    unverified. A code then verifies it."""
     user = await world.user(email_verified=False)
     signed = await world.sign_in(user)
     me = as_user(signed)
@@ -653,8 +656,8 @@ async def test_an_unverified_address_signs_in_by_default(world: World) -> None:
 
 
 async def test_only_a_real_lock_is_recorded(world: World) -> None:
-    """`sign_in_locked` is recorded by the fifth wrong password and never before, for known and
-    unknown addresses alike."""
+    """The fifth wrong password records `sign_in_locked` and earlier ones do not, for known and
+    unknown addresses."""
     user = await world.user()
     for email in (user.email or "", "nobody@example.com"):
         before = len(await world.events())
@@ -670,7 +673,7 @@ async def test_only_a_real_lock_is_recorded(world: World) -> None:
 
 
 async def test_new_device_is_told_by_mail(world: World) -> None:
-    """The first device is nobody's news, the same one again neither; another one is told by mail."""
+    """A mail tells of a new device, but not of the first one or of a known one."""
     user = await world.user()
     await world.sign_in(user)
     await world.sign_in(user)
@@ -684,7 +687,7 @@ async def test_new_device_is_told_by_mail(world: World) -> None:
 
 
 async def test_weak_passwords_are_refused_at_sign_up(world: World) -> None:
-    """P3: a common password, the address or the application's name is refused in the field."""
+    """A common password, the address and the application's name are refused at the field."""
     for password in ("password123", "someone.special", "blue shop 1", "Iloveyou2"):
         problem = await world.refused(
             SignUp(email="someone.special@example.com", password=password)
@@ -696,7 +699,7 @@ async def test_weak_passwords_are_refused_at_sign_up(world: World) -> None:
 
 
 async def test_everything_wrong_with_a_password_is_said_at_once(world: World) -> None:
-    """Too short and easy to guess: both, so the next try is the last."""
+    """A password that is too short and easy to guess gets both errors at once."""
     problem = await world.refused(SignUp(email="someone@example.com", password="abcabc"))
 
     codes = [error["code"] for error in problem.extra["errors"]]
@@ -704,7 +707,7 @@ async def test_everything_wrong_with_a_password_is_said_at_once(world: World) ->
 
 
 async def test_an_empty_password_is_refused_like_any_weak_one(world: World) -> None:
-    """At every place where one is chosen or tried, whether a link comes with it or not."""
+    """An empty password is refused at every place that takes one, with a link or without."""
     signed = await world.sign_in(await world.user())
     for request in (
         ResetPassword(password=""),
@@ -718,7 +721,7 @@ async def test_an_empty_password_is_refused_like_any_weak_one(world: World) -> N
 
 
 async def test_settling_is_repaired_at_the_next_sign_in(world: World) -> None:
-    """Where rbac was down at the first sign-in, the role is given at the next, and only then."""
+    """If rbac was down at the first sign-in, the user gets the default role at the next one."""
     world.stand_ins.rbac.running = False
     flow = await world.call(StartEmailCode(email="late@example.com"))
     signed = await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
@@ -732,8 +735,8 @@ async def test_settling_is_repaired_at_the_next_sign_in(world: World) -> None:
 
 
 async def test_dashboard_user_gets_role_and_team(world: World) -> None:
-    """In the dashboard the verified bootstrap address becomes operator, anybody else not; both
-    get a personal team."""
+    """On the Dashboard the verified bootstrap address becomes an operator, and no other one does.
+    Both users get a personal team."""
     for email, operator in (("boss@example.com", True), ("dev@example.com", False)):
         await world.owner.execute(
             "DELETE FROM users WHERE app_id = $1 AND email = $2", DASHBOARD, email
@@ -747,7 +750,7 @@ async def test_dashboard_user_gets_role_and_team(world: World) -> None:
 
 
 async def test_other_application_knows_nothing(world: World) -> None:
-    """A user, a code, a link and a session of one application are nothing in another."""
+    """A user, a code, a link and a session of one application are unknown in another."""
     user = await world.user()
     signed = await world.sign_in(user)
     flow = await world.call(StartEmailCode(email=user.email or ""))

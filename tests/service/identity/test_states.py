@@ -1,4 +1,4 @@
-"""Whatever state a user came into, every call has an answer for them."""
+"""Every call has an answer for a user in any state."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ IMPORTED = [
 
 
 async def _made(world: World, state: dict[str, Any], way: str) -> str:
-    """The user's id."""
+    """Creates a user in the state and returns their id."""
     if way == "import":
         state = state if state["email"] else {**state, "id": new_id()}
         (arrival,) = (await world.call(ImportUsers(users=[state]), caller=ADMIN)).arrivals
@@ -74,7 +74,7 @@ async def _made(world: World, state: dict[str, Any], way: str) -> str:
 
 
 async def _answered(world: World, request: Request[Any], **more: Any) -> Any:
-    """The answer, or None for a refusal. A fault of ours is neither."""
+    """Returns the reply, or None for a refusal. Fails at a status of 500 or more."""
     try:
         return await world.call(request, **more)
     except Problem as problem:
@@ -84,7 +84,7 @@ async def _answered(world: World, request: Request[Any], **more: Any) -> Any:
 
 
 async def _signed_in(world: World, email: str) -> list[Any]:
-    """By password and by mailed code, as far as each is possible."""
+    """Signs in by password and by mailed code, and returns the sessions."""
     signed = [await _answered(world, SignInWithPassword(email=email, password=PASSWORD))]
     before = len(await world.mails())
     flow = await _answered(world, StartEmailCode(email=email))
@@ -102,7 +102,7 @@ async def _signed_in(world: World, email: str) -> list[Any]:
 async def test_every_call_answers_for_a_user_in_every_state(
     world: World, way: str, part: int
 ) -> None:
-    """Lists, export, look-up, sign-in, confirmation and activation: each answers or refuses."""
+    """Lists, export, look-up, sign-in, confirmation and activation answer or refuse."""
     for state in IMPORTED[part::6]:
         if way == "create" and "password_hash" in state:
             continue

@@ -1,4 +1,4 @@
-"""What has expired goes, what has not stays."""
+"""The sweep deletes expired rows and leaves the others."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ TABLES = {
 
 
 async def test_sweeps(world: World) -> None:
-    """A sweep empties each table of one application's expired rows, as the platform's role, and
-    leaves another application's live ones."""
+    """The sweep empties each table of one application's expired rows. It leaves the valid rows of
+    another application."""
     for app in (world.app_id, world.other_app_id):
         user = await world.user(app_id=app)
         await world.sign_in(user, app)

@@ -1,4 +1,4 @@
-"""Every new user gets what new users get, also where rbac was away when they came."""
+"""Every new user gets the default role and memberships, even if rbac was down at first."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WAITING = "SELECT count(*) FROM users WHERE app_id = ANY($1) AND provisioned_at 
 
 @pytest.fixture(autouse=True)
 async def nobody_waits(world: World) -> None:
-    """The sweep sees every application; those of other tests are of no concern here."""
+    """Marks every user of other tests as provisioned, since the sweep sees all applications."""
     await world.owner.execute(
         "UPDATE users SET provisioned_at = now() WHERE provisioned_at IS NULL"
     )
@@ -36,7 +36,7 @@ async def waiting(world: World) -> int:
 
 
 async def test_users_made_while_rbac_was_away_get_their_role(world: World) -> None:
-    """In every application, once, and without a sign-in; not while rbac is still away."""
+    """Users of every application get their role once rbac is back, without a sign-in and only once."""
     world.stand_ins.rbac.running = False
     made = [
         (app, (await world.call(CreateUser(email=f"new@{app}.example"), ADMIN, app)).id)
@@ -54,7 +54,7 @@ async def test_users_made_while_rbac_was_away_get_their_role(world: World) -> No
 
 
 async def test_imported_users_get_their_role(world: World) -> None:
-    """They have never signed in, and authorization is checked for them all the same."""
+    """Imported users get their role before they sign in for the first time."""
     lines = [{"email": f"moved{n}@example.com", "email_verified": n == 0} for n in range(3)]
     await world.call(ImportUsers(users=lines), caller=ADMIN)
     await world.owner.execute(OLDER, world.app_id)
@@ -66,7 +66,7 @@ async def test_imported_users_get_their_role(world: World) -> None:
 
 
 async def test_a_user_who_is_being_made_is_left_alone(world: World) -> None:
-    """Whoever makes a user settles them in the same request."""
+    """The sweep leaves a user who was just created to the request that created them."""
     world.stand_ins.rbac.running = False
     await world.call(CreateUser(email="fresh@example.com"), caller=ADMIN)
     world.stand_ins.rbac.running = True
@@ -77,7 +77,7 @@ async def test_a_user_who_is_being_made_is_left_alone(world: World) -> None:
 async def test_users_who_cannot_be_provisioned_delay_nobody(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A round gives up after some failures; the next one goes on behind them."""
+    """A round ends after some failures. The next round continues with the users behind them."""
     monkeypatch.setattr(unprovisioned_users, "MOST_FAILURES", 2)
     lines = [{"email": f"many{n}@example.com"} for n in range(3)]
     await world.call(ImportUsers(users=lines), caller=ADMIN)
@@ -101,8 +101,8 @@ async def test_users_who_cannot_be_provisioned_delay_nobody(
 
 
 async def test_a_verified_address_gets_its_place_later(world: World) -> None:
-    """Verified by a code or by an administrator while others were away: the record of what is
-    still due is there."""
+    """If rbac was down when a code or an administrator verified the address, the sweep lets the
+    user join later."""
     by_code = await world.call(CreateUser(email="code@example.com"), caller=ADMIN)
     by_admin = await world.call(CreateUser(email="admin@example.com"), caller=ADMIN)
     await world.owner.execute(OLDER, world.app_id)
@@ -120,7 +120,7 @@ async def test_a_verified_address_gets_its_place_later(world: World) -> None:
 
 
 async def test_the_sweep_sees_nothing_else_of_a_user(world: World) -> None:
-    """Not the address, and it changes nothing."""
+    """The sweep's database role cannot read the address or update a user."""
     for statement in ("SELECT email FROM users", "UPDATE users SET provisioned_at = now()"):
         async with world.sweep_db.unbound_transaction() as db:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -1,4 +1,4 @@
-"""Users in bulk: imported, exported, and imported again."""
+"""Users are imported, exported and imported again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ async def _import(world: World, *users: TransferredUser, app_id: str | None = No
 
 
 async def test_import(world: World) -> None:
-    """Users come with their hash, profile, metadata and age, and sign in with the old password."""
+    """Imported users keep hash, profile, metadata and creation time, and sign in with their old
+    password."""
     (arrival,) = await _import(
         world,
         TransferredUser(
@@ -50,12 +51,12 @@ async def test_import(world: World) -> None:
     assert signed.session.user_id == user.id
     assert world.stand_ins.rbac.roles == [
         (world.app_id, user.id, False)
-    ]  # given at the first sign-in
+    ]  # rbac assigns it at the first sign-in
     assert ("users_imported", {"count": 1}) in await world.events()
 
 
 async def test_import_again_changes_nothing(world: World) -> None:
-    """Who is there already is left alone, by address or id, within one call as well."""
+    """A user who exists, by address or id, is left unchanged, also within one call."""
     user = TransferredUser(email="ada@example.com", name="Ada")
     twin = TransferredUser(email="ADA@example.com", name="Eve")
     first = await _import(world, user, twin)
@@ -67,7 +68,7 @@ async def test_import_again_changes_nothing(world: World) -> None:
 
 
 async def test_each_line_has_its_own_faults(world: World) -> None:
-    """A refused line does not hold up the others, and says which field is wrong, not what it said."""
+    """An invalid line does not stop the others. Its error names the field and not the value."""
     world.configure(world.app_id, public_metadata_schema={"required": ["plan"]})
     arrivals = await _import(
         world,
@@ -89,7 +90,7 @@ async def test_each_line_has_its_own_faults(world: World) -> None:
 
 
 async def test_dry_run_keeps_nothing(world: World) -> None:
-    """A dry run answers as the import would, and leaves neither user nor event."""
+    """A dry run answers like the import, and stores neither users nor events."""
     arrivals = await _import(world, TransferredUser(email="a@example.com"), dry_run=True)
 
     assert arrivals[0].status == "created"
@@ -98,7 +99,7 @@ async def test_dry_run_keeps_nothing(world: World) -> None:
 
 
 async def test_export_can_be_imported(world: World) -> None:
-    """What an application exports makes the same users in another, passwords included."""
+    """Another application can import an export, passwords included."""
     for number in range(5):
         await world.call(
             CreateUser(
@@ -130,7 +131,7 @@ async def test_export_can_be_imported(world: World) -> None:
 
 
 async def test_hashes_need_all_permissions(world: World) -> None:
-    """Who may read users may export them, but not their hashes."""
+    """A caller who may read users can export them, but not their hashes."""
     await world.user()
     reader = Caller(kind="user", id=new_id(), permissions=frozenset({"users:read"}))
     page = await world.call(ExportUsers(), caller=reader)
@@ -142,7 +143,7 @@ async def test_hashes_need_all_permissions(world: World) -> None:
 
 
 async def test_large_users_fit_into_an_answer(world: World) -> None:
-    """However large the metadata, a page stays under what the bus carries, and none is left out."""
+    """However large the metadata is, a page fits into a message of the bus, and no user is missing."""
     large = {"x": "y" * 16_000}
     await _import(
         world,
@@ -167,8 +168,8 @@ async def test_large_users_fit_into_an_answer(world: World) -> None:
 
 
 async def test_hashes_that_cost_too_much_are_refused(world: World) -> None:
-    """A hash that would take minutes or gigabytes, and one that can never verify, are refused with
-    the field and the reason; the others of the file arrive."""
+    """A hash that would cost minutes or gigabytes, or that can never verify, is refused with field
+    and reason. The other lines are imported."""
     key = "A" * 43
     arrivals = await _import(
         world,
@@ -202,7 +203,7 @@ async def test_hashes_that_cost_too_much_are_refused(world: World) -> None:
     ],
 )
 async def test_a_date_that_cannot_be_read_back_is_refused(moment: str) -> None:
-    """Zero dates of other systems and the ends of time never reach a column."""
+    """Zero dates of other systems and dates out of range are refused."""
     with pytest.raises(ValidationError):
         TransferredUser.model_validate({"email": "a@example.com", "created_at": moment})
     with pytest.raises(ValidationError):
@@ -214,7 +215,7 @@ async def _raw(world: World, *lines: Any, **more: Any):  # type: ignore[no-untyp
 
 
 async def test_one_bad_line_does_not_stop_the_others(world: World) -> None:
-    """Each line gets its verdict with the field, also one that is no user at all."""
+    """Each line gets a result with its field, even if it is no user object."""
     arrivals = await _raw(
         world,
         {"email": "ok1@example.com"},
@@ -234,7 +235,8 @@ async def test_one_bad_line_does_not_stop_the_others(world: World) -> None:
 
 
 async def test_two_lines_with_one_id(world: World) -> None:
-    """The second exists; with hashes, too, and whichever of the two has an address that is taken."""
+    """The second line with the same id is answered `exists`. A line with a taken address does not
+    use up its id."""
     await world.user("taken@example.com")
     id, other = new_id(), new_id()
     arrivals = await _raw(
@@ -266,7 +268,7 @@ async def test_two_lines_with_one_id(world: World) -> None:
 async def test_nothing_is_changed_in_silence(
     world: World, line: dict[str, Any], place: str
 ) -> None:
-    """A line that could be kept only with a change is refused."""
+    """A line that could only be stored with a change is refused."""
     (arrival,) = await _raw(world, {"email": "a@example.com", **line})
 
     assert (arrival.status, arrival.errors[0]["field"]) == ("invalid", place)
@@ -274,7 +276,7 @@ async def test_nothing_is_changed_in_silence(
 
 @pytest.mark.parametrize("seed", range(8))
 async def test_every_line_has_one_true_verdict(world: World, seed: int) -> None:
-    """For any list of lines, the verdicts add up, and each created user is there afterwards."""
+    """For any list of lines the results add up, and each created user exists afterwards."""
     draw = random.Random(seed)
     ids = [new_id() for _ in range(3)]
     lines: list[Any] = [

@@ -51,7 +51,7 @@ from common.problems import Forbidden, Invalid, NotFound, Unauthenticated
 
 
 async def test_create_and_get(world: World) -> None:
-    """A created user comes back whole, is in the audit log, and has the default role."""
+    """A created user is returned whole, is in the audit log, and has the default role."""
     made = await world.call(
         CreateUser(
             email="Ada@Example.com",
@@ -74,7 +74,7 @@ async def test_create_and_get(world: World) -> None:
 
 
 async def test_addresses_are_unique_in_an_application(world: World) -> None:
-    """One address is one user in an application, whatever its case; in another it is another."""
+    """An address names one user of an application, in any case. Another application may use it too."""
     await world.user("ada@example.com")
     again = await world.refused(CreateUser(email="ADA@example.com"), caller=ADMIN)
     other = await world.user("ada@example.com", world.other_app_id)
@@ -89,14 +89,15 @@ async def test_addresses_are_unique_in_an_application(world: World) -> None:
 
 
 async def test_users_without_address_are_many(world: World) -> None:
-    """A user needs no address."""
+    """Several users may have no address."""
     made = [await world.call(CreateUser(), caller=ADMIN) for _ in range(2)]
 
     assert [user.email for user in made] == [None, None]
 
 
 async def test_update_changes_what_is_sent(world: World) -> None:
-    """Only the fields sent change; null clears; a new address is not verified; the old is told."""
+    """Only the sent fields change, and null clears. A new address is unverified, and the old
+    address gets a mail."""
     user = await world.user(profile=Profile(name="Ada", nickname="A"))
     changes = UserChanges(name=None, website="https://ada.example", email="new@example.com")
     changed = await world.call(UpdateUser(user_id=user.id, changes=changes), caller=ADMIN)
@@ -112,8 +113,8 @@ async def test_update_changes_what_is_sent(world: World) -> None:
 
 
 async def test_list_pages_and_search(world: World) -> None:
-    """Every user exactly once over the pages, the newest first; search takes wildcards literally;
-    a cursor of another list or application is refused."""
+    """The pages show every user once, the newest first. Search takes wildcards literally. A cursor
+    of another list or application is refused."""
     made = [
         await world.call(
             CreateUser(email=f"u{n}@example.com", profile=Profile(name=f"N_{n}%")), caller=ADMIN
@@ -148,8 +149,9 @@ async def found(world: World, search: str, **filters: bool) -> list[str]:
 
 
 async def test_search_by_any_word(world: World) -> None:
-    """The beginning of each word of each name, in any order, whatever its case and accents; of the
-    address, of a part of it, and of its domain. What is inside of a word is not found."""
+    """A search finds the beginning of each word of a name, in any order, ignoring case and accents.
+    It also finds the address, a part of it, and its domain. It does not find the middle of a word.
+    """
     zoe = Profile(given_name="Zoë", family_name="O'Hara-Lindqvist", nickname="zed")
     await world.call(CreateUser(email="z.ohara@north.example", profile=zoe), caller=ADMIN)
     await world.call(
@@ -175,7 +177,7 @@ async def test_search_by_any_word(world: World) -> None:
 
 
 async def test_search_follows_a_change(world: World) -> None:
-    """A former name finds nobody, nor does the name of a deleted user; filters apply to a search."""
+    """A search finds no former names and no deleted users. Filters apply to a search."""
     ann = await world.call(
         CreateUser(email="ann@x.example", profile=Profile(name="Ann")), caller=ADMIN
     )
@@ -193,7 +195,7 @@ async def test_search_follows_a_change(world: World) -> None:
 
 
 async def test_pages_of_a_search_show_each_user_once(world: World) -> None:
-    """Two words of one user may match: they stand in the list once, over all pages."""
+    """A user is listed once over all pages, even if two of their words match."""
     for n in range(5):
         profile = Profile(name=f"Anna Annika {n}")
         await world.call(CreateUser(email=f"ann{n}@x.example", profile=profile), caller=ADMIN)
@@ -209,7 +211,7 @@ async def test_pages_of_a_search_show_each_user_once(world: World) -> None:
 
 
 async def test_filters_of_the_list(world: World) -> None:
-    """Each filter alone, and both."""
+    """Each filter works alone and with the other."""
     users = [
         await world.call(CreateUser(email=f"f{n}@x.example", email_verified=n > 1), caller=ADMIN)
         for n in range(4)
@@ -230,7 +232,7 @@ async def test_filters_of_the_list(world: World) -> None:
 
 
 async def test_nobody_reaches_into_another_application(world: World) -> None:
-    """What is somebody's in one application is not there in another."""
+    """Objects of one application are not found in another."""
     user = await world.user()
     for asked in (
         GetUser(user_id=user.id),
@@ -241,7 +243,7 @@ async def test_nobody_reaches_into_another_application(world: World) -> None:
 
 
 async def test_rights_are_needed(world: World) -> None:
-    """Reading and writing users takes the permission; oneself takes a session."""
+    """Reading and writing users needs the permission. The user's own account needs a session."""
     user = await world.user()
     signed = await world.sign_in(user)
     reader = Caller(kind="user", id=user.id, permissions=frozenset({"users:read"}))
@@ -256,8 +258,8 @@ async def test_rights_are_needed(world: World) -> None:
 
 
 async def test_metadata_follow_the_schema(world: World) -> None:
-    """Metadata that the application's schema refuses are refused, naming the place and the rule
-    and never the value; a pattern that would run for ever does not."""
+    """Metadata that do not match the schema are refused. The error names place and rule, never the
+    value. A pattern without end does not run for ever."""
     schema: dict[str, Any] = {
         "type": "object",
         "properties": {
@@ -288,7 +290,7 @@ async def test_metadata_follow_the_schema(world: World) -> None:
 
 
 async def test_schema_references_are_never_fetched(world: World) -> None:
-    """A schema that points to the outside cannot make us call there."""
+    """A schema that refers to a URL causes no request."""
     world.configure(world.app_id, user_metadata_schema={"$ref": "http://127.0.0.1:9/schema.json"})
     signed = await world.sign_in(await world.user())
     problem = await world.refused(
@@ -299,7 +301,7 @@ async def test_schema_references_are_never_fetched(world: World) -> None:
 
 
 async def test_me_does_not_show_private_metadata(world: World) -> None:
-    """What the application keeps to itself is in no answer to the user, the export included."""
+    """Private metadata are in no answer to the user, not even in the export."""
     user = await world.user(private_metadata={"note": "hush"}, public_metadata={"plan": "pro"})
     signed = await world.sign_in(user)
     me = await world.call(GetMe(), caller=as_user(signed))
@@ -313,8 +315,8 @@ async def test_me_does_not_show_private_metadata(world: World) -> None:
 
 
 async def test_change_of_address(world: World) -> None:
-    """A new address counts once its code is used; the old one is told; another user's address is
-    refused without telling so."""
+    """A new address is used after its code was entered. The old address gets a mail. Another user's
+    address is refused without saying so."""
     other = await world.user()
     user = await world.user()
     signed = await world.sign_in(user)
@@ -334,7 +336,7 @@ async def test_change_of_address(world: World) -> None:
 
 
 async def test_change_of_address_by_link(world: World) -> None:
-    """The link of the mail confirms as well, once."""
+    """The link of the mail confirms the new address, once."""
     user = await world.user()
     signed = await world.sign_in(user)
     await world.call(ChangeEmail(email="linked@example.com"), caller=as_user(signed))
@@ -353,7 +355,7 @@ async def test_change_of_address_by_link(world: World) -> None:
 
 
 async def test_rules_for_domains_hold_for_a_new_address(world: World) -> None:
-    """An address that could not sign up cannot be taken later either, and no mail goes out."""
+    """An address that may not sign up is refused as a new address too, and no mail is sent."""
     user = await world.user()
     signed = await world.sign_in(user)
     world.configure(world.app_id, signup_mode="restricted", allowed_email_domains=["corp.example"])
@@ -366,7 +368,7 @@ async def test_rules_for_domains_hold_for_a_new_address(world: World) -> None:
 
 
 async def test_code_of_another_user_confirms_nothing(world: World) -> None:
-    """The code of somebody else's change does not change mine."""
+    """The code of one user's change does not confirm another user's change."""
     mine, his = [await world.sign_in(await world.user()) for _ in range(2)]
     flow = await world.call(ChangeEmail(email="his@example.com"), caller=as_user(his))
     code = (await world.mail()).code
@@ -375,8 +377,8 @@ async def test_code_of_another_user_confirms_nothing(world: World) -> None:
     assert isinstance(problem, WrongCode)
 
 
-async def test_sensitive_changes_need_a_fresh_sign_in_p10(world: World) -> None:
-    """P10: changing the address or deleting the account takes a proof of the last 15 minutes."""
+async def test_sensitive_changes_need_a_fresh_sign_in(world: World) -> None:
+    """Changing the address and deleting the account need a proof from the last 15 minutes."""
     signed = await world.sign_in(await world.user())
     await world.owner.execute(
         "UPDATE user_sessions SET auth_time = auth_time - interval '16 min' WHERE app_id = $1",
@@ -392,8 +394,8 @@ async def test_sensitive_changes_need_a_fresh_sign_in_p10(world: World) -> None:
 
 
 async def test_invitation(world: World) -> None:
-    """An invitation makes a user with the invited, verified address where sign-up is closed; its
-    link works once; roles are given."""
+    """If sign-up is closed, an invitation creates a user with a verified address and the given
+    roles. Its link works once."""
     world.configure(world.app_id, signup_mode="invite_only")
     made = await world.call(
         InviteUser(email="Eve@example.com", role_ids=["admin"], profile=Profile(name="Eve")),
@@ -416,11 +418,11 @@ async def test_invitation(world: World) -> None:
     assert [entry.status for entry in listed.invitations] == ["accepted"]
     assert (
         world.stand_ins.rbac.roles == [(world.app_id, signed.session.user_id, False)] * 2
-    )  # default and admin
+    )  # the default role and admin
 
 
 async def test_invitation_taken_back_or_renewed(world: World) -> None:
-    """A revoked link is dead; a resent invitation has a new link and the old one is dead."""
+    """A revoked link is invalid. Sending an invitation again makes a new link and ends the old one."""
     made = await world.call(InviteUser(email="eve@example.com"), caller=ADMIN)
     old = (await world.mail()).token
     await world.call(ResendInvitation(invitation_id=made.id), caller=ADMIN)
@@ -433,11 +435,11 @@ async def test_invitation_taken_back_or_renewed(world: World) -> None:
     assert isinstance(
         await world.refused(AcceptInvitation(token=new, password=PASSWORD)), LinkSpent
     )
-    await world.call(InviteUser(email="eve@example.com"), caller=ADMIN)  # free again
+    await world.call(InviteUser(email="eve@example.com"), caller=ADMIN)  # can be used again
 
 
 async def test_inviting_with_roles_takes_all_permissions(world: World) -> None:
-    """Nobody gives away by invitation what he may not give."""
+    """An inviter cannot give a role with permissions that they may not give."""
     limited = Caller(kind="user", id=new_id(), permissions=frozenset({"users:write"}))
     request = InviteUser(email="eve@example.com", role_ids=["admin"])
 
@@ -445,7 +447,7 @@ async def test_inviting_with_roles_takes_all_permissions(world: World) -> None:
 
 
 async def test_sign_up_with_an_invitation(world: World) -> None:
-    """A sign-up may carry an invitation, for the invited address only."""
+    """A sign-up may name an invitation, for the invited address only."""
     world.configure(world.app_id, signup_mode="invite_only")
     await world.call(InviteUser(email="eve@example.com"), caller=ADMIN)
     token = (await world.mail()).token
@@ -457,8 +459,8 @@ async def test_sign_up_with_an_invitation(world: World) -> None:
 
 
 async def test_owner_link(world: World) -> None:
-    """The owner link makes one operator, once, in the dashboard only; a newer link ends the older;
-    a weak password leaves it good; rbac being down is repaired at the next sign-in."""
+    """The owner link makes one operator, once, on the Dashboard only. A newer link ends the older,
+    and a weak password does not use it up. If rbac was down, the next sign-in gives the role."""
     await world.owner.execute("DELETE FROM users WHERE app_id = $1", DASHBOARD)
     old = await world.call(CreateOwnerLink(), SYSTEM_CALLER, DASHBOARD)
     link = await world.call(CreateOwnerLink(), SYSTEM_CALLER, DASHBOARD)
@@ -486,12 +488,12 @@ async def test_owner_link(world: World) -> None:
 
 
 async def test_owner_link_is_for_the_command_line(world: World) -> None:
-    """Nobody from outside makes an owner link, whatever his rights."""
+    """Only the system can make an owner link, whatever the rights of another caller."""
     assert isinstance(await world.refused(CreateOwnerLink(), ADMIN, DASHBOARD), Forbidden)
 
 
 async def test_imported_hash_is_replaced_at_sign_in(world: World) -> None:
-    """A hash made elsewhere lets in once and is ours afterwards."""
+    """An imported hash signs in once and is then replaced by an Argon2id hash."""
     import bcrypt
 
     user = await world.user(password=None)
@@ -513,7 +515,7 @@ async def test_imported_hash_is_replaced_at_sign_in(world: World) -> None:
 
 @pytest.mark.parametrize("field", ["website", "picture", "profile"])
 async def test_links_of_a_profile_are_web_links(field: str) -> None:
-    """No `javascript:` where a link is expected."""
+    """A link with `javascript:` is refused."""
     from pydantic import ValidationError
 
     with pytest.raises(ValidationError):
@@ -521,7 +523,7 @@ async def test_links_of_a_profile_are_web_links(field: str) -> None:
 
 
 async def test_a_stored_schema_over_the_bound_is_never_applied(world: World) -> None:
-    """A schema that predates the bound is an error of the metadata, and costs nothing."""
+    """A stored schema above the limit is an error of the metadata, and is not evaluated."""
     defs: dict[str, Any] = {
         f"d{level}": {"anyOf": [{"$ref": f"#/$defs/d{level + 1}"}] * 2} for level in range(40)
     }
@@ -535,7 +537,7 @@ async def test_a_stored_schema_over_the_bound_is_never_applied(world: World) -> 
 
 
 async def test_values_times_evaluations_are_bounded(world: World) -> None:
-    """A long enum for each of many values is refused before it is applied."""
+    """A long enum for each of many values is refused before it is evaluated."""
     schema = {"properties": {"a": {"items": {"enum": [[number] for number in range(2000)]}}}}
     world.configure(world.app_id, user_metadata_schema=schema)
     many = CreateUser(email="u@example.com", user_metadata={"a": [[-1]] * 2000})
@@ -562,7 +564,7 @@ async def _change(world: World, user_id: str, **changes: Any) -> User:
 async def test_nothing_is_verified_that_is_not_there(
     world: World, changes: dict[str, Any], place: str
 ) -> None:
-    """Neither an address nor a number; the user stays as they were."""
+    """A missing address or number cannot be verified, and the user stays unchanged."""
     user = await world.user("ada@example.com")
     asked = UpdateUser.model_validate({"user_id": user.id, "changes": changes})
     refused = await world.refused(asked, caller=ADMIN)
@@ -572,7 +574,7 @@ async def test_nothing_is_verified_that_is_not_there(
 
 
 async def test_null_clears_every_field(world: World) -> None:
-    """What is absent stays, null clears, and what is read back says so."""
+    """An absent field stays, null clears it, and the next read shows it."""
     full: dict[str, Any] = {
         "name": "Ada", "given_name": "Ada", "family_name": "L", "middle_name": "K",
         "nickname": "A", "preferred_username": "ada", "profile": "https://a.example/p",
@@ -598,8 +600,8 @@ async def test_null_clears_every_field(world: World) -> None:
     }
 
 
-async def test_whoever_verifies_an_address_it_joins_by_its_domain(world: World) -> None:
-    """An administrator's word has the same effects as a mailed code."""
+async def test_any_verification_lets_the_user_join_by_domain(world: World) -> None:
+    """Verification by an administrator has the same effects as a mailed code."""
     user = await world.user("ada@example.com", email_verified=False)
     world.stand_ins.tenancy.joined.clear()
     await _change(world, user.id, name="Ada")
@@ -611,8 +613,7 @@ async def test_whoever_verifies_an_address_it_joins_by_its_domain(world: World) 
 
 
 async def test_what_is_updated_can_be_created(world: World) -> None:
-    """Every field that an administrator may change can be set on creation, or stands in the
-    profile."""
+    """Every field that an administrator may change can also be set at creation."""
     profile = set(Profile.model_fields)
 
     assert set(UserChanges.model_fields) - profile <= set(CreateUser.model_fields)
@@ -631,7 +632,8 @@ async def test_what_is_updated_can_be_created(world: World) -> None:
     ],
 )
 async def test_another_spelling_is_the_same_account(world: World, typed: str, known: str) -> None:
-    """Look-up, search, reset, lock and invitation agree on whose address it is."""
+    """Look-up, search, reset, lockout and invitation find the same user for every spelling of the
+    address."""
     user = await world.user(typed)
     found = await world.call(FindUser(email=known), caller=ADMIN)
     listed = await world.call(ListUsers(search=known), caller=ADMIN)
@@ -648,7 +650,8 @@ async def test_another_spelling_is_the_same_account(world: World, typed: str, kn
 
 
 async def test_an_invitation_holds_in_every_spelling(world: World) -> None:
-    """Who was invited in capitals signs up in small letters, and is not invited twice."""
+    """An invitation in capitals is valid for the address in small letters. A second invitation is
+    refused."""
     await world.call(InviteUser(email="ΑΡΗΣ@example.com"), caller=ADMIN)
     token = (await world.mail()).token
     again = await world.refused(InviteUser(email="αρησ@example.com"), caller=ADMIN)
@@ -658,7 +661,7 @@ async def test_an_invitation_holds_in_every_spelling(world: World) -> None:
 
 
 async def test_mail_about_a_taken_address_greets_its_owner(world: World) -> None:
-    """Whoever asks for a taken address cannot put a name or a language into its owner's mail."""
+    """A request for a taken address cannot put a name or a language into the mail to its owner."""
     owner = await world.user(profile=Profile(name="Olga Owner", locale="de"))
     stranger = await world.user(profile=Profile(name="Sam Stranger", locale="en"))
     signed = await world.sign_in(stranger)

@@ -206,7 +206,7 @@ async def test_no_forged_hint_ends_a_session(attacks: Attacks) -> None:
 
 async def test_introspection_calls_forged_tokens_inactive(attacks: Attacks) -> None:
     """The answer is `active: false` and no error (RFC 7662 section 2.2)."""
-    from tests.service.oidc.test_tokens_ended import introspected
+    from tests.service.oidc.test_revocation import introspected
 
     active = [
         name
@@ -245,7 +245,7 @@ def changed(claims: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 async def test_an_access_token_with_odd_claims_is_refused(attacks: Attacks) -> None:
     """Our own key signed it, and it is still refused without a server error."""
-    from tests.service.oidc.test_tokens_ended import introspected
+    from tests.service.oidc.test_revocation import introspected
 
     world, claims = attacks.world, decoded(attacks.valid["access"].split(".")[1])
     valid = await attacks.resigned(claims, "at+jwt")

@@ -145,7 +145,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(family=consumes(families))
     def revoke(self, family: Family) -> None:
-        from tests.service.oidc.test_tokens_ended import told
+        from tests.service.oidc.test_revocation import told
 
         self.run(self.world.call(RevokeToken(**told(family.client, family.refresh[-1]))))
         family.live = False
@@ -153,7 +153,7 @@ class Machine(RuleBasedStateMachine):
     @rule(family=consumes(families))
     def revoke_while_refreshing(self, family: Family) -> None:
         """After the answer to the revocation no token is accepted, in any order."""
-        from tests.service.oidc.test_tokens_ended import told
+        from tests.service.oidc.test_revocation import told
 
         async def race() -> None:
             await asyncio.gather(

@@ -1,4 +1,4 @@
-"""tenancy and rbac, each as its own role, on one real database; a name server for proofs."""
+"""tenancy and rbac, each with its own role, on one database, and a DNS server for proofs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tenancy.hosts import Hosts
 
 @pytest.fixture(scope="session")
 async def zone() -> AsyncIterator[Zone]:
-    """The name server that tenancy asks for proofs of domains."""
+    """The DNS server that tenancy asks for proofs of domains."""
     zone = await Zone.start()
     yield zone
     zone.stop()
@@ -26,7 +26,7 @@ async def zone() -> AsyncIterator[Zone]:
 
 @pytest.fixture(scope="session")
 async def organizations_stage(postgres: Postgres, zone: Zone) -> AsyncIterator[World]:
-    """One database for all tests here; each test gets applications of its own."""
+    """One database for all tests here. Each test gets applications of its own."""
     name = postgres.clone()
     world = await World.start(
         postgres.dsns(name),

@@ -1,4 +1,4 @@
-"""E-mail domains: proven by a TXT record, then open to people with a verified address there."""
+"""Email domains: proven by a TXT record, then open to users with a verified address there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tenancy.dns_lookup import Dns
 
 
 def texts(*values: str) -> list[str]:
-    """As a zone file has them."""
+    """Returns the TXT records as a zone file has them."""
     return [f'"{value}"' for value in values]
 
 
@@ -42,7 +42,7 @@ async def join(world: World, who: Caller, app_id: str | None = None) -> list[str
 
 
 async def test_domain_holds_only_once_proven(world: World, zone: Zone) -> None:
-    """Without the record nothing is proven and nobody joins; with it the domain holds."""
+    """Without the record the domain is not proven and no user joins. With it they do."""
     ada = await world.user_caller()
     org = await world.organization(ada)
     added = await world.call(AddOrganizationDomain(org_id=org.id, domain="acme.test"), ada)
@@ -68,7 +68,8 @@ async def test_domain_holds_only_once_proven(world: World, zone: Zone) -> None:
 
 
 async def test_only_a_verified_address_joins(world: World, zone: Zone) -> None:
-    """Unverified, of a subdomain, disabled, or in another application: nobody joins; nobody twice."""
+    """An unverified address, a subdomain, a disabled user and another application's user do not
+    join. Nobody joins twice."""
     ada = await world.user_caller()
     domain = await proven(world, zone, ada, "verified.test")
     unverified, disabled = (
@@ -90,7 +91,7 @@ async def test_only_a_verified_address_joins(world: World, zone: Zone) -> None:
 
 
 async def test_closed_domain_lets_nobody_join(world: World, zone: Zone) -> None:
-    """auto_join off keeps the proof and closes the door; the role of those who join can be set."""
+    """Without auto_join the proof stays and no user joins. The role of new members can be set."""
     ada = await world.user_caller()
     domain = await proven(world, zone, ada, "closed.test")
     ids = {"org_id": domain.org_id, "domain_id": domain.id}
@@ -111,7 +112,8 @@ async def test_closed_domain_lets_nobody_join(world: World, zone: Zone) -> None:
 
 
 async def test_one_proven_owner_in_an_application(world: World, zone: Zone) -> None:
-    """Two may claim a domain, one proves it; another application has its own owner."""
+    """Two organizations may claim a domain, and one proves it. Another application has an owner of
+    its own."""
     ada, bob = await world.user_caller(), await world.user_caller()
     mine, his = await world.organization(ada), await world.organization(bob)
     one = await world.call(AddOrganizationDomain(org_id=mine.id, domain="both.test"), ada)
@@ -129,7 +131,7 @@ async def test_one_proven_owner_in_an_application(world: World, zone: Zone) -> N
 
 
 async def test_domains_are_for_admins(world: World, zone: Zone) -> None:
-    """Members and strangers neither see nor change them."""
+    """Members and strangers cannot see or change domains."""
     ada, bob, eve = await world.user_caller(), await world.user_caller(), await world.user_caller()
     domain = await proven(world, zone, ada, "admins.test")
     await world.join(domain.org_id, bob)
@@ -146,7 +148,7 @@ async def test_domains_are_for_admins(world: World, zone: Zone) -> None:
 
 
 async def test_removed_domain_keeps_its_members(world: World, zone: Zone) -> None:
-    """Giving a domain up throws nobody out; another organization's id does not reach it."""
+    """Removing a domain removes no member. The id of another organization does not reach it."""
     ada = await world.user_caller()
     domain = await proven(world, zone, ada, "gone.test")
     bob = await world.user_caller("bob@gone.test")
@@ -162,7 +164,7 @@ async def test_removed_domain_keeps_its_members(world: World, zone: Zone) -> Non
 
 @pytest.mark.parametrize("domain", ["acme", "acme.test..", "a b.test", "-a.test", "a..test", "*.x"])
 async def test_bad_domains_are_refused(world: World, domain: str) -> None:
-    """Only names of two labels or more."""
+    """A domain needs at least two labels."""
     ada = await world.user_caller()
     org = await world.organization(ada)
     with pytest.raises((Invalid, ValueError)):
@@ -170,6 +172,6 @@ async def test_bad_domains_are_refused(world: World, domain: str) -> None:
 
 
 async def test_silent_name_server_is_no_proof_and_no_denial(world: World) -> None:
-    """Where no name server answers, the caller is told to try again."""
+    """If no DNS server answers, the caller is told to try again."""
     with pytest.raises(Unavailable):
         await Dns(["127.0.0.1:9"]).txt("x.test")

@@ -1,4 +1,4 @@
-"""Roles and organizations over HTTP: the gateway in this process, tenancy and rbac behind it."""
+"""Roles and organizations over HTTP: the gateway in this process, with tenancy and rbac."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ COOKIE = "__Host-aero2_session"
 
 @dataclass
 class Sessions:
-    """identity, as far as the gateway asks it here: sessions by application and token."""
+    """The sessions that the gateway asks identity for, by application and token."""
 
     live: dict[tuple[str, str], Session]
     invalidation: MemoryInvalidation
@@ -68,7 +68,7 @@ class Site:
     sessions: Sessions
 
     def sign_in(self, who: Caller, app_id: str | None = None) -> dict[str, str]:
-        """Headers of a browser in which this user has signed in."""
+        """Returns the headers of a browser in which this user is signed in."""
         now = datetime.now(UTC)
         session = Session(
             id=who.session_id or new_id(),
@@ -121,7 +121,8 @@ async def site(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[S
 
 
 async def test_rights_change_with_the_answer(site: Site) -> None:
-    """A permission given or taken holds at the very next request, though sessions are cached."""
+    """A permission that is given or removed counts for the next request, though sessions are
+    cached."""
     chief, user = await site.world.user_caller(), await site.world.user_caller()
     await site.world.owner.execute(
         "INSERT INTO user_roles (app_id, user_id, role_id) VALUES ($1, $2, 'admin')",
@@ -156,7 +157,7 @@ async def test_rights_change_with_the_answer(site: Site) -> None:
 
 
 async def test_problems_are_told(site: Site) -> None:
-    """System roles 409, unknown 404, not held 403, malformed 422: each with its code."""
+    """A system role is 409, an unknown one 404, one with more rights 403, and a malformed one 422."""
     chief = await site.world.user_caller()
     await site.world.owner.execute(
         "INSERT INTO user_roles (app_id, user_id, role_id) VALUES ($1, $2, 'admin')",
@@ -182,7 +183,7 @@ async def test_problems_are_told(site: Site) -> None:
 
 
 async def test_permissions_and_checks(site: Site) -> None:
-    """An application's own permission is made, bundled, asked about and unmade."""
+    """An application's own permission is created, put into a role, checked and deleted."""
     chief, user = await site.world.user_caller(), await site.world.user_caller()
     await site.world.owner.execute(
         "INSERT INTO user_roles (app_id, user_id, role_id) VALUES ($1, $2, 'admin')",
@@ -211,7 +212,7 @@ async def test_permissions_and_checks(site: Site) -> None:
 
 
 async def test_organization_over_http(site: Site) -> None:
-    """Made, invited into, joined, activated, left: the whole way of two people."""
+    """Two users create, invite, join, activate and leave an organization."""
     ada, bob = (
         await site.world.user_caller("ada@x.test"),
         await site.world.user_caller("bob@x.test"),
@@ -245,7 +246,7 @@ async def test_organization_over_http(site: Site) -> None:
 
 
 async def test_token_gets_no_session(site: Site) -> None:
-    """A client that holds a user's access token never gets a session's cookie for it."""
+    """A client with a user's access token never gets a session cookie."""
     ada = await site.world.user_caller()
 
     async def token(_: object, ctx: Context, request: CheckAccessToken) -> AccessToken:
@@ -271,8 +272,8 @@ async def test_token_gets_no_session(site: Site) -> None:
         assert "set-cookie" not in answer.headers
 
 
-async def test_developer_manages_his_teams_application(site: Site) -> None:
-    """Under the application's slug a developer of its team works as in it; others find nothing."""
+async def test_a_developer_manages_an_application_of_their_team(site: Site) -> None:
+    """A developer manages an application of the team by its slug. Others get 404."""
     world = site.world
     dev, stranger = await world.dashboard_user(), await world.dashboard_user()
     mine = site.sign_in(dev, DASHBOARD)

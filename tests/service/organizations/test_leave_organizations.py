@@ -1,4 +1,4 @@
-"""A user who is about to be deleted leaves their organizations in order."""
+"""A user who will be deleted first leaves their organizations."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ async def memberships(world: World, who: Caller) -> int:
 
 
 async def test_last_admin_of_others_may_not_leave_them(world: World) -> None:
-    """Refused, naming the organizations it is about; those that have another admin, or nobody else,
-    are no reason. Nothing has happened to any of them."""
+    """The error names the organizations that would lose their last admin. Those with another admin
+    or without other members are not named. No organization changes."""
     ada, bob, cy = await world.user_caller(), await world.user_caller(), await world.user_caller()
     needed = await world.organization(ada, "Needed")
     led, lone = await world.organization(ada, "Led"), await world.organization(ada, "Lone")
@@ -69,8 +69,8 @@ async def organization_stands(world: World, id: str) -> bool:
 
 
 async def test_an_administrator_is_not_held_up(world: World) -> None:
-    """Forced, the last admin goes; the log names the organization that nobody manages now, and its
-    members stay. A second time there is nothing to do."""
+    """With `force` the last admin leaves too. The log names the organization without an admin, and
+    its members stay. A second call changes nothing."""
     ada, bob = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     await world.join(org.id, bob)
@@ -88,7 +88,7 @@ async def test_an_administrator_is_not_held_up(world: World) -> None:
 
 
 async def test_personal_team_goes_with_its_developer(world: World) -> None:
-    """Nobody's name stays behind; a team with others in it, or with applications, does."""
+    """A personal team is deleted with its developer, unless it has other members or applications."""
     lone, shared = await world.dashboard_user(), await world.dashboard_user()
     guest = await world.dashboard_user()
     ask = [EnsurePersonalTeam(user_id=who.id or "", name="Ada") for who in (lone, shared)]
@@ -107,8 +107,8 @@ async def test_personal_team_goes_with_its_developer(world: World) -> None:
 
 
 async def test_applications_are_not_left_to_nobody(world: World) -> None:
-    """Who is alone in a team that owns an application hands it over first; forced, the team stays
-    with it."""
+    """The only member of a team with applications has to transfer them first. With `force` the team
+    stays."""
     dev = await world.dashboard_user()
     request = EnsurePersonalTeam(user_id=dev.id or "", name="Ada")
     team = await world.call(request, SYSTEM_CALLER, world.dashboard)
@@ -126,7 +126,7 @@ async def test_applications_are_not_left_to_nobody(world: World) -> None:
 
 
 async def test_two_admins_who_go_at_once_leave_one(world: World) -> None:
-    """Of two simultaneous departures, one of them by leaving, exactly one is refused."""
+    """If two admins leave at the same time, one of them is refused."""
     for _ in range(10):
         ada, bob, cy = (
             await world.user_caller(),
@@ -147,7 +147,7 @@ async def test_two_admins_who_go_at_once_leave_one(world: World) -> None:
 
 
 async def test_a_disabled_admin_holds_nobody_up_and_lets_nobody_go(world: World) -> None:
-    """Nobody may delete their own account while the only other admin is disabled."""
+    """A disabled admin does not count as the other admin."""
     ada, bob = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     await world.join(org.id, bob, "admin")

@@ -1,4 +1,4 @@
-"""Members of an organization, and the admin who always remains."""
+"""Members of an organization, which always has an admin."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from common.problems import Forbidden, Problem
 
 
 async def test_members_are_listed_in_the_order_they_joined(world: World) -> None:
-    """Members see each other with name and address, page by page; strangers see nothing."""
+    """Members see each other's name and address, page by page. Strangers see nothing."""
     ada = await world.user_caller("ada@example.com")
     org = await world.organization(ada)
     others = [await world.user_caller(f"m{n}@example.com") for n in range(4)]
@@ -48,7 +48,7 @@ async def test_members_are_listed_in_the_order_they_joined(world: World) -> None
 
 
 async def test_application_adds_members(world: World) -> None:
-    """A key adds any user of the application, once, with a role there is."""
+    """A key adds a user of the application once, with an existing role."""
     ada, bob = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     stranger = await world.user_caller(app_id=world.other_app_id)
@@ -69,7 +69,7 @@ async def test_application_adds_members(world: World) -> None:
 
 
 async def test_roles_of_the_application_can_be_given(world: World) -> None:
-    """Beside admin and member, members may have any role the application made for organizations."""
+    """Members may have admin, member, or any organization role of the application."""
     ada, bob = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     await world.join(org.id, bob)
@@ -86,7 +86,7 @@ async def test_roles_of_the_application_can_be_given(world: World) -> None:
 
 
 async def test_members_change_nobody(world: World) -> None:
-    """A member gives no role and removes nobody, but may leave."""
+    """A member changes and removes nobody, but may leave."""
     ada, bob = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     await world.join(org.id, bob)
@@ -105,7 +105,7 @@ async def test_members_change_nobody(world: World) -> None:
 
 
 async def test_last_admin_stays(world: World) -> None:
-    """The last admin can neither leave nor be demoted or removed, not even by a key."""
+    """The last admin cannot leave and cannot be demoted or removed, not even by a key."""
     ada, bob = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     await world.join(org.id, bob)
@@ -132,7 +132,7 @@ async def admins(world: World, org_id: str) -> int:
 
 
 async def test_two_who_demote_each_other_leave_one_admin(world: World) -> None:
-    """Of two simultaneous demotions one comes too late, every time."""
+    """Of two simultaneous demotions one is refused."""
     for _ in range(10):
         one, two = await world.user_caller(), await world.user_caller()
         org = await world.organization(one)
@@ -164,7 +164,7 @@ steps = st.lists(
 async def test_an_admin_always_remains(
     organizations_stage: World, first: frozenset[int], waves: list[list[tuple[str, int, int]]]
 ) -> None:
-    """Whatever members, admins and keys do at the same time, an admin remains after every wave."""
+    """After any simultaneous calls of members, admins and keys an admin remains."""
     world = organizations_stage
     world.app_id = await world.application()
     people = [await world.user_caller() for _ in range(N)]
@@ -196,15 +196,14 @@ async def _step(
 
 
 async def test_joining_by_domain_without_one_does_nothing(world: World) -> None:
-    """A verified address whose domain nobody has proven joins nothing."""
+    """An address whose domain is not proven joins nothing."""
     ada = await world.user_caller("ada@nowhere.example")
 
     assert (await world.call(JoinByDomain(user_id=ada.id or ""), SYSTEM_CALLER)).org_ids == []
 
 
 async def test_a_disabled_admin_does_not_count(world: World) -> None:
-    """A disabled admin manages nothing: the other admin can neither leave nor be demoted, and
-    may as soon as the first is enabled again."""
+    """While one of two admins is disabled, the other one cannot leave or be demoted."""
     ada, bob = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     await world.join(org.id, bob, "admin")

@@ -1,4 +1,4 @@
-"""Invitations by mail: one address, one use, for a time."""
+"""Invitations by mail: for one address, used once, for a limited time."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def invited(
 
 
 async def test_mail_carries_a_link_of_the_stored_origin(world: World) -> None:
-    """The link leads to the application's own host with 64 hex digits; only their hash is kept."""
+    """The link leads to the application's host and has 64 hex digits. Only their hash is stored."""
     ada = await world.user_caller("ada@example.com")
     org, made, token = await invited(world, ada)
     [mail] = await world.mails()
@@ -61,7 +61,7 @@ async def test_mail_carries_a_link_of_the_stored_origin(world: World) -> None:
 
 
 async def test_invited_user_joins_once(world: World) -> None:
-    """The user with the address joins with the role, ignoring case; the link works only once."""
+    """The user with the address joins with the role, in any case. The link works once."""
     ada = await world.user_caller("ada@example.com")
     bob = await world.user_caller("bOB@eXAMPLE.com")
     org, _, token = await invited(world, ada, role="admin")
@@ -81,7 +81,7 @@ async def test_invited_user_joins_once(world: World) -> None:
 
 
 async def test_racing_acceptances_join_once(world: World) -> None:
-    """Eight simultaneous uses of one link: one is taken."""
+    """Of eight simultaneous uses of a link one succeeds."""
     ada, bob = await world.user_caller("ada@example.com"), await world.user_caller(BOB)
     _, _, token = await invited(world, ada)
     outcomes = await asyncio.gather(
@@ -94,7 +94,7 @@ async def test_racing_acceptances_join_once(world: World) -> None:
 
 
 async def test_other_address_is_refused_and_leaves_the_link_alive(world: World) -> None:
-    """Somebody else who got hold of the link does not join, and does not spoil it."""
+    """A user with another address does not join, and the link stays valid."""
     ada, bob = await world.user_caller("ada@example.com"), await world.user_caller(BOB)
     eve, nameless = await world.user_caller("eve@example.com"), await world.user_caller()
     org, _, token = await invited(world, ada)
@@ -106,7 +106,7 @@ async def test_other_address_is_refused_and_leaves_the_link_alive(world: World) 
 
 
 async def test_token_of_another_application_is_unknown(world: World) -> None:
-    """The same address in another application gets nothing for the link."""
+    """The link does not work in another application, even for the same address."""
     ada = await world.user_caller("ada@example.com")
     twin = await world.user_caller(BOB, world.other_app_id)
     _, _, token = await invited(world, ada)
@@ -117,7 +117,7 @@ async def test_token_of_another_application_is_unknown(world: World) -> None:
 
 
 async def test_unknown_expired_and_revoked_look_alike(world: World) -> None:
-    """Nobody learns from the answer whether an invitation ever was."""
+    """Unknown, expired and revoked invitations get the same answer."""
     ada, bob = await world.user_caller("ada@example.com"), await world.user_caller(BOB)
     org, first, expired = await invited(world, ada)
     await world.owner.execute(
@@ -140,7 +140,7 @@ async def test_unknown_expired_and_revoked_look_alike(world: World) -> None:
 
 
 async def test_answer_does_not_tell_whether_the_address_has_an_account(world: World) -> None:
-    """Inviting a known and an unknown address gives the same kind of answer and the same mail."""
+    """A known and an unknown address get the same answer and the same mail."""
     ada = await world.user_caller("ada@example.com")
     await world.user_caller("known@example.com")
     org = await world.organization(ada)
@@ -156,7 +156,7 @@ async def test_answer_does_not_tell_whether_the_address_has_an_account(world: Wo
 
 
 async def test_one_pending_invitation_an_address(world: World) -> None:
-    """A second one, or one for a member, is a conflict; an expired one stands in nobody's way."""
+    """A second invitation and one for a member are conflicts. An expired one is not."""
     ada = await world.user_caller("ada@example.com")
     org, made, _ = await invited(world, ada)
     with pytest.raises(OrganizationInvitationPending):
@@ -174,7 +174,7 @@ async def test_one_pending_invitation_an_address(world: World) -> None:
 
 
 async def test_resending_kills_the_old_link(world: World) -> None:
-    """A new mail has a new token and the old one is dead; not more than one mail a minute."""
+    """A new mail has a new token and the old one is invalid. One mail a minute is allowed."""
     ada, bob = await world.user_caller("ada@example.com"), await world.user_caller(BOB)
     org, made, old = await invited(world, ada)
     again = ResendOrganizationInvitation(org_id=org.id, invitation_id=made.id)
@@ -197,7 +197,7 @@ async def test_resending_kills_the_old_link(world: World) -> None:
 
 
 async def test_invitations_are_for_admins(world: World) -> None:
-    """Members neither invite nor see who is invited; strangers do not even find the organization."""
+    """Members cannot invite or see invitations. Strangers do not find the organization."""
     ada, bob, eve = [await world.user_caller(f"{n}@example.com") for n in ("ada", "bob2", "eve")]
     org, made, _ = await invited(world, ada)
     await world.join(org.id, bob)
@@ -214,7 +214,7 @@ async def test_invitations_are_for_admins(world: World) -> None:
 
 
 async def test_lists_by_status_without_tokens(world: World) -> None:
-    """Each status lists its own, the newest first, page by page, never with a token."""
+    """Each status has a list, the newest first, page by page, without tokens."""
     ada = await world.user_caller("ada@example.com")
     org = await world.organization(ada)
     made = [
@@ -241,7 +241,7 @@ async def test_lists_by_status_without_tokens(world: World) -> None:
 
 
 async def test_invitations_of_a_day_are_limited(world: World) -> None:
-    """An organization cannot be used to mail the world."""
+    """An organization has a limit of invitations for each day."""
     ada = await world.user_caller("ada@example.com")
     org = await world.organization(ada)
     await world.owner.execute(
@@ -256,7 +256,7 @@ async def test_invitations_of_a_day_are_limited(world: World) -> None:
 
 
 async def test_nobody_goes_round_the_limit_by_more_organizations(world: World) -> None:
-    """The mails of one person count together, whatever organization they are for."""
+    """The limit also counts one user's mails for all organizations together."""
     ada = await world.user_caller("ada@example.com")
     first, second = await world.organization(ada, "One"), await world.organization(ada, "Two")
     await world.owner.execute(
@@ -273,7 +273,8 @@ async def test_nobody_goes_round_the_limit_by_more_organizations(world: World) -
 
 
 async def test_old_invitations_are_swept(world: World) -> None:
-    """What expired three months ago goes, in every application; what expired lately is still shown."""
+    """Invitations that expired three months ago are deleted in every application. Later ones are
+    still listed."""
     ada = await world.user_caller("ada@example.com")
     org, old, _ = await invited(world, ada)
     late = await world.call(InviteMember(org_id=org.id, email="late@example.com"), ada)
@@ -292,8 +293,8 @@ async def test_old_invitations_are_swept(world: World) -> None:
 
 
 async def test_an_invitation_into_a_team_makes_a_developer(world: World) -> None:
-    """Where no role is named: `developer` in the Dashboard, `member` in an application. A developer
-    of the team invites and changes nobody."""
+    """The default role is `developer` on the Dashboard and `member` in an application. A developer
+    of the team can invite or change nobody."""
     lead = await world.dashboard_user(email=f"lead-{world.app_id}@example.com")
     newcomer = await world.dashboard_user(email=f"new-{world.app_id}@example.com")
     team = await world.call(CreateOrganization(name="Team"), lead, world.dashboard)

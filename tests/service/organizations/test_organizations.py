@@ -1,4 +1,4 @@
-"""Organizations: who makes, sees, changes and removes them."""
+"""Organizations: who creates, sees, changes and deletes them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from common.contracts.organizations import (
 from common.problems import Forbidden, Invalid, Unauthenticated
 
 
-async def test_whoever_makes_it_is_its_admin(world: World) -> None:
-    """The maker is the first admin; the slug is made of the name, unique in the application."""
+async def test_the_creator_is_the_admin(world: World) -> None:
+    """The creator is the first admin. The slug is made from the name and unique in the application."""
     ada = await world.user_caller()
     one = await world.organization(ada, "Acme & Co")
     two = await world.organization(ada, "Acme & Co")
@@ -41,7 +41,7 @@ async def test_whoever_makes_it_is_its_admin(world: World) -> None:
 
 
 async def test_slug_is_unique_per_application(world: World) -> None:
-    """The same slug lives in two applications, not twice in one."""
+    """Two applications may use the same slug, but one application only once."""
     ada = await world.user_caller()
     bob = await world.user_caller(app_id=world.other_app_id)
     await world.call(CreateOrganization(name="Acme", slug="acme"), ada)
@@ -58,13 +58,14 @@ async def test_slug_is_unique_per_application(world: World) -> None:
 
 @pytest.mark.parametrize("slug", ["ab", "Acme", "a--b", "-ab", "ab-", "1ab", "a_b", "a" * 64])
 async def test_bad_slugs_are_refused(world: World, slug: str) -> None:
-    """3 to 63 of a–z, 0–9 and single hyphens, beginning with a letter, not ending with a hyphen."""
+    """A slug has 3 to 63 of a–z, 0–9 and single hyphens. It begins with a letter and does not end
+    with a hyphen."""
     with pytest.raises((Invalid, ValueError)):
         await world.call(CreateOrganization(name="x", slug=slug), ADMIN)
 
 
 async def test_strangers_do_not_find_it(world: World) -> None:
-    """For who does not belong to it, and for another application, it is not there."""
+    """Users outside the organization and other applications do not find it."""
     ada, eve = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     foreign = await world.user_caller(app_id=world.other_app_id)
@@ -84,7 +85,7 @@ async def test_strangers_do_not_find_it(world: World) -> None:
 
 
 async def test_members_see_and_admins_change(world: World) -> None:
-    """A member reads it and is refused any change; private metadata is for the application alone."""
+    """A member reads it and cannot change it. Private metadata are for the application only."""
     ada, bob = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     await world.join(org.id, bob)
@@ -109,13 +110,13 @@ async def test_members_see_and_admins_change(world: World) -> None:
 
 
 async def test_metadata_has_a_limit(world: World) -> None:
-    """More than 16 KiB of metadata is refused."""
+    """More than 16 KiB of metadata are refused."""
     with pytest.raises((Invalid, ValueError)):
         await world.call(CreateOrganization(name="x", public_metadata={"x": "y" * 17_000}), ADMIN)
 
 
 async def test_lists_show_ones_own_or_all(world: World) -> None:
-    """A user lists their own; all of them only with organizations:read; pages go on."""
+    """Users list their own organizations. With organizations:read they list all, page by page."""
     ada, bob = await world.user_caller(), await world.user_caller()
     for n in range(3):
         await world.organization(ada, f"Ada {n}")
@@ -138,8 +139,8 @@ async def test_lists_show_ones_own_or_all(world: World) -> None:
 
 
 async def test_search_finds_the_beginning_of_slug_or_name(world: World) -> None:
-    """Upper and lower case and accents make no difference; each organization once, on one page or
-    on several; among one's own and among all."""
+    """The search ignores case and accents. It finds each organization once, over all pages, in both
+    lists."""
     ada = await world.user_caller()
     names = ("Zoë Bakery", "Bäckerei", "Backofen", "Zoo", "A backdrop", "100%")
     for name in names:
@@ -167,7 +168,7 @@ async def test_search_finds_the_beginning_of_slug_or_name(world: World) -> None:
 
 
 async def test_application_may_keep_creation_to_itself(world: World) -> None:
-    """With organizations_by_users off only holders of organizations:write make one."""
+    """If organizations_by_users is off, creating one needs organizations:write."""
     world.app_id = await world.application(organizations_by_users=False)
     ada = await world.user_caller()
     with pytest.raises(NoOrganizationsHere):
@@ -178,7 +179,7 @@ async def test_application_may_keep_creation_to_itself(world: World) -> None:
 
 
 async def test_user_makes_nobody_else_admin(world: World) -> None:
-    """Without organizations:write one neither names another admin nor writes private metadata."""
+    """Without organizations:write a user can neither name another admin nor write private metadata."""
     ada, bob = await world.user_caller(), await world.user_caller()
     for new in (
         CreateOrganization(name="x", admin_user_id=bob.id),
@@ -189,7 +190,7 @@ async def test_user_makes_nobody_else_admin(world: World) -> None:
 
 
 async def test_switching_gives_a_new_session(world: World) -> None:
-    """Only a member switches; identity is asked once, and the switch stands in the log."""
+    """Only a member can switch. Identity is called once, and the log has an event."""
     ada, eve = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
     begun = await world.call(SwitchOrganization(org_id=org.id), ada)
@@ -204,7 +205,7 @@ async def test_switching_gives_a_new_session(world: World) -> None:
 
 
 async def test_personal_team_is_made_once(world: World) -> None:
-    """However often and at once it is asked for, a developer has one personal team."""
+    """A developer gets one personal team, however many simultaneous calls ask for it."""
     dev = await world.dashboard_user()
     request = EnsurePersonalTeam(user_id=dev.id or "", name="Ada Lovelace")
     made = await asyncio.gather(
@@ -218,7 +219,7 @@ async def test_personal_team_is_made_once(world: World) -> None:
 
 
 async def test_personal_team_is_not_named_by_a_link(world: World) -> None:
-    """A developer whose name holds one signs in all the same; the team has a plain name."""
+    """A developer whose name contains a link can sign in. The team gets a plain name."""
     dev = await world.dashboard_user()
     request = EnsurePersonalTeam(user_id=dev.id or "", name="See evil.example")
 
@@ -236,7 +237,7 @@ async def test_personal_team_stays(world: World) -> None:
 
 
 async def test_team_that_owns_applications_stays(world: World) -> None:
-    """Deleting a team never orphans an application."""
+    """A team that owns applications cannot be deleted."""
     dev = await world.dashboard_user()
     team = await world.call(CreateOrganization(name="Owners"), dev, world.dashboard)
     await world.owner.execute(
@@ -251,7 +252,7 @@ async def test_team_that_owns_applications_stays(world: World) -> None:
 
 
 async def test_read_only_developer_changes_no_team(world: World) -> None:
-    """The dashboard's role member sees teams and makes or changes none, even as admin of one."""
+    """A Dashboard user with the role `member` only reads teams, even as admin of one."""
     reader = await world.dashboard_user("member")
     dev = await world.dashboard_user()
     team = await world.call(CreateOrganization(name="Team"), dev, world.dashboard)
@@ -273,7 +274,7 @@ async def test_read_only_developer_changes_no_team(world: World) -> None:
 
 
 async def test_operator_sees_every_team(world: World) -> None:
-    """An operator sees and manages teams that they do not belong to."""
+    """An operator manages teams without being a member."""
     dev, operator = await world.dashboard_user(), await world.dashboard_user("operator")
     team = await world.call(CreateOrganization(name="Team"), dev, world.dashboard)
     changes = OrganizationChanges(name="Seized")

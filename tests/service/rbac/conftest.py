@@ -1,4 +1,4 @@
-"""The rbac service on real Postgres as its own role."""
+"""The rbac service on Postgres with its own database role."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from common.ids import DASHBOARD
 
 @pytest.fixture(scope="session")
 async def stage(postgres: Postgres) -> AsyncIterator[World]:
-    """One database for all tests of the service; each test gets applications of its own."""
+    """One database for all tests of the service. Each test gets applications of its own."""
     name = postgres.clone()
     world = await World.start(postgres.dsns(name), "rbac")
     world.default_caller = SYSTEM_CALLER

@@ -1,4 +1,4 @@
-"""POST /api/authorize/check: who may do what, and why."""
+"""POST /api/authorize/check says what a user may do, and why."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from common.problems import Forbidden, Invalid
 
 
 async def test_answers_name_the_role_that_grants(world: World) -> None:
-    """Each answer stands where its question stood, with every role that grants it and from where."""
+    """The answers have the order of the questions, with every role that grants the permission."""
     await world.call(CreatePermission(name="invoice:read"))
     await world.call(CreateRole(name="Auditor", permissions=["invoice:read"]))
     member = RoleChanges(permissions=["invoice:read"])
@@ -41,7 +41,7 @@ async def test_answers_name_the_role_that_grants(world: World) -> None:
 
 
 async def test_global_role_counts_in_every_organization(world: World) -> None:
-    """A right in the whole application holds inside an organization, also of others."""
+    """A permission in the whole application also counts inside every organization."""
     user = await world.insert_user(world.app_id)
     org = await world.insert_organization(world.app_id)
     await world.assign_role(user, "admin")
@@ -53,7 +53,8 @@ async def test_global_role_counts_in_every_organization(world: World) -> None:
 
 
 async def test_reasons_for_a_no(world: World) -> None:
-    """Unknown permission, unknown user, disabled, no member, not granted are told apart."""
+    """The reason tells an unknown permission, an unknown user, a disabled one, no membership and no
+    grant apart."""
     user, disabled = await world.insert_user(world.app_id), await world.insert_user(world.app_id)
     stranger = await world.insert_user(world.other_app_id)
     await world.assign_role(disabled, "admin")
@@ -79,7 +80,7 @@ async def test_reasons_for_a_no(world: World) -> None:
 
 
 async def test_verdict_agrees_with_effective_rights(world: World) -> None:
-    """For every permission there is, the check says what the rights say."""
+    """For every permission the check agrees with the user's rights."""
     await world.call(CreatePermission(name="invoice:read"))
     await world.call(
         CreateRole(name="Mixed", permissions=["invoice:read", "users:read"]),
@@ -102,8 +103,8 @@ async def test_verdict_agrees_with_effective_rights(world: World) -> None:
         assert allowed == (await world.rights(user, org_id=org_id)).permissions
 
 
-async def test_user_asks_about_himself_alone(world: World) -> None:
-    """Without roles:read a user learns nothing about others; a key has to name the user."""
+async def test_a_user_checks_only_their_own_access(world: World) -> None:
+    """Without roles:read a user can check only themselves. A key has to name the user."""
     me, other = await world.insert_user(world.app_id), await world.insert_user(world.app_id)
     caller = await world.caller_of(me)
     [mine] = (

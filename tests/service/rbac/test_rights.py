@@ -16,7 +16,7 @@ from common.problems import NotFound
 
 
 async def test_same_ids_in_two_applications_do_not_mix(world: World) -> None:
-    """admin in A is nothing in B, even for the same user id in both."""
+    """An admin of application A has no rights in B, even with the same user id."""
     user = await world.insert_user(world.app_id)
     await world.owner.execute(
         "INSERT INTO users (app_id, id) VALUES ($1, $2)", world.other_app_id, user
@@ -28,7 +28,7 @@ async def test_same_ids_in_two_applications_do_not_mix(world: World) -> None:
 
 
 async def test_teams_are_the_organizations_of_a_dashboard_user(world: World) -> None:
-    """teams are filled in the dashboard, and only there."""
+    """Teams are listed on the Dashboard only."""
     developer, user = (
         await world.insert_user(world.dashboard),
         await world.insert_user(world.app_id),
@@ -41,7 +41,7 @@ async def test_teams_are_the_organizations_of_a_dashboard_user(world: World) -> 
 
 
 async def test_organization_counts_only_for_its_members(world: World) -> None:
-    """An organization one does not belong to gives no role, and is not even named."""
+    """An organization without the user gives no role and is not named."""
     inside, outside = await world.insert_user(world.app_id), await world.insert_user(world.app_id)
     org = await world.insert_organization(world.app_id, **{inside: "admin"})
 
@@ -51,7 +51,7 @@ async def test_organization_counts_only_for_its_members(world: World) -> None:
 
 
 async def test_builtin_permissions_never_come_from_an_organization(world: World) -> None:
-    """The role `admin` for one organization gives no rights in the application."""
+    """The role `admin` of an organization gives no permission in the application."""
     user = await world.insert_user(world.app_id)
     org = await world.insert_organization(world.app_id, **{user: "member"})
     await world.call(AssignRole(user_id=user, role_id="admin", org_id=org))
@@ -60,7 +60,7 @@ async def test_builtin_permissions_never_come_from_an_organization(world: World)
 
 
 async def test_role_for_an_organization_needs_membership(world: World) -> None:
-    """A role inside an organization is given to its members alone and ends with the membership."""
+    """A role inside an organization needs membership and ends with it."""
     user, stranger = await world.insert_user(world.app_id), await world.insert_user(world.app_id)
     org = await world.insert_organization(world.app_id, **{user: "member"})
     with pytest.raises(NotFound):
@@ -74,7 +74,7 @@ async def test_role_for_an_organization_needs_membership(world: World) -> None:
 
 
 async def test_change_is_announced_for_the_user(world: World) -> None:
-    """Giving and taking a role each tell every process whose rights changed."""
+    """Assigning and removing a role each send an invalidation for the user."""
     user = await world.insert_user(world.app_id)
     world.invalidation.published.clear()
     await world.call(AssignRole(user_id=user, role_id="admin"))
@@ -84,7 +84,7 @@ async def test_change_is_announced_for_the_user(world: World) -> None:
 
 
 async def test_unknown_role_or_user_is_not_found(world: World) -> None:
-    """Neither a missing role nor a user of another application can be assigned."""
+    """An unknown role and a user of another application cannot be assigned."""
     user, other = await world.insert_user(world.app_id), await world.insert_user(world.other_app_id)
     with pytest.raises(RoleNotFound):
         await world.call(AssignRole(user_id=user, role_id="nope"))
@@ -96,7 +96,7 @@ async def test_unknown_role_or_user_is_not_found(world: World) -> None:
 
 @pytest.mark.parametrize("ask", [ListUserRoles, GetUserRights])
 async def test_unknown_users_are_not_found(world: World, ask: Any) -> None:
-    """Nor are those of another application; a user without roles is there."""
+    """A user of another application is not found. A user without roles has an empty answer."""
     for user in (new_id(), await world.insert_user(world.other_app_id)):
         with pytest.raises(UserNotFound):
             await world.call(ask(user_id=user))

@@ -1,4 +1,4 @@
-"""What applications start with: the seeds, and section 0 of what we decided beyond them."""
+"""The roles and permissions of a new application."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ async def held(world: World, app_id: str, role_id: str) -> set[str]:
     return set((await world.rights(user, app_id)).permissions)
 
 
-async def test_dashboard_roles_hold_what_the_seeds_say(world: World) -> None:
-    """operator holds everything, developer ten permissions, member profile and reading."""
+async def test_roles_of_the_dashboard(world: World) -> None:
+    """On the Dashboard `operator` has everything, `developer` ten permissions, `member` the profile
+    and reading."""
     home = world.dashboard
 
     assert await held(world, home, "operator") == DEVELOPER | PLATFORM | LEGACY | BEYOND
@@ -46,7 +47,7 @@ async def test_dashboard_roles_hold_what_the_seeds_say(world: World) -> None:
 
 
 async def test_application_roles_hold_the_template(world: World) -> None:
-    """admin holds the eleven and what we added, user nothing."""
+    """In an application `admin` has every permission and `user` has none."""
     assert await held(world, world.app_id, "admin") == LEGACY | BEYOND
     assert await held(world, world.app_id, "user") == set()
 
@@ -63,7 +64,7 @@ async def test_permission_is_split_at_the_first_colon(world: World) -> None:
 
 
 async def test_seeding_twice_changes_nothing(world: World) -> None:
-    """A second seeding adds no row and takes none."""
+    """A second call adds no row and deletes none."""
 
     async def rows() -> list[object]:
         return [
@@ -79,7 +80,7 @@ async def test_seeding_twice_changes_nothing(world: World) -> None:
 
 
 async def test_dashboard_template_stays_in_the_dashboard(world: World) -> None:
-    """No application gets operator, and the dashboard no admin."""
+    """No application has the role `operator`, and the Dashboard has no `admin`."""
     with pytest.raises(Conflict):
         await world.call(SeedRoles(template="dashboard"))
     with pytest.raises(Conflict):
@@ -98,7 +99,8 @@ async def test_dashboard_template_stays_in_the_dashboard(world: World) -> None:
 async def test_new_user_gets_the_initial_role(
     world: World, where: str, operator: bool, role: str
 ) -> None:
-    """The user with the bootstrap address gets the full role, everybody else the default one, once."""
+    """The user with the bootstrap address gets the full role, and every other user the default one,
+    once."""
     app_id = getattr(world, where)
     user = await world.insert_user(app_id)
     for _ in range(2):
@@ -118,7 +120,7 @@ async def test_default_role_does_not_undo_a_demotion(world: World) -> None:
 
 
 def test_every_mapping_names_a_permission_of_its_template() -> None:
-    """No role of a template holds a permission that the template does not make."""
+    """Every permission of a template's role is in the template."""
     for template in role_templates.TEMPLATES.values():
         for role in template.roles:
             assert set(role.permissions) <= set(template.permissions)

@@ -1,4 +1,4 @@
-"""Roles and permissions: making, changing and unmaking them."""
+"""Roles and permissions are created, changed and deleted."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from common.problems import Forbidden, Invalid, Unauthenticated
 
 
 async def test_role_gets_a_readable_id(world: World) -> None:
-    """The id is made of the name, and both are unique in the application."""
+    """The id is made from the name, and both are unique in the application."""
     made = await world.call(CreateRole(name="Billing Clerk", permissions=["users:read"]))
     again = await world.call(CreateRole(name="Billing Clerk"), app_id=world.other_app_id)
 
@@ -49,7 +49,7 @@ async def test_role_gets_a_readable_id(world: World) -> None:
 
 
 async def test_role_of_another_application_is_not_found(world: World) -> None:
-    """A role made in A can neither be read, changed nor deleted in B."""
+    """A role of A can be neither read, changed nor deleted in B."""
     role = await world.call(CreateRole(name="Only A"))
     for request in (
         GetRole(role_id=role.id),
@@ -62,7 +62,7 @@ async def test_role_of_another_application_is_not_found(world: World) -> None:
 
 
 async def test_permissions_of_a_role_change_its_holders_at_once(world: World) -> None:
-    """A user gains or loses what their role gains or loses, and every process hears of it."""
+    """A change of the role changes its holders' rights at once, and an invalidation is sent."""
     await world.call(CreatePermission(name="invoice:read"))
     role = await world.call(CreateRole(name="Clerk"))
     user = await world.insert_user(world.app_id)
@@ -77,7 +77,7 @@ async def test_permissions_of_a_role_change_its_holders_at_once(world: World) ->
 
 
 async def test_update_replaces_the_whole_set(world: World) -> None:
-    """A patch with permissions replaces them, one without leaves them; the log says both sides."""
+    """A patch with permissions replaces them, and one without keeps them. The log has both sets."""
     role = await world.call(CreateRole(name="R", permissions=["users:read", "roles:read"]))
     changes = RoleChanges(permissions=["users:read", "users:write"], description="new")
     changed = await world.call(UpdateRole(role_id=role.id, changes=changes))
@@ -91,7 +91,7 @@ async def test_update_replaces_the_whole_set(world: World) -> None:
 
 @pytest.mark.parametrize("role_id", ["admin", "user"])
 async def test_system_roles_stay_as_they_are(world: World, role_id: str) -> None:
-    """Not even the secret key changes or deletes a system role."""
+    """Not even the secret key can change or delete a system role."""
     for request in (
         UpdateRole(role_id=role_id, changes=RoleChanges(name="x")),
         AddPermission(role_id=role_id, permission_id="users:read"),
@@ -103,7 +103,7 @@ async def test_system_roles_stay_as_they_are(world: World, role_id: str) -> None
 
 
 async def test_deleting_a_role_takes_it_from_everybody(world: World) -> None:
-    """All users who had the role lose it."""
+    """Every user with the role loses it."""
     role = await world.call(CreateRole(name="Gone", permissions=["users:read"]))
     user = await world.insert_user(world.app_id)
     await world.assign_role(user, role.id)
@@ -115,7 +115,7 @@ async def test_deleting_a_role_takes_it_from_everybody(world: World) -> None:
 
 
 async def test_permission_names_are_resource_and_action(world: World) -> None:
-    """A name without both is refused, a second one of the same name too."""
+    """A name needs both parts and is unique."""
     made = await world.call(CreatePermission(name="invoice:read", description="Read invoices"))
 
     assert (made.id, made.resource, made.action) == ("invoice:read", "invoice", "read")
@@ -127,7 +127,7 @@ async def test_permission_names_are_resource_and_action(world: World) -> None:
 
 
 async def test_admin_holds_new_permissions_too(world: World) -> None:
-    """The role that holds everything holds what is made later, and loses what is unmade."""
+    """The full role gets every new permission and loses every deleted one."""
     user = await world.insert_user(world.app_id)
     await world.assign_role(user, "admin")
     await world.call(CreatePermission(name="invoice:pay"))
@@ -138,7 +138,7 @@ async def test_admin_holds_new_permissions_too(world: World) -> None:
 
 
 async def test_builtin_permissions_stay(world: World) -> None:
-    """A built-in permission is neither changed nor deleted."""
+    """A built-in permission cannot be changed or deleted."""
     with pytest.raises(SystemRole):
         await world.call(DeletePermission(permission_id="users:read"))
     with pytest.raises(SystemRole):
@@ -150,14 +150,15 @@ async def test_builtin_permissions_stay(world: World) -> None:
 
 
 async def test_unknown_permission_cannot_be_given(world: World) -> None:
-    """A role cannot hold what the application does not have, even if another one has it."""
+    """A role cannot have a permission of another application."""
     await world.call(CreatePermission(name="invoice:read"), app_id=world.other_app_id)
     with pytest.raises(PermissionNotFound):
         await world.call(CreateRole(name="R", permissions=["invoice:read"]))
 
 
 async def test_organization_roles_bundle_the_applications_own_permissions(world: World) -> None:
-    """Members get what their organization's role holds, there alone; built-in ones are refused."""
+    """Members get the permissions of their organization's role, inside it only. Built-in
+    permissions are refused."""
     await world.call(CreatePermission(name="invoice:read"))
     await world.call(CreatePermission(name="invoice:pay"))
     await world.call(
@@ -184,7 +185,7 @@ async def test_organization_roles_bundle_the_applications_own_permissions(world:
 
 
 async def test_organization_role_in_use_stays(world: World) -> None:
-    """A role that members have is not deleted under them; admin and member never are."""
+    """A role that members have cannot be deleted, and neither can admin and member."""
     await world.call(CreateRole(name="Guest", kind="organization"))
     user = await world.insert_user(world.app_id)
     org = await world.insert_organization(world.app_id, **{user: "guest"})
@@ -200,7 +201,7 @@ async def test_organization_role_in_use_stays(world: World) -> None:
 
 
 async def test_lists_go_on_where_they_stopped(world: World) -> None:
-    """Pages of roles, permissions and holders show each row once."""
+    """Pages of roles, permissions and holders contain each row once."""
     for n in range(5):
         await world.call(CreateRole(name=f"r{n}"))
     users = [await world.insert_user(world.app_id) for _ in range(5)]
@@ -230,7 +231,7 @@ async def test_lists_go_on_where_they_stopped(world: World) -> None:
 
 
 async def test_reading_and_writing_need_their_permission(world: World) -> None:
-    """Strangers are asked to sign in; a user without roles:write changes nothing."""
+    """Anonymous callers get 401. A user without roles:write changes nothing."""
     user = await world.caller_of(await world.insert_user(world.app_id))
     with pytest.raises(Unauthenticated):
         await world.call(ListRoles(), caller=Caller())
@@ -240,7 +241,7 @@ async def test_reading_and_writing_need_their_permission(world: World) -> None:
         await world.call(CreateRole(name="x"), caller=user)
 
 
-async def test_nobody_gives_what_he_does_not_hold(world: World) -> None:
+async def test_a_caller_cannot_assign_what_they_do_not_hold(world: World) -> None:
     """With roles:write alone, nobody gives themselves, or a role, permissions that they lack."""
     await world.call(CreateRole(name="Keeper", permissions=["roles:write", "users:read"]))
     me = await world.insert_user(world.app_id)
@@ -260,8 +261,8 @@ async def test_nobody_gives_what_he_does_not_hold(world: World) -> None:
     assert (await world.rights(me)).permissions == ["roles:write", "users:read"]
 
 
-async def test_nobody_takes_what_he_does_not_hold(world: World) -> None:
-    """A lesser administrator cannot unseat a greater one."""
+async def test_a_caller_cannot_remove_what_they_do_not_hold(world: World) -> None:
+    """An administrator cannot remove a role with more permissions than they have."""
     await world.call(CreateRole(name="Keeper", permissions=["roles:write"]))
     me, admin = await world.insert_user(world.app_id), await world.insert_user(world.app_id)
     await world.assign_role(me, "keeper")
@@ -275,7 +276,7 @@ async def test_nobody_takes_what_he_does_not_hold(world: World) -> None:
 async def test_rights_that_shrank_since_the_credential_was_checked_give_nothing(
     world: World,
 ) -> None:
-    """A caller whose cached rights are older than their demotion gives nothing any more."""
+    """A demoted caller with older cached rights can grant nothing."""
     me, friend = await world.insert_user(world.app_id), await world.insert_user(world.app_id)
     await world.assign_role(me, "admin")
     stale = await world.caller_of(me)
@@ -285,7 +286,7 @@ async def test_rights_that_shrank_since_the_credential_was_checked_give_nothing(
 
 
 async def test_roles_of_a_user_say_who_gave_them(world: World) -> None:
-    """Each role comes with its permissions, where it holds, and who gave it."""
+    """Each role has its permissions, its scope, and the user who assigned it."""
     user = await world.insert_user(world.app_id)
     await world.call(AssignRole(user_id=user, role_id="admin"), caller=ADMIN)
     [role] = (await world.call(ListUserRoles(user_id=user))).roles

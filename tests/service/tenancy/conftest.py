@@ -1,4 +1,4 @@
-"""The tenancy service on a real database, with stand-ins for the services it calls."""
+"""The tenancy service on Postgres, with stand-ins for the services that it calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from tests.kit.world import World
 
 @pytest_asyncio.fixture(scope="session")
 async def tenancy_database(postgres: Postgres) -> AsyncIterator[dict[str, str]]:
-    """One database for all tests of this service, cleared between them: a clone costs more."""
+    """One database for all tests of this service. It is cleared between tests, because a clone is
+    slower."""
     name = postgres.clone()
     yield postgres.dsns(name)
     postgres.drop(name)
@@ -27,10 +28,10 @@ async def world(tenancy_database: dict[str, str]) -> AsyncIterator[World]:
 
 
 async def _clear(owner: asyncpg.Connection[asyncpg.Record]) -> None:
-    """Leaves what the migration made: the Dashboard alone, in state `creating`."""
+    """Leaves only the Dashboard, in state `creating`, as after the migration."""
     async with owner.transaction():
         await owner.execute("DELETE FROM applications WHERE NOT is_dashboard")
-        await owner.execute("SET LOCAL session_replication_role = replica")  # past the triggers
+        await owner.execute("SET LOCAL session_replication_role = replica")  # without the triggers
         for table in (
             "deleted_slugs",
             "application_api_keys",

@@ -1,4 +1,4 @@
-"""API keys: shown once, ended at once, replaced without a gap."""
+"""API keys: shown once, revoked at once, rotated without a gap."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ANYONE = context(DASHBOARD, within=3600)
 
 
 async def test_a_list_shows_prefixes_only(world: World) -> None:
-    """Neither the key nor its digest is in the list; each is told by its first 12 characters."""
+    """The list has neither the key nor its digest, but its first 12 characters."""
     made = await world.create_application()
 
     listed = await world.call(ListApiKeys(), secret_key_of(made.id))
@@ -41,7 +41,7 @@ async def test_a_list_shows_prefixes_only(world: World) -> None:
 
 
 async def test_a_list_goes_on_where_the_page_ended(world: World) -> None:
-    """Pages hold every key once."""
+    """The pages contain every key once."""
     made = await world.create_application()
     ctx = secret_key_of(made.id)
     for number in range(3):
@@ -56,7 +56,7 @@ async def test_a_list_goes_on_where_the_page_ended(world: World) -> None:
 
 
 async def test_a_key_with_name_and_end(world: World) -> None:
-    """It works until its end and not after; the holder's end reaches the gateway."""
+    """A key works until it expires. The gateway gets the expiry with the holder."""
     made = await world.create_application()
     ends = datetime.now(UTC) + timedelta(days=90)
 
@@ -82,8 +82,7 @@ async def test_a_key_with_name_and_end(world: World) -> None:
     ids=["past", "for ever"],
 )
 async def test_an_end_that_makes_no_sense_is_refused(world: World, ends: datetime) -> None:
-    """A key that would never have worked, and one that could not be replaced by one that lives as
-    long."""
+    """An expiry in the past is refused, and one too near for a rotation too."""
     made = await world.create_application()
 
     with pytest.raises(Invalid):
@@ -91,7 +90,7 @@ async def test_an_end_that_makes_no_sense_is_refused(world: World, ends: datetim
 
 
 async def test_a_revoked_key_is_dead_at_once(world: World) -> None:
-    """The drop message with its id goes out before the answer; a second time it is not found."""
+    """The invalidation with its id is sent before the reply. A second revocation is not found."""
     made = await world.create_application()
     ctx, key = secret_key_of(made.id), made.api_keys[1]
 
@@ -106,7 +105,7 @@ async def test_a_revoked_key_is_dead_at_once(world: World) -> None:
 
 
 async def test_a_rotated_key_lives_a_day_longer(world: World) -> None:
-    """Both work during the grace; the old one names its successor and cannot be rotated again."""
+    """Both keys work during the grace. The old one names its successor and cannot be rotated again."""
     made = await world.create_application()
     ctx, old = secret_key_of(made.id), made.api_keys[1]
 
@@ -127,7 +126,8 @@ async def test_a_rotated_key_lives_a_day_longer(world: World) -> None:
 
 
 async def test_a_key_about_to_end_does_not_live_longer_by_rotation(world: World) -> None:
-    """The grace never extends a life; the successor gets as long a life as the old one had."""
+    """The grace does not extend a key's lifetime. The successor gets as long a lifetime as the old
+    one."""
     made = await world.create_application()
     ctx = secret_key_of(made.id)
     ends = datetime.now(UTC) + timedelta(hours=1)
@@ -143,7 +143,7 @@ async def test_a_key_about_to_end_does_not_live_longer_by_rotation(world: World)
 
 
 async def test_racing_rotations_make_one_successor(world: World) -> None:
-    """Of several at once one wins."""
+    """One of several simultaneous rotations succeeds."""
     made = await world.create_application()
     ctx, old = secret_key_of(made.id), made.api_keys[1]
 
@@ -156,7 +156,7 @@ async def test_racing_rotations_make_one_successor(world: World) -> None:
 
 
 async def test_a_key_of_another_application_is_not_found(world: World) -> None:
-    """A cannot revoke, rotate or see the keys of B."""
+    """Application A cannot revoke, rotate or see keys of B."""
     a, b = await world.create_application(), await world.create_application()
     foreign = b.api_keys[1]
 
@@ -170,7 +170,7 @@ async def test_a_key_of_another_application_is_not_found(world: World) -> None:
 
 
 async def test_a_reading_developer_sees_keys_and_makes_none(world: World) -> None:
-    """`apps:read` steps in with reading permissions: enough for the list, not for more."""
+    """A developer with `apps:read` may list keys and change nothing."""
     from tenancy.applications import READ_PERMISSIONS
 
     made = await world.create_application()
@@ -183,7 +183,7 @@ async def test_a_reading_developer_sees_keys_and_makes_none(world: World) -> Non
 
 
 async def test_the_number_of_keys_is_limited(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An application cannot be filled with keys."""
+    """An application has a maximum number of keys."""
     monkeypatch.setattr(api_keys, "LIMIT", 3)
     made = await world.create_application()
     await world.call(CreateApiKey(), secret_key_of(made.id))
@@ -196,7 +196,7 @@ async def test_the_number_of_keys_is_limited(world: World, monkeypatch: pytest.M
 async def test_a_malformed_key_costs_no_query(
     world: World, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
-    """What has not our form is refused before the database is asked."""
+    """A string that has not the form of a key is refused without a query."""
 
     def asked(*_: object) -> None:
         raise AssertionError("the database was asked")
@@ -207,7 +207,7 @@ async def test_a_malformed_key_costs_no_query(
 
 
 async def test_the_key_itself_is_nowhere_in_the_database(world: World) -> None:
-    """Only a keyed digest is stored, under the active master key's id."""
+    """Only a keyed digest is stored, with the id of the master key."""
     made = await world.create_application()
 
     rows = await world.owner.fetch("SELECT * FROM application_api_keys")
@@ -218,7 +218,7 @@ async def test_the_key_itself_is_nowhere_in_the_database(world: World) -> None:
 
 
 async def test_keys_survive_a_change_of_the_master_key(world: World) -> None:
-    """While the former master key is still configured, keys made under it are known."""
+    """Keys made under a former master key work while it is configured."""
     from dataclasses import replace
 
     from tenancy.handlers import HANDLERS
@@ -235,7 +235,7 @@ async def test_keys_survive_a_change_of_the_master_key(world: World) -> None:
 
 
 async def test_last_use_is_written_in_batches(world: World) -> None:
-    """A thousand uses are one write; what was used last stands, also when two processes flush."""
+    """A thousand uses are one write. The latest use is kept, even if two processes write."""
     made = await world.create_application()
     key = made.api_keys[1]
     for _ in range(20):
@@ -257,7 +257,7 @@ async def test_last_use_is_written_in_batches(world: World) -> None:
 
 
 async def test_a_lost_database_loses_no_use(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A flush that fails is made up for by the next."""
+    """If a write fails, the next one includes its uses."""
     made = await world.create_application()
     await world.call(VerifyApiKey(key=made.api_keys[0].key), ANYONE)
 

@@ -1,4 +1,4 @@
-"""Changing, handing over and deleting applications."""
+"""Applications are changed, transferred and deleted."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def patch(slug: str, **changes: Any) -> UpdateApplication:
 
 
 async def test_only_what_is_given_changes(world: World) -> None:
-    """Names that are left out stay, null clears, settings are merged."""
+    """Absent fields stay, null clears, and settings are merged."""
     team = await world.team()
     made, ctx = await world.create_application(team), await world.developer(team)
     await world.call(
@@ -56,11 +56,12 @@ async def test_only_what_is_given_changes(world: World) -> None:
     assert (found.settings.session_ttl, found.settings.password_min_length) == (3600, 12)
     assert found.updated_at > made.updated_at
     stored = await world.owner.fetchval("SELECT settings FROM applications WHERE id = $1", made.id)
-    assert "password_min_score" not in stored  # never chosen: a better default will reach it
+    assert "password_min_score" not in stored  # not chosen, so a new default applies
 
 
 async def test_a_change_is_announced_and_audited(world: World) -> None:
-    """Every process hears of it; the log of the application names the fields, not their values."""
+    """Every process gets an invalidation. The application's log names the fields, but not their
+    values."""
     team = await world.team()
     made, ctx = await world.create_application(team), await world.developer(team)
     world.invalidation.published.clear()
@@ -79,7 +80,7 @@ async def test_a_change_is_announced_and_audited(world: World) -> None:
 
 
 async def test_a_change_that_changes_nothing_is_not_audited(world: World) -> None:
-    """Sending what stands already leaves no record."""
+    """An update with the present values writes no record."""
     team = await world.team()
     made, ctx = await world.create_application(team), await world.developer(team)
 
@@ -90,7 +91,7 @@ async def test_a_change_that_changes_nothing_is_not_audited(world: World) -> Non
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 async def test_all_flaws_are_named_at_once(world: World) -> None:
-    """One answer lists every field that is wrong, and no value."""
+    """The answer lists every wrong field, and no value."""
     team = await world.team()
     made, ctx = await world.create_application(team), await world.developer(team)
     wrong: dict[str, Any] = {
@@ -131,7 +132,7 @@ async def test_all_flaws_are_named_at_once(world: World) -> None:
 
 
 async def test_settings_that_contradict_each_other_are_named(world: World) -> None:
-    """Each pair that cannot both hold is refused, and nothing is stored."""
+    """Settings that contradict each other are refused, and nothing is stored."""
     made = await world.create_application()
     ctx = secret_key_of(made.id)
     change = SettingsChange(
@@ -150,7 +151,7 @@ async def test_settings_that_contradict_each_other_are_named(world: World) -> No
 
 
 async def test_settings_come_back_whole(world: World) -> None:
-    """An application's own key merges its settings and reads all of them."""
+    """An application's own key changes some settings and reads all of them."""
     made = await world.create_application()
     ctx = secret_key_of(made.id)
 
@@ -182,7 +183,7 @@ async def test_settings_come_back_whole(world: World) -> None:
 async def test_texts_of_pages_are_plain_and_short(
     world: World, texts: dict[str, dict[str, str]], field: str
 ) -> None:
-    """No link, no direction characters, no page that has none; the error names the text."""
+    """Links, direction characters and unknown pages are refused. The error names the text."""
     made = await world.create_application()
     raw = SettingsChange.model_construct(page_texts=texts)  # type: ignore[arg-type]
 
@@ -194,7 +195,8 @@ async def test_texts_of_pages_are_plain_and_short(
 
 
 async def test_texts_of_pages_reach_the_pages(world: World) -> None:
-    """Stored with the application, read with its tenant; sent again they change nothing."""
+    """Texts are stored with the application and read with its tenant. The same texts change
+    nothing."""
     team = await world.team()
     made, ctx = await world.create_application(team), await world.developer(team)
     texts = {"en": {"sign_in_text": "Members <only>"}}
@@ -207,7 +209,7 @@ async def test_texts_of_pages_reach_the_pages(world: World) -> None:
 
 
 async def test_racing_changes_lose_nothing(world: World) -> None:
-    """Two changes of different settings at the same time both stand."""
+    """Two simultaneous changes of different settings are both kept."""
     made = await world.create_application()
     ctx = secret_key_of(made.id)
     changes: list[dict[str, Any]] = [
@@ -231,7 +233,7 @@ async def test_racing_changes_lose_nothing(world: World) -> None:
 
 
 async def test_only_its_team_changes_an_application(world: World) -> None:
-    """Another team, a read-only member and another application's key change nothing."""
+    """Another team, a member who only reads and another application's key change nothing."""
     team, other = await world.team(), await world.team()
     made, foreign = await world.create_application(team), await world.create_application(other)
     stranger = await world.developer(other)
@@ -256,7 +258,8 @@ async def test_only_its_team_changes_an_application(world: World) -> None:
 
 
 async def test_an_application_is_handed_to_another_team(world: World) -> None:
-    """A member of both teams may transfer it; it then belongs to the other team, and the log says so."""
+    """A member of both teams may transfer it. It then belongs to the other team, and the log has an
+    event."""
     here, there = await world.team(), await world.team()
     made, ctx = await world.create_application(here), await world.developer(here, there)
 
@@ -269,7 +272,7 @@ async def test_an_application_is_handed_to_another_team(world: World) -> None:
 
 
 async def test_it_is_not_handed_to_strangers(world: World) -> None:
-    """Not to a team the caller is not in, and not, by an operator, to one that does not exist."""
+    """The caller must be in the new team. An operator may name any team that exists."""
     here, there = await world.team(), await world.team()
     made = await world.create_application(here)
 
@@ -288,7 +291,8 @@ async def test_it_is_not_handed_to_strangers(world: World) -> None:
 
 
 async def test_deleting_takes_everything_in_it(world: World) -> None:
-    """Rows of every table go with it, its host and keys are dead, and the Dashboard's log knows."""
+    """Rows of every table are deleted, its host and keys are invalid, and the Dashboard's log has
+    an event."""
     team = await world.team()
     made, kept = await world.create_application(team), await world.create_application(team)
     for app_id in (made.id, kept.id):
@@ -308,7 +312,7 @@ async def test_deleting_takes_everything_in_it(world: World) -> None:
 
     await world.call(DeleteApplication(slug=made.slug, confirm=made.slug), ctx)
 
-    assert set(await _rows_of(world, made.id)) == {"audit_outbox"}  # events still to be sent
+    assert set(await _rows_of(world, made.id)) == {"audit_outbox"}  # events that are not sent yet
     with pytest.raises(UnknownHost):
         await world.call(ResolveHost(host=f"{made.slug}.localhost:8080"), context(DASHBOARD))
     for key in made.api_keys:
@@ -321,7 +325,7 @@ async def test_deleting_takes_everything_in_it(world: World) -> None:
 
 
 async def test_deleting_needs_the_slug_typed_back(world: World) -> None:
-    """Anything else than the slug itself is a conflict, and nothing goes."""
+    """Anything else than the slug is a conflict, and nothing is deleted."""
     team = await world.team()
     made, ctx = await world.create_application(team), await world.developer(team)
 
@@ -333,7 +337,7 @@ async def test_deleting_needs_the_slug_typed_back(world: World) -> None:
 
 
 async def test_the_dashboard_stays(world: World) -> None:
-    """Not even an operator deletes it or gives it away."""
+    """Not even an operator can delete or transfer the Dashboard."""
     ctx, team = await world.operator(), await world.team()
 
     with pytest.raises(DashboardStays):
@@ -343,7 +347,7 @@ async def test_the_dashboard_stays(world: World) -> None:
 
 
 async def test_a_deleted_slug_is_not_given_away(world: World) -> None:
-    """Cookies and links that name it still exist: it is free again only after the quarantine."""
+    """Cookies and links may still name a deleted slug, so it is free only after the quarantine."""
     system = context(DASHBOARD, SYSTEM_CALLER)
     made = await world.call(EnsureApplication(slug="former", name="Former"), system)
     await world.call(DeleteApplication(slug=made.slug, confirm=made.slug), await world.operator())
@@ -362,7 +366,7 @@ async def test_a_deleted_slug_is_not_given_away(world: World) -> None:
 async def test_a_deletion_that_was_cut_off_is_finished(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the first commit on nobody finds it; its rows go when the sweep comes by."""
+    """After the first commit the application is not found. The sweep deletes its rows."""
     team = await world.team()
     made, ctx = await world.create_application(team), await world.developer(team)
 
@@ -390,7 +394,7 @@ async def test_a_deletion_that_was_cut_off_is_finished(
 
 
 async def test_two_deletions_race(world: World) -> None:
-    """One deletes, the other finds nothing."""
+    """One deletion succeeds, and the other one finds nothing."""
     team = await world.team()
     made, ctx = await world.create_application(team), await world.developer(team)
     request = DeleteApplication(slug=made.slug, confirm=made.slug)
@@ -404,7 +408,7 @@ async def test_two_deletions_race(world: World) -> None:
 
 
 async def _rows_of(world: World, app_id: str) -> dict[str, int]:
-    """Rows of the application by table, over every table that has the column."""
+    """Returns the application's rows by table, for every table that has the column."""
     tables = await world.owner.fetch(
         """
         SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
@@ -422,7 +426,8 @@ async def _rows_of(world: World, app_id: str) -> dict[str, int]:
 
 
 async def test_the_captcha_secret_is_sealed_and_never_shown(world: World) -> None:
-    """In the database it is sealed, in answers hidden; what hides it, sent back, changes nothing."""
+    """The secret is sealed in the database and hidden in answers. Sending the hidden value back
+    changes nothing."""
     team = await world.team()
     made, ctx = await world.create_application(team), await world.developer(team)
     captcha = {

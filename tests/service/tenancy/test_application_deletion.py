@@ -1,4 +1,4 @@
-"""Nothing of a deleted application is left on the bus: a real nats-server with JetStream."""
+"""The messages of a deleted application are erased from a real JetStream."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tenancy.handlers import HANDLERS
 
 
 async def test_its_events_go_from_the_stream(world: World, tmp_path: Path) -> None:
-    """First those that still wait are sent, then all go; other applications' events stay."""
+    """Waiting events are sent first, then all are erased. Events of other applications stay."""
     nats = start(tmp_path)
     nc = await nats.connect()
     js = nc.jetstream()
@@ -56,7 +56,7 @@ async def test_its_events_go_from_the_stream(world: World, tmp_path: Path) -> No
 
 
 async def test_a_missing_stream_holds_nothing_up(world: World, tmp_path: Path) -> None:
-    """Where no event was ever sent there is nothing to forget."""
+    """Without a stream there is nothing to erase."""
     nats = start(tmp_path)
     nc = await nats.connect()
     await world.owner.execute("DELETE FROM audit_outbox")

@@ -1,4 +1,4 @@
-"""Making and finding applications."""
+"""Applications are created and found."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SYSTEM = context(DASHBOARD, SYSTEM_CALLER, within=3600)
 
 
 async def test_a_developer_makes_an_application(world: World) -> None:
-    """It is active, belongs to the developer's team, and has two keys that work."""
+    """It is active, belongs to the developer's team, and has two valid keys."""
     team = await world.team()
 
     made = await world.call(
@@ -50,7 +50,7 @@ async def test_a_developer_makes_an_application(world: World) -> None:
 
 
 async def test_making_is_audited_on_both_sides(world: World) -> None:
-    """The Dashboard's log has the application, the application's own log has its keys."""
+    """The Dashboard's log names the application, and the application's own log names its keys."""
     made = await world.create_application()
 
     assert await world.event_types(app_id=DASHBOARD) == ["application_created"]
@@ -58,7 +58,7 @@ async def test_making_is_audited_on_both_sides(world: World) -> None:
 
 
 async def test_a_team_of_others_is_refused(world: World) -> None:
-    """Nobody creates an application for a team that they are not in."""
+    """A developer cannot create an application for a team of others."""
     mine, other = await world.team(), await world.team()
 
     with pytest.raises(Invalid) as refused:
@@ -70,7 +70,7 @@ async def test_a_team_of_others_is_refused(world: World) -> None:
 
 
 async def test_the_only_team_is_taken_where_none_is_named(world: World) -> None:
-    """A developer with one team need not name it; one with two, or none, must."""
+    """A developer with one team need not name it. One with two teams or none has to."""
     mine, other = await world.team(), await world.team()
 
     made = await world.call(CreateApplication(name="Shop"), await world.developer(mine))
@@ -82,7 +82,8 @@ async def test_the_only_team_is_taken_where_none_is_named(world: World) -> None:
 
 
 async def test_of_several_teams_the_active_one_owns_it(world: World) -> None:
-    """Without one the caller chooses; one where they only read does not count."""
+    """The active team owns the application. Without one the developer has to choose, and a team
+    with read access does not count."""
     mine, other = await world.team(), await world.team()
     dev = await world.developer(mine, other)
     active = replace(dev, caller=replace(dev.caller, org_id=other))
@@ -94,7 +95,7 @@ async def test_of_several_teams_the_active_one_owns_it(world: World) -> None:
 
 
 async def test_an_operator_may_leave_an_application_without_team(world: World) -> None:
-    """So may the Dashboard's own secret key, which is in no team."""
+    """An operator and the Dashboard's secret key may create an application without a team."""
     for ctx in (await world.operator(), secret_key_of(DASHBOARD)):
         made = await world.call(CreateApplication(name="Shop"), ctx)
 
@@ -102,7 +103,7 @@ async def test_an_operator_may_leave_an_application_without_team(world: World) -
 
 
 async def test_a_team_that_does_not_exist_is_named(world: World) -> None:
-    """It ends in a sentence, not in a 500."""
+    """An unknown team is a field error."""
     gone = new_id()
 
     with pytest.raises(Invalid):
@@ -110,7 +111,7 @@ async def test_a_team_that_does_not_exist_is_named(world: World) -> None:
 
 
 async def test_only_operators_choose_a_slug(world: World) -> None:
-    """A developer's slug is assigned; an operator may choose one that keeps the rules."""
+    """A developer gets a random slug. An operator may choose a valid one."""
     team = await world.team()
 
     with pytest.raises(Invalid):
@@ -129,7 +130,7 @@ async def test_only_operators_choose_a_slug(world: World) -> None:
 
 
 async def test_a_collision_gets_a_suffix(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the word pair is taken the next slug has three characters behind it."""
+    """If the word pair is taken, the slug gets three more characters."""
     monkeypatch.setattr(slugs, "_words", lambda: "swift-maple")
     team = await world.team()
 
@@ -141,7 +142,7 @@ async def test_a_collision_gets_a_suffix(world: World, monkeypatch: pytest.Monke
 
 
 async def test_a_right_in_another_application_is_none_here(world: World) -> None:
-    """`apps:create` granted inside an ordinary application makes nothing, nor does its key."""
+    """`apps:create` in an ordinary application creates nothing, and neither does its key."""
     made = await world.create_application()
     user = context(made.id, Caller("user", new_id(), frozenset({"apps:create", "apps:read"})))
 
@@ -154,7 +155,7 @@ async def test_a_right_in_another_application_is_none_here(world: World) -> None
 
 
 async def test_without_the_right_nothing_is_made(world: World) -> None:
-    """A read-only member makes no application."""
+    """A member who only reads cannot create an application."""
     team = await world.team()
 
     with pytest.raises(Forbidden):
@@ -166,7 +167,7 @@ async def test_without_the_right_nothing_is_made(world: World) -> None:
 
 
 async def test_an_application_of_another_team_is_not_found(world: World) -> None:
-    """Missing and forbidden look alike; an operator sees it."""
+    """An application of another team looks like a missing one. An operator sees it."""
     made = await world.create_application()
     stranger = await world.developer(await world.team())
 
@@ -180,7 +181,7 @@ async def test_an_application_of_another_team_is_not_found(world: World) -> None
 
 
 async def test_a_secret_key_reads_its_own_application_only(world: World) -> None:
-    """The key of A finds A, and B looks as if it were not there."""
+    """The key of A finds A, but not B."""
     a, b = await world.create_application(), await world.create_application()
 
     assert a.id == (await world.call(GetApplication(slug=a.slug), secret_key_of(a.id))).id
@@ -189,7 +190,7 @@ async def test_a_secret_key_reads_its_own_application_only(world: World) -> None
 
 
 async def test_a_list_shows_the_teams_applications_in_pages(world: World) -> None:
-    """Pages follow one another without gap or repetition, and hold no other team's."""
+    """The pages contain each application of the team once, and none of another team."""
     mine, other = await world.team(), await world.team()
     made = [(await world.create_application(mine)).slug for _ in range(5)]
     await world.create_application(other)
@@ -213,7 +214,7 @@ async def test_a_list_shows_the_teams_applications_in_pages(world: World) -> Non
 
 
 async def test_a_forged_cursor_is_refused(world: World) -> None:
-    """A cursor of another list, or one that was changed, is a 400."""
+    """A cursor of another list and a changed one are refused with 400."""
     mine = await world.team()
     for _ in range(2):
         await world.create_application(mine)
@@ -230,7 +231,7 @@ async def test_a_forged_cursor_is_refused(world: World) -> None:
 
 
 async def test_an_application_answers_on_its_host(world: World) -> None:
-    """Case does not matter; other ports, deeper names and unknown slugs are unknown."""
+    """Case is ignored. Other ports, deeper names and unknown slugs are not found."""
     made = await world.create_application()
 
     found = await world.call(
@@ -248,7 +249,7 @@ async def test_an_application_answers_on_its_host(world: World) -> None:
 
 
 async def test_ensure_makes_it_once(world: World) -> None:
-    """The second call returns the same application and no keys."""
+    """The second call returns the same application without keys."""
     first = await world.call(EnsureApplication(slug="demo", name="Demo"), SYSTEM)
     second = await world.call(EnsureApplication(slug="demo", name="Demo"), SYSTEM)
 
@@ -258,8 +259,8 @@ async def test_ensure_makes_it_once(world: World) -> None:
         await world.call(EnsureApplication(slug="demo", name="Demo"), await world.operator())
 
 
-async def test_a_developer_steps_into_his_application(world: World) -> None:
-    """With `apps:write` they may do everything there; with `apps:read` they may only read."""
+async def test_a_developer_manages_their_application(world: World) -> None:
+    """With `apps:write` they get every permission there, and with `apps:read` only those that read."""
     team = await world.team()
     made = await world.create_application(team)
 
@@ -274,7 +275,7 @@ async def test_a_developer_steps_into_his_application(world: World) -> None:
 
 
 async def test_an_operator_who_steps_in_is_noted(world: World) -> None:
-    """The bypass of ownership is the only way across, and the stream says who took it."""
+    """An operator may manage any application, and an event names them."""
     made = await world.create_application()
 
     managed = await world.call(ManageApplication(slug=made.slug), await world.operator())
@@ -286,7 +287,7 @@ async def test_an_operator_who_steps_in_is_noted(world: World) -> None:
 
 
 async def test_a_tenant_is_what_processes_know_of_it(world: World) -> None:
-    """GetTenant answers services for the context's application, and nobody else."""
+    """GetTenant returns the context's application, and only to services."""
     made = await world.create_application()
 
     found = await world.call(GetTenant(), context(made.id, SYSTEM_CALLER))

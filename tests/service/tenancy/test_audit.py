@@ -1,4 +1,4 @@
-"""The audit log: read by filter and page, exported, pruned, never changed."""
+"""The audit log is read by filter and page, exported and pruned, and never changed."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def everything(world: World, ctx: Context, **wanted: object) -> list[Expor
 
 
 async def test_newest_first_page_by_page(world: World) -> None:
-    """Every event once, over pages, newest first."""
+    """The pages contain every event once, the newest first."""
     app = (await world.create_application()).id
     await record(world, app, *[Logout(session_id=str(n)) for n in range(7)])
     ctx = secret_key_of(app)
@@ -90,7 +90,7 @@ async def test_newest_first_page_by_page(world: World) -> None:
 
 
 async def test_each_filter_leaves_what_it_names(world: World) -> None:
-    """Type, user, address and time, alone and together."""
+    """Filters by type, user, address and time work alone and together."""
     app = (await world.create_application()).id
     ada, bob = await user(world, app), await user(world, app, "bob@example.com")
     await record(world, app, Logout(session_id="ada-1"), user_id=ada)
@@ -113,7 +113,8 @@ async def test_each_filter_leaves_what_it_names(world: World) -> None:
 
 
 async def test_a_record_names_whom_it_concerns(world: World) -> None:
-    """Address and name of the user as they are now, agent and IP as they were."""
+    """A record has the user's present name and address, and the user agent and IP address of the
+    time."""
     app = (await world.create_application()).id
     ada = await user(world, app)
     await record(world, app, Logout(session_id="x"), user_id=ada)
@@ -144,7 +145,7 @@ async def test_counts_by_type(world: World) -> None:
 
 
 async def test_only_who_may_read_the_log_reads_it(world: World) -> None:
-    """`audit:read`, and in this very application."""
+    """Reading needs `audit:read` in the same application."""
     a, b = (await world.create_application()).id, (await world.create_application()).id
     await record(world, a, Logout(session_id="secret of a"))
     (row,) = (await world.call(ListAudit(event_type="logout"), secret_key_of(a))).audit_logs
@@ -165,7 +166,7 @@ async def test_only_who_may_read_the_log_reads_it(world: World) -> None:
 
 
 async def test_an_export_is_whole_and_in_the_order_of_its_chain(world: World) -> None:
-    """Piece by piece, each small enough for one message, all events and none twice."""
+    """Each part fits into a message. Together they contain every event once, in order."""
     app = (await world.create_application()).id
     long = "x" * 3000
     for begin in range(0, 600, 100):
@@ -185,7 +186,7 @@ async def test_an_export_is_whole_and_in_the_order_of_its_chain(world: World) ->
 
 
 async def test_the_log_cannot_be_changed(world: World, tenancy_database: dict[str, str]) -> None:
-    """Neither by the service's role, nor by upkeep's, nor by the owner's slip."""
+    """The roles of the service, upkeep and the owner cannot change the log."""
     app = (await world.create_application()).id
     await record(world, app, Logout(session_id="kept"))
     await world.call(ListCheckpoints(), secret_key_of(app))
@@ -202,14 +203,14 @@ async def test_the_log_cannot_be_changed(world: World, tenancy_database: dict[st
         db = await asyncpg.connect(tenancy_database[role], server_settings={"aero2.app_id": app})
         for change in changes:
             if role == "upkeep" and change.startswith("DELETE FROM audit_logs"):
-                continue  # retention, and nothing else, is its task
+                continue  # the one task of retention
             with pytest.raises(refused):
                 await db.execute(change.format(app=app))
         await db.close()
 
 
 async def test_a_deleted_user_leaves_the_events_without_name(world: World) -> None:
-    """The row stays, its user_id is null, everything else as it was."""
+    """The row stays and its user_id becomes null. Nothing else changes."""
     app = (await world.create_application()).id
     ada = await user(world, app)
     await record(world, app, UserCreated(user_id=ada, by="sign_up"), user_id=ada)
@@ -224,7 +225,7 @@ async def test_a_deleted_user_leaves_the_events_without_name(world: World) -> No
 
 
 async def test_retention_takes_the_old_and_leaves_others_alone(world: World) -> None:
-    """Per application, by its own setting; what went is itself an event."""
+    """Each application has its own retention, and an event says what was deleted."""
     brief, ever = (await world.create_application()).id, (await world.create_application()).id
     await world.owner.execute(
         """UPDATE applications SET settings = settings || '{"audit_retention_days": 30}'
@@ -243,7 +244,7 @@ async def test_retention_takes_the_old_and_leaves_others_alone(world: World) -> 
 
 
 async def test_retention_leaves_no_hole_in_the_chain(world: World) -> None:
-    """An old event chained late stays until what stands before it may go."""
+    """An old event that was sealed late stays until those before it are deleted."""
     app = (await world.create_application()).id
     now = datetime.now(UTC)
     await record(world, app, Logout(session_id="young"))
@@ -266,7 +267,8 @@ async def test_retention_leaves_no_hole_in_the_chain(world: World) -> None:
 
 
 async def test_retention_takes_events_of_an_application_that_is_gone(world: World) -> None:
-    """One written in the very moment of the deletion has no foreign key to stop it (ADR 5)."""
+    """An event may be written during the deletion, since no foreign key prevents it (ADR 5).
+    Retention deletes it."""
     app = (await world.create_application()).id
     gone = new_id()
     await world.owner.execute(
@@ -284,7 +286,8 @@ async def test_retention_takes_events_of_an_application_that_is_gone(world: Worl
 
 
 async def test_events_of_an_unknown_user_are_not_found(world: World) -> None:
-    """Nor are those of another application's user; a user without events has an empty list."""
+    """An unknown user and one of another application are not found. A user without events has an
+    empty list."""
     a, b = (await world.create_application()).id, (await world.create_application()).id
     ada, stranger = await user(world, a), await user(world, b)
 

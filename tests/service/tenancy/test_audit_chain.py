@@ -1,4 +1,4 @@
-"""The chain: what was written cannot be changed, left out or reordered unnoticed."""
+"""The hash chain shows if an event was changed, left out or reordered."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OTHER = Keys.parse("k1:" + "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=")
 
 
 async def exported(world: World, app: str) -> tuple[list[dict[str, Any]], list[Checkpoint]]:
-    """What an operator has: the lines of an export and the checkpoints."""
+    """Returns the lines of an export and the checkpoints."""
     await seal(world.tenancy, app, sign=True)
     lines = [r.model_dump_json() for r in await everything(world, secret_key_of(app))]
     heads = await world.call(ListCheckpoints(), secret_key_of(app))
@@ -41,7 +41,7 @@ def check(events: list[dict[str, Any]], heads: list[Checkpoint], keys: Keys = KE
 
 @pytest.fixture
 async def log(world: World) -> tuple[list[dict[str, Any]], list[Checkpoint]]:
-    """A log of some events, one of a user, signed twice."""
+    """A log of some events, one of a user, with two checkpoints."""
     app = (await world.create_application()).id
     ada = await user(world, app)
     await record(world, app, *[Logout(session_id=str(n)) for n in range(3)])
@@ -55,7 +55,7 @@ Log = tuple[list[dict[str, Any]], list[Checkpoint]]
 
 
 async def test_an_honest_log_verifies(log: Log) -> None:
-    """Every event in its place, up to a signature."""
+    """Every event verifies, up to a signature."""
     events, heads = log
     done = check(events, heads)
 
@@ -83,7 +83,7 @@ async def test_an_honest_log_verifies(log: Log) -> None:
     ],
 )
 async def test_a_changed_field_is_found(log: Log, field: str, value: object) -> None:
-    """Whatever the field."""
+    """A change of any field is found."""
     events, heads = log
     events[2][field] = value
 
@@ -91,7 +91,7 @@ async def test_a_changed_field_is_found(log: Log, field: str, value: object) -> 
 
 
 async def test_another_user_is_found(log: Log) -> None:
-    """The salt shows whom the reference stands for."""
+    """A changed user is found by the salt of the reference."""
     events, heads = log
     of_ada = next(e for e in events if e["event_data"].get("session_id") == "of ada")
     assert of_ada["user_id"] is not None
@@ -101,7 +101,7 @@ async def test_another_user_is_found(log: Log) -> None:
 
 
 async def test_a_removed_event_is_found(log: Log) -> None:
-    """From the middle, from the end (a checkpoint knows better), and the whole file."""
+    """A removed event is found in the middle, at the end by a checkpoint, and in an empty file."""
     events, heads = log
     for missing in range(1, len(events)):
         left = events[:missing] + events[missing + 1 :]
@@ -110,7 +110,7 @@ async def test_a_removed_event_is_found(log: Log) -> None:
 
 
 async def test_an_added_or_swapped_event_is_found(log: Log) -> None:
-    """Twice the same, two exchanged as they are, two exchanged with their places."""
+    """A repeated event is found, and so are two swapped ones, with or without their positions."""
     events, heads = log
     assert check([*events[:2], events[1], *events[2:]], heads).faults
     assert check([events[1], events[0], *events[2:]], heads).faults
@@ -119,8 +119,8 @@ async def test_an_added_or_swapped_event_is_found(log: Log) -> None:
     assert check([swapped[1], swapped[0], *swapped[2:]], heads).faults
 
 
-async def test_a_chain_made_anew_differs_from_its_signature(log: Log) -> None:
-    """Somebody who can write to the database can chain again, but not sign."""
+async def test_a_rewritten_chain_differs_from_its_signature(log: Log) -> None:
+    """An attacker with the database can compute a new chain, but cannot sign it."""
     from common.audit_chain import link, unb64
     from common.crypto import b64url
 
@@ -135,11 +135,11 @@ async def test_a_chain_made_anew_differs_from_its_signature(log: Log) -> None:
         place["hash"] = b64url(previous)
 
     assert any("signed checkpoint" in fault for fault in check(events, heads).faults)
-    assert check(events, []).faults == []  # which is why checkpoints are kept elsewhere
+    assert check(events, []).faults == []  # the reason to keep checkpoints elsewhere
 
 
 async def test_a_forged_checkpoint_is_found(log: Log) -> None:
-    """Signed with another key, changed, or of an unknown key."""
+    """A checkpoint that is changed or signed by another key is found."""
     events, heads = log
     assert check(events, heads, OTHER).faults
     forged = [Checkpoint(**{**vars(heads[0]), "seq": heads[0].seq + 1})]
@@ -149,7 +149,7 @@ async def test_a_forged_checkpoint_is_found(log: Log) -> None:
 
 
 async def test_deleting_a_user_breaks_nothing(world: World) -> None:
-    """The hash covers a reference to the user that stays when the user is deleted."""
+    """The hash covers a reference to the user, and the reference stays."""
     app = (await world.create_application()).id
     ada = await user(world, app)
     await record(world, app, Logout(session_id="of ada"), user_id=ada)
@@ -165,7 +165,7 @@ async def test_deleting_a_user_breaks_nothing(world: World) -> None:
 
 
 async def test_what_retention_left_verifies(world: World) -> None:
-    """The front is gone; the rest still hangs together and under its signature."""
+    """After retention the rest still verifies, up to its signature."""
     app = (await world.create_application()).id
     await record(world, app, *[Logout(session_id=str(n)) for n in range(4)])
     events, heads = await exported(world, app)
@@ -176,7 +176,7 @@ async def test_what_retention_left_verifies(world: World) -> None:
 
 
 async def test_many_at_once_make_one_chain(world: World) -> None:
-    """Writers and sealers side by side: every event once, no place twice."""
+    """Simultaneous writers and sealers give one chain: every event once, no position twice."""
     app = (await world.create_application()).id
 
     async def write(n: int) -> None:
@@ -194,7 +194,7 @@ async def test_many_at_once_make_one_chain(world: World) -> None:
 
 
 async def test_a_quiet_chain_is_signed_once(world: World) -> None:
-    """Nothing new, nothing signed."""
+    """Without new events no checkpoint is signed."""
     app = (await world.create_application()).id
     await exported(world, app)
     _, heads = await exported(world, app)
@@ -203,6 +203,6 @@ async def test_a_quiet_chain_is_signed_once(world: World) -> None:
 
 
 async def test_garbage_is_a_fault_and_no_crash() -> None:
-    """A file that is no export."""
+    """A file that is no export is reported."""
     for line in ({}, {"chain": 5}, {"chain": {"seq": "x"}}, {"app_id": 1, "chain": None}):
         assert check([line], []).faults

@@ -1,4 +1,4 @@
-"""The roll-up of the audit log agrees with the log, whatever the ends of the period."""
+"""The roll-up agrees with the audit log for every period."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ async def logged(
         [(app, id, event_type, moment) for id, moment in zip(ids, moments, strict=True)],
     )
     if sealed:
-        await seal_events(world.tenancy, app, ids)  # as the stream names them, however old they are
+        await seal_events(world.tenancy, app, ids)  # as the stream names them, at any age
 
 
 async def counted(
     world: World, app: str, since: datetime | None = None, until: datetime | None = None
 ) -> dict[str, int]:
-    """Events that these tests wrote, by type."""
+    """Returns the counts by type of events that these tests wrote."""
     found = await world.call(CountAudit(start_date=since, end_date=until), secret_key_of(app))
     return {each.event_type: each.count for each in found.event_types if each.event_type in TYPES}
 
@@ -48,7 +48,7 @@ MINUTES = [0, 1, 59, 60, 61, 119, 120, 180]
 
 @pytest.mark.parametrize("begin", [HOUR, OLD], ids=["hours", "days"])
 async def test_any_period_is_counted_exactly(world: World, begin: datetime) -> None:
-    """Whole hours and days, parts of them at either end, and nothing at all."""
+    """A period may have whole hours and days, parts of them, or be empty."""
     app = (await world.create_application()).id
     moments = [begin + timedelta(minutes=minute) for minute in MINUTES]
     await logged(world, app, moments)
@@ -65,7 +65,8 @@ async def test_any_period_is_counted_exactly(world: World, begin: datetime) -> N
 
 
 async def test_each_event_counts_once(world: World) -> None:
-    """However often the log is sealed; by type, the most frequent first; apart by application."""
+    """Repeated sealing counts an event once: by type, the most frequent first, for each
+    application."""
     app, other = (await world.create_application()).id, (await world.create_application()).id
     await logged(world, app, [HOUR, HOUR])
     await logged(world, app, [HOUR] * 3, "login")
@@ -76,8 +77,7 @@ async def test_each_event_counts_once(world: World) -> None:
 
 
 async def test_events_count_before_they_are_sealed(world: World) -> None:
-    """From the moment they are committed, and once only when they are sealed later; before the
-    first sealing, too."""
+    """An event counts after its commit, and only once when it is sealed later."""
     app = (await world.create_application()).id
     now = datetime.now(UTC)
     recent = [now - timedelta(minutes=minute) for minute in (0, 1, 9)]
@@ -95,8 +95,8 @@ async def test_events_count_before_they_are_sealed(world: World) -> None:
 
 
 async def test_old_hours_become_days(world: World) -> None:
-    """What is older than 90 days is one row a day and type; an event that is sealed late still
-    counts."""
+    """Counts older than 90 days are one row for each day and type. An event that is sealed late
+    still counts."""
     app = (await world.create_application()).id
     await logged(world, app, [OLD + timedelta(hours=hour) for hour in range(24)])
     await seal(world.tenancy, app)

@@ -1,8 +1,8 @@
-"""Cloudflare for SaaS: domains are announced, asked about and withdrawn.
+"""Cloudflare for SaaS: domains are created, polled and deleted.
 
-The fake answers on loopback with what the API's documentation records: 201 and `pending` at first,
-two statuses that become active one after the other, 409 with code 1406 for a duplicate, 404 with
-1436 for what is not there, 400 with 1409 for a reserved name.
+The fake answers as the documentation of the API says: 201 and `pending` at first, two statuses that
+become active one after the other, 409 with code 1406 for a duplicate, 404 with 1436 for a missing
+one, 400 with 1409 for a reserved name.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def network(fake: Fake, token: str = TOKEN) -> CloudflareHostnames:
 
 
 async def test_created_polled_deleted(fake: Fake) -> None:
-    """It is active only when both the name and its certificate are; deleting twice is deleting."""
+    """A hostname is active if its name and its certificate are. A second deletion succeeds too."""
     edge = network(fake)
 
     made = await edge.create("auth.shop.example")
@@ -161,7 +161,7 @@ async def test_created_polled_deleted(fake: Fake) -> None:
 
 
 async def test_creating_again_finds_the_first(fake: Fake) -> None:
-    """An answer that was lost on the way leaves no second hostname and no stuck domain."""
+    """If the first answer was lost, the second call finds the hostname."""
     edge = network(fake)
     fake.lose_answers = 1
 
@@ -173,8 +173,7 @@ async def test_creating_again_finds_the_first(fake: Fake) -> None:
 
 
 async def test_a_network_that_is_down_is_unavailable(fake: Fake) -> None:
-    """Neither broken answers nor a wrong token are taken for a state of the hostname, and the
-    token is in no message."""
+    """An invalid answer or a wrong token is an error, not a state. No message contains the token."""
     fake.down = True
     for edge in (network(fake), CloudflareHostnames(ZONE_ID, TOKEN, "http://127.0.0.1:9")):
         for attempt in (edge.create("a.example"), edge.poll("x"), edge.delete("x")):
@@ -188,7 +187,7 @@ async def test_a_network_that_is_down_is_unavailable(fake: Fake) -> None:
 
 
 async def test_a_name_that_is_refused_for_good(fake: Fake) -> None:
-    """That is told apart from a network that is away."""
+    """A refused name has another error than a network that is down."""
     with pytest.raises(HostnameRefused, match="1409"):
         await network(fake).create("shop.invalid")
 
@@ -212,7 +211,7 @@ async def _status(world: World, app_id: str) -> str | None:
 
 
 async def test_a_proven_domain_is_announced(world: World, zone: Zone, fake: Fake) -> None:
-    """Not before its proof; the watch follows it until it is active and then leaves it alone."""
+    """A domain is created after its proof, and polled until it is active."""
     app_id, _ = await _proven(world, zone, fake)
     before = await _status(world, app_id)
     for made in fake.hostnames.values():
@@ -227,7 +226,7 @@ async def test_a_proven_domain_is_announced(world: World, zone: Zone, fake: Fake
 
 
 async def test_a_network_that_was_away_is_told_later(world: World, zone: Zone, fake: Fake) -> None:
-    """The proof stands all the same; the watch announces the domain when it can."""
+    """If the network is down, the proof is kept and the domain is created later."""
     fake.down = True
     app_id, _ = await _proven(world, zone, fake)
     fake.down = False
@@ -259,7 +258,7 @@ async def test_a_refused_name_is_shown_and_not_tried_for_ever(
 
 
 async def test_a_removed_domain_is_withdrawn(world: World, zone: Zone, fake: Fake) -> None:
-    """First at the network, then here: while it is away nothing is forgotten."""
+    """The hostname is deleted first, and then the row. While the network is down the row stays."""
     app_id, domain = await _proven(world, zone, fake)
     fake.down = True
 
@@ -275,7 +274,7 @@ async def test_a_removed_domain_is_withdrawn(world: World, zone: Zone, fake: Fak
 async def test_a_deleted_application_leaves_no_hostname(
     world: World, zone: Zone, fake: Fake
 ) -> None:
-    """Also when the network was away at the time: the sweep ends it later."""
+    """The sweep deletes its hostname later if the network was down."""
     from tenancy import provisioning
 
     app_id, _ = await _proven(world, zone, fake)

@@ -1,4 +1,6 @@
-"""Custom domains: any application may add one, and the one that proves it has it; a real DNS answers."""
+"""Custom domains: any application may add one, and the one that proves it gets it. A DNS server
+answers.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,7 @@ async def claimed(world: World, app: NewApplication, name: str = NAME) -> Custom
 
 
 def publish(zone: Zone, domain: CustomDomain, *, txt: bool = True, cname: bool = True) -> None:
-    """Set the records as a developer would copy them."""
+    """Sets the records that a developer would copy."""
     for record in domain.records:
         if record.type == "TXT" and txt:
             values = zone.records.setdefault((record.name, "TXT"), [])
@@ -74,7 +76,8 @@ async def proven(world: World, zone: Zone, app: NewApplication, name: str = NAME
 
 
 async def test_a_domain_answers_once_it_is_proven(world: World, zone: Zone) -> None:
-    """Not when claimed, not with one record of two; with both it does, and everybody hears."""
+    """A domain with one of two records does not answer. With both it does, and an invalidation is
+    sent."""
     app = await world.create_application()
     domain = await claimed(world, app)
     ctx = secret_key_of(app.id)
@@ -102,7 +105,7 @@ async def test_a_domain_answers_once_it_is_proven(world: World, zone: Zone) -> N
 
 
 async def test_a_token_of_another_application_proves_nothing(world: World, zone: Zone) -> None:
-    """Each claim has a token of its own: setting one's own record does not help a stranger."""
+    """Each claim has a token of its own, so the record of another application proves nothing."""
     app, stranger = await world.create_application(), await world.create_application()
     publish(zone, await claimed(world, app))
     foreign = await claimed(world, stranger)
@@ -115,7 +118,7 @@ async def test_a_token_of_another_application_proves_nothing(world: World, zone:
 
 
 async def test_an_apex_leads_to_us_by_its_addresses(world: World, zone: Zone) -> None:
-    """Where no alias can stand the same addresses count, and no others."""
+    """An apex without an alias needs the platform's addresses, and no others."""
     app = await world.create_application()
     domain = await claimed(world, app, "shop.example")
     publish(zone, domain, cname=False)
@@ -131,7 +134,7 @@ async def test_an_apex_leads_to_us_by_its_addresses(world: World, zone: Zone) ->
 
 
 async def test_aliases_are_followed_to_an_end(world: World, zone: Zone) -> None:
-    """Through a chain, and not for ever round a circle."""
+    """Aliases are followed through a chain, but not round a circle."""
     app, other = await world.create_application(), await world.create_application()
     chained, circular = await claimed(world, app), await claimed(world, other, "a.example")
     publish(zone, chained, cname=False)
@@ -147,7 +150,7 @@ async def test_aliases_are_followed_to_an_end(world: World, zone: Zone) -> None:
 
 
 async def test_a_silent_dns_proves_nothing_either_way(world: World, zone: Zone) -> None:
-    """503 on asking; a proven domain stays proven however long the DNS is away."""
+    """If the DNS is down, a check answers 503 and a proven domain stays proven."""
     app = await world.create_application()
     domain = await proven(world, zone, app)
     zone.broken = True
@@ -161,7 +164,7 @@ async def test_a_silent_dns_proves_nothing_either_way(world: World, zone: Zone) 
 
 
 async def test_the_issuer_follows_the_primary_domain(world: World, zone: Zone) -> None:
-    """Choosing it changes host and origin; both hosts answer; back again too."""
+    """The primary domain changes host and origin. Both hosts answer, and it can be changed back."""
     team = await world.team()
     app = await world.create_application(team)
     domain = await proven(world, zone, app)
@@ -185,7 +188,7 @@ async def test_the_issuer_follows_the_primary_domain(world: World, zone: Zone) -
 
 
 async def test_only_a_proven_domain_becomes_primary(world: World, zone: Zone) -> None:
-    """A claim alone changes nobody's links."""
+    """A claimed domain cannot become primary."""
     app = await world.create_application()
     domain = await claimed(world, app)
 
@@ -196,7 +199,8 @@ async def test_only_a_proven_domain_becomes_primary(world: World, zone: Zone) ->
 
 
 async def test_a_removed_domain_needs_a_new_proof(world: World, zone: Zone) -> None:
-    """It answers no more; claimed again it has another token, and the old record is no proof."""
+    """A removed domain no longer answers. A new claim has a new token, and the old record proves
+    nothing."""
     app = await world.create_application()
     domain = await proven(world, zone, app)
     ctx = secret_key_of(app.id)
@@ -214,7 +218,7 @@ async def test_a_removed_domain_needs_a_new_proof(world: World, zone: Zone) -> N
 
 
 async def test_a_proven_domain_has_one_owner(world: World, zone: Zone) -> None:
-    """While the first proof stands a second application cannot have it, even with a proof."""
+    """While the first proof exists, a second application cannot get the domain, even with a proof."""
     app, other = await world.create_application(), await world.create_application()
     await proven(world, zone, app)
     second = await claimed(world, other)
@@ -227,8 +231,8 @@ async def test_a_proven_domain_has_one_owner(world: World, zone: Zone) -> None:
 
 
 async def test_a_new_owner_of_the_domain_gets_it(world: World, zone: Zone) -> None:
-    """The old proof is gone from the DNS and a new one is there: the domain changes hands at
-    once, and the former application hears of its loss."""
+    """If the old proof is gone and a new one exists, the domain moves at once. The former
+    application gets an event."""
     app, other = await world.create_application(), await world.create_application()
     await world.call(
         SetPrimaryDomain(id=(await proven(world, zone, app)).id), secret_key_of(app.id)
@@ -248,7 +252,7 @@ async def test_a_new_owner_of_the_domain_gets_it(world: World, zone: Zone) -> No
 
 
 async def test_a_lost_proof_counts_after_days(world: World, zone: Zone) -> None:
-    """A record deleted by mistake can be set again; after three days the domain is given up."""
+    """A deleted record can be restored. After three days the domain is lost."""
     app = await world.create_application()
     domain = await proven(world, zone, app)
     record = zone.records.pop((f"_aero2.{NAME}", "TXT"))
@@ -280,8 +284,8 @@ async def test_a_lost_proof_counts_after_days(world: World, zone: Zone) -> None:
 async def test_a_surprise_stays_with_its_own_domain(
     world: World, zone: Zone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the DNS says is a tenant's to choose: an error nobody foresaw ends neither the round nor
-    the watch, and is not met again at once."""
+    """The DNS answers are a tenant's choice. An unexpected error ends neither the round nor the
+    job, and is not repeated at once."""
     await proven(world, zone, await world.create_application())
     look = domain_proof.look_up
     asked: list[Any] = []
@@ -301,7 +305,7 @@ async def test_a_surprise_stays_with_its_own_domain(
 
 
 async def test_a_fresh_check_is_not_repeated(world: World, zone: Zone) -> None:
-    """The watch asks the DNS about each domain twice a day, not with every round."""
+    """The job checks each domain twice a day, not in every round."""
     await proven(world, zone, await world.create_application())
     asked = len(zone.asked)
 
@@ -311,7 +315,7 @@ async def test_a_fresh_check_is_not_repeated(world: World, zone: Zone) -> None:
 
 
 async def test_claiming_twice_is_claiming_once(world: World, zone: Zone) -> None:
-    """The second claim answers with the first, so that a retry changes no token."""
+    """A second claim returns the first, so that a retry changes no token."""
     app = await world.create_application()
 
     first, second = await claimed(world, app), await claimed(world, app, NAME.upper() + ".")
@@ -321,7 +325,7 @@ async def test_claiming_twice_is_claiming_once(world: World, zone: Zone) -> None
 
 
 async def test_the_platforms_own_names_cannot_be_claimed(world: World, zone: Zone) -> None:
-    """Neither the platform's domain nor anything in it, nor what is no public name."""
+    """The platform's domain, its subdomains and names that are not public are refused."""
     from pydantic import ValidationError
 
     from common.problems import Invalid
@@ -336,7 +340,7 @@ async def test_the_platforms_own_names_cannot_be_claimed(world: World, zone: Zon
 
 
 async def test_an_international_name_is_kept_as_the_dns_has_it(world: World, zone: Zone) -> None:
-    """A-labels are stored; the same name in another case or form is the same claim."""
+    """A-labels are stored. The same name in another case or form is the same claim."""
     app = await world.create_application()
 
     made = await claimed(world, app, "Anmelden.Bücher.example")
@@ -347,7 +351,7 @@ async def test_an_international_name_is_kept_as_the_dns_has_it(world: World, zon
 async def test_the_number_of_domains_is_limited(
     world: World, zone: Zone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An application cannot claim names without end."""
+    """An application has a maximum number of domains."""
     monkeypatch.setattr(domains, "LIMIT", 2)
     app = await world.create_application()
     for number in range(2):
@@ -359,7 +363,7 @@ async def test_the_number_of_domains_is_limited(
 
 
 async def test_the_domains_of_others_are_not_found(world: World, zone: Zone) -> None:
-    """A sees, checks, promotes and removes none of B's."""
+    """Application A cannot see, check, promote or remove domains of B."""
     a, b = await world.create_application(), await world.create_application()
     foreign = await proven(world, zone, b)
 
@@ -375,8 +379,8 @@ async def test_the_domains_of_others_are_not_found(world: World, zone: Zone) -> 
 
 
 async def test_certificates_are_allowed_for_known_names_only(world: World, zone: Zone) -> None:
-    """Our own hosts of active applications and proven domains; nothing claimed, deleted or made
-    up. Nobody but the gateway may ask."""
+    """Certificates are allowed for hosts of active applications and proven domains, and for no
+    other names. Only the gateway may ask."""
     from tenancy import provisioning
 
     await provisioning.repair(world.tenancy)

@@ -1,5 +1,8 @@
-"""deploy/tls.Caddyfile for real: Caddy gets a certificate for a host when it is first asked for,
-and only for hosts that the gateway allows. Its own authority stands in for a public one."""
+"""deploy/tls.Caddyfile with a real Caddy: it gets certificates only for hosts that the gateway
+allows.
+
+Caddy's own authority stands in for a public one.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ DOMAIN = "id.example.com"
 
 @dataclass
 class Front:
-    """Caddy before a gateway before the service."""
+    """Caddy, in front of a gateway and the service."""
 
     world: World
     zone: Zone
@@ -48,8 +51,8 @@ class Front:
     trust: ssl.SSLContext
 
     async def get(self, host: str, path: str = "/api/settings") -> httpx.Response:
-        """As a browser that resolves every name to this machine. Raises httpx.ConnectError where
-        no certificate is offered for the host."""
+        """Sends a request like a browser that resolves every name to this machine. Raises
+        httpx.ConnectError if there is no certificate for the host."""
         async with httpx.AsyncClient(verify=self.trust, timeout=20) as http:
             return await http.get(
                 f"https://127.0.0.1:{self.port}{path}",
@@ -73,7 +76,7 @@ def _free_port() -> int:
 
 @contextlib.asynccontextmanager
 async def serving(app: object, port: int = 0) -> AsyncIterator[int]:
-    """The application over HTTP, on a port that is free unless one is given."""
+    """Serves the application over HTTP, on the given port or a free one."""
     server = uvicorn.Server(
         uvicorn.Config(
             app,  # type: ignore[arg-type]
@@ -154,8 +157,8 @@ async def front(world: World, tmp_path: Path) -> AsyncIterator[Front]:
 
 
 async def test_certificates_come_with_the_proof_and_not_before(front: Front) -> None:
-    """Our own hosts have one at once; a claimed domain none; a proven one at once; a made-up name
-    and a deleted application's never. What is internal stays inside."""
+    """The platform's hosts and proven domains get a certificate. Claimed domains, invented names
+    and deleted applications get none. Internal paths stay internal."""
     world = front.world
     app = await world.create_application()
     ctx = secret_key_of(app.id)

@@ -1,5 +1,7 @@
-"""The OpenAPI document of the Dashboard is true for what tenancy serves: hundreds of made-up calls
-meet no 5xx, no status and no body that the document does not announce."""
+"""The Dashboard's OpenAPI document is true for tenancy.
+
+Hundreds of generated calls get no 5xx, and no status or body that the document does not name.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,7 @@ CHECKS = [
 
 @dataclass
 class Served:
-    """A gateway on a port, and an operator's key to it."""
+    """A gateway on a port, and an operator's key."""
 
     port: int
     key: str
@@ -95,7 +97,7 @@ async def served(world: World, tmp_path: Path) -> AsyncIterator[Served]:
 @pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_the_document_is_true(served: Served) -> None:
-    """Each operation, with valid and with broken input, on a real and on made-up applications."""
+    """Each operation gets valid and invalid input, on real and invented applications."""
     tried = await asyncio.to_thread(_try_all, served)
 
     assert len(tried) >= 14, tried

@@ -1,4 +1,6 @@
-"""Whatever cuts the making of an application off, it is finished later and never half there."""
+"""An interrupted creation of an application is completed later, and the application is never half
+there.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +25,13 @@ from tenancy import provisioning
 
 
 async def _age(world: World) -> None:
-    """Let the sweep think that nobody is at it any more."""
+    """Makes the creation old enough for the sweep."""
     await world.owner.execute("UPDATE applications SET updated_at = now() - interval '1 minute'")
 
 
 async def test_the_dashboard_is_provisioned_at_start(world: World, tmp_path: Path) -> None:
-    """It goes through the same chain; its keys work and stand in a file only its owner reads."""
+    """The Dashboard is created by the same steps. Its keys work and are in a file that only its
+    owner can read."""
     file = tmp_path / "keys.json"
     deps = replace(world.tenancy, bootstrap_keys_file=str(file))
     with pytest.raises(UnknownHost):
@@ -50,7 +53,7 @@ async def test_the_dashboard_is_provisioned_at_start(world: World, tmp_path: Pat
 
 
 async def test_a_second_start_changes_nothing(world: World, tmp_path: Path) -> None:
-    """Nor do two starts at once: one set of keys, one file, each part asked once more at most."""
+    """Later and simultaneous starts change nothing: one set of keys and one file."""
     file = tmp_path / "keys.json"
     deps = replace(world.tenancy, bootstrap_keys_file=str(file))
 
@@ -72,7 +75,8 @@ async def test_a_second_start_changes_nothing(world: World, tmp_path: Path) -> N
 async def test_a_cut_chain_is_repaired(
     world: World, part: str, when: str, how: BaseException
 ) -> None:
-    """Cut off before or after either service's part, the application stays unknown, then stands."""
+    """If the creation stops before or after a service's part, the application is not found until
+    the sweep completes it."""
     await provisioning.repair(world.tenancy)
     team = await world.team()
     getattr(world.stand_ins.provisioning, when)[part] = how
@@ -108,7 +112,7 @@ async def test_a_cut_chain_is_repaired(
 async def test_a_crash_before_the_last_step_is_repaired(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All parts there but not yet active: the sweep only has to say so."""
+    """If only the last step is missing, the sweep activates the application."""
     await provisioning.repair(world.tenancy)
     ctx = await world.developer(await world.team())
 
@@ -131,7 +135,7 @@ async def test_a_crash_before_the_last_step_is_repaired(
 async def test_a_crash_before_the_commit_leaves_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Row, keys and audit records are one transaction."""
+    """Row, keys and audit records are written in one transaction."""
     ctx = await world.developer(await world.team())
 
     async def dies(*_: object, **__: object) -> None:
@@ -153,7 +157,7 @@ async def test_a_crash_before_the_commit_leaves_nothing(
 
 
 async def test_one_stuck_application_does_not_hold_up_the_others(world: World) -> None:
-    """The sweep goes on behind one whose service refuses."""
+    """The sweep continues after an application whose service refuses."""
     team = await world.team()
     for _ in range(2):
         world.stand_ins.provisioning.before["rbac"] = Unavailable("away")
@@ -173,7 +177,7 @@ async def test_one_stuck_application_does_not_hold_up_the_others(world: World) -
 
 
 async def test_an_application_that_is_being_made_is_left_alone(world: World) -> None:
-    """The sweep does not get in the way of the request that is making it."""
+    """The sweep leaves an application to the request that creates it."""
     await provisioning.repair(world.tenancy)
     world.stand_ins.provisioning.before["oidc"] = Unavailable("away")
     await world.call(CreateApplication(name="Shop"), await world.developer(await world.team()))
@@ -185,7 +189,7 @@ async def test_an_application_that_is_being_made_is_left_alone(world: World) -> 
 
 
 async def test_completing_an_unknown_application_does_nothing(world: World) -> None:
-    """Deleted in the meantime: there is nothing to complete."""
+    """An application that was deleted meanwhile is not completed."""
     ctx = system_context("0192e4a0-0000-7000-8000-000000000001")
 
     assert not await provisioning.complete(world.tenancy, ctx)

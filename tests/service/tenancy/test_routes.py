@@ -1,4 +1,4 @@
-"""Applications, keys and settings over HTTP: the real gateway before the real service."""
+"""Applications, keys and settings over HTTP, with the real gateway and the real service."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DASHBOARD_HOST = "http://dashboard.localhost:8080"
 
 @dataclass
 class Dropping:
-    """Hands drop messages to the gateway, as NATS does."""
+    """Delivers invalidations to the gateway, like NATS."""
 
     gateway: Gateway
 
@@ -43,7 +43,7 @@ class Dropping:
 
 @dataclass
 class Front:
-    """A browser's and a backend's view of the whole."""
+    """The clients of a browser and of a backend."""
 
     world: World
     http: httpx.AsyncClient
@@ -97,7 +97,7 @@ async def _shop(front: Front, team: str | None = None) -> tuple[Context, NewAppl
 
 
 async def test_an_application_from_birth_to_death(front: Front) -> None:
-    """Created, found, changed, handed over and deleted with nothing but HTTP."""
+    """An application is created, found, changed, transferred and deleted over HTTP."""
     here, there = await front.world.team(), await front.world.team()
     ctx = await front.world.developer(here, there)
 
@@ -127,7 +127,7 @@ async def test_an_application_from_birth_to_death(front: Front) -> None:
 
 
 async def test_every_flaw_is_named_and_no_value_echoed(front: Front) -> None:
-    """One 422 lists all fields as the caller wrote them."""
+    """A 422 lists all wrong fields as the caller wrote them, and no value."""
     ctx, made = await _shop(front)
 
     answer = await front.as_(
@@ -148,8 +148,8 @@ async def test_every_flaw_is_named_and_no_value_echoed(front: Front) -> None:
 
 
 async def test_settings_from_both_sides(front: Front) -> None:
-    """A developer under the slug and the application's own secret key change the same object;
-    an allowed origin takes effect in the gateway with the answer."""
+    """A developer and the application's own secret key change the same settings. An allowed origin
+    takes effect before the response."""
     ctx, made = await _shop(front)
     secret = {"authorization": f"Bearer {made.api_keys[1].key}"}
     site = {"origin": "https://shop.example"}
@@ -174,7 +174,7 @@ async def test_settings_from_both_sides(front: Front) -> None:
 
 
 async def test_keys_over_http(front: Front) -> None:
-    """Made, listed, rotated and revoked; dead in the gateway with the answer."""
+    """Keys are created, listed, rotated and revoked. A revoked key is invalid before the response."""
     ctx, made = await _shop(front)
     path = f"/api/applications/{made.slug}/api-keys"
 
@@ -197,7 +197,7 @@ async def test_keys_over_http(front: Front) -> None:
 
 
 async def test_domains_over_http(front: Front) -> None:
-    """Claimed, looked for, and given up; only a proven one becomes primary."""
+    """A domain is claimed, listed and removed. Only a proven one becomes primary."""
     ctx, made = await _shop(front)
     path = f"/api/applications/{made.slug}/domains"
     zone = await Zone.start()
@@ -229,7 +229,7 @@ async def test_domains_over_http(front: Front) -> None:
 
 
 async def test_the_question_of_a_tls_front(front: Front) -> None:
-    """Answered on the internal listener for known names, and never on the public port."""
+    """The internal listener answers for allowed names. The public port has no such path."""
     _, made = await _shop(front)
     url = "http://127.0.0.1/internal/domains/allowed"
     internal = httpx.ASGITransport(app=build_internal(front.gateway))  # type: ignore[arg-type]
@@ -254,8 +254,8 @@ async def test_the_question_of_a_tls_front(front: Front) -> None:
 
 
 async def test_a_stranger_finds_nothing(front: Front) -> None:
-    """Every route under the slug answers another team's developer, and another application's
-    key, as if there were no such application; a reading member may not write."""
+    """Every route under the slug answers 404 to another team's developer and another application's
+    key. A member who only reads may not write."""
     _, made = await _shop(front)
     stranger = await front.world.developer(await front.world.team())
     member = await front.world.developer(str(made.owner_org_id), permissions=MEMBER)
@@ -292,7 +292,7 @@ async def test_a_stranger_finds_nothing(front: Front) -> None:
 
 
 async def test_an_operator_reaches_every_application(front: Front) -> None:
-    """Without being in the team; the Dashboard's own settings too, which no developer reaches."""
+    """An operator needs no team, and may change the Dashboard's settings. A developer may not."""
     ctx, made = await _shop(front)
     operator = await front.world.developer(permissions=OPERATOR)
 
@@ -305,7 +305,7 @@ async def test_an_operator_reaches_every_application(front: Front) -> None:
 
 
 async def test_other_hosts_have_no_such_routes(front: Front) -> None:
-    """Applications and their keys are managed on the Dashboard's host alone."""
+    """Applications and their keys are managed on the Dashboard's host only."""
     _, made = await _shop(front)
     secret = {"authorization": f"Bearer {made.api_keys[1].key}"}
 
@@ -314,7 +314,8 @@ async def test_other_hosts_have_no_such_routes(front: Front) -> None:
 
 
 async def test_the_api_host_knows_the_application_by_its_key(front: Front) -> None:
-    """One host for all backends; without a key it serves nobody, a publishable one grants nothing."""
+    """The API host serves every backend by its key. Without a key it refuses, and a publishable key
+    grants nothing."""
     _, made = await _shop(front)
     url = "http://api.localhost:8080/api/settings"
     publishable, secret = (key.key for key in made.api_keys)
@@ -329,7 +330,7 @@ async def test_the_api_host_knows_the_application_by_its_key(front: Front) -> No
 
 
 async def test_the_document_describes_all_of_it(front: Front) -> None:
-    """Every route has a summary and a typed answer in the Dashboard's OpenAPI document."""
+    """Every route has a summary and a typed response in the Dashboard's OpenAPI document."""
     document = (await front.http.get(f"{DASHBOARD_HOST}/openapi.json")).json()
     ours = {
         path: operations

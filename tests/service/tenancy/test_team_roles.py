@@ -1,4 +1,4 @@
-"""What a developer may do with a team's applications: the lesser of Dashboard role and team role."""
+"""A developer's rights on a team's applications: the lesser of Dashboard role and team role."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tenancy.applications import READ_PERMISSIONS
 
 
 async def only_reads(world: World, ctx: Context, team: str) -> None:
-    """Replace the developer's membership in the team by that of a mere member."""
+    """Changes the developer's role in the team to `member`."""
     await world.owner.execute(
         "DELETE FROM organization_members WHERE app_id = $1 AND org_id = $2 AND user_id = $3",
         DASHBOARD,
@@ -35,7 +35,7 @@ async def only_reads(world: World, ctx: Context, team: str) -> None:
 
 @pytest.mark.parametrize("role", ["admin", "developer"])
 async def test_admins_and_developers_change_applications(world: World, role: str) -> None:
-    """Both make, change, hand over and delete them, and have every permission inside."""
+    """Both create, change, transfer and delete applications, and have every permission inside."""
     here, there = await world.team(), await world.team()
     ctx = await world.developer(here, there, role=role)
 
@@ -53,7 +53,7 @@ async def test_admins_and_developers_change_applications(world: World, role: str
 
 @pytest.mark.parametrize("role", ["member", "guest"])
 async def test_members_read_only(world: World, role: str) -> None:
-    """So does every role that somebody added; what is refused leaves no trace."""
+    """Members and added roles only read. A refused call changes nothing."""
     team = await world.team()
     made = await world.create_application(team)
     ctx = await world.developer(team, role=role)
@@ -80,7 +80,7 @@ async def test_members_read_only(world: World, role: str) -> None:
 
 
 async def test_the_dashboard_role_bounds_the_team_role(world: World) -> None:
-    """The admin of a team whose Dashboard role only reads changes nothing."""
+    """An admin of a team changes nothing if their Dashboard role only reads."""
     team = await world.team()
     made = await world.create_application(team)
     ctx = await world.developer(team, permissions=MEMBER, role="admin")
@@ -93,7 +93,7 @@ async def test_the_dashboard_role_bounds_the_team_role(world: World) -> None:
 
 
 async def test_nothing_is_handed_to_a_team_that_one_only_reads(world: World) -> None:
-    """The role counts in both teams."""
+    """A transfer needs the right in both teams."""
     here, there = await world.team(), await world.team()
     made = await world.create_application(here)
     ctx = await world.developer(here, there)
@@ -106,7 +106,7 @@ async def test_nothing_is_handed_to_a_team_that_one_only_reads(world: World) -> 
 
 
 async def test_a_new_application_goes_to_the_only_team_that_one_may_change(world: World) -> None:
-    """A team that one only reads is no choice."""
+    """A team that the developer only reads is not chosen."""
     mine, other = await world.team(), await world.team()
     ctx = await world.developer(mine, other)
     await only_reads(world, ctx, other)
@@ -115,7 +115,7 @@ async def test_a_new_application_goes_to_the_only_team_that_one_may_change(world
 
 
 async def test_operators_need_no_team_role(world: World) -> None:
-    """Also where they are in the team, and only read there."""
+    """An operator may change applications, even as a member who only reads."""
     team = await world.team()
     made = await world.create_application(team)
     ctx = await world.developer(team, permissions=OPERATOR, role="member")
@@ -126,7 +126,7 @@ async def test_operators_need_no_team_role(world: World) -> None:
 
 
 async def test_a_role_that_is_gone_counts_no_more(world: World) -> None:
-    """What the gateway knows of the teams may be older than a change; the database decides."""
+    """The gateway's data of teams may be old, so the database decides."""
     team = await world.team()
     made = await world.create_application(team)
     ctx = await world.developer(team)

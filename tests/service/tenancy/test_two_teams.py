@@ -1,8 +1,8 @@
-"""Two developers of two teams and three applications: in any order of their acts, nobody sees or
-changes anything of an application that is not their team's.
+"""Two developers of two teams and three applications: nobody sees or changes another team's
+application.
 
-Random sequences of operations run against the real service and against a model of ten lines; both
-must agree after every step, and the database with the model at the end.
+Random sequences of operations run against the service and against a model of ten lines. Both must
+agree after every step, and the database must agree with the model at the end.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ OPERATIONS = (
     "operator moves",
 )
 Step = tuple[str, int, int, int]
-"""Operation, which developer, which application, and a number to vary it by."""
+"""The operation, the developer, the application, and a number that varies it."""
 STEPS = st.lists(
     st.tuples(st.sampled_from(OPERATIONS), st.integers(0, 1), st.integers(0, 2), st.integers(0, 9)),
     min_size=5,
@@ -65,24 +65,24 @@ STEPS = st.lists(
 
 @dataclass
 class App:
-    """What the model knows of an application."""
+    """The state of an application in the model."""
 
     id: str
     slug: str
     owner: str
     name: str
     keys: dict[str, str]
-    """Live keys by id."""
+    """Valid keys by id."""
     session_ttl: int = 86_400
     domains: set[str] = field(default_factory=set)
     dead: bool = False
     former: dict[str, str] = field(default_factory=dict)
-    """Revoked keys, and those of a deleted application."""
+    """Keys that were revoked or belonged to a deleted application."""
 
 
 @dataclass
 class Play:
-    """The service and the model side by side."""
+    """The service and the model, side by side."""
 
     world: World
     teams: list[str]
@@ -99,7 +99,7 @@ class Play:
             return problem
 
     async def inside(self, who: int, app: App) -> Context | None:
-        """As the gateway does it: step into the application, or not."""
+        """Manages the application as the gateway does, or is refused."""
         managed = await self.outcome(self.people[who], ManageApplication(slug=app.slug))
         assert isinstance(managed, NotFound) != self.mine(who, app)
         if isinstance(managed, Problem):
@@ -186,7 +186,7 @@ class Play:
             await self._other_keys_too(ctx, operation, app, number)
 
     async def _other_keys_too(self, ctx: Context, operation: str, app: App, number: int) -> None:
-        """With the id of any application's key in hand: it works on one's own only."""
+        """Tries the id of any application's key. Only keys of the own application work."""
         known = [(owner, id) for owner in self.apps for id in owner.keys]
         if not known:
             return
@@ -202,7 +202,7 @@ class Play:
             app.keys[done.id] = done.key
 
     async def agree(self) -> None:
-        """The database holds what the model says, seen through each application's own team."""
+        """Compares the database with the model, as each application's own team sees it."""
         for app in self.apps:
             if app.dead:
                 left = await self.world.owner.fetchval(
@@ -224,7 +224,7 @@ class Play:
 
 
 def fresh(ctx: Context) -> Context:
-    """With all its time again."""
+    """Returns the context with a new deadline."""
     return replace(ctx, deadline=context(ctx.app_id).deadline)
 
 
@@ -249,7 +249,7 @@ async def play(world: World) -> Play:
 )
 @given(steps=STEPS)
 async def test_nobody_reaches_across(world: World, steps: list[Step]) -> None:
-    """Each step ends as the model says: done where it is one's own, not found where it is not."""
+    """Each step succeeds in the team's own application, and is not found elsewhere."""
     game = await play(world)
 
     for step in steps:

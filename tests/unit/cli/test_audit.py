@@ -58,7 +58,7 @@ def run(*arguments: object) -> tuple[int, str]:
 
 
 def test_an_intact_log(files: tuple[Path, Path]) -> None:
-    """Exit 0; it says how far the signature goes, and whose key it was."""
+    """The command exits with 0, and says how far the signature goes and whose key it was."""
     export, heads = files
     code, said = run(export, "--checkpoints", heads)
 
@@ -72,7 +72,7 @@ def test_an_intact_log(files: tuple[Path, Path]) -> None:
 
 
 def test_a_changed_line(files: tuple[Path, Path]) -> None:
-    """Exit 1 and the event's number."""
+    """The command exits with 1 and the event's number."""
     export, heads = files
     export.write_text(export.read_text().replace('"n": 3', '"n": 4'))
     code, said = run(export, "--checkpoints", heads)
@@ -82,7 +82,7 @@ def test_a_changed_line(files: tuple[Path, Path]) -> None:
 
 
 def test_a_cut_off_end(files: tuple[Path, Path]) -> None:
-    """Found with a checkpoint; without one nobody can know."""
+    """A missing end is found with a checkpoint only."""
     export, heads = files
     export.write_text("".join(export.read_text().splitlines(keepends=True)[:3]))
     code, said = run(export, "--checkpoints", heads)
@@ -103,7 +103,7 @@ def test_another_key(files: tuple[Path, Path]) -> None:
 
 
 def test_what_is_no_log(tmp_path: Path, files: tuple[Path, Path]) -> None:
-    """A sentence and exit 1, never a traceback."""
+    """The command exits with 1 and a sentence, never a traceback."""
     export, _ = files
     nothing = tmp_path / "nothing"
     binary = tmp_path / "binary"

@@ -40,7 +40,7 @@ def read(folder: Path, code: str) -> tuple[set[str], set[str]]:
     ],
 )
 def test_a_request_is_followed_to_its_class(code: str, tmp_path: Path) -> None:
-    """However the request and the context are written, within a function."""
+    """The class of a request is found within a function, however the call is written."""
     as_system, otherwise = read(tmp_path, code)
 
     assert as_system & {"CreateUser", "GetUser", "SeedRoles"} == {"CreateUser"}
@@ -48,7 +48,7 @@ def test_a_request_is_followed_to_its_class(code: str, tmp_path: Path) -> None:
 
 
 def test_what_a_field_comes_from_is_not_sent_as_the_system(tmp_path: Path) -> None:
-    """A caller's call whose answer fills a request of the system stays the caller's."""
+    """A caller's call stays the caller's, even if its reply fills a request of the system."""
     as_system, otherwise = read(
         tmp_path,
         "async def do():\n"
@@ -63,7 +63,7 @@ def test_what_a_field_comes_from_is_not_sent_as_the_system(tmp_path: Path) -> No
 
 
 def test_a_contract_may_be_sent_both_ways(tmp_path: Path) -> None:
-    """Then both subjects are needed."""
+    """A contract that is sent both ways needs both subjects."""
     as_system, otherwise = read(
         tmp_path,
         "async def do():\n"
@@ -75,7 +75,7 @@ def test_a_contract_may_be_sent_both_ways(tmp_path: Path) -> None:
 
 
 def test_what_is_only_imported_may_be_sent_for_a_caller(tmp_path: Path) -> None:
-    """A module may import for others."""
+    """An imported contract counts as sent for a caller, because a module may import for others."""
     as_system, otherwise = read(tmp_path, "")
 
     assert as_system == set()

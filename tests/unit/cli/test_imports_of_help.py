@@ -1,4 +1,4 @@
-"""Help is shown without importing what the commands need."""
+"""Showing help does not import what the commands need."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HEAVY = {"asyncpg", "cryptography", "httpx", "nats", "orjson", "rich", "structlo
 
 
 def shown(*words: str) -> tuple[str, set[str]]:
-    """What a command prints, and the modules that it imported."""
+    """Returns what a command prints, and the modules that it imported."""
     command = [sys.executable, "-c", COUNTED, *words]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     text, _, modules = done.stdout.partition("modules: ")
@@ -32,7 +32,7 @@ def shown(*words: str) -> tuple[str, set[str]]:
 
 @pytest.mark.parametrize("words", [["--help"], ["up", "--help"], ["migrate", "--help"]])
 def test_help_imports_nothing_heavy(words: list[str]) -> None:
-    """Of our own modules it imports two, and of packages the parser of the command line."""
+    """Help imports two modules of the product and the parser of the command line."""
     text, modules = shown(*words)
 
     assert "Usage: aero2" in text
@@ -42,7 +42,7 @@ def test_help_imports_nothing_heavy(words: list[str]) -> None:
 
 
 def test_the_list_shows_the_groups_as_they_show_themselves() -> None:
-    """The texts stand twice, for speed; the commands of a group have no option of their own."""
+    """The list has a copy of each group's text, for speed. The copies are equal."""
     listed, _ = shown("--help")
     for group, text in GROUPS.items():
         own, modules = shown(group, "--help")

@@ -1,4 +1,4 @@
-"""Names that a resolver does not know are named, with the line that helps."""
+"""If a resolver does not know a name, a message names it with the line that helps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def resolver(*known: str) -> Any:
 
 
 def test_only_unknown_names_below_localhost_are_named() -> None:
-    """A real domain is the operator's own affair."""
+    """Names of a real domain are not checked."""
     hosts = ["shop.localhost:8080", "demo.localhost", "shop.example.com", "localhost"]
 
     assert localhost_names.unresolved_names(hosts, resolver("demo.localhost")) == ["shop.localhost"]

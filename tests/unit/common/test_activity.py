@@ -1,4 +1,4 @@
-"""Activity: batched by type and application, kept while the bus is away."""
+"""Activity is batched by type and application, and kept while the bus is down."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from common.testing import context
 
 @dataclass
 class Stream:
-    """Takes messages, except for subjects that are away."""
+    """Accepts messages, except on subjects that are marked as down."""
 
     taken: list[tuple[str, bytes, dict[str, str]]] = field(default_factory=list)
     away: set[str] = field(default_factory=set)
@@ -35,7 +35,7 @@ def issued(client: str) -> ClientTokenIssued:
 
 
 async def test_one_message_holds_all_of_a_type() -> None:
-    """A thousand tokens of one application are two messages, a line each, in order."""
+    """A thousand tokens of one application are two messages, with a line for each token, in order."""
     stream, ctx = Stream(), context(new_id())
     activity = Activity(stream, "oidc")  # type: ignore[arg-type]
     for number in range(1000):
@@ -49,7 +49,7 @@ async def test_one_message_holds_all_of_a_type() -> None:
 
 
 async def test_what_the_bus_did_not_take_is_sent_later() -> None:
-    """While publishing fails nothing is lost, whichever group it was that failed."""
+    """If a message cannot be published, its activity is kept, whichever group it was."""
     stream, one, two = Stream(), context(new_id()), context(new_id())
     activity = Activity(stream, "oidc")  # type: ignore[arg-type]
     activity.note(one, issued("a"))
@@ -71,7 +71,7 @@ async def test_what_the_bus_did_not_take_is_sent_later() -> None:
 
 
 async def test_it_wakes_on_the_first_note_only() -> None:
-    """An idle service looks at nothing; what is noted goes out, also while the process ends."""
+    """An idle service does no work. New activity is sent, also while the process ends."""
     stream, ctx, looks = Stream(), context(new_id()), 0
 
     class Counting(Activity):
@@ -98,7 +98,7 @@ async def test_it_wakes_on_the_first_note_only() -> None:
 
 
 async def test_it_tries_again_without_another_note() -> None:
-    """What the bus did not take is not left until somebody notes more."""
+    """Failed messages are sent again without new activity."""
     stream, ctx = Stream(), context(new_id())
     activity = Activity(stream, "oidc", every=0.001)  # type: ignore[arg-type]
     stream.away.add(f"audit.oidc.{ctx.app_id}.{issued('one').type}")

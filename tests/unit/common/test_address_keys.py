@@ -1,4 +1,4 @@
-"""Two spellings are one address, or they are not: in one place."""
+"""The key of an email address says whether two spellings are the same address."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LETTERS = [
     ],
 )
 def test_same(one: str, other: str) -> None:
-    """Both spellings have one key, also after the contract has read them."""
+    """Both spellings have the same key, also after the contract has read them."""
     first, second = EMAIL.validate_python(one), EMAIL.validate_python(other)
 
     assert address_key(one) == address_key(other) == address_key(first) == address_key(second)
@@ -49,12 +49,12 @@ def test_same(one: str, other: str) -> None:
     ],
 )
 def test_different(one: str, other: str) -> None:
-    """Neighbours of an address are somebody else's."""
+    """Similar addresses have different keys."""
     assert address_key(one) != address_key(other)
 
 
 def test_a_key_is_its_own_key() -> None:
-    """For every letter of Unicode, in capitals and small."""
+    """The key of a key is the same, for every letter of Unicode."""
     unstable = [
         letter
         for letter in LETTERS
@@ -66,7 +66,7 @@ def test_a_key_is_its_own_key() -> None:
 
 
 def test_the_case_of_a_letter_does_not_count() -> None:
-    """Where capital and small letter are one character each, both have one key."""
+    """A letter whose capital is one character has the same key in both cases."""
     differing = [
         letter
         for letter in LETTERS
@@ -87,7 +87,7 @@ def test_the_case_of_a_letter_does_not_count() -> None:
     ],
 )
 def test_domains(text: str, key: str) -> None:
-    """Domains are taken in any spelling and kept as their key."""
+    """A domain is accepted in any spelling and stored as its key."""
     assert DOMAIN.validate_python(text) == domain_key(text) == domain_key(key) == key
 
 
@@ -95,19 +95,19 @@ def test_domains(text: str, key: str) -> None:
     "text", ["example.org..", "a..b", "-a.example", "localhost", "x.1", "a b.c"]
 )
 def test_no_domains(text: str) -> None:
-    """What is no domain of addresses is refused."""
+    """An invalid domain is refused."""
     with pytest.raises(ValidationError):
         DOMAIN.validate_python(text)
 
 
 @pytest.mark.parametrize("text", ["a" * 65 + "@example.com", "a@123.45.67.89", "a@", "@b.example"])
 def test_addresses_that_cannot_exist(text: str) -> None:
-    """RFC 5321 sections 4.5.3.1.1 and 4.1.3."""
+    """Addresses that are invalid by RFC 5321 sections 4.5.3.1.1 and 4.1.3 are refused."""
     with pytest.raises(ValidationError):
         EMAIL.validate_python(text)
 
 
 def test_one_dot_at_the_end_is_the_root() -> None:
-    """Two are no host name."""
+    """One dot at the end is accepted, two are not."""
     assert host_key("Demo.Localhost.:8080") == "demo.localhost:8080"
     assert host_key("demo.localhost..") == "demo.localhost."

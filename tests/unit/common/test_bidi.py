@@ -1,4 +1,4 @@
-"""Names of one writing direction in sentences of the other."""
+"""Names of one writing direction in sentences of the other direction."""
 
 from __future__ import annotations
 

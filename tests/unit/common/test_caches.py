@@ -1,4 +1,4 @@
-"""Caches: bounded, timed, dropped by message, never of another application."""
+"""Caches are bounded and timed, and an invalidation reaches only its own application."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def cache(size: int = 100, ttl: float = 10) -> tuple[Cache[str], Clock]:
 
 
 def test_nothing_lives_longer_than_its_time() -> None:
-    """A value's own limit may be shorter than the cache's, never longer."""
+    """A value may expire earlier than the cache's limit, but not later."""
     made, clock = cache(ttl=10)
     made.put(("a", "x"), "1")
     made.put(("a", "y"), "2", ttl=3)
@@ -36,7 +36,7 @@ def test_nothing_lives_longer_than_its_time() -> None:
 
 
 def test_it_never_grows_beyond_its_size() -> None:
-    """The oldest goes first, and its tags with it."""
+    """The oldest entry is removed first, together with its tags."""
     made, _ = cache(size=10)
     for number in range(1000):
         made.put(("a", str(number)), "v", [("user", str(number))])
@@ -46,7 +46,7 @@ def test_it_never_grows_beyond_its_size() -> None:
 
 
 def test_a_drop_reaches_its_own_application_only() -> None:
-    """X8: the same ids in two applications are two things."""
+    """The same ids in two applications are different entries."""
     made, _ = cache()
     made.put(("a", "x"), "1", [("user", "u")])
     made.put(("b", "x"), "2", [("user", "u")])
@@ -57,7 +57,7 @@ def test_a_drop_reaches_its_own_application_only() -> None:
 
 
 def test_a_drop_of_every_id() -> None:
-    """`*` forgets all of a noun, and nothing else."""
+    """`*` drops all entries of a noun, and no others."""
     made, _ = cache()
     made.put(("a", "x"), "1", [("rights", "u1")])
     made.put(("a", "y"), "2", [("rights", "u2")])
@@ -69,7 +69,7 @@ def test_a_drop_of_every_id() -> None:
 
 
 async def test_many_who_ask_at_once_load_once() -> None:
-    """A herd costs one question."""
+    """Many simultaneous callers cause one load."""
     made, _ = cache()
     asked = 0
 
@@ -85,7 +85,7 @@ async def test_many_who_ask_at_once_load_once() -> None:
 
 
 async def test_a_drop_during_the_load_is_not_lost() -> None:
-    """What was read before the change was announced is handed out, and not kept."""
+    """A value that was loaded before an invalidation is returned, but not stored."""
     made, _ = cache()
 
     async def load() -> str:
@@ -97,7 +97,7 @@ async def test_a_drop_during_the_load_is_not_lost() -> None:
 
 
 async def test_a_failure_is_not_kept() -> None:
-    """All who waited get the error; the next caller loads again."""
+    """Every waiting caller gets the error. The next caller loads again."""
     made, _ = cache()
 
     async def fail() -> str:
@@ -116,7 +116,7 @@ async def test_a_failure_is_not_kept() -> None:
 
 
 async def test_a_caller_that_gives_up_does_not_cancel_the_others() -> None:
-    """The first caller is cancelled; those that waited with it load again."""
+    """If the first caller is cancelled, those that waited load again."""
     made, _ = cache()
     gate = asyncio.Event()
 

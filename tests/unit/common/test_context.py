@@ -1,4 +1,4 @@
-"""Who may do what kind of thing, and that a context crosses the bus whole."""
+"""Which kind of caller may make which calls, and how a context is encoded."""
 
 from __future__ import annotations
 
@@ -47,14 +47,15 @@ def test_allowed(caller: Caller, needs: str | None) -> None:
     ],
 )
 def test_refused(caller: Caller, needs: str, error: type[Exception]) -> None:
-    """Nobody more: not a stranger, not a client that was not let near the account."""
+    """Other calls are refused, for example of an anonymous caller, or of a client without
+    `account`."""
     with pytest.raises(error):
         context(new_id(), caller).allow(needs)
 
 
 @pytest.mark.parametrize("caller", [Caller(), USER, DELEGATED, KEY])
 def test_it_crosses_the_bus_whole(caller: Caller) -> None:
-    """What is encoded is decoded again, member for member."""
+    """Decoding an encoded context gives every member back."""
     sent = context(new_id(), caller, origin="https://a.example", ip="203.0.113.7", agent="x")
 
     assert sent == Context.decode(sent.encode())

@@ -1,4 +1,4 @@
-"""Keys, cursors: what is authenticated cannot be made or changed by anybody else."""
+"""Master keys, hashes, tokens and cursors."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def keys(*kids: str) -> Keys:
     ],
 )
 def test_a_weak_master_key_is_refused(text: str) -> None:
-    """Absent, short, default, repetitive, malformed or twice the same id: no start."""
+    """A key that is absent, short, default, repetitive, malformed or has a repeated id is refused."""
     with pytest.raises(BadKey):
         Keys.parse(text)
 
 
 def test_a_refusal_never_shows_the_key() -> None:
-    """The sentence goes to a terminal or a log."""
+    """The message does not contain the key, because it goes to a terminal or a log."""
     with pytest.raises(BadKey) as refusal:
         Keys.parse("k1:c2VjcmV0c2VjcmV0")
 
@@ -49,14 +49,14 @@ def test_a_refusal_never_shows_the_key() -> None:
 
 
 def test_a_digest_holds_for_one_purpose() -> None:
-    """The same value hashed as a session is not what it is as a code."""
+    """The same value has different hashes as a session and as a code."""
     made = keys()
 
     assert made.hash("session", "x") != made.hash("code", "x")
 
 
 def test_an_old_master_key_still_verifies() -> None:
-    """While two are configured, what the second has hashed is found."""
+    """While two keys are configured, hashes of the second one are found."""
     old, new = master("k1"), master("k2")
     before = Keys.parse(old).hash("session", "x")
 
@@ -65,7 +65,7 @@ def test_an_old_master_key_still_verifies() -> None:
 
 
 def test_tokens_are_256_bits() -> None:
-    """Nobody guesses one."""
+    """A token has 256 random bits."""
     assert len(base64.urlsafe_b64decode(token() + "==")) == 32
 
 
@@ -73,7 +73,7 @@ APP, OTHER = new_id(), new_id()
 
 
 def test_a_cursor_comes_back() -> None:
-    """The sort key of the last row, as it was."""
+    """A decoded cursor has the sort key of the last row."""
     cursors, at = Cursors(keys()), datetime(2026, 1, 2, tzinfo=UTC)
 
     made = cursors.make(APP, "users", at, "id-1")
@@ -82,13 +82,13 @@ def test_a_cursor_comes_back() -> None:
 
 
 def test_the_first_page_has_none() -> None:
-    """No cursor is the beginning."""
+    """Without a cursor the list starts at the beginning."""
     assert Cursors(keys()).read(APP, "users", None, 2) == (None, None)
 
 
 @pytest.mark.parametrize("place", range(0, 60, 7))
 def test_a_tampered_cursor_is_refused(place: int) -> None:
-    """H6: any changed character is a 400."""
+    """Any changed character is a 400."""
     cursors = Cursors(keys())
     made = cursors.make(APP, "users", "2026-01-01", "a" * 40)
     changed = made[:place] + ("A" if made[place] != "A" else "B") + made[place + 1 :]
@@ -101,7 +101,7 @@ def test_a_tampered_cursor_is_refused(place: int) -> None:
     ("app_id", "of", "count"), [(OTHER, "users", 2), (APP, "sessions", 2), (APP, "users", 3)]
 )
 def test_a_cursor_holds_for_its_own_list(app_id: str, of: str, count: int) -> None:
-    """H6: not for another application's, another list's, or another shape."""
+    """A cursor of another application, another list or another shape is refused."""
     cursors = Cursors(keys())
     made = cursors.make(APP, "users", "a", "b")
 
@@ -111,6 +111,6 @@ def test_a_cursor_holds_for_its_own_list(app_id: str, of: str, count: int) -> No
 
 @pytest.mark.parametrize("nonsense", ["", "x", "%%%", "a" * 5000, "ü"])
 def test_nonsense_is_no_cursor(nonsense: str) -> None:
-    """H6: whatever it is, it is a 400."""
+    """Any other text is a 400."""
     with pytest.raises(BadCursor):
         Cursors(keys()).read(APP, "users", nonsense, 2)

@@ -48,18 +48,18 @@ INSIDE = {
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public_addresses_are_permitted(address: str) -> None:
-    """The guard lets through what it should."""
+    """Public addresses are permitted."""
     assert Egress().permits(address)
 
 
 @pytest.mark.parametrize("address", [one for group in INSIDE.values() for one in group])
 def test_no_spelling_of_an_inner_address_is_permitted(address: str) -> None:
-    """An embedded IPv4 address never passes, not even a public one."""
+    """An embedded IPv4 address is never permitted, not even a public one."""
     assert not Egress().permits(address)
 
 
 def test_under_development_private_addresses_are_permitted() -> None:
-    """All but what is denied, however it is written."""
+    """In development private addresses are permitted, unless they are denied, in any spelling."""
     egress = Egress(private=True, denied=(ip_network("10.0.0.0/8"),))
 
     assert all(
@@ -70,7 +70,7 @@ def test_under_development_private_addresses_are_permitted() -> None:
 
 
 def test_further_networks_are_denied(monkeypatch: pytest.MonkeyPatch) -> None:
-    """AERO2_EGRESS_DENY adds to what is denied anyway."""
+    """AERO2_EGRESS_DENY adds to the denied networks."""
     monkeypatch.setenv("AERO2_MASTER_KEY", MASTER_KEY)
     monkeypatch.setenv("AERO2_EGRESS_DENY", "93.184.216.0/24, 2606:2800::/32")
     egress = EgressSettings().egress  # from the environment
@@ -83,7 +83,7 @@ def test_further_networks_are_denied(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("text", ["10.0.0.0/33", "example.com", "10.0.0.1/8"])
 def test_a_network_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """A typing error must not leave a network open."""
+    """A misspelt network stops the start."""
     monkeypatch.setenv("AERO2_MASTER_KEY", MASTER_KEY)
     monkeypatch.setenv("AERO2_EGRESS_DENY", text)
 
@@ -92,7 +92,7 @@ def test_a_network_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, text
 
 
 def test_by_default_nothing_private_is_permitted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a setting the guard is on."""
+    """Without a setting private addresses are denied."""
     monkeypatch.setenv("AERO2_MASTER_KEY", MASTER_KEY)
 
     assert EgressSettings().egress == Egress()  # from the environment

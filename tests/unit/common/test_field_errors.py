@@ -1,4 +1,4 @@
-"""Every error that a model of ours can raise has a code and a message of ours."""
+"""Every error that a model can raise has a code and a message."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from common.field_errors import FieldError, field_error, field_errors
 from common.value_error_codes import PATTERNS, PYDANTIC_ERRORS
 
 for module in pkgutil.iter_modules(contracts.__path__):
-    import_module(f"{contracts.__name__}.{module.name}")  # so that CONTRACTS has them all
+    import_module(f"{contracts.__name__}.{module.name}")  # so that CONTRACTS is complete
 
 RAISED = {
     "str": {"string_type", "string_unicode", "string_sub_type"},
@@ -45,7 +45,7 @@ RAISED = {
     "tagged-union": {"union_tag_invalid", "union_tag_not_found"},
     "definition-ref": {"recursion_loop"},
 }
-"""By the kind of schema: what it raises without any constraint."""
+"""Errors without any constraint, by the kind of schema."""
 CONSTRAINTS = {
     ("str", "min_length"): "string_too_short",
     ("str", "max_length"): "string_too_long",
@@ -71,7 +71,7 @@ SILENT = {
     *("function-after", "function-before", "function-wrap", "function-plain", "no-info"),
     *("chain", "is-instance", "lax-or-strict", "with-info"),
 }
-"""They raise nothing themselves, or an error of ours with its own code."""
+"""These kinds raise nothing themselves, or an error with a code of its own."""
 
 
 def nodes(schema: Any, seen: set[int]) -> Iterator[dict[str, Any]]:
@@ -103,7 +103,7 @@ def test_every_error_of_every_model_has_a_code() -> None:
 
 
 def test_patterns_are_explained() -> None:
-    """A reader meets no pattern that another sentence describes better."""
+    """The message explains the pattern and does not show it."""
     seen: set[int] = set()
     used = {
         str(getattr(node["pattern"], "pattern", node["pattern"]))
@@ -153,7 +153,7 @@ def test_sentences_name_the_limit_and_never_the_value() -> None:
 
 
 def test_our_own_validators_keep_their_code() -> None:
-    """A validator of ours names the code, and a missing field has one of its own."""
+    """A validator of the product names its code. A missing field has a code too."""
     assert errors(CreateUser, {"email": "nobody"}) == [field_error("email", "not_an_email_address")]
     assert errors(CreateUser, {"email": f"{'a' * 65}@example.com"})[0]["code"] in {
         "email_local_part_too_long",
@@ -163,7 +163,7 @@ def test_our_own_validators_keep_their_code() -> None:
 
 
 def test_a_pattern_has_a_code_of_its_own() -> None:
-    """The text of a regular expression explains nothing to a reader."""
+    """A pattern has a code, because its text explains nothing."""
     assert errors(CreateUser, {"profile": {"birthdate": "1990-02-31"}}) == [
         field_error("profile.birthdate", "not_a_birthdate")
     ]
@@ -173,7 +173,7 @@ def test_a_pattern_has_a_code_of_its_own() -> None:
 
 
 def test_an_unknown_kind_of_error_has_a_code() -> None:
-    """A kind that pydantic adds later does not break the answer."""
+    """A kind of error that pydantic adds later has a code too."""
     listed = [{"type": "new_kind", "loc": ("body", "name"), "ctx": {"limit": object()}}]
 
     assert field_errors(listed) == [field_error("name", "invalid_value")]

@@ -1,4 +1,4 @@
-"""The types that contracts share take one form of a value and refuse what cannot be kept or shown."""
+"""Field types of contracts normalize values and refuse those that cannot be stored or shown."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from common.contracts.settings_change import SettingsChange
 
 ID = "01900000-0000-7000-8000-00000000ABCD"
 UNSEEN = ["a\nb", "a\u202eb", "a\u2028b", "a\u200bb", "a\u2066b", "a\x00b", "\u200b"]
-"""Control and direction characters, and what has no width."""
+"""Control and direction characters, and characters without a width."""
 
 
 @pytest.mark.parametrize("kind", [Name, Title])
 @pytest.mark.parametrize("text", UNSEEN)
 def test_a_name_holds_nothing_unseen(kind: Any, text: str) -> None:
-    """It is shown in mails and headings, where a direction character turns the rest around."""
+    """A name appears in mails and headings, where a direction character would reorder the text."""
     with pytest.raises(ValidationError):
         TypeAdapter(kind).validate_python(text)
 
 
 @pytest.mark.parametrize("text", UNSEEN)
-def test_whoever_has_a_name_has_a_visible_one(text: str) -> None:
-    """Users, clients and organizations alike."""
+def test_a_name_has_a_visible_character(text: str) -> None:
+    """The rule is the same for users, clients and organizations."""
     for kind in (Profile, ClientFields, OrganizationChanges):
         with pytest.raises(ValidationError) as refused:
             kind(name=text)
@@ -38,7 +38,7 @@ def test_whoever_has_a_name_has_a_visible_one(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "   ", "\u3000"])
 def test_what_an_administrator_makes_has_a_name(text: str) -> None:
-    """Blanks are none."""
+    """A name of blanks is refused."""
     with pytest.raises(ValidationError):
         TypeAdapter(Title).validate_python(text)
 
@@ -57,7 +57,7 @@ def test_what_an_administrator_makes_has_a_name(text: str) -> None:
     ],
 )
 def test_what_surrounds_a_value_is_not_part_of_it(kind: Any, typed: str, kept: str) -> None:
-    """White space is trimmed; a domain and a UUID have one form."""
+    """White space is trimmed. A domain and a UUID have one form."""
     assert TypeAdapter(kind).validate_python(typed) == kept
 
 
@@ -74,7 +74,7 @@ def test_what_surrounds_a_value_is_not_part_of_it(kind: Any, typed: str, kept: s
     ],
 )
 def test_a_profile_holds_what_others_can_read(field: str, value: str) -> None:
-    """Digits are those of ASCII, days are in the calendar, zones are in the tz database."""
+    """Digits are ASCII, dates exist, and time zones are in the tz database."""
     with pytest.raises(ValidationError) as refused:
         Profile.model_validate({field: value})
 
@@ -83,7 +83,7 @@ def test_a_profile_holds_what_others_can_read(field: str, value: str) -> None:
 
 @pytest.mark.parametrize("field", list(SettingsChange.model_fields))
 def test_null_returns_a_setting_to_its_default(field: str) -> None:
-    """Each of them, and the others stay."""
+    """null resets one setting, and the others stay."""
     changes = SettingsChange.model_validate({field: None})
 
     assert changes.model_fields_set == {field}
@@ -91,7 +91,7 @@ def test_null_returns_a_setting_to_its_default(field: str) -> None:
 
 
 def test_null_clears_what_an_organization_can_be_without() -> None:
-    """A name and a slug are needed: null is refused there."""
+    """null is refused for name and slug, and clears the other fields."""
     cleared = {"logo_url": None, "public_metadata": None, "private_metadata": None}
 
     assert OrganizationChanges.model_validate(cleared).model_fields_set == set(cleared)

@@ -1,4 +1,4 @@
-"""The hash pool: a bounded queue, and a turn for each application."""
+"""The hash pool has a bounded queue and serves applications in turn."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from common.problems import Busy
 
 
 async def test_one_attacked_application_cannot_starve_twenty_quiet_ones() -> None:
-    """A flood of one application waits its turn: each quiet one is served after at most one more
-    of the flood, whatever the flood's length."""
+    """Each of twenty applications waits for at most one more job of the flooded one."""
     pool, gate, order = FairPool(threads=1, per_app=64), threading.Event(), list[str]()
 
     def work(app: str) -> None:
@@ -32,11 +31,11 @@ async def test_one_attacked_application_cannot_starve_twenty_quiet_ones() -> Non
     pool.close()
 
     last_quiet = max(place for place, app in enumerate(order) if app != "attacked")
-    assert last_quiet <= 1 + 20 + 1  # the one that ran already, and one turn of the flood
+    assert last_quiet <= 1 + 20 + 1  # the job that ran already, and one more of the flood
 
 
 async def test_a_full_share_is_refused_at_once() -> None:
-    """The application's own share, then the whole queue; others still find room before that."""
+    """An application is refused above its share, and everyone when the queue is full."""
     pool, gate = FairPool(threads=1, per_app=2, total=3), threading.Event()
     tasks = [asyncio.create_task(pool.run("a", gate.wait)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -54,7 +53,7 @@ async def test_a_full_share_is_refused_at_once() -> None:
 
 
 async def test_errors_and_cancelled_waiters() -> None:
-    """An error reaches its caller; who gave up while waiting costs no work."""
+    """An error reaches its caller. A caller that was cancelled while waiting causes no work."""
     pool, gate, ran = FairPool(threads=1), threading.Event(), list[str]()
 
     def fail() -> None:
@@ -77,7 +76,7 @@ async def test_errors_and_cancelled_waiters() -> None:
 
 
 async def test_one_application_never_holds_every_worker() -> None:
-    """Blocking jobs of one application leave a thread to the others, which start at once."""
+    """Blocking jobs of one application leave a thread to the others."""
     pool, gate = FairPool(threads=2), threading.Event()
     blocking = [asyncio.create_task(pool.run("a", gate.wait)) for _ in range(2)]
     await asyncio.sleep(0)

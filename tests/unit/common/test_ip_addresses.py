@@ -1,4 +1,4 @@
-"""Events are found by the address from which their client called, however it is written."""
+"""The filter by network address accepts every spelling of an address."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from common.contracts.audit_log import AuditFilter, ListAudit
     ],
 )
 def test_an_address_has_one_form_in_the_filter(typed: str, kept: str) -> None:
-    """The one in which events have it."""
+    """The filter uses the form that events have."""
     assert ListAudit(ip_address=typed).ip_address == kept
 
 
 @pytest.mark.parametrize("typed", ["", "ada", "192.0.2.300", "192.0.2.0/24", "2001:db8::g"])
 def test_what_is_no_address_is_named(typed: str) -> None:
-    """It would find nothing, which would look like an answer."""
+    """An invalid address is an error, because an empty list would look like an answer."""
     with pytest.raises(ValidationError) as refused:
         AuditFilter(ip_address=typed)
 

@@ -1,4 +1,4 @@
-"""Logs never raise and never grow: a full disk costs lines, not requests."""
+"""A full disk loses log lines, but no requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from common.logs import Lines, Output, output
 
 
 class Disk:
-    """A raw stream on a disk that can be full; it takes four bytes of what does not fit."""
+    """A raw stream on a disk that can be full. It takes four bytes of a line that does not fit."""
 
     def __init__(self) -> None:
         self.full = False
@@ -39,7 +39,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 
 async def test_lines_come_back_after_a_full_disk(disk: Disk) -> None:
-    """What could not be written is dropped and counted; nothing waits in memory."""
+    """Lines that cannot be written are dropped and counted, and not kept in memory."""
     lines = Lines()
     disk.full = True
     for _ in range(3):
@@ -57,14 +57,14 @@ async def test_lines_come_back_after_a_full_disk(disk: Disk) -> None:
 
 
 def test_a_log_line_on_a_full_disk_does_not_raise(disk: Disk) -> None:
-    """A raised ENOSPC would turn every call into a 500 and every start into an exit."""
+    """An ENOSPC would make every call a 500 and every start fail."""
     disk.full = True
     logger = structlog.BytesLogger(Output())  # type: ignore[arg-type]
     logger.msg(b"{}")
 
 
 async def test_every_line_has_a_level_and_a_time(disk: Disk) -> None:
-    """One filter finds all failures in all lines, and one format sorts them."""
+    """Every line has the same format, so that it can be filtered and sorted."""
     lines = Lines()
     disk.full = True
     lines.write({"event": "lost"})

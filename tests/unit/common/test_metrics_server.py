@@ -1,4 +1,4 @@
-"""Metrics need the token, and a process exports its own only."""
+"""Metrics need a token, and a process exports only its own."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_token_opens() -> None:
 
 @pytest.mark.parametrize("token", [None, SecretStr("")])
 def test_no_token_is_no_guard(token: SecretStr | None) -> None:
-    """Compose passes an empty variable where none is set."""
+    """An empty token counts as none, because Compose passes an empty variable."""
     assert answer(settings(metrics_token=token), "GET /metrics HTTP/1.1\r\n\r\n").endswith(b"OK")
 
 
@@ -55,7 +55,7 @@ def test_nothing_else_is_there(line: str) -> None:
 
 
 async def test_a_socket_serves_and_a_successor_takes_it_over(tmp_path: Path) -> None:
-    """What a killed process left behind does not stop the next."""
+    """The socket of a killed process does not stop the next one."""
     shared = settings(metrics_folder=str(tmp_path), replica="7")
     path = socket_in(str(tmp_path), "oidc", "7")
     path.touch()
@@ -73,7 +73,7 @@ async def test_a_socket_serves_and_a_successor_takes_it_over(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("module", ["gateway.api.fastapi_app", "identity.deps", "common.service"])
 def test_importing_exports_no_metric_of_ours(module: str) -> None:
-    """A counter that nobody counts says 0 for ever, and that reads as good news."""
+    """A metric that a process never counts is not exported, since its 0 would look like good news."""
     code = f"import {module}, prometheus_client as p; print(p.generate_latest().decode())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

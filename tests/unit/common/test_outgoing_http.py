@@ -1,4 +1,4 @@
-"""Outgoing requests: guarded, without redirects or proxies, bounded in time and size."""
+"""Outgoing requests are checked, follow no redirects or proxies, and have limits of time and size."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ DEVELOPMENT = OutgoingHttp(Egress(private=True))
 async def answering(
     answer: bytes, *, silent: bool = False, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[tuple[int, list[str]]]:
-    """A server on this machine: its port, and the heads of what it received."""
+    """Runs a server on this machine. Yields its port and the heads of the received requests."""
     heads: list[str] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heads.append((await reader.readuntil(b"\r\n\r\n")).decode().lower())
         if silent:
-            await reader.read()  # until the client gives up
+            await reader.read()  # until the client disconnects
         writer.write(answer)
         writer.close()
 
@@ -54,7 +54,7 @@ async def answering(
     ],
 )
 async def test_no_url_is_more_than_unreachable(url: str) -> None:
-    """Whatever a tenant has got stored."""
+    """Any stored URL can at worst be unreachable."""
     with pytest.raises(Unreachable):
         await DEVELOPMENT.request("GET", url)
 
@@ -67,7 +67,7 @@ async def test_no_url_is_more_than_unreachable(url: str) -> None:
     ],
 )  # fmt: skip
 async def test_no_spelling_of_an_inner_host_is_called(host: str) -> None:
-    """Refused for its address: nothing is connected to."""
+    """A denied address is refused before any connection."""
     async with answering(b"HTTP/1.1 200 X\r\n\r\n") as (port, heads):
         with pytest.raises(Unreachable, match=r"not called|no address|not a URL"):
             await OutgoingHttp().request("GET", f"https://{host}:{port}/")
@@ -76,7 +76,7 @@ async def test_no_spelling_of_an_inner_host_is_called(host: str) -> None:
 
 
 async def test_plain_http_is_for_development() -> None:
-    """What is sent must not be readable on the way."""
+    """Outside of development only https is allowed."""
     with pytest.raises(Unreachable, match="only https"):
         await OutgoingHttp().request("GET", "http://93.184.216.34/")
 
@@ -84,8 +84,8 @@ async def test_plain_http_is_for_development() -> None:
 async def test_the_checked_address_is_the_one_connected_to(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A name that resolves to another address a moment later gains nothing by it: it is resolved
-    once, and one inner address among public ones is enough for a refusal."""
+    """A name is resolved once, so a later change of the DNS has no effect. One private address
+    among public ones is refused."""
     lookups: list[str] = []
     addresses = ["127.0.0.1"]
 
@@ -108,7 +108,7 @@ async def test_the_checked_address_is_the_one_connected_to(
 
 
 async def test_redirects_are_answers() -> None:
-    """Where one leads to is nobody's word but the server's."""
+    """A redirect is returned and not followed."""
     redirect = b"HTTP/1.1 302 X\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n"
     async with answering(redirect) as (port, heads):
         answer = await DEVELOPMENT.request("GET", f"http://127.0.0.1:{port}/")
@@ -118,7 +118,7 @@ async def test_redirects_are_answers() -> None:
 
 
 async def test_no_proxy_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy would connect to what was not checked."""
+    """A proxy would connect to an address that was not checked."""
     async with (
         answering(b"HTTP/1.1 502 X\r\ncontent-length: 0\r\n\r\n") as (proxy, through),
         answering(b"HTTP/1.1 204 X\r\n\r\n") as (port, _),
@@ -132,7 +132,7 @@ async def test_no_proxy_is_taken_from_the_environment(monkeypatch: pytest.Monkey
 
 
 async def test_the_deadline_is_for_all_of_it() -> None:
-    """A server that holds the connection open is given up."""
+    """A request to a server that never finishes ends at its deadline."""
     async with answering(b"", silent=True) as (port, heads):
         with pytest.raises(Unreachable, match=r"127\.0\.0\.1: no answer within 0\.5 s"):
             await DEVELOPMENT.request("GET", f"http://127.0.0.1:{port}/", deadline=0.5)
@@ -157,7 +157,7 @@ PACKED = gzip.compress(b"0" * 5_000_000)
 async def test_a_large_answer_is_not_read(
     answer: bytes, right: Callable[[bytes], bool] | None
 ) -> None:
-    """Nor is a small one unpacked into a large one."""
+    """A large response is not read, and a compressed one is not unpacked."""
     async with answering(answer) as (port, _):
         if right is None:
             with pytest.raises(Unreachable, match="more than 1000000 bytes"):
@@ -170,8 +170,8 @@ async def test_a_large_answer_is_not_read(
 async def test_a_company_has_authorities_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server whose certificate SSL_CERT_FILE vouches for is believed; for any other the error
-    says what is wrong with the certificate."""
+    """A certificate of an authority in SSL_CERT_FILE is accepted. For any other the error names the
+    problem."""
     pem, tls = certified(tmp_path)
     async with answering(b"HTTP/1.1 204 X\r\n\r\n", tls=tls) as (port, _):
         url = f"https://localhost:{port}/"

@@ -1,4 +1,4 @@
-"""Work that comes round again."""
+"""Periodic work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from common.problems import Unavailable
 
 
 async def test_a_round_that_fails_does_not_end_the_work() -> None:
-    """A service that is away ends the round; the next one finds it back."""
+    """If a service is down the round ends, and the next one tries again."""
     done = asyncio.Event()
     rounds = 0
 
@@ -32,7 +32,7 @@ async def test_a_round_that_fails_does_not_end_the_work() -> None:
 
 
 async def test_a_bug_is_no_fault_of_others() -> None:
-    """What is not a failing database or service ends the task, and so the process."""
+    """An unexpected exception ends the task, and so the process."""
 
     async def work() -> None:
         raise KeyError("bug")
@@ -42,7 +42,7 @@ async def test_a_bug_is_no_fault_of_others() -> None:
 
 
 async def test_what_was_gathered_is_written_at_the_end() -> None:
-    """A process that ends before the time is up still writes."""
+    """A process that stops writes what it has collected."""
     written = 0
 
     async def flush() -> None:
@@ -58,7 +58,7 @@ async def test_what_was_gathered_is_written_at_the_end() -> None:
 
 
 async def test_a_lost_cancellation_is_said_again() -> None:
-    """A task that swallows its first cancellation, as `wait_for` may, ends by the second."""
+    """A task that swallows its first cancellation, as `wait_for` may, is cancelled again."""
     swallowed = 0
 
     async def work() -> None:
@@ -79,7 +79,7 @@ async def test_a_lost_cancellation_is_said_again() -> None:
 
 
 async def test_each_round_has_a_trace_of_its_own() -> None:
-    """Its calls and events have the trace of its log lines; outside of it there is none."""
+    """The calls, events and log lines of a round have one trace. Outside of a round there is none."""
     traces: list[str] = []
     enough = asyncio.Event()
 
@@ -101,7 +101,7 @@ async def test_each_round_has_a_trace_of_its_own() -> None:
 
 
 def test_a_line_has_the_trace_of_its_work() -> None:
-    """One that names another trace keeps it."""
+    """A log line that names another trace keeps it."""
     with traced():
         trace = logs.trace.get()
         assert logs._add_trace(None, "info", {"event": "x"})["trace"] == trace

@@ -37,7 +37,7 @@ FUNCTIONS = [
         "asyncpg_private.execute_statement",
     ),
 ]
-"""Owner, name, parameters, and what depends on it."""
+"""Owner, name, parameters, and the code that depends on it."""
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ ATTRIBUTES = [
     (Subscription(Client(), id=7), "_id", int, "nats_private.send_unsubscribe"),
     (Subscription(Client(), id=7), "_conn", Client, "nats_private.send_unsubscribe"),
 ]
-"""Object, name, type, and what depends on it."""
+"""Object, name, type, and the code that depends on it."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The stream is made as the settings say, and the servers of the bus may be several."""
+"""The stream has the replicas of the settings, and the bus may have several servers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEY = SecretStr("k1:" + base64.b64encode(os.urandom(32)).decode())
 
 
 async def test_a_missing_stream_is_made_with_its_copies() -> None:
-    """One that is there is left alone."""
+    """A missing stream is created. An existing one stays as it is."""
     made: list[dict[str, Any]] = []
 
     class JetStream:

@@ -1,4 +1,4 @@
-"""Worker processes: started on first use, ended at their limit, fair to every application."""
+"""Worker processes start on first use, are killed at their limit, and are shared fairly."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def _until_ended(workers: WorkerProcesses) -> None:
 
 
 async def test_jobs_run_in_processes_that_start_on_first_use(workers: WorkerProcesses) -> None:
-    """No process before the first job; one process serves several jobs, and it is not ours."""
+    """The first job starts a process, and later jobs use it."""
     assert workers.running == 0
     first, second = await workers.run("a", "pid"), await workers.run("a", "pid")
 
@@ -37,7 +37,7 @@ async def test_jobs_run_in_processes_that_start_on_first_use(workers: WorkerProc
 
 
 async def test_a_job_is_ended_at_its_limit(workers: WorkerProcesses) -> None:
-    """The process that holds a job over its limit is killed, and the next job gets a new one."""
+    """The process of a job over its limit is killed. The next job gets a new one."""
     with pytest.raises(TookTooLong):
         await workers.run("a", "hang")
 
@@ -46,7 +46,7 @@ async def test_a_job_is_ended_at_its_limit(workers: WorkerProcesses) -> None:
 
 
 async def test_a_caller_that_gives_up_ends_the_job(workers: WorkerProcesses) -> None:
-    """Work does not outlive its caller."""
+    """A job ends with its caller."""
     await workers.run("a", "pid")
     task = asyncio.create_task(workers.run("a", "hang"))
     await asyncio.sleep(0.1)
@@ -57,7 +57,7 @@ async def test_a_caller_that_gives_up_ends_the_job(workers: WorkerProcesses) -> 
 
 
 async def test_one_application_never_holds_every_process(workers: WorkerProcesses) -> None:
-    """While one application's jobs hang and wait, another is served."""
+    """While one application's jobs hang and wait, another one is served."""
     hanging = [asyncio.create_task(workers.run("a", "hang")) for _ in range(3)]
     await asyncio.sleep(0)
 
@@ -70,7 +70,8 @@ async def test_one_application_never_holds_every_process(workers: WorkerProcesse
 
 
 async def test_an_error_is_named_and_the_process_stays(workers: WorkerProcesses) -> None:
-    """An exception is a failure of the job, told without its message; a dead process, too."""
+    """An exception is reported as a failure of the job, without its message. A dead process is
+    reported too."""
     pid = await workers.run("a", "pid")
     with pytest.raises(WorkerFailed, match="fail: ZeroDivisionError"):
         await workers.run("a", "fail")
@@ -92,7 +93,7 @@ async def test_an_idle_process_ends(workers: WorkerProcesses) -> None:
 async def test_a_process_knows_no_secret(
     workers: WorkerProcesses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The environment of the service, with its keys and passwords, stays with the service."""
+    """The process does not get the service's environment with its keys and passwords."""
     monkeypatch.setenv("AERO2_MASTER_KEY", "secret")
 
     assert "AERO2_MASTER_KEY" in os.environ
@@ -100,7 +101,7 @@ async def test_a_process_knows_no_secret(
 
 
 async def test_a_job_does_not_hold_the_event_loop(workers: WorkerProcesses) -> None:
-    """Other work goes on while a job runs."""
+    """The event loop runs while a job works."""
     await workers.run("a", "pid")
     task, turns, start = asyncio.create_task(workers.run("a", "hang")), 0, time.monotonic()
     while not task.done() and time.monotonic() - start < 30:

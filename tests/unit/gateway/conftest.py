@@ -1,4 +1,4 @@
-"""A gateway in this process, with services that answer from dictionaries."""
+"""A gateway in this process. Fake services answer from dictionaries."""
 
 from __future__ import annotations
 

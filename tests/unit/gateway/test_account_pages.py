@@ -36,7 +36,8 @@ def last(people: People, kind: type[Any]) -> Any:
 
 
 async def test_consent_is_taken_back(http: httpx.AsyncClient, people: People) -> None:
-    """Each app with what it may do; removed, it is gone, and a second press says so."""
+    """The page lists each app with its permissions. A removed one is gone, and a second press says
+    so."""
     before = (await http.get("/account/apps")).text
     removed = await post(http, "/account/apps", client_id="notes")
     people.apps["other"] = "Other"
@@ -62,7 +63,8 @@ async def test_the_active_organization(http: httpx.AsyncClient, people: People) 
 
 
 async def test_leaving_an_organization(http: httpx.AsyncClient, people: People) -> None:
-    """The only admin reads why not; whoever may go goes by the caller's own id."""
+    """The only admin reads why they cannot leave. Another member leaves, and the call names their
+    own id."""
     refused = await post(http, "/account/organization/leave", PAGE, org_id=ORGANIZATION)
     request = last(people, RemoveMember)
 
@@ -71,7 +73,7 @@ async def test_leaving_an_organization(http: httpx.AsyncClient, people: People) 
 
 
 async def test_members_are_managed_by_admins(http: httpx.AsyncClient, people: People) -> None:
-    """Roles, removal and invitations; everybody else reads the list only."""
+    """Admins change roles, remove members and invite. Other members only read the list."""
     org = {"org_id": ORGANIZATION}
     role = await post(http, "/account/organization/role", PAGE, **org, user_id=MATE, role="admin")
     removed = await post(http, "/account/organization/remove", PAGE, **org, user_id=MATE)
@@ -108,14 +110,14 @@ async def test_members_are_managed_by_admins(http: httpx.AsyncClient, people: Pe
 async def test_an_organization_of_others(
     http: httpx.AsyncClient, people: People, org_id: str
 ) -> None:
-    """Unknown ids lead to the list."""
+    """The page of an unknown organization redirects to the list."""
     answer = await http.get(f"/account/organization?org_id={org_id}")
 
     assert answer.headers["location"] == "/account/organizations"
 
 
 async def test_names_and_picture(http: httpx.AsyncClient, people: People) -> None:
-    """What the form has is saved, an empty field is cleared, a field it has not stays."""
+    """A field of the form is saved, an empty one is cleared, and a field without an input stays."""
     fields = {"name": "Ada", "given_name": "Augusta", "nickname": "", "picture": "nope"}
     refused = await post(http, "/account", **fields)
     await post(http, "/account", **{**fields, "picture": "https://pics.example/ada.png"})
@@ -132,5 +134,5 @@ async def test_names_and_picture(http: httpx.AsyncClient, people: People) -> Non
 
 
 async def test_a_session_shows_its_network_address(http: httpx.AsyncClient, people: People) -> None:
-    """Beside the device, to be recognised by."""
+    """A session is shown with its network address beside the device."""
     assert "203.0.113.7" in (await http.get("/account/sessions")).text

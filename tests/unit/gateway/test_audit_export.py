@@ -1,4 +1,4 @@
-"""The log as a file for people: nothing in it is taken for a formula."""
+"""The log as a CSV or NDJSON file, in which no text is a formula."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def pieces(*found: ExportedRecord) -> AsyncIterator[list[ExportedRecord]]:
 
 
 async def test_csv_reads_back() -> None:
-    """A header, a row an event, whatever is in it."""
+    """The CSV has a header and one row for each event, whatever the texts contain."""
     made = record(user_agent='Mozilla "5.0"\r\nX', ip_address="192.0.2.1")
     text = b"".join([c async for c in audit_export.as_csv(pieces(made))]).decode()
     header, row = list(csv.reader(io.StringIO(text, newline="")))
@@ -43,7 +43,7 @@ async def test_csv_reads_back() -> None:
 
 
 async def test_a_formula_is_text() -> None:
-    """A user agent is what a stranger typed; a spreadsheet must not run it."""
+    """A user agent is written by a stranger, so a spreadsheet must not run it."""
     for begin in "=+-@\t\n＝＋－＠":
         made = record(user_agent=f'{begin}HYPERLINK("http://evil")')
         text = b"".join([c async for c in audit_export.as_csv(pieces(made))]).decode()
@@ -52,7 +52,7 @@ async def test_a_formula_is_text() -> None:
 
 
 async def test_ndjson_is_a_line_an_event() -> None:
-    """Each line parses by itself and carries the chain."""
+    """Each line is a JSON object of its own with the hash chain."""
     lines = b"".join([c async for c in audit_export.ndjson(pieces(record(), record()))])
 
     parsed = [ExportedRecord.model_validate_json(line) for line in lines.splitlines()]

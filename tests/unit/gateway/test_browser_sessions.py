@@ -1,4 +1,4 @@
-"""Several accounts in one browser, as authorization and logout see them."""
+"""Several accounts in one browser, at authorization and logout."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RESUME = "/oauth2/authorize/resume?request=r1"
 
 
 class Oidc:
-    """Remembers what was asked, and answers as told."""
+    """Records the calls and returns the prepared answers."""
 
     def __init__(self, world: FakeServices) -> None:
         self.asked: list[Any] = []
@@ -84,7 +84,7 @@ def bob(world: FakeServices, app: Tenant, http: httpx.AsyncClient, people: Peopl
 async def test_authorization_hears_of_every_session(
     http: httpx.AsyncClient, told: Oidc, ann: Session, bob: Session
 ) -> None:
-    """The active one, and each other that lives."""
+    """oidc gets the active session and every other live one."""
     await http.get(AUTHORIZE)
 
     [asked] = told.asked
@@ -95,7 +95,8 @@ async def test_authorization_hears_of_every_session(
 async def test_a_choice_is_remembered_for_its_client(
     http: httpx.AsyncClient, told: Oidc, ann: Session, bob: Session
 ) -> None:
-    """Once the request has come to something, and not while the person still chooses."""
+    """The choice of an account is stored when the request has ended, and not while the user still
+    chooses."""
     told.answer = Authorization(
         kind="select_account", request="r1", client_id="client_x", session_id=ann.id
     )
@@ -115,7 +116,7 @@ async def test_a_choice_is_remembered_for_its_client(
 async def test_consent_is_of_the_session_it_was_shown_to(
     http: httpx.AsyncClient, told: Oidc, ann: Session, bob: Session
 ) -> None:
-    """A hint or choice may name another session than the active one."""
+    """The consent counts for the session that the page showed, even if another one is active."""
     told.answer = Authorization(
         kind="consent", request="r1", client_name="Notes", client_id="client_x", session_id=bob.id
     )
@@ -134,7 +135,7 @@ async def test_consent_is_of_the_session_it_was_shown_to(
 async def test_logout_ends_the_session_that_was_meant(
     http: httpx.AsyncClient, told: Oidc, people: People, ann: Session, bob: Session
 ) -> None:
-    """A hint of another account of this browser ends that one; the active one stays."""
+    """A hint of another account ends that account's session. The active one stays."""
     told.ended = LoggedOut(kind="done", session_id=bob.id)
 
     await http.get("/oauth2/logout?id_token_hint=x")
@@ -147,8 +148,8 @@ async def test_logout_ends_the_session_that_was_meant(
 async def test_logout_by_post_from_another_site_comes_back_once(
     http: httpx.AsyncClient, told: Oidc, people: People, ann: Session
 ) -> None:
-    """The browser keeps its cookies to itself; by GET it brings them along. What is too long for
-    an address is posted by a page of ours."""
+    """A browser sends no cookies with another site's POST, so the gateway redirects to a GET. A
+    request that is too long is posted by a page."""
     http.cookies.clear()
     form = {"id_token_hint": "x", "post_logout_redirect_uri": "https://rp.example/bye"}
 
@@ -168,7 +169,7 @@ async def test_logout_by_post_from_another_site_comes_back_once(
 
 
 async def test_who_has_no_cookies_is_not_sent_round(http: httpx.AsyncClient, told: Oidc) -> None:
-    """The second time counts as it came."""
+    """A second request without cookies is handled as it is."""
     await http.post("/oauth2/logout", data={"aero2_again": "1", "state": "s"})
 
     assert told.asked[0].params == [("state", "s")]
@@ -177,7 +178,7 @@ async def test_who_has_no_cookies_is_not_sent_round(http: httpx.AsyncClient, tol
 async def test_a_refused_logout_offers_to_sign_out(
     http: httpx.AsyncClient, told: Oidc, ann: Session
 ) -> None:
-    """It speaks of signing out and says what was wrong."""
+    """The page says what is wrong and offers to sign out."""
     told.ended = LoggedOut(
         kind="error", error="invalid_request", error_description="it is not registered"
     )
@@ -193,7 +194,7 @@ async def test_a_refused_logout_offers_to_sign_out(
 async def test_signing_out_needs_no_rights(
     world: FakeServices, http: httpx.AsyncClient, told: Oidc, people: People, ann: Session
 ) -> None:
-    """With rbac away, sign-out by page and by API succeeds, and authorization goes on."""
+    """While rbac is down, sign-out by page and by API works, and authorization continues."""
 
     async def away(_: Any, ctx: Context, request: GetRights) -> Rights:
         raise Unavailable("nobody answers rbac.rights.get")

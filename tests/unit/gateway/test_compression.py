@@ -1,4 +1,4 @@
-"""Which answers are packed, and how a client chooses."""
+"""Which responses are compressed, and how a client chooses the encoding."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def app(world: FakeServices) -> None:
 
 
 async def test_public_texts_are_packed(http: httpx.AsyncClient) -> None:
-    """For clients that can read it so; the content is the same, and caches keep the two apart. HEAD
-    tells the length of what GET would send."""
+    """Public texts are compressed for clients that accept it, with the same content and a Vary
+    header. HEAD has the length that GET would send."""
     for path in (*PUBLIC, "/docs"):
         packed = await http.get(path, headers={"accept-encoding": "br, gzip"})
         head = await http.head(path, headers={"accept-encoding": "gzip"})
@@ -54,7 +54,7 @@ async def test_public_texts_are_packed(http: httpx.AsyncClient) -> None:
 
 
 async def test_each_encoding_has_its_own_entity_tag(http: httpx.AsyncClient) -> None:
-    """A client that has the answer gets 304, by the tag of the encoding that it accepts."""
+    """A client with a cached response gets 304 by the tag of its encoding."""
     for path in PUBLIC:
         packed = await http.get(path, headers={"accept-encoding": "gzip"})
         plain = await http.get(path, headers={"accept-encoding": "identity"})
@@ -71,7 +71,7 @@ async def test_each_encoding_has_its_own_entity_tag(http: httpx.AsyncClient) -> 
 
 
 async def test_the_client_chooses(http: httpx.AsyncClient) -> None:
-    """RFC 9110 section 12.5.3."""
+    """The client chooses the encoding (RFC 9110 section 12.5.3)."""
     for accepted, packed in ACCEPTED.items():
         answer = await http.get("/static/base.css", headers={"accept-encoding": accepted})
         assert ("content-encoding" in answer.headers) == packed, accepted
@@ -80,8 +80,8 @@ async def test_the_client_chooses(http: httpx.AsyncClient) -> None:
 async def test_what_holds_secrets_is_never_packed(
     http: httpx.AsyncClient, world: FakeServices
 ) -> None:
-    """Pages with forms, answers that depend on a credential, tokens: packed, their length would
-    tell of a secret beside what the request brought (BREACH). /docs has no form."""
+    """Pages with forms, responses to a credential and tokens are never compressed: their length
+    would tell of a secret (BREACH). /docs has no form."""
     People(world)
     for path in SECRET:
         for method in ("GET", "POST"):

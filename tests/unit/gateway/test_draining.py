@@ -1,4 +1,4 @@
-"""A gateway that is replaced: it stops accepting first, and no request is lost."""
+"""A gateway that is replaced stops accepting and loses no request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture
 async def running() -> AsyncIterator[tuple[Server, socket.socket]]:
-    """A server that accepts, and its listening socket."""
+    """A server that accepts connections, and its listening socket."""
     server = server_of(application)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -38,7 +38,8 @@ async def connected(address: Any) -> tuple[asyncio.StreamReader, asyncio.StreamW
 
 
 async def test_a_request_on_its_way_is_answered(running: tuple[Server, socket.socket]) -> None:
-    """Who had just connected, or had sent half of a request, gets an answer and then the end."""
+    """A client that just connected, or sent half of a request, gets a response. Then the connection
+    is closed."""
     server, listening = running
     address = listening.getsockname()
     fresh, half = await connected(address), await connected(address)
@@ -61,10 +62,12 @@ async def test_a_request_on_its_way_is_answered(running: tuple[Server, socket.so
 async def test_who_waits_to_be_accepted_is_answered(
     running: tuple[Server, socket.socket],
 ) -> None:
-    """Connections in the system's queue are not reset when the listener closes."""
+    """Connections in the backlog of the socket are not reset when the listener closes."""
     server, listening = running
     address = listening.getsockname()
-    waiting = [socket.create_connection(address) for _ in range(5)]  # the loop does not run yet
+    waiting = [
+        socket.create_connection(address) for _ in range(5)
+    ]  # the event loop does not run yet
     for each in waiting:
         each.sendall(GET)
 
@@ -81,7 +84,7 @@ async def test_who_waits_to_be_accepted_is_answered(
 async def test_nobody_holds_up_the_end(
     running: tuple[Server, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A connection over which nothing comes is closed; one that was answered is closed at once."""
+    """A silent connection is closed, and one that was answered is closed at once."""
     monkeypatch.setattr(connections, "LAST_REQUEST", 0.05)
     server, listening = running
     address = listening.getsockname()

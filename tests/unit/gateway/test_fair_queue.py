@@ -1,4 +1,4 @@
-"""A fair share for each application: one that is flooded waits for itself, not the others for it."""
+"""Each application has a fair share of the slots. Only a flooded application waits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FORM = {"grant_type": "client_credentials", "client_id": "c", "client_secret": "
 
 
 class Work:
-    """oidc and identity that finish only what they are told to."""
+    """oidc and identity, whose calls end when a test says so."""
 
     def __init__(self) -> None:
         self.begun: list[tuple[str, asyncio.Future[None]]] = []
@@ -51,7 +51,7 @@ class Work:
         raise Busy
 
     def finish(self, count: int) -> None:
-        """The oldest so many."""
+        """Ends the oldest calls, `count` of them."""
         for _, mine in [found for found in self.begun if not found[1].done()][:count]:
             mine.set_result(None)
 
@@ -92,7 +92,7 @@ def app_id(world: FakeServices, slug: str) -> str:
 
 
 class Visitors:
-    """Requests of one application that are under way."""
+    """Open requests of one application."""
 
     def __init__(self, gateway_app: GatewayApp, slug: str) -> None:
         transport = httpx.ASGITransport(app=gateway_app)  # type: ignore[arg-type]
@@ -114,8 +114,8 @@ class Visitors:
 async def test_a_noisy_application_does_not_shut_out_a_quiet_one(
     gateway_app: GatewayApp, world: FakeServices, work: Work
 ) -> None:
-    """Five hundred of one are under way and none gets done: each of the other's is begun at once,
-    up to its share; of the noisy one's, those that find no place in its queue are told so."""
+    """One application has 500 open requests. Each request of another one starts at once, up to its
+    share. Requests that find no place in the queue are refused."""
     noisy, quiet = Visitors(gateway_app, "noisy"), Visitors(gateway_app, "quiet")
     await noisy.ask(500)
     per_app = gateway_app.gateway.queues.work.per_app
@@ -135,7 +135,7 @@ async def test_a_noisy_application_does_not_shut_out_a_quiet_one(
 async def test_while_there_is_room_nobody_waits(
     gateway_app: GatewayApp, world: FakeServices, work: Work
 ) -> None:
-    """An application may have it all as long as nobody else wants any; nothing is refused."""
+    """An application may use every slot if no other one needs any, and no request is refused."""
     noisy = Visitors(gateway_app, "noisy")
     await noisy.ask(AT_ONCE)
     assert work.running(app_id(world, "noisy")) == AT_ONCE
@@ -151,7 +151,7 @@ async def test_while_there_is_room_nobody_waits(
 async def test_queues_are_served_in_turn(
     gateway_app: GatewayApp, world: FakeServices, work: Work
 ) -> None:
-    """Of three that all ask for more than there is, each gets a third of what gets done."""
+    """Of three applications with too many requests each gets a third of the slots."""
     slugs = ("noisy", "quiet", "third")
     visitors = [Visitors(gateway_app, slug) for slug in slugs]
     for one, count in zip(visitors, (200, 40, 40), strict=True):
@@ -169,7 +169,7 @@ async def test_queues_are_served_in_turn(
 async def test_documents_and_health_wait_for_nobody(
     gateway_app: GatewayApp, world: FakeServices, work: Work
 ) -> None:
-    """What comes from memory is no work."""
+    """Responses from memory need no slot."""
     noisy = Visitors(gateway_app, "noisy")
     await noisy.ask(500)
 
@@ -182,12 +182,12 @@ async def test_documents_and_health_wait_for_nobody(
 async def test_signing_in_does_not_hold_up_who_is_signed_in(
     gateway_app: GatewayApp, world: FakeServices, work: Work
 ) -> None:
-    """Sign-ins that wait for a thread to hash have places of their own."""
+    """Sign-ins that wait for the hash pool have slots of their own."""
     noisy, noisy_id = Visitors(gateway_app, "noisy"), app_id(world, "noisy")
     body = {"email": "ada@example.com", "password": "six unusual otters"}
     herd = [asyncio.create_task(noisy.http.post("/api/auth/signin", json=body)) for _ in range(100)]
     hashing = gateway_app.gateway.queues.hashing
-    async with asyncio.timeout(PATIENCE):  # on the way there are threads
+    async with asyncio.timeout(PATIENCE):  # hashing runs in threads
         while len(work.begun) < AT_ONCE or len(hashing._queues.get(noisy_id, ())) < 92:
             await asyncio.sleep(0.01)
     assert len(work.begun) == AT_ONCE
@@ -201,7 +201,7 @@ async def test_signing_in_does_not_hold_up_who_is_signed_in(
 async def test_a_full_queue_is_told_on_the_api_too(
     gateway_app: GatewayApp, world: FakeServices, work: Work
 ) -> None:
-    """There the body is read by the framework, which must not make a 400 of it."""
+    """The API answers 503 too, although FastAPI reads the body there and could make a 400 of it."""
     noisy = Visitors(gateway_app, "noisy")
     gateway_app.gateway.queues.hashing.per_app = 2
     body = {"email": "ada@example.com", "password": "six unusual otters"}
@@ -215,10 +215,10 @@ async def test_a_full_queue_is_told_on_the_api_too(
     assert {answer.headers["retry-after"] for answer in told} == {"1"}
 
 
-async def test_who_sends_slowly_takes_no_place(
+async def test_a_slow_body_takes_no_slot(
     gateway_app: GatewayApp, world: FakeServices, work: Work
 ) -> None:
-    """A body that never ends keeps nobody from being served."""
+    """A request whose body never ends takes no slot."""
     slow = Visitors(gateway_app, "noisy")
     never = asyncio.Event()
 
@@ -236,7 +236,7 @@ async def test_who_sends_slowly_takes_no_place(
 
 
 class Streaming:
-    """httpx's own transport reads the whole body before it begins; this one does not."""
+    """A client that sends the body while the gateway runs. httpx's own transport reads it first."""
 
     def __init__(self, gateway_app: GatewayApp) -> None:
         self.gateway_app = gateway_app
@@ -263,10 +263,10 @@ class Streaming:
         await self.gateway_app(scope, receive, send)
 
 
-async def test_every_place_is_given_back(
+async def test_every_slot_is_freed(
     gateway_app: GatewayApp, world: FakeServices, work: Work
 ) -> None:
-    """Whatever a request ends in: an answer, a refusal, a bug, a visitor that has gone."""
+    """The slot is freed after a response, a refusal, an exception or a disconnect."""
     work.hold = False
     noisy = Visitors(gateway_app, "noisy")
     await noisy.ask(50)
@@ -288,8 +288,8 @@ async def test_every_place_is_given_back(
         assert (queue._total, queue._working, dict(queue._queues)) == (0, {}, {})
 
 
-async def test_a_turn_that_comes_too_late_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever waited longer than people do is told, and his place goes to the next."""
+async def test_a_request_that_waited_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that waited too long is refused, and the next one gets its slot."""
     queue, loop = FairQueue(at_once=1), asyncio.get_running_loop()
     assert queue.enter("a")
     late = asyncio.create_task(queue.wait("a"))
@@ -306,8 +306,8 @@ async def test_a_turn_that_comes_too_late_is_none(monkeypatch: pytest.MonkeyPatc
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.booleans()), max_size=200))
-def test_no_place_is_lost_and_none_is_made_up(steps: list[tuple[str, bool]]) -> None:
-    """Whoever comes and goes: with room nobody waits, and below its share no application does."""
+def test_the_number_of_slots_never_changes(steps: list[tuple[str, bool]]) -> None:
+    """With free slots no request waits, and an application below its share never waits."""
 
     async def run() -> None:
         queue = FairQueue(at_once=6, per_app=10)

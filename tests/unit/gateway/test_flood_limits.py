@@ -1,4 +1,4 @@
-"""Floods: what a stranger may do, what it never costs others, and how he is told."""
+"""Flood limits: what they refuse, what they never charge, and what the response says."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ SMALL = {
     "error_page": 20,
 }
 MANY = 130
-"""Requests that pass, where more than any burst would."""
+"""Requests that pass, more than any burst."""
 
 
 class Clock:
-    """Time that only a test moves."""
+    """A clock that only a test advances."""
 
     now = 1000.0
 
@@ -74,7 +74,7 @@ class Clock:
         return self.now
 
 
-# The buckets themselves
+# The token buckets
 
 
 @given(
@@ -87,7 +87,7 @@ class Clock:
 def test_never_more_than_burst_and_rate_allow(
     burst: int, rate: float, steps: list[tuple[float, str]]
 ) -> None:
-    """In any stretch of time no more pass than the burst and what came back meanwhile."""
+    """In any period no more requests pass than the burst and the refilled tokens."""
     clock, limit, key = Clock(), Limit("x", burst, rate), ("app", "x", "net")
     buckets, passed = TokenBuckets(clock=clock), list[float]()
     for after, what in steps:
@@ -105,8 +105,8 @@ def test_never_more_than_burst_and_rate_allow(
 
 
 @given(st.integers(1, 20), st.floats(0.1, 50))
-def test_the_wait_that_is_told_is_the_wait(burst: int, rate: float) -> None:
-    """One who comes back when he was told to is let in, and not long before."""
+def test_a_request_passes_after_the_announced_wait(burst: int, rate: float) -> None:
+    """A request passes after the announced wait, and not much earlier."""
     clock, limit, key = Clock(), Limit("x", burst, rate), ("app", "x", "net")
     buckets = TokenBuckets(clock=clock)
     for _ in range(burst):
@@ -119,8 +119,8 @@ def test_the_wait_that_is_told_is_the_wait(burst: int, rate: float) -> None:
     assert buckets.take(limit, key).allowed
 
 
-def test_what_is_owed_is_paid_back_and_what_is_given_back_is_there() -> None:
-    """Debt waits, but nobody for longer than a minute; what was given back can be taken again."""
+def test_debts_and_refunds() -> None:
+    """A debt is at most a minute's wait, and a refunded token can be taken again."""
     clock, limit, key = Clock(), Limit("x", 10, 1), ("app", "x", "net")
     buckets = TokenBuckets(clock=clock)
     for _ in range(10):
@@ -141,7 +141,7 @@ def test_what_is_owed_is_paid_back_and_what_is_given_back_is_there() -> None:
 
 
 def test_many_addresses_are_no_memory() -> None:
-    """The table has a hard size, and who goes on asking stays in it."""
+    """The table has a fixed size, and an active address stays in it."""
     clock, buckets = Clock(), TokenBuckets()
     buckets.clock = clock
     eve = ("app", ANONYMOUS_READ.name, EVE)
@@ -180,7 +180,7 @@ def test_what_is_known_is_bounded_too() -> None:
     ],
 )
 def test_whom_an_address_counts_for(one: str | None, other: str | None, same: bool) -> None:
-    """An IPv4 address for itself, however it is written, an IPv6 address for its /64."""
+    """An IPv4 address is counted alone, in any spelling, and an IPv6 address with its /64."""
     assert (client_network(one) == client_network(other)) is same
 
 
@@ -188,7 +188,7 @@ def test_whom_an_address_counts_for(one: str | None, other: str | None, same: bo
 
 
 class Service:
-    """oidc as far as floods see it: what it was asked, and how often secrets were compared."""
+    """oidc for these tests: records the calls and how often secrets were compared."""
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
@@ -263,7 +263,7 @@ def gateway(world: FakeServices) -> Gateway:
 
 @pytest.fixture(autouse=True)
 def small() -> Iterator[None]:
-    """Small bursts, in the same order: to exceed one takes few requests."""
+    """Smaller bursts in the same order, so that a few requests exceed one."""
     full = {limit.name: limit.burst for limit in ALL}
     for limit in ALL:
         object.__setattr__(limit, "burst", SMALL[limit.name])
@@ -277,7 +277,7 @@ From = Callable[..., httpx.AsyncClient]
 
 @pytest.fixture
 def at(gateway: Gateway) -> From:
-    """A visitor's client, by the address he comes from."""
+    """A visitor's client with the given network address."""
     gateway_app = build(gateway)
 
     def at(ip: str = EVE, slug: str = "demo") -> httpx.AsyncClient:
@@ -296,7 +296,7 @@ def clock_of(gateway: Gateway) -> Clock:
 async def exhausted(
     http: httpx.AsyncClient, limit: Limit, method: str, url: str, **how: Any
 ) -> int:
-    """How many passed until the first 429."""
+    """Returns how many requests passed before the first 429."""
     for count in range(limit.burst + 50):
         if (await http.request(method, url, **how)).status_code == 429:
             return count
@@ -304,7 +304,7 @@ async def exhausted(
 
 
 def stale(number: int) -> dict[str, str]:
-    """The cookie of a session that has ended."""
+    """Returns the cookie of a session that has ended."""
     return {"cookie": f"aero2_session=old{number}"}
 
 
@@ -313,7 +313,7 @@ RIGHT = {"grant_type": "client_credentials", "client_id": "c", "client_secret": 
 
 
 def test_the_table_is_in_order() -> None:
-    """Each has a name of its own, which labels a metric; none is a wall."""
+    """Each limit has a name of its own, which labels a metric. No limit refuses everything."""
     assert len({limit.name for limit in ALL}) == len(ALL)
     assert all(limit.burst >= 1 and limit.rate > 0 for limit in ALL)
     assert (
@@ -327,7 +327,8 @@ def test_the_table_is_in_order() -> None:
 async def test_authorization_requests_stop_making_rows(
     at: From, oidc: Service, demo: Tenant, gateway: Gateway
 ) -> None:
-    """One stranger keeps no more than his share; what keeps nothing does not count; time heals."""
+    """One visitor's pending requests stay within a limit. Requests that store nothing are not
+    charged, and the limit refills."""
     http = at()
     for _ in range(PENDING_AUTHORIZATION.burst + 20):
         answer = await http.get("/oauth2/authorize?prompt=none")
@@ -360,10 +361,11 @@ async def test_authorization_requests_stop_making_rows(
     assert (await http.get("/oauth2/authorize")).status_code == 429
 
 
-async def test_who_is_signed_in_keeps_his_own_share(
+async def test_a_signed_in_user_has_a_share_of_their_own(
     at: From, oidc: Service, world: FakeServices, demo: Tenant
 ) -> None:
-    """A stranger of the same network does not use it up, and a session is no way round."""
+    """Anonymous requests of the same network do not use it up, and a session does not avoid the
+    limit."""
     eve, ada = at(), at()
     world.session(demo, "t_ada")
     ada.cookies.set("aero2_session", "t_ada", domain="demo.localhost")
@@ -378,7 +380,7 @@ async def test_who_is_signed_in_keeps_his_own_share(
 async def test_an_authorization_that_fails_keeps_nothing(
     at: From, world: FakeServices, demo: Tenant, gateway: Gateway
 ) -> None:
-    """While oidc is away nobody's share is used up."""
+    """While oidc is down requests are not charged."""
     http = at()
     for _ in range(PENDING_AUTHORIZATION.burst + 5):
         assert (await http.get("/oauth2/authorize")).status_code == 503
@@ -394,7 +396,7 @@ async def test_an_authorization_that_fails_keeps_nothing(
 async def test_wrong_secrets_are_not_compared_for_ever(
     at: From, oidc: Service, demo: Tenant, path: str, gateway: Gateway
 ) -> None:
-    """RFC 6749's JSON with slow_down; the service is not asked any more."""
+    """After too many wrong secrets the error is `slow_down`, and the service is not called."""
     http = at()
     form = WRONG | {"token": "x"}
     assert (
@@ -418,7 +420,7 @@ async def test_wrong_secrets_are_not_compared_for_ever(
 async def test_a_client_is_not_shut_out_by_a_stranger_behind_its_address(
     at: From, oidc: Service, demo: Tenant
 ) -> None:
-    """Thousands of its requests pass, before, during and after; successes count for nothing."""
+    """Thousands of the client's requests pass, and a success is never charged."""
     http = at()
     for _ in range(MANY):
         assert (await http.post("/oauth2/token", data=RIGHT)).status_code == 200
@@ -441,7 +443,7 @@ async def test_a_client_is_not_shut_out_by_a_stranger_behind_its_address(
 async def test_a_client_seen_before_is_not_counted_with_made_up_ones(
     at: From, oidc: Service, demo: Tenant
 ) -> None:
-    """Its assertions differ each time: it is known by name, and counted by itself."""
+    """A known client is counted by its name, though its assertions differ each time."""
 
     def assertion(client: str, mark: str) -> dict[str, str]:
         claims = base64.urlsafe_b64encode(json.dumps({"sub": client}).encode()).decode().rstrip("=")
@@ -464,17 +466,17 @@ async def test_a_client_seen_before_is_not_counted_with_made_up_ones(
 async def test_a_secret_that_held_once_is_no_pass_for_ever(
     at: From, oidc: Service, demo: Tenant
 ) -> None:
-    """Rotated away, it is counted like any other that is wrong."""
+    """A secret that was rotated is charged like any wrong one."""
     http = at()
     assert (await http.post("/oauth2/token", data=RIGHT)).status_code == 200
     oidc.secret = "new"
 
     passed = await exhausted(http, CLIENT_SECRET_FAILURE, "POST", "/oauth2/token", data=RIGHT)
-    assert passed == CLIENT_SECRET_FAILURE.burst + 1  # the one that it was found out by
+    assert passed == CLIENT_SECRET_FAILURE.burst + 1  # the request that showed it
 
 
 async def test_an_outage_is_nobodys_failure(at: From, world: FakeServices, demo: Tenant) -> None:
-    """While nobody can say whether a credential holds, showing it counts for nothing."""
+    """While no service can check a credential, it is not charged."""
     http, bearer = at(), {"authorization": "Bearer t_good"}
 
     async def away(_: Any, ctx: Context, request: CheckAccessToken) -> AccessToken:
@@ -487,7 +489,8 @@ async def test_an_outage_is_nobodys_failure(at: From, world: FakeServices, demo:
 
 
 async def test_a_client_may_fail_at_its_grants(at: From, oidc: Service, demo: Tenant) -> None:
-    """Expired codes of its users prove that its secret was right; a public client's do not."""
+    """An expired code does not charge a confidential client, since its secret was right. It charges
+    a public client."""
     http = at()
     late = {"grant_type": "authorization_code", "code": "wrong", "client_id": "c"}
     for _ in range(CLIENT_SECRET_FAILURE.burst * 3):
@@ -507,7 +510,7 @@ async def test_a_client_may_fail_at_its_grants(at: From, oidc: Service, demo: Te
 async def test_keys_and_tokens_that_do_not_hold(
     at: From, demo: Tenant, world: FakeServices, header: str, code: str
 ) -> None:
-    """problem+json with what is left; those that hold pass, unless nobody has seen them yet."""
+    """An invalid credential gets a problem and the remaining number. A valid one always passes."""
     http, limit = at(), INVALID_CREDENTIAL.burst
     world.key(demo, "sk_live_good")
     good = {"authorization": "Bearer sk_live_good"}
@@ -532,7 +535,8 @@ async def test_keys_and_tokens_that_do_not_hold(
 async def test_userinfo_and_sessions_pass_however_often(
     at: From, world: FakeServices, demo: Tenant, oidc: Service
 ) -> None:
-    """And with whatever their network does besides, without a credential or with wrong ones."""
+    """Valid credentials always pass, also if their network sends anonymous requests or invalid
+    credentials."""
     http = at()
     world.token(demo, "t_good", world.session(demo, "t_ada"))
     token, cookie = {"authorization": "Bearer t_good"}, {"cookie": "aero2_session=t_ada"}
@@ -561,7 +565,7 @@ async def test_userinfo_and_sessions_pass_however_often(
 async def test_a_credential_that_ended_is_counted_again(
     at: From, world: FakeServices, demo: Tenant, gateway: Gateway
 ) -> None:
-    """A session that was signed out is no pass for a flood."""
+    """A session that was signed out is charged as invalid."""
     http, session = at(), world.session(demo, "t_ada")
     cookie = {"cookie": "aero2_session=t_ada"}
     assert (await http.get("/api/auth/session", headers=cookie)).status_code == 200
@@ -569,21 +573,21 @@ async def test_a_credential_that_ended_is_counted_again(
     gateway.invalidate(demo.app_id, "session", session.id)
 
     passed = await exhausted(http, ANONYMOUS_READ, "GET", "/login", headers=cookie)
-    assert passed == ANONYMOUS_READ.burst + 1  # the one that it was found out by
+    assert passed == ANONYMOUS_READ.burst + 1  # the request that showed it
 
 
 async def test_an_office_whose_sessions_have_ended_signs_in_again(
     at: From, world: FakeServices, demo: Tenant
 ) -> None:
-    """Its open pages ask on and on who is signed in, with cookies that hold no more or none: each
-    costs one look in a minute, and keeps nobody from the sign-in page."""
+    """Open pages of a network poll with invalid cookies. Each costs one look-up in a minute, and
+    the sign-in page still works."""
     http, looked, pages = at(), len(world.contexts), INVALID_SESSION.burst // 4
     for _ in range(5):
         for number in range(pages):
             assert (await http.get("/api/auth/session", headers=stale(number))).status_code == 401
         assert (await http.get("/api/auth/session")).status_code == 401
 
-    assert len(world.contexts) - looked <= pages + 1  # and the host
+    assert len(world.contexts) - looked <= pages + 1  # and one look-up of the host
     assert (await http.get("/login", headers=stale(7))).status_code == 200
     assert (await http.get("/login", headers=stale(pages + 1))).status_code == 200
 
@@ -591,18 +595,18 @@ async def test_an_office_whose_sessions_have_ended_signs_in_again(
 async def test_one_credential_does_not_vouch_for_another(
     at: From, world: FakeServices, demo: Tenant, gateway: Gateway
 ) -> None:
-    """Who is signed in cannot make the gateway remember tokens that he made up."""
+    """A signed-in user cannot make the gateway remember invented tokens."""
     http = at()
     world.session(demo, "t_ada")
     cookie = "aero2_session=t_ada"
     for number in range(50):
         made_up = {"cookie": cookie, "authorization": f"Bearer {number}"}
         assert (await http.get("/login", headers=made_up)).status_code == 303
-    assert len(gateway.limits.valid) == 1  # the host
+    assert len(gateway.limits.valid) == 1  # one look-up of the host
 
 
 async def test_what_merely_looks_publishable_is_a_token_like_any(at: From, demo: Tenant) -> None:
-    """A made-up token with `pk_live_` somewhere in it is counted among those that do not hold."""
+    """An invented token that contains `pk_live_` is charged as invalid."""
     made_up = {"authorization": "Bearer x.pk_live_.y"}
     assert INVALID_CREDENTIAL.burst == await exhausted(
         at(), INVALID_CREDENTIAL, "GET", "/api/users", headers=made_up
@@ -612,7 +616,7 @@ async def test_what_merely_looks_publishable_is_a_token_like_any(at: From, demo:
 async def test_publishable_keys_and_other_schemes_show_nothing(
     at: From, world: FakeServices, demo: Tenant
 ) -> None:
-    """They are in every page of an application: they count as if there were none."""
+    """Publishable keys are public, so a request with one counts as anonymous."""
     http = at()
     world.key(demo, "pk_live_x")
     for header in ("Bearer pk_live_x", "Basic eDp5", "Bearer"):
@@ -621,7 +625,8 @@ async def test_publishable_keys_and_other_schemes_show_nothing(
 
 
 async def test_headers_count_down(at: From, demo: Tenant) -> None:
-    """On the API; not where nothing is counted, and not on pages and documents."""
+    """RateLimit headers count down on the API. Pages, documents and responses without a limit have
+    none."""
     http = at()
     left = [
         int((await http.get("/api/users/me")).headers["x-ratelimit-remaining"]) for _ in range(3)
@@ -636,7 +641,7 @@ async def test_headers_count_down(at: From, demo: Tenant) -> None:
 async def test_documents_and_files_are_not_counted(
     at: From, demo: Tenant, gateway: Gateway
 ) -> None:
-    """To refuse one costs as much as to send it."""
+    """Documents and files are free: a refusal would cost as much."""
     http = at()
     await exhausted(http, ANONYMOUS_READ, "GET", "/api/users/me")
     for path in ("/static/nothing.css", "/.well-known/openid-configuration", "/oauth2/jwks.json"):
@@ -655,7 +660,8 @@ async def test_a_neighbour_in_the_same_64_counts_too(at: From, demo: Tenant) -> 
 async def test_unknown_hosts_are_not_looked_up_for_ever(
     at: From, demo: Tenant, world: FakeServices, gateway: Gateway
 ) -> None:
-    """Nor unknown keys on api.; a host that is there is served, even when it must be asked anew."""
+    """Look-ups of unknown hosts and of unknown keys on api. are limited. A known host is served,
+    also if it has to be looked up again."""
     http = at()
     assert (await http.get("/api/users/me")).status_code == 401
     nowhere = {"host": "nowhere.localhost:8080"}
@@ -689,7 +695,7 @@ async def test_the_scale_multiplies_and_turns_off(world: FakeServices, demo: Ten
 async def test_a_refusal_is_one_fact_and_one_number(
     at: From, demo: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the request's own log line; the metric is labelled by the limit alone."""
+    """A refusal is a field of the request's log line, and a metric labelled by the limit alone."""
 
     def counted() -> float:
         name = "aero2_http_limited_total"
@@ -708,7 +714,8 @@ async def test_a_refusal_is_one_fact_and_one_number(
 async def test_an_operator_hears_of_a_proxy_that_is_not_trusted(
     at: From, demo: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Behind it everybody has one address and shares its limits. Said once."""
+    """One warning names an untrusted proxy, since all users behind it share one address and its
+    limits."""
     said: list[str] = []
     monkeypatch.setattr("gateway.admission.flood_limits.log", SimpleNamespace(warning=said.append))
     http, forwarded = at(), {"x-forwarded-for": "198.51.100.7"}
@@ -719,15 +726,16 @@ async def test_an_operator_hears_of_a_proxy_that_is_not_trusted(
 
 
 async def test_strangers_do_not_ask_for_health_for_ever(at: From, demo: Tenant) -> None:
-    """It asks a database each time. Balancers of our own networks ask as often as they like."""
+    """/health reads a database, so it is limited. Load balancers of private networks are not."""
     balancer = at("10.0.0.7")
     assert await exhausted(at(), ANONYMOUS_READ, "GET", "/health") == ANONYMOUS_READ.burst
     for _ in range(ANONYMOUS_READ.burst + 10):
         assert (await balancer.get("/health/ready")).status_code != 429
 
 
-async def test_a_flood_is_not_told_in_colours(at: From, demo: Tenant) -> None:
-    """People are told on a page; whoever goes on as no person would gets a bare one."""
+async def test_after_many_error_pages_they_are_plain(at: From, demo: Tenant) -> None:
+    """A browser reads the refusal on a page of the application. After too many pages it gets a
+    plain page."""
     http = at()
     await exhausted(http, ANONYMOUS_READ, "GET", "/api/users/me")
     pages = [await http.get("/login", headers=BROWSER) for _ in range(ERROR_PAGE.burst + 10)]

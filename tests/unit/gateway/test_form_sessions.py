@@ -1,4 +1,4 @@
-"""A form acts on the account it was shown to, and on no other."""
+"""A form acts only on the session in which it was shown."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def app(world: FakeServices) -> Tenant:
 
 @pytest.fixture
 def calls(world: FakeServices, app: Tenant, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the contracts that were called and are not mere questions."""
+    """Records the names of called contracts that change something."""
     People(world)
     person(world, app, "t_ada")
     person(world, app, "t_ada_again")
@@ -60,7 +60,7 @@ def sign_in(http: httpx.AsyncClient, token: str) -> None:
 
 
 def forms(page: str) -> list[tuple[str, dict[str, str]]]:
-    """Each form's address and fields, filled with something typed."""
+    """Returns each form's address and its fields, with values."""
     found = []
     for form in re.findall(r"<form.*?</form>", page, re.DOTALL):
         action = re.search(r'action="([^"]+)"', form)
@@ -77,8 +77,8 @@ def forms(page: str) -> list[tuple[str, dict[str, str]]]:
 async def test_a_form_shown_in_another_session(
     http: httpx.AsyncClient, calls: list[str], path: str, now: str
 ) -> None:
-    """409 names the account of now, and nothing is done: to another person, or to the same one in
-    a new session."""
+    """After a change of user or session, the form gets 409 with the current account, and nothing is
+    done."""
     sign_in(http, "t_ada")
     shown = forms((await http.get(path)).text)
     assert shown, path
@@ -98,7 +98,7 @@ async def test_a_form_shown_in_another_session(
 
 
 async def test_what_was_typed_is_kept(http: httpx.AsyncClient, calls: list[str]) -> None:
-    """The input can be copied; passwords and tokens do not come back."""
+    """The page shows the input again, but no passwords and tokens."""
     sign_in(http, "t_ada")
     action, fields = next(
         form for form in forms((await http.get("/account")).text) if "name" in form[1]
@@ -118,7 +118,7 @@ async def test_what_was_typed_is_kept(http: httpx.AsyncClient, calls: list[str])
 
 
 async def test_a_form_sent_twice_in_its_session(http: httpx.AsyncClient, calls: list[str]) -> None:
-    """The token holds as long as the session does."""
+    """The form token is valid for as long as the session."""
     sign_in(http, "t_ada")
     action, fields = next(
         form for form in forms((await http.get("/account")).text) if "name" in form[1]
@@ -134,7 +134,7 @@ async def test_a_form_sent_twice_in_its_session(http: httpx.AsyncClient, calls: 
 async def test_consent_is_given_by_whom_it_was_shown_to(
     http: httpx.AsyncClient, calls: list[str]
 ) -> None:
-    """A consent page of Ada's gives nothing of Bob's."""
+    """A consent page for Ada gives no consent of Bob."""
     sign_in(http, "t_ada")
     token = TOKEN.search((await http.get("/logout")).text)
     assert token
@@ -152,7 +152,8 @@ async def test_consent_is_given_by_whom_it_was_shown_to(
 
 
 async def test_the_token_differs_on_every_page(http: httpx.AsyncClient, calls: list[str]) -> None:
-    """A constant one could be guessed byte by byte from the size of compressed pages."""
+    """The form token differs each time. The size of compressed pages would otherwise reveal it byte
+    by byte."""
     found = [
         token.removesuffix('"')
         for _ in range(3)
@@ -165,8 +166,8 @@ async def test_the_token_differs_on_every_page(http: httpx.AsyncClient, calls: l
 async def test_another_origin_of_the_application_sends_no_forms(
     world: FakeServices, http: httpx.AsyncClient
 ) -> None:
-    """`allowed_origins` may call the API; pages' forms stand on this host only. The Dashboard's
-    API, too, knows its own origin alone."""
+    """`allowed_origins` may call the API, but only this host may send forms. The Dashboard's API
+    accepts only its own origin."""
     for slug in ("demo", "dashboard"):
         world.add(slug, allowed_origins=["https://spa.example.com"])
     People(world)
@@ -188,7 +189,7 @@ async def test_another_origin_of_the_application_sends_no_forms(
 
 
 def test_every_form_that_acts_on_a_session_is_tried() -> None:
-    """A new page with a form of its own has to be named here."""
+    """A new page with such a form has to be added here."""
     routes = [route for routes in ROUTE_SETS for route in routes.routes]
     shown = {route.path for route in routes if route.method == "GET"}
     forms = {

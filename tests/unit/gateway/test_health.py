@@ -1,4 +1,4 @@
-"""Healthy means: a person can sign in. Who asks from outside learns no more than that."""
+"""/health says whether a user can sign in. Public callers learn nothing more."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def seen(
     ip: str,
     queues: Queues = EMPTY,
 ) -> tuple[int, dict[str, Any]]:
-    """Status and body of /health while one service gives no answer and the others refuse."""
+    """Returns status and body of /health while one service does not answer and the others refuse."""
 
     async def raw(ctx: Context, request: Request[Any]) -> bytes:
         raise TooLate if request.subject.partition(".")[0] == away else NotFound
@@ -50,7 +50,7 @@ async def seen(
 async def test_each_service_is_needed(
     gateway_app: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch, away: str
 ) -> None:
-    """A stopped one turns the whole, and is named to whoever runs it."""
+    """If one service is stopped, the whole is unhealthy, and the operator reads which one."""
     status, body = await seen(gateway_app, world, monkeypatch, away, "127.0.0.1")
 
     assert (status, body["status"]) == (503, "unhealthy")
@@ -77,7 +77,7 @@ async def test_outsiders_see_the_status_only(
 async def test_a_relay_that_is_stuck_is_unhealthy(
     gateway_app: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every service answers, but a stream that refuses to store would go unnoticed for days."""
+    """A relay that cannot publish is unhealthy, even if every service answers."""
     stuck = EMPTY.model_copy(update={"relay": EMPTY.relay | {"oidc": Queue(waiting=128, age=240)}})
 
     status, body = await seen(gateway_app, world, monkeypatch, "nobody", "127.0.0.1", stuck)

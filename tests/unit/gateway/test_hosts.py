@@ -1,4 +1,4 @@
-"""Host to application: H1 and I6 of the security rows."""
+"""The host of a request names the application."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from gateway.http.proxies import client_ip
     ],
 )
 def test_a_host_has_one_spelling(host: str, expected: str) -> None:
-    """Upper case, a trailing dot and the default port name the same host."""
+    """Capitals, a trailing dot and the default port name the same host."""
     assert canonical(host, "http") == expected
 
 
@@ -33,13 +33,13 @@ def test_a_host_has_one_spelling(host: str, expected: str) -> None:
     "host", ["", "dëmo.localhost", "a b", "evil/", "[::1]", "a_b.c", "-a.b", "a:b:c"]
 )
 def test_what_can_be_no_host_is_refused(host: str) -> None:
-    """A homograph, a path, spaces or brackets never reach the look-up."""
+    """A homograph, a path, spaces or brackets are refused before the look-up."""
     with pytest.raises(UnknownHost):
         canonical(host, "http")
 
 
 async def test_an_unknown_host_is_404(http: httpx.AsyncClient, world: FakeServices) -> None:
-    """An unknown host gets a problem, never some default application."""
+    """An unknown host gets a problem, and no default application."""
     world.add("demo")
 
     answer = await http.get("http://other.localhost:8080/openapi.json")
@@ -53,8 +53,8 @@ async def test_an_unknown_host_is_404(http: httpx.AsyncClient, world: FakeServic
 async def test_a_person_on_an_unknown_host_gets_a_page(
     http: httpx.AsyncClient, world: FakeServices, spoken: str, heading: str
 ) -> None:
-    """Nobody's: no name, no colours, nothing to fetch; in his language, under a policy that allows
-    this page's own style and nothing else."""
+    """The page has no name, no colours and loads nothing. It is in the visitor's language, and its
+    policy allows only its own style."""
     world.add("demo")
     headers = {"accept": "text/html,*/*;q=0.8", "accept-language": spoken}
     page = await http.get("http://other.localhost:8080/login", headers=headers)
@@ -74,7 +74,7 @@ async def test_a_person_on_an_unknown_host_gets_a_page(
 
 
 async def test_a_host_that_cannot_be_read_is_a_page_too(http: httpx.AsyncClient) -> None:
-    """And so is what is refused before the host is looked at; of the API's own host nothing is."""
+    """An invalid host gets a page too, as do early refusals. The API's host never sends one."""
     html = {"accept": "text/html"}
     strange = await http.get("/", headers=html | {"host": "a_b.c"})
     huge = await http.get("/", headers=html | {"x-much": "x" * 40_000})
@@ -88,7 +88,7 @@ async def test_a_host_that_cannot_be_read_is_a_page_too(http: httpx.AsyncClient)
 async def test_forwarded_host_is_never_believed(
     http: httpx.AsyncClient, world: FakeServices
 ) -> None:
-    """X-Forwarded-Host and Forwarded change nothing about which application answers."""
+    """X-Forwarded-Host and Forwarded do not change the application."""
     world.add("demo")
     headers = {"x-forwarded-host": "evil.test", "forwarded": "host=evil.test"}
 
@@ -117,5 +117,5 @@ TRUSTED = tuple(settings(trusted_proxies="10.0.0.0/8, fd00::/8").trusted_proxies
     ],
 )
 def test_only_trusted_proxies_name_the_client(peer: str, forwarded: str, expected: str) -> None:
-    """The last address that is not a trusted proxy's is the client; nonsense is not believed (H2)."""
+    """The client is the last address that is not a trusted proxy's. Invalid values are ignored."""
     assert expected == client_ip(peer, forwarded, TRUSTED)

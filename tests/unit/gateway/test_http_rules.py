@@ -1,4 +1,4 @@
-"""Rules of HTTP that every answer keeps: caching, HEAD, conditional requests, credentials."""
+"""HTTP rules of every response: caching, HEAD, conditional requests, credentials."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def sign_in(http: httpx.AsyncClient, world: FakeServices) -> None:
 async def test_no_answer_of_the_api_is_stored(
     gateway_app: GatewayApp, http: httpx.AsyncClient, world: FakeServices, people: People
 ) -> None:
-    """Every read of the API, by cookie, and by HEAD as well."""
+    """Every read of the API says no-store, by cookie and by HEAD too."""
     sign_in(http, world)
     paths = {
         (route.path or "").replace("{", "").replace("}", "")
@@ -57,7 +57,7 @@ async def test_no_answer_of_the_api_is_stored(
 async def test_nothing_is_done_that_nobody_sees(
     http: httpx.AsyncClient, world: FakeServices, people: People, method: str, path: str
 ) -> None:
-    """HEAD and a prefetch make no code and end no session."""
+    """HEAD and a prefetch create no code and end no session."""
     people.authorization = Authorization(kind="redirect", location="https://rp.example/?code=c")
     sign_in(http, world)
     headers = {"sec-purpose": "prefetch;prerender"} if method == "GET" else {}
@@ -73,7 +73,8 @@ async def test_nothing_is_done_that_nobody_sees(
 async def test_only_a_credential_exempts_from_the_guard(
     http: httpx.AsyncClient, world: FakeServices, people: People, header: str
 ) -> None:
-    """Browsers add Basic by themselves: the cookie still speaks, and its source counts."""
+    """Basic credentials do not replace the check of the source, since browsers add them by
+    themselves."""
     sign_in(http, world)
 
     answer = await http.put(
@@ -88,7 +89,7 @@ async def test_only_a_credential_exempts_from_the_guard(
 async def test_dpop_without_a_proof_opens_nothing(
     http: httpx.AsyncClient, world: FakeServices, people: People
 ) -> None:
-    """RFC 9449 section 7.1; a cookie beside it does not help."""
+    """DPoP without a proof is refused (RFC 9449 section 7.1), even with a cookie."""
     key = world.key(world.tenants["demo.localhost:8080"], "sk_live_x")
     assert key
     sign_in(http, world)
@@ -115,7 +116,7 @@ async def test_dpop_without_a_proof_opens_nothing(
     ],
 )
 def test_an_address_has_one_form(text: str, expected: str | None) -> None:
-    """Whatever a proxy adds to it."""
+    """An address is the same, whatever a proxy adds to it."""
     assert canonical_ip(text) == expected
 
 
@@ -129,12 +130,12 @@ def test_an_address_has_one_form(text: str, expected: str | None) -> None:
     ],
 )
 def test_an_invalid_trace_is_not_kept(header: bytes, kept: bool) -> None:
-    """W3C Trace Context: a new one is started."""
+    """An invalid traceparent is replaced by a new one (W3C Trace Context)."""
     assert (trace_of(header) == header.decode()) is kept
 
 
 def test_a_follower_is_checked_when_its_credential_changes() -> None:
-    """At once, and no follower by another credential."""
+    """An invalidation checks the followers with that credential at once, and no others."""
     slots, key, other = (
         FollowerSlots(),
         Follower(frozenset({"key_1"})),

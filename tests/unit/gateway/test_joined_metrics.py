@@ -1,4 +1,4 @@
-"""One export of several processes: each family once, each sample with service and replica."""
+"""Metrics of several processes are joined: each family once, each sample with service and replica."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gateway.monitoring.joined_metrics import joined, siblings
 
 
 def export(count: int) -> str:
-    """As one process exports it, with label values that try to break out."""
+    """Returns the metrics of one process, with label values that try to break the format."""
     registry = CollectorRegistry()
     Counter("plain", "Has no labels.", registry=registry).inc(count)
     Counter("named", "Has one.", ["a"], registry=registry).labels('x} y{ "#').inc(count)

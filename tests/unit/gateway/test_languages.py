@@ -1,4 +1,4 @@
-"""Languages: the right one is chosen, and none has holes."""
+"""The right language is chosen, and every catalogue is complete."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRANSLATED = [code for code in OFFERED if code != "en"]
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """Every text of the pages, as `pybabel extract` finds them now."""
+    """Returns every text of the pages, as `pybabel extract` finds them."""
     target = tmp_path_factory.mktemp("words") / "messages.pot"
     command = [sys.executable, "-m", "babel.messages.frontend", "-q", "extract", "-F", "babel.cfg"]
     keywords = ["-k", "translate", "-k", "N_", "-k", "count:1,2"]
@@ -34,7 +34,7 @@ def _key(id: str | tuple[str, ...] | list[str]) -> str:
 
 @pytest.mark.parametrize("code", TRANSLATED)
 def test_a_catalogue_is_complete(code: str, source: set[str]) -> None:
-    """Every text is translated, and nothing is translated that is not said any more."""
+    """Every text has a translation, and no translation is left over."""
     with (FOLDER / code / "LC_MESSAGES" / "messages.po").open("rb") as found:
         entries = {_key(entry.id): entry for entry in read_po(found, locale=code) if entry.id}
 
@@ -44,7 +44,7 @@ def test_a_catalogue_is_complete(code: str, source: set[str]) -> None:
 
 @pytest.mark.parametrize("code", TRANSLATED)
 def test_places_for_values_are_kept(code: str) -> None:
-    """A translation names exactly the values that the text names."""
+    """A translation has exactly the placeholders of the text."""
     with (FOLDER / code / "LC_MESSAGES" / "messages.po").open("rb") as found:
         for entry in read_po(found, locale=code):
             if entry.id:
@@ -72,12 +72,12 @@ def _forms(text: str | tuple[str, ...] | list[str]) -> list[str]:
     ],
 )
 def test_the_first_wish_we_have(wishes: tuple[str | None, ...], code: str | None) -> None:
-    """Tags in the order they are wanted; a wish without any we have passes on to the next."""
+    """The first supported language of the header is chosen."""
     assert first_of(*wishes) == code
 
 
 def test_numbers_have_forms() -> None:
-    """One second, two seconds; in German too."""
+    """Singular and plural differ, in German too."""
     one, many = (
         "Too many attempts. Try again in %(num)d second.",
         "Too many attempts. Try again in %(num)d seconds.",

@@ -1,4 +1,4 @@
-"""What the OpenAPI document and /docs tell a reader who knows nothing else."""
+"""The OpenAPI document and /docs explain the API to a new reader."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_every_group_is_used() -> None:
 
 @pytest.mark.parametrize("dashboard", [False, True])
 def test_every_answer_is_described(dashboard: bool) -> None:
-    """A schema, or a media type that is no JSON, and words of its own."""
+    """Every response has a schema or another media type, and a description of its own."""
     for name, operation in operations(dashboard):
         for status, answer in operation["responses"].items():
             assert answer["description"] != "Successful Response", name
@@ -66,7 +66,7 @@ def test_every_reference_leads_somewhere(dashboard: bool) -> None:
 
 
 def test_credentials_are_described() -> None:
-    """For every operation: those of the caller, those of a client, or none."""
+    """Every operation says which credential it needs: of the caller, of a client, or none."""
     schemes = document(True)["components"]["securitySchemes"]
     found = {name: operation.get("security") for name, operation in operations(True)}
 
@@ -82,7 +82,7 @@ def test_credentials_are_described() -> None:
 
 @pytest.mark.parametrize("id", sorted(EXAMPLES))
 def test_examples_are_accepted(id: str) -> None:
-    """Each is the body of an operation, and its contract takes it as it stands."""
+    """Each example is accepted by its contract."""
     shown = [operation for _, operation in operations(True) if operation.get("operationId") == id]
     assert len(shown) == 1
     body = shown[0]["requestBody"]["content"]["application/json"]
@@ -95,7 +95,7 @@ def test_examples_are_accepted(id: str) -> None:
 
 
 def test_docs_show_an_operation_once() -> None:
-    """What exists for this host and for other applications is one entry that names both paths."""
+    """An operation for this host and for other applications is one entry with both paths."""
     groups = reference._groups(document(True))
     shown = [one for _, _, found in groups for one in found]
     paths = [path for one in shown for path in (one.path, one.also) if path]

@@ -1,5 +1,4 @@
-"""What a service may refuse on the hosted pages is said there in words, never as "You may not do
-this"."""
+"""Hosted pages explain every refusal of a service, and never say only "You may not do this"."""
 
 from __future__ import annotations
 
@@ -19,9 +18,9 @@ from gateway import pages
 from gateway.pages.form_errors import SENTENCES
 
 SAID = (*SENTENCES, Invalid, RateLimited, Unavailable)
-"""What `errors_of` has a sentence for."""
+"""Problems for which `errors_of` has a sentence."""
 FRAMED = (FreshSignInNeeded, Unauthenticated)
-"""What the frame of each page handles."""
+"""Problems that the frame of each page handles."""
 
 
 def modules(package: ModuleType) -> list[ModuleType]:
@@ -36,8 +35,8 @@ def classes(module: ModuleType, kind: type) -> Iterator[tuple[str, type]]:
 
 
 def test_every_refusal_has_words() -> None:
-    """Each problem that a contract of a page names under "Raises" has a sentence, or that page
-    handles it by name."""
+    """Each problem that a page's contract lists under "Raises" has a sentence, or the page handles
+    it by name."""
     known = dict(
         pair for module in [*modules(contracts), problems] for pair in classes(module, Problem)
     )

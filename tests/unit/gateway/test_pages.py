@@ -1,4 +1,4 @@
-"""Hosted pages over HTTP, with services that answer from memory: what each shows and does."""
+"""Hosted pages over HTTP, with fake services: what each shows and does."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def people(world: FakeServices, app: Tenant) -> People:
 
 
 def change_settings(world: FakeServices, tenant: Tenant, **settings: Any) -> None:
-    """Change what the application asks for, before anything is cached."""
+    """Changes the settings of the application, before anything is cached."""
     changed = tenant.model_copy(update={"settings": AppSettings(**settings)})
     world.tenants[tenant.host] = changed
 
@@ -63,7 +63,7 @@ def change_settings(world: FakeServices, tenant: Tenant, **settings: Any) -> Non
 async def post(
     http: httpx.AsyncClient, path: str, page: str | None = None, **fields: str
 ) -> httpx.Response:
-    """Send a form as a browser does: with the token of the page it stands on."""
+    """Sends a form like a browser, with the token of its page."""
     shown = await http.get(page or path)
     found = TOKEN.search(shown.text)
     assert found, f"{page or path} has no form: {shown.status_code} {shown.headers}"
@@ -79,7 +79,7 @@ async def signed_in(http: httpx.AsyncClient, world: FakeServices, app: Tenant, *
 
 
 async def test_password(http: httpx.AsyncClient, people: People) -> None:
-    """Address, then password, then the account: each POST answered by 303 (A14)."""
+    """The user enters the address, then the password. Each POST is answered by 303."""
     first = await post(http, "/login", email=EMAIL)
     second = await post(http, "/login/password", email=EMAIL, password=PASSWORD)
 
@@ -93,8 +93,8 @@ async def test_password(http: httpx.AsyncClient, people: People) -> None:
 async def test_a_password_form_posted_twice_is_one_attempt(
     http: httpx.AsyncClient, people: People, pending: dict[str, str]
 ) -> None:
-    """Both posts carry the same key, and a form that is shown anew another, unless the same request
-    is pending."""
+    """Both posts carry the same key. A form that is shown again carries another key, unless the
+    same request is pending."""
     await post(http, "/login", email=EMAIL)
     for _ in range(2):
         shown = TOKEN.search((await http.get("/login/password")).text)
@@ -113,7 +113,7 @@ async def test_a_password_form_posted_twice_is_one_attempt(
 
 
 async def test_the_address_is_typed_once(http: httpx.AsyncClient, people: People) -> None:
-    """Password, reset and sign-up pages know it."""
+    """Password, reset and sign-up pages keep the address."""
     await post(http, "/login", email=EMAIL)
 
     for path in ("/login", "/login/password", "/reset", "/signup"):
@@ -121,7 +121,7 @@ async def test_the_address_is_typed_once(http: httpx.AsyncClient, people: People
 
 
 async def test_a_wrong_password(http: httpx.AsyncClient, people: People) -> None:
-    """Says so beside the field, gives the address back and never the password."""
+    """The error is beside the field. The form keeps the address, but never the password."""
     await post(http, "/login", email=EMAIL)
 
     answer = await post(http, "/login/password", email=EMAIL, password="hunter2!")
@@ -137,7 +137,7 @@ async def test_a_wrong_password(http: httpx.AsyncClient, people: People) -> None
 async def test_nothing_tells_whether_an_account_exists(
     http: httpx.AsyncClient, people: People, email: str
 ) -> None:
-    """Known or not, an address is led the same way and wrong credentials read the same."""
+    """A known and an unknown address see the same pages and the same error."""
     seen = []
     for address in (email, "other@example.com"):
         http.cookies.clear()
@@ -157,14 +157,14 @@ async def test_nothing_tells_whether_an_account_exists(
 
 
 def _without(address: str, text: str) -> str:
-    """A page without what differs from browser to browser and second to second."""
+    """Returns a page without the parts that differ for each browser and second."""
     for written in (address, quote(address)):
         text = text.replace(written, "<address>")
     return re.sub(r'data-(ends|resend)="\d+"', "", TOKEN.sub("", text))
 
 
 async def test_code(http: httpx.AsyncClient, people: People) -> None:
-    """A mailed code signs in; spaces and dashes of a pasted one do not matter."""
+    """A mailed code signs in. Spaces and dashes of a pasted code are ignored."""
     await post(http, "/login", email=EMAIL)
     sent = await post(http, "/login/code/send", "/login/password", email=EMAIL)
 
@@ -179,7 +179,7 @@ async def test_code(http: httpx.AsyncClient, people: People) -> None:
 async def test_code_first(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """Where the application prefers codes, the address alone sends one."""
+    """If the application prefers codes, the address alone sends one."""
     change_settings(world, app, auth_methods=["email_code", "password"])
 
     answer = await post(http, "/login", email=EMAIL)
@@ -188,7 +188,7 @@ async def test_code_first(
 
 
 async def test_code_field(http: httpx.AsyncClient, people: People) -> None:
-    """Phones offer digits and fill the code in; the page says how long it holds."""
+    """Phones show digits and fill the code in. The page says how long it is valid."""
     await post(http, "/login", email=EMAIL)
     await post(http, "/login/code/send", "/login/password", email=EMAIL)
 
@@ -201,7 +201,7 @@ async def test_code_field(http: httpx.AsyncClient, people: People) -> None:
 
 
 async def test_links_need_a_click(http: httpx.AsyncClient, people: People) -> None:
-    """Opening a mailed link uses nothing up: scanners open links too."""
+    """Opening a mailed link does not use it, because mail scanners open links too."""
     await http.get("/login")
     for path in ("/login/link", "/verify-email", "/reset", "/invitation", "/welcome"):
         page = await http.get(path, params={"token": LINK})
@@ -214,7 +214,7 @@ async def test_links_need_a_click(http: httpx.AsyncClient, people: People) -> No
 
 
 async def test_link(http: httpx.AsyncClient, people: People) -> None:
-    """The click signs in; a used link and another browser are told apart."""
+    """A click signs in. A used link and another browser have errors of their own."""
     where = f"/login/link?token={LINK}"
     await http.get("/login")
 
@@ -226,7 +226,7 @@ async def test_link(http: httpx.AsyncClient, people: People) -> None:
 
 
 async def test_sign_up(http: httpx.AsyncClient, people: People) -> None:
-    """Weak passwords are refused beside the field; then a code confirms the address."""
+    """A weak password is refused beside the field. Then a code confirms the address."""
     weak = await post(http, "/signup", email="new@example.com", password="short")
     good = await post(http, "/signup", email="new@example.com", name="N", password=PASSWORD)
 
@@ -239,7 +239,7 @@ async def test_sign_up(http: httpx.AsyncClient, people: People) -> None:
 async def test_sign_up_by_invitation_only(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """The page says so and offers no form."""
+    """The page says that an invitation is needed, and has no form."""
     change_settings(world, app, signup_mode="invite_only")
 
     page = (await http.get("/signup")).text
@@ -250,7 +250,7 @@ async def test_sign_up_by_invitation_only(
 async def test_a_code_is_kept_beside_a_weak_password(
     http: httpx.AsyncClient, people: People
 ) -> None:
-    """What was not wrong need not be typed again; a wrong code and a password are never shown."""
+    """The form keeps a right code after a weak password. It never shows a wrong code or a password."""
     await post(http, "/reset", email=EMAIL)
     weak = await post(http, "/reset/code", code=CODE, password="short")
     wrong = await post(http, "/reset/code", code="999999", password=PASSWORD)
@@ -262,7 +262,7 @@ async def test_a_code_is_kept_beside_a_weak_password(
 
 
 async def test_reset(http: httpx.AsyncClient, people: People) -> None:
-    """By code or by link; a weak password leaves the way open."""
+    """A reset works by code or by link. A weak password does not use it up."""
     await post(http, "/reset", email=EMAIL)
     weak = await post(http, "/reset/code", code=CODE, password="short")
     by_code = await post(http, "/reset/code", code=CODE, password=PASSWORD)
@@ -273,7 +273,7 @@ async def test_reset(http: httpx.AsyncClient, people: People) -> None:
 
 
 async def test_a_reset_link_of_another_browser(http: httpx.AsyncClient, people: People) -> None:
-    """Says so, in both languages, and leads to a new one for this browser."""
+    """The page says so in both languages, and offers a new link for this browser."""
     where = f"/reset?token={LINK}"
     refused = await post(http, "/reset/code", where, token="other-browser", password=PASSWORD)
 
@@ -283,7 +283,7 @@ async def test_a_reset_link_of_another_browser(http: httpx.AsyncClient, people: 
 
 
 async def test_a_password_that_was_ended(http: httpx.AsyncClient, people: People) -> None:
-    """Leads to a new one and says why; the address and the pending request come along."""
+    """The page says why a new password is needed, and keeps the address and the pending request."""
     people.must_reset = True
     await post(http, "/login", "/login?request=r1", email=EMAIL, request="r1")
     page = "/login/password?request=r1"
@@ -298,7 +298,7 @@ async def test_a_password_that_was_ended(http: httpx.AsyncClient, people: People
 
 
 async def test_owner_link(http: httpx.AsyncClient, people: People) -> None:
-    """The first operator makes an account; a used link says so."""
+    """The first operator creates an account. A used link says so."""
     where = f"/welcome?token={LINK}"
     dead = await http.get("/welcome?token=used")
 
@@ -309,7 +309,7 @@ async def test_owner_link(http: httpx.AsyncClient, people: People) -> None:
 
 
 async def test_first_steps(http: httpx.AsyncClient, people: People, world: FakeServices) -> None:
-    """An operator learns what to do next; no other application has the page."""
+    """An operator reads what to do next. No other application has the page."""
     world.add("dashboard")
     dashboard = world.tenants["dashboard.localhost:8080"]
     await signed_in(http, world, world.tenants["demo.localhost:8080"])
@@ -327,7 +327,7 @@ async def test_first_steps(http: httpx.AsyncClient, people: People, world: FakeS
 
 
 async def test_invitation(http: httpx.AsyncClient, people: People) -> None:
-    """The invited address stands there and cannot be changed."""
+    """The form shows the invited address, which cannot be changed."""
     where = f"/invitation?token={LINK}"
     page = (await http.get(where)).text
 
@@ -341,7 +341,7 @@ async def test_invitation(http: httpx.AsyncClient, people: People) -> None:
 async def test_invitation_into_an_organization(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """Asks to sign in first and comes back; says when the address is another one."""
+    """The page asks the user to sign in first, and says if the address is another one."""
     where = f"/accept-org-invite?token={LINK}"
     stranger = (await http.get(where)).text
     await signed_in(http, world, app)
@@ -358,7 +358,7 @@ async def test_invitation_into_an_organization(
 async def test_signing_in_leads_nowhere_else(
     http: httpx.AsyncClient, people: People, path: str
 ) -> None:
-    """return_to stays on this host (S7)."""
+    """return_to stays on this host."""
     await post(http, "/login", email=EMAIL)
 
     answer = await post(http, "/login/password", email=EMAIL, password=PASSWORD, return_to=path)
@@ -367,7 +367,7 @@ async def test_signing_in_leads_nowhere_else(
 
 
 async def test_a_pending_request_is_carried(http: httpx.AsyncClient, people: People) -> None:
-    """From the authorization endpoint through every page back to it."""
+    """The pending request goes from the authorization endpoint through every page and back."""
     people.authorization = Authorization(
         kind="sign_in", request="r1", client_name="Notes", login_hint=EMAIL, ui_locales="de"
     )
@@ -385,7 +385,7 @@ async def test_a_pending_request_is_carried(http: httpx.AsyncClient, people: Peo
 
 
 async def test_a_sign_up_is_sent_again(http: httpx.AsyncClient, people: People) -> None:
-    """The code page of a sign-up has the button, which asks for the same sign-up once more."""
+    """The code page of a sign-up has a button that sends the same sign-up again."""
     await post(http, "/signup", email=EMAIL, password=PASSWORD, request="r1")
     again = await post(http, "/signup/code/send", "/login/code?request=r1", request="r1")
 
@@ -396,7 +396,7 @@ async def test_a_sign_up_is_sent_again(http: httpx.AsyncClient, people: People) 
 async def test_a_finished_sign_up_is_not_sent_again(
     http: httpx.AsyncClient, people: People
 ) -> None:
-    """The page says so, and shows the form of the sign-up with the address in it."""
+    """The page says so, and shows the sign-up form with the address."""
     await post(http, "/signup", email=EMAIL, password=PASSWORD)
     people.signing_up = False
     refused = await post(http, "/signup/code/send", "/login/code")
@@ -409,7 +409,8 @@ async def test_a_finished_sign_up_is_not_sent_again(
 async def test_a_link_goes_on_with_the_pending_request(
     http: httpx.AsyncClient, people: People
 ) -> None:
-    """What was pending when the mail was asked for; the link itself cannot name another place."""
+    """The link continues the request that was pending when the mail was sent. It cannot name
+    another destination."""
     await post(http, "/login", email=EMAIL, request="r1")
     await post(http, "/login/code/send", "/login/password", email=EMAIL, request="r1")
     where = f"/login/link?token={LINK}&return_to=/elsewhere"
@@ -432,7 +433,8 @@ async def test_a_name_keeps_its_direction_to_itself(
 async def test_a_dead_request_is_noticed_before_anything_is_typed(
     http: httpx.AsyncClient, people: People, path: str
 ) -> None:
-    """The page leads on to the application, if that has a web address."""
+    """The page says that the request has ended, and links to the application if it has a web
+    address."""
     await post(http, "/login", email=EMAIL)
     for link, way in (("https://notes.example/login?iss=x", True), ("javascript:x", False)):
         people.authorization_state = AuthorizationState(
@@ -461,7 +463,7 @@ async def test_a_request_that_ends_meanwhile_leads_to_the_application(
 async def test_the_name_of_a_client_is_not_taken_from_the_address(
     http: httpx.AsyncClient, people: People
 ) -> None:
-    """Only of the request it was told for."""
+    """The client's name is shown only for the request that it belongs to."""
     people.authorization = Authorization(kind="sign_in", request="r1", client_name="Notes")
     await http.get("/oauth2/authorize?client_id=x")
 
@@ -471,7 +473,8 @@ async def test_the_name_of_a_client_is_not_taken_from_the_address(
 async def test_authorize_by_post_brings_the_cookies_along(
     http: httpx.AsyncClient, people: People
 ) -> None:
-    """SameSite=Lax keeps them from another site's POST, not from where it is sent."""
+    """A browser sends no cookies with another site's POST (SameSite=Lax), so the gateway redirects
+    to itself."""
     answer = await http.post("/oauth2/authorize", data={"client_id": "x", "state": "a b"})
 
     assert answer.status_code == 303
@@ -479,7 +482,7 @@ async def test_authorize_by_post_brings_the_cookies_along(
 
 
 async def test_authorize_by_post_is_kept_small(http: httpx.AsyncClient, people: People) -> None:
-    """What a stranger sends is stored until somebody signs in: no more than an address holds."""
+    """A POST may not be larger than an address, since it is stored until the user has signed in."""
     for size, status in ((20_000, 303), (40_000, 413)):
         people.authorization = Authorization(kind="redirect", location="https://rp.example/cb")
         data = {"client_id": "x", "state": "s" * size}
@@ -489,7 +492,8 @@ async def test_authorize_by_post_is_kept_small(http: httpx.AsyncClient, people: 
 async def test_a_long_authorize_by_post_comes_back_for_the_cookies(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """What does not fit into an address waits, and nobody is looked for before it comes back."""
+    """A request that is too long for an address is stored, and the session is looked up after the
+    redirect."""
     await signed_in(http, world, app)
     people.authorization = Authorization(kind="resume", request="r1")
     data = {"client_id": "x", "prompt": "none", "state": "s" * 7_000}
@@ -504,7 +508,7 @@ async def test_a_long_authorize_by_post_comes_back_for_the_cookies(
 
 
 async def test_a_sign_in_that_is_over(http: httpx.AsyncClient, people: People) -> None:
-    """Nobody is told that the application has to mend what merely took too long."""
+    """If a sign-in took too long, the page does not say that the application has to be fixed."""
     people.authorization = Authorization(kind="error", error=SignInOver.code)
     page = await http.get("/oauth2/authorize/resume?request=r1")
 
@@ -516,7 +520,7 @@ async def test_a_sign_in_that_is_over(http: httpx.AsyncClient, people: People) -
 async def test_consent(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """Says who asks for what, allows and refuses."""
+    """The page says who asks for what. Both buttons work."""
     await signed_in(http, world, app)
     people.authorization = Authorization(
         kind="consent",
@@ -542,7 +546,7 @@ async def test_consent(
 
 
 async def test_form_post(http: httpx.AsyncClient, people: People) -> None:
-    """A plain form with a visible button; a module of ours presses it."""
+    """The page has a form with a visible button, and a script submits it."""
     people.authorization = Authorization(
         kind="form_post",
         location="https://rp.example/cb",
@@ -559,21 +563,21 @@ async def test_form_post(http: httpx.AsyncClient, people: People) -> None:
 async def test_an_authorization_error_is_told_and_not_sent(
     http: httpx.AsyncClient, people: People
 ) -> None:
-    """An unproven redirect_uri gets nothing (A3)."""
+    """If the redirect URI is wrong, the error is shown and not sent there."""
     answer = await http.get("/oauth2/authorize?redirect_uri=https://evil.example")
 
     assert (answer.status_code, "invalid_request" in answer.text) == (400, True)
     assert "location" not in answer.headers
 
 
-# What an application asks of strangers
+# Settings of the application for visitors
 
 
 async def test_captcha(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """The widget's script and frame may come from its own origin only, on these pages only; what it
-    answers is passed on."""
+    """Only these pages may load the widget's script and frame, from its origin only. The answer
+    goes to the service."""
     captcha = {"verify_url": "https://captcha.example/verify", "site_key": "k1"}
     change_settings(world, app, captcha=captcha)
     people.protection = Protection(
@@ -596,7 +600,7 @@ async def test_captcha(
 async def test_proof_of_work(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """The challenge stands in every form that asks for a mail; without an answer nothing is sent."""
+    """Every form that sends a mail has the challenge. Without an answer no mail is sent."""
     change_settings(world, app, proof_of_work_bits=8, auth_methods=["email_code"])
     people.protection = Protection(proof_challenge="1.abc.mac", proof_bits=8)
 
@@ -610,7 +614,7 @@ async def test_proof_of_work(
 async def test_a_link_in_a_browser_that_never_asked(
     http: httpx.AsyncClient, people: People
 ) -> None:
-    """Says at once where the link works, and leads on; nothing is used up."""
+    """The page says where the link works, and the link is not used up."""
     page = await http.get(f"/login/link?token={LINK}")
 
     assert ("This is a different browser" in page.text, 'href="/login"' in page.text) == (
@@ -621,7 +625,7 @@ async def test_a_link_in_a_browser_that_never_asked(
 
 
 async def test_the_link_of_a_sign_up_says_so(http: httpx.AsyncClient, people: People) -> None:
-    """It creates an account; it does not sign in to one."""
+    """The page says that the link creates an account."""
     await post(http, "/signup", email="new@example.com", password=PASSWORD)
 
     page = (await http.get(f"/login/link?token={LINK}")).text
@@ -630,7 +634,7 @@ async def test_the_link_of_a_sign_up_says_so(http: httpx.AsyncClient, people: Pe
 
 
 async def test_without_cookies(http: httpx.AsyncClient, people: People) -> None:
-    """A form without our cookie is told apart from a stranger's: reloading would not help. The page
+    """A form without any cookie has an error of its own, because reloading would not help. The page
     leads back to the form with its pending request, in each language."""
     token = TOKEN.search((await http.get("/login")).text)
     assert token
@@ -647,7 +651,7 @@ async def test_without_cookies(http: httpx.AsyncClient, people: People) -> None:
 async def test_the_password_page_leads_to_a_new_account(
     http: httpx.AsyncClient, people: People
 ) -> None:
-    """Always, so it tells nothing about the address."""
+    """The password page always links to sign-up, so the link tells nothing about the address."""
     await post(http, "/login", email=EMAIL)
     opened = (await http.get("/login/password?request=r1")).text
 
@@ -661,7 +665,7 @@ WAY_ON = re.compile(r'<form |<a class="button[^"]*" href="/|<p class="below"><a 
 async def test_an_error_leads_a_stranger_to_signing_in(
     http: httpx.AsyncClient, people: People, path: str
 ) -> None:
-    """Nobody is sent to an account that they cannot have yet."""
+    """An error page links to sign-in, if the visitor has no session."""
     page = (await http.get(path, headers={"accept": "text/html"})).text
 
     assert 'class="button" href="/login"' in page
@@ -673,7 +677,7 @@ async def test_an_error_leads_a_stranger_to_signing_in(
 async def test_the_cookie_ends_with_the_browser_unless_one_chose_to_stay(
     http: httpx.AsyncClient, people: People
 ) -> None:
-    """The box on the sign-in page is empty at first and holds for every way in."""
+    """The box on the sign-in page is not checked at first, and applies to every method."""
     page = (await http.get("/login")).text
     asked = []
     for chosen in ({}, {"remember": "1"}):
@@ -695,7 +699,7 @@ async def test_the_cookie_ends_with_the_browser_unless_one_chose_to_stay(
 async def test_how_long_the_cookie_stays(
     http: httpx.AsyncClient, people: People, remembered: bool
 ) -> None:
-    """Without Max-Age a browser forgets it when it is closed (RFC 6265 section 5.3)."""
+    """A cookie without Max-Age ends with the browser (RFC 6265 section 5.3)."""
     begin = people.begin
 
     def begin_remembered(*args: Any) -> SignedInSession:
@@ -714,7 +718,7 @@ async def test_how_long_the_cookie_stays(
 async def test_the_dashboard_offers_no_staying(
     http: httpx.AsyncClient, world: FakeServices
 ) -> None:
-    """Nobody stays signed in where a deployment is run."""
+    """The Dashboard does not offer to stay signed in."""
     world.add("dashboard")
     People(world)
 
@@ -723,12 +727,12 @@ async def test_the_dashboard_offers_no_staying(
     assert (page.status_code, "remember" in page.text) == (200, False)
 
 
-# Forms of others
+# Forged forms
 
 
 @pytest.mark.parametrize("path", ["/login", "/login/password", "/login/code", "/signup", "/logout"])
 async def test_a_form_without_our_token(http: httpx.AsyncClient, people: People, path: str) -> None:
-    """Refused, signing in included (S5, login CSRF)."""
+    """A form without the token is refused, at sign-in too (login CSRF)."""
     await http.get("/login")
 
     answers = [
@@ -740,7 +744,7 @@ async def test_a_form_without_our_token(http: httpx.AsyncClient, people: People,
 
 
 async def test_a_form_from_another_origin(http: httpx.AsyncClient, people: People) -> None:
-    """Refused even with a token (S5)."""
+    """A form from another origin is refused, even with a token."""
     token = TOKEN.search((await http.get("/login")).text)
     assert token
 
@@ -754,7 +758,7 @@ async def test_a_form_from_another_origin(http: httpx.AsyncClient, people: Peopl
 
 
 async def test_anothers_token(http: httpx.AsyncClient, people: People) -> None:
-    """A token belongs to the browser it was given to."""
+    """The form token of another browser is refused."""
     token = TOKEN.search((await http.get("/login")).text)
     assert token
     http.cookies.clear()
@@ -774,7 +778,7 @@ async def test_anothers_token(http: httpx.AsyncClient, people: People) -> None:
 async def test_the_account_is_for_its_owner(
     http: httpx.AsyncClient, people: People, path: str
 ) -> None:
-    """Whoever is not signed in signs in and comes back."""
+    """A visitor without a session signs in and comes back to the account."""
     answer = await http.get(path)
 
     assert answer.status_code == 303
@@ -784,7 +788,7 @@ async def test_the_account_is_for_its_owner(
 async def test_profile(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """Saved, said so, and in the language chosen."""
+    """A change is saved and confirmed, and the page is in the chosen language."""
     await signed_in(http, world, app)
 
     saved = await post(http, "/account", name="Ada King", locale="de")
@@ -797,7 +801,7 @@ async def test_profile(
 async def test_no_notice_but_ours(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """The address of a page cannot put words on it."""
+    """The address of a page cannot add a text to it."""
     await signed_in(http, world, app)
 
     assert "Call%20us" not in (await http.get("/account?done=Call%20us")).text
@@ -807,7 +811,7 @@ async def test_no_notice_but_ours(
 async def test_password_change(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """The present one first; the cookie is a new one afterwards (S2)."""
+    """The form asks for the current password first. Afterwards the cookie is a new one."""
     await signed_in(http, world, app)
 
     wrong = await post(http, "/account/password", current="nope nope", password=PASSWORD)
@@ -821,7 +825,7 @@ async def test_password_change(
 async def test_address_change_needs_a_fresh_proof(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """Asks for the password, comes back, then mails a code to the new address."""
+    """The page asks for the password, comes back, and mails a code to the new address."""
     await signed_in(http, world, app)
     people.fresh = False
     stale = await post(http, "/account/email", email="new@example.com")
@@ -844,7 +848,7 @@ async def test_address_change_needs_a_fresh_proof(
 async def test_the_code_to_a_new_address_can_be_sent_again(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """The page of the code has a button that sends the form with the new address again."""
+    """The code page has a button that sends the form with the new address again."""
     await signed_in(http, world, app)
     await post(http, "/account/email", email="new@example.com")
     page = await http.get("/account/email/code")
@@ -856,7 +860,7 @@ async def test_the_code_to_a_new_address_can_be_sent_again(
 async def test_sessions(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """Devices as people know them; each but this one can be ended."""
+    """The page lists devices in words. Every session except this one can be ended."""
     await signed_in(http, world, app)
     page = (await http.get("/account/sessions")).text
     ids = re.findall(r'name="session_id" value="([^"]+)"', page)
@@ -876,7 +880,7 @@ async def test_sessions(
 async def test_export(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """One JSON file, as a download."""
+    """The export is a download of one JSON file."""
     await signed_in(http, world, app)
 
     answer = await post(http, "/account/export", "/account/data")
@@ -888,7 +892,8 @@ async def test_export(
 async def test_delete(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """Only after the address was typed and the password was right; then signed out."""
+    """The account is deleted after the address and the right password were entered. Then the user
+    is signed out."""
     await signed_in(http, world, app)
     where = "/account/data"
 
@@ -904,7 +909,7 @@ async def test_delete(
 async def test_an_account_that_others_need(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """The last admin reads which organization holds him, and is still signed in."""
+    """The last admin reads which organization needs them, and stays signed in."""
     await signed_in(http, world, app)
     named = [{"id": new_id(), "name": "Acme & Co"}]
     said = []
@@ -926,8 +931,8 @@ async def test_an_account_that_others_need(
 async def test_several_accounts(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """A second account joins the first; one switches; signing out of one leaves the other signed
-    in, but makes it active nowhere: the person chooses."""
+    """A second account joins the first, and the user can switch. Signing out of one leaves the
+    other signed in but not active: the user chooses."""
     await signed_in(http, world, app, email="bob@example.com", name="Bob")
     await post(http, "/login", "/login?add=1", email=EMAIL)
     await post(http, "/login/password", email=EMAIL, password=PASSWORD)
@@ -952,7 +957,7 @@ async def test_several_accounts(
 async def test_signing_in_again_ends_the_session_before(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """A cookie from before is worth nothing after (S2)."""
+    """The former cookie is invalid after a new sign-in."""
     before = person(world, app, "t_before")
     http.cookies.set("aero2_session", "t_before", domain="demo.localhost")
     again = people.begin
@@ -972,7 +977,7 @@ async def test_signing_in_again_ends_the_session_before(
 async def test_logout_asks_first(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """GET changes nothing; POST signs out, of all accounts where asked."""
+    """GET changes nothing. POST signs out, on request of all accounts."""
     await signed_in(http, world, app)
     asked = await http.get("/logout")
     still = await http.get("/account")
@@ -986,7 +991,7 @@ async def test_logout_asks_first(
 async def test_logout_by_a_relying_party(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """It asks, the person confirms, the session ends."""
+    """The page asks, the user confirms, and the session ends."""
     await signed_in(http, world, app)
     people.ended = LoggedOut(kind="confirm", request="r1", client_name="Notes")
 
@@ -1000,7 +1005,7 @@ async def test_logout_by_a_relying_party(
 async def test_logout_goes_back_after_the_frames(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """Front-channel pages are framed, from their origin only; then the way leads on."""
+    """The page frames front-channel URIs from their origins only, and then redirects."""
     await signed_in(http, world, app)
     session = world.sessions[app.app_id, "t_ada"]
     people.ended = LoggedOut(
@@ -1018,7 +1023,7 @@ async def test_logout_goes_back_after_the_frames(
     assert people.revoked == ["t_ada"]
 
 
-# What every page is
+# Every page
 
 
 ORGANIZATION_PAGE = f"/account/organization?org_id={ORGANIZATION}"
@@ -1044,8 +1049,8 @@ OWN += ["/accounts", "/logout"]
 async def test_every_page(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant, path: str
 ) -> None:
-    """No inline script or style, nobody may frame it, nothing is kept or referred (A15); every
-    form is a plain one with our token."""
+    """No page has inline scripts or styles, can be framed, is stored, or sends a referrer. Every
+    form is plain and has the token."""
     if path in OWN:
         await signed_in(http, world, app)
     answer = await http.get(path, headers={"accept": "text/html"})
@@ -1102,7 +1107,7 @@ REFUSED: list[tuple[str, str, dict[str, str]]] = [
         )
     ),
 ]
-"""A form, the page it stands on, and what is refused there."""
+"""A form, its page, and an input that is refused there."""
 NEVER_REFUSED = {
     "/account/export",
     "/account/sessions",
@@ -1124,7 +1129,7 @@ async def test_another_language_after_an_error_keeps_the_way(
     where: str,
     fields: dict[str, str],
 ) -> None:
-    """The link carries whatever the form carries: the request, the destination, the token."""
+    """The link to another language keeps the request, the destination and the token."""
     if path.startswith("/acc"):
         await signed_in(http, world, app)
     if path == "/login/confirm":
@@ -1139,7 +1144,7 @@ async def test_another_language_after_an_error_keeps_the_way(
 
     assert (refused.status_code in (403, 422), german.status_code) == (True, 200)
     assert german.headers["content-language"] == "de"
-    if path not in ("/login/link", "/accept-org-invite"):  # those end with the refusal
+    if path not in ("/login/link", "/accept-org-invite"):  # A refusal ends these flows.
         assert _carried(refused.text) == _carried(german.text)
 
 
@@ -1156,7 +1161,8 @@ async def test_another_language_after_an_error_keeps_the_way(
 async def test_a_spent_link_in_another_language(
     http: httpx.AsyncClient, people: People, path: str, where: str, token: str
 ) -> None:
-    """Says so in that language, or asks there for a new one: never "one click" again."""
+    """The page says in that language that the link is used, or offers a new one. It never shows the
+    button again."""
     await http.get("/login")
     spent = await post(http, path, where, token=token, password=PASSWORD, email=EMAIL)
     link = LANGUAGE_LINK.search(spent.text)
@@ -1169,7 +1175,7 @@ async def test_a_spent_link_in_another_language(
 
 
 def test_every_form_is_among_them() -> None:
-    """A new form is refused here, too, or is listed as one that never is."""
+    """A new form has to be added to the refused ones, or listed as one that is never refused."""
     forms = {
         route.path for routes in ROUTE_SETS for route in routes.routes if route.method == "POST"
     }
@@ -1186,7 +1192,8 @@ def _carried(page: str) -> set[tuple[str, str]]:
 async def test_an_error_page_links_nowhere_else(
     http: httpx.AsyncClient, people: People, host: str
 ) -> None:
-    """The path is written as it came, never decoded: `/%2f` would become another host's `//`."""
+    """The path is written as it came, without decoding. Otherwise `/%2f` would become `//` and name
+    another host."""
     for url in (f"/{host}/x", f"//{host}/x"):
         target = httpx.URL("http://demo.localhost:8080").copy_with(raw_path=url.encode())
         page = await http.get(target, headers={"accept": "text/html"})
@@ -1198,7 +1205,7 @@ async def test_an_error_page_links_nowhere_else(
 async def test_another_language_of_a_request_with_repeated_parameters(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """RFC 8707 repeats `resource`: none of them is lost."""
+    """No value of a repeated parameter is lost (RFC 8707 repeats `resource`)."""
     await signed_in(http, world, app)
     people.authorization = Authorization(kind="consent", request="r1", client_name="Notes")
     page = await http.get("/oauth2/authorize?resource=urn:a&resource=urn:b&ui_locales=en")
@@ -1215,7 +1222,7 @@ async def test_another_language_of_a_request_with_repeated_parameters(
 async def test_every_page_in_german(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant, path: str
 ) -> None:
-    """Asked for by the address, the page is in German, and so is the next."""
+    """If the address asks for German, the page and the next one are in German."""
     if path in OWN:
         await signed_in(http, world, app)
     joint = "&" if "?" in path else "?"
@@ -1248,7 +1255,7 @@ async def test_whose_language_counts(
     app_default: str,
     expected: str,
 ) -> None:
-    """What was chosen, then the user's, then the browser's, then the application's."""
+    """The chosen language comes first, then the user's, the browser's and the application's."""
     change_settings(world, app, default_locale=app_default)
     await signed_in(http, world, app, locale=user)
     if cookie:
@@ -1262,7 +1269,7 @@ async def test_whose_language_counts(
 async def test_branding_is_harmless(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """Whatever a developer typed stays text and numbers (H5)."""
+    """Texts and numbers of a developer are never HTML, CSS or script."""
     evil = '"><script>alert(1)</script>'
     world.tenants[app.host] = app.model_copy(
         update={
@@ -1294,8 +1301,8 @@ HOSTILE = '</p><a href="https://evil.example">Sign in</a><script>x</script>{{ ap
 async def test_own_texts(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """On the named pages, in their language, escaped and cut; nothing that a page has to say goes,
-    and no other application shows them."""
+    """An application's texts are on the named pages, in their language, escaped and cut. The page
+    keeps its own texts, and other applications do not show them."""
     other = world.add("other")
     texts = {
         "sign_in_heading": "Club entrance",
@@ -1322,7 +1329,7 @@ async def test_own_texts(
 
 
 async def test_the_icon_of_an_application(http: httpx.AsyncClient, people: People) -> None:
-    """Its letter in its colour where it has none; nothing but a letter gets into it."""
+    """The icon is a letter in the brand colour if the application has none. Only a letter is used."""
     page = (await http.get("/login")).text
     icon = await http.get("/brand/e11d48.svg?letter=%C3%84")
     markup = [await http.get("/brand/e11d48.svg", params={"letter": x}) for x in ("<", "ab", "")]
@@ -1336,7 +1343,8 @@ async def test_the_icon_of_an_application(http: httpx.AsyncClient, people: Peopl
 
 
 async def test_assets(http: httpx.AsyncClient, people: People) -> None:
-    """Named by content and kept for a year; any other version only shortly; no way out."""
+    """An asset is named by its content and cached for a year. Another version is cached for a short
+    time. A path cannot leave the folder."""
     page = (await http.get("/login")).text
     sheet = re.search(r'href="(/static/hosted.css\?v=[0-9a-f]+)"', page)
     assert sheet
@@ -1357,7 +1365,7 @@ async def test_assets(http: httpx.AsyncClient, people: People) -> None:
 
 
 async def test_an_error_is_a_page_for_people(http: httpx.AsyncClient, people: People) -> None:
-    """A browser gets words and a reference; a program its problem document."""
+    """A browser gets a page with a reference, and a program gets a problem document."""
     page = await http.get("/nothing", headers={"accept": "text/html,*/*"})
     document = await http.get("/nothing", headers={"accept": "application/json"})
     api = await http.get("/api/nothing", headers={"accept": "text/html"})
@@ -1371,7 +1379,7 @@ async def test_an_error_is_a_page_for_people(http: httpx.AsyncClient, people: Pe
 async def test_a_service_away(
     http: httpx.AsyncClient, people: People, gateway_app: GatewayApp
 ) -> None:
-    """The form says so and keeps what was typed; a page says so and when to come back."""
+    """The form says so and keeps its input. A page says when to try again."""
     await post(http, "/login", email=EMAIL)
     del people.world.bus.handlers[SignInWithPassword]
     del people.world.bus.handlers[Authorize]
@@ -1385,15 +1393,15 @@ async def test_a_service_away(
 
 
 @pytest.mark.parametrize("junk", ["x", "e30", "W10", "eyJmbG93Ijo1fQ", "%00", "a" * 3000])
-async def test_a_trail_that_is_not_ours(http: httpx.AsyncClient, people: People, junk: str) -> None:
-    """Whatever the cookie holds, the page stands."""
+async def test_an_invalid_flow_cookie(http: httpx.AsyncClient, people: People, junk: str) -> None:
+    """An invalid flow cookie does not break the page."""
     http.cookies.set("aero2_trail", junk, domain="demo.localhost")
 
     assert (await http.get("/login")).status_code == 200
     assert (await http.get("/login/code")).status_code == 303
 
 
-# Names of another writing direction
+# Names in another writing direction
 
 HEBREW = "\u05d7\u05e0\u05d5\u05ea 7"
 ISOLATED = f"\u2068{HEBREW}\u2069"
@@ -1403,7 +1411,8 @@ ASSIGNED = re.compile(r"{% trans ([^%]*=[^%]*)%}")
 async def test_a_name_of_another_direction_is_isolated(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
-    """In titles, headings and sentences, so that it moves no number or punctuation beside it."""
+    """In titles, headings and sentences a name is isolated, so that it moves no number or
+    punctuation."""
     world.tenants[app.host] = app.model_copy(update={"name": HEBREW})
     sign_in = (await http.get("/login")).text
     assert f"to continue to {ISOLATED}" in sign_in
@@ -1421,7 +1430,7 @@ async def test_a_name_of_another_direction_is_isolated(
 
 
 def test_every_name_in_a_sentence_is_isolated() -> None:
-    """What a template puts into a sentence goes through a filter that isolates it."""
+    """Every value in a sentence of a template goes through a filter that isolates it."""
     for path in TEMPLATES.rglob("*.html"):
         for listed in ASSIGNED.findall(path.read_text()):
             for one in listed.split(", "):

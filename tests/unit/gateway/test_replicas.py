@@ -1,4 +1,4 @@
-"""Several gateways let through together what one would."""
+"""Several gateways together let through as much as one would."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NETWORK = "192.0.2.0/24"
 
 
 class Hub:
-    """Delivers what one gateway publishes to all."""
+    """Delivers the messages of one gateway to all."""
 
     def __init__(self) -> None:
         self.heard: list[Any] = []
@@ -31,7 +31,7 @@ class Hub:
 
 
 class Fleet:
-    """Gateways with a clock in common."""
+    """Gateways that share a clock."""
 
     def __init__(self, count: int) -> None:
         self.now = 1000.0
@@ -55,7 +55,7 @@ class Fleet:
 
 
 def passed(buckets: list[TokenBuckets], limit: Limit, seconds: int, clock: Any) -> int:
-    """How many of a flood get through a balancer that takes turns."""
+    """Returns how many requests of a flood pass through a balancer that takes turns."""
     turns, through = itertools.cycle(buckets), 0
     for _ in range(seconds):
         for _ in range(int(limit.burst * 1.2 + limit.rate)):
@@ -67,7 +67,7 @@ def passed(buckets: list[TokenBuckets], limit: Limit, seconds: int, clock: Any) 
 @pytest.mark.parametrize("limit", ALL, ids=lambda limit: limit.name)
 @pytest.mark.parametrize("count", [2, 4])
 async def test_the_total_is_that_of_one_gateway(count: int, limit: Limit) -> None:
-    """Within 20 %, whatever the number of gateways."""
+    """The total is within 20 % of one gateway's limit, for any number of gateways."""
 
     async def total(gateways: int) -> int:
         fleet = Fleet(gateways)
@@ -89,7 +89,7 @@ async def test_a_new_gateway_knows_the_others_at_once() -> None:
 
 
 async def test_who_leaves_or_falls_silent_counts_no_more() -> None:
-    """One that says good-bye at once, one that was killed after a while."""
+    """A gateway that stops is no longer counted. One that was killed is counted for a short time."""
     fleet = Fleet(3)
     await fleet.start()
     fleet.hub.heard.pop()
@@ -103,7 +103,7 @@ async def test_who_leaves_or_falls_silent_counts_no_more() -> None:
 
 
 async def test_without_the_bus_the_number_stays() -> None:
-    """Nobody is heard, which says nothing about who is there."""
+    """If the bus is down, the number of gateways stays."""
     fleet = Fleet(2)
     await fleet.start()
     fleet.hub.is_connected = False
@@ -116,7 +116,8 @@ async def test_without_the_bus_the_number_stays() -> None:
 
 
 async def test_no_number_of_announcements_closes_a_gateway() -> None:
-    """Whoever can announce gateways on the bus shrinks the limits to a floor, and fills no memory."""
+    """False announcements reduce the limits to a minimum at most, and the list of gateways stays
+    bounded."""
     fleet = Fleet(1)
     await fleet.start()
     for number in range(10 * MOST):

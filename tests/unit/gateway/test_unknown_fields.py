@@ -1,4 +1,4 @@
-"""The API names unknown fields in an error, wherever it takes a body or parameters."""
+"""The API refuses unknown fields and parameters by their name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEY = {"authorization": "Bearer sk_live_1"}
 
 
 def _operations() -> list[tuple[str, str]]:
-    """Every operation of an application's host."""
+    """Returns every operation of an application's host."""
     return sorted(
         (method, f"/api{route.path}")
         for routes in ROUTE_SETS
@@ -51,8 +51,8 @@ def _errors(answer: httpx.Response) -> dict[str, str]:
 async def test_no_operation_takes_a_field_that_it_does_not_know(
     http: httpx.AsyncClient, method: str, path: str
 ) -> None:
-    """A body with an unknown name is refused and nothing is asked of any service; so is a body
-    where none is taken. What was sent with the name is not in the answer."""
+    """An unknown field is refused and no service is called. A body where none is expected is
+    refused too. The answer does not repeat the value."""
     path = re.sub(r"\{[^}]+\}", new_id(), path)
 
     answer = await http.request(method, path, json={"zzyzx": "hunter2"}, headers=KEY)
@@ -65,7 +65,7 @@ async def test_no_operation_takes_a_field_that_it_does_not_know(
 async def test_no_operation_takes_a_parameter_that_it_does_not_know(
     http: httpx.AsyncClient, method: str, path: str
 ) -> None:
-    """Most of all not where it would narrow what a DELETE does."""
+    """An unknown query parameter is refused. Otherwise a mistyped filter could widen a DELETE."""
     path = re.sub(r"\{[^}]+\}", new_id(), path)
 
     answer = await http.request(method, path, params={"zzyzx": "hunter2"}, headers=KEY)
@@ -77,8 +77,8 @@ async def test_no_operation_takes_a_parameter_that_it_does_not_know(
 async def test_the_name_that_was_meant_is_told(
     http: httpx.AsyncClient, world: FakeServices
 ) -> None:
-    """A name that is near is proposed; what can only be read is said to be so; the other mistakes
-    come in the same answer."""
+    """The error proposes a similar name, and says if a field is read-only. Other errors are in the
+    same answer."""
 
     async def get(_: FakeServices, ctx: Context, one: GetClient) -> Client:
         return Client(**_CLIENT)
@@ -97,14 +97,14 @@ async def test_the_name_that_was_meant_is_told(
 
 
 async def test_who_may_not_call_learns_that_first(http: httpx.AsyncClient) -> None:
-    """Without a credential it is 401, whatever is in the body."""
+    """Without a credential the answer is 401, whatever the body contains."""
     answer = await http.post("/api/clients", json={"zzyzx": 1})
 
     assert answer.status_code == 401
 
 
 async def test_a_flood_of_names_is_not_told_back(http: httpx.AsyncClient) -> None:
-    """Twenty at most are named, each cut short."""
+    """The answer names at most twenty fields, each cut short."""
     body = {f"{n}{'x' * 500}": 1 for n in range(500)}
 
     answer = await http.post("/api/roles", json={"name": "R", **body}, headers=KEY)
@@ -130,8 +130,8 @@ async def test_a_flood_of_names_is_not_told_back(http: httpx.AsyncClient) -> Non
 async def test_what_cannot_be_kept_as_it_was_sent_is_refused(
     http: httpx.AsyncClient, value: str, place: str
 ) -> None:
-    """Numbers that are none or beyond 64 bits, half a surrogate pair: Python reads them, nothing
-    else carries them, and NaN would have become null. Inside what is open, too."""
+    """NaN, numbers beyond 64 bits and lone surrogates are refused, in open objects too. Python
+    could read them, but NaN would become null."""
     body = f'{{"user_metadata": {{"a": [0, {value}]}}}}'
     headers = KEY | {"content-type": "application/json"}
     answer = await http.put("/api/users/me", content=body.encode(), headers=headers)
@@ -140,7 +140,7 @@ async def test_what_cannot_be_kept_as_it_was_sent_is_refused(
 
 
 async def test_words_that_look_like_no_numbers_are_words(http: httpx.AsyncClient) -> None:
-    """Infinity as a text is a text."""
+    """The text "Infinity" is accepted as a text."""
     sent = {"user_metadata": {"NaN": "Infinity", "n" * 100: [2**63, 1e300]}, "zzyzx": 1}
     answer = await http.put("/api/users/me", json=sent, headers=KEY)
 
@@ -148,7 +148,7 @@ async def test_words_that_look_like_no_numbers_are_words(http: httpx.AsyncClient
 
 
 async def test_a_name_that_is_no_text_is_refused_like_any_other(http: httpx.AsyncClient) -> None:
-    """JSON can name what no answer can repeat."""
+    """A name with a lone surrogate is refused, and the error shows `?` instead."""
     headers = KEY | {"content-type": "application/json"}
     answer = await http.put("/api/clients/x", content=b'{"\\ud800": 1}', headers=headers)
 
@@ -158,7 +158,7 @@ async def test_a_name_that_is_no_text_is_refused_like_any_other(http: httpx.Asyn
 async def test_changes_of_a_client_arrive_as_they_were_sent(
     http: httpx.AsyncClient, world: FakeServices
 ) -> None:
-    """What is left out is left out, null is null, and objects that are open stay open."""
+    """Absent fields stay absent, null stays null, and open objects stay open."""
     sent = {"jwks": None, "claims_mapping": {"anything": "user.name"}, "enabled": False}
     asked: list[UpdateClient] = []
 
@@ -185,8 +185,8 @@ _CLIENT: dict[str, Any] = {
 async def test_what_can_only_be_read_may_come_back_unchanged(
     http: httpx.AsyncClient, world: FakeServices
 ) -> None:
-    """Whoever sends back what GET answered changes nothing: what can only be read is left out. With
-    another value each is refused by name, and nothing is changed."""
+    """A PUT with the response of GET changes nothing: read-only fields with the same value are
+    ignored. With another value each one is refused by its name, and nothing is changed."""
     asked: list[UpdateClient] = []
 
     async def get(_: FakeServices, ctx: Context, one: GetClient) -> Client:
@@ -214,7 +214,8 @@ async def test_what_can_only_be_read_may_come_back_unchanged(
 async def test_what_the_caller_cannot_read_is_not_compared(
     http: httpx.AsyncClient, world: FakeServices
 ) -> None:
-    """A change would tell whether a guess was right."""
+    """A read-only value that the caller may not read is not compared, since a change would confirm
+    a guess."""
 
     async def forbidden(_: FakeServices, ctx: Context, one: GetClient) -> Client:
         raise Forbidden
@@ -238,13 +239,14 @@ async def test_what_the_caller_cannot_read_is_not_compared(
     ],
 )
 def test_unknown_names_are_found_at_any_depth(kind: Any, sent: Any, places: list[str]) -> None:
-    """In models inside models and in lists; never in what is open by its type."""
+    """Unknown names are found in nested models and lists, but not in objects that are open."""
     assert [one.place + one.name for one in unknown_fields(kind, sent)] == places
 
 
 @pytest.mark.parametrize("dashboard", [False, True])
 def test_the_document_says_that_bodies_are_closed(dashboard: bool) -> None:
-    """Every body has additionalProperties: false, inside too; no answer does, since it may grow."""
+    """Every body has additionalProperties: false, nested ones too. Responses have not, because they
+    may grow."""
     document = json_api(dashboard=dashboard).openapi()
     schemas = document["components"]["schemas"]
     closed = {name for name, one in schemas.items() if one.get("additionalProperties") is False}
@@ -262,7 +264,7 @@ def test_the_document_says_that_bodies_are_closed(dashboard: bool) -> None:
 
 
 async def test_a_name_stands_once(http: httpx.AsyncClient) -> None:
-    """Of two values under one name none is chosen: neither in a body nor in the query."""
+    """A name that is given twice is refused, in a body and in the query."""
     body = b'{"name": "A", "name": "B"}'
     json = {**KEY, "content-type": "application/json"}
     posted = await http.post("/api/organizations", content=body, headers=json)

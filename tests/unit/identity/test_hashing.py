@@ -1,4 +1,4 @@
-"""Password hashes: ours, and those made elsewhere."""
+"""Password hashes of the product and of other systems."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def hashing() -> Hashing:
 
 @pytest.mark.parametrize("stored", MADE.values(), ids=MADE.keys())
 async def test_imported_hashes_verify_and_are_replaced(hashing: Hashing, stored: str) -> None:
-    """A hash made elsewhere verifies, refuses another password, and comes back as ours."""
+    """An imported hash verifies, refuses another password, and is replaced by an Argon2id hash."""
     right = await hashing.verify("app", PASSWORD, stored)
     wrong = await hashing.verify("app", PASSWORD + "!", stored)
 
@@ -116,7 +116,7 @@ async def test_firebase(hashing: Hashing) -> None:
     ],
 )
 async def test_hashes_that_cannot_be_are_refused(hashing: Hashing, stored: str) -> None:
-    """What is no hash, or would cost us too much, is refused at import and never verifies."""
+    """A malformed or too expensive hash is refused at import and never verifies."""
     assert not imported_hashes.supported(stored)
     assert not (await hashing.verify("app", "x", stored)).ok
 
@@ -190,7 +190,7 @@ def test_cost_of_an_imported_hash_is_bounded(accepted: str, refused: str) -> Non
 async def test_a_stored_hash_over_the_bound_is_not_computed(
     hashing: Hashing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A row that predates the bound is a wrong password, without any work."""
+    """A stored hash above the limit counts as a wrong password and is not computed."""
     computed: list[str] = []
     monkeypatch.setattr(hash_verifiers, "verify_secret", lambda *of: computed.append("argon2"))
     monkeypatch.setattr(hashing.hasher.__class__, "verify", lambda *of: computed.append("own"))
@@ -200,8 +200,8 @@ async def test_a_stored_hash_over_the_bound_is_not_computed(
     assert computed == []
 
 
-async def test_no_prefix_is_enough_p1(hashing: Hashing) -> None:
-    """P1: every byte counts: 72 bytes of a longer password are not it, nor 256 of more."""
+async def test_no_prefix_is_enough(hashing: Hashing) -> None:
+    """Every byte counts: a prefix of 72 or 256 bytes does not verify."""
     long = "0123456789" * 20
     stored = await hashing.hash("app", long)
 
@@ -210,9 +210,8 @@ async def test_no_prefix_is_enough_p1(hashing: Hashing) -> None:
     assert not (await hashing.verify("app", long + "0" * 100, await hashing.hash("app", long))).ok
 
 
-async def test_unicode_is_normalised_once_p2(hashing: Hashing) -> None:
-    """P2: the same word typed on two keyboards (composed and decomposed) is the same password;
-    spaces at its ends count."""
+async def test_unicode_is_normalised_once(hashing: Hashing) -> None:
+    """Composed and decomposed letters are the same password. Spaces at its ends count."""
     stored = await hashing.hash("app", "cafe\u0301 cre\u0300me ")
 
     assert (await hashing.verify("app", "café crème ", stored)).ok

@@ -1,4 +1,4 @@
-"""What strangers may choose is no link and no advertisement in mail that looks like ours."""
+"""Names that strangers choose are never links or advertisements in mails."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ LINKS = [
     "ftp://x",
 ]
 CHOSEN = ("name", "inviter", "device", "org_name")
-"""Variables of mail that hold what anybody typed."""
+"""Variables of mails that any user can fill."""
 
 
 @pytest.mark.parametrize("name", LINKS)
 def test_an_organization_is_not_named_by_a_link(name: str) -> None:
-    """Refused where it is made and where it is changed, naming the field."""
+    """A name with a link is refused at creation and at a change, naming the field."""
     for contract in (CreateOrganization, OrganizationChanges):
         with pytest.raises(ValidationError) as refused:
             contract.model_validate({"name": name})
@@ -67,7 +67,7 @@ def test_names_of_organizations(name: str) -> None:
 @pytest.mark.parametrize("locale", LOCALES)
 @pytest.mark.parametrize("kind", list(MAILS))
 def test_no_mail_carries_a_link_that_somebody_chose(kind: str, locale: Locale) -> None:
-    """Whatever was stored before: in the subject, the text and the page."""
+    """A link in a stored name is in no subject, text or HTML."""
     data = {**sample_data(kind, TENANT), **dict.fromkeys(CHOSEN, "see evil.example now")}
 
     mail = mail_rendering.render(
@@ -78,7 +78,7 @@ def test_no_mail_carries_a_link_that_somebody_chose(kind: str, locale: Locale) -
 
 
 def test_an_invitation_without_the_name_is_a_sentence() -> None:
-    """Words stand in place of a name that is not shown; other names are."""
+    """Other words replace a name that is not shown."""
     data = sample_data("org_invitation", TENANT)
     source = built_in_source("org_invitation", "en")
 
@@ -93,7 +93,7 @@ def test_an_invitation_without_the_name_is_a_sentence() -> None:
 
 @pytest.mark.parametrize("kind", ["invitation", "org_invitation"])
 def test_an_invitation_says_who_and_how_long(kind: str) -> None:
-    """And that nobody has to do anything; without a user behind it, it is a sentence too."""
+    """The mail says that it can be ignored. Without a user behind it, its sentence is complete too."""
     source, data = built_in_source(kind, "en"), sample_data(kind, TENANT)
 
     mail = mail_rendering.render(kind, "en", TENANT, data=data, source=source)
@@ -111,7 +111,7 @@ def test_an_invitation_says_who_and_how_long(kind: str) -> None:
 
 @pytest.mark.parametrize("color", ["#f59e0b", "#0ea5e9", "#202227", None])
 def test_a_button_has_the_colours_of_the_pages(color: str | None) -> None:
-    """One maker of colours: what is white on the page is white in the mail, in both schemes."""
+    """Mails and pages compute the same colours, in both schemes."""
     tenant = TENANT.model_copy(update={"branding": Branding(primary_color=color)})
     source, data = built_in_source("reset", "en"), sample_data("reset", tenant)
 
@@ -125,7 +125,7 @@ def test_a_button_has_the_colours_of_the_pages(color: str | None) -> None:
 @pytest.mark.parametrize("locale", LOCALES)
 @pytest.mark.parametrize("kind", list(MAILS))
 def test_names_of_another_direction_are_isolated(kind: str, locale: Locale) -> None:
-    """Wherever such a name stands, it moves no number or punctuation beside it."""
+    """A name in another direction moves no number or punctuation beside it."""
     name = "\u05d7\u05e0\u05d5\u05ea 7"
     tenant = TENANT.model_copy(update={"name": name})
     data = {**sample_data(kind, tenant), **dict.fromkeys(CHOSEN, name)}

@@ -1,4 +1,4 @@
-"""Which passwords do, and which addresses."""
+"""Which passwords and addresses are accepted."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ TOLD = ["blue shop", "blueshop", "ada.lovelace"]
 
 
 @given(st.text(min_size=8, max_size=60))
-def test_no_composition_rules_p2(password: str) -> None:
-    """P2: any characters do; only length, known lists and what is told of the person count."""
+def test_no_composition_rules(password: str) -> None:
+    """Any characters are accepted. Only length, lists and words about the user count."""
     faults = first_faults(password, 8, TOLD)
     known = password.lower() in COMMON or password.lower().strip("0123456789!?.*-_ ") in TOLD
 
     assert bool(faults) == known
 
 
-def test_length_p1() -> None:
-    """P1: the least length is the application's; 64 characters always do; 256 bytes are the most."""
+def test_length() -> None:
+    """The application sets the least length. 64 characters are always accepted, and 256 bytes are
+    the maximum."""
     assert first_faults("xkcdq7 ", 8, []) != []
     assert first_faults("xkcdq7 z", 8, []) == []
     assert first_faults("xkcdq7 z", 15, []) != []
@@ -45,18 +46,18 @@ def test_length_p1() -> None:
 @pytest.mark.parametrize(
     "password", ["password", "PASSWORD", "iloveyou", "Blue Shop", "blueshop2024!", "ada.lovelace"]
 )
-def test_common_and_told_passwords_are_refused_p3(password: str) -> None:
-    """P3: the most common ones, the application's name, the local part of the address."""
+def test_common_and_told_passwords_are_refused(password: str) -> None:
+    """Common passwords, the application's name and the local part of the address are refused."""
     assert first_faults(password, 8, TOLD)
 
 
-def test_common_list_is_long_enough_p3() -> None:
-    """P3: at least the 3,000 most common ones are known."""
+def test_common_list_is_long_enough() -> None:
+    """The list has at least the 3,000 most common passwords."""
     assert len(COMMON) >= 3000
 
 
 def test_what_is_told_leaves_short_words_out() -> None:
-    """A name of three letters inside a password is chance."""
+    """A name of three letters inside a password is ignored."""
     from common.contracts.tenants import Tenant
     from common.ids import new_id
 
@@ -99,7 +100,7 @@ def test_addresses(email: str, settings: dict[str, object], problem: type | None
 
 @pytest.mark.parametrize("name", ["Ada", "Zoë O'Neil-Smith", "李小龍", "Dr. Grace Hopper"])
 def test_names_that_are_names(name: str) -> None:
-    """Names of people greet them."""
+    """A real name is used in the greeting."""
     assert harmless(name) == name
 
 
@@ -107,12 +108,12 @@ def test_names_that_are_names(name: str) -> None:
     "name", ["http://x", "evil.com", "call 0800 1234", "a@b", "{{x}}", "<b>", "x" * 61, "www x"]
 )
 def test_names_that_are_advertisements(name: str) -> None:
-    """What could be a link, a number or markup greets nobody."""
+    """A name that could be a link, a number or markup is not used in the greeting."""
     assert harmless(name) == ""
 
 
 SYMBOLS = "4@8({[<69&#!1/|7+5$%30x2z"
-"""Hundreds of ways to read them as letters."""
+"""A text with hundreds of readings as letters."""
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ SYMBOLS = "4@8({[<69&#!1/|7+5$%30x2z"
     ["", SYMBOLS * 3, "1!|i7+" * 12, "a" * 13 + SYMBOLS * 3, "a" * 400, "\x00", "İ" * 80],
 )
 def test_the_cost_of_a_score_is_bounded(password: str) -> None:
-    """Any text has a score, and its readings times its parts stay in the budget."""
+    """Every text has a score. The number of readings times parts is limited."""
     scored = affordable(password)
     readings = enumerate_l33t_subs(relevant_l33t_subtable(scored, L33T_TABLE))
 
@@ -131,7 +132,7 @@ def test_the_cost_of_a_score_is_bounded(password: str) -> None:
 
 
 def test_known_words_count_in_one_password_only() -> None:
-    """What is known of one person weakens nobody else's password, in whichever thread."""
+    """Words about one user do not affect another user's password, in any thread."""
     assert score("zyxomma-quandary", ["zyxomma-quandary"]) == 0
     assert "user_inputs" not in RANKED_DICTIONARIES
     assert score("zyxomma-quandary", []) == 4

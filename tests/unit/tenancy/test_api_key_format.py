@@ -1,4 +1,4 @@
-"""API keys can be told from anything else without a database."""
+"""The format of an API key is checked without a database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tenancy import api_key_format
 
 @pytest.mark.parametrize(("kind", "mark"), [("publishable", "pk_live_"), ("secret", "sk_live_")])
 def test_a_made_key_is_well_formed(kind: KeyType, mark: str) -> None:
-    """A fresh key carries its type's mark and a checksum that holds."""
+    """A new key has the prefix of its type and a valid checksum."""
     key = api_key_format.make(kind)
 
     assert key.startswith(mark)
@@ -27,7 +27,7 @@ def test_two_keys_differ() -> None:
 
 @given(st.integers(0, 56), st.sampled_from(api_key_format.ALPHABET + "_-!"))
 def test_any_changed_character_is_noticed(place: int, other: str) -> None:
-    """A key with one character changed is not well-formed any more."""
+    """A key with one changed character is invalid."""
     key = api_key_format.make("secret")
     changed = key[:place] + other + key[place + 1 :]
 
@@ -46,10 +46,10 @@ def test_any_changed_character_is_noticed(place: int, other: str) -> None:
     ],
 )
 def test_other_text_is_refused(text: str) -> None:
-    """Text that was never a key is recognised as such."""
+    """Other text is invalid."""
     assert api_key_format.kind_of(text) is None
 
 
 def test_a_trailing_newline_is_refused() -> None:
-    """A key with anything behind it is not that key."""
+    """A key with a newline behind it is invalid."""
     assert api_key_format.kind_of(api_key_format.make("secret") + "\n") is None

@@ -29,7 +29,7 @@ PUBLIC = Hosts("https", "id.example.com")
     ],
 )
 def test_a_slug_is_read_from_our_own_hosts_only(hosts: Hosts, host: str, slug: str | None) -> None:
-    """Exactly one label before the platform's domain, with its port, is a slug."""
+    """A slug is exactly one label before the platform's domain, with its port."""
     assert hosts.slug(host) == slug
 
 
@@ -45,7 +45,8 @@ def test_a_slug_is_read_from_our_own_hosts_only(hosts: Hosts, host: str, slug: s
     ],
 )
 def test_a_custom_domain_is_asked_on_our_port(hosts: Hosts, host: str, domain: str | None) -> None:
-    """A foreign host may be a custom domain, where the port is ours; our own hosts never are."""
+    """Another host may be a custom domain if the port is the platform's. The platform's own hosts
+    are not."""
     assert hosts.custom(host) == domain
 
 
@@ -54,5 +55,5 @@ def test_a_custom_domain_is_asked_on_our_port(hosts: Hosts, host: str, domain: s
     [("id.example.com", True), ("x.y.id.example.com", True), ("xid.example.com", False)],
 )
 def test_our_own_domain_is_recognised(name: str, ours: bool) -> None:
-    """Nobody can claim a name inside the platform's domain."""
+    """A name inside the platform's domain cannot be claimed."""
     assert PUBLIC.is_ours(name) is ours

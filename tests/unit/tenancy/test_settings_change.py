@@ -1,4 +1,4 @@
-"""What developers write is checked field by field."""
+"""The settings of an application are checked field by field."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from common.contracts.settings_change import SettingsChange
     ],
 )
 def test_a_url_that_could_do_harm_is_refused(url: str) -> None:
-    """Only https URLs that need no escaping anywhere become part of pages and mails."""
+    """Only https URLs without characters to escape are accepted for pages and mails."""
     with pytest.raises(ValidationError):
         ApplicationPatch(logo_url=url)
 
@@ -37,7 +37,7 @@ def test_a_url_that_could_do_harm_is_refused(url: str) -> None:
     "url", ["https://example.com/logo.png?v=1#x", "http://localhost:3000/l.png"]
 )
 def test_an_ordinary_url_is_taken(url: str) -> None:
-    """https everywhere, plain http on the machine itself."""
+    """https is accepted, and http on the machine itself."""
     assert ApplicationPatch(logo_url=url).logo_url == url
 
 
@@ -49,7 +49,7 @@ def test_colours_are_normalised(text: str, color: str) -> None:
 
 @pytest.mark.parametrize("text", ["red", "#12", "#1234567", "#12345g", "#fff;}", "url(x)", ""])
 def test_what_is_no_colour_is_refused(text: str) -> None:
-    """Nothing that could end a declaration gets into a style sheet."""
+    """A value that could end a CSS declaration is refused."""
     with pytest.raises(ValidationError):
         ApplicationPatch(primary_color=text)
 
@@ -70,7 +70,7 @@ def test_what_is_no_colour_is_refused(text: str) -> None:
     ],
 )
 def test_origins_are_exact(origin: str) -> None:
-    """Whatever a browser would never send as this origin is refused."""
+    """An origin that no browser would send is refused."""
     with pytest.raises(ValidationError):
         SettingsChange(allowed_origins=[origin])
 
@@ -96,13 +96,14 @@ def test_exact_origins_are_taken(origin: str) -> None:
     ],
 )
 def test_a_schema_that_could_do_harm_is_refused(schema: dict[str, Any]) -> None:
-    """No schema that is wrong, huge, fetched from elsewhere or slow to match."""
+    """A schema that is invalid, huge, remote or slow is refused."""
     with pytest.raises(ValidationError):
         SettingsChange(user_metadata_schema=schema)
 
 
 def _doubling(levels: int, leaf: dict[str, Any]) -> dict[str, Any]:
-    """Each level refers twice to the next, so the leaf is evaluated 2^levels times."""
+    """Returns a schema in which each level refers twice to the next. The leaf is evaluated 2^levels
+    times."""
     defs: dict[str, Any] = {
         f"d{level}": {"anyOf": [{"$ref": f"#/$defs/d{level + 1}"}] * 2} for level in range(levels)
     }
@@ -133,7 +134,7 @@ MULTIPLY = {
 
 @pytest.mark.parametrize("schema", MULTIPLY.values(), ids=MULTIPLY.keys())
 def test_a_schema_that_multiplies_is_refused(schema: dict[str, Any]) -> None:
-    """Evaluations are counted with references unfolded, for all levels of the data."""
+    """Evaluations are counted through references, for all levels of the data."""
     with pytest.raises(ValidationError, match="multiply"):
         SettingsChange(user_metadata_schema=schema)
 
@@ -147,7 +148,7 @@ def test_a_schema_that_multiplies_is_refused(schema: dict[str, Any]) -> None:
     ],
 )
 def test_a_schema_whose_references_cannot_be_followed_is_refused(schema: dict[str, Any]) -> None:
-    """What cannot be counted is not accepted."""
+    """A schema that cannot be counted is refused."""
     with pytest.raises(ValidationError):
         SettingsChange(user_metadata_schema=schema)
 
@@ -163,12 +164,12 @@ def test_a_schema_whose_references_cannot_be_followed_is_refused(schema: dict[st
     ],
 )
 def test_schemas_that_refer_to_themselves_are_taken(schema: dict[str, Any]) -> None:
-    """Recursion that does not multiply is ordinary: trees, lists."""
+    """Recursion that does not multiply is accepted, as in trees and lists."""
     assert SettingsChange(user_metadata_schema=schema).user_metadata_schema == schema
 
 
 def test_deep_schemas_are_refused() -> None:
-    """Nesting has an end."""
+    """A schema that is nested too deeply is refused."""
     schema: dict[str, Any] = {}
     for _ in range(40):
         schema = {"properties": {"x": schema}}
@@ -193,7 +194,7 @@ def test_an_ordinary_schema_is_taken() -> None:
 
 
 def test_a_method_stands_once() -> None:
-    """The order of the methods is the order on the page, so each can stand in it once."""
+    """Each method is listed once, because the order is that of the page."""
     with pytest.raises(ValidationError):
         SettingsChange(auth_methods=["password", "password"])
 
@@ -209,7 +210,7 @@ def test_a_method_stands_once() -> None:
     ],
 )
 def test_what_is_not_there_yet_is_refused(change: dict[str, object], field: str) -> None:
-    """A policy that nothing enforces, and ways of signing in that no page offers."""
+    """A policy without effect and a method without a page are refused."""
     with pytest.raises(ValidationError) as refused:
         SettingsChange.model_validate(change)
 

@@ -28,12 +28,12 @@ def test_a_malformed_slug_is_refused(slug: str) -> None:
     ["dashboard", "api", "www", "admin", "auth", "login", "app", "static", "assets", "health"],
 )
 def test_reserved_words_are_refused(slug: str) -> None:
-    """The words that the platform keeps for itself cannot be had."""
+    """Words that the platform reserves are refused."""
     assert slugs.flaw(slug) == "slug_reserved"
 
 
 def test_every_generated_slug_would_be_accepted() -> None:
-    """All word pairs, with the longest suffix, keep the rules."""
+    """Every pair of words with the longest suffix is a valid slug."""
     pairs = [f"{adjective}-{noun}-xyz" for adjective in ADJECTIVES for noun in NOUNS]
 
     assert [slug for slug in pairs if slugs.flaw(slug)] == []
@@ -42,7 +42,7 @@ def test_every_generated_slug_would_be_accepted() -> None:
 
 
 def test_the_first_candidate_has_no_suffix() -> None:
-    """Only after a collision do three characters follow."""
+    """The suffix of three characters is added only after a collision."""
     made = list(slugs.candidates())
 
     assert made[0].count("-") == 1

@@ -1,5 +1,7 @@
-"""Members of uvicorn and FastAPI that the gateway uses although they are not promised. A failure here
-names the member that a new version of the package has changed."""
+"""The private members of uvicorn and FastAPI that the gateway uses still exist.
+
+A failure names the member that a new version of the package has changed.
+"""
 
 from __future__ import annotations
 

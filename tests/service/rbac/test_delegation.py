@@ -1,4 +1,4 @@
-"""Whatever is tried in whatever order: nobody ends up with more than those who grant had."""
+"""No sequence of grants gives a user more than the grantors had."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from common.problems import Problem
 PERMISSIONS = ["roles:write", "roles:read", "users:read", "users:write", "users:delete"]
 ROLES = ["r0", "r1", "r2", "admin"]
 N = 3
-"""Users who try."""
+"""The number of users."""
 
 Action = tuple[str, int, int, str, frozenset[str]]
 actions = st.lists(
@@ -40,10 +40,10 @@ actions = st.lists(
     ),
     tried=actions,
 )
-async def test_nobody_grants_what_he_does_not_hold(
+async def test_a_caller_cannot_grant_what_they_do_not_hold(
     stage: World, initial: list[frozenset[str]], tried: list[Action]
 ) -> None:
-    """In any sequence of grants by users, nobody gets what the one who gave it did not hold."""
+    """In any sequence of grants by users, nobody gets a permission that the grantor did not hold."""
     world, app_id = stage, await stage.application()
     users = [await world.insert_user(app_id) for _ in range(N)]
     for n, (user, permissions) in enumerate(zip(users, initial, strict=True)):
@@ -86,7 +86,7 @@ def _request(action: Action, users: list[str], count: int) -> Request:  # type: 
 
 
 async def test_one_operator_always_remains(world: World) -> None:
-    """Two operators who unseat each other at once: one of them stays."""
+    """If two operators demote each other at the same time, one of them stays operator."""
     home = world.dashboard
     for row in await world.owner.fetch(
         "DELETE FROM user_roles WHERE app_id = $1 AND role_id = 'operator' RETURNING user_id", home

@@ -1,5 +1,4 @@
-"""What changes in an application is true in every gateway within 100 ms: a real nats-server
-between the service and two gateways."""
+"""Two gateways see a change of an application within 100 ms, over a real nats-server."""
 
 from __future__ import annotations
 
@@ -30,7 +29,7 @@ from gateway.state import Gateway
 from tenancy.handlers import HANDLERS
 
 LIMIT = 5.0
-"""Seconds, less than the gateways' caches keep: only the message explains a change by then."""
+"""Seconds, less than the lifetime of a cache entry. Only the message can end an entry so soon."""
 SITE = {"origin": "https://shop.example"}
 
 
@@ -47,8 +46,9 @@ class Fleet:
     async def soon(
         self, url: str, headers: dict[str, str], true: Callable[[httpx.Response], bool]
     ) -> float:
-        """How long after now a request was still begun that any of them answered from the past;
-        0.0 where none was. How long an answer takes does not count: the machine may be busy."""
+        """Returns how late the last request with an old answer was sent, in seconds. It is 0.0 if
+        there was none. The duration of a response does not count, because the machine may be busy.
+        """
         began, stale = time.monotonic(), 0.0
         for gateway in self.gateways:
             while True:
@@ -91,7 +91,7 @@ async def fleet(world: World, tmp_path: Path) -> AsyncIterator[Fleet]:
 
 
 async def _warm(fleet: Fleet, url: str, headers: dict[str, str], status: int) -> None:
-    """Fill the caches, so that what follows has to drop them."""
+    """Fills the caches, so that an invalidation has to drop the entries."""
     for answer in [*await fleet.see(url, headers), *await fleet.see(url, headers)]:
         assert answer.status_code == status, answer.text
 
@@ -105,7 +105,7 @@ def _is(status: int) -> Callable[[httpx.Response], bool]:
 
 
 async def test_an_allowed_origin_everywhere(fleet: Fleet) -> None:
-    """A setting is read by every gateway at once."""
+    """Every gateway reads a setting at once."""
 
     async def once() -> float:
         app = await fleet.world.create_application()
@@ -119,7 +119,7 @@ async def test_an_allowed_origin_everywhere(fleet: Fleet) -> None:
 
 
 async def test_a_revoked_key_everywhere(fleet: Fleet) -> None:
-    """No gateway goes on believing a key that its cache knew."""
+    """No gateway accepts a revoked key that it had cached."""
 
     async def once() -> float:
         app = await fleet.world.create_application()
@@ -133,7 +133,7 @@ async def test_a_revoked_key_everywhere(fleet: Fleet) -> None:
 
 
 async def test_a_deleted_application_everywhere(fleet: Fleet) -> None:
-    """Its host is unknown to every gateway, its key of no use to anybody."""
+    """No gateway finds the host or accepts the key."""
 
     async def once() -> float:
         app = await fleet.world.create_application()
@@ -151,7 +151,7 @@ async def test_a_deleted_application_everywhere(fleet: Fleet) -> None:
 
 
 async def test_a_change_is_there_before_its_answer(fleet: Fleet) -> None:
-    """After the answer, every gateway has the new state."""
+    """After the reply every gateway has the new state."""
     team = await fleet.world.team()
     app = await fleet.world.create_application(team)
     url = f"{app.url}/api/settings"

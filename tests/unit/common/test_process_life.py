@@ -1,4 +1,4 @@
-"""A service drains on every signal, ends with a bus that is gone for good, and waits for none."""
+"""A service drains on every signal, and ends when its bus is closed for good."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from common.process_life import STOPS, _stop_signal
     [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2],
 )
 async def test_each_signal_asks_for_a_stop(number: signal.Signals) -> None:
-    """By default SIGHUP and the two of users end a process without a word."""
+    """SIGHUP and the user signals would otherwise end a process without draining."""
     loop = asyncio.get_running_loop()
     stopping = asyncio.create_task(_stop_signal(loop))
     await asyncio.sleep(0)
@@ -36,7 +36,7 @@ async def test_each_signal_asks_for_a_stop(number: signal.Signals) -> None:
 
 
 async def test_a_connection_closed_for_good_ends_the_process() -> None:
-    """A password that was changed, translate: only a new process reads the new one."""
+    """For example after a change of the password, which only a new process reads."""
     closed = asyncio.Event()
     task = asyncio.create_task(_end_with(closed))
     await asyncio.sleep(0)
@@ -48,7 +48,8 @@ async def test_a_connection_closed_for_good_ends_the_process() -> None:
 
 
 async def test_a_drain_does_not_wait_for_a_bus_that_is_gone() -> None:
-    """Each subscription would wait for its own time limit."""
+    """A drain without a bus ends at once. Each subscription would otherwise wait for its time
+    limit."""
 
     def never() -> None:
         raise AssertionError("the bus was used")
@@ -63,7 +64,7 @@ async def test_a_drain_does_not_wait_for_a_bus_that_is_gone() -> None:
 
 @pytest.mark.parametrize("event_type", ["two words", "", "a.b", "*", ">", "Login", "x\n"])
 def test_an_event_type_that_is_no_subject_is_skipped(event_type: str) -> None:
-    """Sent, it would end the connection at every round and hold up all other events."""
+    """An invalid event type is skipped. It would close the connection and delay all other events."""
     anything: Any = SimpleNamespace(max_payload=1 << 20)
     relay = Relay(anything, anything, anything, "identity")
     row = Waiting(1, "app", "id", event_type, b"{}")

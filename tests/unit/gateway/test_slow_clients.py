@@ -1,4 +1,4 @@
-"""Connections over which nothing comes, or never all of it: nobody else is shut out by them."""
+"""Connections without a complete request do not block other clients."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ HALF = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345"
 
 @dataclass
 class Server:
-    """Answers what is asked for once all of it is there; `left`: who asked for
-    more than he took, or stayed, has gone."""
+    """Answers complete requests. `left` is set when a client of `/stay` disconnected or `/much` is
+    sent."""
 
     port: int = 0
     seen: list[str] = field(default_factory=list)
@@ -80,7 +80,7 @@ async def server() -> AsyncIterator[Server]:
 
 
 async def gone(reader: asyncio.StreamReader) -> bool:
-    """True where the server has closed the connection."""
+    """Returns True if the server has closed the connection."""
     try:
         return await asyncio.wait_for(reader.read(), 5) == b""
     except ConnectionResetError:
@@ -91,7 +91,7 @@ async def gone(reader: asyncio.StreamReader) -> bool:
 async def test_who_never_finishes_is_sent_away(
     server: Server, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
-    """Whether nothing came, half of the headers or half of a body."""
+    """A connection is closed if nothing arrives, or half of the headers, or half of a body."""
     monkeypatch.setattr(connections, "FIRST_REQUEST", 0.1)
     monkeypatch.setattr(connections, "WHOLE_REQUEST", 0.1)
     reader, writer = await server.open(sent)
@@ -103,7 +103,7 @@ async def test_who_never_finishes_is_sent_away(
 async def test_a_byte_now_and_then_wins_no_time(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A request has its time from its first byte on, not from its last."""
+    """The time limit of a request starts with its first byte and is not extended."""
     monkeypatch.setattr(connections, "WHOLE_REQUEST", 0.3)
     reader, writer = await server.open(HALF)
 
@@ -123,7 +123,7 @@ async def test_a_byte_now_and_then_wins_no_time(
 async def test_the_longest_waiting_make_room(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Any number of silent connections shuts nobody out, and who is being answered stays."""
+    """Silent connections never block a new client, and a request in progress is kept."""
     monkeypatch.setattr(Connection, "limit", 20)
     _, staying = await server.open(GET.replace(b"/", b"/stay", 1))
     silent = [await server.open(HALF if n % 2 else b"") for n in range(40)]
@@ -140,7 +140,7 @@ async def test_the_longest_waiting_make_room(
 
 
 async def test_a_request_behind_another_hides_no_disconnect(server: Server) -> None:
-    """Who has asked twice and goes is not kept: a follower would hold his place for ever."""
+    """The server notices that a client disconnected, even if it had sent a second request."""
     _, writer = await server.open(GET.replace(b"/", b"/stay", 1) + GET)
     while not server.seen:
         await asyncio.sleep(0.01)
@@ -153,7 +153,7 @@ async def test_a_request_behind_another_hides_no_disconnect(server: Server) -> N
 async def test_who_takes_nothing_is_sent_away(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An answer that nobody reads is given up."""
+    """A response that the client does not read is aborted."""
     monkeypatch.setattr(connections, "STALLED_WRITE", 0.1)
     reader, writer = await server.open(GET.replace(b"/", b"/much", 1))
     reader._transport.pause_reading()  # type: ignore[attr-defined]  # there is no public way
@@ -164,7 +164,7 @@ async def test_who_takes_nothing_is_sent_away(
 
 
 def test_as_many_files_as_may_be() -> None:
-    """A shell's 1,024 would be less than the connections that are held."""
+    """The limit of open files is raised, since 1,024 is less than the connections that are kept."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
@@ -177,7 +177,7 @@ def test_as_many_files_as_may_be() -> None:
 
 
 async def test_half_a_body_is_none() -> None:
-    """A form that broke off is not worked on as if that were all."""
+    """An incomplete body is not handled as if it were the whole one."""
     sent: Iterator[dict[str, Any]] = iter(
         [
             {"type": "http.request", "body": b"scope=openid pro", "more_body": True},

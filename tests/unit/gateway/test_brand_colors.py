@@ -1,4 +1,4 @@
-"""Colours: whatever an application chooses can be read, in light and in dark."""
+"""Text is readable in every brand colour, in light and dark mode."""
 
 from __future__ import annotations
 
@@ -45,20 +45,20 @@ def check(color: str) -> None:
 
 @pytest.mark.parametrize("color", PRESETS.values(), ids=PRESETS)
 def test_every_preset_is_readable(color: str) -> None:
-    """Text on the brand's colour, and the brand's colour as text, have 4.5 to 1 (WCAG 1.4.3)."""
+    """Text on the brand colour, and the brand colour as text, have a contrast of 4.5 (WCAG 1.4.3)."""
     check(color)
 
 
 @given(st.integers(0, 0xFFFFFF))
 def test_every_colour_is_readable(number: int) -> None:
-    """The same holds for any of the sixteen million colours somebody may choose."""
+    """The same holds for any of the sixteen million colours."""
     check(f"{number:06x}")
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("hue", range(0, 360, 15))
 def test_greys_are_readable_in_every_hue(scheme: str, hue: int) -> None:
-    """Text and its quieter kind have 4.5 to 1 on every surface, edges of fields 3 to 1."""
+    """Both kinds of text have a contrast of 4.5 on every surface, and borders of fields have 3."""
 
     def token(name: str) -> str:
         light, chroma = TOKENS[name, scheme]
@@ -72,7 +72,7 @@ def test_greys_are_readable_in_every_hue(scheme: str, hue: int) -> None:
 
 
 def test_the_surfaces_are_those_of_the_stylesheet() -> None:
-    """What the colours are computed against is what the pages show."""
+    """The contrast is computed against the colours of the stylesheet."""
     for scheme in SCHEMES:
         shown = tuple(TOKENS[name, scheme] for name in ("page", "surface", "inset"))
 
@@ -81,14 +81,14 @@ def test_the_surfaces_are_those_of_the_stylesheet() -> None:
 
 @given(st.integers(0, 0xFFFFFF))
 def test_oklch_there_and_back(number: int) -> None:
-    """A colour survives the way into OKLCH and back to eight bits a channel."""
+    """A colour is the same after conversion to OKLCH and back to eight bits."""
     color = f"#{number:06x}"
 
     assert to_hex(to_oklch(parse(color))) == color
 
 
 def test_a_colour_outside_srgb_keeps_lightness_and_hue() -> None:
-    """Chroma gives way where sRGB has no such colour."""
+    """A colour outside sRGB loses chroma and keeps lightness and hue."""
     wild: Oklch = (0.6, 0.4, 145.0)
 
     light, chroma, hue = to_oklch(parse(to_hex(wild)))
@@ -101,5 +101,5 @@ def test_a_colour_outside_srgb_keeps_lightness_and_hue() -> None:
     ["", None, "red", "#12345", "#1234567", "javascript:alert(1)", "123456;}*{", "#gggggg"],
 )
 def test_what_is_no_colour_becomes_the_default(value: str | None) -> None:
-    """Nothing that somebody typed reaches a stylesheet or its address (H5)."""
+    """An invalid colour never reaches a stylesheet or its address."""
     assert brand.color_of(value) == brand.DEFAULT

@@ -1,4 +1,4 @@
-"""Who asks: cookies, bearer tokens and keys, and that none of them works elsewhere."""
+"""The caller of a request: cookies, access tokens and keys, and no other application's."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def cookie(token: str) -> dict[str, str]:
 async def test_a_session_makes_a_user_with_rights(
     http: httpx.AsyncClient, world: FakeServices
 ) -> None:
-    """A live cookie is its user, with what the user's roles grant."""
+    """A live session cookie makes its user the caller, with the rights of their roles."""
     session = world.session(world.add("demo"), "t1", "users:read")
 
     answer = await http.get("/api/whoami", headers=cookie("t1"))
@@ -57,7 +57,7 @@ async def test_a_session_makes_a_user_with_rights(
 async def test_a_session_of_another_application_is_nobody(
     http: httpx.AsyncClient, world: FakeServices
 ) -> None:
-    """A's cookie on B's host is anonymous (S4)."""
+    """A cookie of application A is anonymous on the host of B."""
     world.add("demo")
     world.session(world.add("other"), "t1")
 
@@ -72,7 +72,7 @@ async def test_a_session_of_another_application_is_nobody(
 async def test_a_malformed_cookie_is_nobody(
     http: httpx.AsyncClient, world: FakeServices, header: str
 ) -> None:
-    """Whatever the Cookie header holds, it is an answer and not an error."""
+    """A malformed Cookie header makes the request anonymous, and is no error."""
     world.add("demo")
 
     answer = await http.get("/api/whoami", headers=[(b"cookie", header.encode("latin-1"))])
@@ -83,7 +83,7 @@ async def test_a_malformed_cookie_is_nobody(
 async def test_a_secret_key_is_the_application(
     http: httpx.AsyncClient, world: FakeServices
 ) -> None:
-    """A secret key holds every permission of its own application."""
+    """A secret key has every permission of its own application."""
     world.key(world.add("demo"), "sk_live_a")
 
     answer = await http.get("/api/whoami", headers={"authorization": "Bearer sk_live_a"})
@@ -94,7 +94,7 @@ async def test_a_secret_key_is_the_application(
 async def test_a_secret_key_of_another_application_is_404(
     http: httpx.AsyncClient, world: FakeServices
 ) -> None:
-    """A's key on B's host finds nothing."""
+    """A key of application A gets 404 on the host of B."""
     world.add("demo")
     world.key(world.add("other"), "sk_live_b")
 
@@ -106,7 +106,7 @@ async def test_a_secret_key_of_another_application_is_404(
 async def test_a_publishable_key_grants_nothing(
     http: httpx.AsyncClient, world: FakeServices
 ) -> None:
-    """It identifies the application; whoever shows it is still nobody."""
+    """A publishable key names the application and gives no permission."""
     world.key(world.add("demo"), "pk_live_a")
 
     answer = await http.get("/api/whoami", headers={"authorization": "Bearer pk_live_a"})
@@ -117,7 +117,7 @@ async def test_a_publishable_key_grants_nothing(
 async def test_a_token_of_another_application_is_refused(
     http: httpx.AsyncClient, world: FakeServices
 ) -> None:
-    """A's access token on B's host is 401 with a challenge."""
+    """An access token of application A gets 401 with a challenge on the host of B."""
     world.add("demo")
     world.token(world.add("other"), "jwt")
 
@@ -128,7 +128,7 @@ async def test_a_token_of_another_application_is_refused(
 
 
 async def test_a_token_in_the_query_is_nobody(http: httpx.AsyncClient, world: FakeServices) -> None:
-    """RFC 6750's query parameter is not offered (S8)."""
+    """The query parameter of RFC 6750 is not supported."""
     world.token(world.add("demo"), "jwt")
 
     answer = await http.get("/api/whoami?access_token=jwt")
@@ -139,7 +139,7 @@ async def test_a_token_in_the_query_is_nobody(http: httpx.AsyncClient, world: Fa
 async def test_an_ended_session_is_dropped_at_once(
     http: httpx.AsyncClient, world: FakeServices, gateway_app: GatewayApp
 ) -> None:
-    """After the drop message of its session, a cached cookie is checked anew."""
+    """After the invalidation message of its session, a cached cookie is checked again."""
     tenant = world.add("demo")
     session = world.session(tenant, "t1")
     assert (await http.get("/api/whoami", headers=cookie("t1"))).status_code == 200
@@ -171,7 +171,7 @@ async def test_an_ended_session_is_dropped_at_once(
 async def test_a_cookie_needs_its_source(
     http: httpx.AsyncClient, world: FakeServices, headers: dict[str, str], expected: int
 ) -> None:
-    """A change by cookie is refused unless it came from this host or an allowed origin (S5)."""
+    """A change by cookie needs a source: this host or an allowed origin."""
     world.session(world.add("demo", allowed_origins=["https://spa.example.com"]), "t1")
 
     answer = await http.post("/api/change", headers={**cookie("t1"), **headers})
@@ -180,7 +180,7 @@ async def test_a_cookie_needs_its_source(
 
 
 async def test_a_key_needs_no_source(http: httpx.AsyncClient, world: FakeServices) -> None:
-    """No browser adds an Authorization header by itself."""
+    """A call with a key needs no source, since a browser adds no Authorization header by itself."""
     world.key(world.add("demo"), "sk_live_a")
 
     answer = await http.post("/api/change", headers={"authorization": "Bearer sk_live_a"})
@@ -189,7 +189,7 @@ async def test_a_key_needs_no_source(http: httpx.AsyncClient, world: FakeService
 
 
 async def test_bodies_are_json_only(http: httpx.AsyncClient, world: FakeServices) -> None:
-    """A form cannot be smuggled into a JSON endpoint."""
+    """JSON endpoints refuse the body of an HTML form."""
     world.key(world.add("demo"), "sk_live_a")
     headers = {"authorization": "Bearer sk_live_a", "content-type": "text/plain"}
 
@@ -208,7 +208,7 @@ async def test_a_client_reaches_an_account_by_scope_only(
     scopes: list[str],
     delegated: bool,
 ) -> None:
-    """A token without the scope `account` speaks for its user, but not to his account."""
+    """Without the scope `account`, an access token does not reach its user's account."""
     tenant = world.add("demo")
     token = world.token(tenant, "jwt", world.session(tenant, "t1"))
     world.tokens[tenant.app_id, "jwt"] = token.model_copy(update={"scopes": scopes})

@@ -7,7 +7,7 @@ from gateway.http.response import oauth_error
 
 
 def test_a_refused_client_is_challenged() -> None:
-    """However the client tried: by header, in the body or not at all."""
+    """A refused client gets WWW-Authenticate, whether it used the header, the body or nothing."""
     refused = oauth_error(InvalidClient("no"))
 
     assert refused.status == 401
@@ -15,7 +15,7 @@ def test_a_refused_client_is_challenged() -> None:
 
 
 def test_no_other_error_is_a_challenge() -> None:
-    """A browser asks its user for a password wherever it sees one."""
+    """Other errors have no challenge, because a browser would ask its user for a password."""
     refused = oauth_error(InvalidGrant("no"))
 
     assert refused.status == 400

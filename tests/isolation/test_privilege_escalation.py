@@ -1,4 +1,6 @@
-"""From no single permission does a way lead to more: every contract is tried with each of them."""
+"""A user with a single permission cannot get another one. Every contract is tried with each
+permission.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +31,9 @@ MIGHTY = {
     "ExportUsers.password_hashes": True,
     "CreateRole.permissions": PERMISSIONS,
 }
-"""What somebody who wants more would ask for."""
+"""Values that an attacker would send to get more rights."""
 ONES_OWN = {"identity.me.delete"}
-"""What ends the caller."""
+"""Contracts that delete the caller."""
 OF_THE_ACCOUNT = {
     "users": "SELECT email, email_verified, disabled, epoch FROM users WHERE app_id = $1 AND id = $2",
     "passwords": "SELECT phc FROM passwords WHERE app_id = $1 AND user_id = $2",
@@ -40,12 +42,12 @@ OF_THE_ACCOUNT = {
     "roles": "SELECT role_id, org_id FROM user_roles WHERE app_id = $1 AND user_id = $2"
     " ORDER BY role_id",
 }
-"""What must stay as it is of somebody who holds more than the caller."""
+"""Rows of a user with more rights than the caller. They must not change."""
 
 
 @pytest.fixture(scope="module")
 async def mountain(postgres: Postgres) -> AsyncIterator[Sides]:
-    """A world of its own, whose bob is an administrator."""
+    """A world of its own, in which Bob is an administrator."""
     name = postgres.clone()
     async with built(postgres.dsns(name)) as made:
         await populate(made)
@@ -68,7 +70,7 @@ async def account(sides: Sides) -> dict[str, Any]:
 
 
 async def climber(sides: Sides, permission: str) -> Caller:
-    """A user whose only role holds the permission alone."""
+    """Creates a user whose only role has this one permission."""
     word = permission.replace(":", "-")
     user = await sides.ask(sides.home, KEY_HOLDER, CreateUser(email=f"{word}@example.com"))
     role = await sides.ask(
@@ -82,7 +84,7 @@ async def climber(sides: Sides, permission: str) -> Caller:
 async def test_a_permission_leads_nowhere_else(
     permission: str, mountain: Sides, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Own rights stay, and so does the account of the administrator, who holds more."""
+    """The caller's rights stay the same, and the account of the administrator does too."""
     for name, value in MIGHTY.items():
         monkeypatch.setitem(NEUTRAL, name, value)
         monkeypatch.delitem(mountain.home.things, name, raising=False)

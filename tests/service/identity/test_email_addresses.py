@@ -1,4 +1,4 @@
-"""One decision for each pair of addresses, at every place that takes one."""
+"""Every place that takes an address gives the same answer for a pair of addresses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ SAME = [
     ("\u212aim@example.com", "kim@example.com"),
     ("\u017fue@example.com", "sue@example.com"),
 ]
-"""Case, composition, and two spellings of a domain (IDNA 2008)."""
+"""The same address: in another case, another Unicode composition, or two spellings of a domain
+(IDNA 2008).
+"""
 DIFFERENT = [
     ("ada@straße.example", "ada@strasse.example"),
     ("ada+a@example.com", "ada@example.com"),
@@ -44,7 +46,7 @@ DIFFERENT = [
     ("stra\u00dfe@example.com", "strasse@example.com"),
     ("ada@example.com", "ada@example.com.example"),
 ]
-"""Tags and dots belong to a mailbox; look-alikes are other letters."""
+"""Different addresses: tags and dots belong to the mailbox, and look-alikes are other letters."""
 REFUSED = [
     "", "ada", "@example.com", "ada@", '"ada"@example.com', "a..b@example.com", ".a@example.com",
     "ada@[127.0.0.1]", "ada@127.0.0.1", "ada@exa_mple.com", "ada@-a.example", "ada@xn--a.example",
@@ -69,7 +71,7 @@ async def refusal(world: World, request: Any, **more: Any) -> str | None:
 async def test_every_place_decides_alike(
     world: World, written: str, other: str, same: bool
 ) -> None:
-    """A user has the first address: is the second one theirs?"""
+    """A user has the first address. Every place says whether the second one is the same address."""
     app = await world.application()
     user = await world.user(written, app)
     third = await world.user(app_id=app)
@@ -100,7 +102,7 @@ async def test_every_place_decides_alike(
 
 @pytest.mark.parametrize("other", [other for _, other in SAME])
 async def test_rules_for_domains_know_every_spelling(world: World, other: str) -> None:
-    """What is blocked in one spelling is blocked in all."""
+    """A domain that is blocked in one spelling is blocked in every spelling."""
     domain = other.strip().partition("@")[2]
     for spelling in {domain, domain_key(domain), domain.upper()}:
         app = await world.application(blocked_email_domains=[spelling])
@@ -110,13 +112,13 @@ async def test_rules_for_domains_know_every_spelling(world: World, other: str) -
 
 @pytest.mark.parametrize("address", REFUSED)
 def test_every_contract_refuses_it(address: str) -> None:
-    """The type that all fields for an address have."""
+    """The type of every field for an address refuses the value."""
     with pytest.raises(ValidationError):
         TypeAdapter(Email).validate_python(address)
 
 
 def test_every_address_in_a_request_is_of_the_type() -> None:
-    """A field `email` is an Email. Excused is what compares nothing."""
+    """Every field `email` of a request is an Email. Fields that compare nothing are excepted."""
     checked = {
         f"{contract.__name__}.{name}"
         for contract in contracts().values()

@@ -1,4 +1,4 @@
-"""An offer to change the protocol is declined, and no body is ever read as a request."""
+"""An upgrade of the protocol is declined, and a body is never read as a request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WAYS = ["at once", "late", "in pieces", "chunked"]
 
 @dataclass
 class App:
-    """Echoes the body of each request and remembers the requests."""
+    """Echoes the body of each request and records the requests."""
 
     port: int = 0
     requests: list[tuple[str, str, bytes]] = field(default_factory=list)
@@ -65,7 +65,7 @@ def head(method: bytes, offer: bytes, *length: bytes, close: bool = False) -> by
 
 
 def pieces(way: str, method: bytes, offer: bytes) -> list[bytes]:
-    """What is sent, one piece after the other."""
+    """Returns the bytes to send, piece by piece."""
     if way == "chunked":
         chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(HIDDEN), HIDDEN)
         return [head(method, offer, b"Transfer-Encoding: chunked", close=True), chunked]
@@ -94,7 +94,8 @@ async def answers(app: App, sent: list[bytes]) -> bytes:
 async def test_a_body_behind_an_offer_is_a_body(
     app: App, method: bytes, offer: bytes, way: str
 ) -> None:
-    """One request, one answer, the whole body: whatever is offered and however it is sent."""
+    """One request with an upgrade gets one response with the whole body, for every upgrade and way
+    of sending."""
     got = await answers(app, pieces(way, method, offer))
 
     assert app.requests == [(method.decode(), "/shown", HIDDEN)]
@@ -102,7 +103,7 @@ async def test_a_body_behind_an_offer_is_a_body(
 
 
 async def test_a_connection_is_kept_behind_an_offer(app: App) -> None:
-    """Offers on the first and the third of three requests: each is answered, in order."""
+    """The first and the third of three requests offer an upgrade. All three are answered in order."""
     offered = head(b"POST", b"h2c", b"Content-Length: 3") + b"abc"
     plain = b"POST /plain HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nde"
     last = head(b"POST", b"websocket", b"Content-Length: 1", close=True) + b"f"
@@ -121,7 +122,7 @@ async def test_a_connection_is_kept_behind_an_offer(app: App) -> None:
     ],
 )
 async def test_no_tunnel_is_opened(app: App, sent: bytes) -> None:
-    """CONNECT and the preface of HTTP/2 end the connection: nothing behind them is a request."""
+    """CONNECT and the HTTP/2 preface end the connection, and later bytes are no request."""
     got = await answers(app, [sent])
 
     assert app.requests == []

@@ -1,4 +1,4 @@
-"""`aero2 up` uses the servers and addresses in the environment, or reports that it does not."""
+"""`aero2 up` uses every variable of the operator, or says that it has no effect."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ONE_READER: dict[str, list[str]] = {
     "AERO2_BOOTSTRAP_KEYS_FILE": ["tenancy"],
     "AERO2_OWNER_DATABASE_URL": [],
 }
-"""What one process reads here, or none."""
+"""Variables that one process reads, or none."""
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Folder:
 
 
 def environments(folder: Folder, **more: Any) -> dict[str, dict[str, str]]:
-    """The environment of each service, by its name."""
+    """Returns the environment of each service by its name."""
     import socket
 
     with socket.socket() as smtp, socket.socket() as mail, socket.socket() as gateway:
@@ -49,7 +49,7 @@ def environments(folder: Folder, **more: Any) -> dict[str, dict[str, str]]:
 def test_mail_goes_through_the_given_server(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """AERO2_SMTP_URL and AERO2_MAIL_FROM reach identity, and no catcher runs."""
+    """AERO2_SMTP_URL and AERO2_MAIL_FROM reach identity, and no mail catcher runs."""
     monkeypatch.setenv("AERO2_SMTP_URL", "smtp://u:p@smtp.example.com")
     monkeypatch.setenv("AERO2_MAIL_FROM", "Id <id@example.com>")
     given = environments(folder)
@@ -62,7 +62,7 @@ def test_mail_goes_through_the_given_server(
 def test_mail_is_caught_where_no_server_is_given(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a server nothing leaves the machine."""
+    """Without a server the mail catcher gets every mail."""
     monkeypatch.delenv("AERO2_SMTP_URL", raising=False)
     monkeypatch.delenv("AERO2_MAIL_FROM", raising=False)
     given = environments(folder)
@@ -73,7 +73,8 @@ def test_mail_is_caught_where_no_server_is_given(
 
 
 def documented() -> list[str]:
-    """The variables that docs/reference/environment.md lists for services, and one of the CLI."""
+    """Returns the variables that docs/reference/environment.md lists for services, and one of the
+    CLI."""
     return [*variables(), "AERO2_OWNER_DATABASE_URL"]
 
 
@@ -81,7 +82,7 @@ def documented() -> list[str]:
 def test_each_documented_variable_is_used_or_named(
     name: str, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It reaches a service with its value, or the start says that it has no effect."""
+    """A variable reaches a service with its value, or the start says that it has no effect."""
     value = "smtp://given.example.com" if name == "AERO2_SMTP_URL" else "192.0.2.1"
     monkeypatch.setenv(name, value)
 
@@ -95,7 +96,7 @@ def test_each_documented_variable_is_used_or_named(
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "behind-the-proxy"])
 def test_the_gateway_inherits_its_port(folder: Folder, tls: bool) -> None:
-    """The gateway and no other service gets the open socket, so its restart refuses nobody."""
+    """Only the gateway gets the open socket, so that its restart refuses no connection."""
     import socket
 
     with (
@@ -119,7 +120,7 @@ def test_the_gateway_inherits_its_port(folder: Folder, tls: bool) -> None:
 
 
 def test_lost_secrets_are_not_made_again(folder: Folder) -> None:
-    """Next to a database new ones would look right and open nothing. No file is written."""
+    """If a database exists, new secrets would not open it. The start fails and writes no file."""
     (folder.root / "postgres").mkdir()
 
     with pytest.raises(CommandError, match="Restore that file from your backup"):

@@ -1,4 +1,4 @@
-"""Limits that replicas share, captcha, proof of work, breached passwords, fair shares, timing."""
+"""Limits across replicas, captcha, proof of work, breached passwords, fair queues, equal timing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ THREE = AttemptLimit("three", 3, 60)
 
 
 async def test_replicas_share_a_limit(world: World) -> None:
-    """Two processes count together, exactly, however many ask at the same moment."""
+    """Two processes share one exact count, however many requests come at once."""
     replicas = [Limits(world.identity.db, KEYS), Limits(world.identity.db, KEYS)]
     outcomes = await asyncio.gather(
         *(replicas[n % 2].count(context(world.app_id), (THREE, "x")) for n in range(20)),
@@ -47,7 +47,8 @@ async def test_replicas_share_a_limit(world: World) -> None:
 
 
 async def test_a_limit_ends_with_its_window_and_is_one_applications(world: World) -> None:
-    """The window over, it counts anew; another application and another person count apart."""
+    """The count starts at zero after the window. Other applications and other users have counts of
+    their own."""
     limits = world.identity.limits
     for _ in range(3):
         await limits.count(context(world.app_id), (THREE, "x"))
@@ -62,11 +63,12 @@ async def test_a_limit_ends_with_its_window_and_is_one_applications(world: World
 
     assert 55 <= caught.value.extra["retry_after"] <= 60
     keys = await world.owner.fetch("SELECT key FROM rate_limits WHERE app_id = $1", world.app_id)
-    assert all(row["key"].startswith("three:k1.") for row in keys)  # never whom it counts
+    assert all(row["key"].startswith("three:k1.") for row in keys)  # not the address itself
 
 
 async def test_proof_of_work(world: World) -> None:
-    """Without the work nothing is mailed; the work counts once, here, for a while."""
+    """Without the proof no mail is sent. A proof counts once, for one application, for a limited
+    time."""
     world.configure(world.app_id, proof_of_work_bits=8)
     world.configure(world.other_app_id, proof_of_work_bits=8)
     request = StartEmailCode(email="eve@example.com")
@@ -97,7 +99,7 @@ def _work(challenge: str, bits: int) -> str:
 
 @dataclass
 class Outside:
-    """A server outside: it verifies captchas and knows stolen passwords."""
+    """A server that verifies captchas and knows breached passwords."""
 
     url: str = ""
     forms: list[dict[str, str]] = field(default_factory=list)
@@ -128,7 +130,7 @@ def outside() -> Iterator[Outside]:
             self.wfile.write(text.encode())
 
         def log_message(self, format: str, *args: object) -> None:
-            """Quiet."""
+            """Writes no log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
@@ -141,8 +143,8 @@ def outside() -> Iterator[Outside]:
 
 
 async def test_captcha(world: World, outside: Outside) -> None:
-    """A Turnstile-compatible service is asked with the secret, the answer and the address; without
-    an answer it is not asked; when it is away nobody gets by."""
+    """A Turnstile-compatible service gets the secret, the answer and the network address. Without
+    an answer it is not called, and while it is down the request is refused."""
     captcha = Captcha(verify_url=f"{outside.url}/verify", site_key="site", secret="s3cret")
     async with world.identity.db.transaction(context(world.app_id)) as tx:
         stored = await captcha_secret.sealed(
@@ -171,9 +173,9 @@ async def test_captcha(world: World, outside: Outside) -> None:
     assert isinstance(problem, Unavailable)
 
 
-async def test_breached_passwords_p3(world: World, outside: Outside) -> None:
-    """P3: a stolen password is refused where the application asks for it, and only five digits of
-    its hash leave the machine; an endpoint that is away keeps nobody from choosing."""
+async def test_breached_passwords(world: World, outside: Outside) -> None:
+    """If a setting says so, a breached password is refused, and only five digits of its hash are
+    sent. A service that is down blocks no password."""
     deps = replace(world.identity, breach_url=f"{outside.url}/range/")
     world.bus.serve(deps, {k: v for k, (v, d) in world.bus.handlers.items() if d is world.identity})
     try:
@@ -193,7 +195,8 @@ async def test_breached_passwords_p3(world: World, outside: Outside) -> None:
 
 
 async def test_a_captcha_on_the_inside_is_not_called(world: World, outside: Outside) -> None:
-    """Where private addresses are not permitted, whoever stored one gets past nothing by it."""
+    """If private addresses are not permitted, a stored private address is not called and the
+    captcha fails."""
     captcha = Captcha(verify_url=f"{outside.url}/verify", site_key="site")
     world.configure(world.app_id, captcha=captcha)
     deps = replace(world.identity, http=OutgoingHttp())
@@ -209,8 +212,8 @@ async def test_a_captcha_on_the_inside_is_not_called(world: World, outside: Outs
 
 
 async def test_one_attacked_application_does_not_starve_the_others() -> None:
-    """While one application is flooded with sign-ins, each of twenty quiet ones waits for its own
-    turn only, and the flood is refused beyond its share."""
+    """During a flood of sign-ins to one application, each of twenty other applications waits for
+    one turn only. The flood is refused above its share."""
     pool = FairPool(threads=1, per_app=16, total=256)
     order: list[str] = []
 
@@ -238,9 +241,9 @@ async def test_one_attacked_application_does_not_starve_the_others() -> None:
 
 
 @pytest.mark.long
-async def test_known_and_unknown_take_equally_long_p4(world: World) -> None:
-    """P4: the times of a wrong password for a known and for an unknown address overlap: their
-    medians differ by less than the spread of either."""
+async def test_known_and_unknown_take_equally_long(world: World) -> None:
+    """The times of a wrong password for a known and an unknown address overlap: their medians
+    differ by less than their spread."""
     hashing = Hashing(FairPool(threads=1))
     known = await world.user()
     scale = world.identity.limits.scale

@@ -1,4 +1,4 @@
-"""Headers of every answer, and requests that the gateway refuses."""
+"""Headers and errors of every response, and the requests that the gateway refuses."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def probe(gateway_app: GatewayApp, world: FakeServices) -> Iterator[None]:
 
 
 async def test_a_wrong_body_names_fields_and_echoes_nothing(http: httpx.AsyncClient) -> None:
-    """422 lists every wrong field; what was typed is not in the answer."""
+    """A 422 lists every wrong field and repeats no value."""
     answer = await http.post("/api/wish", json={"password": "hunter2", "age": "old"})
 
     assert answer.status_code == 422
@@ -66,7 +66,7 @@ async def test_a_wrong_body_names_fields_and_echoes_nothing(http: httpx.AsyncCli
 
 
 async def test_broken_json_is_the_fault_of_the_body(http: httpx.AsyncClient) -> None:
-    """Named as such, not by the position where it broke."""
+    """Invalid JSON is an error of the body, without a position."""
     headers = {"content-type": "application/json"}
     for text in ('{"password": x}', "{", '{"age": 1,}'):
         answer = await http.post("/api/wish", content=text, headers=headers)
@@ -76,7 +76,7 @@ async def test_broken_json_is_the_fault_of_the_body(http: httpx.AsyncClient) -> 
 
 
 async def test_a_caller_of_the_api_learns_the_next_step(http: httpx.AsyncClient) -> None:
-    """How to authenticate, where the paths are listed, and why a deletion wants to be confirmed."""
+    """The error says how to authenticate and where the paths are listed."""
     docs = "http://demo.localhost:8080/docs"
     nobody = (await http.get("/api/users")).json()
     unknown = (await http.get("/api/usres")).json()
@@ -106,7 +106,7 @@ async def test_a_deletion_says_what_confirms_it(
 
 
 def test_title_and_detail_are_two_things() -> None:
-    """The title names the kind, the detail is a sentence, for every kind of problem."""
+    """The title names the kind of problem, and the detail is a sentence, for every problem."""
     for code, kind in problems._BY_CODE.items():
         assert answers.summary(code) != kind().detail
         assert kind().detail.endswith("."), code
@@ -119,7 +119,7 @@ def test_title_and_detail_are_two_things() -> None:
 async def test_errors_are_problem_documents(
     http: httpx.AsyncClient, kind: str, status: int, code: str
 ) -> None:
-    """RFC 9457 with a code; an unknown error tells nothing."""
+    """Errors are problem documents with a code (RFC 9457). An unexpected error says nothing else."""
     answer = await http.get(f"/api/boom/{kind}")
 
     assert (status, code) == (answer.status_code, answer.json()["code"])
@@ -141,7 +141,7 @@ async def test_errors_are_problem_documents(
 async def test_another_method_is_405_and_told_which_there_are(
     http: httpx.AsyncClient, method: str, path: str, allowed: set[str]
 ) -> None:
-    """RFC 9110 section 15.5.6, on the endpoints that the gateway answers itself as well."""
+    """A wrong method gets 405 with Allow on every endpoint (RFC 9110 section 15.5.6)."""
     answer = await http.request(method, path)
 
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
@@ -151,7 +151,7 @@ async def test_another_method_is_405_and_told_which_there_are(
 async def test_a_page_fails_as_a_page(
     http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A person is told in his own words, whatever went wrong, and by whatever method he came."""
+    """An error is a page in the visitor's language, for every error and every method."""
 
     async def broken(_: object) -> None:
         raise RuntimeError("secret")
@@ -170,7 +170,8 @@ async def test_a_page_fails_as_a_page(
 
 
 async def test_an_address_that_cannot_be_read_is_told_as_a_page(http: httpx.AsyncClient) -> None:
-    """The page that says so looks for a language in the very address."""
+    """An address that cannot be decoded gets an error page, which reads its language from that
+    address."""
     answer = await http.get("/oauth2/authorize?state=%ff", headers={"accept": "text/html"})
 
     assert answer.status_code == 400
@@ -191,14 +192,14 @@ async def test_a_refusal_that_fails_is_an_answer_of_ours(
 
 
 async def test_unavailable_says_when_to_come_back(http: httpx.AsyncClient) -> None:
-    """503 carries Retry-After in seconds."""
+    """A 503 has Retry-After in seconds."""
     answer = await http.get("/api/boom/away")
 
     assert answer.headers["retry-after"] == "3"
 
 
-async def test_every_answer_carries_the_guards(http: httpx.AsyncClient) -> None:
-    """Errors and documents alike: no sniffing, no framing, no referrer, a policy."""
+async def test_every_response_has_the_security_headers(http: httpx.AsyncClient) -> None:
+    """Every response has the security headers: no sniffing, no framing, no referrer, a policy."""
     for path in ("/api/boom/conflict", "/nowhere", "/health/live"):
         headers = (await http.get(path)).headers
         assert headers["x-content-type-options"] == "nosniff"
@@ -218,7 +219,7 @@ async def test_every_answer_carries_the_guards(http: httpx.AsyncClient) -> None:
     ],
 )
 async def test_cors_is_exact(http: httpx.AsyncClient, origin: str, allowed: bool) -> None:
-    """Only a registered origin may read, and caches are told that it varies (S6)."""
+    """Only a registered origin may read, and Vary names the Origin."""
     answer = await http.get("/api/boom/conflict", headers={"origin": origin})
 
     assert allowed == ("access-control-allow-origin" in answer.headers)
@@ -242,7 +243,7 @@ async def test_cors_is_exact(http: httpx.AsyncClient, origin: str, allowed: bool
 async def test_a_clients_origin_reaches_what_clients_call(
     http: httpx.AsyncClient, world: FakeServices, path: str, origin: str, allowed: bool
 ) -> None:
-    """S6: exactly, nowhere else, and never with cookies."""
+    """The origin of a client may call exactly the endpoints for clients, without cookies."""
 
     async def origins(_: Any, ctx: Context, request: ListOrigins) -> Origins:
         return Origins(origins=["https://board.example.com"])
@@ -259,7 +260,7 @@ async def test_a_clients_origin_reaches_what_clients_call(
 async def test_a_preflight_allows_what_clients_and_their_tracing_send(
     http: httpx.AsyncClient,
 ) -> None:
-    """Fetch standard, section 4.8: a header that is not listed stops the call in the browser."""
+    """A preflight allows the headers of clients and their tracing (Fetch standard, section 4.8)."""
     headers = {"origin": "https://spa.example.com", "access-control-request-method": "PATCH"}
     answer = await http.options("/api/wish", headers=headers)
     allowed = set(answer.headers["access-control-allow-headers"].split(", "))
@@ -273,7 +274,7 @@ async def test_a_preflight_allows_what_clients_and_their_tracing_send(
 
 
 async def test_cors_never_on_the_authorization_endpoint(http: httpx.AsyncClient) -> None:
-    """Pages and /oauth2/authorize are not for scripts of other origins."""
+    """Pages and /oauth2/authorize allow no other origin."""
     headers = {"origin": "https://spa.example.com", "access-control-request-method": "GET"}
     answer = await http.options("/oauth2/authorize", headers=headers)
 
@@ -281,7 +282,7 @@ async def test_cors_never_on_the_authorization_endpoint(http: httpx.AsyncClient)
 
 
 async def test_a_large_body_is_refused(http: httpx.AsyncClient) -> None:
-    """By its announced length, and where none is announced by what arrives."""
+    """A body is refused if its length is announced as too large, or if too many bytes arrive."""
     announced = await http.post(
         "/api/wish", content=b"x" * 2_000_000, headers={"content-type": "application/json"}
     )
@@ -298,7 +299,7 @@ async def test_a_large_body_is_refused(http: httpx.AsyncClient) -> None:
 
 
 async def test_two_hosts_are_refused(gateway_app: GatewayApp) -> None:
-    """Request smuggling starts with two Host headers."""
+    """Two Host headers are refused, since they allow request smuggling."""
     sent: list[dict[str, object]] = []
 
     async def send(message: dict[str, object]) -> None:
@@ -321,7 +322,7 @@ async def test_two_hosts_are_refused(gateway_app: GatewayApp) -> None:
 
 
 async def test_metrics_are_for_our_own_networks(gateway_app: GatewayApp) -> None:
-    """The internal listener answers neighbours only; the public port answers nobody."""
+    """The internal listener answers private networks only. The public port has no metrics."""
     internal = build_internal(gateway_app.gateway)
     for app, peer, status in (
         (internal, "127.0.0.1", 200),
@@ -337,7 +338,7 @@ async def test_metrics_are_for_our_own_networks(gateway_app: GatewayApp) -> None
 
 
 async def test_no_internal_path_is_public(gateway_app: GatewayApp) -> None:
-    """Whatever the internal listener answers, the public port has no route of that path."""
+    """The public port has none of the internal listener's paths."""
     internal = build_internal(gateway_app.gateway).table.paths()
     public = gateway_app.table.paths()
 
@@ -362,7 +363,8 @@ async def test_no_internal_path_is_public(gateway_app: GatewayApp) -> None:
 async def test_a_request_is_counted_by_the_pattern_of_its_path(
     http: httpx.AsyncClient, url: str, pattern: str
 ) -> None:
-    """Never by what a stranger typed: each label is a time series for ever."""
+    """The label of a metric is the pattern of the path. A path from a client would create new time
+    series without end."""
 
     def counted() -> float:
         return sum(
@@ -379,7 +381,7 @@ async def test_a_request_is_counted_by_the_pattern_of_its_path(
 
 
 async def test_openapi_tells_what_this_host_serves(http: httpx.AsyncClient) -> None:
-    """Every operation has a summary and its problems; the OAuth endpoints are in it."""
+    """Every operation has a summary and its problems. The OAuth endpoints are included."""
     document = (await http.get("/openapi.json")).json()
 
     assert "/oauth2/token" in document["paths"]
@@ -388,10 +390,10 @@ async def test_openapi_tells_what_this_host_serves(http: httpx.AsyncClient) -> N
             assert operation.get("summary"), f"{method} {path}"
 
 
-async def test_what_the_edge_answers_itself_is_told_as_well(
+async def test_openapi_has_endpoints_without_a_contract(
     http: httpx.AsyncClient, gateway_app: GatewayApp
 ) -> None:
-    """The protocol endpoints and public documents, those of the browser too."""
+    """The document has the protocol endpoints and the public documents, those for browsers too."""
     told = {
         (method.upper(), path)
         for path, operations in (await http.get("/openapi.json")).json()["paths"].items()
@@ -405,8 +407,8 @@ async def test_what_the_edge_answers_itself_is_told_as_well(
 
 
 def test_nothing_of_the_api_waits_for_a_thread(gateway_app: GatewayApp) -> None:
-    """FastAPI runs a plain function in its pool of threads: endpoints and what they depend on are
-    coroutines."""
+    """Endpoints and their dependencies are coroutines. FastAPI would run a plain function in its
+    thread pool."""
     found = []
     for app in (gateway_app.application, gateway_app.dashboard):
         assert isinstance(app, FastAPI)
@@ -421,7 +423,7 @@ def test_nothing_of_the_api_waits_for_a_thread(gateway_app: GatewayApp) -> None:
 
 
 def test_the_first_word_of_a_path_is_no_parameter() -> None:
-    """By it a router knows what is none of its own."""
+    """The first segment of a path is fixed, so that a router can skip paths of others."""
     found = [routes.router for routes in ROUTE_SETS if routes.router is not None]
 
     assert {type(router) for router in found} == {NounRouter}
@@ -434,7 +436,7 @@ def test_the_first_word_of_a_path_is_no_parameter() -> None:
 
 
 async def test_docs_show_every_operation(http: httpx.AsyncClient) -> None:
-    """/docs is the OpenAPI document for people: no operation is missing."""
+    """/docs shows every operation of the OpenAPI document."""
     document = (await http.get("/openapi.json")).json()
 
     page = (await http.get("/docs", headers={"accept": "text/html"})).text
@@ -445,7 +447,7 @@ async def test_docs_show_every_operation(http: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize("host", ["demo", "dashboard"])
 async def test_every_operation_has_its_own_id(http: httpx.AsyncClient, host: str) -> None:
-    """Clients are generated from the document: two operations of one id would be one method."""
+    """Operation ids are unique, because generated clients use them as names."""
     document = (await http.get(f"http://{host}.localhost:8080/openapi.json")).json()
 
     ids = [
@@ -461,7 +463,7 @@ async def test_every_operation_has_its_own_id(http: httpx.AsyncClient, host: str
     ("path", "status"), [("/login/password", 413), ("/oauth2/token", 400), ("/oauth2/logout", 413)]
 )
 async def test_a_form_has_a_largest_size(http: httpx.AsyncClient, path: str, status: int) -> None:
-    """Beyond it nothing is decoded, which would take longer than anything else of the request."""
+    """A larger form is refused before it is decoded, since decoding is the slowest part."""
     kind = {"content-type": "application/x-www-form-urlencoded"}
     answer = await http.post(path, content=b"a=" + b"%" * MAX_FORM, headers=kind)
 

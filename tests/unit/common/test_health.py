@@ -1,4 +1,4 @@
-"""The heartbeat outlives whatever asyncpg says of a database that dies."""
+"""The health check survives every error of a database that stops."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from common.process_life import is_healthy
 
 
 class Dying:
-    """A pool whose connections are gone."""
+    """A pool whose connections are closed."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -32,7 +32,7 @@ class Dying:
     ],
 )
 async def test_a_dying_database_is_not_well_and_ends_nothing(error: Exception) -> None:
-    """Raised, it would end the heartbeat and with it the process, which could have gone on."""
+    """The check returns False. An exception would end the process, although it could recover."""
     links: Any = SimpleNamespace(nc=SimpleNamespace(is_connected=True))
     pool: Any = Dying(error)
 

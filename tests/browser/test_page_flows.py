@@ -1,4 +1,4 @@
-"""Ways through the hosted pages, each with and without JavaScript."""
+"""Flows through the hosted pages, each with and without JavaScript."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ JS = pytest.mark.parametrize("js", [True, False], ids=["script", "no script"])
 
 @JS
 async def test_by_password(site: Site, js: bool) -> None:
-    """The address once, the password, in."""
+    """The user enters the address once, then the password, and is signed in."""
     async with site.visit(js=js) as look:
         await password(look)
         await look.fill(password="wrong")
@@ -46,7 +46,7 @@ async def test_by_code(site: Site, js: bool) -> None:
 
 @JS
 async def test_by_link(site: Site, js: bool) -> None:
-    """The link shows a page; the click signs in."""
+    """The link shows a page, and a click signs in."""
     async with site.visit(js=js) as look:
         await look.go("/login")
         await look.go(f"/login/link?token={LINK}")
@@ -57,7 +57,7 @@ async def test_by_link(site: Site, js: bool) -> None:
 
 @JS
 async def test_sign_up(site: Site, js: bool) -> None:
-    """From the sign-in page, through a code, into the account."""
+    """The user goes from the sign-in page through a code to the account."""
     async with site.visit(js=js) as look:
         await look.go("/login")
         await look.page.click("text=Create an account")
@@ -71,7 +71,7 @@ async def test_sign_up(site: Site, js: bool) -> None:
 
 @JS
 async def test_reset(site: Site, js: bool) -> None:
-    """Forgotten: the address is known already, code and new password on one page."""
+    """The page knows the address. Code and new password are on one page."""
     async with site.visit(js=js) as look:
         await password(look)
         await look.page.click("text=Forgot password?")
@@ -85,7 +85,7 @@ async def test_reset(site: Site, js: bool) -> None:
 
 @JS
 async def test_the_owner_link(site: Site, js: bool) -> None:
-    """What `aero2 up` prints leads to the first account."""
+    """The link of `aero2 up` leads to the first account."""
     async with site.visit(js=js) as look:
         await look.go(f"/welcome?token={LINK}")
         await look.fill(email="op@example.com", name="Op", password=PASSWORD)
@@ -96,7 +96,8 @@ async def test_the_owner_link(site: Site, js: bool) -> None:
 
 @JS
 async def test_consent(site: Site, js: bool) -> None:
-    """Cancel and Allow both answer the client; the browser lets the form lead to another site."""
+    """Cancel and Allow both answer the client, and the browser lets the form redirect to another
+    site."""
     for button, said in (("Cancel", "deny"), ("Allow", "allow")):
         async with site.visit(signed_in=True, js=js) as look:
             await consent(look)
@@ -114,8 +115,9 @@ async def test_consent(site: Site, js: bool) -> None:
 @JS
 @pytest.mark.parametrize("way", ["code", "link", "sign up", "sign-up link", "reset", "reset link"])
 async def test_from_a_client_and_back(site: Site, js: bool, way: str) -> None:
-    """Whoever comes from a client of another origin ends there, by every way in. Browsers hold the
-    redirects after a form against the page's policy, so only a browser can tell."""
+    """Users who come from a client of another origin return to it, in every way of signing in.
+    Browsers apply the page's policy to the redirects after a form, so only a browser can show this.
+    """
     back = "http://localhost:1/cb?code=c"
     async with site.visit(js=js) as look:
         site.people.authorization = Authorization(kind="sign_in", request="r1")
@@ -153,8 +155,8 @@ async def test_from_a_client_and_back(site: Site, js: bool, way: str) -> None:
 
 
 async def test_a_code_is_sent_once_and_corrected_by_hand(site: Site) -> None:
-    """The sixth digit sends the form. After an error the person corrects the code and presses the
-    button; five digits and letters send nothing."""
+    """The sixth digit sends the form. After an error the user corrects the code and presses the
+    button. Five digits and letters send nothing."""
     async with site.visit() as look:
         await code(look)
         await look.fill(code="11111")
@@ -173,7 +175,7 @@ async def test_a_code_is_sent_once_and_corrected_by_hand(site: Site) -> None:
 
 @JS
 async def test_form_post(site: Site, js: bool) -> None:
-    """Sends itself, or has a button."""
+    """The page submits itself, or has a button."""
     site.people.authorization = Authorization(
         kind="form_post",
         location="http://localhost:1/cb",
@@ -191,7 +193,7 @@ async def test_form_post(site: Site, js: bool) -> None:
 
 @JS
 async def test_the_account(site: Site, js: bool) -> None:
-    """Name saved, a session revoked, the data fetched, the account deleted."""
+    """The user saves a name, revokes a session, exports the data and deletes the account."""
     async with site.visit(signed_in=True, js=js) as look:
         await look.go("/account")
         await look.fill(name="Ada King")
@@ -227,7 +229,7 @@ async def test_several_accounts(site: Site, js: bool) -> None:
 
 @JS
 async def test_signing_out(site: Site, js: bool) -> None:
-    """Of all accounts, and nothing is left."""
+    """The user signs out of all accounts."""
     async with site.visit(signed_in=True, js=js) as look:
         await look.go("/accounts")
         await look.send("button[name=all]")
@@ -237,7 +239,7 @@ async def test_signing_out(site: Site, js: bool) -> None:
 
 
 async def test_proof_of_work(site: Site) -> None:
-    """Done by the page itself, off its own thread; the form waits for it and then goes on."""
+    """The page computes the proof in a worker. The form waits for it and is then sent."""
     changed = AppSettings(proof_of_work_bits=14, auth_methods=["email_code"])
     site.world.tenants = {
         host: app.model_copy(update={"settings": changed})
@@ -254,7 +256,7 @@ async def test_proof_of_work(site: Site) -> None:
 
 
 async def test_by_keyboard_alone(site: Site) -> None:
-    """The first field has the focus; Enter sends; Tab goes through in order, visibly."""
+    """The first field has the focus, Enter sends, and Tab goes through the page in order, visibly."""
     async with site.visit() as look:
         keys = look.page.keyboard
         await look.go("/login")
@@ -282,7 +284,7 @@ async def test_by_keyboard_alone(site: Site) -> None:
 
 
 async def test_showing_the_password(site: Site) -> None:
-    """A button shows and hides it; what is sent was hidden again before."""
+    """A button shows and hides the password. It is hidden again before it is sent."""
     async with site.visit() as look:
         await password(look)
         await look.fill(password=PASSWORD)
@@ -296,8 +298,8 @@ async def test_showing_the_password(site: Site) -> None:
 
 
 async def test_the_remaining_time(site: Site) -> None:
-    """Counts down, says each minute aloud, lets another code be sent after the pause, and says
-    when it is over."""
+    """The time counts down and is announced each minute. Another code can be requested after a
+    pause, and the end is shown."""
     async with site.visit() as look:
         await look.page.clock.install()
         await code(look)
@@ -317,7 +319,7 @@ async def test_the_remaining_time(site: Site) -> None:
 
 
 async def test_another_code(site: Site) -> None:
-    """Sent again without typing the address again."""
+    """The code is sent again without entering the address again."""
     async with site.visit(js=False) as look:
         await code(look)
         await look.send("[data-again]")
@@ -327,7 +329,7 @@ async def test_another_code(site: Site) -> None:
 
 
 async def test_another_language(site: Site) -> None:
-    """One click at the foot of the page; it stays for the pages after."""
+    """One click at the foot of the page changes the language, also of the next pages."""
     async with site.visit() as look:
         await look.go("/login?return_to=/account")
         await look.page.click("text=Deutsch")
@@ -339,7 +341,7 @@ async def test_another_language(site: Site) -> None:
 
 
 async def test_exact_times_in_the_viewers_zone(site: Site) -> None:
-    """Behind "3 hours ago" stands the time of the viewer's clock."""
+    """ "3 hours ago" is followed by the time in the viewer's zone."""
     async with site.visit(signed_in=True, timezone_id="Asia/Tokyo") as look:
         await look.go("/account/sessions")
 
@@ -355,8 +357,8 @@ async def test_exact_times_in_the_viewers_zone(site: Site) -> None:
 
 
 async def test_nobody_may_frame_a_page(site: Site) -> None:
-    """A page of ours inside another's frame stays empty (A15). The other one is served, too: what
-    the browser thinks public may not frame this machine for another reason."""
+    """A page inside another site's frame stays empty. The other site is served from this machine
+    too, because browsers refuse such frames of public sites for another reason."""
     frame = f"<iframe src='{site.base}/login'></iframe>".encode()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

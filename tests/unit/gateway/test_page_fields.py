@@ -1,4 +1,4 @@
-"""Where a page may send the browser next (S7)."""
+"""Which addresses a page may redirect the browser to."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ EVIL = [
 
 @pytest.mark.parametrize("path", EVIL)
 def test_nothing_leads_away(path: str) -> None:
-    """Whatever could leave this host, or confuse a browser into leaving, goes to the default."""
+    """An address that could leave the host becomes the default."""
     assert local(path, "/account") == "/account"
 
 
@@ -53,13 +53,14 @@ def test_nothing_leads_away(path: str) -> None:
     "path", ["/", "/account", "/account/sessions?done=x", "/a/b%20c?x=1&y=/z", "/a:b@c"]
 )
 def test_local_paths_stay(path: str) -> None:
-    """A path of this host is kept as it is."""
+    """A path of this host is kept."""
     assert local(path, "/account") == path
 
 
 @given(st.text(alphabet="/\\.:@?#%\t\r\n aé", max_size=12))
 def test_what_is_kept_has_no_host(path: str) -> None:
-    """Read as a browser would (WHATWG URL: tabs and newlines go, backslashes are slashes)."""
+    """A kept address has no host for a browser (WHATWG URL: tabs and newlines are removed,
+    backslashes are slashes)."""
     kept = local(path, "/account")
 
     folded = kept.translate({ord(sign): None for sign in "\t\r\n"}).replace("\\", "/")
@@ -68,5 +69,5 @@ def test_what_is_kept_has_no_host(path: str) -> None:
 
 
 def test_parameters_are_encoded() -> None:
-    """What is carried along cannot become a parameter of its own."""
+    """A value cannot become another parameter."""
     assert at("/login", email="a&b=c@x", request=None) == "/login?email=a%26b%3Dc%40x"
