@@ -28,9 +28,9 @@ def limited(shape: Shape, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     running.stop()
 
 
-def most(limit: Limit, began: float) -> int:
+def most(limit: Limit, started: float) -> int:
     """What may have passed since then."""
-    return int(limit.burst + limit.rate * (time.monotonic() - began)) + 1
+    return int(limit.burst + limit.rate * (time.monotonic() - started)) + 1
 
 
 async def rows(system: System) -> int:
@@ -54,7 +54,7 @@ def authorize(system: System) -> dict[str, str]:
 
 async def test_a_flood_of_authorization_requests_stops_making_rows(limited: System) -> None:
     """One network keeps no more than its share; signed-in people and machines go on."""
-    asked, began = authorize(limited), time.monotonic()
+    asked, started = authorize(limited), time.monotonic()
     answers: Counter[int] = Counter()
 
     async def flood(count: int) -> None:
@@ -66,7 +66,7 @@ async def test_a_flood_of_authorization_requests_stops_making_rows(limited: Syst
     made = await rows(limited)
 
     assert answers.keys() == {303, 429}
-    assert PENDING_AUTHORIZATION.burst <= made <= most(PENDING_AUTHORIZATION, began)
+    assert PENDING_AUTHORIZATION.burst <= made <= most(PENDING_AUTHORIZATION, started)
     assert made == answers[303]
     async with limited.backend() as backend:
         assert (await backend.get("/api/users")).status_code == 200
@@ -75,7 +75,7 @@ async def test_a_flood_of_authorization_requests_stops_making_rows(limited: Syst
 
 async def test_guessed_secrets_do_not_shut_the_client_out(limited: System) -> None:
     """The guesses from its very address end; the client itself gets every token it asks for."""
-    demo, began = limited.demo, time.monotonic()
+    demo, started = limited.demo, time.monotonic()
     form = {"grant_type": "client_credentials"}
 
     async def ask(http: httpx.AsyncClient, secret: str) -> httpx.Response:
@@ -96,7 +96,7 @@ async def test_guessed_secrets_do_not_shut_the_client_out(limited: System) -> No
         assert worked == [[200] * 200] * 3
         assert answers.keys() <= {401, 429, 503}
         assert (
-            0 < answers[401] <= most(CLIENT_SECRET_FAILURE, began) + 1
+            0 < answers[401] <= most(CLIENT_SECRET_FAILURE, started) + 1
         )  # those two that were under way
         refused = await ask(http, "cs_again")
         if refused.status_code == 429:

@@ -49,13 +49,13 @@ class Fleet:
     ) -> float:
         """How long after now a request was still begun that any of them answered from the past;
         0.0 where none was. How long an answer takes does not count: the machine may be busy."""
-        began, stale = time.monotonic(), 0.0
+        started, stale = time.monotonic(), 0.0
         for gateway in self.gateways:
             while True:
                 asked = time.monotonic()
                 if true(await gateway.get(url, headers=headers)):
                     break
-                stale = max(stale, asked - began)
+                stale = max(stale, asked - started)
                 assert stale < PATIENCE, "never"
                 await asyncio.sleep(0.002)
         return stale
