@@ -33,6 +33,7 @@ from gateway.http.request import GatewayRequest, RequestState, read_method, trac
 from gateway.http.response import HTML, GatewayResponse, MethodNotAllowed
 from gateway.response_sender import ResponseSender
 from gateway.routing import HostKind, Route, RouteTable
+from gateway.settings import Network
 from gateway.state import Gateway
 
 log = logs.get(__name__)
@@ -59,6 +60,16 @@ class GatewayApp:
     start: Callable[[], Awaitable[None]]
     stop: Callable[[], Awaitable[None]]
     _timers: dict[tuple[str, int], Histogram] = field(default_factory=dict)
+    _max_body: int = field(init=False)
+    _scheme: str = field(init=False)
+    _api_host: str = field(init=False)
+    _trusted_proxies: tuple[Network, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings = self.gateway.settings  # read once: every request needs these
+        self._max_body = settings.max_body
+        self._scheme, self._api_host = settings.scheme, f"api.{settings.domain}"
+        self._trusted_proxies = tuple(settings.trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -79,7 +90,14 @@ class GatewayApp:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = self._request(scope, receive)
-        sender = ResponseSender(self.gateway, request, self._admission(request), send)
+        admission = Admission(
+            self.gateway.limits,
+            ip=request.ip,
+            forwarded=b"x-forwarded-for" in request.headers,
+            log_facts=request.state.log_facts,
+        )
+        request.state.admission = admission
+        sender = ResponseSender(self.gateway, request, admission, send)
         api_scope = {**scope, "method": "GET"} if request.method == "HEAD" else scope
         route = self.table.find(read_method(request.method), request.path)
         try:
@@ -93,7 +111,8 @@ class GatewayApp:
         except Exception as error:
             await sender.refuse(self._problem_of(request, error))
         finally:
-            sender.admission.end_work()
+            if admission.slot is not None:
+                admission.end_work()
             self._log(sender, route.path if route else matched_path(api_scope))
 
     def _problem_of(self, request: GatewayRequest, error: Exception) -> Problem:
@@ -108,36 +127,23 @@ class GatewayApp:
         """Returns the request before its host is resolved."""
         headers = dict(scope["headers"])
         peer = scope["client"][0] if scope.get("client") else None
-        settings = self.gateway.settings
         forwarded = headers.get(b"x-forwarded-for")
-        proxies = tuple(settings.trusted_proxies)
         return GatewayRequest(
             scope=scope,
             headers=headers,
-            body=LimitedBody(receive, settings.max_body),
-            scheme=settings.scheme,
+            body=LimitedBody(receive, self._max_body),
+            scheme=self._scheme,
             host="",
-            ip=client_ip(peer, forwarded and forwarded.decode("latin-1"), proxies),
+            ip=client_ip(peer, forwarded and forwarded.decode("latin-1"), self._trusted_proxies),
             trace=trace_of(headers.get(b"traceparent")),
             started=time.perf_counter(),
             state=RequestState(),
         )
 
-    def _admission(self, request: GatewayRequest) -> Admission:
-        admission = Admission(
-            self.gateway.limits,
-            self.gateway.queues,
-            ip=request.ip,
-            forwarded=b"x-forwarded-for" in request.headers,
-            log_facts=request.state.log_facts,
-        )
-        request.state.admission = admission
-        return admission
-
     async def _resolve_host(self, sender: ResponseSender, scope: Scope) -> None:
-        """Gives the sender the request with its host and application. Raises UnknownHost, and others
-        for headers that are not accepted."""
-        request, settings = sender.request, self.gateway.settings
+        """Completes the request with its host and application. Raises UnknownHost, and others for
+        headers that are not accepted."""
+        request = sender.request
         size = hosts = 0
         for name, value in scope["headers"]:
             size += len(name) + len(value)
@@ -146,17 +152,17 @@ class GatewayApp:
             raise TooLarge("the headers are too large")
         if hosts != 1:
             raise BadRequest("send exactly one Host header")
-        host = canonical(request.headers[b"host"].decode("latin-1"), settings.scheme)
-        if host == f"api.{settings.domain}":
-            request = sender.request = request.on_host(host, None)
+        host = canonical(request.headers[b"host"].decode("latin-1"), self._scheme)
+        if host == self._api_host:
+            request.resolve(host, None)
             tenant = await tenant_of_key(self.gateway, request)
             host = tenant.host
         else:
             tenant = await resolve_host(self.gateway, sender.admission, host)
-        sender.request = request.on_host(host, tenant)
+        request.resolve(host, tenant)
         sender.admission.app_id = tenant.app_id
         if b"origin" in request.headers:
-            sender.client_origin = await is_client_origin(self.gateway, sender.request)
+            sender.client_origin = await is_client_origin(self.gateway, request)
 
     async def _dispatch(self, sender: ResponseSender, route: Route | None, scope: Scope) -> None:
         """Lets the route, or FastAPI, answer the request."""
@@ -164,8 +170,9 @@ class GatewayApp:
         is_dashboard = request.app.is_dashboard
         if route is not None and route.host is DASHBOARD_HOST and not is_dashboard:
             route = None
-        preflight = cors.preflight(request, client_origin=sender.client_origin)
-        response = preflight or _unseen_response(request)
+        response = _unseen_response(request)
+        if request.method == "OPTIONS":
+            response = cors.preflight(request, client_origin=sender.client_origin)
         if response is not None:
             await sender.respond(response)
         elif route is not None:
@@ -188,11 +195,11 @@ class GatewayApp:
         if not costly(request.path):
             return
         admission.admit(request, self._session_token(request))
-        start_work = partial(admission.start_work, request.method, request.path)
+        queue = self.gateway.queues.queue_for(request.method, request.path)
         if length != b"0" or CHUNKED in request.headers:
-            request.body.on_end = start_work
+            request.body.on_end = partial(admission.start_work, queue)
         else:
-            await start_work()
+            await admission.start_work(queue)
 
     def _session_token(self, request: GatewayRequest) -> str | None:
         """Returns the session cookie, unless it was rejected a moment ago."""

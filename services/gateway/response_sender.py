@@ -32,7 +32,10 @@ ALWAYS: Final[Headers] = [
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=()"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
-HTTPS_ONLY: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+ALWAYS_ON_HTTPS: Final[Headers] = [
+    *ALWAYS,
+    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
+]
 
 
 @dataclass(slots=True)
@@ -61,7 +64,7 @@ class ResponseSender:
         """Sends a whole response."""
         self.status = response.status
         headers = self._complete(response.headers)
-        headers.append((b"content-length", str(len(response.body)).encode()))
+        headers.append((b"content-length", b"%d" % len(response.body)))
         body = b"" if self.request.method == "HEAD" else response.body
         await self.send(
             {"type": "http.response.start", "status": response.status, "headers": headers}
@@ -92,12 +95,12 @@ class ResponseSender:
         admission.finish(self.status)
         if self.status == 401:
             headers = self._with_metadata(headers)
-        complete = [*headers, *ALWAYS, *cors.headers(request, client_origin=self.client_origin)]
-        if request.secure:
-            complete.append(HTTPS_ONLY)
-        if not any(name == b"cache-control" for name, _ in headers):
+        names = [name for name, _ in headers]
+        always = ALWAYS_ON_HTTPS if request.secure else ALWAYS
+        complete = [*headers, *always, *cors.headers(request, client_origin=self.client_origin)]
+        if b"cache-control" not in names:
             complete.append(NO_STORE)  # it may depend on a credential (RFC 9111 section 5.2.2.5)
-        if not any(name == b"content-security-policy" for name, _ in headers):
+        if b"content-security-policy" not in names:
             complete.append(NO_SCRIPTS)
         if admission.quota is not None:
             complete.extend(admission.headers(request.path, self.status))

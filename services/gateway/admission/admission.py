@@ -11,7 +11,7 @@ from typing import Any
 from common import metrics
 from common.ip_addresses import client_network
 from common.problems import RateLimited
-from gateway.admission.fair_queue import AdmissionQueues, FairQueue
+from gateway.admission.fair_queue import FairQueue
 from gateway.admission.flood_limits import (
     ANONYMOUS_READ,
     ANONYMOUS_WRITE,
@@ -31,7 +31,7 @@ from gateway.admission.flood_limits import (
     PresentedCredential,
     digest_of,
 )
-from gateway.admission.token_bucket import Limit
+from gateway.admission.token_bucket import Decision, Limit
 from gateway.http.request import GatewayRequest
 from gateway.http.response import Headers
 
@@ -43,7 +43,6 @@ class Admission:
     request's log line."""
 
     limits: FloodLimits
-    queues: AdmissionQueues
     ip: str | None
     forwarded: bool
     log_facts: dict[str, Any]
@@ -71,7 +70,7 @@ class Admission:
             self.present(session_token.encode("latin-1", "replace"), INVALID_SESSION)
         elif (request.method, request.path) != POLLED:
             limit = ANONYMOUS_READ if request.method in SAFE else ANONYMOUS_WRITE
-            self.spend(limit, client_network(self.ip))
+            self.charge(limit, client_network(self.ip))
 
     def present(self, credential: bytes, limit: Limit = INVALID_CREDENTIAL) -> None:
         """A token, key or cookie arrives. Raises RateLimited if it was not valid here before and its
@@ -121,16 +120,17 @@ class Admission:
         """The credential is not valid, or no longer."""
         self.limits.valid.forget(digest_of(self.app_id, credential))
 
-    def spend(self, limit: Limit, bucket: str) -> None:
-        """Takes one token. Raises RateLimited if there is none."""
+    def charge(self, limit: Limit, bucket: str) -> None:
+        """Charges one request to a limit. Raises RateLimited if its bucket is empty."""
         if self.limits.scale:
             key = self.app_id, limit.name, bucket
             self.quota = limit, key
-            if wait := self.limits.buckets.take(limit, key):
-                self._refuse(limit, wait)
+            decision = self.limits.buckets.take(limit, key)
+            if not decision.allowed:
+                self._refuse(limit, decision)
 
     def refund(self, limit: Limit, bucket: str) -> None:
-        """Returns one token to the bucket."""
+        """Returns one token that was charged for nothing."""
         if self.limits.scale:
             self.limits.buckets.refund(limit, (self.app_id, limit.name, bucket))
 
@@ -139,9 +139,10 @@ class Admission:
         name was not found here before and its network asked for too many that do not exist."""
         if self.limits.scale and hash((NO_TENANT, name)) not in self.limits.valid:
             limit, key = self._lookup_charge()
-            if wait := self.limits.buckets.wait(limit, key):
+            decision = self.limits.buckets.check(limit, key)
+            if not decision.allowed:
                 self.quota = limit, key
-                self._refuse(limit, wait)
+                self._refuse(limit, decision)
 
     def after_lookup(self, name: str, *, exists: bool) -> None:
         """Remembers a name that exists, and charges one that does not."""
@@ -152,9 +153,8 @@ class Admission:
         elif not self.limits.valid.forget(hash((NO_TENANT, name))):
             self.limits.buckets.charge(*self._lookup_charge())
 
-    async def start_work(self, method: str, path: str) -> None:
+    async def start_work(self, queue: FairQueue) -> None:
         """Takes a slot, or waits for one. Raises Busy."""
-        queue = self.queues.queue_for(method, path)
         if not queue.enter(self.app_id):
             self.log_facts["waited"] = True
             await queue.wait(self.app_id)
@@ -167,7 +167,8 @@ class Admission:
         if presented is not None and status < 500:
             for limit, key in presented.charges:
                 self.limits.buckets.charge(limit, key)
-        self.end_work()
+        if self.slot is not None:
+            self.end_work()
 
     def end_work(self) -> None:
         """Frees the slot, if there is one."""
@@ -179,30 +180,33 @@ class Admission:
         """Returns what is left of the limit: on the API, and wherever the limit is exceeded."""
         if self.quota is None or not (status == 429 or path.startswith("/api/")):
             return []
-        size, tokens, fills_in = self.limits.buckets.remaining(*self.quota)
+        limit, key = self.quota
+        decision = self.limits.buckets.check(limit, key)
         return [
-            (b"x-ratelimit-limit", b"%d" % size),
-            (b"x-ratelimit-remaining", b"%d" % tokens),
-            (b"x-ratelimit-reset", b"%d" % math.ceil(time.time() + fills_in)),
+            (b"x-ratelimit-limit", b"%d" % self.limits.buckets.tokens_in(limit)),
+            (b"x-ratelimit-remaining", b"%d" % decision.remaining),
+            (b"x-ratelimit-reset", b"%d" % math.ceil(time.time() + decision.reset_in)),
         ]
 
     def _present(self, presented: PresentedCredential) -> None:
         for limit, key in presented.charges:
-            if wait := self.limits.buckets.wait(limit, key):
+            decision = self.limits.buckets.check(limit, key)
+            if not decision.allowed:
                 self.quota = limit, key
-                self._refuse(limit, wait)
+                self._refuse(limit, decision)
         self.presented, self.quota = presented, presented.charges[0]
 
-    def _refuse(self, limit: Limit, wait: float) -> None:
+    def _refuse(self, limit: Limit, decision: Decision) -> None:
         self.log_facts["limited"] = limit.name
         if self.forwarded:
             self.limits.warn_of_proxy()
-        if self.limits.buckets.take(
-            ERROR_PAGE, (self.app_id, ERROR_PAGE.name, client_network(self.ip))
-        ):
+        key = self.app_id, ERROR_PAGE.name, client_network(self.ip)
+        if not self.limits.buckets.take(ERROR_PAGE, key).allowed:
             self.flooded = self.log_facts["flood"] = True
         metrics.LIMITED.labels(limit.name).inc()
-        raise RateLimited("too many requests from your network", retry_after=math.ceil(wait))
+        raise RateLimited(
+            "too many requests from your network", retry_after=math.ceil(decision.retry_in)
+        )
 
     def _lookup_charge(self) -> Charge:
         return INVALID_CREDENTIAL, (NO_TENANT, INVALID_CREDENTIAL.name, client_network(self.ip))

@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 LONGEST_WAIT: Final = 60.0
 """Seconds. The longest wait for the next token, however much was charged."""
@@ -26,6 +26,16 @@ class Limit:
     rate: float
 
 
+class Decision(NamedTuple):
+    """Whether a limit allows one more request now. `remaining` are the tokens in the bucket,
+    `retry_in` the seconds until there is one, and `reset_in` the seconds until it is full."""
+
+    allowed: bool
+    remaining: int
+    retry_in: float
+    reset_in: float
+
+
 @dataclass
 class TokenBuckets:
     """Each bucket is stored as the moment at which it is full again (GCRA). A full bucket is not
@@ -38,22 +48,24 @@ class TokenBuckets:
     clock: Callable[[], float] = time.monotonic
     _full_at: OrderedDict[BucketKey, float] = field(default_factory=OrderedDict)
 
-    def take(self, limit: Limit, key: BucketKey) -> float:
-        """Takes one token. Returns 0, or the seconds until there is one."""
+    def take(self, limit: Limit, key: BucketKey) -> Decision:
+        """Takes one token if there is one. The decision counts what is left after that."""
         now, step, depth = self._measures(limit)
-        full_at = max(self._full_at.get(key, now), now) + step
-        wait = full_at - depth - now
-        if wait > 1e-9:
+        before = max(self._full_at.get(key, now), now)
+        after = before + step
+        retry_in = after - depth - now
+        if retry_in > 1e-9:
             self._full_at.move_to_end(key)
-            return wait
-        self._put(key, full_at)
-        return 0.0
+            return _decision(retry_in, before - now, step, depth)
+        self._put(key, after)
+        return _decision(0.0, after - now, step, depth)
 
-    def wait(self, limit: Limit, key: BucketKey) -> float:
-        """Returns what `take` would return, and takes nothing."""
+    def check(self, limit: Limit, key: BucketKey) -> Decision:
+        """Decides as `take` would, and takes nothing."""
         now, step, depth = self._measures(limit)
-        wait = self._full_at.get(key, now) + step - depth - now
-        return wait if wait > 1e-9 else 0.0
+        full_at = max(self._full_at.get(key, now), now)
+        retry_in = full_at + step - depth - now
+        return _decision(retry_in if retry_in > 1e-9 else 0.0, full_at - now, step, depth)
 
     def refund(self, limit: Limit, key: BucketKey) -> None:
         """Returns one token to the bucket."""
@@ -63,12 +75,10 @@ class TokenBuckets:
         """Takes one token even from an empty bucket: the next one takes longer."""
         self._charge(limit, key, 1)
 
-    def remaining(self, limit: Limit, key: BucketKey) -> tuple[int, int, float]:
-        """Returns the bucket's size, the tokens in it, and the seconds until it is full."""
-        now, step, depth = self._measures(limit)
-        fills_in = max(self._full_at.get(key, now) - now, 0.0)
-        tokens = math.floor((depth - fills_in) / step + 1e-6)
-        return round(depth / step), max(0, tokens), fills_in
+    def tokens_in(self, limit: Limit) -> int:
+        """Returns how many tokens a full bucket holds."""
+        _, step, depth = self._measures(limit)
+        return round(depth / step)
 
     def __len__(self) -> int:
         return len(self._full_at)
@@ -92,3 +102,8 @@ class TokenBuckets:
         self._full_at.move_to_end(key)
         if len(self._full_at) > self.size:
             self._full_at.popitem(last=False)
+
+
+def _decision(retry_in: float, reset_in: float, step: float, depth: float) -> Decision:
+    remaining = math.floor((depth - reset_in) / step + 1e-6)
+    return Decision(not retry_in, max(0, remaining), retry_in, reset_in)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import lru_cache
 from typing import Final
 
 from common.address_keys import host_key
@@ -19,6 +20,7 @@ HOST: Final = re.compile(r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?$"
 DEFAULT_PORT: Final = {"http": ":80", "https": ":443"}
 
 
+@lru_cache(maxsize=1024)
 def canonical(host: str, scheme: str) -> str:
     """Returns the host in lower case, without trailing dot and without the scheme's default port.
     Raises UnknownHost for a name with other characters than letters, digits, dots and hyphens."""

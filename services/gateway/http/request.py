@@ -26,12 +26,13 @@ class RequestState:
 
     log_facts: dict[str, Any] = field(default_factory=dict)
     """Added to the request's log line."""
-    set_cookies: list[bytes] = field(default_factory=list)
+    set_cookies: tuple[bytes, ...] = ()
     """Set-Cookie values of the response."""
     cookies: dict[str, str] | None = None
     """The cookies of the request, after they are parsed."""
-    new_cookies: dict[str, str] = field(default_factory=dict)
-    """Values that the response sets, by name. Later code of the same request reads these."""
+    new_cookies: dict[str, str] | None = None
+    """Values that the response sets, by name; None if it sets none. Later code of the same request
+    reads these."""
     protection: Protection | None = None
     """The challenge that the forms of the response contain for anonymous visitors."""
     form_page: str | None = None
@@ -42,9 +43,10 @@ class RequestState:
 
 @dataclass(frozen=True, init=False)
 class GatewayRequest:
-    """Facts about one request. `host` is canonical: lower case, without trailing dot, with a port only
-    if it is not the scheme's default. `scheme` is that of the deployment's public address. `tenant`
-    is None until the host is resolved. `started` is a time of `time.perf_counter`.
+    """Facts about one request. They do not change after the host is resolved. `host` is canonical:
+    lower case, without trailing dot, with a port only if it is not the scheme's default. `scheme` is
+    that of the deployment's public address. `tenant` is None until the host is resolved. `started`
+    is a time of `time.perf_counter`.
     """
 
     method: str
@@ -92,11 +94,11 @@ class GatewayRequest:
             tenant=tenant,
         )
 
-    def on_host(self, host: str, tenant: Tenant | None) -> GatewayRequest:
-        """Returns the request with its host and, if the host has one, its application."""
-        request = object.__new__(GatewayRequest)
-        request.__dict__.update(self.__dict__, host=host, tenant=tenant)
-        return request
+    def resolve(self, host: str, tenant: Tenant | None) -> None:
+        """Completes the request with its host and, if the host has one, its application. Only the
+        gateway calls this, before any handler gets the request: a copy would cost as much again."""
+        attributes = self.__dict__
+        attributes["host"], attributes["tenant"] = host, tenant
 
     @property
     def app(self) -> Tenant:
@@ -128,14 +130,15 @@ class GatewayRequest:
 
     def cookie(self, name: str) -> str | None:
         """Returns the cookie as the browser will have it after this response."""
-        new = self.state.new_cookies.get(name)
-        return self.cookies.get(name) if new is None else new
+        new = self.state.new_cookies
+        return new[name] if new and name in new else self.cookies.get(name)
 
     def set_cookie(self, name: str, value: str, max_age: int | None) -> None:
         """Adds a cookie to the response. `max_age` is in seconds; None: until the browser is closed;
         0: delete it."""
-        self.state.new_cookies[name] = value
-        self.state.set_cookies.append(set_cookie(name, value, secure=self.secure, max_age=max_age))
+        header = set_cookie(name, value, secure=self.secure, max_age=max_age)
+        self.state.new_cookies = {**(self.state.new_cookies or {}), name: value}
+        self.state.set_cookies = (*self.state.set_cookies, header)
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)

@@ -76,7 +76,7 @@ async def health(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     peers see only the status, and are limited."""
     inside = within(request.ip or "", tuple(gateway.settings.internal_networks))
     if not inside:
-        admission_of(request).spend(ANONYMOUS_READ, client_network(request.ip))
+        admission_of(request).charge(ANONYMOUS_READ, client_network(request.ip))
     report = await _report(gateway)
     body: dict[str, object] = {"status": "healthy" if report.healthy else "unhealthy"}
     if inside:

@@ -107,7 +107,7 @@ async def _begin(
     """Starts the request. Pending requests are limited, because anybody may make one."""
     user, admission = accounts.user, admission_of(request)
     bucket = user.session.user_id if user else client_network(request.ip)
-    admission.spend(PENDING_AUTHORIZATION, bucket)
+    admission.charge(PENDING_AUTHORIZATION, bucket)
     pending = None
     try:
         authorization = await gateway.bus.call(request.context(), call)

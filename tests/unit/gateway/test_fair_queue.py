@@ -24,6 +24,8 @@ from gateway.build import build
 from gateway.state import Gateway
 
 AT_ONCE = 8
+NEVER = 3600.0
+"""Seconds. Longer than any test."""
 FORM = {"grant_type": "client_credentials", "client_id": "c", "client_secret": "right"}
 
 
@@ -63,7 +65,13 @@ async def settled() -> None:
 
 
 @pytest.fixture
-def work(world: FakeServices) -> Work:
+def work(world: FakeServices, monkeypatch: pytest.MonkeyPatch) -> Work:
+    """A machine under load takes seconds for hundreds of requests. The tests count slots and turns, so no
+    time limit may end a request before the test does."""
+    for limit in ("gateway.http.request.TIME_LIMIT", "gateway.admission.fair_queue.LONGEST_WAIT"):
+        monkeypatch.setattr(limit, NEVER)
+    for contract in (ExchangeToken, SignInWithPassword):
+        monkeypatch.setattr(contract, "within", NEVER)
     work = Work()
     world.bus.serve(None, {ExchangeToken: work.exchange, SignInWithPassword: work.sign_in})
     return work

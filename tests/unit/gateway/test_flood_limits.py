@@ -46,7 +46,7 @@ from gateway.admission.flood_limits import (
     PENDING_AUTHORIZATION,
     ValidCredentials,
 )
-from gateway.admission.token_bucket import LONGEST_WAIT, MOST_BUCKETS, Limit, TokenBuckets
+from gateway.admission.token_bucket import LONGEST_WAIT, MOST_BUCKETS, Decision, Limit, TokenBuckets
 from gateway.build import build
 from gateway.state import Gateway
 
@@ -80,7 +80,9 @@ class Clock:
 @given(
     st.integers(1, 20),
     st.floats(0.1, 50),
-    st.lists(st.tuples(st.floats(0, 3), st.sampled_from(["take", "owe", "wait"])), max_size=120),
+    st.lists(
+        st.tuples(st.floats(0, 3), st.sampled_from(["take", "charge", "check"])), max_size=120
+    ),
 )
 def test_never_more_than_burst_and_rate_allow(
     burst: int, rate: float, steps: list[tuple[float, str]]
@@ -90,12 +92,12 @@ def test_never_more_than_burst_and_rate_allow(
     buckets, passed = TokenBuckets(clock=clock), list[float]()
     for after, what in steps:
         clock.now += after
-        if what == "take" and not buckets.take(limit, key):
+        if what == "take" and buckets.take(limit, key).allowed:
             passed.append(clock.now)
-        elif what == "owe":
+        elif what == "charge":
             buckets.charge(limit, key)
         else:
-            buckets.wait(limit, key)
+            buckets.check(limit, key)
 
     for first, started in enumerate(passed):
         for last, ended in enumerate(passed[first:], first):
@@ -108,13 +110,13 @@ def test_the_wait_that_is_told_is_the_wait(burst: int, rate: float) -> None:
     clock, limit, key = Clock(), Limit("x", burst, rate), ("app", "x", "net")
     buckets = TokenBuckets(clock=clock)
     for _ in range(burst):
-        assert not buckets.take(limit, key)
-    wait = buckets.take(limit, key)
+        assert buckets.take(limit, key).allowed
+    wait = buckets.take(limit, key).retry_in
 
     clock.now += wait * 0.9
-    assert buckets.take(limit, key)
+    assert not buckets.take(limit, key).allowed
     clock.now += wait * 0.1 + 1e-6
-    assert not buckets.take(limit, key)
+    assert buckets.take(limit, key).allowed
 
 
 def test_what_is_owed_is_paid_back_and_what_is_given_back_is_there() -> None:
@@ -122,20 +124,20 @@ def test_what_is_owed_is_paid_back_and_what_is_given_back_is_there() -> None:
     clock, limit, key = Clock(), Limit("x", 10, 1), ("app", "x", "net")
     buckets = TokenBuckets(clock=clock)
     for _ in range(10):
-        assert not buckets.take(limit, key)
+        assert buckets.take(limit, key).allowed
     buckets.refund(limit, key)
-    assert not buckets.take(limit, key)
+    assert buckets.take(limit, key).allowed
     for _ in range(5):
         buckets.charge(limit, key)
-    assert buckets.wait(limit, key) == pytest.approx(6)
+    assert buckets.check(limit, key).retry_in == pytest.approx(6)
     for _ in range(10_000):
         buckets.charge(limit, key)
-    assert buckets.wait(limit, key) == pytest.approx(LONGEST_WAIT)
-    assert buckets.remaining(limit, key)[:2] == (10, 0)
+    assert buckets.check(limit, key).retry_in == pytest.approx(LONGEST_WAIT)
+    assert (buckets.tokens_in(limit), buckets.check(limit, key).remaining) == (10, 0)
     for _ in range(20_000):
         buckets.refund(limit, key)
     assert len(buckets) == 0
-    assert buckets.remaining(limit, key) == (10, 10, 0)
+    assert buckets.check(limit, key) == Decision(True, 10, 0, 0)
 
 
 def test_many_addresses_are_no_memory() -> None:
@@ -148,10 +150,10 @@ def test_many_addresses_are_no_memory() -> None:
     for number in range(4 * MOST_BUCKETS):
         buckets.take(ANONYMOUS_READ, ("app", ANONYMOUS_READ.name, str(number)))
         if number % 10_000 == 0:
-            assert buckets.take(ANONYMOUS_READ, eve)
+            assert not buckets.take(ANONYMOUS_READ, eve).allowed
 
     assert len(buckets) == MOST_BUCKETS
-    assert buckets.take(ANONYMOUS_READ, eve)
+    assert not buckets.take(ANONYMOUS_READ, eve).allowed
 
 
 def test_what_is_known_is_bounded_too() -> None:
@@ -381,9 +383,9 @@ async def test_an_authorization_that_fails_keeps_nothing(
     for _ in range(PENDING_AUTHORIZATION.burst + 5):
         assert (await http.get("/oauth2/authorize")).status_code == 503
     assert (
-        gateway.limits.buckets.remaining(
+        gateway.limits.buckets.check(
             PENDING_AUTHORIZATION, (demo.app_id, PENDING_AUTHORIZATION.name, EVE)
-        )[1]
+        ).remaining
         == PENDING_AUTHORIZATION.burst
     )
 

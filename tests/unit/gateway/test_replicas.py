@@ -59,7 +59,7 @@ def passed(buckets: list[TokenBuckets], limit: Limit, seconds: int, clock: Any) 
     turns, through = itertools.cycle(buckets), 0
     for _ in range(seconds):
         for _ in range(int(limit.burst * 1.2 + limit.rate)):
-            through += next(turns).take(limit, ("app", limit.name, NETWORK)) == 0
+            through += next(turns).take(limit, ("app", limit.name, NETWORK)).allowed
         clock()
     return through
 
