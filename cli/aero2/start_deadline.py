@@ -20,13 +20,13 @@ class StartDeadline:
     All times are in seconds of one monotonic clock."""
 
     limit: float
-    began: float
+    started: float
     progressed: float = 0.0
     measured: float = 0.0
     last: object = None
 
     def __post_init__(self) -> None:
-        self.progressed = self.measured = self.began
+        self.progressed = self.measured = self.started
 
     def is_measurement_due(self, now: float) -> bool:
         """Whether progress has to be measured again."""
@@ -42,7 +42,7 @@ class StartDeadline:
         """Returns the reason why the wait ends, or None if it continues."""
         if now - self.progressed >= self.limit:
             return f"made no progress for {self.limit:g} s"
-        if now - self.began >= self.limit * MAX_LIMITS:
+        if now - self.started >= self.limit * MAX_LIMITS:
             return f"was not ready within {self.limit * MAX_LIMITS:g} s"
         return None
 

@@ -68,7 +68,7 @@ async def _up(options: Options, console: Console) -> None:
         console.print(sentence, style="yellow", markup=False, highlight=False)
     folder, public = _taken(options)
     try:
-        secrets = Secrets.of(folder)
+        secrets = Secrets.load(folder)
         platform = Platform(
             folder,
             secrets,
@@ -128,7 +128,7 @@ def _taken(options: Options) -> tuple[Folder, socket.socket]:
 async def _start(
     platform: Platform, supervisor: Supervisor, options: Options, console: Console
 ) -> None:
-    began = time.monotonic()
+    started = time.monotonic()
     with _step(console, "PostgreSQL and NATS"):
         # Imports for the demo take half a second, so they run while the servers start.
         preparing = asyncio.create_task(asyncio.to_thread(_imported, "aero2.preparation"))
@@ -140,7 +140,7 @@ async def _start(
         await supervisor.start(*platform.services(), within=options.start_limit)
     with _step(console, "Demo application"):
         summary = await prepare(platform, options.start_limit)
-    await summary.show(Console(), took=time.monotonic() - began)
+    await summary.show(Console(), took=time.monotonic() - started)
     if options.summary_file is not None:
         _write(options.summary_file, summary.as_json())
 
@@ -210,10 +210,10 @@ def _reporter(console: Console) -> Any:
 @contextmanager
 def _step(console: Console, what: str) -> Iterator[None]:
     """Show a step while it runs and how long it took."""
-    began = time.monotonic()
+    started = time.monotonic()
     with console.status(f"{what} …"):
         yield
-    console.print(f"[green]✓[/] {what} [dim]{time.monotonic() - began:.1f} s[/]", highlight=False)
+    console.print(f"[green]✓[/] {what} [dim]{time.monotonic() - started:.1f} s[/]", highlight=False)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

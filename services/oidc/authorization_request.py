@@ -55,7 +55,7 @@ class AuthorizationRequest:
     _client: RegisteredClient | None = None
 
     @classmethod
-    def of(cls, params: Params, session: SignedIn | None) -> AuthorizationRequest:
+    def from_parameters(cls, params: Params, session: SignedIn | None) -> AuthorizationRequest:
         """Returns a request that no step has checked."""
         return cls(params, by_name(params), session)
 
@@ -64,7 +64,7 @@ class AuthorizationRequest:
         cls, pending: PendingAuthorization, request_id: str, session: SignedIn | None
     ) -> AuthorizationRequest:
         """Returns a stored request that no step has checked since it was resumed."""
-        request = cls.of([(name, value) for name, value in pending.params], session)
+        request = cls.from_parameters([(name, value) for name, value in pending.params], session)
         request.pending, request.request_id = pending, request_id
         return request
 

@@ -84,7 +84,7 @@ USER_STEPS: Final[tuple[Step, ...]] = (
 
 async def start(deps: Deps, ctx: Context, request: Authorize) -> Authorization:
     """Checks a new request, and answers it or sends the user to a page first."""
-    authorization = AuthorizationRequest.of(request.params, request.session)
+    authorization = AuthorizationRequest.from_parameters(request.params, request.session)
     authorization.unseen = request.unseen
     authorization.others, authorization.choices = request.others, request.choices
     return await _run_steps(deps, ctx, authorization)

@@ -69,10 +69,10 @@ class Stream:
                 ready.set()
 
         task = asyncio.create_task(read())
-        begun = asyncio.create_task(ready.wait())
-        await asyncio.wait({task, begun}, return_when=asyncio.FIRST_COMPLETED)
+        started = asyncio.create_task(ready.wait())
+        await asyncio.wait({task, started}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
-            begun.cancel()
+            started.cancel()
             await task  # raises the reason why it did not begin
         got.clear()
         try:

@@ -86,13 +86,13 @@ async def test_a_request_is_finished_and_further_signals_change_nothing(own: Nat
     with gateway(own.url, port) as process:
         await until(lambda: listens(port))
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as browser:
-            begun = asyncio.create_task(browser.get("/", headers={"Host": "slow.localhost"}))
+            started = asyncio.create_task(browser.get("/", headers={"Host": "slow.localhost"}))
             await asyncio.wait_for(asked.wait(), PATIENCE)
             process.send_signal(signal.SIGTERM)
             await until(lambda: _not(listens(port)))
             process.send_signal(signal.SIGTERM)
             answered.set()
-            answer = await begun
+            answer = await started
         # The bus hangs, so closing it takes a second. A second signal arrives meanwhile.
         assert own.process is not None
         own.process.send_signal(signal.SIGSTOP)

@@ -28,9 +28,9 @@ def limited(shape: Shape, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     running.stop()
 
 
-def most(limit: Limit, began: float) -> int:
+def most(limit: Limit, started: float) -> int:
     """Returns the largest number of requests that may have passed since then."""
-    return int(limit.burst + limit.rate * (time.monotonic() - began)) + 1
+    return int(limit.burst + limit.rate * (time.monotonic() - started)) + 1
 
 
 async def rows(system: System) -> int:
@@ -55,7 +55,7 @@ def authorize(system: System) -> dict[str, str]:
 async def test_a_flood_of_authorization_requests_stops_making_rows(limited: System) -> None:
     """Pending requests of one network stay within a limit. Signed-in users and machines are not
     affected."""
-    asked, began = authorize(limited), time.monotonic()
+    asked, started = authorize(limited), time.monotonic()
     answers: Counter[int] = Counter()
 
     async def flood(count: int) -> None:
@@ -67,7 +67,7 @@ async def test_a_flood_of_authorization_requests_stops_making_rows(limited: Syst
     made = await rows(limited)
 
     assert answers.keys() == {303, 429}
-    assert PENDING_AUTHORIZATION.burst <= made <= most(PENDING_AUTHORIZATION, began)
+    assert PENDING_AUTHORIZATION.burst <= made <= most(PENDING_AUTHORIZATION, started)
     assert made == answers[303]
     async with limited.backend() as backend:
         assert (await backend.get("/api/users")).status_code == 200
@@ -77,7 +77,7 @@ async def test_a_flood_of_authorization_requests_stops_making_rows(limited: Syst
 async def test_guessed_secrets_do_not_shut_the_client_out(limited: System) -> None:
     """Wrong secrets from the client's own address are soon refused. The client itself still gets
     every token."""
-    demo, began = limited.demo, time.monotonic()
+    demo, started = limited.demo, time.monotonic()
     form = {"grant_type": "client_credentials"}
 
     async def ask(http: httpx.AsyncClient, secret: str) -> httpx.Response:
@@ -98,7 +98,7 @@ async def test_guessed_secrets_do_not_shut_the_client_out(limited: System) -> No
         assert worked == [[200] * 200] * 3
         assert answers.keys() <= {401, 429, 503}
         assert (
-            0 < answers[401] <= most(CLIENT_SECRET_FAILURE, began) + 1
+            0 < answers[401] <= most(CLIENT_SECRET_FAILURE, started) + 1
         )  # two guesses that were sent before
         refused = await ask(http, "cs_again")
         if refused.status_code == 429:

@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Folder:
 
 def platform_of(folder: Folder) -> Platform:
     chosen = ports.choose(folder, public_port=1)
-    return Platform(folder, Secrets.of(folder), chosen, 1, "127.0.0.1", "localhost")
+    return Platform(folder, Secrets.load(folder), chosen, 1, "127.0.0.1", "localhost")
 
 
 @pytest.fixture(scope="module")
@@ -286,7 +286,7 @@ async def test_commands_say_what_to_do_about_damaged_ports(
     folder: Folder, content: str | None
 ) -> None:
     """A command that needs a port names the file and what to do."""
-    Secrets.of(folder)
+    Secrets.load(folder)
     if content is not None:
         (folder.root / ports.FILE).write_text(content)
 
@@ -308,18 +308,18 @@ def test_damaged_secrets_are_refused(folder: Folder) -> None:
     whole = asdict(Secrets.fresh())
     folder.write("secrets.json", {"master_key": "k:x"})
     with pytest.raises(CommandError, match="damaged"):
-        Secrets.of(folder)
+        Secrets.load(folder)
 
     damage: dict[str, Any]
     for damage in ({"master_key": 5}, {"nats": []}, {"database": {"oidc": None}}):
         folder.write("secrets.json", whole | damage)
         with pytest.raises(CommandError, match=f"damaged: {next(iter(damage))}"):
-            Secrets.of(folder)
+            Secrets.load(folder)
 
     for content in ("", "[]", "{"):
         (folder.root / "secrets.json").write_text(content)
         with pytest.raises(CommandError, match=r"secrets\.json"):
-            Secrets.of(folder)
+            Secrets.load(folder)
 
 
 async def test_each_user_says_only_what_is_its_own(running: tuple[Platform, Supervisor]) -> None:

@@ -41,7 +41,7 @@ def environments(folder: Folder, **more: Any) -> dict[str, dict[str, str]]:
     with socket.socket() as smtp, socket.socket() as mail, socket.socket() as gateway:
         held = Ports(NUMBERS, {"smtp": smtp, "mail": mail, "gateway": gateway})
         platform = Platform(
-            folder, Secrets.of(folder), held, 8080, "127.0.0.1", "id.example.com", **more
+            folder, Secrets.load(folder), held, 8080, "127.0.0.1", "id.example.com", **more
         )
         return {program.name: program.env for program in platform.services()}
 
@@ -108,7 +108,7 @@ def test_the_gateway_inherits_its_port(folder: Folder, tls: bool) -> None:
         sockets = {"smtp": mail, "mail": mail, "gateway": inner, "metrics": metrics}
         held = Ports(NUMBERS, sockets)
         platform = Platform(
-            folder, Secrets.of(folder), held, 8080, "127.0.0.1", "localhost", tls, public
+            folder, Secrets.load(folder), held, 8080, "127.0.0.1", "localhost", tls, public
         )
         programs = {program.name: program for program in platform.services()}
 
@@ -124,6 +124,6 @@ def test_lost_secrets_are_not_made_again(folder: Folder) -> None:
     (folder.root / "postgres").mkdir()
 
     with pytest.raises(CommandError, match="Restore that file from your backup"):
-        Secrets.of(folder)
+        Secrets.load(folder)
 
     assert not (folder.root / "secrets.json").exists()

@@ -71,8 +71,8 @@ class Secrets:
         )
 
     @classmethod
-    def of(cls, folder: Folder) -> Secrets:
-        """The folder's secrets. New roles of a newer version get theirs; nothing is replaced.
+    def load(cls, folder: Folder) -> Secrets:
+        """Returns the secrets of the folder. Creates missing ones and replaces none.
 
         Raises CommandError for a database whose secrets are lost."""
         content = stored(folder)

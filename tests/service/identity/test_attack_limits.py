@@ -254,9 +254,9 @@ async def test_known_and_unknown_take_equally_long(world: World) -> None:
             is_known = number % 2 == 0
             email = (known.email or "") if is_known else f"n{number}@example.com"
             await world.owner.execute("DELETE FROM sign_in_guards WHERE app_id = $1", world.app_id)
-            began = time.perf_counter()
+            started = time.perf_counter()
             problem = await world.refused(SignInWithPassword(email=email, password=PASSWORD + "x"))
-            times[is_known].append(time.perf_counter() - began)
+            times[is_known].append(time.perf_counter() - started)
             assert isinstance(problem, WrongCredentials)
     finally:
         object.__setattr__(world.identity.limits, "scale", scale)

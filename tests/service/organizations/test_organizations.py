@@ -193,9 +193,9 @@ async def test_switching_gives_a_new_session(world: World) -> None:
     """Only a member can switch. Identity is called once, and the log has an event."""
     ada, eve = await world.user_caller(), await world.user_caller()
     org = await world.organization(ada)
-    begun = await world.call(SwitchOrganization(org_id=org.id), ada)
+    started = await world.call(SwitchOrganization(org_id=org.id), ada)
 
-    assert begun.token == "fresh"
+    assert started.token == "fresh"
     [(app_id, asked)] = world.stand_ins.identity.activations
     assert (app_id, asked.session_id, asked.org_id) == (world.app_id, ada.session_id, org.id)
     assert (await world.event_types())[-1] == "org_activated"

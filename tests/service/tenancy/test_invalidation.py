@@ -49,13 +49,13 @@ class Fleet:
         """Returns how late the last request with an old answer was sent, in seconds. It is 0.0 if
         there was none. The duration of a response does not count, because the machine may be busy.
         """
-        began, stale = time.monotonic(), 0.0
+        started, stale = time.monotonic(), 0.0
         for gateway in self.gateways:
             while True:
                 asked = time.monotonic()
                 if true(await gateway.get(url, headers=headers)):
                     break
-                stale = max(stale, asked - began)
+                stale = max(stale, asked - started)
                 assert stale < PATIENCE, "never"
                 await asyncio.sleep(0.002)
         return stale

@@ -10,7 +10,7 @@ from aero2.start_deadline import MAX_LIMITS, StartDeadline, measure_progress
 
 def test_progress_prolongs_the_wait() -> None:
     """The limit counts from the last progress, not from the start."""
-    deadline = StartDeadline(60, began=1000)
+    deadline = StartDeadline(60, started=1000)
     deadline.record(1050, "log of 1 kB")
     assert deadline.reason(1100) is None
 
@@ -23,7 +23,7 @@ def test_progress_prolongs_the_wait() -> None:
 
 def test_the_whole_wait_ends() -> None:
     """A process that works without end is not waited for without end."""
-    deadline = StartDeadline(60, began=0)
+    deadline = StartDeadline(60, started=0)
     for now in range(0, 60 * MAX_LIMITS, 6):
         deadline.record(now, now)
         assert deadline.reason(now) is None
@@ -33,7 +33,7 @@ def test_the_whole_wait_ends() -> None:
 
 def test_progress_is_measured_now_and_then() -> None:
     """Ten times within the limit, whatever the number of polls."""
-    deadline = StartDeadline(60, began=0)
+    deadline = StartDeadline(60, started=0)
     due = 0
     for poll in range(60 * 20):
         if deadline.is_measurement_due(poll / 20):

@@ -42,7 +42,7 @@ def test_what_would_be_changed_is_named(text: bytes, fields: list[str]) -> None:
 def test_the_cost_grows_with_the_length_alone(text: bytes) -> None:
     """A body of the largest size takes a fraction of a second, because names are not compared in
     pairs."""
-    begun = time.process_time()
+    started = time.process_time()
     assert faults(text)
 
-    assert time.process_time() - begun < 5
+    assert time.process_time() - started < 5

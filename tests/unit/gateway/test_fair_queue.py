@@ -33,13 +33,13 @@ class Work:
     """oidc and identity, whose calls end when a test says so."""
 
     def __init__(self) -> None:
-        self.begun: list[tuple[str, asyncio.Future[None]]] = []
+        self.started: list[tuple[str, asyncio.Future[None]]] = []
         self.hold = True
 
     async def _do(self, ctx: Context) -> None:
         if self.hold:
             mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self.begun.append((ctx.app_id, mine))
+            self.started.append((ctx.app_id, mine))
             await mine
 
     async def exchange(self, _: Any, ctx: Context, request: ExchangeToken) -> Tokens:
@@ -52,11 +52,11 @@ class Work:
 
     def finish(self, count: int) -> None:
         """Ends the oldest calls, `count` of them."""
-        for _, mine in [found for found in self.begun if not found[1].done()][:count]:
+        for _, mine in [found for found in self.started if not found[1].done()][:count]:
             mine.set_result(None)
 
     def running(self, app_id: str) -> int:
-        return sum(app == app_id and not mine.done() for app, mine in self.begun)
+        return sum(app == app_id and not mine.done() for app, mine in self.started)
 
 
 async def settled() -> None:
@@ -188,11 +188,11 @@ async def test_signing_in_does_not_hold_up_who_is_signed_in(
     herd = [asyncio.create_task(noisy.http.post("/api/auth/signin", json=body)) for _ in range(100)]
     hashing = gateway_app.gateway.queues.hashing
     async with asyncio.timeout(PATIENCE):  # hashing runs in threads
-        while len(work.begun) < AT_ONCE or len(hashing._queues.get(noisy_id, ())) < 92:
+        while len(work.started) < AT_ONCE or len(hashing._queues.get(noisy_id, ())) < 92:
             await asyncio.sleep(0.01)
-    assert len(work.begun) == AT_ONCE
+    assert len(work.started) == AT_ONCE
     await noisy.ask(AT_ONCE)
-    assert len(work.begun) == 2 * AT_ONCE
+    assert len(work.started) == 2 * AT_ONCE
     work.hold = False
     work.finish(10_000)
     assert {(await task).status_code for task in herd} == {503}

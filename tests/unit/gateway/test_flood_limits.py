@@ -99,9 +99,9 @@ def test_never_more_than_burst_and_rate_allow(
         else:
             buckets.check(limit, key)
 
-    for first, begun in enumerate(passed):
+    for first, started in enumerate(passed):
         for last, ended in enumerate(passed[first:], first):
-            assert last - first + 1 <= burst + rate * (ended - begun) + 1e-3
+            assert last - first + 1 <= burst + rate * (ended - started) + 1e-3
 
 
 @given(st.integers(1, 20), st.floats(0.1, 50))
