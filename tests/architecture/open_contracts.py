@@ -1,4 +1,4 @@
-"""Contracts that anybody may ask, signed in or not. Each names what guards it instead."""
+"""Contracts that anonymous callers may send. Each entry says what protects it instead."""
 
 OPEN = {
     "identity.email_code.sign_in": "the code, its five tries, the limits per address and IP",

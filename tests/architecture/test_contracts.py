@@ -1,4 +1,4 @@
-"""Every contract is answered once, by its owner, behind a right."""
+"""Every contract has one handler, in its own service, and needs a right."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from common.contracts.keys import EnsureKeys, RotateKeys
 
 
 def test_handlers_answer_only_what_is_theirs() -> None:
-    """A contract is answered by the service that its subject names, and by that one alone."""
+    """Only the service that a contract's subject names answers it."""
     foreign = [
         f"{service} answers {contract.subject}"
         for service in landed()
@@ -40,7 +40,7 @@ def test_handlers_answer_only_what_is_theirs() -> None:
 
 @pytest.mark.parametrize("service", WITH_TABLES)
 def test_every_contract_is_answered(service: str) -> None:
-    """What is declared is served."""
+    """Every declared contract has a handler."""
     served = {contract.subject for contract in handlers(service)}
     declared = {subject for subject in contracts() if subject.startswith(f"{service}.")}
 
@@ -49,21 +49,21 @@ def test_every_contract_is_answered(service: str) -> None:
 
 
 def test_there_are_handlers() -> None:
-    """The guard against rules that look at nothing."""
+    """The other rules would pass without any handler."""
     assert landed() == list(WITH_TABLES)
     for service in WITH_TABLES:
         assert len(handlers(service)) >= 3, service
 
 
 def test_open_contracts_stand_in_the_list() -> None:
-    """Nobody opens a contract without saying here what guards it."""
+    """A contract without a right is in the list, which says what protects it."""
     open_subjects = [name for name, contract in contracts().items() if contract.needs is ANYBODY]
 
     assert sorted(open_subjects) == sorted(OPEN)
 
 
 def well_named(needs: str | None) -> bool:
-    """Whether it is `<resource>:<action>`, SIGNED_IN, KNOWN, SYSTEM or open."""
+    """Tells if it is `<resource>:<action>`, SIGNED_IN, KNOWN, SYSTEM or open."""
     if needs in (SIGNED_IN, KNOWN, SYSTEM, None):
         return True
     resource, _, action = (needs or "").partition(":")
@@ -95,7 +95,7 @@ def test_secrets_are_not_printed(subject: str) -> None:
 
 
 def misshapen(handler: Any, contract: type[Request[Any]]) -> bool:
-    """Whether it is anything but `async def verb(deps, ctx, request) -> reply`."""
+    """Tells if it is anything but `async def verb(deps, ctx, request) -> reply`."""
     hints = get_type_hints(inspect.unwrap(handler))
     parameters = list(inspect.signature(handler).parameters)
     third = hints.get(parameters[2]) if len(parameters) == 3 else None
@@ -112,8 +112,8 @@ def test_handlers_have_the_one_shape(service: str) -> None:
 
 
 def calls_to_itself(module: ast.Module, own: set[str], *, tenants: bool) -> Iterator[int]:
-    """Lines that ask the service's own contracts over the bus; `tenants`: or through the cache of
-    tenants, which asks tenancy."""
+    """Returns lines that send the service's own contracts over the bus. `tenants` also counts: the
+    cache of tenants calls tenancy."""
     for node in ast.walk(module):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
@@ -131,7 +131,8 @@ def calls_to_itself(module: ast.Module, own: set[str], *, tenants: bool) -> Iter
 
 @pytest.mark.parametrize("service", landed())
 def test_no_service_asks_itself_over_the_bus(service: str) -> None:
-    """A service calls its own function: on the bus it has no right to ask itself, and would wait."""
+    """A service calls its own functions. It may not send its own contracts, and would wait for
+    itself."""
     own = {contract.__name__ for contract in handlers(service)}
 
     assert [
@@ -150,7 +151,7 @@ def unbounded_dates(module: ast.Module) -> list[int]:
 
 
 def test_contracts_bound_every_date() -> None:
-    """A contract's dates are `Timestamp`s: Postgres stores moments that Python cannot read."""
+    """A contract's dates are `Timestamp`s, because Postgres stores moments that Python cannot read."""
     assert [
         f"{where(file)}:{line}"
         for file in modules(COMMON / "contracts")

@@ -122,7 +122,7 @@ def test_every_link_leads_somewhere() -> None:
 
 
 def test_every_named_file_exists() -> None:
-    """A document names tests and modules where they are now. Decisions may name what was."""
+    """A document names tests and modules that exist. Decisions may name former ones."""
     files = [
         file for file in written() if file.parent.name != "adr" and file.name != "CHANGELOG.md"
     ]
@@ -131,7 +131,7 @@ def test_every_named_file_exists() -> None:
 
 
 def test_every_page_is_in_the_navigation() -> None:
-    """Once: a reader finds it, and finds it in one place."""
+    """The navigation names each page once."""
     navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
     assert out_of_navigation(DOCS, navigation) == []
 
@@ -176,7 +176,7 @@ def test_every_setting_says_what_it_means() -> None:
 
 
 def test_no_other_page_lists_variables() -> None:
-    """A second table of variables would soon say something else."""
+    """A second table of variables would become wrong."""
     other = [file for file in written() if file != REFERENCE / "environment.md"]
     rows = [
         f"{file.name}: {line[:60]}"

@@ -1,4 +1,4 @@
-"""Services meet only on the bus; nothing below knows what is above."""
+"""Services call each other only over the bus, and lower layers do not import higher ones."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_common_knows_no_service() -> None:
 
 
 def test_the_gateway_has_no_database() -> None:
-    """What the gateway knows it asks over the bus: asyncpg and the database modules are not its."""
+    """The gateway imports neither asyncpg nor the database modules. It calls services over the bus."""
     forbidden = {"common.db", "common.outbox", "common.sealing", "common.mail", "asyncpg"}
     found = [
         f"{file.relative_to(SERVICES)}: {module}"
@@ -68,13 +68,13 @@ def test_the_gateway_has_no_database() -> None:
 
 
 def test_no_package_of_the_index_has_our_names() -> None:
-    """`common`, `identity`, … are import roots of ours: an installed package must not shadow them."""
+    """No installed package may shadow the import roots `common`, `identity` and so on."""
     for name in SERVICE_NAMES | {"common", "aero2"}:
         assert set(packages_distributions().get(name, [])) <= {"aero2"}, name
 
 
 def test_relative_imports_are_not_used() -> None:
-    """An import says where a thing stands."""
+    """An absolute import says which package the module is in."""
     relative = [
         str(file)
         for file in modules(SERVICES, COMMON, CLI)

@@ -1,4 +1,4 @@
-"""Names say what a thing is. The words below say nothing."""
+"""Names say what a thing is. Words without a meaning are refused."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def loose_todos(text: str) -> list[int]:
 
 
 def test_no_file_is_named_after_nothing() -> None:
-    """A file is named after its noun."""
+    """A file has the name of its noun."""
     assert [where(file) for file in ours() if file.stem in EMPTY_FILES] == []
 
 
@@ -65,7 +65,7 @@ def test_no_class_is_named_after_its_role() -> None:
 
 
 def test_todo_names_its_issue() -> None:
-    """`TODO(#n)` only: anything else is forgotten."""
+    """A TODO names its issue, as in `TODO(#n)`."""
     assert [f"{where(f)}:{n}" for f in ours() for n in loose_todos(f.read_text())] == []
 
 

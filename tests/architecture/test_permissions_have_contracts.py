@@ -15,14 +15,15 @@ DECLARED = {
     SERVICES / "tenancy" / "applications.py",  # what developers hold in their applications
     COMMON / "contracts",
 }
-"""What declares and lists permissions does not check them."""
+"""Files that declare and list permissions, and do not check them."""
 RESERVED = {
     *(f"idps:{verb}" for verb in ("read", "write", "delete")),
     *(f"webhooks:{verb}" for verb in ("read", "write")),
     *(f"profile:{verb}" for verb in ("read", "write")),
 }
-"""Permissions that came with the first data and whose calls are still to come. An entry leaves this
-list with its first call; none may be added."""
+"""Permissions of the first version without a contract yet. Remove an entry with its first contract,
+and add none.
+"""
 
 MANAGED = {
     "api_keys:write",
@@ -60,7 +61,7 @@ def _patterns(node: ast.AST) -> Iterator[str]:
 
 
 def test_every_permission_is_needed_somewhere() -> None:
-    """By a contract, or by the code that answers one."""
+    """A contract needs each permission, or the code of a handler checks it."""
     permissions = {*APPLICATION, *PLATFORM, *DEVELOPER, *PROFILE}
     needs = {contract.needs for contract in contracts().values()}
     patterns = checked()
@@ -74,7 +75,7 @@ def test_every_permission_is_needed_somewhere() -> None:
 
 
 def test_every_contract_needs_a_permission_that_there_is() -> None:
-    """Nobody could ever be given another one."""
+    """A contract with an unknown permission could never be called."""
     permissions = {*APPLICATION, *PLATFORM, *DEVELOPER, *PROFILE}
     named = {name for c in contracts().values() if (name := c.needs) and not name.startswith("@")}
 

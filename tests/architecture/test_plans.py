@@ -1,7 +1,8 @@
-"""Every statement, prepared against the real schema: it is right, allowed, and stays in one partition.
+"""Every statement is prepared against the real schema: it is valid, allowed, and reads one
+partition.
 
-The text rule (`app_id` stands in it) does not see a join that forgets the second table's app_id; the
-plan does: it then scans all partitions of that table.
+The text rule looks for `app_id`. It does not see a join that forgets the second table's app_id. The
+plan shows it, because it scans all partitions of that table.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def partitions(plan: dict[str, Any]) -> dict[str, set[str]]:
 
 @pytest.fixture(scope="module")
 async def planner(module_database: dict[str, str]) -> Any:
-    """As a superuser: row level security would prune by itself what the statement forgot."""
+    """Plans as a superuser, because row level security would add the condition that the statement
+    forgot."""
     db = await connected(module_database["owner"])
     yield Planner(db)
     await db.close()
@@ -100,7 +102,7 @@ async def test_a_statement_stays_in_one_partition(where: str, planner: Planner) 
 async def test_a_statement_is_allowed_to_its_service(
     where: str, module_database: dict[str, str]
 ) -> None:
-    """The grants of db/schema.sql suffice: with its own role, or that of one of its jobs."""
+    """The service's role, or that of one of its jobs, has the needed grants of db/schema.sql."""
     roles = _roles(ALL[where])
     refused = []
     for role in roles:
@@ -139,9 +141,9 @@ FEW = {
     "organization_role_permissions", "oauth_clients", "oauth_client_secrets", "resources", "scopes",
     "signing_keys", "data_keys", "mail_templates", "identity_providers", "audit_checkpoints",
 }  # fmt: skip
-"""Tables whose rows do not grow with an application's users: to read all of them is no harm."""
+"""Tables that do not grow with an application's users, and may be read whole."""
 SHORT = ("idx_session_clients_orphaned",)
-"""Partial indexes that hold only what waits to be done."""
+"""Partial indexes of waiting rows only."""
 
 
 def whole(plan: dict[str, Any], table: str = "") -> set[str]:
@@ -180,7 +182,7 @@ OF_ONE = (
     "idx_user_sessions_user", "idx_oauth_client_secrets_client", "idx_api_keys_app",
     "idx_organization_invitations_created",
 )  # fmt: skip
-"""Indexes that give a handful: one person's sessions, one client's secrets, and the like."""
+"""Indexes that lead to a few rows: one user's sessions, one client's secrets, and the like."""
 
 
 @dataclass(frozen=True)
@@ -364,7 +366,7 @@ async def test_the_rule_finds_a_look_up_without_its_index(module_database: dict[
 
 
 async def test_the_rule_finds_a_join_that_forgot_its_application(planner: Planner) -> None:
-    """The seed's warning: without `rp.app_id = ur.app_id` role_permissions is read everywhere."""
+    """Without `rp.app_id = ur.app_id` the plan reads role_permissions in every partition."""
     joined = """
         SELECT rp.permission_id FROM user_roles ur
         JOIN role_permissions rp ON rp.role_id = ur.role_id
@@ -383,7 +385,7 @@ async def test_the_rule_finds_a_join_that_forgot_its_application(planner: Planne
 
 
 async def test_the_rule_finds_an_update_without_application(planner: Planner) -> None:
-    """A change by id alone would go through every partition."""
+    """A change by id alone would read every partition."""
     found = partitions(await planner.plan("UPDATE users SET name = $2 WHERE id = $1"))
 
     assert len(found["users"]) == 16

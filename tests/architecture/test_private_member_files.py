@@ -63,7 +63,7 @@ def _defined(module: ast.Module) -> Iterator[str]:
 
 
 def test_private_members_of_packages_are_used_in_listed_files() -> None:
-    """Everywhere else a public way is taken, or the member moves into one of these files."""
+    """Other files use a public way, or the member moves into a listed file."""
     others = [
         f"{file.relative_to(ROOT)}: {name}"
         for file in modules(SERVICES, COMMON, CLI)
@@ -76,7 +76,7 @@ def test_private_members_of_packages_are_used_in_listed_files() -> None:
 
 @pytest.mark.parametrize("file", sorted(FILES | GATEWAY))
 def test_listed_files_use_private_members(file: str) -> None:
-    """A file that no longer does is taken off the list."""
+    """A file without private members is removed from the list."""
     assert list(borrowed(tree(ROOT / file)))
 
 

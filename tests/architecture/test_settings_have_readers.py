@@ -19,7 +19,7 @@ from rbac.settings import Settings as RbacSettings
 from tenancy.settings import Settings as TenancySettings
 
 DECLARED = {COMMON / "contracts", SERVICES / "tenancy" / "app_settings.py"}
-"""What declares settings, and compares them with one another, does not act on them."""
+"""Files that declare and compare settings, and do not act on them."""
 PROCESSES: list[type[BaseSettings]] = [
     GatewaySettings,
     IdentitySettings,
@@ -81,7 +81,7 @@ def words() -> set[str]:
 
 
 def test_every_setting_of_an_application_has_a_reader() -> None:
-    """One that can only have its default changes nothing and promises nothing."""
+    """A setting without a reader would have no effect."""
     chosen = {
         name
         for name, field in SettingsChange.model_fields.items()
@@ -92,7 +92,7 @@ def test_every_setting_of_an_application_has_a_reader() -> None:
 
 
 def test_every_value_of_a_setting_has_a_reader() -> None:
-    """The default may be what happens where no other value is named."""
+    """Code names every value of a setting. The default may be the remaining case."""
     known = words()
     bad = {
         f"{name}: {value}"

@@ -1,6 +1,6 @@
-"""Where SQL stands, and that each statement names its application.
+"""SQL is in queries only, and each statement names its application.
 
-Escape: `-- any-tenant: why` inside the statement.
+The exception is `-- any-tenant: why` inside the statement.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ IN_COMMON = {"audit.py", "outbox.py", "mail.py", "sealing.py", "master_keys.py"}
 
 
 def test_there_are_statements() -> None:
-    """The rules below look at something."""
+    """The other rules would pass without any statement."""
     assert len(list(statements(SERVICES, COMMON))) >= 200
 
 
@@ -57,7 +57,7 @@ def test_every_statement_names_its_application() -> None:
 
 
 def nameless(statement: Statement) -> bool:
-    """Whether it names neither its application nor a reason."""
+    """Tells if the statement names neither its application nor a reason."""
     return "app_id" not in statement.sql and not statement.any_tenant
 
 

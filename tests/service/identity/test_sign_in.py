@@ -63,30 +63,30 @@ async def test_a_session_tells_the_class_of_its_sign_in(world: World) -> None:
     raise it. A session that only gets a new id keeps it."""
     user = await world.user()
     signed = await world.sign_in(user)
-    assert (await told(world, signed)) == acr.PASSWORD
+    assert (await acr_of(world, signed)) == acr.PASSWORD
 
     flow = await world.call(StartEmailCode(email=user.email or ""))
     letter = await world.mail()
     mailed = await world.call(SignInWithCode(flow=flow.flow, code=letter.code))
-    assert (await told(world, mailed)) == acr.MAIL
+    assert (await acr_of(world, mailed)) == acr.MAIL
     request = ChangePassword(current=PASSWORD, password="a new and better phrase")
     replaced = await world.call(request, caller=as_user(mailed))
-    assert (await told(world, replaced)) == acr.MAIL
+    assert (await acr_of(world, replaced)) == acr.MAIL
     confirm = Reauthenticate(password="a new and better phrase")
     confirmed = await world.call(confirm, caller=as_user(replaced))
-    assert (await told(world, confirmed)) == acr.PASSWORD
+    assert (await acr_of(world, confirmed)) == acr.PASSWORD
 
     flow = await world.call(StartEmailCode(email=user.email or ""))
     link = SignInWithLink(token=(await world.mail()).token, browser=flow.browser)
-    assert (await told(world, await world.call(link))) == acr.MAIL
+    assert (await acr_of(world, await world.call(link))) == acr.MAIL
     flow = await world.call(StartReset(email=user.email or ""))
     reset = ResetPassword(
         token=(await world.mail()).token, browser=flow.browser, password="yet another good phrase"
     )
-    assert (await told(world, await world.call(reset))) == acr.MAIL
+    assert (await acr_of(world, await world.call(reset))) == acr.MAIL
 
 
-async def told(world: World, signed: SignedInSession) -> str | None:
+async def acr_of(world: World, signed: SignedInSession) -> str | None:
     """Returns the `acr` of the session, after checking that reply and check agree."""
     live = await world.live_session(signed.token)
     assert live is not None
@@ -200,7 +200,7 @@ async def test_many_guesses_at_once_stay_within_the_limit(world: World) -> None:
     assert sum(isinstance(outcome, Locked) for outcome in outcomes) == 45
 
 
-async def guard_of(world: World) -> list[tuple[int, int, bool]]:
+async def lockout_rows(world: World) -> list[tuple[int, int, bool]]:
     """Returns failed tries, pending tries and whether it is locked, for each address."""
     rows = await world.owner.fetch(
         "SELECT failed_attempts, pending, locked_until IS NOT NULL FROM sign_in_guards"
@@ -232,7 +232,7 @@ async def test_a_full_queue_is_no_wrong_password(
             refused = await world.refused(Reauthenticate(password=PASSWORD), caller=as_user(signed))
             assert isinstance(refused, Busy)
 
-    assert await guard_of(world) == [(0, 0, False)]
+    assert await lockout_rows(world) == [(0, 0, False)]
     assert len(await world.events()) == before
     assert (await world.sign_in(user)).session.user_id == user.id
 
@@ -258,7 +258,7 @@ async def test_a_database_that_stops_is_no_wrong_password(
             )
             assert isinstance(refused, Unavailable)
 
-    assert await guard_of(world) == [(0, 0 if writable else 5, False)]
+    assert await lockout_rows(world) == [(0, 0 if writable else 5, False)]
     if not writable:
         await world.owner.execute(
             "UPDATE sign_in_guards SET pending_until = now() WHERE app_id = $1", world.app_id
@@ -287,7 +287,7 @@ async def test_the_right_password_of_a_refused_user_is_no_wrong_one(world: World
         refused = await world.refused(SignInWithPassword(email=user.email or "", password=PASSWORD))
         assert isinstance(refused, EmailUnverified)
 
-    assert await guard_of(world) == [(0, 0, False)]
+    assert await lockout_rows(world) == [(0, 0, False)]
 
 
 async def test_an_unknown_address_leaves_a_keyed_hash(world: World) -> None:

@@ -82,7 +82,8 @@ async def test_a_key_with_name_and_end(world: World) -> None:
     ids=["past", "for ever"],
 )
 async def test_an_end_that_makes_no_sense_is_refused(world: World, ends: datetime) -> None:
-    """An expiry in the past is refused, and one too near for a rotation too."""
+    """An expiry in the past is refused. So is one that is so late that no successor could live as
+    long."""
     made = await world.create_application()
 
     with pytest.raises(Invalid):
