@@ -33,6 +33,7 @@ def keys(*kids: str) -> Keys:
         f"{master()},{master()}",
         f"a b:{base64.b64encode(os.urandom(32)).decode()}",
     ],
+    ids=["empty", "colon", "short", "zeros", "pattern", "base64", "twice", "name"],
 )
 def test_a_weak_master_key_is_refused(text: str) -> None:
     """A key that is absent, short, default, repetitive, malformed or has a repeated id is refused."""
@@ -98,7 +99,9 @@ def test_a_tampered_cursor_is_refused(place: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("app_id", "of", "count"), [(OTHER, "users", 2), (APP, "sessions", 2), (APP, "users", 3)]
+    ("app_id", "of", "count"),
+    [(OTHER, "users", 2), (APP, "sessions", 2), (APP, "users", 3)],
+    ids=["application", "list", "columns"],
 )
 def test_a_cursor_holds_for_its_own_list(app_id: str, of: str, count: int) -> None:
     """A cursor of another application, another list or another shape is refused."""
