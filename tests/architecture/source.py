@@ -76,7 +76,13 @@ def modules(*roots: Path) -> list[Path]:
     return sorted(file for root in roots for file in root.rglob("*.py"))
 
 
-def statements(*roots: Path) -> Iterator[Statement]:
+@cache
+def statements(*roots: Path) -> tuple[Statement, ...]:
+    """Returns every statement of the modules below the roots. Several rules read them."""
+    return tuple(_statements(*roots))
+
+
+def _statements(*roots: Path) -> Iterator[Statement]:
     """Every literal that is a statement, with the constants that it names filled in and its named
     parameters numbered, and every statement in a dictionary that a module of queries computes.
 

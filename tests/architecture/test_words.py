@@ -7,6 +7,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -121,12 +122,18 @@ def test_the_rule_leaves_a_short_variable() -> None:
 # Prose
 
 
+@cache
+def parsed(text: str) -> ast.Module:
+    """Returns the tree of a source. Several rules read it."""
+    return ast.parse(text)
+
+
 def prose(text: str) -> Iterator[tuple[int, str]]:
     """Comments and docstrings of a module, each with its first line."""
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string.lstrip("# ")
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parsed(text)):
         if (
             isinstance(node, ast.Expr)
             and isinstance(node.value, ast.Constant)
@@ -137,7 +144,7 @@ def prose(text: str) -> Iterator[tuple[int, str]]:
 
 def strings(text: str) -> Iterator[tuple[int, str]]:
     """Every string of a module that is a sentence: texts for people, and prose."""
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parsed(text)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
             yield node.lineno, node.value
 
