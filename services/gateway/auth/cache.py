@@ -123,14 +123,6 @@ async def session_even_without_rights(
     except Problem as problem:
         if problem.status < SERVER_ERROR:
             raise
-    return await session_without_rights(gateway, request, token)
-
-
-async def session_without_rights(
-    gateway: Gateway, request: GatewayRequest, token: str
-) -> SignedInUser:
-    """Returns the user with the live session of a cookie's value, without rights. Does not ask rbac.
-    Raises NoSession."""
     session = await gateway.bus.call(request.context(), CheckSession(token=token))
     return _signed_in(session, Rights(permissions=[], teams=[]))
 

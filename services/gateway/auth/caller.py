@@ -7,6 +7,7 @@ with the cookie of an ended session can still sign in.
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
 
@@ -15,16 +16,15 @@ from common.contracts.oauth_errors import InvalidToken
 from common.contracts.sessions import NoSession
 from common.contracts.tenants import GetTenant, Tenant
 from common.ids import DASHBOARD
-from common.problems import NotFound, Problem, Unauthenticated
+from common.problems import NotFound, Unauthenticated
 from gateway.admission.admission import admission_of
 from gateway.auth.cache import (
-    SERVER_ERROR,
     access_token,
     key_holder,
     remember_ended_session,
     session_by_token,
+    session_even_without_rights,
     session_has_ended,
-    session_without_rights,
 )
 from gateway.http.authorization import bearer_token
 from gateway.http.request import TIME_LIMIT, GatewayRequest
@@ -33,6 +33,7 @@ from gateway.state import Gateway, SignedInUser, ValidToken
 API_KEY: Final = ("sk_live_", "pk_live_")
 MAX_SESSION_TOKEN: Final = 200
 """Characters. No session cookie of ours is longer."""
+FindSession = Callable[[Gateway, GatewayRequest, str], Awaitable[SignedInUser]]
 
 
 async def caller_of(gateway: Gateway, request: GatewayRequest) -> Caller:
@@ -106,13 +107,16 @@ async def valid_token(gateway: Gateway, request: GatewayRequest, token: str) -> 
     return valid
 
 
-async def signed_in_user(gateway: Gateway, request: GatewayRequest) -> SignedInUser | None:
-    """Returns the user who is signed in at this browser on this host, or None."""
+async def signed_in_user(
+    gateway: Gateway, request: GatewayRequest, find: FindSession = session_by_token
+) -> SignedInUser | None:
+    """Returns the user who is signed in at this browser on this host, or None. `find` looks the
+    session up."""
     token = request.cookie(gateway.settings.session_cookie)
     if not token or len(token) > MAX_SESSION_TOKEN or session_has_ended(gateway, request, token):
         return None
     try:
-        user = await session_by_token(gateway, request, token)
+        user = await find(gateway, request, token)
     except NoSession:
         admission_of(request).reject(token)
         remember_ended_session(gateway, request, token)
@@ -126,13 +130,4 @@ async def user_even_without_rights(
 ) -> SignedInUser | None:
     """Returns what `signed_in_user` returns. If rbac is unreachable, the user has no rights: for pages
     where rights do not matter."""
-    try:
-        return await signed_in_user(gateway, request)
-    except Problem as problem:
-        if problem.status < SERVER_ERROR:
-            raise
-    token = request.cookie(gateway.settings.session_cookie) or ""
-    try:
-        return await session_without_rights(gateway, request, token)
-    except NoSession:
-        return None
+    return await signed_in_user(gateway, request, session_even_without_rights)

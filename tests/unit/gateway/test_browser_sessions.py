@@ -17,6 +17,8 @@ from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import Session
 from common.contracts.tenants import Tenant
 from common.problems import Unavailable
+from gateway.admission.flood_limits import digest_of
+from gateway.app import GatewayApp
 
 AUTHORIZE = "/oauth2/authorize?client_id=client_x"
 RESUME = "/oauth2/authorize/resume?request=r1"
@@ -189,6 +191,24 @@ async def test_a_refused_logout_offers_to_sign_out(
     assert "sign-out request" in answer.text
     assert "it is not registered" in answer.text
     assert 'href="/logout"' in answer.text
+
+
+async def test_a_live_session_is_never_charged_while_rbac_is_down(
+    world: FakeServices, gateway_app: GatewayApp, http: httpx.AsyncClient, app: Tenant, ann: Session
+) -> None:
+    """The session counts as valid although nobody knows its rights; one that has ended does not."""
+
+    async def away(_: Any, ctx: Context, request: GetRights) -> Rights:
+        raise Unavailable("nobody answers rbac.rights.get")
+
+    world.bus.serve(None, {GetRights: away})
+    valid = gateway_app.gateway.limits.valid
+    assert (await http.get("/logout")).status_code == 200
+    assert digest_of(app.app_id, "t_ann") in valid
+
+    bring(http, aero2_session="t_ended")
+    assert (await http.get("/logout")).status_code == 200
+    assert digest_of(app.app_id, "t_ended") not in valid
 
 
 async def test_signing_out_needs_no_rights(
