@@ -20,7 +20,8 @@ UNREADABLE: Final = "invalid_value"
 
 
 class FieldError(TypedDict):
-    """An entry of a problem's `errors`: one mistake in one field. Rely on `code`; `params` has the values that `message` names."""
+    """An entry of a problem's `errors`: one mistake in one field. Rely on `code`; `params` has the
+    values that `message` names."""
 
     field: str
     code: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from common.value_error_codes import N_
+from common.message_ids import N_
 
 USER_ERRORS: Final = {
     # passwords

@@ -7,11 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-
-def N_(text: str) -> str:
-    """Marks a text for the catalogues of the hosted pages."""
-    return text
-
+from common.message_ids import N_
 
 VALUE_ERRORS: Final = {
     # presence and names

@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from common.contracts.authorization import Authorization, Authorize, ResumeAuthorization, SignedIn
 from common.contracts.oauth_errors import SignInOver
 from common.ip_addresses import client_network
+from common.message_ids import N_
 from common.problems import BadRequest, TooLarge
 from gateway.admission.admission import admission_of
 from gateway.admission.flood_limits import PENDING_AUTHORIZATION
@@ -25,7 +26,6 @@ from gateway.pages import errors, flow_cookie
 from gateway.pages.branding import origin_of
 from gateway.pages.changed_session import changed_session
 from gateway.pages.fields import Fields, at
-from gateway.pages.languages import N_
 from gateway.pages.render import PageView, open_page
 from gateway.pages.scope_texts import SCOPE_TEXTS
 from gateway.routing import ErrorStyle, HostKind, Route, RouteSet

@@ -10,13 +10,13 @@ from common.contracts.me import GetMe, UpdateMe
 from common.contracts.passwords import ChangePassword
 from common.contracts.profiles import Me, MyChanges
 from common.contracts.sign_in import WrongCredentials
+from common.message_ids import N_
 from common.problems import Problem
 from gateway.auth import browser_sessions
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
-from gateway.pages.languages import N_
 from gateway.pages.page_routes import page_route, user_form_route, user_page_route
 from gateway.pages.render import LANGUAGE_COOKIE, PageView, open_page
 from gateway.pages.sign_up import password_hint

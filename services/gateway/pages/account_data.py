@@ -11,12 +11,12 @@ from common.contracts.members import LastAdmin
 from common.contracts.organizations import TeamOwnsApplications
 from common.contracts.profiles import Me
 from common.contracts.sign_in import WrongCredentials
+from common.message_ids import N_
 from gateway.auth import browser_sessions
 from gateway.http.request import GatewayRequest
 from gateway.http.response import JSON, NO_STORE, GatewayResponse
 from gateway.pages.account import me_of, opened
 from gateway.pages.fields import Fields
-from gateway.pages.languages import N_
 from gateway.pages.page_routes import user_form_route, user_page_route
 from gateway.pages.render import PageView, open_page
 from gateway.routing import RouteSet

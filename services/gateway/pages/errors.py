@@ -10,13 +10,14 @@ from markupsafe import escape
 
 from common.contracts.authorization import AuthorizationState, GetAuthorizationState
 from common.contracts.oauth_errors import SignInOver
+from common.message_ids import N_
 from common.problems import Problem, RateLimited
 from gateway.admission.admission import admission_of
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, html_response, problem_response
 from gateway.pages.branding import origin_of
-from gateway.pages.languages import N_, OFFERED, first_of, language
+from gateway.pages.languages import OFFERED, first_of, language
 from gateway.pages.render import PageView, open_page
 from gateway.state import Gateway
 

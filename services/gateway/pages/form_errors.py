@@ -30,9 +30,10 @@ from common.contracts.sign_in import (
 from common.contracts.sign_up import SignUpClosed
 from common.contracts.users import EmailTaken
 from common.field_errors import MESSAGES, FieldError, field_errors
+from common.message_ids import N_
 from common.problems import Busy, Invalid, Problem, RateLimited, Unavailable
 from common.value_error_codes import VALUE_ERRORS
-from gateway.pages.languages import N_, Language
+from gateway.pages.languages import Language
 
 SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
     WrongCredentials: (

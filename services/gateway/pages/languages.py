@@ -24,11 +24,6 @@ ITEM: Final = re.compile(
 )
 
 
-def N_(text: str) -> str:
-    """Marks a text for the catalogues where it is translated later."""
-    return text
-
-
 @dataclass(frozen=True)
 class Language:
     """A catalogue and the habits of its readers."""

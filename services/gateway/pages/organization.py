@@ -17,13 +17,13 @@ from common.contracts.org_invitations import (
     RevokeOrganizationInvitation,
 )
 from common.contracts.organizations import GetOrganization, OrganizationNotFound
+from common.message_ids import N_
 from common.problems import Problem
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.account import opened
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
-from gateway.pages.languages import N_
 from gateway.pages.page_routes import UserPageHandler, user_form_route, user_page_route
 from gateway.pages.render import PageView, open_page
 from gateway.routing import RouteSet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.pages.languages import N_
+from common.message_ids import N_
 
 SCOPE_TEXTS: Final = {
     "openid": ("person", N_("Identify you")),

@@ -369,8 +369,8 @@ async def test_rules_for_domains_hold_for_a_new_address(world: World) -> None:
 
 async def test_code_of_another_user_confirms_nothing(world: World) -> None:
     """The code of one user's change does not confirm another user's change."""
-    mine, his = [await world.sign_in(await world.user()) for _ in range(2)]
-    flow = await world.call(ChangeEmail(email="his@example.com"), caller=as_user(his))
+    mine, theirs = [await world.sign_in(await world.user()) for _ in range(2)]
+    flow = await world.call(ChangeEmail(email="theirs@example.com"), caller=as_user(theirs))
     code = (await world.mail()).code
     problem = await world.refused(ConfirmEmail(flow=flow.flow, code=code), caller=as_user(mine))
 
