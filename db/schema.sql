@@ -159,6 +159,10 @@ CREATE TABLE users (
     user_metadata         jsonb       NOT NULL DEFAULT '{}',
     disabled              boolean     NOT NULL DEFAULT false,
     epoch                 integer     NOT NULL DEFAULT 0,  -- raised to end every token at once
+    factor_epoch          integer     NOT NULL DEFAULT 0,  -- raised by each change of password, factor or address
+    guest                 boolean     NOT NULL DEFAULT false,  -- has no credentials yet
+    webauthn_handle       bytea,      -- the user.id of the user's passkeys (WebAuthn 5.4.3): random, not our id
+    passkey_offered_at    timestamptz,  -- a passkey is offered once
     last_sign_in_at       timestamptz,
     provisioned_at        timestamptz,  -- has the default role and personal team; NULL: the sweep retries
     created_at            timestamptz NOT NULL DEFAULT now(),
@@ -324,6 +328,7 @@ CREATE TABLE organizations (
     name_key         text COLLATE "C" NOT NULL GENERATED ALWAYS AS (organization_key(name)) STORED,
     logo_url         text,
     is_personal      boolean     NOT NULL DEFAULT false,
+    sso_required     boolean     NOT NULL DEFAULT false,  -- members sign in through its own provider only
     created_by       uuid,
     public_metadata  jsonb       NOT NULL DEFAULT '{}',
     private_metadata jsonb       NOT NULL DEFAULT '{}',
@@ -481,11 +486,15 @@ CREATE TABLE user_sessions (
     id              uuid        NOT NULL,
     user_id         uuid        NOT NULL,
     token_hash      text        NOT NULL,
-    kind            text        NOT NULL DEFAULT 'full',  -- full | mfa_required | mfa_setup_required
+    kind            text        NOT NULL,  -- full | mfa_required | mfa_setup_required
     idp_name        text,
     acr             text,
     amr             text[]      NOT NULL DEFAULT '{}',
     auth_time       timestamptz NOT NULL DEFAULT now(),
+    factor_times    jsonb       NOT NULL DEFAULT '{}',  -- when each factor was last shown, in epoch seconds
+    factor_epoch    integer     NOT NULL DEFAULT 0,     -- that of the user when a half session started
+    pending         jsonb,      -- of a half session: what the full session takes over
+    attempts        integer     NOT NULL DEFAULT 0,     -- of a half session: wrong codes
     remembered      boolean     NOT NULL DEFAULT false,
     active_org_id   uuid,
     previous_id     uuid,       -- the session this one replaced at a change of privilege
@@ -499,6 +508,11 @@ CREATE TABLE user_sessions (
     expires_at      timestamptz NOT NULL,  -- absolute
     revoked_at      timestamptz,
     revoked_reason  text,
+    actor_id        uuid,       -- of an impersonation: who acts as the user (RFC 8693 section 4.1)
+    actor_app_id    uuid,       -- the actor's application: this one, or the Dashboard
+    actor_session   uuid,       -- the actor's session: the impersonation ends with it
+    actor_reason    text,
+    CONSTRAINT user_sessions_kind_check CHECK (kind IN ('full', 'mfa_required', 'mfa_setup_required')),
     CONSTRAINT user_sessions_pkey PRIMARY KEY (app_id, id),
     CONSTRAINT user_sessions_user_id_fkey FOREIGN KEY (app_id, user_id)
         REFERENCES users (app_id, id) ON DELETE CASCADE,
@@ -509,6 +523,7 @@ CREATE UNIQUE INDEX idx_user_sessions_token ON user_sessions (token_hash, app_id
 CREATE INDEX idx_user_sessions_user ON user_sessions (user_id, app_id);
 CREATE INDEX idx_user_sessions_revoked ON user_sessions (revoked_at) WHERE revoked_at IS NOT NULL;
 CREATE INDEX idx_user_sessions_expires ON user_sessions (expires_at);
+CREATE INDEX idx_user_sessions_actor ON user_sessions (actor_session, app_id) WHERE actor_session IS NOT NULL;
 CREATE INDEX idx_user_sessions_previous ON user_sessions (previous_id, app_id) WHERE previous_id IS NOT NULL;
 
 -- owner: identity. One mail may carry a code and a link; `email` in lower case. `browser_hash`
@@ -591,6 +606,7 @@ CREATE TABLE trusted_devices (
     user_id      uuid        NOT NULL,
     token_hash   text        NOT NULL,
     name         text,
+    factor_epoch integer     NOT NULL,  -- that of the user: the device counts only while it is the same
     last_used_at timestamptz,
     expires_at   timestamptz NOT NULL,
     revoked_at   timestamptz,
@@ -626,6 +642,24 @@ CREATE TABLE passkeys (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_passkeys_user ON passkeys (user_id, app_id);
 
+-- owner: identity. One UPDATE … WHERE used_at IS NULL consumes a challenge before any cryptography, also
+-- if the ceremony fails afterwards (WebAuthn 13.4.3).
+CREATE TABLE webauthn_challenges (
+    app_id         uuid        NOT NULL,
+    challenge_hash text        NOT NULL,
+    purpose        text        NOT NULL,  -- register | sign_in | sign_up | second_factor | step_up
+    rp_id          text        NOT NULL,
+    browser_hash   text,
+    session_id     uuid,       -- the session in which the challenge was made
+    user_id        uuid,       -- who has to answer; NULL: any user
+    payload        jsonb       NOT NULL DEFAULT '{}',
+    expires_at     timestamptz NOT NULL,
+    used_at        timestamptz,
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT webauthn_challenges_pkey PRIMARY KEY (app_id, challenge_hash)
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_webauthn_challenges_expires ON webauthn_challenges (expires_at);
+
 -- owner: identity. `last_step` is the time step of the last code, so no code is accepted twice
 -- (RFC 6238 section 5.2).
 CREATE TABLE totp_factors (
@@ -656,30 +690,62 @@ CREATE TABLE recovery_codes (
         REFERENCES users (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 
--- owner: identity
+-- owner: identity. A provider for sign-in: of the whole application, or of one organization. For type
+-- `oidc` the issuer is enough: discovery fills in the endpoints that are NULL.
 CREATE TABLE identity_providers (
     app_id                 uuid        NOT NULL,
     id                     uuid        NOT NULL,
     name                   text        NOT NULL,
     display_name           text        NOT NULL,
     type                   text        NOT NULL,
+    preset                 text,
+    org_id                 uuid,
     issuer                 text,
-    authorization_endpoint text        NOT NULL,
-    token_endpoint         text        NOT NULL,
+    authorization_endpoint text,
+    token_endpoint         text,
     userinfo_endpoint      text,
     jwks_uri               text,
     client_id              text        NOT NULL,
-    client_secret_sealed   text        NOT NULL,
+    client_secret_sealed   text,       -- of Apple: the private key that signs the client secret
+    auth_method            text        NOT NULL DEFAULT 'client_secret_basic',
     scopes                 text[]      NOT NULL DEFAULT '{}',
+    pkce                   boolean     NOT NULL DEFAULT true,
+    nonce                  text        NOT NULL DEFAULT 'required',  -- required | optional | off
+    response_mode          text        NOT NULL DEFAULT 'query',     -- query | form_post
+    iss_mode               text        NOT NULL DEFAULT 'exact',     -- exact | optional | template (RFC 9207)
+    algorithms             text[]      NOT NULL DEFAULT '{RS256,PS256,ES256,EdDSA}',
     claim_mapping          jsonb       NOT NULL DEFAULT '{}',
+    role_mapping           jsonb       NOT NULL DEFAULT '[]',
+    options                jsonb       NOT NULL DEFAULT '{}',  -- further settings of the preset
     trusts_email           boolean     NOT NULL DEFAULT false,  -- its email_verified counts as our own proof
+    trusts_factors         boolean     NOT NULL DEFAULT false,  -- its acr and amr count as our own
+    position               integer     NOT NULL DEFAULT 0,     -- order of the buttons
     enabled                boolean     NOT NULL DEFAULT true,
     created_at             timestamptz NOT NULL DEFAULT now(),
     updated_at             timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT identity_providers_pkey PRIMARY KEY (app_id, id),
     CONSTRAINT identity_providers_app_id_name_key UNIQUE (name, app_id),
     CONSTRAINT identity_providers_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
-    CONSTRAINT identity_providers_type_check CHECK (type IN ('oauth2', 'oidc'))
+    CONSTRAINT identity_providers_org_id_fkey FOREIGN KEY (app_id, org_id)
+        REFERENCES organizations (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT identity_providers_type_check CHECK (type IN ('oauth2', 'oidc')),
+    CONSTRAINT identity_providers_issuer_check CHECK (type <> 'oidc' OR issuer IS NOT NULL)
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_identity_providers_org ON identity_providers (org_id, app_id) WHERE org_id IS NOT NULL;
+
+-- owner: identity. What a provider publishes: its discovery document and its keys. All replicas share it,
+-- so that an unknown `kid` is looked up once in 30 seconds.
+CREATE TABLE identity_provider_documents (
+    app_id       uuid        NOT NULL,
+    idp_id       uuid        NOT NULL,
+    kind         text        NOT NULL,  -- discovery | keys
+    url          text        NOT NULL,
+    document     jsonb,
+    fetched_at   timestamptz,
+    attempted_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT identity_provider_documents_pkey PRIMARY KEY (app_id, idp_id, kind),
+    CONSTRAINT identity_provider_documents_idp_id_fkey FOREIGN KEY (app_id, idp_id)
+        REFERENCES identity_providers (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 
 -- owner: identity. One account at a provider belongs to one user. Two users cannot share it.
@@ -688,16 +754,18 @@ CREATE TABLE user_identity_links (
     id                   uuid        NOT NULL,
     user_id              uuid        NOT NULL,
     idp_id               uuid        NOT NULL,
+    iss                  text        NOT NULL DEFAULT '',  -- empty: a provider without an issuer
     idp_user_id          text        NOT NULL,
     idp_username         text,
     idp_email            text,
     access_token_sealed  text,
     refresh_token_sealed text,
+    token_scopes         text[]      NOT NULL DEFAULT '{}',
     token_expires_at     timestamptz,
     last_used_at         timestamptz,
     created_at           timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT user_identity_links_pkey PRIMARY KEY (app_id, id),
-    CONSTRAINT user_identity_links_idp_user_key UNIQUE (idp_id, idp_user_id, app_id),
+    CONSTRAINT user_identity_links_idp_user_key UNIQUE (idp_id, iss, idp_user_id, app_id),
     CONSTRAINT user_identity_links_user_id_fkey FOREIGN KEY (app_id, user_id)
         REFERENCES users (app_id, id) ON DELETE CASCADE,
     CONSTRAINT user_identity_links_idp_id_fkey FOREIGN KEY (app_id, idp_id)
@@ -719,16 +787,20 @@ CREATE TABLE mail_templates (
 ) PARTITION BY HASH (app_id);
 
 -- owner: identity. One UPDATE … WHERE used_at IS NULL consumes a row, and only for the browser that
--- started the sign-in.
+-- started the sign-in, at the provider that it was started for.
 CREATE TABLE oauth_state (
     app_id               uuid        NOT NULL,
     state_hash           text        NOT NULL,
-    idp_name             text        NOT NULL,
+    idp_id               uuid        NOT NULL,
+    purpose              text        NOT NULL,  -- sign_in | link | step_up
     redirect_uri         text        NOT NULL,  -- where the user goes afterwards
     browser_hash         text        NOT NULL,
+    session_id           uuid,       -- the session that links a provider or confirms who the user is
+    link_user_id         uuid,       -- set when a signed-in user links a provider
     nonce                text,
     code_verifier_sealed text,
-    link_user_id         uuid,       -- set when a signed-in user links a provider
+    response_sealed      text,       -- a posted response (form_post) until the browser comes back with its cookie
+    payload              jsonb       NOT NULL DEFAULT '{}',
     expires_at           timestamptz NOT NULL,
     used_at              timestamptz,
     created_at           timestamptz NOT NULL DEFAULT now(),
@@ -739,6 +811,33 @@ CREATE TABLE oauth_state (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_oauth_state_expires ON oauth_state (expires_at);
 CREATE INDEX idx_oauth_state_link_user ON oauth_state (link_user_id, app_id);
+
+-- owner: identity. An account at a provider that may become a link once its owner has proven an existing
+-- account here. It proves this one link only: the user, the provider and the subject.
+CREATE TABLE link_proofs (
+    app_id       uuid        NOT NULL,
+    id           uuid        NOT NULL,
+    token_hash   text        NOT NULL,
+    browser_hash text        NOT NULL,
+    user_id      uuid,       -- the account to prove; NULL: none has the address yet
+    idp_id       uuid        NOT NULL,
+    iss          text        NOT NULL DEFAULT '',
+    idp_user_id  text        NOT NULL,
+    sealed       text        NOT NULL,  -- the profile and the tokens of the account at the provider
+    payload      jsonb       NOT NULL DEFAULT '{}',
+    expires_at   timestamptz NOT NULL,
+    used_at      timestamptz,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT link_proofs_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT link_proofs_token_hash_key UNIQUE (token_hash, app_id),
+    CONSTRAINT link_proofs_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE,
+    CONSTRAINT link_proofs_idp_id_fkey FOREIGN KEY (app_id, idp_id)
+        REFERENCES identity_providers (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_link_proofs_user ON link_proofs (user_id, app_id);
+CREATE INDEX idx_link_proofs_idp ON link_proofs (idp_id, app_id);
+CREATE INDEX idx_link_proofs_expires ON link_proofs (expires_at);
 
 -- owner: shared by the services that limit. Its partitions are UNLOGGED: a crash forgets the counts,
 -- which is acceptable for limits. `tat` for GCRA, `window_start` and `hits` for fixed windows.
@@ -1538,12 +1637,16 @@ GRANT SELECT (app_id, id, email, name) ON users TO aero2_tenancy;  -- the names 
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     users, passwords, sign_in_guards, user_sessions, email_verification_codes, user_invitations,
-    known_devices, trusted_devices, passkeys, totp_factors, recovery_codes, identity_providers,
-    user_identity_links, oauth_state, mail_templates
+    known_devices, trusted_devices, passkeys, webauthn_challenges, totp_factors, recovery_codes,
+    identity_providers, identity_provider_documents, user_identity_links, oauth_state, link_proofs,
+    mail_templates
     TO aero2_identity;
 GRANT SELECT, INSERT, DELETE ON user_words TO aero2_identity;
 GRANT SELECT, UPDATE, DELETE ON mail_outbox TO aero2_identity;
 GRANT SELECT ON organization_members TO aero2_identity;  -- developers see members of their teams
+-- Every sign-in asks whether an organization demands its own provider (ADR 0012).
+GRANT SELECT (app_id, id, name, sso_required) ON organizations TO aero2_identity;
+GRANT SELECT (app_id, org_id, domain, verified_at) ON organization_domains TO aero2_identity;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     oauth_clients, oauth_client_secrets, resources, scopes, authorization_requests, token_families,
@@ -1554,11 +1657,12 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
 GRANT SELECT (
     app_id, id, email, email_normalized, email_verified, name, given_name, family_name, middle_name,
     nickname, preferred_username, profile, picture, website, gender, birthdate, zoneinfo, locale,
-    phone_number, phone_number_verified, address, public_metadata, user_metadata, disabled, epoch,
+    phone_number, phone_number_verified, address, public_metadata, user_metadata, disabled, epoch, guest,
     created_at, updated_at
 ) ON users TO aero2_oidc;
 GRANT SELECT (
-    app_id, id, user_id, kind, idp_name, acr, amr, auth_time, remembered, active_org_id, previous_id,
+    app_id, id, user_id, kind, idp_name, acr, amr, auth_time, factor_times, actor_id, remembered,
+    active_org_id, previous_id,
     created_at, idle_expires_at, expires_at, revoked_at
 ) ON user_sessions TO aero2_oidc;
 GRANT SELECT (app_id, id, slug, name, logo_url, is_personal, public_metadata) ON organizations TO aero2_oidc;
@@ -1605,7 +1709,7 @@ GRANT SELECT (app_id, last_seen_at), DELETE ON known_devices TO aero2_sweep;
 GRANT SELECT (previous_id) ON user_sessions TO aero2_sweep;
 GRANT SELECT (app_id, id, provisioned_at, created_at) ON users TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON
-    sign_in_guards, oauth_state, rate_limits, authorization_requests, authorization_codes,
+    sign_in_guards, oauth_state, link_proofs, webauthn_challenges, rate_limits, authorization_requests, authorization_codes,
     refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,
     oauth_client_secrets
     TO aero2_sweep;

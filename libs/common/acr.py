@@ -15,16 +15,21 @@ PASSWORD: Final = "urn:aero2:loa:1fa:pwd"  # noqa: S105 - a name, not a password
 """The user knew the password."""
 MAIL: Final = "urn:aero2:loa:1fa:mail"
 """The user read a mail to the account's address: its code or its link came back."""
+TWO_FACTORS: Final = "urn:aero2:loa:2fa"
+"""Two factors: a second one after the first, or a passkey that verified its user."""
 
 SATISFIES: Final = {
     ONE_FACTOR: frozenset({ONE_FACTOR}),
     PASSWORD: frozenset({PASSWORD, ONE_FACTOR}),
     MAIL: frozenset({MAIL, ONE_FACTOR}),
+    TWO_FACTORS: frozenset({TWO_FACTORS, ONE_FACTOR}),
 }
 
 
 def earned(amr: Iterable[str], *, by_mail: bool) -> str:
     """Returns the class of a sign-in."""
+    if "mfa" in amr:
+        return TWO_FACTORS
     if by_mail:
         return MAIL
     return PASSWORD if "pwd" in amr else ONE_FACTOR

@@ -76,6 +76,11 @@ class GatewaySettings(Settings):
         return "__Host-aero2_session" if self.secure else "aero2_session"
 
     @cached_property
+    def half_session_cookie(self) -> str:
+        """A sign-in whose second factor is missing. It is no session."""
+        return "__Host-aero2_half" if self.secure else "aero2_half"
+
+    @cached_property
     def accounts_cookie(self) -> str:
         """Further sessions of the same browser, for the account switcher."""
         return "__Host-aero2_sessions" if self.secure else "aero2_sessions"

@@ -6,36 +6,80 @@ import dataclasses
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from common import acr
+from common import acr, second_factors
+from common.contracts.sessions import Factor
+
+
+@dataclass(frozen=True)
+class EarlierSession:
+    """The facts that a session takes over: from the session that it replaces, or from the half session
+    that it completes. `factor_times` are in epoch seconds."""
+
+    acr: str | None
+    amr: list[str]
+    idp_name: str | None
+    remembered: bool
+    auth_time: datetime
+    factor_times: dict[Factor, int]
 
 
 @dataclass(frozen=True)
 class AuthenticationResult:
     """How a user has proven who they are.
 
-    `email` is the address that the user has just proven, and `phc` the hash that the password
-    matched. `previous` is the session that the new one replaces."""
+    `factor` is what they have just shown, and `amr` how (RFC 8176); None if they have proven nothing
+    again. `email` is the address that the user has just proven, and `phc` the hash that the password
+    matched. `previous` is the session that the new one replaces. `devices` are the values of the
+    browser's cookies for remembered devices."""
 
     method: str
+    factor: Factor | None
     amr: list[str]
     email: str | None = None
     phc: str | None = field(default=None, repr=False)
     browser: str | None = field(default=None, repr=False)
+    devices: list[str] = field(default_factory=list, repr=False)
     remember: bool = False
     idempotency_key: str | None = field(default=None, repr=False)
     idp_name: str | None = None
     previous: str | None = None
+    earlier: EarlierSession | None = None
     new_user: bool = False
     joins_team: bool = False
     """Whether a new user signed up by an invitation into an organization."""
-    auth_time: datetime | None = None
-    acr: str | None = None
-    """`auth_time` and `acr` come from the replaced session if the user proved nothing again."""
+
+    @property
+    def factors(self) -> set[Factor]:
+        """The factors of the session, those of the earlier session included."""
+        earlier = set(self.earlier.factor_times) if self.earlier else set()
+        return earlier | ({self.factor} if self.factor else set())
+
+    @property
+    def used_password(self) -> bool:
+        """Whether this sign-in used the password, now or in the half session that it completes."""
+        if self.earlier is None or self.previous is not None:
+            return self.phc is not None
+        return "password" in self.earlier.factor_times
+
+    @property
+    def all_amr(self) -> list[str]:
+        """The authentication methods of the session, with `mfa` if they are two factors."""
+        methods = [*(self.earlier.amr if self.earlier else []), *self.amr]
+        if second_factors.are_two(self.factors, methods):
+            methods.append("mfa")
+        return list(dict.fromkeys(methods))
 
     @property
     def earned(self) -> str:
-        """The class of the sign-in (`acr`)."""
-        return self.acr or acr.earned(self.amr, by_mail=self.email is not None)
+        """The class of the session (`acr`)."""
+        if self.factor is None and self.earlier and self.earlier.acr:
+            return self.earlier.acr
+        return acr.earned(self.all_amr, by_mail=self.email is not None)
+
+    @property
+    def auth_time(self) -> datetime | None:
+        """When the user last proved who they are, or None: now."""
+        return self.earlier.auth_time if self.earlier and self.factor is None else None
 
 
 def with_new_user(

@@ -138,9 +138,11 @@ def _result(
 ) -> authentication_result.AuthenticationResult:
     return authentication_result.AuthenticationResult(
         method=method,
+        factor="mail",
         amr=["otp"],
         email=consumed_code.email,
         browser=request.browser,
+        devices=request.devices,
         remember=request.remember,
         idempotency_key=key,
     )

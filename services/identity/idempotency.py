@@ -12,8 +12,10 @@ from typing import Final
 
 from common.context import Context
 from common.contracts.sessions import Session, SignedInSession
-from common.crypto import b64url, token
+from common.crypto import token
 from common.db import Db
+from identity import form_token, half_sessions
+from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
 from identity.queries import sessions
 
@@ -28,16 +30,14 @@ async def session_token(
     tx: Db,
     *,
     user_id: str,
-    browser: str | None,
-    remember: bool,
-    key: str | None,
+    result: AuthenticationResult,
 ) -> tuple[str, Session | None]:
     """Returns the token for the session that begins, and the session itself if the same form began
     it within the last minute. The token is random without a key, or if an older session has it. The
     caller has locked the user's row, so that two posts come one after the other."""
-    if key is None or browser is None:
+    repeatable = form_token.of_result(deps, ctx, result)
+    if repeatable is None:
         return token(), None
-    repeatable = _token(deps, ctx, browser, remember, key=key)
     earlier = await _by_token(deps, ctx, tx, repeatable)
     if earlier is None:
         return repeatable, None
@@ -53,21 +53,19 @@ async def repeated(
     post that took it may be about to commit, so a missing session is looked for again."""
     if browser is None:
         return None
-    repeatable = _token(deps, ctx, browser, remember, key=key)
+    repeatable = form_token.of_form(deps, ctx, browser, remember=remember, key=key)
     for attempt in range(LOOKS):
         async with deps.db.transaction(ctx) as tx:
             earlier = await _by_token(deps, ctx, tx, repeatable)
+            half = await half_sessions.of_form(deps, ctx, tx, repeatable)
+        if half is not None:
+            return half
         if earlier is not None:
             found = SignedInSession(token=repeatable, session=earlier.session())
             return found if earlier.recent else None
         if attempt < LOOKS - 1:
             await asyncio.sleep(PAUSE)
     return None
-
-
-def _token(deps: Deps, ctx: Context, browser: str, remember: bool, *, key: str) -> str:
-    facts = "\n".join((ctx.app_id, browser, str(remember), key))
-    return b64url(deps.keys.digest("session-of-form", facts.encode()))
 
 
 async def _by_token(

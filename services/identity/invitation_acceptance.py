@@ -68,7 +68,7 @@ async def accept(deps: Deps, ctx: Context, request: AcceptInvitation) -> SignedI
     except InvitationNotFound:
         raise LinkSpent from None
     reply = await session_start.finish(deps, ctx, started_session)
-    await _assign_roles(deps, ctx, reply.session.user_id, invitation.role_ids)
+    await _assign_roles(deps, ctx, started_session.user_id, invitation.role_ids)
     return reply
 
 
@@ -102,6 +102,7 @@ async def _create_user(
     assert account is not None
     result = authentication_result.AuthenticationResult(
         method="invitation",
+        factor="mail",
         amr=["otp"],
         email=invitation.email,
         browser=request.browser,

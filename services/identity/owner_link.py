@@ -124,6 +124,7 @@ async def _create_owner(
     assert account is not None
     result = authentication_result.AuthenticationResult(
         method="owner_link",
+        factor="password" if phc else "owner_link",
         amr=["pwd"] if phc else ["otp"],
         browser=request.browser,
         new_user=True,

@@ -146,7 +146,7 @@ async def _reset(
         event = PasswordReset(user_id=account.id)
         ended = await store_password(deps, ctx, tx, tenant, account=account, phc=phc, event=event)
         result = authentication_result.AuthenticationResult(
-            "reset", ["otp"], email=consumed_code.email, browser=browser
+            "reset", "mail", ["otp"], email=consumed_code.email, browser=browser
         )
         started_session = await session_start.begin(
             deps, ctx, tx, tenant, account=account, result=result

@@ -75,9 +75,11 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> Sign
             phc = await _rehashed(ctx, tx, account, verdict.rehashed)
             result = authentication_result.AuthenticationResult(
                 method="password",
+                factor="password",
                 amr=["pwd"],
                 phc=phc,
                 browser=request.browser,
+                devices=request.devices,
                 remember=request.remember,
                 idempotency_key=request.idempotency_key,
             )
@@ -110,7 +112,11 @@ async def confirm(deps: Deps, ctx: Context, request: Reauthenticate) -> SignedIn
         await lockout.forget(deps, ctx, tx, account.email or account.id)
         phc = await _rehashed(ctx, tx, account, verdict)
         result = authentication_result.AuthenticationResult(
-            method="confirm", amr=["pwd"], phc=phc, previous=ctx.caller.session_id
+            method="confirm",
+            factor="password",
+            amr=["pwd"],
+            phc=phc,
+            previous=ctx.caller.session_id,
         )
         started_session = await session_start.begin(
             deps, ctx, tx, tenant, account=account, result=result
@@ -156,10 +162,10 @@ async def change(deps: Deps, ctx: Context, request: ChangePassword) -> SignedInS
                 tx,
                 tenant,
                 account=account,
-                result=authentication_result.AuthenticationResult("password", ["pwd"]),
+                result=authentication_result.AuthenticationResult("password", "password", ["pwd"]),
             )
         else:
-            started_session = await session_start.replace(
+            started_session = await session_start.renew(
                 deps, ctx, tx, tenant, account=account, session_id=ctx.caller.session_id
             )
     await session_end.publish_revocations(deps, ctx, account.id, ended)

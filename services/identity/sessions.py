@@ -162,7 +162,7 @@ async def activate_organization(
             account = user_id and await accounts.by_id(tx, app_id=ctx.app_id, id=user_id)
             if not account:
                 raise SessionNotFound
-            started_session = await session_start.replace(
+            started_session = await session_start.renew(
                 deps, ctx, tx, tenant, account=account, session_id=request.session_id
             )
     except asyncpg.ForeignKeyViolationError:

@@ -27,7 +27,7 @@ MEMBER = frozenset({"apps:read", "teams:read", "profile:read", "profile:write"})
 
 def as_user(signed: SignedInSession, **more: Any) -> Caller:
     """Returns the caller that the gateway makes of a session."""
-    return Caller(kind="user", id=signed.session.user_id, session_id=signed.session.id, **more)
+    return Caller(kind="user", id=signed.full().user_id, session_id=signed.full().id, **more)
 
 
 def secret_key_of(app_id: str) -> Context:

@@ -336,7 +336,7 @@ async def switch(people: People, ctx: Context, request: SwitchOrganization) -> S
         raise OrganizationNotFound
     signed = people.begin(ctx)
     tenant = next(one for one in people.world.tenants.values() if one.app_id == ctx.app_id)
-    session = signed.session.model_copy(update={"active_org_id": request.org_id})
+    session = signed.full().model_copy(update={"active_org_id": request.org_id})
     people.world.sessions[tenant.app_id, signed.token] = session
     return SignedInSession(token=signed.token, session=session)
 

@@ -15,6 +15,9 @@ SignupMode = Literal["open", "invite_only", "restricted"]
 MfaPolicy = Literal["off", "optional", "required"]
 
 
+LinkPolicy = Literal["verified", "ask", "never"]
+
+
 AuthMethod = Literal["password", "email_code", "magic_link", "oauth", "passkey"]
 
 
@@ -55,7 +58,32 @@ class AppSettings(Contract):
     """The settings of an application. Every field has a safe default."""
 
     signup_mode: SignupMode = Field(default="open", description="The people who can sign up.")
-    mfa_policy: MfaPolicy = Field(default="off", description="Whether a second factor is required.")
+    mfa_policy: MfaPolicy = Field(
+        default="off",
+        description="Whether users can (`optional`) or must (`required`) have a second factor.",
+    )
+    mfa_remember_device_days: int = Field(
+        default=30,
+        ge=0,
+        le=365,
+        description="The days for which a remembered device skips the second factor. 0: never.",
+    )
+    link_policy: LinkPolicy = Field(
+        default="verified",
+        description="Whether a first sign-in through a provider joins an existing account with the "
+        "same address: if both have verified it (`verified`), after the user has proven the "
+        "existing account (`ask`), or `never`.",
+    )
+    guests: bool = Field(
+        default=False, description="Whether the publishable key can create guest accounts."
+    )
+    passkey_sign_up: bool = Field(
+        default=False, description="Whether people can sign up with only a passkey."
+    )
+    impersonation: bool = Field(
+        default=False,
+        description="Whether administrators with `users:impersonate` can act as a user.",
+    )
     session_ttl: int = Field(
         default=86_400, ge=60, le=31_536_000, description="The lifetime of a session, in seconds."
     )
@@ -89,11 +117,10 @@ class AppSettings(Contract):
         default=False, description="Whether addresses of disposable mail services are refused."
     )
     auth_methods: list[AuthMethod] = Field(
-        default=["password", "email_code", "magic_link"],
+        default=["password", "email_code", "magic_link", "oauth", "passkey"],
         min_length=1,
         max_length=5,
-        description="Ways to sign in. The first is shown first. `oauth` and `passkey` are refused "
-        "for now.",
+        description="Ways to sign in. The first is shown first. `oauth` allows identity providers.",
     )
     allowed_origins: list[Origin] = Field(
         default=[], max_length=100, description="Browser origins that can call the API (CORS)."

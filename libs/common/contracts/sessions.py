@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from common.contracts.base import OPEN, SIGNED_IN, SYSTEM, Contract, Done, Id, Page, Request
@@ -12,6 +14,11 @@ from common.problems import (
     NotFound,
     Unauthenticated,
 )
+
+Factor = Literal["password", "mail", "owner_link", "provider", "passkey", "totp", "recovery_code"]
+"""The factors that prove who a user is."""
+SecondFactor = Literal["totp", "passkey", "recovery_code"]
+HalfKind = Literal["mfa_required", "mfa_setup_required"]
 
 
 class Session(Contract):
@@ -28,7 +35,14 @@ class Session(Contract):
         description="When the user last authenticated (OpenID Connect Core 2)."
     )
     acr: str | None = None
-    amr: list[str] = []
+    amr: list[str] = Field(default=[], description="Authentication methods (RFC 8176).")
+    factor_times: dict[Factor, int] = Field(
+        default={},
+        description="When each factor of this session was last shown, in epoch seconds.",
+    )
+    second_factors: list[SecondFactor] = Field(
+        default=[], description="The second factors that the user has enrolled."
+    )
     active_org_id: Id | None = None
     created_at: Timestamp
     expires_at: Timestamp
@@ -161,14 +175,32 @@ class EndSession(Request[Done], subject="identity.session.end", needs=SYSTEM):
     reason: str = "logout"
 
 
+class SecondFactorChallenge(Contract):
+    """The step that a half session needs to become a session: one of `factors` (`mfa_required`),
+    or the enrolment of a second factor (`mfa_setup_required`)."""
+
+    kind: HalfKind
+    factors: list[SecondFactor] = Field(description="Those that the user has, the best first.")
+    email: str | None = None
+    expires_at: Timestamp
+
+
 class SignedInSession(Contract):
-    """A new session. `token` goes into the cookie and is never shown again."""
+    """A new session. `token` goes into the cookie and is never shown again. If a second factor is
+    needed first, there is a `challenge` instead of a `session`, and `token` is that of the half
+    session: it has a cookie of its own."""
 
     token: str = Field(repr=False)
-    session: Session
+    session: Session | None
+    challenge: SecondFactorChallenge | None = None
     new_user: bool = False
     new_device: bool = False
     must_change_password: bool = False
+
+    def full(self) -> Session:
+        """Returns the session. It is called where no second factor can be missing."""
+        assert self.session is not None, "a second factor is missing"
+        return self.session
 
 
 class ActivateOrganization(

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from common import schema_cost
-from common.contracts.app_settings import AppSettings, Origin, PageTexts
+from common.contracts.app_settings import AppSettings, AuthMethod, Origin, PageTexts
 from common.contracts.base import Request
 from common.contracts.fields import EmailDomain, PublicText, PublicTitle
 from common.field_errors import value_error
@@ -25,10 +25,6 @@ SCHEMA_BYTES: Final = 16_384
 
 
 SCHEMA_DEPTH: Final = 16
-
-
-OfferedMethod = Literal["password", "email_code", "magic_link"]
-"""Ways of signing in that are there. A setting must not name one that is not."""
 
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -174,12 +170,6 @@ class SettingsChange(AppSettings):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mfa_policy: Literal["off"] = Field(
-        default="off", description="Second factors are not available yet."
-    )
-    auth_methods: list[OfferedMethod] = Field(  # type: ignore[assignment]  # fewer than are known
-        default=["password", "email_code", "magic_link"], min_length=1, max_length=5
-    )
     allowed_email_domains: list[EmailDomain] = Field(default=[], max_length=1000)
     blocked_email_domains: list[EmailDomain] = Field(default=[], max_length=1000)
     allowed_origins: list[NewOrigin] = Field(
@@ -209,7 +199,7 @@ class SettingsChange(AppSettings):
 
     @field_validator("auth_methods")
     @classmethod
-    def _once(cls, methods: list[OfferedMethod]) -> list[OfferedMethod]:
+    def _once(cls, methods: list[AuthMethod]) -> list[AuthMethod]:
         if len(set(methods)) != len(methods):
             raise value_error("repeated_entry")
         return methods

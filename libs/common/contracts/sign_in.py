@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from common.contracts.base import Contract, Id
@@ -35,6 +37,12 @@ class SignInAttempt(Attempt):
     """An attempt that starts a session."""
 
     remember: bool = False
+    devices: list[Annotated[str, Field(max_length=200)]] = Field(
+        default=[],
+        max_length=5,
+        repr=False,
+        description="The values of the browser's cookies for remembered devices.",
+    )
     idempotency_key: str | None = Field(
         default=None,
         min_length=1,

@@ -22,15 +22,19 @@ from gateway.state import Gateway, SignedInUser
 MAX_ACCOUNTS: Final = 5
 MAX_CHOICES: Final = 20
 YEAR: Final = 31_536_000
+HALF_SESSION_AGE: Final = 600
 """Seconds."""
 CHOICE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """The id of a client or of a session."""
 
 
 async def start(gateway: Gateway, request: GatewayRequest, new: SignedInSession) -> None:
-    """Sets the cookie of a new session. Earlier sessions of other users stay accounts of this browser.
+    """Sets the cookie of a new session, or that of a half session. Earlier sessions of other users stay accounts of this browser.
     Earlier sessions of the same user end, so that a cookie from before the sign-in is worth nothing.
     Clients that were signed in by them stay signed in by the new one."""
+    if new.session is None:
+        request.set_cookie(gateway.settings.half_session_cookie, new.token, HALF_SESSION_AGE)
+        return
     others = []
     async for token, user in _live(gateway, request, _all(gateway, request)):
         if user.session.user_id != new.session.user_id:
@@ -39,6 +43,14 @@ async def start(gateway: Gateway, request: GatewayRequest, new: SignedInSession)
             replaced = SignOut(token=token, successor=new.session.id)
             await gateway.bus.call(request.context(), replaced)
     await _write(gateway, request, new.token, others, max_age=_seconds_left(new.session))
+    if half_session(gateway, request) is not None:
+        request.set_cookie(gateway.settings.half_session_cookie, "", 0)
+
+
+def half_session(gateway: Gateway, request: GatewayRequest) -> str | None:
+    """Returns the token of the browser's half session: a sign-in whose second factor is missing."""
+    token = request.cookie(gateway.settings.half_session_cookie)
+    return token if token and len(token) <= MAX_SESSION_TOKEN else None
 
 
 async def end(gateway: Gateway, request: GatewayRequest) -> None:

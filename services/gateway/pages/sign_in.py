@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from common.contracts.email_codes import StartEmailCode
 from common.contracts.org_invitations import INVITATION_PATH
 from common.contracts.passwords import SignInWithPassword
-from common.contracts.sessions import SignedInSession
+from common.contracts.sessions import HalfKind, SignedInSession
 from common.contracts.sign_in import EmailUnverified, ResetNeeded
 from common.contracts.tenants import Tenant
 from common.problems import Problem
@@ -31,6 +31,10 @@ from gateway.pages.render import PageView, open_page
 from gateway.routing import RouteSet
 from gateway.state import Gateway
 
+CHALLENGE_PAGES: Final[dict[HalfKind, str]] = {
+    "mfa_required": "/login/second-factor",
+    "mfa_setup_required": "/mfa-setup",
+}
 BY_MAIL: Final = {"email_code", "magic_link"}
 
 
@@ -49,8 +53,11 @@ def destination(fields: Fields) -> str:
 async def signed_in(
     gateway: Gateway, request: GatewayRequest, fields: Fields, new_session: SignedInSession
 ) -> GatewayResponse:
-    """Sets the cookie of a new session and continues."""
+    """Sets the cookie of a new session and continues. If a second factor is missing, the page that
+    asks for it comes first."""
     await browser_sessions.start(gateway, request, new_session)
+    if new_session.challenge is not None:
+        return redirect(at(CHALLENGE_PAGES[new_session.challenge.kind], **carried(fields)))
     flow_cookie.forget(request)
     if new_session.must_change_password:
         return redirect("/account/password")

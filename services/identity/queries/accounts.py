@@ -62,14 +62,17 @@ async def by_id(db: Db, *, app_id: str, id: str) -> Account | None:
     )
 
 
-async def record_sign_in(db: Db, *, app_id: str, id: str, proves_email: str | None) -> bool | None:
-    """Locks the row of a user who is about to get a session, and records the sign-in. Returns True
-    if the address has just become verified, and None if the user is disabled or missing."""
+async def record_sign_in(
+    db: Db, *, app_id: str, id: str, proves_email: str | None, completes: bool
+) -> bool | None:
+    """Records the sign-in of a user whose row is locked. Returns True if the address has just become
+    verified, and None if the user is disabled or missing. `completes`: no second factor is
+    missing."""
     verified: bool | None = await value(
         db,
         """
         WITH before AS (SELECT email_verified FROM users WHERE app_id = $1 AND id = $2)
-        UPDATE users u SET last_sign_in_at = now(),
+        UPDATE users u SET last_sign_in_at = CASE WHEN $4 THEN now() ELSE u.last_sign_in_at END,
             email_verified = u.email_verified OR coalesce(u.email_normalized = $3, false)
         FROM before b
         WHERE u.app_id = $1 AND u.id = $2 AND NOT u.disabled
@@ -78,6 +81,7 @@ async def record_sign_in(db: Db, *, app_id: str, id: str, proves_email: str | No
         app_id,
         id,
         None if proves_email is None else address_key(proves_email),
+        completes,
     )
     return verified
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
+from common.contracts.sessions import Factor
 from common.db import Db, maybe
+from identity.authentication_result import EarlierSession
 from identity.queries.sessions import LIVE
+
+EARLIER_COLUMNS: Final = "s.acr, s.amr, s.idp_name, s.remembered, s.auth_time, s.factor_times"
+"""Of a session `s`: the columns of `EarlierSession`."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +23,7 @@ class InsertedSession:
     idle_expires_at: datetime | None
     remembered: bool
     active_org_id: str | None
+    factor_times: dict[Factor, int]
     new_device: bool
 
 
@@ -37,6 +44,8 @@ class NewSession:
     device_name: str | None
     device_hash: str | None
     auth_time: datetime | None
+    factor: Factor | None
+    earlier_factor_times: dict[Factor, int]
     ttl: int
     idle_ttl: int | None
     idle_ttl_remembered: int | None
@@ -54,7 +63,7 @@ async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | N
         """
         WITH before AS (
             SELECT expires_at, active_org_id, remembered FROM user_sessions
-            WHERE app_id = $1 AND id = $9 AND user_id = $3
+            WHERE app_id = $1 AND id = $9 AND user_id = $3 AND kind = 'full'
         ), others AS (
             SELECT count(*) AS number FROM known_devices WHERE app_id = $1 AND user_id = $3
         ), device AS (
@@ -63,21 +72,24 @@ async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | N
             ON CONFLICT (app_id, user_id, device_hash) DO UPDATE SET last_seen_at = now()
             RETURNING first_seen_at = last_seen_at AS fresh
         ), made AS (
-            INSERT INTO user_sessions (app_id, id, user_id, token_hash, idp_name, amr, remembered,
-                previous_id, ip_address, user_agent, device_name, auth_time, expires_at,
-                idle_expires_at, active_org_id, acr)
-            SELECT $1, $2, $3, $4, $5, $6, coalesce((SELECT remembered FROM before), $7),
+            INSERT INTO user_sessions (app_id, id, user_id, token_hash, kind, idp_name, amr,
+                remembered, previous_id, ip_address, user_agent, device_name, auth_time, expires_at,
+                idle_expires_at, active_org_id, acr, factor_times)
+            SELECT $1, $2, $3, $4, 'full', $5, $6, coalesce((SELECT remembered FROM before), $7),
                 $9, $10, $11, $13, coalesce($16, now()),
                 coalesce((SELECT expires_at FROM before), now() + make_interval(secs => $14)),
                 now() + make_interval(secs =>
                     CASE WHEN coalesce((SELECT remembered FROM before), $7) THEN $18::int ELSE $15::int END),
-                (SELECT active_org_id FROM before), $17
+                (SELECT active_org_id FROM before), $17,
+                $19::jsonb || CASE WHEN $20::text IS NULL THEN '{}'
+                    ELSE jsonb_build_object($20, floor(extract(epoch FROM now()))::bigint) END
             WHERE $8::text IS NULL
                OR EXISTS (SELECT FROM passwords WHERE app_id = $1 AND user_id = $3 AND phc = $8)
-            RETURNING created_at, auth_time, expires_at, idle_expires_at, remembered, active_org_id
+            RETURNING created_at, auth_time, expires_at, idle_expires_at, remembered, active_org_id,
+                factor_times
         )
         SELECT m.created_at, m.auth_time, m.expires_at, m.idle_expires_at, m.remembered,
-               m.active_org_id,
+               m.active_org_id, m.factor_times,
                coalesce(d.fresh, false) AND o.number > 0 AS new_device
         FROM made m CROSS JOIN others o LEFT JOIN device d ON true
         """,
@@ -99,29 +111,20 @@ async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | N
         new.auth_time,
         new.acr,
         new.idle_ttl_remembered,
+        new.earlier_factor_times,
+        new.factor,
     )
 
 
-@dataclass(frozen=True)
-class ReplacedSession:
-    """The facts that a session takes over from the one it replaces."""
-
-    acr: str | None
-    amr: list[str]
-    idp_name: str | None
-    remembered: bool
-    auth_time: datetime
-
-
-async def get_replaced(db: Db, *, app_id: str, id: str, user_id: str) -> ReplacedSession | None:
+async def get_replaced(db: Db, *, app_id: str, id: str, user_id: str) -> EarlierSession | None:
     """Returns what a new session takes over from this one, and locks it. Returns None if it has
     ended."""
     return await maybe(
         db,
-        ReplacedSession,
+        EarlierSession,
         f"""
-        SELECT acr, amr, idp_name, remembered, auth_time FROM user_sessions s
-        WHERE s.app_id = $1 AND s.id = $2 AND s.user_id = $3 AND {LIVE}
+        SELECT {EARLIER_COLUMNS} FROM user_sessions s
+        WHERE s.app_id = $1 AND s.id = $2 AND s.user_id = $3 AND {LIVE} AND s.kind = 'full'
         FOR UPDATE
         """,
         app_id,

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Final
 
 from common import keyset
-from common.contracts.sessions import Session, SessionEntry
+from common.contracts.sessions import Factor, SecondFactor, Session, SessionEntry
 from common.db import Db, many, maybe, run, value
+from identity.queries.sign_in_facts import SECOND_FACTORS_OF_USER
 
 SESSION_COLUMNS: Final = """s.id, s.user_id, u.email, u.email_verified, u.name, u.picture, u.locale,
-               s.auth_time, s.acr, s.amr, s.active_org_id, s.created_at, s.expires_at,
-               s.idle_expires_at, s.remembered, s.last_active_at"""
+               s.auth_time, s.acr, s.amr, s.factor_times, s.active_org_id, s.created_at,
+               s.expires_at, s.idle_expires_at, s.remembered, s.last_active_at"""
 """Of a session `s` and its user `u`: the columns of `LiveSession`."""
 LIVE: Final = """s.revoked_at IS NULL AND s.expires_at > now()
           AND (s.idle_expires_at IS NULL OR s.idle_expires_at > now())"""
@@ -33,12 +34,14 @@ class LiveSession:
     auth_time: datetime
     acr: str | None
     amr: list[str]
+    factor_times: dict[Factor, int]
     active_org_id: str | None
     created_at: datetime
     expires_at: datetime
     idle_expires_at: datetime | None
     remembered: bool
     last_active_at: datetime
+    second_factors: list[SecondFactor]
 
     def session(self) -> Session:
         """Returns the session as the contracts have it."""
@@ -58,7 +61,7 @@ async def get_live(db: Db, *, app_id: str, token_hashes: list[str]) -> LiveSessi
         db,
         LiveSession,
         f"""
-        SELECT {SESSION_COLUMNS}
+        SELECT {SESSION_COLUMNS}, {SECOND_FACTORS_OF_USER}
         FROM user_sessions s
         JOIN users u ON u.app_id = s.app_id AND u.id = s.user_id
         WHERE s.app_id = $1 AND s.token_hash = ANY($2::text[]) AND {LIVE}
@@ -75,12 +78,11 @@ async def get_by_token(db: Db, *, app_id: str, token_hashes: list[str]) -> Sessi
         db,
         SessionWithToken,
         f"""
-        SELECT {SESSION_COLUMNS},
-               {LIVE} AND s.kind = 'full'
-               AND s.created_at > now() - interval '1 minute' AS recent
+        SELECT {SESSION_COLUMNS}, {SECOND_FACTORS_OF_USER},
+               {LIVE} AND s.created_at > now() - interval '1 minute' AS recent
         FROM user_sessions s
         JOIN users u ON u.app_id = s.app_id AND u.id = s.user_id
-        WHERE s.app_id = $1 AND s.token_hash = ANY($2::text[])
+        WHERE s.app_id = $1 AND s.token_hash = ANY($2::text[]) AND s.kind = 'full'
         """,
         app_id,
         token_hashes,
@@ -94,7 +96,7 @@ async def touch(db: Db, *, app_id: str, ids: list[str]) -> int:
         f"""
         UPDATE user_sessions s
         SET idle_expires_at = idle_expires_at + (now() - last_active_at), last_active_at = now()
-        WHERE s.app_id = $1 AND s.id = ANY($2::uuid[]) AND {LIVE}
+        WHERE s.app_id = $1 AND s.id = ANY($2::uuid[]) AND {LIVE} AND s.kind = 'full'
         """,
         app_id,
         ids,
@@ -107,7 +109,7 @@ async def set_idle_limit(db: Db, *, app_id: str, id: str, idle_ttl: int) -> date
         db,
         """
         UPDATE user_sessions SET idle_expires_at = last_active_at + make_interval(secs => $3)
-        WHERE app_id = $1 AND id = $2 AND revoked_at IS NULL
+        WHERE app_id = $1 AND id = $2 AND revoked_at IS NULL AND kind = 'full'
         RETURNING idle_expires_at
         """,
         app_id,
@@ -154,7 +156,7 @@ async def activate_organization(db: Db, *, app_id: str, id: str, org_id: str | N
         db,
         """
         UPDATE user_sessions SET active_org_id = $3
-        WHERE app_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING user_id
+        WHERE app_id = $1 AND id = $2 AND revoked_at IS NULL AND kind = 'full' RETURNING user_id
         """,
         app_id,
         id,
@@ -169,7 +171,7 @@ async def proven_at(db: Db, *, app_id: str, id: str, user_id: str) -> datetime |
         db,
         """
         SELECT auth_time FROM user_sessions
-        WHERE app_id = $1 AND id = $2 AND user_id = $3 AND revoked_at IS NULL
+        WHERE app_id = $1 AND id = $2 AND user_id = $3 AND revoked_at IS NULL AND kind = 'full'
         """,
         app_id,
         id,

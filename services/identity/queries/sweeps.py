@@ -56,6 +56,14 @@ EXPIRED: Final[Expired] = {
         -- any-tenant: sign-ins by a provider that were never finished; rows are small and few
         DELETE FROM oauth_state WHERE expires_at < now() - interval '1 day'
         """,
+    "link_proofs": """
+        -- any-tenant: accounts at a provider that were never linked; rows are small and few
+        DELETE FROM link_proofs WHERE expires_at < now() - interval '1 day'
+        """,
+    "webauthn_challenges": """
+        -- any-tenant: passkey ceremonies that were never finished; rows are small and few
+        DELETE FROM webauthn_challenges WHERE expires_at < now() - interval '1 day'
+        """,
     "mail_outbox": """
         -- any-tenant: mails that could not be delivered are kept for a month
         DELETE FROM mail_outbox WHERE seq IN (

@@ -58,7 +58,7 @@ INSERT: Final = numbered(
         SELECT s.expires_at FROM users u
         JOIN user_sessions s ON s.app_id = :app_id AND s.user_id = u.id
         WHERE u.app_id = :app_id AND u.id = :user_id AND NOT u.disabled AND s.id = :session_id
-          AND s.kind = 'full' AND {LIVE_SESSION}
+          AND {LIVE_SESSION}
     ), consented AS (
         SELECT 1 WHERE NOT :consent_needed OR EXISTS (
             SELECT FROM consents c

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 LIVE_SESSION: Final = """
-    s.revoked_at IS NULL AND s.expires_at > now()
+    s.kind = 'full' AND s.revoked_at IS NULL AND s.expires_at > now()
     AND (s.idle_expires_at IS NULL OR s.idle_expires_at > now())"""
-"""The session `s` is neither revoked, nor expired, nor idle for too long."""
+"""The session `s` is no half session, and neither revoked, nor expired, nor idle for too long."""
 
 LIVE_FAMILY_SESSION: Final = f"""
     (f.offline OR EXISTS (

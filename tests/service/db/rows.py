@@ -22,7 +22,8 @@ SPECIAL: Final = {
     ("application_api_keys", "key_hash"): "$1::uuid::text",
     ("email_verification_codes", "type"): "'email_code'",
     ("email_verification_codes", "code_hash"): "'x'",
-    ("identity_providers", "type"): "'oidc'",
+    ("identity_providers", "type"): "'oauth2'",
+    ("user_sessions", "kind"): "'full'",
     ("signing_keys", "private_sealed"): "'x'",
 }
 """Values for columns with a check or a key over all applications."""

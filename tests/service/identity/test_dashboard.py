@@ -117,7 +117,7 @@ async def test_the_named_operator_gets_into_a_closed_dashboard(world: World) -> 
         flow = await world.call(StartEmailCode(email="boss@example.com"), app_id=DASHBOARD)
         code = (await world.mail(DASHBOARD)).code
         signed = await world.call(SignInWithCode(flow=flow.flow, code=code), app_id=DASHBOARD)
-        assert world.stand_ins.rbac.roles[-1] == (DASHBOARD, signed.session.user_id, True)
+        assert world.stand_ins.rbac.roles[-1] == (DASHBOARD, signed.full().user_id, True)
 
     world.configure(DASHBOARD, signup_mode="invite_only")
     stranger = SignUp(email="stranger@evil.example", password=PASSWORD)

@@ -47,9 +47,7 @@ async def test_a_helpdesk_does_not_reach_an_administrator(world: World, act: Any
     may = frozenset({"users:read", "users:write", "users:delete"})
     events, mails = await world.events(), await world.mails()
 
-    problem = await world.refused(
-        act(admin.id, signed.session.id), Caller("user", helpdesk.id, may)
-    )
+    problem = await world.refused(act(admin.id, signed.full().id), Caller("user", helpdesk.id, may))
 
     assert isinstance(problem, NotHeld)
     assert await world.events() == events

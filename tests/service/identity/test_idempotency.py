@@ -59,7 +59,7 @@ async def test_another_user_of_the_form_begins_a_session_of_their_own(world: Wor
 
     first, second = await world.sign_in(ann, **FORM), await world.sign_in(bob, **FORM)
 
-    assert (first.session.user_id, second.session.user_id) == (ann.id, bob.id)
+    assert (first.full().user_id, second.full().user_id) == (ann.id, bob.id)
 
 
 async def test_the_password_is_asked_every_time(world: World) -> None:
@@ -84,7 +84,7 @@ async def test_a_form_begins_a_new_session_once_the_first_is_over_or_old(world: 
     third = await world.sign_in(user, **other)
     await world.owner.execute(
         "UPDATE user_sessions SET created_at = now() - interval '61 seconds' WHERE id = $1",
-        third.session.id,
+        third.full().id,
     )
     fourth = await world.sign_in(user, **other)
     assert len({one.token for one in (first, second, third, fourth)}) == 4

@@ -77,7 +77,7 @@ async def test_verified_address_asks_to_join(world: World) -> None:
     assert world.stand_ins.tenancy.joined == []
     signed = await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
 
-    assert world.stand_ins.tenancy.joined == [signed.session.user_id]
+    assert world.stand_ins.tenancy.joined == [signed.full().user_id]
 
 
 async def test_the_last_admin_cannot_delete_themselves(world: World) -> None:

@@ -44,7 +44,7 @@ async def test_token_is_stored_hashed(world: World) -> None:
     """A session token has 256 bits, and the database holds only its keyed hash."""
     signed = await world.sign_in(await world.user())
     row = await world.owner.fetchrow(
-        "SELECT * FROM user_sessions WHERE app_id = $1 AND id = $2", world.app_id, signed.session.id
+        "SELECT * FROM user_sessions WHERE app_id = $1 AND id = $2", world.app_id, signed.full().id
     )
 
     assert row is not None
@@ -72,15 +72,15 @@ async def test_revoke_one(world: World) -> None:
     user, stranger = await world.user(), await world.user()
     here, there = await world.sign_in(user), await world.sign_in(user)
     foreign = await world.sign_in(stranger)
-    await world.call(RevokeSession(session_id=there.session.id), caller=as_user(here))
+    await world.call(RevokeSession(session_id=there.full().id), caller=as_user(here))
 
     assert await world.live_session(there.token) is None
     assert await world.live_session(here.token) is not None
-    assert (world.app_id, "session", there.session.id) in world.invalidation.published
+    assert (world.app_id, "session", there.full().id) in world.invalidation.published
     for id, kind in (
-        (here.session.id, CurrentSession),
-        (foreign.session.id, SessionNotFound),
-        (there.session.id, SessionNotFound),
+        (here.full().id, CurrentSession),
+        (foreign.full().id, SessionNotFound),
+        (there.full().id, SessionNotFound),
     ):
         assert isinstance(
             await world.refused(RevokeSession(session_id=id), caller=as_user(here)), kind
@@ -101,7 +101,7 @@ async def test_revoke_others_and_all(world: World) -> None:
     assert ended.revoked_count == 1
     assert await world.live_session(here.token) is None
     assert {id for _, noun, id in world.invalidation.published if noun == "session"} == {
-        signed.session.id for signed in (here, *others)
+        signed.full().id for signed in (here, *others)
     }
     assert (world.app_id, "user", user.id) in world.invalidation.published
 
@@ -113,7 +113,7 @@ async def test_sign_out(world: World) -> None:
     await world.call(SignOut(token="nobody's"))
 
     assert await world.live_session(signed.token) is None
-    assert ("logout", {"session_id": signed.session.id}) in await world.events()
+    assert ("logout", {"session_id": signed.full().id}) in await world.events()
 
 
 async def test_absolute_and_idle_limit(world: World) -> None:
@@ -177,7 +177,7 @@ async def test_the_dashboard_remembers_nobody(world: World, remember: bool) -> N
 
 
 def _limits(signed: SignedInSession) -> tuple[bool, int, int]:
-    session = signed.session
+    session = signed.full()
     assert session.idle_expires_at is not None
     absolute = session.expires_at - session.created_at
     idle = session.idle_expires_at - session.created_at
@@ -206,13 +206,13 @@ async def test_last_activity_is_written_once_a_minute(world: World) -> None:
     for _ in range(5):
         await world.live_session(signed.token)
 
-    assert world.identity.last_active._seen == {world.app_id: {signed.session.id}}
+    assert world.identity.last_active._seen == {world.app_id: {signed.full().id}}
     await world.identity.last_active.flush()
     assert await world.owner.fetchval(
         "SELECT last_active_at > now() - interval '5 s' FROM user_sessions"
         " WHERE app_id = $1 AND id = $2",
         world.app_id,
-        signed.session.id,
+        signed.full().id,
     )
 
 
@@ -222,12 +222,12 @@ async def test_new_id_at_a_change_of_privilege(world: World) -> None:
     signed = await world.sign_in(await world.user())
     again = await world.call(Reauthenticate(password=PASSWORD), caller=as_user(signed))
 
-    assert again.session.id != signed.session.id
+    assert again.full().id != signed.full().id
     assert await world.live_session(signed.token) is None
     assert await world.live_session(again.token) is not None
-    assert again.session.expires_at == signed.session.expires_at
-    assert again.session.auth_time > signed.session.auth_time
-    assert (world.app_id, "session", signed.session.id) in world.invalidation.published
+    assert again.full().expires_at == signed.full().expires_at
+    assert again.full().auth_time > signed.full().auth_time
+    assert (world.app_id, "session", signed.full().id) in world.invalidation.published
 
 
 async def test_sign_in_ignores_the_cookie_before_it(world: World) -> None:
@@ -236,7 +236,7 @@ async def test_sign_in_ignores_the_cookie_before_it(world: World) -> None:
     first, second = await world.sign_in(user), await world.sign_in(user)
 
     assert first.token != second.token
-    assert first.session.id != second.session.id
+    assert first.full().id != second.full().id
 
 
 async def test_password_change_ends_the_others(world: World) -> None:
@@ -251,7 +251,7 @@ async def test_password_change_ends_the_others(world: World) -> None:
     assert await world.live_session(there.token) is None
     assert await world.live_session(after.token) is not None
     assert (await world.mail()).kind == "password_changed"
-    assert {(world.app_id, "session", s.session.id) for s in (here, there)} <= set(
+    assert {(world.app_id, "session", s.full().id) for s in (here, there)} <= set(
         world.invalidation.published
     )
 
@@ -263,7 +263,7 @@ async def test_password_change_needs_the_old_one(world: World) -> None:
     request = ChangePassword(current="wrong", password="a new and better phrase")
 
     assert isinstance(await world.refused(request, caller=as_user(here)), WrongCredentials)
-    assert (await world.sign_in(user)).session.user_id == user.id
+    assert (await world.sign_in(user)).full().user_id == user.id
 
 
 async def test_the_present_password_is_no_new_one(world: World) -> None:
@@ -345,7 +345,7 @@ async def test_disabled_user_is_out_everywhere(world: World) -> None:
     await world.call(EnableUser(user_id=user.id), caller=ADMIN)
 
     assert await world.live_session(signed.token) is None
-    assert (world.app_id, "session", signed.session.id) in world.invalidation.published
+    assert (world.app_id, "session", signed.full().id) in world.invalidation.published
     assert (world.app_id, "user", user.id) in world.invalidation.published
 
 
@@ -356,7 +356,7 @@ async def test_deleted_user_is_out_everywhere(world: World) -> None:
     await world.call(DeleteUser(user_id=user.id), caller=ADMIN)
 
     assert await world.live_session(signed.token) is None
-    assert (world.app_id, "session", signed.session.id) in world.invalidation.published
+    assert (world.app_id, "session", signed.full().id) in world.invalidation.published
 
 
 async def test_forced_reset(world: World) -> None:
@@ -371,7 +371,7 @@ async def test_forced_reset(world: World) -> None:
     await world.call(ResetPassword(token=letter.token, password="a new and better phrase"))
     again = SignInWithPassword(email=user.email or "", password="a new and better phrase")
 
-    assert (await world.call(again)).session.user_id == user.id
+    assert (await world.call(again)).full().user_id == user.id
     assert await world.live_session(signed.token) is None
     assert (letter.kind, letter.data["device"], letter.data["ip"]) == ("reset", "", "")
 
@@ -394,7 +394,7 @@ async def test_forced_reset_refuses_the_same_password(world: World, way: str) ->
     assert (same.status, same.extra["errors"]) == (422, PRESENT)
     assert (await world.refused(_with_old(user.email or ""))).code == "reset_needed"
     signed = await world.call(ResetPassword(**proof, password="a new and better phrase"))
-    assert signed.session.user_id == user.id
+    assert signed.full().user_id == user.id
 
 
 async def test_administrator_ends_sessions(world: World) -> None:
@@ -407,11 +407,11 @@ async def test_administrator_ends_sessions(world: World) -> None:
     )
     ids = [entry.id for entry in first.sessions + second.sessions]
     await world.call(
-        RevokeUserSession(user_id=user.id, session_id=signed[0].session.id), caller=ADMIN
+        RevokeUserSession(user_id=user.id, session_id=signed[0].full().id), caller=ADMIN
     )
     rest = await world.call(RevokeUserSessions(user_id=user.id), caller=ADMIN)
 
-    assert sorted(ids) == sorted(s.session.id for s in signed)
+    assert sorted(ids) == sorted(s.full().id for s in signed)
     assert second.next is None
     assert rest.revoked_count == 2
     assert [await world.live_session(s.token) for s in signed] == [None] * 3
@@ -429,7 +429,7 @@ async def test_switching_the_organization(world: World) -> None:
         org,
         f"o{org}",
     )
-    request = ActivateOrganization(session_id=signed.session.id, org_id=org)
+    request = ActivateOrganization(session_id=signed.full().id, org_id=org)
     from common.context import SYSTEM_CALLER
 
     assert isinstance(await world.refused(request, caller=SYSTEM_CALLER), NotFound)
@@ -445,8 +445,8 @@ async def test_switching_the_organization(world: World) -> None:
     )
     switched = await world.call(request, caller=SYSTEM_CALLER)
 
-    assert switched.session.active_org_id == org
-    assert switched.session.auth_time == signed.session.auth_time
+    assert switched.full().active_org_id == org
+    assert switched.full().auth_time == signed.full().auth_time
     assert await world.live_session(signed.token) is None
     live = await world.live_session(switched.token)
     assert live is not None
@@ -459,6 +459,6 @@ async def test_ending_a_session_by_its_id(world: World) -> None:
 
     signed = await world.sign_in(await world.user())
     for _ in range(2):
-        await world.call(EndSession(session_id=signed.session.id), caller=SYSTEM_CALLER)
+        await world.call(EndSession(session_id=signed.full().id), caller=SYSTEM_CALLER)
 
     assert await world.live_session(signed.token) is None

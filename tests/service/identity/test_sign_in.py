@@ -53,7 +53,7 @@ async def test_password_sign_in(world: World) -> None:
     assert session is not None
     assert (session.user_id, session.email) == (user.id, "Ada@example.com")
     assert session.amr == ["pwd"]
-    assert ("login", signed.session.id) in [
+    assert ("login", signed.full().id) in [
         (kind, data.get("session_id")) for kind, data in await world.events()
     ]
 
@@ -90,7 +90,7 @@ async def acr_of(world: World, signed: SignedInSession) -> str | None:
     """Returns the `acr` of the session, after checking that reply and check agree."""
     live = await world.live_session(signed.token)
     assert live is not None
-    assert live.acr == signed.session.acr
+    assert live.acr == signed.full().acr
     return live.acr
 
 
@@ -183,7 +183,7 @@ async def test_lockout_leaves_other_ways_open(world: World) -> None:
     flow = await world.call(StartEmailCode(email=user.email or ""))
     await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
 
-    assert (await world.sign_in(user)).session.user_id == user.id
+    assert (await world.sign_in(user)).full().user_id == user.id
 
 
 async def test_many_guesses_at_once_stay_within_the_limit(world: World) -> None:
@@ -234,7 +234,7 @@ async def test_a_full_queue_is_no_wrong_password(
 
     assert await lockout_rows(world) == [(0, 0, False)]
     assert len(await world.events()) == before
-    assert (await world.sign_in(user)).session.user_id == user.id
+    assert (await world.sign_in(user)).full().user_id == user.id
 
 
 @pytest.mark.parametrize("writable", [True, False])
@@ -263,7 +263,7 @@ async def test_a_database_that_stops_is_no_wrong_password(
         await world.owner.execute(
             "UPDATE sign_in_guards SET pending_until = now() WHERE app_id = $1", world.app_id
         )
-    assert (await world.sign_in(user)).session.user_id == user.id
+    assert (await world.sign_in(user)).full().user_id == user.id
     assert "sign_in_locked" not in [kind for kind, _ in await world.events()]
 
 
@@ -276,7 +276,7 @@ async def test_a_service_that_is_away_is_no_wrong_password(world: World) -> None
             await world.sign_in(user, DASHBOARD)
     world.stand_ins.rbac.running = True
 
-    assert (await world.sign_in(user, DASHBOARD)).session.user_id == user.id
+    assert (await world.sign_in(user, DASHBOARD)).full().user_id == user.id
 
 
 async def test_the_right_password_of_a_refused_user_is_no_wrong_one(world: World) -> None:
@@ -324,10 +324,10 @@ async def test_sign_up_makes_the_user_once_the_code_is_used(world: World) -> Non
 
     assert isinstance(before, WrongCredentials)
     assert signed.new_user
-    assert signed.session.email_verified
+    assert signed.full().email_verified
     assert not again.new_user
-    assert again.session.user_id == signed.session.user_id
-    assert world.stand_ins.rbac.roles == [(world.app_id, signed.session.user_id, False)]
+    assert again.full().user_id == signed.full().user_id
+    assert world.stand_ins.rbac.roles == [(world.app_id, signed.full().user_id, False)]
 
 
 async def test_sign_up_with_a_known_address_looks_alike(world: World) -> None:
@@ -348,7 +348,7 @@ async def test_sign_up_with_a_known_address_looks_alike(world: World) -> None:
     assert known.resend_after == unknown.resend_after
     assert letter.kind == "sign_up_known"
     assert isinstance(stolen, WrongCredentials)
-    assert (signed.session.user_id, signed.new_user) == (user.id, False)
+    assert (signed.full().user_id, signed.new_user) == (user.id, False)
 
 
 async def test_a_sign_up_is_sent_again_with_all_that_was_entered(world: World) -> None:
@@ -364,8 +364,8 @@ async def test_a_sign_up_is_sent_again_with_all_that_was_entered(world: World) -
 
     assert (letter.kind, letter.to, len(await world.mails())) == ("sign_up", "New@example.com", 3)
     assert len({first.flow, again.flow, third.flow}) == 3
-    assert (signed.new_user, signed.session.name) == (True, "New")
-    assert by_password.session.user_id == signed.session.user_id
+    assert (signed.new_user, signed.full().name) == (True, "New")
+    assert by_password.full().user_id == signed.full().user_id
 
 
 async def test_only_a_pending_sign_up_of_this_browser_is_sent_again(world: World) -> None:
@@ -447,7 +447,7 @@ async def test_email_code_makes_a_user_where_sign_up_is_open(world: World) -> No
     letter = await world.mail()
 
     assert signed.new_user
-    assert signed.session.email == "Eve@example.com"
+    assert signed.full().email == "Eve@example.com"
     assert letter.kind == "no_account"
     assert not letter.code
     assert not letter.data["link"]
@@ -530,7 +530,7 @@ async def test_link_is_bound_to_the_browser(world: World) -> None:
     assert letter.data["link"].startswith("https://shop.id.example.org/login/link?token=")
     assert isinstance(elsewhere, OtherBrowser)
     assert isinstance(nowhere, OtherBrowser)
-    assert signed.session.user_id == user.id
+    assert signed.full().user_id == user.id
     assert isinstance(again, LinkSpent)
 
 
@@ -632,7 +632,7 @@ async def test_unverified_address(world: World) -> None:
     await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
 
     assert isinstance(problem, EmailUnverified)
-    assert (await world.sign_in(user)).session.email_verified
+    assert (await world.sign_in(user)).full().email_verified
     assert (await world.call(GetUser(user_id=user.id), caller=ADMIN)).email_verified
 
 
@@ -646,8 +646,8 @@ async def test_an_unverified_address_signs_in_by_default(world: World) -> None:
     change = ChangePassword(current=PASSWORD, password="kV9-blue-harbour-kite")
     changed = await world.call(change, caller=as_user(confirmed))
 
-    assert not signed.session.email_verified
-    assert not changed.session.email_verified
+    assert not signed.full().email_verified
+    assert not changed.full().email_verified
     assert not (await world.call(GetUser(user_id=user.id), caller=ADMIN)).email_verified
 
     flow = await world.call(StartEmailCode(email=user.email or ""))
@@ -731,7 +731,7 @@ async def test_settling_is_repaired_at_the_next_sign_in(world: World) -> None:
         flow = await world.call(StartEmailCode(email="late@example.com"))
         await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
 
-    assert world.stand_ins.rbac.roles == [(world.app_id, signed.session.user_id, False)]
+    assert world.stand_ins.rbac.roles == [(world.app_id, signed.full().user_id, False)]
 
 
 async def test_dashboard_user_gets_role_and_team(world: World) -> None:
@@ -745,8 +745,8 @@ async def test_dashboard_user_gets_role_and_team(world: World) -> None:
         code = (await world.mail(DASHBOARD)).code
         signed = await world.call(SignInWithCode(flow=flow.flow, code=code), app_id=DASHBOARD)
 
-        assert world.stand_ins.rbac.roles[-1] == (DASHBOARD, signed.session.user_id, operator)
-        assert world.stand_ins.tenancy.teams[-1] == signed.session.user_id
+        assert world.stand_ins.rbac.roles[-1] == (DASHBOARD, signed.full().user_id, operator)
+        assert world.stand_ins.tenancy.teams[-1] == signed.full().user_id
 
 
 async def test_other_application_knows_nothing(world: World) -> None:

@@ -48,7 +48,7 @@ async def test_import(world: World) -> None:
     assert (user.email, user.name, user.birthdate) == ("Ada@example.com", "Ada", "1815-12-10")
     assert (user.public_metadata, user.created_at.year) == ({"plan": "pro"}, 2020)
     assert user.has_password
-    assert signed.session.user_id == user.id
+    assert signed.full().user_id == user.id
     assert world.stand_ins.rbac.roles == [
         (world.app_id, user.id, False)
     ]  # rbac assigns it at the first sign-in
@@ -126,7 +126,7 @@ async def test_export_can_be_imported(world: World) -> None:
     there = await world.call(GetUser(user_id=moved[3].id or ""), ADMIN, world.other_app_id)
 
     assert [user.email for user in moved] == [f"u{n}@example.com" for n in range(5)]
-    assert signed.session.user_id == moved[0].id
+    assert signed.full().user_id == moved[0].id
     assert there.private_metadata == {"n": 3}
 
 

@@ -413,11 +413,11 @@ async def test_invitation(world: World) -> None:
     assert isinstance(twice, InvitationPending)
     assert (offer.email, offer.name) == ("Eve@example.com", "Eve")
     assert isinstance(weak, WeakPassword)
-    assert (signed.session.email, signed.session.email_verified) == ("Eve@example.com", True)
+    assert (signed.full().email, signed.full().email_verified) == ("Eve@example.com", True)
     assert isinstance(again, LinkSpent)
     assert [entry.status for entry in listed.invitations] == ["accepted"]
     assert (
-        world.stand_ins.rbac.roles == [(world.app_id, signed.session.user_id, False)] * 2
+        world.stand_ins.rbac.roles == [(world.app_id, signed.full().user_id, False)] * 2
     )  # the default role and admin
 
 
@@ -480,11 +480,11 @@ async def test_owner_link(world: World) -> None:
     request = SignInWithPassword(email="owner@example.com", password=PASSWORD)
     await world.call(request, app_id=DASHBOARD)
 
-    assert world.stand_ins.rbac.roles == [(DASHBOARD, signed.session.user_id, True)]
-    assert signed.session.acr == acr.PASSWORD
+    assert world.stand_ins.rbac.roles == [(DASHBOARD, signed.full().user_id, True)]
+    assert signed.full().acr == acr.PASSWORD
     link = await world.call(CreateOwnerLink(), SYSTEM_CALLER, DASHBOARD)
     bare = ClaimOwner(token=link.token, email="second@example.com", name="P")
-    assert (await world.call(bare, app_id=DASHBOARD)).session.acr == acr.ONE_FACTOR
+    assert (await world.call(bare, app_id=DASHBOARD)).full().acr == acr.ONE_FACTOR
 
 
 async def test_owner_link_is_for_the_command_line(world: World) -> None:
@@ -510,7 +510,7 @@ async def test_imported_hash_is_replaced_at_sign_in(world: World) -> None:
     )
 
     assert now.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
-    assert (await world.sign_in(user)).session.user_id == user.id
+    assert (await world.sign_in(user)).full().user_id == user.id
 
 
 @pytest.mark.parametrize("field", ["website", "picture", "profile"])
@@ -643,7 +643,7 @@ async def test_another_spelling_is_the_same_account(world: World, typed: str, kn
     reset = ResetPassword(flow=flow.flow, code=(await world.mail()).code, password=PASSWORD + " 2")
     signed = await world.call(reset)
 
-    assert found.id == user.id == signed.session.user_id
+    assert found.id == user.id == signed.full().user_id
     assert [one.id for one in listed.users] == [user.id]
     assert isinstance(taken, EmailTaken)
     assert isinstance(pending, EmailTaken)

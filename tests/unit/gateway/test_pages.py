@@ -704,7 +704,7 @@ async def test_how_long_the_cookie_stays(
 
     def begin_remembered(*args: Any) -> SignedInSession:
         made = begin(*args)
-        session = made.session.model_copy(update={"remembered": remembered})
+        session = made.full().model_copy(update={"remembered": remembered})
         return made.model_copy(update={"session": session})
 
     people.begin = begin_remembered  # type: ignore[assignment,method-assign]
@@ -964,7 +964,7 @@ async def test_signing_in_again_ends_the_session_before(
 
     def as_the_same(*args: Any) -> SignedInSession:
         made = again(*args)
-        session = made.session.model_copy(update={"user_id": before.user_id})
+        session = made.full().model_copy(update={"user_id": before.user_id})
         return made.model_copy(update={"session": session})
 
     people.begin = as_the_same  # type: ignore[assignment,method-assign]

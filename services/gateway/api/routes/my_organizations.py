@@ -52,7 +52,7 @@ async def activate(org_id: Id, gateway: TheGateway, request: TheRequest, ctx: Si
     await _check_browser(gateway, request)
     new_session = await gateway.bus.call(ctx, SwitchOrganization(org_id=org_id))
     await browser_sessions.start(gateway, request, new_session)
-    return new_session.session
+    return new_session.full()
 
 
 @router.post("/deactivate", summary="Clear the active organization")
@@ -62,7 +62,7 @@ async def deactivate(gateway: TheGateway, request: TheRequest, ctx: SignedIn) ->
     await _check_browser(gateway, request)
     new_session = await gateway.bus.call(ctx, SwitchOrganization())
     await browser_sessions.start(gateway, request, new_session)
-    return new_session.session
+    return new_session.full()
 
 
 async def _check_browser(gateway: Gateway, request: GatewayRequest) -> None:

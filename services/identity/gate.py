@@ -1,0 +1,46 @@
+"""The gate: whether a sign-in may become a session, or what is missing.
+
+Every way of signing in asks it at the end (`session_start`), with the user's row locked. An error in
+a rule is a refusal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common import second_factors
+from common.contracts.sessions import HalfKind, SecondFactor
+from common.contracts.sign_in import AccountDisabled
+from common.contracts.tenants import Tenant
+from identity.authentication_result import AuthenticationResult
+from identity.queries.sign_in_facts import SignInFacts
+
+
+@dataclass(frozen=True)
+class Missing:
+    """The half session that a sign-in becomes first. `factors` are those that can complete it; none
+    if the user has to enrol one."""
+
+    kind: HalfKind
+    factors: list[SecondFactor]
+
+
+def check(tenant: Tenant, facts: SignInFacts, result: AuthenticationResult) -> Missing | None:
+    """Returns what is missing until the sign-in is complete, or None. Raises AccountDisabled."""
+    if facts.disabled:
+        raise AccountDisabled
+    if result.previous is not None:
+        return None  # a session already, which the user confirms or whose rights change
+    if second_factors.are_two(result.factors, result.amr):
+        return None
+    asked = second_factors.to_ask(tenant.settings.mfa_policy, facts.second_factors)
+    if asked:
+        return None if _skips(tenant, facts) else Missing("mfa_required", asked)
+    if tenant.settings.mfa_policy == "required":
+        return Missing("mfa_setup_required", [])
+    return None
+
+
+def _skips(tenant: Tenant, facts: SignInFacts) -> bool:
+    """Returns whether this browser may skip the second factor. The session then has one factor."""
+    return facts.device_id is not None and tenant.settings.mfa_remember_device_days > 0

@@ -1,0 +1,52 @@
+"""The facts of a user that the end of a sign-in reads, with the user's row locked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from common.contracts.sessions import SecondFactor
+from common.db import Db, maybe
+
+SECOND_FACTORS_OF_USER: Final = """array_remove(ARRAY[
+                   CASE WHEN EXISTS (SELECT FROM totp_factors t WHERE t.app_id = u.app_id
+                       AND t.user_id = u.id AND t.confirmed_at IS NOT NULL) THEN 'totp' END,
+                   CASE WHEN EXISTS (SELECT FROM passkeys k WHERE k.app_id = u.app_id
+                       AND k.user_id = u.id) THEN 'passkey' END,
+                   CASE WHEN EXISTS (SELECT FROM recovery_codes r WHERE r.app_id = u.app_id
+                       AND r.user_id = u.id AND r.used_at IS NULL) THEN 'recovery_code' END
+               ], NULL) AS second_factors"""
+"""Of a user `u`: the names of the second factors that they have enrolled."""
+
+
+@dataclass(frozen=True)
+class SignInFacts:
+    """`device_id` is the remembered device of this browser, if it may skip the second factor."""
+
+    disabled: bool
+    factor_epoch: int
+    second_factors: list[SecondFactor]
+    device_id: str | None
+
+
+async def lock(
+    db: Db, *, app_id: str, user_id: str, device_hashes: list[str]
+) -> SignInFacts | None:
+    """Locks the user's row until the transaction ends, and returns what decides about the sign-in.
+    A remembered device counts only while the user's factors are those that it was remembered
+    with."""
+    return await maybe(
+        db,
+        SignInFacts,
+        f"""
+        SELECT u.disabled, u.factor_epoch, {SECOND_FACTORS_OF_USER},
+               (SELECT d.id FROM trusted_devices d
+                WHERE d.app_id = $1 AND d.token_hash = ANY($3::text[]) AND d.user_id = u.id
+                  AND d.factor_epoch = u.factor_epoch AND d.revoked_at IS NULL
+                  AND d.expires_at > now() LIMIT 1) AS device_id
+        FROM users u WHERE u.app_id = $1 AND u.id = $2 FOR NO KEY UPDATE OF u
+        """,
+        app_id,
+        user_id,
+        device_hashes,
+    )

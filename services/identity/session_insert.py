@@ -1,0 +1,115 @@
+"""The row of a new session, and what belongs to it: the record of the sign-in, and the mail about a new
+device."""
+
+from __future__ import annotations
+
+from common import audit
+from common.context import Context
+from common.contracts.sessions import Session
+from common.contracts.sign_in import WrongCredentials
+from common.contracts.tenants import Tenant
+from common.db import Db
+from common.events.sessions import Login
+from common.ids import new_id
+from identity import notices, session_lifetimes
+from identity.authentication_result import AuthenticationResult
+from identity.deps import Deps
+from identity.devices import device_hash, device_name
+from identity.queries import session_ends, session_starts
+from identity.queries.accounts import Account
+from identity.queries.session_starts import InsertedSession, NewSession
+from identity.queries.sign_in_facts import SignInFacts
+
+
+async def insert(
+    deps: Deps,
+    ctx: Context,
+    tx: Db,
+    tenant: Tenant,
+    *,
+    account: Account,
+    result: AuthenticationResult,
+    token: str,
+    facts: SignInFacts,
+) -> tuple[Session, bool]:
+    """Inserts the session, ends the one it replaces, and notifies the user of a new device. Returns
+    the session, and whether the device is new."""
+    new = _new_session(deps, ctx, tenant, account=account, result=result, token=token)
+    inserted = await session_starts.insert(tx, app_id=ctx.app_id, new=new)
+    if inserted is None:
+        raise WrongCredentials
+    if result.previous is not None:
+        await session_ends.revoke(
+            tx, app_id=ctx.app_id, id=result.previous, user_id=account.id, reason="replaced"
+        )
+    new_device = inserted.new_device and not result.new_user
+    if result.auth_time is None:
+        event = Login(
+            method=result.method, session_id=new.id, amr=result.all_amr, new_device=new_device
+        )
+        await audit.record(tx, ctx, event, user_id=account.id)
+    if new_device:
+        data = {"device": new.device_name, "ip": ctx.ip}
+        await notices.send(deps, ctx, tx, tenant, owner=account, kind="new_device", **data)
+    return _session(new.id, account, result, inserted, facts=facts), new_device
+
+
+def _new_session(
+    deps: Deps,
+    ctx: Context,
+    tenant: Tenant,
+    *,
+    account: Account,
+    result: AuthenticationResult,
+    token: str,
+) -> NewSession:
+    return NewSession(
+        id=new_id(),
+        user_id=account.id,
+        token_hash=deps.keys.hash("session", token),
+        idp_name=result.idp_name,
+        acr=result.earned,
+        amr=result.all_amr,
+        remembered=result.remember and not tenant.is_dashboard,
+        previous_id=result.previous,
+        ip=ctx.ip,
+        agent=(ctx.agent or "")[:512] or None,
+        device_name=device_name(ctx.agent),
+        device_hash=None if result.previous else device_hash(deps.keys, result.browser, ctx.agent),
+        auth_time=result.auth_time,
+        factor=result.factor,
+        earlier_factor_times=result.earlier.factor_times if result.earlier else {},
+        ttl=session_lifetimes.absolute(tenant, remember=result.remember),
+        idle_ttl=session_lifetimes.idle(tenant, remember=False),
+        idle_ttl_remembered=session_lifetimes.idle(tenant, remember=True),
+        phc=result.phc,
+    )
+
+
+def _session(
+    id: str,
+    account: Account,
+    result: AuthenticationResult,
+    inserted: InsertedSession,
+    *,
+    facts: SignInFacts,
+) -> Session:
+    return Session(
+        id=id,
+        user_id=account.id,
+        email=account.email,
+        email_verified=account.email_verified,
+        name=account.name,
+        picture=account.picture,
+        locale=account.locale,
+        auth_time=inserted.auth_time,
+        acr=result.earned,
+        amr=result.all_amr,
+        factor_times=inserted.factor_times,
+        second_factors=facts.second_factors,
+        active_org_id=inserted.active_org_id,
+        created_at=inserted.created_at,
+        expires_at=inserted.expires_at,
+        idle_expires_at=inserted.idle_expires_at,
+        remembered=inserted.remembered,
+    )
