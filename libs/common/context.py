@@ -39,7 +39,11 @@ class Caller:
     """The caller of a call. `id` is the id of the user, key or client. `permissions` hold in the
     context's application (`*` means all of them). `teams` are the developer teams of a developer.
     `org_id` is the active organization. `delegated` means that a client acts for the user with an
-    access token without the scope `account`, so the user's account is out of its reach."""
+    access token without the scope `account`, so the user's account is out of its reach.
+
+    `proven_at` is when a user or developer last proved who they are, in epoch seconds: with a
+    second factor if they are asked for one (`two_factors`). `by_token` means that they come with an
+    access token."""
 
     kind: Kind = "anonymous"
     id: str | None = None
@@ -48,6 +52,9 @@ class Caller:
     session_id: str | None = None
     org_id: str | None = None
     delegated: bool = False
+    proven_at: int | None = None
+    two_factors: bool = False
+    by_token: bool = False
 
     def may(self, permission: str) -> bool:
         """Returns whether the caller has a permission."""
@@ -140,18 +147,7 @@ class Context:
         who = self.caller
         wire: dict[str, object] = {"a": self.app_id, "d": self.deadline, "t": self.trace}
         if who.kind != "anonymous":
-            caller: dict[str, object] = {"k": who.kind, "i": who.id}
-            if who.permissions:
-                caller["p"] = list(who.permissions)
-            if who.teams:
-                caller["m"] = list(who.teams)
-            if who.session_id:
-                caller["s"] = who.session_id
-            if who.org_id:
-                caller["o"] = who.org_id
-            if who.delegated:
-                caller["g"] = True
-            wire["c"] = caller
+            wire["c"] = _wire_caller(who)
         if self.origin:
             wire["h"] = self.origin
         if self.ip:
@@ -184,11 +180,36 @@ class Context:
         return ctx
 
 
+def _wire_caller(who: Caller) -> dict[str, object]:
+    """Returns the caller as the header has it, without what is empty."""
+    caller: dict[str, object] = {"k": who.kind, "i": who.id}
+    if who.permissions:
+        caller["p"] = list(who.permissions)
+    if who.teams:
+        caller["m"] = list(who.teams)
+    if who.session_id:
+        caller["s"] = who.session_id
+    if who.org_id:
+        caller["o"] = who.org_id
+    if who.delegated:
+        caller["g"] = True
+    if who.proven_at is not None:
+        caller["v"] = who.proven_at
+    if who.two_factors:
+        caller["2"] = True
+    if who.by_token:
+        caller["b"] = True
+    return caller
+
+
 def _caller(who: dict[str, Any]) -> Caller:
     """Raises ValueError or TypeError for what `encode` would never have written."""
     kind, permissions, teams = who["k"], who.get("p", []), who.get("m", [])
+    proven_at = who.get("v")
     if kind not in KINDS or not isinstance(permissions, list) or not isinstance(teams, list):
         raise ValueError("not a caller")
+    if proven_at is not None and not isinstance(proven_at, int):
+        raise ValueError("not a time")
     return Caller(
         kind=kind,
         id=who["i"],
@@ -197,6 +218,9 @@ def _caller(who: dict[str, Any]) -> Caller:
         session_id=who.get("s"),
         org_id=who.get("o"),
         delegated=who.get("g") is True,
+        proven_at=proven_at,
+        two_factors=who.get("2") is True,
+        by_token=who.get("b") is True,
     )
 
 

@@ -51,7 +51,8 @@ class Request(Contract, Generic[R]):
     SIGNED_IN, KNOWN, SYSTEM or OPEN; `within` the time limit in seconds; `safe` says that asking
     twice does no harm, so the bus may retry on another replica. `teammates`: in the Dashboard a
     developer may ask without `developers:read`, and the handler shows members of the caller's teams
-    only.
+    only. `fresh`: a user or developer must have proven who they are a short time ago
+    (`common.freshness`).
     """
 
     subject: ClassVar[str] = ""
@@ -59,6 +60,7 @@ class Request(Contract, Generic[R]):
     within: ClassVar[float] = 2.0
     safe: ClassVar[bool] = False
     teammates: ClassVar[bool] = False
+    fresh: ClassVar[bool] = False
     reply: ClassVar[type[Contract]]
 
     def __init_subclass__(
@@ -69,13 +71,14 @@ class Request(Contract, Generic[R]):
         within: float = 2.0,
         safe: bool = False,
         teammates: bool = False,
+        fresh: bool = False,
         **_: Any,
     ) -> None:
         super().__init_subclass__()
         if not subject:  # the generic alias Request[Reply] itself, or a shared base
             return
         cls.subject, cls.needs, cls.within, cls.safe = subject, needs, within, safe
-        cls.teammates = teammates
+        cls.teammates, cls.fresh = teammates, fresh
         cls.reply = _reply_of(cls)
         if subject in CONTRACTS:
             raise TypeError(f"subject {subject!r} is already taken")

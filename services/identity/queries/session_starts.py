@@ -45,6 +45,7 @@ class NewSession:
     device_hash: str | None
     auth_time: datetime | None
     factor: Factor | None
+    factor_time: int | None
     earlier_factor_times: dict[Factor, int]
     ttl: int
     idle_ttl: int | None
@@ -82,7 +83,8 @@ async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | N
                     CASE WHEN coalesce((SELECT remembered FROM before), $7) THEN $18::int ELSE $15::int END),
                 (SELECT active_org_id FROM before), $17,
                 $19::jsonb || CASE WHEN $20::text IS NULL THEN '{}'
-                    ELSE jsonb_build_object($20, floor(extract(epoch FROM now()))::bigint) END
+                    ELSE jsonb_build_object($20,
+                        coalesce($21::bigint, floor(extract(epoch FROM now()))::bigint)) END
             WHERE $8::text IS NULL
                OR EXISTS (SELECT FROM passwords WHERE app_id = $1 AND user_id = $3 AND phc = $8)
             RETURNING created_at, auth_time, expires_at, idle_expires_at, remembered, active_org_id,
@@ -113,6 +115,7 @@ async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | N
         new.idle_ttl_remembered,
         new.earlier_factor_times,
         new.factor,
+        new.factor_time,
     )
 
 
