@@ -661,7 +661,7 @@ CREATE TABLE webauthn_challenges (
 CREATE INDEX idx_webauthn_challenges_expires ON webauthn_challenges (expires_at);
 
 -- owner: identity. `last_step` is the time step of the last code, so no code is accepted twice
--- (RFC 6238 section 5.2).
+-- (RFC 6238 section 5.2). A secret that is not confirmed yet belongs to the session that created it.
 CREATE TABLE totp_factors (
     app_id        uuid        NOT NULL,
     id            uuid        NOT NULL,
@@ -669,6 +669,7 @@ CREATE TABLE totp_factors (
     secret_sealed text        NOT NULL,
     name          text,
     last_step     bigint      NOT NULL DEFAULT 0,
+    session_id    uuid,
     confirmed_at  timestamptz,
     last_used_at  timestamptz,
     created_at    timestamptz NOT NULL DEFAULT now(),

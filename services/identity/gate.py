@@ -42,5 +42,7 @@ def check(tenant: Tenant, facts: SignInFacts, result: AuthenticationResult) -> M
 
 
 def _skips(tenant: Tenant, facts: SignInFacts) -> bool:
-    """Returns whether this browser may skip the second factor. The session then has one factor."""
-    return facts.device_id is not None and tenant.settings.mfa_remember_device_days > 0
+    """Returns whether this browser may skip the second factor. The session then has one factor. The
+    setting may have been lowered since the device was remembered."""
+    days = tenant.settings.mfa_remember_device_days
+    return facts.device_age is not None and facts.device_age < days

@@ -16,10 +16,17 @@ from common.contracts.tenants import Tenant
 from common.db import Db
 from common.events.users import UserVerified
 from common.ids import DASHBOARD
-from identity import gate, half_sessions, idempotency, session_insert, session_lifetimes
+from identity import (
+    gate,
+    half_sessions,
+    idempotency,
+    remembered_devices,
+    session_insert,
+    session_lifetimes,
+)
 from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
-from identity.queries import accounts, session_starts, sign_in_facts
+from identity.queries import accounts, session_starts, sign_in_facts, trusted_devices
 from identity.queries.accounts import Account
 from identity.queries.sign_in_facts import SignInFacts
 from identity.user_provisioning import provision_new_user
@@ -76,6 +83,8 @@ async def begin(
             deps, ctx, tx, account=account, result=result, missing=missing, facts=facts
         )
         return StartedSession(reply, account, proven, account.provisioned_at is not None)
+    if facts.device_id is not None:
+        await trusted_devices.touch(tx, app_id=ctx.app_id, id=facts.device_id)
     return await _start(
         deps, ctx, tx, tenant, account=account, result=result, proven=proven, facts=facts
     )
@@ -85,7 +94,11 @@ async def _locked_facts(
     deps: Deps, ctx: Context, tx: Db, *, account: Account, result: AuthenticationResult
 ) -> SignInFacts:
     """Locks the user's row. Raises AccountDisabled if there is no such user."""
-    hashes = [hash for device in result.devices for hash in deps.keys.hashes("remembered", device)]
+    hashes = [
+        hash
+        for device in result.devices
+        for hash in deps.keys.hashes(remembered_devices.PURPOSE, device)
+    ]
     facts = await sign_in_facts.lock(
         tx, app_id=ctx.app_id, user_id=account.id, device_hashes=hashes
     )

@@ -21,12 +21,14 @@ SECOND_FACTORS_OF_USER: Final = """array_remove(ARRAY[
 
 @dataclass(frozen=True)
 class SignInFacts:
-    """`device_id` is the remembered device of this browser, if it may skip the second factor."""
+    """`device_id` is the remembered device of this browser, if it may skip the second factor.
+    `device_age` is in days."""
 
     disabled: bool
     factor_epoch: int
     second_factors: list[SecondFactor]
     device_id: str | None
+    device_age: float | None
 
 
 async def lock(
@@ -39,12 +41,16 @@ async def lock(
         db,
         SignInFacts,
         f"""
-        SELECT u.disabled, u.factor_epoch, {SECOND_FACTORS_OF_USER},
-               (SELECT d.id FROM trusted_devices d
-                WHERE d.app_id = $1 AND d.token_hash = ANY($3::text[]) AND d.user_id = u.id
-                  AND d.factor_epoch = u.factor_epoch AND d.revoked_at IS NULL
-                  AND d.expires_at > now() LIMIT 1) AS device_id
-        FROM users u WHERE u.app_id = $1 AND u.id = $2 FOR NO KEY UPDATE OF u
+        SELECT u.disabled, u.factor_epoch, {SECOND_FACTORS_OF_USER}, device.id AS device_id,
+               (extract(epoch FROM now() - device.created_at) / 86400)::float AS device_age
+        FROM users u
+        LEFT JOIN LATERAL (
+            SELECT d.id, d.created_at FROM trusted_devices d
+            WHERE d.app_id = $1 AND d.token_hash = ANY($3::text[]) AND d.user_id = u.id
+              AND d.factor_epoch = u.factor_epoch AND d.revoked_at IS NULL AND d.expires_at > now()
+            ORDER BY d.created_at DESC LIMIT 1
+        ) device ON true
+        WHERE u.app_id = $1 AND u.id = $2 FOR NO KEY UPDATE OF u
         """,
         app_id,
         user_id,
