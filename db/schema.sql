@@ -179,6 +179,8 @@ CREATE INDEX idx_users_disabled ON users (app_id, created_at, id) WHERE disabled
 CREATE INDEX idx_users_unverified ON users (app_id, created_at, id) WHERE NOT email_verified;
 -- For the sweep of users who are not provisioned.
 CREATE INDEX idx_users_unprovisioned ON users (app_id, id) WHERE provisioned_at IS NULL;
+-- For the sweep of guests who are not active any more.
+CREATE INDEX idx_users_guests ON users (app_id, id) WHERE guest;
 
 -- owner: identity, through a trigger on users. The words by which a search finds a user: the address,
 -- its parts, and each word of their names. A pattern (LIKE '%…%') would read every user of the
@@ -1707,7 +1709,8 @@ GRANT SELECT (app_id, id, absolute_expires_at, revoked_at), DELETE ON token_fami
 GRANT SELECT (app_id, session_id, user_id, subject, expires_at), DELETE ON session_clients TO aero2_sweep;
 GRANT SELECT (app_id, last_seen_at), DELETE ON known_devices TO aero2_sweep;
 GRANT SELECT (previous_id) ON user_sessions TO aero2_sweep;
-GRANT SELECT (app_id, id, provisioned_at, created_at) ON users TO aero2_sweep;
+GRANT SELECT (app_id, id, provisioned_at, created_at, guest) ON users TO aero2_sweep;
+GRANT SELECT (user_id, last_active_at) ON user_sessions TO aero2_sweep;  -- which guests were active
 GRANT SELECT (app_id, expires_at), DELETE ON
     sign_in_guards, oauth_state, link_proofs, webauthn_challenges, rate_limits, authorization_requests, authorization_codes,
     refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,

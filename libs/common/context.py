@@ -39,7 +39,8 @@ class Caller:
     """The caller of a call. `id` is the id of the user, key or client. `permissions` hold in the
     context's application (`*` means all of them). `teams` are the developer teams of a developer.
     `org_id` is the active organization. `delegated` means that a client acts for the user with an
-    access token without the scope `account`, so the user's account is out of its reach."""
+    access token without the scope `account`, so the user's account is out of its reach. `guest` means
+    that the user has no credentials yet."""
 
     kind: Kind = "anonymous"
     id: str | None = None
@@ -48,6 +49,7 @@ class Caller:
     session_id: str | None = None
     org_id: str | None = None
     delegated: bool = False
+    guest: bool = False
 
     def may(self, permission: str) -> bool:
         """Returns whether the caller has a permission."""
@@ -151,6 +153,8 @@ class Context:
                 caller["o"] = who.org_id
             if who.delegated:
                 caller["g"] = True
+            if who.guest:
+                caller["n"] = True
             wire["c"] = caller
         if self.origin:
             wire["h"] = self.origin
@@ -197,6 +201,7 @@ def _caller(who: dict[str, Any]) -> Caller:
         session_id=who.get("s"),
         org_id=who.get("o"),
         delegated=who.get("g") is True,
+        guest=who.get("n") is True,
     )
 
 

@@ -47,6 +47,9 @@ class AuthenticationResult:
     new_user: bool = False
     joins_team: bool = False
     """Whether a new user signed up by an invitation into an organization."""
+    upgrades_guest: bool = False
+    """Whether the user of the session `previous` was a guest until now. The gate then asks everything:
+    the earlier session has shown no factor."""
 
     @property
     def factors(self) -> set[Factor]:
@@ -74,6 +77,8 @@ class AuthenticationResult:
         """The class of the session (`acr`)."""
         if self.factor is None and self.earlier and self.earlier.acr:
             return self.earlier.acr
+        if not self.factors and not self.all_amr:
+            return acr.NO_FACTOR
         return acr.earned(self.all_amr, by_mail=self.email is not None)
 
     @property

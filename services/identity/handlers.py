@@ -7,6 +7,7 @@ from typing import Any
 from common.bus import Handler
 from common.contracts.base import Request
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
+from common.contracts.guests import CreateGuest
 from common.contracts.invitations import (
     AcceptInvitation,
     GetInvitation,
@@ -72,6 +73,7 @@ from common.contracts.users import (
 from identity import (
     challenge,
     email_codes,
+    guests,
     invitation_acceptance,
     invitations,
     mail_templates,
@@ -100,6 +102,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     EndSession: sessions.end,
     ActivateOrganization: sessions.activate_organization,
     GetProtection: challenge.get,
+    CreateGuest: guests.create,
     SignUp: sign_up.sign_up,
     ResendSignUp: sign_up.resend,
     SignInWithPassword: passwords.sign_in,

@@ -102,6 +102,7 @@ def _session(
         name=account.name,
         picture=account.picture,
         locale=account.locale,
+        guest=account.guest,
         auth_time=inserted.auth_time,
         acr=result.earned,
         amr=result.all_amr,

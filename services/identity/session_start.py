@@ -19,7 +19,7 @@ from common.ids import DASHBOARD
 from identity import gate, half_sessions, idempotency, session_insert, session_lifetimes
 from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
-from identity.queries import accounts, session_starts, sign_in_facts
+from identity.queries import accounts, session_ends, session_starts, sign_in_facts
 from identity.queries.accounts import Account
 from identity.queries.sign_in_facts import SignInFacts
 from identity.user_provisioning import provision_new_user
@@ -75,7 +75,12 @@ async def begin(
         reply = await half_sessions.begin(
             deps, ctx, tx, account=account, result=result, missing=missing, facts=facts
         )
-        return StartedSession(reply, account, proven, account.provisioned_at is not None)
+        if result.previous is not None:  # a guest's session, which has shown no factor
+            await session_ends.revoke(
+                tx, app_id=ctx.app_id, id=result.previous, user_id=account.id, reason="replaced"
+            )
+        provisioned = account.provisioned_at is not None
+        return StartedSession(reply, account, proven, provisioned, result.previous)
     return await _start(
         deps, ctx, tx, tenant, account=account, result=result, proven=proven, facts=facts
     )

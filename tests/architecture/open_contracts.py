@@ -4,6 +4,7 @@ OPEN = {
     "identity.email_code.sign_in": "the code, its five tries, the limits per address and IP",
     "identity.email_code.start": "the limits per address and IP; it answers alike for everybody",
     "identity.email_link.sign_in": "the link's secret and the browser's",
+    "identity.guest.create": "the setting, and the limits per IP and application",
     "identity.invitation.accept": "the link's secret",
     "identity.invitation.get": "the link's secret",
     "identity.me.verify_email": "the link's secret",

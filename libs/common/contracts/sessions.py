@@ -31,6 +31,7 @@ class Session(Contract):
     name: str | None = None
     picture: str | None = None
     locale: str | None = None
+    guest: bool = Field(default=False, description="Whether the user has no credentials yet.")
     auth_time: Timestamp = Field(
         description="When the user last authenticated (OpenID Connect Core 2)."
     )

@@ -12,7 +12,7 @@ from common.db import Db, many, maybe, run, value
 from identity.queries.sign_in_facts import SECOND_FACTORS_OF_USER
 
 SESSION_COLUMNS: Final = """s.id, s.user_id, u.email, u.email_verified, u.name, u.picture, u.locale,
-               s.auth_time, s.acr, s.amr, s.factor_times, s.active_org_id, s.created_at,
+               u.guest, s.auth_time, s.acr, s.amr, s.factor_times, s.active_org_id, s.created_at,
                s.expires_at, s.idle_expires_at, s.remembered, s.last_active_at"""
 """Of a session `s` and its user `u`: the columns of `LiveSession`."""
 LIVE: Final = """s.revoked_at IS NULL AND s.expires_at > now()
@@ -31,6 +31,7 @@ class LiveSession:
     name: str | None
     picture: str | None
     locale: str | None
+    guest: bool
     auth_time: datetime
     acr: str | None
     amr: list[str]
