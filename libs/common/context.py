@@ -40,7 +40,8 @@ class Caller:
     context's application (`*` means all of them). `teams` are the developer teams of a developer.
     `org_id` is the active organization. `delegated` means that a client acts for the user with an
     access token without the scope `account`, so the user's account is out of its reach. `guest` means
-    that the user has no credentials yet."""
+    that the user has no credentials yet. `actor_id` is who acts as the user (RFC 8693 section 4.1):
+    another user of the application, or a developer, as `actor_kind` says."""
 
     kind: Kind = "anonymous"
     id: str | None = None
@@ -50,6 +51,8 @@ class Caller:
     org_id: str | None = None
     delegated: bool = False
     guest: bool = False
+    actor_id: str | None = None
+    actor_kind: Literal["user", "developer"] = "user"
 
     def may(self, permission: str) -> bool:
         """Returns whether the caller has a permission."""
@@ -155,6 +158,8 @@ class Context:
                 caller["g"] = True
             if who.guest:
                 caller["n"] = True
+            if who.actor_id:
+                caller["x"], caller["y"] = who.actor_id, who.actor_kind
             wire["c"] = caller
         if self.origin:
             wire["h"] = self.origin
@@ -202,6 +207,8 @@ def _caller(who: dict[str, Any]) -> Caller:
         org_id=who.get("o"),
         delegated=who.get("g") is True,
         guest=who.get("n") is True,
+        actor_id=who.get("x"),
+        actor_kind=who.get("y", "user"),
     )
 
 

@@ -33,6 +33,8 @@ def check(tenant: Tenant, facts: SignInFacts, result: AuthenticationResult) -> M
     """Returns what is missing until the sign-in is complete, or None. Raises AccountDisabled."""
     if facts.disabled:
         raise AccountDisabled
+    if result.actor is not None:
+        return None  # the actor has passed the gate of their own session
     if result.method == GUEST:
         return None  # they have no factor, and nothing of an earlier sign-in to protect
     if result.previous is not None and not result.upgrades_guest:

@@ -28,7 +28,7 @@ WITHIN: Final = 15.0
 
 
 @dataclass
-class Sweep:
+class GuestSweep:
     """Continues where the last round ended, so that a guest who cannot be deleted delays nobody."""
 
     deps: Deps
@@ -52,7 +52,7 @@ class Sweep:
 
 async def delete_periodically(deps: Deps) -> None:
     """Deletes expired guests from time to time, for as long as the service runs."""
-    await run_periodically(Sweep(deps).run_once, every=EVERY, name="expired guests")
+    await run_periodically(GuestSweep(deps).run_once, every=EVERY, name="expired guests")
 
 
 async def _delete(deps: Deps, guest: guests.ExpiredGuest) -> bool:

@@ -12,11 +12,12 @@ from typing import Any, Final
 from common import audit
 from common.context import ANONYMOUS, Context
 from common.contracts.guests import CreateGuest, GuestsOff
+from common.contracts.passwords import SignInWithPassword
 from common.contracts.sessions import SignedInSession
 from common.db import Db
 from common.events.users import GuestKept, GuestUpgraded, UserCreated
 from common.ids import new_id
-from identity import challenge, gate, session_start
+from identity import challenge, gate, passwords, session_start
 from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
 from identity.limits import GUEST_BY_APP, GUEST_BY_IP
@@ -121,10 +122,27 @@ async def with_guest(
 ) -> AuthenticationResult:
     """Returns the result of a sign-in at a guest's browser. If the guest has become this account, the
     new session replaces theirs. Otherwise the guest stays, and the log names both."""
-    if guest is None:
-        return result
-    if account.id == guest.user_id:
+    if guest is not None and account.id == guest.user_id:
         return replace(result, previous=guest.session_id, upgrades_guest=True)
-    event = GuestKept(guest_id=guest.user_id, user_id=account.id)
-    await audit.record(tx, ctx, event, user_id=account.id)
+    await record_kept(ctx, tx, guest, user_id=account.id)
     return result
+
+
+async def record_kept(ctx: Context, tx: Db, guest: GuestSession | None, *, user_id: str) -> None:
+    """Records that a guest has signed in to an account that existed already."""
+    if await get_locked(ctx, tx, guest) is not None:
+        assert guest is not None
+        event = GuestKept(guest_id=guest.user_id, user_id=user_id)
+        await audit.record(tx, ctx, event, user_id=user_id)
+
+
+async def sign_in_with_password(
+    deps: Deps, ctx: Context, request: SignInWithPassword
+) -> SignedInSession:
+    """Signs in as `passwords.sign_in` does, and records what became of a guest."""
+    guest, ctx = split(ctx)
+    reply = await passwords.sign_in(deps, ctx, request)
+    if guest is not None and reply.session is not None:
+        async with deps.db.transaction(ctx) as tx:
+            await record_kept(ctx, tx, guest, user_id=reply.session.user_id)
+    return reply

@@ -91,28 +91,11 @@ async def _create_user(
     phc: str | None,
     guest: guests.GuestSession | None,
 ) -> session_start.StartedSession:
-    id, profile = guest.user_id if guest else new_id(), _profile(invitation, request)
-    if guest is not None:
-        await guests.upgrade_by_address(
-            ctx, tx, guest, {}, email=invitation.email, method="invitation"
-        )
-    else:
-        await accounts.insert(
-            tx,
-            app_id=ctx.app_id,
-            id=id,
-            email=invitation.email,
-            email_verified=True,
-            name=None,
-            locale=None,
-        )
+    id, profile = await _insert(ctx, tx, invitation, guest), _profile(invitation, request)
     if profile:
         await users.update(tx, app_id=ctx.app_id, id=id, changes=profile)
     if phc is not None:
         await accounts.set_password(tx, app_id=ctx.app_id, user_id=id, phc=phc)
-    if guest is None:
-        event = UserCreated(user_id=id, by="invitation")
-        await audit.record(tx, ctx, event, user_id=id)
     await sign_up.accept(ctx, tx, invitation.id, id)
     account = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
     assert account is not None
@@ -126,6 +109,29 @@ async def _create_user(
     )
     result = await guests.with_guest(ctx, tx, guest, account=account, result=result)
     return await session_start.begin(deps, ctx, tx, tenant, account=account, result=result)
+
+
+async def _insert(
+    ctx: Context, tx: Db, invitation: OpenInvitation, guest: guests.GuestSession | None
+) -> str:
+    """Creates the user, or upgrades the guest of this browser. Returns the user's id."""
+    if guest is not None:
+        await guests.upgrade_by_address(
+            ctx, tx, guest, {}, email=invitation.email, method="invitation"
+        )
+        return guest.user_id
+    id = new_id()
+    await accounts.insert(
+        tx,
+        app_id=ctx.app_id,
+        id=id,
+        email=invitation.email,
+        email_verified=True,
+        name=None,
+        locale=None,
+    )
+    await audit.record(tx, ctx, UserCreated(user_id=id, by="invitation"), user_id=id)
+    return id
 
 
 def _profile(invitation: OpenInvitation, request: AcceptInvitation) -> dict[str, Any]:

@@ -27,7 +27,6 @@ from common.problems import Invalid
 from identity import (
     authentication_result,
     challenge,
-    guests,
     lockout,
     notices,
     password_policy,
@@ -52,7 +51,6 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> Sign
     """Starts a session by address and password. Raises WrongCredentials, Locked, EmailUnverified,
     ResetNeeded, MethodOff, AccountDisabled, CaptchaFailed, RateLimited, Busy."""
     tenant = await deps.tenants.get(ctx)
-    guest, ctx = guests.split(ctx)
     if "password" not in tenant.settings.auth_methods:
         raise MethodOff
     await challenge.check(deps, ctx, tenant, request)
@@ -85,8 +83,6 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> Sign
                 remember=request.remember,
                 idempotency_key=request.idempotency_key,
             )
-            guest = await guests.get_locked(ctx, tx, guest)
-            result = await guests.with_guest(ctx, tx, guest, account=account, result=result)
             started_session = await session_start.begin(
                 deps, ctx, tx, tenant, account=account, result=result
             )

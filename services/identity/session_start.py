@@ -64,7 +64,7 @@ async def begin(
         app_id=ctx.app_id,
         id=account.id,
         proves_email=result.email,
-        completes=missing is None,
+        completes=missing is None and result.actor is None,
     )
     if proven is None:
         raise AccountDisabled
@@ -107,7 +107,11 @@ async def _with_replaced(
     if result.previous is None:
         return result
     earlier = await session_starts.get_replaced(
-        tx, app_id=ctx.app_id, id=result.previous, user_id=account.id
+        tx,
+        app_id=ctx.app_id,
+        id=result.previous,
+        user_id=account.id,
+        with_actor=result.factor is None,
     )
     if earlier is None:
         raise NoSession
@@ -188,6 +192,6 @@ async def finish(deps: Deps, ctx: Context, started: StartedSession) -> SignedInS
             name=account.name,
             personal_team=started.personal_team,
         )
-    if session is not None and ctx.app_id == DASHBOARD:
+    if session is not None and session.actor is None and ctx.app_id == DASHBOARD:
         session = await session_lifetimes.of_dashboard(deps, ctx, session)
     return started.reply.model_copy(update={"session": session})

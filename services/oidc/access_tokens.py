@@ -60,6 +60,9 @@ async def check(deps: Deps, ctx: Context, request: CheckAccessToken) -> AccessTo
         audience=token.audience,
         permissions=await _permissions(deps, ctx, token),
         org_id=claims.get("org_id"),
+        guest=grant.guest,
+        actor_id=grant.actor_id,
+        actor_kind="user" if grant.actor_app_id in (None, ctx.app_id) else "developer",
         expires_at=from_seconds(claims["exp"]),
     )
 

@@ -5,6 +5,7 @@ OPEN = {
     "identity.email_code.start": "the limits per address and IP; it answers alike for everybody",
     "identity.email_link.sign_in": "the link's secret and the browser's",
     "identity.guest.create": "the setting, and the limits per IP and application",
+    "identity.impersonation.redeem": "the link's secret, and the rights of the developer who has it",
     "identity.invitation.accept": "the link's secret",
     "identity.invitation.get": "the link's secret",
     "identity.me.verify_email": "the link's secret",

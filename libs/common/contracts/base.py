@@ -51,7 +51,8 @@ class Request(Contract, Generic[R]):
     SIGNED_IN, KNOWN, SYSTEM or OPEN; `within` the time limit in seconds; `safe` says that asking
     twice does no harm, so the bus may retry on another replica. `teammates`: in the Dashboard a
     developer may ask without `developers:read`, and the handler shows members of the caller's teams
-    only.
+    only. `impersonated` says whether somebody who acts as a user may ask; by default, what is `safe`.
+    `guests` says whether a user without credentials may.
     """
 
     subject: ClassVar[str] = ""
@@ -59,6 +60,8 @@ class Request(Contract, Generic[R]):
     within: ClassVar[float] = 2.0
     safe: ClassVar[bool] = False
     teammates: ClassVar[bool] = False
+    impersonated: ClassVar[bool] = False
+    guests: ClassVar[bool] = True
     reply: ClassVar[type[Contract]]
 
     def __init_subclass__(
@@ -69,13 +72,16 @@ class Request(Contract, Generic[R]):
         within: float = 2.0,
         safe: bool = False,
         teammates: bool = False,
+        impersonated: bool | None = None,
+        guests: bool = True,
         **_: Any,
     ) -> None:
         super().__init_subclass__()
         if not subject:  # the generic alias Request[Reply] itself, or a shared base
             return
         cls.subject, cls.needs, cls.within, cls.safe = subject, needs, within, safe
-        cls.teammates = teammates
+        cls.teammates, cls.guests = teammates, guests
+        cls.impersonated = safe if impersonated is None else impersonated
         cls.reply = _reply_of(cls)
         if subject in CONTRACTS:
             raise TypeError(f"subject {subject!r} is already taken")

@@ -11,19 +11,25 @@ from oidc.queries.conditions import LIVE_FAMILY_SESSION, LIVE_SESSION
 
 @dataclass(frozen=True, slots=True)
 class LiveGrant:
-    """A grant whose tokens are accepted. `family_id` and `user_id` are None for a client's own."""
+    """A grant whose tokens are accepted. `family_id` and `user_id` are None for a client's own. The
+    actor is who acts as the user."""
 
     family_id: str | None
     client_id: str
     client_epoch: int
     user_id: str | None
     session_id: str | None
+    guest: bool = False
+    actor_id: str | None = None
+    actor_app_id: str | None = None
 
 
 FIND_LIVE: Final = f"""
-    SELECT f.id AS family_id, f.client_id, f.client_epoch, f.user_id, f.session_id
+    SELECT f.id AS family_id, f.client_id, f.client_epoch, f.user_id, f.session_id, u.guest,
+           a.actor_id, a.actor_app_id
     FROM token_families f
     JOIN users u ON u.app_id = $1 AND u.id = f.user_id AND NOT u.disabled AND u.epoch = $4
+    LEFT JOIN user_sessions a ON a.app_id = $1 AND a.id = f.session_id AND NOT f.offline
     WHERE f.app_id = $1 AND f.id = $2 AND f.revoked_at IS NULL AND {LIVE_FAMILY_SESSION}
       AND NOT EXISTS (SELECT FROM revoked_tokens t WHERE t.app_id = $1 AND t.jti = $3)
     """

@@ -20,7 +20,7 @@ from common.contracts.sign_up import SignUp
 from common.contracts.users import GetUser, UpdateUser, UserNotFound
 from common.ids import DASHBOARD
 from common.problems import RateLimited
-from identity.guest_expiry import Sweep
+from identity.guest_expiry import GuestSweep
 from identity.limits import GUEST_BY_IP
 
 BROWSER = "a-browser-of-ours-that-is-long-enough-0000"
@@ -224,11 +224,11 @@ async def test_idle_guests_are_deleted(world: World) -> None:
         active.full().user_id,
     )
 
-    assert await Sweep(world.identity).run_once() == 1
+    assert await GuestSweep(world.identity).run_once() == 1
     gone = await world.refused(GetUser(user_id=idle.full().user_id), caller=ADMIN)
     assert isinstance(gone, UserNotFound)
     for id in (active.full().user_id, upgraded.full().user_id, user.id):
         assert (await world.call(GetUser(user_id=id), caller=ADMIN)).id == id
     deleted = [data for kind, data in await world.events() if kind == "user_deleted"]
     assert deleted == [{"user_id": idle.full().user_id, "reason": "guest_expired"}]
-    assert await Sweep(world.identity).run_once() == 0
+    assert await GuestSweep(world.identity).run_once() == 0
