@@ -1671,6 +1671,9 @@ GRANT SELECT (
     active_org_id, previous_id,
     created_at, idle_expires_at, expires_at, revoked_at
 ) ON user_sessions TO aero2_oidc;
+-- Whether a user has a second factor decides what a token may do (RFC 9470).
+GRANT SELECT (app_id, user_id, confirmed_at) ON totp_factors TO aero2_oidc;
+GRANT SELECT (app_id, user_id) ON passkeys TO aero2_oidc;
 GRANT SELECT (app_id, id, slug, name, logo_url, is_personal, public_metadata) ON organizations TO aero2_oidc;
 GRANT SELECT ON organization_members, applications TO aero2_oidc;
 

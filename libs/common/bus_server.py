@@ -20,7 +20,7 @@ from nats.micro.service import Service
 from prometheus_client import Histogram
 from pydantic import ValidationError
 
-from common import logs, metrics, nats_private
+from common import freshness, logs, metrics, nats_private
 from common.bus import SYSTEM_SUBJECT, Handler, subject_of
 from common.context import HEADER, Context
 from common.contracts.base import SYSTEM, Contract, Request
@@ -57,7 +57,7 @@ async def answer(
     NATS and in memory.
 
     Raises Forbidden if the caller may not make the call, or if the request came on a subject of
-    another kind of caller; Invalid for a malformed request; TooLate if the time is over; and what the
+    another kind of caller; FreshSignInNeeded or FreshTokenNeeded; Invalid for a malformed request; TooLate if the time is over; and what the
     handler raises.
     """
     if subject != subject_of(ctx, contract):
@@ -65,6 +65,8 @@ async def answer(
         raise Forbidden("calls of this caller have another subject")
     ctx.allow(contract.needs, teammates=contract.teammates)
     _allow_account(ctx, contract)
+    if contract.fresh:
+        freshness.check(ctx.caller)
     if b"\\u0000" in data and NUL.search(data):  # Postgres text cannot hold it
         raise Invalid("a text contains a NUL character")
     try:

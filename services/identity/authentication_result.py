@@ -41,7 +41,8 @@ class AuthenticationResult:
     `factor` is what they have just shown, and `amr` how (RFC 8176); None if they have proven nothing
     again. `email` is the address that the user has just proven, and `phc` the hash that the password
     matched. `previous` is the session that the new one replaces. `devices` are the values of the
-    browser's cookies for remembered devices."""
+    browser's cookies for remembered devices. `provider_time` is when a provider says that it asked
+    the user, in epoch seconds; None if it does not say."""
 
     method: str
     factor: Factor | None
@@ -53,6 +54,7 @@ class AuthenticationResult:
     remember: bool = False
     idempotency_key: str | None = field(default=None, repr=False)
     idp_name: str | None = None
+    provider_time: int | None = None
     previous: str | None = None
     earlier: EarlierSession | None = None
     new_user: bool = False
@@ -69,6 +71,12 @@ class AuthenticationResult:
         """The factors of the session, those of the earlier session included."""
         earlier = set(self.earlier.factor_times) if self.earlier else set()
         return earlier | ({self.factor} if self.factor else set())
+
+    @property
+    def factor_time(self) -> int | None:
+        """When the factor was shown, in epoch seconds; None: now. A provider may answer without asking
+        its user, so it proves nothing unless it says when it asked."""
+        return self.provider_time or 0 if self.factor == "provider" else None
 
     @property
     def used_password(self) -> bool:
@@ -97,7 +105,10 @@ class AuthenticationResult:
     @property
     def auth_time(self) -> datetime | None:
         """When the user last proved who they are, or None: now."""
-        return self.earlier.auth_time if self.earlier and self.factor is None else None
+        if self.earlier is None:
+            return None
+        confirms = self.factor is not None and (self.previous is None or self.factor_time != 0)
+        return None if confirms else self.earlier.auth_time
 
 
 def with_new_user(

@@ -84,6 +84,7 @@ def _new_half_session(
         acr=result.earned,
         amr=result.amr,
         factor=result.factor,
+        factor_time=result.factor_time,
         factor_epoch=facts.factor_epoch,
         remembered=result.remember,
         ip=ctx.ip,

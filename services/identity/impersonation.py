@@ -52,7 +52,7 @@ def _actor(ctx: Context, request: StartImpersonation) -> Actor:
     """Returns the caller as an actor. Raises Forbidden for a key, a client or a token: only somebody
     who is signed in can act as a user."""
     caller = ctx.caller
-    in_person = caller.kind in ("user", "developer") and not caller.delegated
+    in_person = caller.kind in ("user", "developer") and not caller.by_token
     if not in_person or caller.id is None or caller.session_id is None:
         raise Forbidden("only somebody who is signed in can act as a user")
     return Actor(

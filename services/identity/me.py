@@ -42,7 +42,7 @@ from identity import (
     user_provisioning,
 )
 from identity import users as administration
-from identity.caller_checks import fresh, the_user
+from identity.caller_checks import the_user
 from identity.deps import Deps
 from identity.queries import accounts, devices, sessions, users
 from identity.queries.codes import ConsumedEmailCode
@@ -74,12 +74,9 @@ async def update(deps: Deps, ctx: Context, request: UpdateMe) -> Me:
 
 async def change_email(deps: Deps, ctx: Context, request: ChangeEmail) -> Flow:
     """Mails a code to the new address. The answer does not tell whether another user has it: that
-    user is then told by mail. Raises FreshSignInNeeded, Invalid, RateLimited, MailsSent."""
+    user is then told by mail. Raises Invalid, RateLimited, MailsSent."""
     tenant = await deps.tenants.get(ctx)
     user_id = the_user(ctx)
-    if not ctx.caller.guest:  # a guest has nothing to prove who they are with
-        async with deps.db.reader(ctx) as db:
-            await fresh(db, ctx)
     email_rules.allow_domain(tenant.settings, request.email)
     await flows.count_mail(deps, ctx, request.email, None, purpose="email_change")
     async with deps.db.transaction(ctx) as tx:
@@ -220,14 +217,11 @@ async def _events(deps: Deps, ctx: Context, user_id: str) -> list[dict[str, Any]
 
 
 async def delete(deps: Deps, ctx: Context, request: DeleteMe) -> Done:
-    """Deletes the calling user. Raises FreshSignInNeeded, WrongCredentials, LastAdmin,
-    TeamOwnsApplications."""
+    """Deletes the calling user. Raises WrongCredentials, LastAdmin, TeamOwnsApplications."""
     async with deps.db.reader(ctx) as db:
         account = await accounts.by_id(db, app_id=ctx.app_id, id=the_user(ctx))
         if account is None:
             raise UserNotFound
-        if request.password is None:
-            await fresh(db, ctx)
     if request.password is not None:
         await passwords.confirm_current(deps, ctx, account, request.password, method="delete")
         async with deps.db.transaction(ctx) as tx:

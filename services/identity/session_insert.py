@@ -106,6 +106,7 @@ def _new_session(
         device_hash=None if nameless else device_hash(deps.keys, result.browser, ctx.agent),
         auth_time=result.auth_time,
         factor=result.factor,
+        factor_time=result.factor_time,
         earlier_factor_times=result.earlier.factor_times if result.earlier else {},
         ttl=actor.minutes * 60
         if actor

@@ -51,8 +51,9 @@ class Request(Contract, Generic[R]):
     SIGNED_IN, KNOWN, SYSTEM or OPEN; `within` the time limit in seconds; `safe` says that asking
     twice does no harm, so the bus may retry on another replica. `teammates`: in the Dashboard a
     developer may ask without `developers:read`, and the handler shows members of the caller's teams
-    only. `impersonated` says whether somebody who acts as a user may ask; by default, what is `safe`.
-    `guests` says whether a user without credentials may.
+    only. `fresh`: a user or developer must have proven who they are a short time ago
+    (`common.freshness`). `impersonated` says whether somebody who acts as a user may ask; by default,
+    what is `safe`. `guests` says whether a user without credentials may.
     """
 
     subject: ClassVar[str] = ""
@@ -62,6 +63,7 @@ class Request(Contract, Generic[R]):
     teammates: ClassVar[bool] = False
     impersonated: ClassVar[bool] = False
     guests: ClassVar[bool] = True
+    fresh: ClassVar[bool] = False
     reply: ClassVar[type[Contract]]
 
     def __init_subclass__(
@@ -74,14 +76,15 @@ class Request(Contract, Generic[R]):
         teammates: bool = False,
         impersonated: bool | None = None,
         guests: bool = True,
+        fresh: bool = False,
         **_: Any,
     ) -> None:
         super().__init_subclass__()
         if not subject:  # the generic alias Request[Reply] itself, or a shared base
             return
         cls.subject, cls.needs, cls.within, cls.safe = subject, needs, within, safe
-        cls.teammates, cls.guests = teammates, guests
-        cls.impersonated = safe if impersonated is None else impersonated
+        cls.teammates, cls.fresh, cls.guests = teammates, fresh, guests
+        cls.impersonated = safe and not fresh if impersonated is None else impersonated
         cls.reply = _reply_of(cls)
         if subject in CONTRACTS:
             raise TypeError(f"subject {subject!r} is already taken")

@@ -37,7 +37,11 @@ class Impersonation(Contract):
 
 
 class StartImpersonation(
-    Request[Impersonation], subject="identity.impersonation.start", needs=PERMISSION, within=5.0
+    Request[Impersonation],
+    subject="identity.impersonation.start",
+    needs=PERMISSION,
+    within=5.0,
+    fresh=True,
 ):
     """Starts to act as a user. Raises ImpersonationOff, ImpersonationRefused, NotHeld, UserNotFound,
     AccountDisabled."""

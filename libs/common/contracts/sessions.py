@@ -85,9 +85,20 @@ class CurrentSession(Conflict):
 
 
 class FreshSignInNeeded(Forbidden):
-    """The last sign-in of the caller is too old for this call."""
+    """The last sign-in of the caller is too old for this call. `acr_values` is the class of sign-in
+    that the call needs, and `max_age` the most seconds since then."""
 
     code, title = "fresh_sign_in_needed", "To confirm that it is you, sign in again first."
+
+
+class FreshTokenNeeded(Unauthenticated):
+    """The sign-in behind the access token is too old for this call, or too weak. The client asks
+    for a new token with these `acr_values` and `max_age` (RFC 9470 section 3)."""
+
+    code, title = (
+        "insufficient_user_authentication",
+        "This call needs a more recent sign-in. Ask for a new token.",
+    )
 
 
 class CheckSession(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
 from common.bus import Bus
-from common.context import Caller, Context
+from common.context import Context
 from common.contracts.tenants import ManageApplication
 from common.problems import Invalid, Unauthenticated
 from gateway.api.unknown_fields import check_fields
@@ -99,14 +100,12 @@ async def _managing(gateway: Gateway, request: GatewayRequest, ctx: Context, slu
     """Returns the Context of a developer who manages the application with this slug."""
     managed = await gateway.bus.call(ctx, ManageApplication(slug=slug))
     request.state.log_facts["managed"] = managed.tenant.app_id
-    developer = Caller(
+    developer = replace(
+        ctx.caller,
         kind="developer",
-        id=ctx.caller.id,
         permissions=frozenset(managed.permissions),
-        teams=ctx.caller.teams,
-        session_id=ctx.caller.session_id,
-        actor_id=ctx.caller.actor_id,
-        actor_kind=ctx.caller.actor_kind,
+        org_id=None,
+        delegated=False,
     )
     return request.context(developer, app_id=managed.tenant.app_id)
 

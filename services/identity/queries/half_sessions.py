@@ -41,6 +41,7 @@ class NewHalfSession:
     acr: str
     amr: list[str]
     factor: Factor
+    factor_time: int | None
     factor_epoch: int
     remembered: bool
     ip: str | None
@@ -60,7 +61,8 @@ async def insert(db: Db, *, app_id: str, new: NewHalfSession) -> HalfSession:
             factor_times, factor_epoch, remembered, ip_address, user_agent, device_name, expires_at,
             pending)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
-            jsonb_build_object($9::text, floor(extract(epoch FROM now()))::bigint), $10, $11, $12, $13,
+            jsonb_build_object($9::text,
+                coalesce($17::bigint, floor(extract(epoch FROM now()))::bigint)), $10, $11, $12, $13,
             $14, now() + make_interval(secs => $15), $16)
         RETURNING {HALF_COLUMNS}
         """,
@@ -80,6 +82,7 @@ async def insert(db: Db, *, app_id: str, new: NewHalfSession) -> HalfSession:
         new.device_name,
         new.ttl,
         new.pending,
+        new.factor_time,
     )
     assert half is not None
     return half

@@ -48,6 +48,7 @@ class NewSession:
     device_hash: str | None
     auth_time: datetime | None
     factor: Factor | None
+    factor_time: int | None
     earlier_factor_times: dict[Factor, int]
     ttl: int
     idle_ttl: int | None
@@ -92,7 +93,8 @@ async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | N
                     CASE WHEN coalesce((SELECT remembered FROM before), $7) THEN $18::int ELSE $15::int END),
                 (SELECT active_org_id FROM before), $17,
                 $19::jsonb || CASE WHEN $20::text IS NULL THEN '{}'
-                    ELSE jsonb_build_object($20, floor(extract(epoch FROM now()))::bigint) END,
+                    ELSE jsonb_build_object($20,
+                        coalesce($25::bigint, floor(extract(epoch FROM now()))::bigint)) END,
                 coalesce($21::uuid, (SELECT actor_id FROM before)),
                 coalesce($22::uuid, (SELECT actor_app_id FROM before)),
                 coalesce($23::uuid, (SELECT actor_session FROM before)),
@@ -132,6 +134,7 @@ async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | N
         new.actor_app_id,
         new.actor_session,
         new.actor_reason,
+        new.factor_time,
     )
 
 

@@ -189,18 +189,3 @@ async def activate_organization(db: Db, *, app_id: str, id: str, org_id: str | N
         org_id,
     )
     return user_id
-
-
-async def proven_at(db: Db, *, app_id: str, id: str, user_id: str) -> datetime | None:
-    """Returns when the user last proved who they are in this session."""
-    auth_time: datetime | None = await value(
-        db,
-        """
-        SELECT auth_time FROM user_sessions
-        WHERE app_id = $1 AND id = $2 AND user_id = $3 AND revoked_at IS NULL AND kind = 'full'
-        """,
-        app_id,
-        id,
-        user_id,
-    )
-    return auth_time

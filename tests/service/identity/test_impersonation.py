@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.kit.callers import ADMIN, PASSWORD, as_user
+from tests.kit.callers import ADMIN, PASSWORD, as_user, now
 from tests.kit.world import World
 
 from common import acr
@@ -69,7 +69,7 @@ async def developer(world: World) -> Caller:
     world.stand_ins.tenancy.managed[session.user_id] = ["*"]
     world.stand_ins.rbac.rights[session.user_id] = Rights(permissions=["apps:read", "apps:write"])
     id = session.session.session_id
-    return Caller("developer", session.user_id, frozenset({"*"}), session_id=id)
+    return Caller("developer", session.user_id, frozenset({"*"}), session_id=id, proven_at=now())
 
 
 async def started(world: World, user: User, caller: Caller, **more: Any) -> Impersonation:
@@ -145,7 +145,7 @@ async def test_who_may_start(world: World) -> None:
     admin, signed, caller = await administrator(world)
     request = StartImpersonation(user_id=user.id, reason=REASON)
     without = as_user(signed, permissions=frozenset({"users:write"}))
-    delegated = as_user(signed, permissions=PERMISSIONS, delegated=True)
+    delegated = as_user(signed, permissions=PERMISSIONS, by_token=True)
     for refused in (without, delegated, ADMIN):
         assert isinstance(await world.refused(request, caller=refused), Forbidden)
     missing = StartImpersonation(user_id=new_id(), reason=REASON)
@@ -364,7 +364,13 @@ async def test_never_the_owner_of_another_team(world: World) -> None:
     world.configure(DASHBOARD, impersonation=True)
     operator, target = [await world.person(app_id=DASHBOARD) for _ in range(2)]
     world.stand_ins.rbac.rights[operator.user_id] = Rights(permissions=[*PERMISSIONS, "apps:read"])
-    caller = Caller("user", operator.user_id, PERMISSIONS, session_id=operator.session.session_id)
+    caller = Caller(
+        "user",
+        operator.user_id,
+        PERMISSIONS,
+        session_id=operator.session.session_id,
+        proven_at=now(),
+    )
     request = StartImpersonation(user_id=target.user_id, reason=REASON)
     team = new_id()
     await world.owner.execute(
