@@ -24,6 +24,17 @@ class EarlierSession:
 
 
 @dataclass(frozen=True)
+class Actor:
+    """Who acts as the user of a session, from which session of theirs, why, and for how long."""
+
+    id: str
+    app_id: str
+    session_id: str
+    reason: str
+    minutes: int
+
+
+@dataclass(frozen=True)
 class AuthenticationResult:
     """How a user has proven who they are.
 
@@ -49,6 +60,11 @@ class AuthenticationResult:
     new_user: bool = False
     joins_team: bool = False
     """Whether a new user signed up by an invitation into an organization."""
+    actor: Actor | None = None
+    """Who acts as the user. The user themselves prove nothing then."""
+    upgrades_guest: bool = False
+    """Whether the user of the session `previous` was a guest until now. The gate then asks everything:
+    the earlier session has shown no factor."""
 
     @property
     def factors(self) -> set[Factor]:
@@ -82,6 +98,8 @@ class AuthenticationResult:
         """The class of the session (`acr`)."""
         if self.factor is None and self.earlier and self.earlier.acr:
             return self.earlier.acr
+        if not self.factors and not self.all_amr:
+            return acr.NO_FACTOR
         return acr.earned(self.all_amr, by_mail=self.email is not None)
 
     @property

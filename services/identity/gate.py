@@ -7,6 +7,7 @@ a rule is a refusal.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from common import second_factors
 from common.contracts.sessions import HalfKind, SecondFactor
@@ -14,6 +15,9 @@ from common.contracts.sign_in import AccountDisabled
 from common.contracts.tenants import Tenant
 from identity.authentication_result import AuthenticationResult
 from identity.queries.sign_in_facts import SignInFacts
+
+GUEST: Final = "guest"
+"""The method by which a session of a guest starts."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,11 @@ def check(tenant: Tenant, facts: SignInFacts, result: AuthenticationResult) -> M
     """Returns what is missing until the sign-in is complete, or None. Raises AccountDisabled."""
     if facts.disabled:
         raise AccountDisabled
-    if result.previous is not None:
+    if result.actor is not None:
+        return None  # the actor has passed the gate of their own session
+    if result.method == GUEST:
+        return None  # they have no factor, and nothing of an earlier sign-in to protect
+    if result.previous is not None and not result.upgrades_guest:
         return None  # a session already, which the user confirms or whose rights change
     if second_factors.are_two(result.factors, result.amr):
         return None

@@ -7,6 +7,8 @@ from typing import Any
 from common.bus import Handler
 from common.contracts.base import Request
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
+from common.contracts.guests import CreateGuest
+from common.contracts.impersonation import RedeemImpersonation, StartImpersonation
 from common.contracts.invitations import (
     AcceptInvitation,
     GetInvitation,
@@ -87,6 +89,8 @@ from common.contracts.users import (
 from identity import (
     challenge,
     email_codes,
+    guests,
+    impersonation,
     invitation_acceptance,
     invitations,
     mail_templates,
@@ -119,9 +123,12 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     EndSession: sessions.end,
     ActivateOrganization: sessions.activate_organization,
     GetProtection: challenge.get,
+    StartImpersonation: impersonation.start,
+    RedeemImpersonation: impersonation.redeem,
+    CreateGuest: guests.create,
     SignUp: sign_up.sign_up,
     ResendSignUp: sign_up.resend,
-    SignInWithPassword: passwords.sign_in,
+    SignInWithPassword: guests.sign_in_with_password,
     StartEmailCode: email_codes.start,
     SignInWithCode: email_codes.with_code,
     SignInWithLink: email_codes.with_link,

@@ -26,7 +26,13 @@ from identity import (
 )
 from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
-from identity.queries import accounts, session_starts, sign_in_facts, trusted_devices
+from identity.queries import (
+    accounts,
+    session_ends,
+    session_starts,
+    sign_in_facts,
+    trusted_devices,
+)
 from identity.queries.accounts import Account
 from identity.queries.sign_in_facts import SignInFacts
 from identity.user_provisioning import provision_new_user
@@ -71,7 +77,7 @@ async def begin(
         app_id=ctx.app_id,
         id=account.id,
         proves_email=result.email,
-        completes=missing is None,
+        completes=missing is None and result.actor is None,
     )
     if proven is None:
         raise AccountDisabled
@@ -82,7 +88,12 @@ async def begin(
         reply = await half_sessions.begin(
             deps, ctx, tx, account=account, result=result, missing=missing, facts=facts
         )
-        return StartedSession(reply, account, proven, account.provisioned_at is not None)
+        if result.previous is not None:  # a guest's session, which has shown no factor
+            await session_ends.revoke(
+                tx, app_id=ctx.app_id, id=result.previous, user_id=account.id, reason="replaced"
+            )
+        provisioned = account.provisioned_at is not None
+        return StartedSession(reply, account, proven, provisioned, result.previous)
     if facts.device_id is not None:
         await trusted_devices.touch(tx, app_id=ctx.app_id, id=facts.device_id)
     return await _start(
@@ -115,7 +126,11 @@ async def _with_replaced(
     if result.previous is None:
         return result
     earlier = await session_starts.get_replaced(
-        tx, app_id=ctx.app_id, id=result.previous, user_id=account.id
+        tx,
+        app_id=ctx.app_id,
+        id=result.previous,
+        user_id=account.id,
+        with_actor=result.factor is None,
     )
     if earlier is None:
         raise NoSession
@@ -196,6 +211,6 @@ async def finish(deps: Deps, ctx: Context, started: StartedSession) -> SignedInS
             name=account.name,
             personal_team=started.personal_team,
         )
-    if session is not None and ctx.app_id == DASHBOARD:
+    if session is not None and session.actor is None and ctx.app_id == DASHBOARD:
         session = await session_lifetimes.of_dashboard(deps, ctx, session)
     return started.reply.model_copy(update={"session": session})

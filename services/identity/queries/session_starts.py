@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from common.contracts.sessions import Factor
+from common.contracts.sessions import ActorKind, Factor
 from common.db import Db, maybe
 from identity.authentication_result import EarlierSession
 from identity.queries.sessions import LIVE
@@ -24,6 +24,9 @@ class InsertedSession:
     remembered: bool
     active_org_id: str | None
     factor_times: dict[Factor, int]
+    actor_id: str | None
+    actor_kind: ActorKind
+    actor_session: str | None
     new_device: bool
 
 
@@ -50,20 +53,26 @@ class NewSession:
     ttl: int
     idle_ttl: int | None
     idle_ttl_remembered: int | None
+    actor_id: str | None
+    actor_app_id: str | None
+    actor_session: str | None
+    actor_reason: str | None
     phc: str | None = field(repr=False)
 
 
 async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | None:
     """Starts a session and records the device. Returns None if `phc`, the hash that the password
     matched, is no longer the user's. A session that replaces another keeps its active organization,
-    its absolute limit and whether it is remembered. The caller has locked the user's row in an
+    its absolute limit, its actor and whether it is remembered. The caller has locked the user's row in an
     earlier statement."""
     return await maybe(
         db,
         InsertedSession,
         """
         WITH before AS (
-            SELECT expires_at, active_org_id, remembered FROM user_sessions
+            SELECT expires_at, active_org_id, remembered, actor_id, actor_app_id, actor_session,
+                actor_reason
+            FROM user_sessions
             WHERE app_id = $1 AND id = $9 AND user_id = $3 AND kind = 'full'
         ), others AS (
             SELECT count(*) AS number FROM known_devices WHERE app_id = $1 AND user_id = $3
@@ -75,7 +84,8 @@ async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | N
         ), made AS (
             INSERT INTO user_sessions (app_id, id, user_id, token_hash, kind, idp_name, amr,
                 remembered, previous_id, ip_address, user_agent, device_name, auth_time, expires_at,
-                idle_expires_at, active_org_id, acr, factor_times)
+                idle_expires_at, active_org_id, acr, factor_times, actor_id, actor_app_id, actor_session,
+                actor_reason)
             SELECT $1, $2, $3, $4, 'full', $5, $6, coalesce((SELECT remembered FROM before), $7),
                 $9, $10, $11, $13, coalesce($16, now()),
                 coalesce((SELECT expires_at FROM before), now() + make_interval(secs => $14)),
@@ -84,14 +94,19 @@ async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | N
                 (SELECT active_org_id FROM before), $17,
                 $19::jsonb || CASE WHEN $20::text IS NULL THEN '{}'
                     ELSE jsonb_build_object($20,
-                        coalesce($21::bigint, floor(extract(epoch FROM now()))::bigint)) END
+                        coalesce($25::bigint, floor(extract(epoch FROM now()))::bigint)) END,
+                coalesce($21::uuid, (SELECT actor_id FROM before)),
+                coalesce($22::uuid, (SELECT actor_app_id FROM before)),
+                coalesce($23::uuid, (SELECT actor_session FROM before)),
+                coalesce($24::text, (SELECT actor_reason FROM before))
             WHERE $8::text IS NULL
                OR EXISTS (SELECT FROM passwords WHERE app_id = $1 AND user_id = $3 AND phc = $8)
             RETURNING created_at, auth_time, expires_at, idle_expires_at, remembered, active_org_id,
-                factor_times
+                factor_times, actor_id, actor_app_id, actor_session
         )
         SELECT m.created_at, m.auth_time, m.expires_at, m.idle_expires_at, m.remembered,
-               m.active_org_id, m.factor_times,
+               m.active_org_id, m.factor_times, m.actor_id, m.actor_session,
+               CASE WHEN m.actor_app_id = $1 THEN 'user' ELSE 'developer' END AS actor_kind,
                coalesce(d.fresh, false) AND o.number > 0 AS new_device
         FROM made m CROSS JOIN others o LEFT JOIN device d ON true
         """,
@@ -115,22 +130,30 @@ async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | N
         new.idle_ttl_remembered,
         new.earlier_factor_times,
         new.factor,
+        new.actor_id,
+        new.actor_app_id,
+        new.actor_session,
+        new.actor_reason,
         new.factor_time,
     )
 
 
-async def get_replaced(db: Db, *, app_id: str, id: str, user_id: str) -> EarlierSession | None:
+async def get_replaced(
+    db: Db, *, app_id: str, id: str, user_id: str, with_actor: bool
+) -> EarlierSession | None:
     """Returns what a new session takes over from this one, and locks it. Returns None if it has
-    ended."""
+    ended. `with_actor`: also if somebody acts as the user in it."""
     return await maybe(
         db,
         EarlierSession,
         f"""
         SELECT {EARLIER_COLUMNS} FROM user_sessions s
         WHERE s.app_id = $1 AND s.id = $2 AND s.user_id = $3 AND {LIVE} AND s.kind = 'full'
+          AND ($4 OR s.actor_id IS NULL)
         FOR UPDATE
         """,
         app_id,
         id,
         user_id,
+        with_actor,
     )
