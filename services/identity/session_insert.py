@@ -49,7 +49,7 @@ async def insert(
         )
         await audit.record(tx, ctx, event, user_id=account.id)
     if new_device:
-        data = {"device": new.device_name, "ip": ctx.ip}
+        data = {"device": new.device_name, "ip": ctx.ip, "place": new.place}
         await notices.send(deps, ctx, tx, tenant, owner=account, kind="new_device", **data)
     return _session(new.id, account, result, inserted, facts=facts), new_device
 
@@ -75,6 +75,7 @@ def _new_session(
         ip=ctx.ip,
         agent=(ctx.agent or "")[:512] or None,
         device_name=device_name(ctx.agent),
+        place=deps.geoip.place(ctx.ip),
         device_hash=None if result.previous else device_hash(deps.keys, result.browser, ctx.agent),
         auth_time=result.auth_time,
         factor=result.factor,

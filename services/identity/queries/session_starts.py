@@ -42,6 +42,7 @@ class NewSession:
     ip: str | None
     agent: str | None
     device_name: str | None
+    place: str | None
     device_hash: str | None
     auth_time: datetime | None
     factor: Factor | None
@@ -74,7 +75,7 @@ async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | N
         ), made AS (
             INSERT INTO user_sessions (app_id, id, user_id, token_hash, kind, idp_name, amr,
                 remembered, previous_id, ip_address, user_agent, device_name, auth_time, expires_at,
-                idle_expires_at, active_org_id, acr, factor_times)
+                idle_expires_at, active_org_id, acr, factor_times, place)
             SELECT $1, $2, $3, $4, 'full', $5, $6, coalesce((SELECT remembered FROM before), $7),
                 $9, $10, $11, $13, coalesce($16, now()),
                 coalesce((SELECT expires_at FROM before), now() + make_interval(secs => $14)),
@@ -82,7 +83,8 @@ async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | N
                     CASE WHEN coalesce((SELECT remembered FROM before), $7) THEN $18::int ELSE $15::int END),
                 (SELECT active_org_id FROM before), $17,
                 $19::jsonb || CASE WHEN $20::text IS NULL THEN '{}'
-                    ELSE jsonb_build_object($20, floor(extract(epoch FROM now()))::bigint) END
+                    ELSE jsonb_build_object($20, floor(extract(epoch FROM now()))::bigint) END,
+                $21
             WHERE $8::text IS NULL
                OR EXISTS (SELECT FROM passwords WHERE app_id = $1 AND user_id = $3 AND phc = $8)
             RETURNING created_at, auth_time, expires_at, idle_expires_at, remembered, active_org_id,
@@ -113,6 +115,7 @@ async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | N
         new.idle_ttl_remembered,
         new.earlier_factor_times,
         new.factor,
+        new.place,
     )
 
 
