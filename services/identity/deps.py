@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from common import logs
+from common.circuit_breaker import CircuitBreaker
 from common.connections import Connections
 from common.db import Database
 from common.hash_pool import FairPool
@@ -31,6 +32,8 @@ class Deps(ServiceDeps):
     last_active: LastActive
     limits: Limits
     http: OutgoingHttp = field(default_factory=OutgoingHttp)
+    provider_breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
+    """By application and identity provider."""
     breach_url: str = ""
     operator_email: str | None = None
     """The address that becomes operator of the dashboard, in lower case."""
