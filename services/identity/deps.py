@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from common import logs
+from common.circuit_breaker import CircuitBreaker
 from common.connections import Connections
 from common.db import Database
 from common.hash_pool import FairPool
@@ -33,6 +34,8 @@ class Deps(ServiceDeps):
     limits: Limits
     http: OutgoingHttp = field(default_factory=OutgoingHttp)
     geoip: GeoipDatabase = field(default_factory=GeoipDatabase)
+    provider_breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
+    """By application and identity provider."""
     breach_url: str = ""
     operator_email: str | None = None
     """The address that becomes operator of the dashboard, in lower case."""

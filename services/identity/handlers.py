@@ -7,6 +7,15 @@ from typing import Any
 from common.bus import Handler
 from common.contracts.base import Request
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
+from common.contracts.identity_providers import (
+    CheckIdentityProvider,
+    CreateIdentityProvider,
+    DeleteIdentityProvider,
+    GetIdentityProvider,
+    ListIdentityProviders,
+    ListPublicProviders,
+    UpdateIdentityProvider,
+)
 from common.contracts.invitations import (
     AcceptInvitation,
     GetInvitation,
@@ -72,6 +81,7 @@ from common.contracts.users import (
 from identity import (
     challenge,
     email_codes,
+    identity_providers,
     invitation_acceptance,
     invitations,
     mail_templates,
@@ -79,6 +89,7 @@ from identity import (
     owner_link,
     password_reset,
     passwords,
+    provider_check,
     queues,
     sessions,
     sign_up,
@@ -136,6 +147,13 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     RevokeInvitation: invitations.revoke,
     GetInvitation: invitation_acceptance.get,
     AcceptInvitation: invitation_acceptance.accept,
+    ListPublicProviders: identity_providers.list_public,
+    ListIdentityProviders: identity_providers.list_,
+    GetIdentityProvider: identity_providers.get,
+    CreateIdentityProvider: identity_providers.create,
+    UpdateIdentityProvider: identity_providers.update,
+    DeleteIdentityProvider: identity_providers.delete,
+    CheckIdentityProvider: provider_check.check,
     CreateOwnerLink: owner_link.create,
     GetOwnerLink: owner_link.get,
     ClaimOwner: owner_link.claim,

@@ -35,6 +35,7 @@ PASSWORD_BY_USER = AttemptLimit("password_user", 20, 900)
 CHECK_BY_IP = AttemptLimit("check_ip", 60, 300)
 PROTECTION_BY_IP = AttemptLimit("protection_ip", 200, 300)
 TEST_MAIL_BY_APP = AttemptLimit("test_mail_app", 10, 600)
+PROVIDER_CHECK_BY_APP = AttemptLimit("provider_check_app", 20, 600)
 INVITE_BY_APP = AttemptLimit("invite_app", 500, 3600)
 
 
