@@ -9,6 +9,15 @@ from common.contracts.base import Request
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
 from common.contracts.guests import CreateGuest
 from common.contracts.impersonation import RedeemImpersonation, StartImpersonation
+from common.contracts.identity_providers import (
+    CheckIdentityProvider,
+    CreateIdentityProvider,
+    DeleteIdentityProvider,
+    GetIdentityProvider,
+    ListIdentityProviders,
+    ListPublicProviders,
+    UpdateIdentityProvider,
+)
 from common.contracts.invitations import (
     AcceptInvitation,
     GetInvitation,
@@ -91,6 +100,7 @@ from identity import (
     email_codes,
     guests,
     impersonation,
+    identity_providers,
     invitation_acceptance,
     invitations,
     mail_templates,
@@ -98,6 +108,7 @@ from identity import (
     owner_link,
     password_reset,
     passwords,
+    provider_check,
     queues,
     remembered_devices,
     second_factors,
@@ -175,6 +186,13 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     RevokeInvitation: invitations.revoke,
     GetInvitation: invitation_acceptance.get,
     AcceptInvitation: invitation_acceptance.accept,
+    ListPublicProviders: identity_providers.list_public,
+    ListIdentityProviders: identity_providers.list_,
+    GetIdentityProvider: identity_providers.get,
+    CreateIdentityProvider: identity_providers.create,
+    UpdateIdentityProvider: identity_providers.update,
+    DeleteIdentityProvider: identity_providers.delete,
+    CheckIdentityProvider: provider_check.check,
     CreateOwnerLink: owner_link.create,
     GetOwnerLink: owner_link.get,
     ClaimOwner: owner_link.claim,

@@ -38,6 +38,7 @@ FACTOR_BY_USER = AttemptLimit("factor_user", 10, 3600)  # wrong codes of all sec
 CHECK_BY_IP = AttemptLimit("check_ip", 60, 300)
 PROTECTION_BY_IP = AttemptLimit("protection_ip", 200, 300)
 TEST_MAIL_BY_APP = AttemptLimit("test_mail_app", 10, 600)
+PROVIDER_CHECK_BY_APP = AttemptLimit("provider_check_app", 20, 600)
 INVITE_BY_APP = AttemptLimit("invite_app", 500, 3600)
 
 

@@ -47,7 +47,7 @@ async def insert(
     if result.auth_time is None:
         await _record(ctx, tx, new, account=account, result=result, new_device=new_device)
     if new_device:
-        data = {"device": new.device_name, "ip": ctx.ip}
+        data = {"device": new.device_name, "ip": ctx.ip, "place": new.place}
         await notices.send(deps, ctx, tx, tenant, owner=account, kind="new_device", **data)
     return _session(new.id, account, result, inserted, facts=facts), new_device
 
@@ -103,6 +103,7 @@ def _new_session(
         ip=ctx.ip,
         agent=(ctx.agent or "")[:512] or None,
         device_name=device_name(ctx.agent),
+        place=deps.geoip.place(ctx.ip),
         device_hash=None if nameless else device_hash(deps.keys, result.browser, ctx.agent),
         auth_time=result.auth_time,
         factor=result.factor,

@@ -45,6 +45,7 @@ class NewSession:
     ip: str | None
     agent: str | None
     device_name: str | None
+    place: str | None
     device_hash: str | None
     auth_time: datetime | None
     factor: Factor | None
@@ -85,7 +86,7 @@ async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | N
             INSERT INTO user_sessions (app_id, id, user_id, token_hash, kind, idp_name, amr,
                 remembered, previous_id, ip_address, user_agent, device_name, auth_time, expires_at,
                 idle_expires_at, active_org_id, acr, factor_times, actor_id, actor_app_id, actor_session,
-                actor_reason)
+                actor_reason, place)
             SELECT $1, $2, $3, $4, 'full', $5, $6, coalesce((SELECT remembered FROM before), $7),
                 $9, $10, $11, $13, coalesce($16, now()),
                 coalesce((SELECT expires_at FROM before), now() + make_interval(secs => $14)),
@@ -98,7 +99,8 @@ async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | N
                 coalesce($21::uuid, (SELECT actor_id FROM before)),
                 coalesce($22::uuid, (SELECT actor_app_id FROM before)),
                 coalesce($23::uuid, (SELECT actor_session FROM before)),
-                coalesce($24::text, (SELECT actor_reason FROM before))
+                coalesce($24::text, (SELECT actor_reason FROM before)),
+                $26
             WHERE $8::text IS NULL
                OR EXISTS (SELECT FROM passwords WHERE app_id = $1 AND user_id = $3 AND phc = $8)
             RETURNING created_at, auth_time, expires_at, idle_expires_at, remembered, active_org_id,
@@ -135,6 +137,7 @@ async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | N
         new.actor_session,
         new.actor_reason,
         new.factor_time,
+        new.place,
     )
 
 

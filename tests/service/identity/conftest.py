@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.kit.callers import FIREFOX
+from tests.kit.identity_provider import ProviderServer, local_internet, running_server
 from tests.kit.postgres import Postgres
 from tests.kit.world import World
 
+from common.circuit_breaker import CircuitBreaker
 from common.contracts.sign_in import Flow
 from common.ids import DASHBOARD
 
@@ -49,3 +51,14 @@ async def world(stage: World) -> World:
     stage.invalidation.published.clear()
     stage.bus.calls.clear()
     return stage
+
+
+@pytest.fixture
+async def server(world: World) -> AsyncIterator[ProviderServer]:
+    """A local server that stands for all hosts of the Internet."""
+    before = world.identity.http
+    async with running_server() as made:
+        breaker = CircuitBreaker()
+        world.replace_deps("identity", http=local_internet(made), provider_breaker=breaker)
+        yield made
+        world.replace_deps("identity", http=before)
