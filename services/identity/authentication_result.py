@@ -18,6 +18,7 @@ class EarlierSession:
     acr: str | None
     amr: list[str]
     idp_name: str | None
+    idp_org_id: str | None
     remembered: bool
     auth_time: datetime
     factor_times: dict[Factor, int]
@@ -27,6 +28,7 @@ class EarlierSession:
 class AuthenticationResult:
     """How a user has proven who they are.
 
+    `idp_org_id` is the organization of the provider that has just been shown, or None.
     `factor` is what they have just shown, and `amr` how (RFC 8176); None if they have proven nothing
     again. `email` is the address that the user has just proven, and `phc` the hash that the password
     matched. `previous` is the session that the new one replaces. `devices` are the values of the
@@ -42,6 +44,7 @@ class AuthenticationResult:
     remember: bool = False
     idempotency_key: str | None = field(default=None, repr=False)
     idp_name: str | None = None
+    idp_org_id: str | None = None
     previous: str | None = None
     earlier: EarlierSession | None = None
     new_user: bool = False
@@ -53,6 +56,11 @@ class AuthenticationResult:
         """The factors of the session, those of the earlier session included."""
         earlier = set(self.earlier.factor_times) if self.earlier else set()
         return earlier | ({self.factor} if self.factor else set())
+
+    @property
+    def sso_org_id(self) -> str | None:
+        """The organization whose own provider has vouched for the user, now or earlier in the session."""
+        return self.idp_org_id or (self.earlier.idp_org_id if self.earlier else None)
 
     @property
     def used_password(self) -> bool:

@@ -11,7 +11,9 @@ from common.db import Db, maybe
 from identity.authentication_result import EarlierSession
 from identity.queries.sessions import LIVE
 
-EARLIER_COLUMNS: Final = "s.acr, s.amr, s.idp_name, s.remembered, s.auth_time, s.factor_times"
+EARLIER_COLUMNS: Final = (
+    "s.acr, s.amr, s.idp_name, s.idp_org_id, s.remembered, s.auth_time, s.factor_times"
+)
 """Of a session `s`: the columns of `EarlierSession`."""
 
 
@@ -35,6 +37,7 @@ class NewSession:
     user_id: str
     token_hash: str
     idp_name: str | None
+    idp_org_id: str | None
     acr: str
     amr: list[str]
     remembered: bool
@@ -50,12 +53,14 @@ class NewSession:
     idle_ttl: int | None
     idle_ttl_remembered: int | None
     phc: str | None = field(repr=False)
+    closed_org_ids: list[str]
 
 
 async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | None:
     """Starts a session and records the device. Returns None if `phc`, the hash that the password
     matched, is no longer the user's. A session that replaces another keeps its active organization,
-    its absolute limit and whether it is remembered. The caller has locked the user's row in an
+    unless that one is in `closed_org_ids`, its absolute limit and whether it is remembered. A session
+    that an organization's provider starts has that organization active, if the user is a member. The caller has locked the user's row in an
     earlier statement."""
     return await maybe(
         db,
@@ -74,15 +79,20 @@ async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | N
         ), made AS (
             INSERT INTO user_sessions (app_id, id, user_id, token_hash, kind, idp_name, amr,
                 remembered, previous_id, ip_address, user_agent, device_name, auth_time, expires_at,
-                idle_expires_at, active_org_id, acr, factor_times)
+                idle_expires_at, active_org_id, acr, factor_times, idp_org_id)
             SELECT $1, $2, $3, $4, 'full', $5, $6, coalesce((SELECT remembered FROM before), $7),
                 $9, $10, $11, $13, coalesce($16, now()),
                 coalesce((SELECT expires_at FROM before), now() + make_interval(secs => $14)),
                 now() + make_interval(secs =>
                     CASE WHEN coalesce((SELECT remembered FROM before), $7) THEN $18::int ELSE $15::int END),
-                (SELECT active_org_id FROM before), $17,
+                coalesce(
+                    (SELECT active_org_id FROM before WHERE active_org_id <> ALL ($22::uuid[])),
+                    (SELECT org_id FROM organization_members
+                     WHERE $9::uuid IS NULL AND app_id = $1 AND org_id = $21::uuid AND user_id = $3)),
+                $17,
                 $19::jsonb || CASE WHEN $20::text IS NULL THEN '{}'
-                    ELSE jsonb_build_object($20, floor(extract(epoch FROM now()))::bigint) END
+                    ELSE jsonb_build_object($20, floor(extract(epoch FROM now()))::bigint) END,
+                $21
             WHERE $8::text IS NULL
                OR EXISTS (SELECT FROM passwords WHERE app_id = $1 AND user_id = $3 AND phc = $8)
             RETURNING created_at, auth_time, expires_at, idle_expires_at, remembered, active_org_id,
@@ -113,6 +123,8 @@ async def insert(db: Db, *, app_id: str, new: NewSession) -> InsertedSession | N
         new.idle_ttl_remembered,
         new.earlier_factor_times,
         new.factor,
+        new.idp_org_id,
+        new.closed_org_ids,
     )
 
 
