@@ -1437,6 +1437,7 @@ BEGIN
     DELETE FROM audit_chain WHERE app_id = OLD.id;
     DELETE FROM sign_in_guards WHERE app_id = OLD.id;
     DELETE FROM user_words WHERE app_id = OLD.id;
+    DELETE FROM webauthn_challenges WHERE app_id = OLD.id;
     DELETE FROM rate_limits WHERE app_id = OLD.id;
     PERFORM set_config('aero2.app_id', coalesce(bound, ''), true);
     RETURN NULL;

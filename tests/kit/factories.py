@@ -121,9 +121,9 @@ class Factories(Calls):
         """Inserts a session that was signed in `ago` seconds before now."""
         session_id = new_id()
         at = await self.owner.fetchval(
-            """INSERT INTO user_sessions (app_id, id, user_id, token_hash, expires_at, auth_time,
-                                          acr, amr)
-               VALUES ($1, $2, $3, $4, now() + interval '1 day',
+            """INSERT INTO user_sessions (app_id, id, user_id, token_hash, kind, expires_at,
+                                          auth_time, acr, amr)
+               VALUES ($1, $2, $3, $4, 'full', now() + interval '1 day',
                        now() - make_interval(secs => $5), $6, '{pwd}')
                RETURNING auth_time""",
             app_id or self.app_id,
