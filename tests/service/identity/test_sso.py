@@ -16,6 +16,7 @@ from common.contracts.passwords import (
     SignInWithPassword,
     StartReset,
 )
+from common.contracts.profiles import User
 from common.contracts.sessions import (
     ActivateOrganization,
     EndUnqualifiedSessions,
@@ -23,7 +24,6 @@ from common.contracts.sessions import (
     SignedInSession,
 )
 from common.contracts.sign_in import SsoRequired
-from common.contracts.users import User
 from common.ids import new_id
 from identity import session_start
 from identity.authentication_result import AuthenticationResult
