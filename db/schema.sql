@@ -490,6 +490,7 @@ CREATE TABLE user_sessions (
     token_hash      text        NOT NULL,
     kind            text        NOT NULL,  -- full | mfa_required | mfa_setup_required
     idp_name        text,
+    idp_org_id      uuid,       -- the organization of the provider that started it: opens it if sso_required
     acr             text,
     amr             text[]      NOT NULL DEFAULT '{}',
     auth_time       timestamptz NOT NULL DEFAULT now(),

@@ -92,6 +92,7 @@ def _new_half_session(
         token_hash=deps.keys.hash(PURPOSE, token),
         kind=missing.kind,
         idp_name=result.idp_name,
+        idp_org_id=result.sso_org_id,
         acr=result.earned,
         amr=result.amr,
         factor=result.factor,

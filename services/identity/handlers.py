@@ -8,7 +8,6 @@ from common.bus import Handler
 from common.contracts.base import Request
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
 from common.contracts.guests import CreateGuest
-from common.contracts.impersonation import RedeemImpersonation, StartImpersonation
 from common.contracts.identity_providers import (
     CheckIdentityProvider,
     CreateIdentityProvider,
@@ -18,6 +17,7 @@ from common.contracts.identity_providers import (
     ListPublicProviders,
     UpdateIdentityProvider,
 )
+from common.contracts.impersonation import RedeemImpersonation, StartImpersonation
 from common.contracts.invitations import (
     AcceptInvitation,
     GetInvitation,
@@ -72,6 +72,7 @@ from common.contracts.sessions import (
     ActivateOrganization,
     CheckSession,
     EndSession,
+    EndUnqualifiedSessions,
     ListSessions,
     ListUserSessions,
     RevokeAllSessions,
@@ -99,8 +100,8 @@ from identity import (
     challenge,
     email_codes,
     guests,
-    impersonation,
     identity_providers,
+    impersonation,
     invitation_acceptance,
     invitations,
     mail_templates,
@@ -115,6 +116,7 @@ from identity import (
     sessions,
     sign_in_completion,
     sign_up,
+    sso,
     totp,
     user_import,
     user_list,
@@ -133,6 +135,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     SignOut: sessions.sign_out,
     EndSession: sessions.end,
     ActivateOrganization: sessions.activate_organization,
+    EndUnqualifiedSessions: sso.end_unqualified,
     GetProtection: challenge.get,
     StartImpersonation: impersonation.start,
     RedeemImpersonation: impersonation.redeem,

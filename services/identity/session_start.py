@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from common import audit, logs
 from common.context import Context
 from common.contracts.sessions import NoSession, SignedInSession
-from common.contracts.sign_in import AccountDisabled
+from common.contracts.sign_in import AccountDisabled, SsoRequired
 from common.contracts.tenants import Tenant
 from common.db import Db
 from common.events.users import UserVerified
@@ -23,6 +23,7 @@ from identity import (
     remembered_devices,
     session_insert,
     session_lifetimes,
+    sso,
 )
 from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
@@ -67,11 +68,14 @@ async def begin(
     result: AuthenticationResult,
 ) -> StartedSession:
     """Starts a session in the transaction, or a half session if a second factor is missing. Raises
-    AccountDisabled; WrongCredentials if the password was changed in the meantime; NoSession if the
-    session to replace has ended."""
+    AccountDisabled; SsoRequired; WrongCredentials if the password was changed in the meantime;
+    NoSession if the session to replace has ended."""
     facts = await _locked_facts(deps, ctx, tx, account=account, result=result)
     result = await _with_replaced(ctx, tx, account, result)
-    missing = gate.check(tenant, facts, result)
+    try:
+        missing = gate.check(tenant, facts, result)
+    except SsoRequired:
+        raise await sso.refusal(ctx, tx, facts.sso_org_ids) from None
     proven = await accounts.record_sign_in(
         tx,
         app_id=ctx.app_id,

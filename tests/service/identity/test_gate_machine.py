@@ -260,7 +260,9 @@ class GateMachine(RuleBasedStateMachine):
             self.model.policy == "optional" and self.model.totp is not None
         )
         if signed.session is None:
-            assert asked and not second and signed.challenge is not None
+            assert asked
+            assert not second
+            assert signed.challenge is not None
             enrolled = self.model.totp is not None
             kind = "mfa_required" if enrolled else "mfa_setup_required"
             assert signed.challenge.kind == kind
