@@ -9,7 +9,12 @@ from common.contracts.base import OPEN, SYSTEM
 FRESH = {
     "identity.me.change_email",
     "identity.me.delete",
+    "identity.impersonation.start",
     "identity.password.change",
+    "identity.recovery_code.regenerate",
+    "identity.totp.confirm",
+    "identity.totp.remove",
+    "identity.totp.set_up",
     "identity.user.delete",
     "oidc.client_secret.rotate",
     "tenancy.api_key.create",
