@@ -91,6 +91,9 @@ APPLICATION_ERRORS: Final = {
 }
 CLIENT_ERRORS: Final = {
     # URIs
+    "secret_required_again": N_("Send the client secret again: it would go to another server."),
+    "private_key_malformed": N_("A private key for ES256 is required: PEM, with the curve P-256."),
+    "organization_unknown": N_("The application has no organization with this ID."),
     "uri_character_refused": N_("The URI contains a character that must be encoded or left out."),
     "uri_not_absolute": N_("An absolute URI is required, like https://app.example.com/callback."),
     "uri_with_fragment": N_("The URI must not have a fragment."),

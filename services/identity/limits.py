@@ -26,6 +26,8 @@ SIGN_IN_BY_IP = AttemptLimit(
 )  # an office behind one address, at nine o'clock
 SIGN_IN_BY_APP = AttemptLimit("sign_in_app", 6000, 300)
 SIGN_UP_BY_IP = AttemptLimit("sign_up_ip", 30, 3600)
+GUEST_BY_IP = AttemptLimit("guest_ip", 30, 3600)
+GUEST_BY_APP = AttemptLimit("guest_app", 3000, 3600)
 MAIL_BY_ADDRESS = AttemptLimit("mail_address", 3, 900)
 MAIL_TO_ADDRESS = AttemptLimit("mail_to_address", 30, 900)  # from all networks together
 MAIL_BY_IP = AttemptLimit("mail_ip", 30, 900)
@@ -36,6 +38,7 @@ FACTOR_BY_USER = AttemptLimit("factor_user", 10, 3600)  # wrong codes of all sec
 CHECK_BY_IP = AttemptLimit("check_ip", 60, 300)
 PROTECTION_BY_IP = AttemptLimit("protection_ip", 200, 300)
 TEST_MAIL_BY_APP = AttemptLimit("test_mail_app", 10, 600)
+PROVIDER_CHECK_BY_APP = AttemptLimit("provider_check_app", 20, 600)
 INVITE_BY_APP = AttemptLimit("invite_app", 500, 3600)
 
 

@@ -28,7 +28,7 @@ from identity import (
     session_start,
 )
 from identity.authentication_result import AuthenticationResult
-from identity.caller_checks import fresh, the_user
+from identity.caller_checks import the_user
 from identity.deps import Deps
 from identity.queries import accounts, factors, sign_in_facts, totp, trusted_devices
 from identity.queries import recovery_codes as recovery_code_rows
@@ -54,7 +54,6 @@ async def regenerate(deps: Deps, ctx: Context, request: RegenerateRecoveryCodes)
     """Replaces the calling user's recovery codes. Raises NoSecondFactor, FreshSignInNeeded."""
     tenant, user_id = await deps.tenants.get(ctx), the_user(ctx)
     async with deps.db.transaction(ctx) as tx:
-        await fresh(tx, ctx)
         account = await locked_account(ctx, tx, user_id)
         facts = await sign_in_facts.lock(tx, app_id=ctx.app_id, user_id=user_id, device_hashes=[])
         if facts is None or not ENROLLED & set(facts.second_factors):

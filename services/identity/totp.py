@@ -32,7 +32,7 @@ from identity import (
     totp_codes,
 )
 from identity.authentication_result import AuthenticationResult
-from identity.caller_checks import fresh, the_user
+from identity.caller_checks import the_user
 from identity.deps import Deps
 from identity.queries import accounts, sign_in_facts, totp
 from identity.queries import recovery_codes as recovery_code_rows
@@ -54,8 +54,6 @@ async def _may_enrol(deps: Deps, ctx: Context) -> tuple[Tenant, str]:
     tenant = await deps.tenants.get(ctx)
     if tenant.settings.mfa_policy == "off":
         raise SecondFactorsOff
-    async with deps.db.reader(ctx) as db:
-        await fresh(db, ctx)
     if ctx.caller.session_id is None:
         raise FreshSignInNeeded
     return tenant, ctx.caller.session_id
@@ -158,7 +156,6 @@ async def remove(deps: Deps, ctx: Context, request: RemoveTotp) -> Done:
     FreshSignInNeeded."""
     tenant, user_id = await deps.tenants.get(ctx), the_user(ctx)
     async with deps.db.transaction(ctx) as tx:
-        await fresh(tx, ctx)
         account = await locked_account(ctx, tx, user_id)
         if not await totp.delete_confirmed(tx, app_id=ctx.app_id, user_id=user_id):
             raise TotpNotFound

@@ -9,6 +9,8 @@ OPEN = {
     "identity.half_session.confirm_totp": "the half session's secret, which a password or mail gave",
     "identity.half_session.get": "the half session's secret",
     "identity.half_session.set_up_totp": "the half session's secret, which a password or mail gave",
+    "identity.guest.create": "the setting, and the limits per IP and application",
+    "identity.impersonation.redeem": "the link's secret, and the rights of the developer who has it",
     "identity.invitation.accept": "the link's secret",
     "identity.invitation.get": "the link's secret",
     "identity.me.verify_email": "the link's secret",

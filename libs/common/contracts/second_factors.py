@@ -127,7 +127,7 @@ class TotpSetup(Contract):
     qr_code_data_url: str = Field(repr=False, description="The same as the address of a picture.")
 
 
-class SetUpTotp(Request[TotpSetup], subject="identity.totp.set_up", needs=SIGNED_IN):
+class SetUpTotp(Request[TotpSetup], subject="identity.totp.set_up", needs=SIGNED_IN, fresh=True):
     """Creates the secret of an authenticator app. Until its first code confirms it, an earlier app
     stays valid. In the same session the secret stays the same for an hour. Needs a fresh sign-in.
     Raises SecondFactorsOff, FreshSignInNeeded."""
@@ -141,14 +141,16 @@ class EnrolledTotp(Contract):
     recovery_codes: list[str] | None = Field(default=None, repr=False)
 
 
-class ConfirmTotp(Request[EnrolledTotp], subject="identity.totp.confirm", needs=SIGNED_IN):
+class ConfirmTotp(
+    Request[EnrolledTotp], subject="identity.totp.confirm", needs=SIGNED_IN, fresh=True
+):
     """Turns the authenticator app on by its first code. Raises TotpSetupMissing, WrongFactorCode,
     SecondFactorsOff, FreshSignInNeeded, RateLimited."""
 
     code: TotpCode
 
 
-class RemoveTotp(Request[Done], subject="identity.totp.remove", needs=SIGNED_IN):
+class RemoveTotp(Request[Done], subject="identity.totp.remove", needs=SIGNED_IN, fresh=True):
     """Turns the authenticator app off. Without any second factor left, the recovery codes end too.
     Needs a fresh sign-in. Raises TotpNotFound, LastSecondFactor, FreshSignInNeeded."""
 
@@ -160,7 +162,7 @@ class RecoveryCodes(Contract):
 
 
 class RegenerateRecoveryCodes(
-    Request[RecoveryCodes], subject="identity.recovery_code.regenerate", needs=SIGNED_IN
+    Request[RecoveryCodes], subject="identity.recovery_code.regenerate", needs=SIGNED_IN, fresh=True
 ):
     """Replaces all recovery codes of the caller. Needs a fresh sign-in. Raises NoSecondFactor,
     FreshSignInNeeded."""

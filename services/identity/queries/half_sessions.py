@@ -10,7 +10,7 @@ from common.contracts.sessions import Factor, HalfKind
 from common.db import Db, maybe, run, value
 from identity.authentication_result import EarlierSession
 
-HALF_COLUMNS: Final = """s.id, s.user_id, s.kind, s.acr, s.amr, s.idp_name, s.remembered, s.auth_time,
+HALF_COLUMNS: Final = """s.id, s.user_id, s.kind, s.acr, s.amr, s.idp_name, s.idp_org_id, s.remembered, s.auth_time,
                s.factor_times, s.factor_epoch, s.pending, s.expires_at"""
 """Of a half session `s`: the columns of `HalfSession`."""
 LIVE_HALF: Final = """s.kind <> 'full' AND s.revoked_at IS NULL AND s.expires_at > now()"""
@@ -38,9 +38,11 @@ class NewHalfSession:
     token_hash: str
     kind: HalfKind
     idp_name: str | None
+    idp_org_id: str | None
     acr: str
     amr: list[str]
     factor: Factor
+    factor_time: int | None
     factor_epoch: int
     remembered: bool
     ip: str | None
@@ -58,10 +60,11 @@ async def insert(db: Db, *, app_id: str, new: NewHalfSession) -> HalfSession | N
         f"""
         INSERT INTO user_sessions AS s (app_id, id, user_id, token_hash, kind, idp_name, acr, amr,
             factor_times, factor_epoch, remembered, ip_address, user_agent, device_name, expires_at,
-            pending)
+            pending, idp_org_id)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
-            jsonb_build_object($9::text, floor(extract(epoch FROM now()))::bigint), $10, $11, $12, $13,
-            $14, now() + make_interval(secs => $15), $16)
+            jsonb_build_object($9::text,
+                coalesce($17::bigint, floor(extract(epoch FROM now()))::bigint)), $10, $11, $12, $13,
+            $14, now() + make_interval(secs => $15), $16, $18)
         ON CONFLICT (token_hash, app_id) DO NOTHING
         RETURNING {HALF_COLUMNS}
         """,
@@ -81,6 +84,8 @@ async def insert(db: Db, *, app_id: str, new: NewHalfSession) -> HalfSession | N
         new.device_name,
         new.ttl,
         new.pending,
+        new.factor_time,
+        new.idp_org_id,
     )
 
 
