@@ -22,8 +22,8 @@ MAX_AGE: Final = 900
 
 def check(caller: Caller) -> None:
     """Raises FreshSignInNeeded for a session, and FreshTokenNeeded for an access token, if the
-    caller's last proof is older than MAX_AGE."""
-    if caller.kind not in ("user", "developer") or is_fresh(caller):
+    caller's last proof is older than MAX_AGE. A guest has nothing to prove who they are with."""
+    if caller.kind not in ("user", "developer") or caller.guest or is_fresh(caller):
         return
     needed = acr.TWO_FACTORS if caller.two_factors else acr.ONE_FACTOR
     if caller.by_token:

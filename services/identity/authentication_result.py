@@ -18,15 +18,28 @@ class EarlierSession:
     acr: str | None
     amr: list[str]
     idp_name: str | None
+    idp_org_id: str | None
     remembered: bool
     auth_time: datetime
     factor_times: dict[Factor, int]
 
 
 @dataclass(frozen=True)
+class Actor:
+    """Who acts as the user of a session, from which session of theirs, why, and for how long."""
+
+    id: str
+    app_id: str
+    session_id: str
+    reason: str
+    minutes: int
+
+
+@dataclass(frozen=True)
 class AuthenticationResult:
     """How a user has proven who they are.
 
+    `idp_org_id` is the organization of the provider that has just been shown, or None.
     `factor` is what they have just shown, and `amr` how (RFC 8176); None if they have proven nothing
     again. `email` is the address that the user has just proven, and `phc` the hash that the password
     matched. `previous` is the session that the new one replaces. `devices` are the values of the
@@ -44,11 +57,17 @@ class AuthenticationResult:
     idempotency_key: str | None = field(default=None, repr=False)
     idp_name: str | None = None
     provider_time: int | None = None
+    idp_org_id: str | None = None
     previous: str | None = None
     earlier: EarlierSession | None = None
     new_user: bool = False
     joins_team: bool = False
     """Whether a new user signed up by an invitation into an organization."""
+    actor: Actor | None = None
+    """Who acts as the user. The user themselves prove nothing then."""
+    upgrades_guest: bool = False
+    """Whether the user of the session `previous` was a guest until now. The gate then asks everything:
+    the earlier session has shown no factor."""
 
     @property
     def factors(self) -> set[Factor]:
@@ -61,6 +80,11 @@ class AuthenticationResult:
         """When the factor was shown, in epoch seconds; None: now. A provider may answer without asking
         its user, so it proves nothing unless it says when it asked."""
         return self.provider_time or 0 if self.factor == "provider" else None
+
+    @property
+    def sso_org_id(self) -> str | None:
+        """The organization whose own provider has vouched for the user, now or earlier in the session."""
+        return self.idp_org_id or (self.earlier.idp_org_id if self.earlier else None)
 
     @property
     def used_password(self) -> bool:
@@ -82,6 +106,8 @@ class AuthenticationResult:
         """The class of the session (`acr`)."""
         if self.factor is None and self.earlier and self.earlier.acr:
             return self.earlier.acr
+        if not self.factors and not self.all_amr:
+            return acr.NO_FACTOR
         return acr.earned(self.all_amr, by_mail=self.email is not None)
 
     @property

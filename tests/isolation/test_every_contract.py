@@ -22,6 +22,7 @@ CONTRACTS = contracts()
 
 QUIET = {
     "identity.email_code.start": "answers alike for everybody, and mails in `home` only",
+    "identity.half_session.cancel": "nothing to end is ended",
     "identity.password.check": "judges a password by itself",
     "identity.reset.start": "answers alike for everybody, and mails in `home` only",
     "identity.session.end": "nothing to end is ended",
@@ -43,6 +44,7 @@ QUIET = {
     "tenancy.audit.export": "no event of such a user here",
     "tenancy.member.leave_all": "a user it does not know leaves nothing",
     "tenancy.member.join_by_domain": "a user it does not know joins nothing",
+    "identity.session.end_unqualified": "an organization it does not know ends nothing",
 }
 """Contracts that answer something harmless where others refuse."""
 OTHERWISE = {
@@ -108,6 +110,8 @@ HARMLESS = {
     "link_spent",
     "code_spent",
     "wrong_code",
+    "wrong_factor_code",
+    "totp_setup_missing",
     "fresh_sign_in_needed",
     "wrong_credentials",
 }

@@ -52,7 +52,8 @@ class Request(Contract, Generic[R]):
     twice does no harm, so the bus may retry on another replica. `teammates`: in the Dashboard a
     developer may ask without `developers:read`, and the handler shows members of the caller's teams
     only. `fresh`: a user or developer must have proven who they are a short time ago
-    (`common.freshness`).
+    (`common.freshness`). `impersonated` says whether somebody who acts as a user may ask; by default,
+    what is `safe`. `guests` says whether a user without credentials may.
     """
 
     subject: ClassVar[str] = ""
@@ -60,6 +61,8 @@ class Request(Contract, Generic[R]):
     within: ClassVar[float] = 2.0
     safe: ClassVar[bool] = False
     teammates: ClassVar[bool] = False
+    impersonated: ClassVar[bool] = False
+    guests: ClassVar[bool] = True
     fresh: ClassVar[bool] = False
     reply: ClassVar[type[Contract]]
 
@@ -71,6 +74,8 @@ class Request(Contract, Generic[R]):
         within: float = 2.0,
         safe: bool = False,
         teammates: bool = False,
+        impersonated: bool | None = None,
+        guests: bool = True,
         fresh: bool = False,
         **_: Any,
     ) -> None:
@@ -78,7 +83,8 @@ class Request(Contract, Generic[R]):
         if not subject:  # the generic alias Request[Reply] itself, or a shared base
             return
         cls.subject, cls.needs, cls.within, cls.safe = subject, needs, within, safe
-        cls.teammates, cls.fresh = teammates, fresh
+        cls.teammates, cls.fresh, cls.guests = teammates, fresh, guests
+        cls.impersonated = safe and not fresh if impersonated is None else impersonated
         cls.reply = _reply_of(cls)
         if subject in CONTRACTS:
             raise TypeError(f"subject {subject!r} is already taken")

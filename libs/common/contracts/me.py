@@ -17,7 +17,9 @@ class GetMe(Request[Me], subject="identity.me.get", needs=SIGNED_IN, safe=True):
     """Returns the profile of the caller."""
 
 
-class UpdateMe(Request[Me], subject="identity.me.update", needs=SIGNED_IN, within=10.0):
+class UpdateMe(
+    Request[Me], subject="identity.me.update", needs=SIGNED_IN, within=10.0, impersonated=True
+):
     """Changes the profile of the caller. Raises MetadataInvalid."""
 
     changes: MyChanges
@@ -55,7 +57,12 @@ class Export(Contract):
 
 
 class ExportMe(
-    Request[Export], subject="identity.me.export", needs=SIGNED_IN, within=10.0, safe=True
+    Request[Export],
+    subject="identity.me.export",
+    needs=SIGNED_IN,
+    within=10.0,
+    safe=True,
+    impersonated=False,
 ):
     """Returns the data of the caller (GDPR article 20), with up to 1000 of their audit events."""
 

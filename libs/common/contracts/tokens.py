@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from common.contracts.authorization import Params
@@ -45,6 +47,9 @@ class AccessToken(Contract):
         default=[], description="The permissions that the token has and its user still holds."
     )
     org_id: Id | None = None
+    guest: bool = Field(default=False, description="Whether the user has no credentials yet.")
+    actor_id: Id | None = Field(default=None, description="Who acts as the user.")
+    actor_kind: Literal["user", "developer"] = "user"
     auth_time: Timestamp | None = Field(
         default=None, description="The user's last sign-in when the token was issued."
     )

@@ -90,6 +90,9 @@ def _caller_of_token(app: Tenant, token: AccessToken) -> Caller:
         session_id=token.session_id,
         org_id=token.org_id,
         delegated="account" not in token.scopes,
+        guest=token.guest,
+        actor_id=token.actor_id,
+        actor_kind=token.actor_kind,
         proven_at=_proven_by_token(token, two_factors=two_factors),
         two_factors=two_factors,
         by_token=True,
@@ -119,13 +122,20 @@ async def session_by_token(gateway: Gateway, request: GatewayRequest, token: str
     return await gateway.sessions.fetch(
         (ctx.app_id, "session", digest(token)),
         load,
-        tags=lambda user: [
-            ("session", user.session.id),
-            ("user", user.session.user_id),
-            ("rights", user.session.user_id),
-        ],
+        tags=_session_tags,
         ttl=lambda user: _seconds_left(user.session),
     )
+
+
+def _session_tags(user: SignedInUser) -> list[tuple[str, str]]:
+    """Returns the nouns and ids whose invalidation ends what is cached about the session. An
+    impersonation ends with the actor's session and rights. Those of a developer are of another
+    application: they count when the entry expires."""
+    session, actor = user.session, user.session.actor
+    tags = [("session", session.id), ("user", session.user_id), ("rights", session.user_id)]
+    if actor is not None:
+        tags += [("session", actor.session_id), ("user", actor.id), ("rights", actor.id)]
+    return tags
 
 
 async def session_even_without_rights(
@@ -153,6 +163,7 @@ def remember_ended_session(gateway: Gateway, request: GatewayRequest, token: str
 
 def _signed_in(app: Tenant, session: Session, rights: Rights) -> SignedInUser:
     two_factors = bool(second_factors.to_ask(app.settings.mfa_policy, session.second_factors))
+    actor = session.actor
     caller = Caller(
         kind="user",
         id=session.user_id,
@@ -160,6 +171,9 @@ def _signed_in(app: Tenant, session: Session, rights: Rights) -> SignedInUser:
         teams=frozenset(rights.teams),
         session_id=session.id,
         org_id=session.active_org_id,
+        guest=session.guest,
+        actor_id=actor.id if actor else None,
+        actor_kind=actor.kind if actor else "user",
         proven_at=freshness.proven_at(
             session.factor_times, session.auth_time, two_factors=two_factors
         ),
