@@ -7,9 +7,15 @@ from tests.architecture.source import contracts
 from common.contracts.base import OPEN, SYSTEM
 
 FRESH = {
+    "identity.factor.reset_user",
+    "identity.impersonation.start",
     "identity.me.change_email",
     "identity.me.delete",
     "identity.password.change",
+    "identity.recovery_code.regenerate",
+    "identity.totp.confirm",
+    "identity.totp.remove",
+    "identity.totp.set_up",
     "identity.user.delete",
     "oidc.client_secret.rotate",
     "tenancy.api_key.create",
