@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from common import acr, second_factors
+from common import acr, second_factor_rules
 from common.context import Context
 from common.contracts.app_settings import AppSettings
 from common.contracts.authorization import SignedIn
@@ -57,7 +57,7 @@ async def reachable(deps: Deps, ctx: Context, request: AuthorizationRequest) -> 
 
 def _can_show_two(settings: AppSettings, session: SignedIn) -> bool:
     """Returns whether the user has a second factor, or may enrol one on the way."""
-    return bool(second_factors.ENROLLED & set(session.second_factors)) or (
+    return bool(second_factor_rules.ENROLLED & set(session.second_factors)) or (
         settings.mfa_policy != "off"
     )
 

@@ -18,7 +18,7 @@ from common.contracts.second_factors import (
 )
 from common.contracts.sessions import FreshSignInNeeded
 from common.problems import Problem, Unauthenticated
-from common.second_factors import ENROLLED
+from common.second_factor_rules import ENROLLED
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import Fields, at

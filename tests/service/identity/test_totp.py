@@ -6,7 +6,7 @@ import asyncio
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from tests.kit.callers import PASSWORD, as_user
+from tests.kit.callers import PASSWORD, as_user, now
 from tests.kit.second_factors import (
     AuthenticatorApp,
     complete,
@@ -198,9 +198,10 @@ async def test_policy_off_refuses_setup_and_asks_nothing(world: World) -> None:
 
     signed = await world.sign_in(person.user)
     assert signed.session is not None
+    caller = as_user(signed, proven_at=now())
     for request in (SetUpTotp(), ConfirmTotp(code="123456")):
-        assert isinstance(await world.refused(request, as_user(signed)), SecondFactorsOff)
-    await world.call(RemoveTotp(), as_user(signed))
+        assert isinstance(await world.refused(request, caller), SecondFactorsOff)
+    await world.call(RemoveTotp(), caller)
 
 
 @pytest.mark.parametrize(
@@ -211,10 +212,10 @@ async def test_policy_off_refuses_setup_and_asks_nothing(world: World) -> None:
 async def test_changes_need_a_fresh_sign_in(world: World, request_: Request) -> None:  # type: ignore[type-arg]
     """An hour after the sign-in, no factor can be changed, and nothing is changed."""
     person = await two_step_user(world)
-    await age_sign_in(world, person.signed)
+    stale = as_user(person.signed, proven_at=now() - 3600)
     before = await world.row_digests(world.app_id)
 
-    assert isinstance(await world.refused(request_, as_user(person.signed)), FreshSignInNeeded)
+    assert isinstance(await world.refused(request_, stale), FreshSignInNeeded)
     assert await world.row_digests(world.app_id) == before
 
 
