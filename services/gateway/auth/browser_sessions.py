@@ -163,6 +163,8 @@ def session_facts(user: SignedInUser | None) -> SignedIn | None:
         auth_time=session.auth_time,
         acr=session.acr,
         amr=session.amr,
+        factor_times=session.factor_times,
+        second_factors=session.second_factors,
         org_id=session.active_org_id,
         email=session.email,
         guest=session.guest,

@@ -12,7 +12,6 @@ from gateway.pages import (
     assets,
     code,
     confirm,
-    confirm_factor,
     connected_apps,
     first_steps,
     invitation,
@@ -25,6 +24,7 @@ from gateway.pages import (
     sessions,
     sign_in,
     sign_up,
+    step_up,
     two_step,
 )
 from gateway.routing import RouteSet
@@ -37,7 +37,7 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     assets.routes,
     code.routes,
     confirm.routes,
-    confirm_factor.routes,
+    step_up.routes,
     connected_apps.routes,
     first_steps.routes,
     invitation.routes,
