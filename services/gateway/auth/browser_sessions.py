@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from common.contracts.authorization import SignedIn
-from common.contracts.sessions import NoSession, Session, SignedInSession, SignOut
+from common.contracts.sessions import NoSession, Session, SessionActor, SignedInSession, SignOut
 from gateway.auth.cache import session_even_without_rights
 from gateway.auth.caller import MAX_SESSION_TOKEN
 from gateway.http.request import GatewayRequest
@@ -36,8 +36,13 @@ async def start(gateway: Gateway, request: GatewayRequest, new: SignedInSession)
         request.set_cookie(gateway.settings.half_session_cookie, new.token, HALF_SESSION_AGE)
         return
     others = []
-    async for token, user in _live(gateway, request, _all(gateway, request)):
-        if user.session.user_id != new.session.user_id:
+    tokens = _all(gateway, request)
+    live = [(token, user) async for token, user in _live(gateway, request, tokens)]
+    ended = _ended_by(new.session, [user.session for _, user in live])
+    for token, user in live:
+        if user.session.id in ended:
+            await gateway.bus.call(request.context(), SignOut(token=token))
+        elif user.session.user_id != new.session.user_id or new.session.actor is not None:
             others.append(token)
         elif token != new.token:
             replaced = SignOut(token=token, successor=new.session.id)
@@ -45,6 +50,33 @@ async def start(gateway: Gateway, request: GatewayRequest, new: SignedInSession)
     await _write(gateway, request, new.token, others, max_age=_seconds_left(new.session))
     if half_session(gateway, request) is not None:
         request.set_cookie(gateway.settings.half_session_cookie, "", 0)
+
+
+def _ended_by(new: Session, sessions: list[Session]) -> set[str]:
+    """Returns the ids of sessions that end without a successor when a session starts: those in which
+    somebody acts as a user. If that user signs in here themselves, the actor is signed out, too."""
+    ended: set[str] = set()
+    for session in sessions:
+        if session.actor is None or session.id == new.id:
+            continue
+        ended.add(session.id)
+        if session.user_id == new.user_id and new.actor is None:
+            ended.add(session.actor.session_id)
+    return ended
+
+
+async def end_impersonation(gateway: Gateway, request: GatewayRequest, actor: SessionActor) -> None:
+    """Ends the active session, in which somebody acts as a user. The actor's own session becomes
+    active, if it is one of this browser."""
+    active = _active(gateway, request)
+    if active:
+        await gateway.bus.call(request.context(), SignOut(token=active))
+    others = _others(gateway, request)
+    live = [(token, user) async for token, user in _live(gateway, request, others)]
+    own = next((one for one in live if one[1].session.id == actor.session_id), None)
+    rest = [token for token, _ in live if own is None or token != own[0]]
+    max_age = _seconds_left(own[1].session) if own else 0
+    await _write(gateway, request, own[0] if own else None, rest, max_age=max_age)
 
 
 def half_session(gateway: Gateway, request: GatewayRequest) -> str | None:

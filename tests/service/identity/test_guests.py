@@ -126,7 +126,8 @@ async def test_an_upgrade_passes_the_gate(world: World) -> None:
     world.configure(world.app_id, guests=True, mfa_policy="required")
     signed = await signed_up(world, "ada@example.com", as_guest(guest))
 
-    assert signed.session is None and signed.challenge is not None
+    assert signed.session is None
+    assert signed.challenge is not None
     assert signed.challenge.kind == "mfa_setup_required"
     assert await world.live_session(guest.token) is None
     assert ("session", guest.full().id) in [
@@ -148,7 +149,8 @@ async def test_a_known_address_leaves_the_guest_alone(world: World, way: str) ->
 
     assert signed.full().user_id == user.id
     kept = await world.live_session(guest.token)
-    assert kept is not None and kept.guest
+    assert kept is not None
+    assert kept.guest
     events = dict(await world.events())
     assert events["guest_kept"] == {"guest_id": guest.full().user_id, "user_id": user.id}
     assert "guest_upgraded" not in events
@@ -165,7 +167,8 @@ async def test_closed_sign_up_is_closed_for_guests(world: World) -> None:
 
     assert refusal.code == "sign_up_closed"
     kept = await world.live_session(guest.token)
-    assert kept is not None and kept.guest
+    assert kept is not None
+    assert kept.guest
 
 
 async def test_an_invitation_upgrades(world: World) -> None:

@@ -95,14 +95,17 @@ async def test_an_administrator_acts_as_a_user(world: World) -> None:
     await world.mails()
     impersonation = await started(world, user, caller)
 
-    assert impersonation.session is not None and impersonation.url is None
+    assert impersonation.session is not None
+    assert impersonation.url is None
     session = await world.live_session(impersonation.session.token)
-    assert session is not None and session.actor is not None
+    assert session is not None
+    assert session.actor is not None
     assert (session.user_id, session.acr, session.amr) == (user.id, acr.NO_FACTOR, [])
     assert (session.actor.kind, session.actor.id) == ("user", admin.id)
     assert session.actor.session_id == own.full().id
     assert (session.expires_at - session.created_at).total_seconds() == 900
-    assert session.factor_times == {} and not session.remembered
+    assert session.factor_times == {}
+    assert not session.remembered
     assert await world.mails() == []
     row = await world.owner.fetchrow(
         "SELECT last_sign_in_at, (SELECT count(*) FROM known_devices d WHERE d.user_id = u.id) AS n"
@@ -293,7 +296,8 @@ async def test_the_user_who_signs_in_inherits_nothing(world: World) -> None:
     await world.call(SignOut(token=impersonation.token, successor=own.full().id))
 
     session = await world.live_session(own.token)
-    assert session is not None and session.actor is None
+    assert session is not None
+    assert session.actor is None
     linked = "SELECT previous_id FROM user_sessions WHERE app_id = $1 AND id = $2"
     assert await world.owner.fetchval(linked, world.app_id, own.full().id) is None
     assert dict(await world.events())["impersonation_ended"]["reason"] == "ended"
@@ -304,13 +308,15 @@ async def test_a_developer_gets_a_link(world: World) -> None:
     developer."""
     user, caller = await world.user(), await developer(world)
     impersonation = await started(world, user, caller, minutes=5)
-    assert impersonation.session is None and impersonation.url is not None
+    assert impersonation.session is None
+    assert impersonation.url is not None
     assert impersonation.url.startswith("https://shop.id.example.org/impersonation?token=imp_")
     token = impersonation.url.partition("token=")[2]
     signed = await world.call(RedeemImpersonation(token=token))
 
     session = await world.live_session(signed.token)
-    assert session is not None and session.actor is not None
+    assert session is not None
+    assert session.actor is not None
     assert (session.user_id, session.actor.kind) == (user.id, "developer")
     assert session.actor.id == caller.id
     again = await world.refused(RedeemImpersonation(token=token))
@@ -401,4 +407,5 @@ async def test_never_the_owner_of_another_team(world: World) -> None:
     impersonation = await world.call(request, caller=caller, app_id=DASHBOARD)
     assert impersonation.session is not None
     actor = impersonation.session.full().actor
-    assert actor is not None and actor.kind == "user"
+    assert actor is not None
+    assert actor.kind == "user"
