@@ -490,6 +490,7 @@ CREATE TABLE user_sessions (
     token_hash      text        NOT NULL,
     kind            text        NOT NULL,  -- full | mfa_required | mfa_setup_required
     idp_name        text,
+    idp_org_id      uuid,       -- the organization of the provider that started it: opens it if sso_required
     acr             text,
     amr             text[]      NOT NULL DEFAULT '{}',
     auth_time       timestamptz NOT NULL DEFAULT now(),
@@ -666,7 +667,7 @@ CREATE TABLE webauthn_challenges (
 CREATE INDEX idx_webauthn_challenges_expires ON webauthn_challenges (expires_at);
 
 -- owner: identity. `last_step` is the time step of the last code, so no code is accepted twice
--- (RFC 6238 section 5.2).
+-- (RFC 6238 section 5.2). A secret that is not confirmed yet belongs to the session that created it.
 CREATE TABLE totp_factors (
     app_id        uuid        NOT NULL,
     id            uuid        NOT NULL,
@@ -674,6 +675,7 @@ CREATE TABLE totp_factors (
     secret_sealed text        NOT NULL,
     name          text,
     last_step     bigint      NOT NULL DEFAULT 0,
+    session_id    uuid,
     confirmed_at  timestamptz,
     last_used_at  timestamptz,
     created_at    timestamptz NOT NULL DEFAULT now(),
@@ -748,6 +750,7 @@ CREATE TABLE identity_provider_documents (
     document     jsonb,
     fetched_at   timestamptz,
     attempted_at timestamptz NOT NULL DEFAULT now(),
+    failure      text,       -- why the last attempt failed
     CONSTRAINT identity_provider_documents_pkey PRIMARY KEY (app_id, idp_id, kind),
     CONSTRAINT identity_provider_documents_idp_id_fkey FOREIGN KEY (app_id, idp_id)
         REFERENCES identity_providers (app_id, id) ON DELETE CASCADE

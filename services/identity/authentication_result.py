@@ -18,6 +18,7 @@ class EarlierSession:
     acr: str | None
     amr: list[str]
     idp_name: str | None
+    idp_org_id: str | None
     remembered: bool
     auth_time: datetime
     factor_times: dict[Factor, int]
@@ -38,6 +39,7 @@ class Actor:
 class AuthenticationResult:
     """How a user has proven who they are.
 
+    `idp_org_id` is the organization of the provider that has just been shown, or None.
     `factor` is what they have just shown, and `amr` how (RFC 8176); None if they have proven nothing
     again. `email` is the address that the user has just proven, and `phc` the hash that the password
     matched. `previous` is the session that the new one replaces. `devices` are the values of the
@@ -55,6 +57,7 @@ class AuthenticationResult:
     idempotency_key: str | None = field(default=None, repr=False)
     idp_name: str | None = None
     provider_time: int | None = None
+    idp_org_id: str | None = None
     previous: str | None = None
     earlier: EarlierSession | None = None
     new_user: bool = False
@@ -77,6 +80,11 @@ class AuthenticationResult:
         """When the factor was shown, in epoch seconds; None: now. A provider may answer without asking
         its user, so it proves nothing unless it says when it asked."""
         return self.provider_time or 0 if self.factor == "provider" else None
+
+    @property
+    def sso_org_id(self) -> str | None:
+        """The organization whose own provider has vouched for the user, now or earlier in the session."""
+        return self.idp_org_id or (self.earlier.idp_org_id if self.earlier else None)
 
     @property
     def used_password(self) -> bool:

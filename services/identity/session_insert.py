@@ -11,7 +11,7 @@ from common.contracts.tenants import Tenant
 from common.db import Db
 from common.events.sessions import ImpersonationStarted, Login
 from common.ids import new_id
-from identity import notices, session_lifetimes
+from identity import gate, notices, session_lifetimes
 from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
 from identity.devices import device_hash, device_name
@@ -35,8 +35,8 @@ async def insert(
 ) -> tuple[Session, bool]:
     """Inserts the session, ends the one it replaces, and notifies the user of a new device. Returns
     the session, and whether the device is new."""
-    new = _new_session(deps, ctx, tenant, account=account, result=result, token=token)
-    inserted = await session_starts.insert(tx, app_id=ctx.app_id, new=new)
+    new = _new_session(deps, ctx, tenant, account=account, result=result, token=token, facts=facts)
+    inserted = await session_starts.insert(tx, new)
     if inserted is None:
         raise WrongCredentials
     if result.previous is not None:
@@ -47,7 +47,7 @@ async def insert(
     if result.auth_time is None:
         await _record(ctx, tx, new, account=account, result=result, new_device=new_device)
     if new_device:
-        data = {"device": new.device_name, "ip": ctx.ip}
+        data = {"device": new.device_name, "ip": ctx.ip, "place": new.place}
         await notices.send(deps, ctx, tx, tenant, owner=account, kind="new_device", **data)
     return _session(new.id, account, result, inserted, facts=facts), new_device
 
@@ -88,14 +88,17 @@ def _new_session(
     account: Account,
     result: AuthenticationResult,
     token: str,
+    facts: SignInFacts,
 ) -> NewSession:
     actor = result.actor
     nameless = result.previous is not None or actor is not None
     return NewSession(
+        app_id=ctx.app_id,
         id=new_id(),
         user_id=account.id,
         token_hash=deps.keys.hash("session", token),
         idp_name=result.idp_name,
+        idp_org_id=result.sso_org_id,
         acr=result.earned,
         amr=result.all_amr,
         remembered=result.remember and not tenant.is_dashboard,
@@ -103,6 +106,7 @@ def _new_session(
         ip=ctx.ip,
         agent=(ctx.agent or "")[:512] or None,
         device_name=device_name(ctx.agent),
+        place=deps.geoip.place(ctx.ip),
         device_hash=None if nameless else device_hash(deps.keys, result.browser, ctx.agent),
         auth_time=result.auth_time,
         factor=result.factor,
@@ -118,6 +122,7 @@ def _new_session(
         actor_session=actor.session_id if actor else None,
         actor_reason=actor.reason if actor else None,
         phc=result.phc,
+        closed_org_ids=gate.closed_organizations(facts, result),
     )
 
 

@@ -30,7 +30,14 @@ from common.contracts.sessions import (
 from common.contracts.users import UserNotFound
 from common.events.sessions import Logout, SessionRevoked, SessionsRevoked
 from common.problems import NotFound
-from identity import delegation_checks, impersonation_end, last_active, session_end, session_start
+from identity import (
+    delegation_checks,
+    impersonation_end,
+    last_active,
+    session_end,
+    session_start,
+    sso,
+)
 from identity.caller_checks import the_user
 from identity.deps import Deps
 from identity.queries import accounts, session_ends, sessions
@@ -155,10 +162,11 @@ async def activate_organization(
     deps: Deps, ctx: Context, request: ActivateOrganization
 ) -> SignedInSession:
     """Makes an organization the active one of a session, and replaces the session. Raises
-    SessionNotFound; NotFound if the user is not a member."""
+    SessionNotFound, SsoRequired; NotFound if the user is not a member."""
     tenant = await deps.tenants.get(ctx)
     try:
         async with deps.db.transaction(ctx) as tx:
+            await sso.check_active(ctx, tx, session_id=request.session_id, org_id=request.org_id)
             user_id = await sessions.activate_organization(
                 tx, app_id=ctx.app_id, id=request.session_id, org_id=request.org_id
             )

@@ -28,7 +28,13 @@ from common.contracts.org_invitations import (
 from common.contracts.organizations import EnsurePersonalTeam, Organization
 from common.contracts.rights import GetRights, Rights
 from common.contracts.roles import NotHeld, SeedRoles
-from common.contracts.sessions import ActivateOrganization, Session, SignedInSession
+from common.contracts.sessions import (
+    ActivateOrganization,
+    EndUnqualifiedSessions,
+    Revoked,
+    Session,
+    SignedInSession,
+)
 from common.contracts.tenants import GetTenant, ManageApplication, Managed, Tenant
 from common.ids import DASHBOARD, new_id
 from common.problems import Unavailable
@@ -230,9 +236,15 @@ class Identity:
 
     activations: list[tuple[str, ActivateOrganization]] = field(default_factory=list)
     """Application and request."""
+    ended: list[str] = field(default_factory=list)
+    """Organizations whose members lost their sessions by other ways."""
 
     def handlers(self) -> Handlers:
-        return {ActivateOrganization: self._activate}
+        return {ActivateOrganization: self._activate, EndUnqualifiedSessions: self._end}
+
+    async def _end(self, _: Any, ctx: Context, request: EndUnqualifiedSessions) -> Revoked:
+        self.ended.append(request.org_id)
+        return Revoked(revoked_count=0)
 
     async def _activate(
         self, _: Any, ctx: Context, request: ActivateOrganization
@@ -273,3 +285,4 @@ class StandIns:
         self.tenancy.reset()
         self.rbac.reset()
         self.identity.activations.clear()
+        self.identity.ended.clear()

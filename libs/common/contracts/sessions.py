@@ -234,7 +234,17 @@ class ActivateOrganization(
     Request[SignedInSession], subject="identity.session.activate_organization", needs=SYSTEM
 ):
     """Sets or clears the active organization of a session. The permissions change, so the session
-    gets a new id and token. Raises SessionNotFound, and NotFound if the user is not a member."""
+    gets a new id and token. Raises SessionNotFound, SsoRequired, and NotFound if the user is not a
+    member."""
 
     session_id: Id
     org_id: Id | None = None
+
+
+class EndUnqualifiedSessions(
+    Request[Revoked], subject="identity.session.end_unqualified", needs=SYSTEM, within=10.0
+):
+    """Ends the sessions of an organization's members that its own provider did not start. Does nothing
+    unless the organization requires its provider. Idempotent."""
+
+    org_id: Id

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from common import freshness
 from common.context import SYSTEM_CALLER, Caller
-from common.contracts.sessions import FreshSignInNeeded, FreshTokenNeeded
+from common.contracts.sessions import Factor, FreshSignInNeeded, FreshTokenNeeded
 from common.ids import new_id
 
 NOW = int(time.time())
 TODAY = datetime.fromtimestamp(NOW, UTC)
 
 
-def user(ago: int | None, **more: bool) -> Caller:
+def user(ago: int | None, **more: Any) -> Caller:
     """A user who proved who they are `ago` seconds before now, or never."""
     return Caller("user", new_id(), proven_at=None if ago is None else NOW - ago, **more)
 
@@ -64,14 +65,14 @@ def test_developers_are_asked_too() -> None:
 
 def test_the_latest_factor_counts() -> None:
     """Without a second step, any factor is a proof."""
-    times = {"password": NOW - 5000, "mail": NOW - 10}
+    times: dict[Factor, int] = {"password": NOW - 5000, "mail": NOW - 10}
 
     assert freshness.proven_at(times, TODAY, two_factors=False) == NOW - 10
 
 
 def test_only_a_second_factor_counts_for_who_has_one() -> None:
     """A password proves nothing about a stolen session if the user has a second factor."""
-    times = {"password": NOW, "totp": NOW - 5000}
+    times: dict[Factor, int] = {"password": NOW, "totp": NOW - 5000}
 
     assert freshness.proven_at(times, TODAY, two_factors=True) == NOW - 5000
     assert freshness.proven_at({"password": NOW}, TODAY, two_factors=True) is None
