@@ -7,6 +7,7 @@ from tests.architecture.source import contracts
 from common.contracts.base import OPEN, SYSTEM
 
 FRESH = {
+    "identity.impersonation.start",
     "identity.me.change_email",
     "identity.me.delete",
     "identity.password.change",

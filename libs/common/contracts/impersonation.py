@@ -37,7 +37,7 @@ class Impersonation(Contract):
 
 
 class ImpersonationTerms(Contract):
-    """Why somebody acts as a user, and for how long."""
+    """The reason and the length of an impersonation."""
 
     reason: Annotated[str, Field(min_length=3, max_length=300), Visible] = Field(
         description="The user can read it."

@@ -1,13 +1,11 @@
 """Sessions in the browser: the active one, and further accounts to switch to.
 
 The session cookie holds the token of the active session. The accounts cookie holds the tokens of
-other sessions on the same host, newest first, at most MAX_ACCOUNTS. The choices cookie says which
-session the user chose for which client.
+other sessions on the same host, newest first, at most MAX_ACCOUNTS.
 """
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import AsyncIterator
 from typing import Final
@@ -20,12 +18,9 @@ from gateway.http.request import GatewayRequest
 from gateway.state import Gateway, SignedInUser
 
 MAX_ACCOUNTS: Final = 5
-MAX_CHOICES: Final = 20
 YEAR: Final = 31_536_000
 HALF_SESSION_AGE: Final = 600
 """Seconds."""
-CHOICE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""The id of a client or of a session."""
 
 
 async def start(gateway: Gateway, request: GatewayRequest, new: SignedInSession) -> None:
@@ -137,29 +132,6 @@ async def other_accounts(
         return []
     own = user.session.user_id if user else None
     return [one for one in await accounts(gateway, request) if one.session.user_id != own]
-
-
-def choices(gateway: Gateway, request: GatewayRequest) -> dict[str, str]:
-    """Returns, by client, the session that the user chose for it in this browser."""
-    chosen = {}
-    cookie = request.cookie(gateway.settings.choices_cookie) or ""
-    for pair in cookie.split("."):
-        client, _, session = pair.partition("~")
-        if CHOICE.fullmatch(client) and CHOICE.fullmatch(session):
-            chosen[client] = session
-    return dict(list(chosen.items())[-MAX_CHOICES:])
-
-
-def remember_choice(
-    gateway: Gateway, request: GatewayRequest, client_id: str, session_id: str
-) -> None:
-    """From now on this client continues with this session, until the session ends."""
-    chosen = choices(gateway, request)
-    if chosen.pop(client_id, None) == session_id or not CHOICE.fullmatch(client_id):
-        return
-    chosen[client_id] = session_id
-    packed = ".".join(f"{client}~{session}" for client, session in chosen.items())
-    request.set_cookie(gateway.settings.choices_cookie, packed, YEAR)
 
 
 async def switch(gateway: Gateway, request: GatewayRequest, session_id: str) -> bool:

@@ -18,7 +18,7 @@ router = NounRouter(prefix="/users", tags=["users"])
     summary="Act as a user",
 )
 async def start(
-    id: Id, terms: ImpersonationTerms, gateway: TheGateway, request: TheRequest, ctx: Acting
+    id: Id, terms: ImpersonationTerms, *, gateway: TheGateway, request: TheRequest, ctx: Acting
 ) -> Impersonation:
     """Starts a session in which you act as the user, for at most 60 minutes. The user can read who
     acted and why. On the application's host, the session begins in this browser. For a developer, the
