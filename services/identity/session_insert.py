@@ -3,6 +3,8 @@ device."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from common import audit
 from common.context import Context
 from common.contracts.sessions import Session
@@ -12,7 +14,7 @@ from common.db import Db
 from common.events.sessions import ImpersonationStarted, Login
 from common.ids import new_id
 from identity import gate, notices, session_lifetimes
-from identity.authentication_result import Actor, AuthenticationResult
+from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
 from identity.devices import device_hash, device_name
 from identity.queries import session_ends, session_starts
@@ -90,7 +92,7 @@ def _new_session(
     token: str,
     facts: SignInFacts,
 ) -> NewSession:
-    nameless = result.previous is not None or result.actor is not None
+    nameless = bool(result.previous or result.actor)
     return NewSession(
         app_id=ctx.app_id,
         id=new_id(),
@@ -114,25 +116,24 @@ def _new_session(
         ttl=_lifetime(tenant, result),
         idle_ttl=session_lifetimes.idle(tenant, remember=False),
         idle_ttl_remembered=session_lifetimes.idle(tenant, remember=True),
-        **_actor_columns(result.actor),
+        **_actor_columns(result),
         phc=result.phc,
         closed_org_ids=gate.closed_organizations(facts, result),
     )
 
 
-def _actor_columns(actor: Actor | None) -> dict[str, str | None]:
-    if actor is None:
-        return dict.fromkeys(("actor_id", "actor_app_id", "actor_session", "actor_reason"))
+def _actor_columns(result: AuthenticationResult) -> dict[str, Any]:
+    actor = result.actor
     return {
-        "actor_id": actor.id,
-        "actor_app_id": actor.app_id,
-        "actor_session": actor.session_id,
-        "actor_reason": actor.reason,
+        "actor_id": actor.id if actor else None,
+        "actor_app_id": actor.app_id if actor else None,
+        "actor_session": actor.session_id if actor else None,
+        "actor_reason": actor.reason if actor else None,
     }
 
 
 def _lifetime(tenant: Tenant, result: AuthenticationResult) -> int:
-    """Returns the seconds after which the session ends."""
+    """Returns the seconds until the session ends."""
     if result.actor is not None:
         return result.actor.minutes * 60
     return session_lifetimes.absolute(tenant, remember=result.remember)

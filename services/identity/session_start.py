@@ -92,7 +92,7 @@ async def begin(
         reply = await half_sessions.begin(
             deps, ctx, tx, account=account, result=result, missing=missing, facts=facts
         )
-        await _end_replaced(ctx, tx, account, result)
+        await _end_session_of_guest(ctx, tx, account, result)
         provisioned = account.provisioned_at is not None
         return StartedSession(reply, account, proven, provisioned, result.previous)
     if facts.device_id is not None:
@@ -100,16 +100,6 @@ async def begin(
     return await _start(
         deps, ctx, tx, tenant, account=account, result=result, proven=proven, facts=facts
     )
-
-
-async def _end_replaced(
-    ctx: Context, tx: Db, account: Account, result: AuthenticationResult
-) -> None:
-    """Ends the session of a guest who has become a user, and who has to show a second factor."""
-    if result.previous is not None:
-        await session_ends.revoke(
-            tx, app_id=ctx.app_id, id=result.previous, user_id=account.id, reason="replaced"
-        )
 
 
 async def _locked_facts(
@@ -127,6 +117,16 @@ async def _locked_facts(
     if facts is None:
         raise AccountDisabled
     return facts
+
+
+async def _end_session_of_guest(
+    ctx: Context, tx: Db, account: Account, result: AuthenticationResult
+) -> None:
+    """Ends the session in which a guest has become a user. It has shown no factor."""
+    if result.previous is not None:
+        await session_ends.revoke(
+            tx, app_id=ctx.app_id, id=result.previous, user_id=account.id, reason="replaced"
+        )
 
 
 async def _with_replaced(
