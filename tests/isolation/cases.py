@@ -23,6 +23,7 @@ NEUTRAL: dict[str, Any] = {
     "changes": {},
     "password": PASSWORD,
     "current": PASSWORD,
+    "reason": "to help them",
     "identifier": "https://another.example.com",
     "SeedRoles.template": "application",
     "PutTemplate.template": {"subject": "s", "text": "{{ code }}", "html": "{{ code }}"},

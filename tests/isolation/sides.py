@@ -23,6 +23,7 @@ from tests.kit.oauth import VERIFIER, basic_of, challenge
 from tests.kit.second_factors import AuthenticatorApp
 from tests.kit.world import World
 
+from common import crypto
 from common.context import SYSTEM_CALLER, Caller, Context
 from common.contracts.applications import CreateApplication, ListApplications
 from common.contracts.assignments import AssignRole
@@ -56,6 +57,7 @@ from common.contracts.tokens import ExchangeToken
 from common.contracts.users import CreateUser
 from common.ids import DASHBOARD, new_id
 from common.testing import LocalBus, context
+from identity.queries import codes
 from tenancy.dns_lookup import Dns
 
 PASSWORD = "six unusual otters juggle"
@@ -361,6 +363,7 @@ async def _secrets_by_mail(sides: Sides, side: Side) -> None:
     side.things["ResetPassword.token"] = _token((await sides.mails(side))[0])
     invited = await sides.ask(side, KEY_HOLDER, InviteUser(email=f"guest-{side.word}@example.com"))
     token = _token((await sides.mails(side))[0])
+    await _impersonation_link(sides, side)
     side.things |= {
         "ResendInvitation.invitation_id": invited.id,
         "RevokeInvitation.invitation_id": invited.id,
@@ -398,6 +401,31 @@ async def _second_factors(sides: Sides, side: Side) -> None:
         "ConfirmFactor.recovery_code": enrolled.recovery_codes[1],
         "RevokeDevice.device_id": listed.devices[0].id,
     }
+
+
+async def _impersonation_link(sides: Sides, side: Side) -> None:
+    """Stores the link with which the application's developer would act as a user."""
+    deps, token = sides.world.identity, crypto.token("imp_")
+    async with deps.db.transaction(sides.ctx(side)) as tx:
+        await codes.insert(
+            tx,
+            app_id=side.app_id,
+            id=new_id(),
+            email="impersonation",
+            user_id=side.things["user_id"],
+            type="impersonation",
+            code_hash=None,
+            link_hash=deps.keys.hash("link", token),
+            browser_hash=None,
+            payload={
+                "actor_id": side.developer.id,
+                "actor_session": new_id(),
+                "reason": side.word,
+                "minutes": 15,
+            },
+            ttl=600,
+        )
+    side.things["RedeemImpersonation.token"] = token
 
 
 def _token(letter: Letter) -> str:
