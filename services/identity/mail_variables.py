@@ -23,6 +23,9 @@ KIND_SAMPLES: Final[dict[str, dict[str, object]]] = {
     "email_change": {"code": "123 456", "link": "…", "minutes": 10, "device": ""},
     "email_changed": {"email": "new@example.com"},
     "new_device": {"device": "Firefox on Linux"},
+    "passkey_added": {"passkey": "iCloud Keychain"},
+    "passkey_removed": {"passkey": "iCloud Keychain"},
+    "passkey_refused": {"passkey": "YubiKey 5"},
     "invitation": {"link": "…", "days": 7, "inviter": "Grace Hopper"},
     "org_invitation": {
         "link": "…",
