@@ -25,15 +25,18 @@ from common.events.passkeys import PasskeyAdded
 from common.ids import new_id
 from common.problems import Forbidden
 from identity import (
+    guests,
     half_sessions,
     notices,
     passkey_challenges,
     passkey_proof,
     recovery_codes,
     session_start,
+    totp,
 )
+from identity.authentication_result import AuthenticationResult
 from identity.authenticator_names import authenticator_name
-from identity.caller_checks import fresh, the_user
+from identity.caller_checks import the_user
 from identity.deps import Deps
 from identity.limits import PASSKEY_CHALLENGE_BY_APP, PASSKEY_CHALLENGE_BY_IP
 from identity.passkey_challenges import Ceremony
@@ -52,12 +55,9 @@ MOST: Final = 20
 
 
 async def start(deps: Deps, ctx: Context, request: StartPasskey) -> PasskeyOptions:
-    """Returns the options to add a passkey. Raises FreshSignInNeeded, MethodOff, TooManyPasskeys,
-    UserNotFound, RateLimited."""
-    ceremony = _of_session(ctx)
-    async with deps.db.reader(ctx) as db:
-        await fresh(db, ctx)
-    return await _options(deps, ctx, ceremony)
+    """Returns the options to add a passkey. Raises MethodOff, TooManyPasskeys, UserNotFound,
+    RateLimited."""
+    return await _options(deps, ctx, _of_session(ctx))
 
 
 def _of_session(ctx: Context) -> Ceremony:
@@ -101,28 +101,50 @@ async def _options(deps: Deps, ctx: Context, ceremony: Ceremony) -> PasskeyOptio
 
 
 async def add(deps: Deps, ctx: Context, request: AddPasskey) -> AddedPasskey:
-    """Adds a passkey to the caller's account. Raises PasskeyRefused, PasskeyChallengeSpent,
-    PasskeyExists, AccountSwitched, FreshSignInNeeded, MethodOff, TooManyPasskeys, Invalid."""
+    """Adds a passkey to the caller's account. A guest becomes a full user by it, and gets another
+    session. Raises PasskeyRefused, PasskeyChallengeSpent, PasskeyExists, AccountSwitched, MethodOff,
+    TooManyPasskeys, Invalid."""
     tenant = await deps.tenants.get(ctx)
     passkey_challenges.check_offered(tenant)
     ceremony = _of_session(ctx)
-    async with deps.db.reader(ctx) as db:
-        await fresh(db, ctx)
     verified, rp_id = await verify(deps, ctx, ceremony, credential=request.credential)
     try:
         async with deps.db.transaction(ctx) as tx:
-            await accounts.lock(tx, app_id=ctx.app_id, id=the_user(ctx))
-            account = await accounts.by_id(tx, app_id=ctx.app_id, id=the_user(ctx))
-            if account is None:
-                raise UserNotFound
+            account = await totp.locked_account(ctx, tx, the_user(ctx))
             added = await store(
                 deps, ctx, tx, tenant,
                 account=account, verified=verified, rp_id=rp_id, name=request.name,
             )  # fmt: skip
+            started = await _upgrade(deps, ctx, tx, tenant, account=account, verified=verified)
     except asyncpg.UniqueViolationError:
         raise PasskeyExists from None
     await deps.invalidation.publish(ctx, "user", account.id)
-    return added
+    if started is None:
+        return added
+    signed_in = await session_start.finish(deps, ctx, started)
+    return added.model_copy(update={"session": signed_in})
+
+
+async def _upgrade(
+    deps: Deps,
+    ctx: Context,
+    tx: Db,
+    tenant: Tenant,
+    *,
+    account: Account,
+    verified: VerifiedPasskey,
+) -> session_start.StartedSession | None:
+    """Makes a guest a full user, and replaces their session. Returns None for any other user."""
+    if not await guests.upgrade(ctx, tx, account.id, method="passkey"):
+        return None
+    result = AuthenticationResult(
+        method="passkey",
+        factor="passkey",
+        amr=verified.amr,
+        previous=ctx.caller.session_id,
+        upgrades_guest=True,
+    )
+    return await session_start.begin(deps, ctx, tx, tenant, account=account, result=result)
 
 
 async def verify(

@@ -21,7 +21,7 @@ from common.contracts.tenants import Tenant
 from common.contracts.users import UserNotFound
 from common.db import Db
 from common.problems import Forbidden
-from identity import half_sessions, passkey_challenges, passkey_proof, session_start
+from identity import guests, half_sessions, passkey_challenges, passkey_proof, session_start
 from identity.authentication_result import AuthenticationResult
 from identity.caller_checks import the_user
 from identity.deps import Deps
@@ -66,6 +66,7 @@ async def start(deps: Deps, ctx: Context, request: StartPasskeySignIn) -> Passke
 async def sign_in(deps: Deps, ctx: Context, request: SignInWithPasskey) -> SignedInSession:
     """Starts a session by a passkey, which counts as two factors. Raises PasskeyRefused,
     PasskeyUnknown, PasskeyChallengeSpent, MethodOff, EmailUnverified, AccountDisabled, RateLimited."""
+    guest, ctx = guests.split(ctx)
     tenant = await deps.tenants.get(ctx)
     passkey_challenges.check_offered(tenant)
     await deps.limits.count(ctx, (SIGN_IN_BY_IP, ctx.ip), (SIGN_IN_BY_APP, ctx.app_id))
@@ -86,6 +87,7 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPasskey) -> Signe
             raise PasskeyUnknown
         if tenant.settings.require_verified_email and not account.email_verified:
             raise EmailUnverified
+        await guests.record_kept(ctx, tx, guest, user_id=account.id)
         return await session_start.begin(deps, ctx, tx, tenant, account=account, result=result)
 
     return await _finish(deps, ctx, tenant, ceremony, proof=proof, begin=begin)

@@ -23,8 +23,8 @@ from common.contracts.users import UserNotFound
 from common.crypto import b64url
 from common.db import Db
 from common.events.passkeys import PasskeyRemoved, PasskeyRenamed
-from identity import delegation_checks, notices, ways_in
-from identity.caller_checks import fresh, the_user
+from identity import delegation_checks, notices, totp, ways_in
+from identity.caller_checks import the_user
 from identity.deps import Deps
 from identity.passkey_entries import entry
 from identity.queries import accounts, passkeys
@@ -74,10 +74,8 @@ async def rename(deps: Deps, ctx: Context, request: RenamePasskey) -> Passkey:
 
 
 async def remove(deps: Deps, ctx: Context, request: RemovePasskey) -> Done:
-    """Removes one of the caller's passkeys. Raises PasskeyNotFound, LastWayIn, FreshSignInNeeded."""
+    """Removes one of the caller's passkeys. Raises PasskeyNotFound, LastWayIn, LastSecondFactor."""
     user_id = the_user(ctx)
-    async with deps.db.reader(ctx) as db:
-        await fresh(db, ctx)
     tenant = await deps.tenants.get(ctx)
     async with deps.db.transaction(ctx) as tx:
         await _remove(
@@ -110,8 +108,9 @@ async def _remove(
     passkey_id: str,
     keep_one: bool,
 ) -> None:
-    """Removes a passkey and tells the user. `keep_one`: the last way to sign in stays. Raises
-    UserNotFound, PasskeyNotFound, LastWayIn."""
+    """Removes a passkey and tells the user. `keep_one`: the last way to sign in stays, and so does a
+    second factor that the application requires. Raises UserNotFound, PasskeyNotFound, LastWayIn,
+    LastSecondFactor."""
     if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
         raise UserNotFound
     stored = await passkeys.get(tx, app_id=ctx.app_id, id=passkey_id, user_id=user_id)
@@ -120,7 +119,7 @@ async def _remove(
     if keep_one:
         await ways_in.keep_one(ctx, tx, tenant, user_id, without=passkey_id)
     await passkeys.delete(tx, app_id=ctx.app_id, id=passkey_id, user_id=user_id)
-    await accounts.raise_factor_epoch(tx, app_id=ctx.app_id, user_id=user_id)
+    await totp.end_last_factor(ctx, tx, tenant, user_id, forced=not keep_one)
     name = entry(stored).name
     event = PasskeyRemoved(user_id=user_id, passkey_id=passkey_id, name=name)
     await audit.record(tx, ctx, event, user_id=user_id)

@@ -120,16 +120,20 @@ class AddedPasskey(Contract):
     passkey: Passkey
     recovery_codes: list[str] = Field(default=[], repr=False)
     session: SignedInSession | None = Field(
-        default=None, description="The session that starts, if there was none before."
+        default=None, description="The session that starts: the caller had none, or was a guest."
     )
 
 
-class StartPasskey(Request[PasskeyOptions], subject="identity.passkey.options", needs=SIGNED_IN):
+class StartPasskey(
+    Request[PasskeyOptions], subject="identity.passkey.options", needs=SIGNED_IN, fresh=True
+):
     """Returns the options to add a passkey to the caller's account. Raises FreshSignInNeeded,
     MethodOff, TooManyPasskeys."""
 
 
-class AddPasskey(Request[AddedPasskey], subject="identity.passkey.add", needs=SIGNED_IN):
+class AddPasskey(
+    Request[AddedPasskey], subject="identity.passkey.add", needs=SIGNED_IN, fresh=True
+):
     """Adds a passkey to the caller's account. Raises PasskeyRefused, PasskeyChallengeSpent,
     PasskeyExists, AccountSwitched, FreshSignInNeeded, TooManyPasskeys, Invalid."""
 
@@ -150,8 +154,9 @@ class RenamePasskey(Request[Passkey], subject="identity.passkey.rename", needs=S
     name: PublicTitle
 
 
-class RemovePasskey(Request[Done], subject="identity.passkey.remove", needs=SIGNED_IN):
-    """Removes one of the caller's passkeys. Raises PasskeyNotFound, LastWayIn, FreshSignInNeeded."""
+class RemovePasskey(Request[Done], subject="identity.passkey.remove", needs=SIGNED_IN, fresh=True):
+    """Removes one of the caller's passkeys. Raises PasskeyNotFound, LastWayIn, LastSecondFactor,
+    FreshSignInNeeded."""
 
     passkey_id: Id
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.kit.authenticator import ICLOUD, Authenticator, b64, unb64
-from tests.kit.callers import ADMIN, PASSWORD, as_user
+from tests.kit.callers import ADMIN, PASSWORD, as_user, now
 from tests.kit.passkeys import BROWSER, SITE, add_passkey, sign_in, with_passkey
 from tests.kit.world import World
 
 from common.acr import TWO_FACTORS
+from common.contracts.guests import CreateGuest
 from common.contracts.me import GetMe, VerifyEmail
 from common.contracts.passkey_sign_in import (
     AddFirstPasskey,
@@ -37,6 +39,7 @@ from common.contracts.passkeys import (
     TooManyPasskeys,
 )
 from common.contracts.passwords import SignInWithPassword
+from common.contracts.second_factors import LastSecondFactor
 from common.contracts.sessions import FreshSignInNeeded, NoSession, SignedInSession
 from common.contracts.sign_in import LastWayIn, MethodOff
 from common.contracts.sign_up import SignUpClosed
@@ -228,22 +231,18 @@ async def test_changes_need_a_fresh_sign_in(world: World) -> None:
     caller = as_user(session)
     listed = (await world.call(ListMyPasskeys(), caller, origin=SITE)).passkeys
     options = (await world.call(StartPasskey(), caller, origin=SITE)).options
-    await world.owner.execute(
-        "UPDATE user_sessions SET auth_time = now() - interval '16 minutes',"
-        " factor_times = '{}' WHERE id = $1",
-        session.full().id,
-    )
+    stale = replace(caller, proven_at=now() - 901)
 
     for request in (
         StartPasskey(),
         AddPasskey(credential=Authenticator(SITE).create(options)),
         RemovePasskey(passkey_id=listed[0].id),
     ):
-        problem = await world.refused(request, caller, origin=SITE)
+        problem = await world.refused(request, stale, origin=SITE)
         assert isinstance(problem, FreshSignInNeeded), request
 
     assert await count(world) == 1
-    await world.call(RenamePasskey(passkey_id=listed[0].id, name="Phone"), caller, origin=SITE)
+    await world.call(RenamePasskey(passkey_id=listed[0].id, name="Phone"), stale, origin=SITE)
     assert authenticator.id == listed[0].credential_id
 
 
@@ -298,6 +297,40 @@ async def test_the_last_way_in_stays(world: World) -> None:
     await world.call(RemoveUserPasskey(user_id=user.id, passkey_id=ids[second.id]), ADMIN)
     assert await count(world) == 0
     assert (await world.mail()).kind == "passkey_removed"
+
+
+async def test_a_second_factor_that_is_required_stays(world: World) -> None:
+    """An administrator removes it nevertheless. The recovery codes go with the last factor."""
+    user, _ = await with_passkey(world)
+    caller = as_user(await world.sign_in(user))
+    world.configure(world.app_id, mfa_policy="required")
+    (passkey,) = (await world.call(ListMyPasskeys(), caller, origin=SITE)).passkeys
+
+    problem = await world.refused(RemovePasskey(passkey_id=passkey.id), caller, origin=SITE)
+    assert isinstance(problem, LastSecondFactor)
+    assert await count(world) == 1
+
+    await world.call(RemoveUserPasskey(user_id=user.id, passkey_id=passkey.id), ADMIN)
+    assert await count(world) == 0
+    assert not await world.owner.fetchval(
+        "SELECT count(*) FROM recovery_codes WHERE user_id = $1", user.id
+    )
+
+
+async def test_a_guest_becomes_a_user_by_a_passkey(world: World) -> None:
+    """They keep their id. The session of the guest is replaced by one with two factors."""
+    world.configure(world.app_id, guests=True)
+    guest = await world.call(CreateGuest(browser=BROWSER))
+    authenticator = Authenticator(SITE)
+
+    added = await add_passkey(world, guest, authenticator)
+
+    assert added.session is not None
+    session = added.session.full()
+    assert (session.user_id, session.acr) == (guest.full().user_id, TWO_FACTORS)
+    assert await world.live_session(guest.token) is None
+    assert "guest_upgraded" in await world.event_types()
+    assert (await sign_in(world, authenticator)).full().user_id == guest.full().user_id
 
 
 async def test_another_users_passkey_does_not_exist(world: World) -> None:
