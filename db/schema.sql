@@ -647,6 +647,8 @@ CREATE TABLE passkeys (
         REFERENCES users (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_passkeys_user ON passkeys (user_id, app_id);
+-- For the question whether an earlier host of the application still has passkeys.
+CREATE INDEX idx_passkeys_rp ON passkeys (rp_id, app_id);
 
 -- owner: identity. One UPDATE … WHERE used_at IS NULL consumes a challenge before any cryptography, also
 -- if the ceremony fails afterwards (WebAuthn 13.4.3).

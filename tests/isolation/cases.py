@@ -49,6 +49,7 @@ NEUTRAL: dict[str, Any] = {
     "InviteUser.email": "fresh@example.com",
     "InviteMember.email": "fresh@example.com",
     "SignUp.email": "fresh@example.com",
+    "StartPasskeySignUp.email": "fresh@example.com",
     "ClaimOwner.email": "fresh@example.com",
     "AddCustomDomain.domain": "login.fresh.example.org",
     "AddOrganizationDomain.domain": "fresh.example",
@@ -59,6 +60,7 @@ NAMING = {
     "user_id", "org_id", "session_id", "session", "role_id", "permission_id", "client",
     "client_id", "secret_id", "invitation_id", "domain_id", "id", "token", "flow", "code",
     "params", "basic", "request", "slug", "confirm", "owner_org_id", "host", "domain", "key",
+    "passkey_id",
 }  # fmt: skip
 """Fields that name an object. They are filled wherever `away` has a value, required or not."""
 

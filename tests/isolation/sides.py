@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
+from tests.isolation.passkeys import add_passkeys
 from tests.kit.callers import now
 from tests.kit.calls import Letter
 from tests.kit.factories import CALLBACK
@@ -147,6 +148,7 @@ async def populate(sides: Sides) -> None:
         await _organization(sides, side)
         await _clients(sides, side)
         await _secrets_by_mail(sides, side)
+        await add_passkeys(sides, side, PASSWORD, BROWSER)
         await _rest(sides, side)
 
 
