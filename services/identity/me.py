@@ -162,6 +162,7 @@ async def _set_email(
     email = consumed_code.payload.get("email") or consumed_code.email
     changes = {"email": email, "email_verified": True}
     await users.update(tx, app_id=ctx.app_id, id=before.id, changes=changes)
+    await accounts.raise_factor_epoch(tx, app_id=ctx.app_id, user_id=before.id)
     await session_end.end_codes(ctx, tx, before.id)
     same = before.email is not None and address_key(before.email) == consumed_code.email
     event = UserVerified(user_id=before.id) if same else EmailChanged(user_id=before.id)

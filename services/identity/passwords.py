@@ -36,13 +36,7 @@ from identity import (
 from identity.caller_checks import fresh, the_user
 from identity.deps import Deps
 from identity.hashing import normalized
-from identity.limits import (
-    CHECK_BY_IP,
-    PASSWORD_BY_USER,
-    SIGN_IN_BY_APP,
-    SIGN_IN_BY_IP,
-    exceeded,
-)
+from identity.limits import CHECK_BY_IP, PASSWORD_BY_USER, SIGN_IN_BY_APP, SIGN_IN_BY_IP, exceeded
 from identity.queries import accounts
 from identity.queries.accounts import Account
 
@@ -201,6 +195,7 @@ async def store_password(
     """Sets the password, ends sessions and open codes, and notifies the owner. The caller has
     locked the user. Returns the ids of the ended sessions for `publish_revocations`."""
     await accounts.set_password(tx, app_id=ctx.app_id, user_id=account.id, phc=phc)
+    await accounts.raise_factor_epoch(tx, app_id=ctx.app_id, user_id=account.id)
     ended = await session_end.end_all(ctx, tx, account.id, reason=event.type, spare=spare)
     await audit.record(tx, ctx, event, user_id=account.id)
     await notices.send(deps, ctx, tx, tenant, owner=account, kind="password_changed", ip=ctx.ip)

@@ -66,6 +66,7 @@ async def apply_changes(deps: Deps, ctx: Context, user_id: str, changes: dict[st
                 await audit.record(tx, ctx, event, user_id=user_id)
             after = existing(await users.get(tx, app_id=ctx.app_id, id=user_id))
             if "email" in changes and after.email != before.email:
+                await accounts.raise_factor_epoch(tx, app_id=ctx.app_id, user_id=user_id)
                 await session_end.end_codes(ctx, tx, user_id)
                 await notices.send(
                     deps, ctx, tx, tenant, owner=before, kind="email_changed", email=after.email

@@ -141,6 +141,19 @@ async def lock(db: Db, *, app_id: str, id: str) -> bool:
     )
 
 
+async def raise_factor_epoch(db: Db, *, app_id: str, user_id: str) -> None:
+    """Ends the half sessions and the remembered devices of a user. It is called in the transaction
+    that changes a password, a factor or an address of the user."""
+    await run(
+        db,
+        """
+        UPDATE users SET factor_epoch = factor_epoch + 1 WHERE app_id = $1 AND id = $2
+        """,
+        app_id,
+        user_id,
+    )
+
+
 async def has_password_hash(db: Db, *, app_id: str, id: str, phc: str | None) -> bool:
     """Returns whether this is still the hash of the user's password (None: no password). It is
     called after `lock`, in a statement of its own, so that it sees what was committed before the
