@@ -7,6 +7,12 @@ from typing import Any
 from common.bus import Handler
 from common.contracts.base import Request
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
+from common.contracts.identities import (
+    ListMyIdentities,
+    ListUserIdentities,
+    UnlinkMyIdentity,
+    UnlinkUserIdentity,
+)
 from common.contracts.invitations import (
     AcceptInvitation,
     GetInvitation,
@@ -14,6 +20,12 @@ from common.contracts.invitations import (
     ListInvitations,
     ResendInvitation,
     RevokeInvitation,
+)
+from common.contracts.link_proofs import (
+    ConnectProvenAccount,
+    FinishLinkProof,
+    GetLinkProof,
+    SendLinkProofCode,
 )
 from common.contracts.mail_templates import (
     ListTemplates,
@@ -41,6 +53,14 @@ from common.contracts.passwords import (
     StartReset,
 )
 from common.contracts.protection import GetProtection
+from common.contracts.provider_sign_in import (
+    FinishProviderSignIn,
+    KeepProviderResponse,
+    ListSignInProviders,
+    StartProviderLink,
+    StartProviderSignIn,
+    StartProviderStepUp,
+)
 from common.contracts.queues import GetQueues
 from common.contracts.sessions import (
     ActivateOrganization,
@@ -72,13 +92,18 @@ from common.contracts.users import (
 from identity import (
     challenge,
     email_codes,
+    identities,
     invitation_acceptance,
     invitations,
+    link_proof_steps,
+    link_proofs,
     mail_templates,
     me,
     owner_link,
     password_reset,
     passwords,
+    provider_sign_in,
+    provider_start,
     queues,
     sessions,
     sign_up,
@@ -111,6 +136,20 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     ChangePassword: passwords.change,
     StartReset: password_reset.start_reset,
     ResetPassword: password_reset.reset,
+    ListSignInProviders: provider_start.list_,
+    StartProviderSignIn: provider_start.start_sign_in,
+    StartProviderLink: provider_start.start_link,
+    StartProviderStepUp: provider_start.start_step_up,
+    KeepProviderResponse: provider_sign_in.store_response,
+    FinishProviderSignIn: provider_sign_in.finish,
+    GetLinkProof: link_proofs.get,
+    SendLinkProofCode: link_proof_steps.send_code,
+    FinishLinkProof: link_proof_steps.finish,
+    ConnectProvenAccount: link_proof_steps.connect,
+    ListMyIdentities: identities.list_own,
+    UnlinkMyIdentity: identities.remove_own,
+    ListUserIdentities: identities.list_of_user,
+    UnlinkUserIdentity: identities.remove_of_user,
     GetMe: me.get,
     UpdateMe: me.update,
     ChangeEmail: me.change_email,
