@@ -14,7 +14,7 @@ from common.contracts.identities import (
 )
 from common.contracts.users import UserNotFound
 from identity import delegation_checks, identity_linking, ways_in
-from identity.caller_checks import fresh, the_user
+from identity.caller_checks import the_user
 from identity.deps import Deps
 from identity.queries import accounts, identity_links
 
@@ -27,12 +27,8 @@ async def list_own(deps: Deps, ctx: Context, request: ListMyIdentities) -> Ident
 
 
 async def remove_own(deps: Deps, ctx: Context, request: UnlinkMyIdentity) -> Done:
-    """Disconnects an account from the calling user. Raises FreshSignInNeeded, IdentityNotFound,
-    LastWayIn."""
-    user_id = the_user(ctx)
-    async with deps.db.reader(ctx) as db:
-        await fresh(db, ctx)
-    return await _remove(deps, ctx, user_id, request.link_id, by="user")
+    """Disconnects an account from the calling user. Raises IdentityNotFound, LastWayIn."""
+    return await _remove(deps, ctx, the_user(ctx), request.link_id, by="user")
 
 
 async def list_of_user(deps: Deps, ctx: Context, request: ListUserIdentities) -> Identities:

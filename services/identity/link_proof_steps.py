@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Final
 
 from common.address_keys import address_key
@@ -25,11 +26,11 @@ from identity import (
     challenge,
     first_proof,
     flows,
+    guests,
     link_proofs,
     provider_failures,
     provider_links,
     provider_resolution,
-    session_start,
     sign_up,
 )
 from identity.caller_checks import the_user
@@ -37,7 +38,7 @@ from identity.deps import Deps
 from identity.provider_failures import SignInEnded
 from identity.provider_flow import Resolution, SignInFlow
 from identity.provider_settlement import settled
-from identity.queries import accounts, identity_links, identity_providers, sessions
+from identity.queries import accounts, identity_links, identity_providers
 from identity.queries.accounts import Account
 from identity.queries.identity_providers import Provider
 from identity.queries.link_proofs import PendingProof
@@ -110,6 +111,8 @@ async def finish(deps: Deps, ctx: Context, request: FinishLinkProof) -> Provider
     if consumed.payload["proof"] != proof.id:
         raise WrongCode
     email = consumed.payload["email"]
+    guest, ctx = guests.split(ctx)
+    flow = replace(flow, guest=guest)
     flow = await provider_resolution.with_admission(deps, ctx, flow, email)
 
     async def work(deps: Deps, ctx: Context, tx: Db, flow: SignInFlow) -> Resolution:
@@ -151,8 +154,8 @@ async def _join(
     await provider_links.connect(deps, ctx, tx, flow, user_id=account.id, by="proof")
     if ended is not None:
         account = await provider_resolution.locked(ctx, tx, account.id)
-    started = await session_start.begin(
-        deps, ctx, tx, flow.tenant, account=account, result=flow.result(email=email)
+    started = await provider_resolution.begin(
+        deps, ctx, tx, flow, account=account, result=flow.result(mailed=email)
     )
     return Resolution(started, ended=ended)
 
@@ -164,12 +167,9 @@ async def connect(deps: Deps, ctx: Context, request: ConnectProvenAccount) -> Pr
     async with deps.db.reader(ctx) as db:
         proof = await link_proofs.live(deps, ctx, db, request.proof, browser=request.browser)
         flow = await _flow(deps, ctx, db, tenant, proof=proof, request=request)
-        proven_at = ctx.caller.session_id and await sessions.proven_at(
-            db, app_id=ctx.app_id, id=ctx.caller.session_id, user_id=user_id
-        )
     if proof.user_id not in (None, user_id):
         raise LinkProofSpent
-    if not proven_at or proven_at < proof.created_at:
+    if (ctx.caller.proven_at or 0) < int(proof.created_at.timestamp()):
         raise FreshSignInNeeded
 
     async def work(deps: Deps, ctx: Context, tx: Db, flow: SignInFlow) -> Resolution:
@@ -228,9 +228,4 @@ async def _recorded(
             detail=ended.detail,
             user_id=ctx.caller.user_id,
         )
-        return ProviderOutcome(
-            kind="failed",
-            failure=ended.failure,
-            provider=flow.provider.display_name,
-            destination=flow.destination,
-        )
+        return provider_failures.outcome(ended, flow.provider, flow.destination)

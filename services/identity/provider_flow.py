@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from common.contracts.profiles import Profile
 from common.contracts.tenants import Tenant
 from identity.authentication_result import AuthenticationResult
+from identity.guests import GuestSession
 from identity.providers.account import ProviderAccount
 from identity.queries.identity_providers import Provider
 from identity.session_start import StartedSession
@@ -39,6 +41,8 @@ class SignInFlow:
     """The invitations that admit the address (`sign_up.admission`)."""
     invitation: str | None = field(default=None, repr=False)
     locale: str | None = None
+    guest: GuestSession | None = None
+    """The guest who is signed in at the browser."""
 
     @property
     def verified_email(self) -> str | None:
@@ -46,21 +50,22 @@ class SignInFlow:
         speaks = self.provider.trusts_email and self.provider.org_id is None
         return self.account.email if speaks and self.account.email_verified else None
 
-    def result(
-        self, *, email: str | None = None, previous: str | None = None, **more: Any
-    ) -> AuthenticationResult:
-        """Returns what the sign-in has shown. `email` is an address that a mail has proven."""
+    def result(self, *, mailed: str | None = None, **more: Any) -> AuthenticationResult:
+        """Returns what the sign-in has shown. `mailed` is the address that a mailed code has just
+        proven: the code is then the factor that was shown last."""
         trusted = self.account.amr[:MOST_AMR] if self.provider.trusts_factors else ()
+        at = self.account.auth_time
         return AuthenticationResult(
             method="idp",
-            factor="provider",
-            amr=[*trusted, *(["otp"] if email else [])],
-            email=email,
+            factor="mail" if mailed else "provider",
+            amr=[*trusted, *(["otp"] if mailed else [])],
+            email=mailed,
             browser=self.browser,
             devices=self.devices,
             remember=self.remember,
             idp_name=self.provider.name,
-            previous=previous,
+            idp_org_id=self.provider.org_id,
+            provider_time=min(int(at.timestamp()), int(time.time())) if at else None,
             **more,
         )
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from common.context import Context
 from common.contracts.provider_sign_in import ProviderOutcome
 from common.db import Db
-from identity import identity_linking, provider_resolution
+from identity import guests, identity_linking, provider_resolution, session_start
 from identity.deps import Deps
 from identity.provider_failures import SignInEnded
 from identity.provider_flow import Resolution, SignInFlow
 from identity.provider_settlement import settled
 from identity.provider_states import SignInState
+from identity.session_start import StartedSession
 
 
 async def finish(deps: Deps, ctx: Context, flow: SignInFlow, state: SignInState) -> ProviderOutcome:
@@ -50,6 +51,8 @@ async def connect(
             user_id=user_id,
             by=by,
         )
+        if await guests.upgrade(ctx, tx, user_id, method="idp"):
+            return Resolution(await _upgraded(deps, ctx, tx, flow, user_id))
     elif link.user_id != user_id:
         raise SignInEnded("link_taken", "link", "another user has connected this account")
     else:
@@ -63,6 +66,15 @@ async def connect(
             user_id=user_id,
         )
     return Resolution()
+
+
+async def _upgraded(
+    deps: Deps, ctx: Context, tx: Db, flow: SignInFlow, user_id: str
+) -> StartedSession:
+    """Replaces the session of a guest, who is a full user now, by one that shows the provider."""
+    account = await provider_resolution.locked(ctx, tx, user_id)
+    result = flow.result(previous=ctx.caller.session_id, upgrades_guest=True)
+    return await session_start.begin(deps, ctx, tx, flow.tenant, account=account, result=result)
 
 
 async def _confirm(deps: Deps, ctx: Context, tx: Db, flow: SignInFlow) -> Resolution:

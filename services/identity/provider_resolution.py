@@ -12,7 +12,8 @@ from common.address_keys import address_key
 from common.context import Context
 from common.contracts.invitations import InvitationNotFound
 from common.db import Db
-from identity import identity_linking, link_proofs, session_start, sign_up
+from identity import guests, identity_linking, link_proofs, session_start, sign_up
+from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
 from identity.provider_failures import SignInEnded
 from identity.provider_flow import AccountAppeared, ProofKind, Resolution, SignInFlow, profile_of
@@ -83,9 +84,22 @@ async def sign_in_linked(
         raise AccountAppeared
     if flow.tenant.settings.require_verified_email and not account.email_verified:
         raise SignInEnded("email_unverified", "account", "the user's address is not verified")
-    return await session_start.begin(
-        deps, ctx, tx, flow.tenant, account=account, result=flow.result(previous=previous)
-    )
+    result = flow.result(previous=previous)
+    return await begin(deps, ctx, tx, flow, account=account, result=result)
+
+
+async def begin(
+    deps: Deps,
+    ctx: Context,
+    tx: Db,
+    flow: SignInFlow,
+    *,
+    account: Account,
+    result: AuthenticationResult,
+) -> session_start.StartedSession:
+    """Starts the session. A guest of the browser who has not become this account is named in the log."""
+    result = await guests.with_guest(ctx, tx, flow.guest, account=account, result=result)
+    return await session_start.begin(deps, ctx, tx, flow.tenant, account=account, result=result)
 
 
 async def _join(deps: Deps, ctx: Context, tx: Db, flow: SignInFlow, *, user_id: str) -> Resolution:
@@ -113,9 +127,7 @@ async def _join(deps: Deps, ctx: Context, tx: Db, flow: SignInFlow, *, user_id: 
         user_id=account.id,
         by="verified_address",
     )
-    return Resolution(
-        await session_start.begin(deps, ctx, tx, flow.tenant, account=account, result=flow.result())
-    )
+    return Resolution(await begin(deps, ctx, tx, flow, account=account, result=flow.result()))
 
 
 async def sign_up_with(
@@ -128,10 +140,11 @@ async def sign_up_with(
     proven = ConsumedEmailCode(
         id="", email=address_key(email), user_id=None, type="idp", payload=payload
     )
+    guest = await guests.get_locked(ctx, tx, flow.guest)
     account, fresh = await sign_up.get_or_create_account(
-        deps, ctx, tx, flow.tenant, consumed_code=proven
+        deps, ctx, tx, flow.tenant, consumed_code=proven, guest=guest
     )
-    if not fresh:
+    if not fresh and (guest is None or account.id != guest.user_id):
         raise AccountAppeared
     if profile:
         await users.update(tx, app_id=ctx.app_id, id=account.id, changes=profile)
@@ -146,11 +159,11 @@ async def sign_up_with(
         by="sign_up",
     )
     result = flow.result(
-        email=email if mailed else None,
-        new_user=True,
-        joins_team=bool(flow.admission.get("into_organization")),
+        mailed=email if mailed else None,
+        new_user=fresh,
+        joins_team=fresh and bool(flow.admission.get("into_organization")),
     )
-    return await session_start.begin(deps, ctx, tx, flow.tenant, account=account, result=result)
+    return await begin(deps, ctx, tx, flow, account=account, result=result)
 
 
 async def _prove(

@@ -11,7 +11,7 @@ import asyncpg
 from common.context import Context
 from common.contracts.provider_sign_in import ProviderOutcome
 from common.contracts.sessions import NoSession
-from common.contracts.sign_in import AccountDisabled
+from common.contracts.sign_in import AccountDisabled, SsoRequired
 from common.contracts.sign_up import SignUpClosed
 from common.db import Db
 from common.problems import Invalid
@@ -49,6 +49,14 @@ async def settled(deps: Deps, ctx: Context, flow: SignInFlow, work: Work) -> Pro
             raise SignInEnded("other_account", "session", "it has ended") from None
         except AccountDisabled:
             raise SignInEnded("account_disabled", "account", "the user is disabled") from None
+        except SsoRequired as required:
+            raise SignInEnded(
+                "sso_required",
+                "gate",
+                "the user's organization requires its own provider",
+                idp=required.extra.get("idp"),
+                idp_name=required.extra.get("idp_name"),
+            ) from None
         except SignUpClosed:
             raise SignInEnded("sign_up_closed", "sign_up", "by invitation only") from None
         except Invalid as invalid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -16,7 +17,7 @@ from common.contracts.provider_sign_in import (
     ProviderResponseSpent,
 )
 from common.contracts.tenants import Tenant
-from identity import provider_failures, provider_links, provider_resolution, provider_states
+from identity import guests, provider_failures, provider_links, provider_resolution, provider_states
 from identity.deps import Deps
 from identity.limits import PROVIDER_BY_IP
 from identity.provider_failures import SignInEnded
@@ -90,12 +91,8 @@ async def _failed(
         detail=ended.detail,
         user_id=state.row.link_user_id if state else None,
     )
-    return ProviderOutcome(
-        kind="failed",
-        failure=ended.failure,
-        provider=provider.display_name if provider else "",
-        destination=state.row.destination if state else "/account",
-    )
+    destination = state.row.destination if state else "/account"
+    return provider_failures.outcome(ended, provider, destination)
 
 
 async def _finish(
@@ -123,6 +120,8 @@ async def _finish(
         locale=state.row.payload["locale"],
     )
     if state.row.purpose == "sign_in":
+        guest, ctx = guests.split(ctx)
+        flow = replace(flow, guest=guest)
         if flow.verified_email:
             flow = await provider_resolution.with_admission(deps, ctx, flow, flow.verified_email)
         return await settled(deps, ctx, flow, provider_resolution.resolve)

@@ -1,17 +1,14 @@
-"""The start of a sign-in with a provider, and the buttons that lead there."""
+"""The start of a sign-in with a provider."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from common.context import Context
+from common.contracts.identity_providers import ProviderNotFound
 from common.contracts.provider_sign_in import (
-    ListSignInProviders,
     ProviderAway,
     ProviderRedirect,
-    SignInProvider,
-    SignInProviderNotFound,
-    SignInProviders,
     StartProviderLink,
     StartProviderSignIn,
     StartProviderStepUp,
@@ -20,7 +17,7 @@ from common.contracts.sign_in import MethodOff
 from common.contracts.tenants import Tenant
 from common.problems import Conflict
 from identity import provider_failures, provider_states
-from identity.caller_checks import fresh, the_user
+from identity.caller_checks import the_user
 from identity.deps import Deps
 from identity.limits import PROVIDER_BY_IP
 from identity.provider_states import SignInPlan
@@ -32,22 +29,8 @@ MOST_LINKS: Final = 50
 """Accounts at providers that one user may connect."""
 
 
-async def list_(deps: Deps, ctx: Context, request: ListSignInProviders) -> SignInProviders:
-    """Lists the providers for the sign-in page."""
-    tenant = await deps.tenants.get(ctx)
-    if "oauth" not in tenant.settings.auth_methods:
-        return SignInProviders(providers=[])
-    async with deps.db.reader(ctx) as db:
-        rows = await identity_providers.list_public(db, app_id=ctx.app_id)
-    return SignInProviders(
-        providers=[
-            SignInProvider(id=row.id, name=row.name, display_name=row.display_name) for row in rows
-        ]
-    )
-
-
 async def start_sign_in(deps: Deps, ctx: Context, request: StartProviderSignIn) -> ProviderRedirect:
-    """Starts a sign-in. Raises MethodOff, SignInProviderNotFound, ProviderAway, RateLimited."""
+    """Starts a sign-in. Raises MethodOff, ProviderNotFound, ProviderAway, RateLimited."""
     plan = SignInPlan(
         purpose="sign_in",
         browser=request.browser,
@@ -62,11 +45,10 @@ async def start_sign_in(deps: Deps, ctx: Context, request: StartProviderSignIn) 
 
 
 async def start_link(deps: Deps, ctx: Context, request: StartProviderLink) -> ProviderRedirect:
-    """Starts to connect an account to the calling user. Raises FreshSignInNeeded, Conflict, MethodOff,
-    SignInProviderNotFound, ProviderAway, RateLimited."""
+    """Starts to connect an account to the calling user. Raises Conflict, MethodOff,
+    ProviderNotFound, ProviderAway, RateLimited."""
     user_id = the_user(ctx)
     async with deps.db.reader(ctx) as db:
-        await fresh(db, ctx)
         count = await identity_links.count_of_user(db, app_id=ctx.app_id, user_id=user_id)
     if count >= MOST_LINKS:
         raise Conflict("disconnect an account first")
@@ -83,7 +65,7 @@ async def start_link(deps: Deps, ctx: Context, request: StartProviderLink) -> Pr
 
 
 async def start_step_up(deps: Deps, ctx: Context, request: StartProviderStepUp) -> ProviderRedirect:
-    """Starts to confirm who the calling user is. Raises MethodOff, SignInProviderNotFound,
+    """Starts to confirm who the calling user is. Raises MethodOff, ProviderNotFound,
     ProviderAway, RateLimited."""
     plan = SignInPlan(
         purpose="step_up",
@@ -121,5 +103,5 @@ async def _enabled(deps: Deps, ctx: Context, tenant: Tenant, name: str) -> Provi
     async with deps.db.reader(ctx) as db:
         provider = await identity_providers.by_name(db, app_id=ctx.app_id, name=name)
     if provider is None or not provider.enabled:
-        raise SignInProviderNotFound
+        raise ProviderNotFound
     return provider

@@ -66,8 +66,8 @@ class Stage:
         """Returns the cookie of a new session."""
         cookie = token()
         await self.sql.execute(
-            "INSERT INTO user_sessions (app_id, id, user_id, token_hash, expires_at)"
-            " VALUES ($1, $2, $3, $4, now() + interval '1 h')",
+            "INSERT INTO user_sessions (app_id, id, user_id, token_hash, kind, expires_at)"
+            " VALUES ($1, $2, $3, $4, 'full', now() + interval '1 h')",
             self.app_id,
             new_id(),
             self.user_id,

@@ -39,7 +39,9 @@ class ListMyIdentities(
     """Lists the accounts at providers that are connected to the calling user."""
 
 
-class UnlinkMyIdentity(Request[Done], subject="identity.identity_link.remove_own", needs=SIGNED_IN):
+class UnlinkMyIdentity(
+    Request[Done], subject="identity.identity_link.remove_own", needs=SIGNED_IN, fresh=True
+):
     """Disconnects an account at a provider from the calling user. Raises FreshSignInNeeded,
     IdentityNotFound, LastWayIn."""
 

@@ -10,15 +10,15 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from common.contracts.base import OPEN, SIGNED_IN, Contract, Done, Id, Request
+from common.contracts.base import OPEN, SIGNED_IN, Contract, Done, Request
 from common.contracts.fields import Locale
+from common.contracts.identity_providers import ProviderName
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import SignInAttempt
-from common.problems import Gone, NotFound, Unavailable
+from common.problems import Gone, Unavailable
 
 CALLBACK_PATH: Final = "/rp/callback/"
 """Before the name of the provider: where providers send browsers back to."""
-ProviderName = Annotated[str, Field(min_length=1, max_length=100)]
 Browser = Annotated[str, Field(min_length=1, max_length=200)]
 Destination = Annotated[
     str,
@@ -44,14 +44,9 @@ Failure = Literal[
     "email_unverified",
     "email_refused",
     "sign_up_closed",
+    "sso_required",
 ]
 """Why a sign-in with a provider ended. The page has one sentence for each."""
-
-
-class SignInProviderNotFound(NotFound):
-    """The application has no enabled provider with this name."""
-
-    code, title = "sign_in_provider_not_found", "This sign-in provider does not exist."
 
 
 class ProviderAway(Unavailable):
@@ -66,27 +61,6 @@ class ProviderResponseSpent(Gone):
     code, title = "provider_response_spent", "This sign-in has ended or has expired. Start again."
 
 
-class SignInProvider(Contract):
-    """A provider, as a button on the sign-in page."""
-
-    id: Id
-    name: str
-    display_name: str
-
-
-class SignInProviders(Contract):
-    """The providers in the order of the buttons."""
-
-    providers: list[SignInProvider]
-
-
-class ListSignInProviders(
-    Request[SignInProviders], subject="identity.provider.sign_in_list", needs=OPEN, safe=True
-):
-    """Lists the providers that anybody can sign in with: the enabled ones that belong to no
-    organization. The list is empty if the application does not use providers."""
-
-
 class ProviderRedirect(Contract):
     """The address at the provider to which the browser goes next."""
 
@@ -96,7 +70,7 @@ class ProviderRedirect(Contract):
 class StartProviderSignIn(
     Request[ProviderRedirect], subject="identity.provider.start_sign_in", needs=OPEN, within=10.0
 ):
-    """Starts a sign-in or a sign-up with a provider. Raises MethodOff, SignInProviderNotFound,
+    """Starts a sign-in or a sign-up with a provider. Raises MethodOff, ProviderNotFound,
     ProviderAway, RateLimited."""
 
     idp: ProviderName
@@ -116,9 +90,10 @@ class StartProviderLink(
     subject="identity.provider.start_link",
     needs=SIGNED_IN,
     within=10.0,
+    fresh=True,
 ):
     """Starts to connect an account at a provider to the calling user. Raises FreshSignInNeeded,
-    MethodOff, SignInProviderNotFound, ProviderAway, RateLimited."""
+    Conflict, MethodOff, ProviderNotFound, ProviderAway, RateLimited."""
 
     idp: ProviderName
     browser: Browser = Field(repr=False)
@@ -133,7 +108,7 @@ class StartProviderStepUp(
     within=10.0,
 ):
     """Starts to confirm with a connected account that the calling user is present. Raises
-    MethodOff, SignInProviderNotFound, ProviderAway, RateLimited."""
+    MethodOff, ProviderNotFound, ProviderAway, RateLimited."""
 
     idp: ProviderName
     browser: Browser = Field(repr=False)
@@ -164,7 +139,10 @@ class ProviderOutcome(Contract):
 
     kind: Literal["signed_in", "linked", "address_needed", "account_needed", "failed"]
     destination: str = "/account"
-    provider: str = Field(default="", description="The name of the provider that people see.")
+    idp: str | None = Field(
+        default=None, description="The provider to try again, or that of the user's organization."
+    )
+    provider: str = Field(default="", description="The name of a provider that people see.")
     session: SignedInSession | None = None
     proof: str | None = Field(default=None, repr=False)
     failure: Failure | None = None

@@ -10,7 +10,7 @@ from common.address_keys import address_key
 from common.db import Db, maybe, run, value
 
 ACCOUNT_COLUMNS: Final = """u.id, u.email, u.email_verified, u.name, u.picture, u.locale, u.disabled,
-               u.provisioned_at, p.phc, p.must_change"""
+               u.guest, u.provisioned_at, p.phc, p.must_change"""
 """Of a user `u` and their password `p`: the columns of `Account`."""
 
 
@@ -25,6 +25,7 @@ class Account:
     picture: str | None
     locale: str | None
     disabled: bool
+    guest: bool
     provisioned_at: datetime | None
     phc: str | None = field(repr=False)
     must_change: bool | None

@@ -89,8 +89,8 @@ GROWN = f"""
     INSERT INTO applications (id, slug, name) VALUES ('{A}', 'swift-maple', 'A');
     INSERT INTO users (app_id, id, email, email_normalized)
         SELECT '{A}', gen_random_uuid(), i || '@example.com', i || '@example.com' FROM generate_series(1, 60) i;
-    INSERT INTO user_sessions (app_id, id, user_id, token_hash, expires_at)
-        SELECT app_id, gen_random_uuid(), id, id::text, now() + interval '1 day' FROM users;
+    INSERT INTO user_sessions (app_id, id, user_id, token_hash, kind, expires_at)
+        SELECT app_id, gen_random_uuid(), id, id::text, 'full', now() + interval '1 day' FROM users;
     INSERT INTO email_verification_codes (app_id, id, email, type, code_hash, link_hash, expires_at)
         SELECT app_id, id, email, 'email_code', 'x', id::text, now() FROM users;
     INSERT INTO rate_limits (app_id, key, expires_at) SELECT app_id, id::text, now() FROM users;

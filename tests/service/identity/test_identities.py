@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
-from tests.kit.callers import ADMIN, as_user
+from tests.kit.callers import ADMIN, as_user, now
 from tests.kit.world import World
 
+from common.contracts.guests import CreateGuest
 from common.contracts.identities import (
     IdentityNotFound,
     ListMyIdentities,
@@ -99,15 +101,12 @@ async def test_two_users_never_share_an_account(world: World, providers: Provide
 
 
 async def test_connecting_needs_a_fresh_sign_in(world: World, providers: ProviderStandIn) -> None:
-    """A cookie that was stolen an hour after the sign-in connects and disconnects nothing."""
+    """A sign-in with a provider that does not say when it asked its user is not fresh: a stolen session
+    at the provider connects and disconnects nothing here."""
     signed = await providers.sign_in()
     assert signed.session is not None
     caller = as_user(signed.session)
     (identity,) = (await world.call(ListMyIdentities(), caller)).identities
-    await world.owner.execute(
-        "UPDATE user_sessions SET auth_time = now() - interval '1 hour' WHERE app_id = $1",
-        world.app_id,
-    )
     for request in (
         StartProviderLink(idp="acme", browser=BROWSER),
         UnlinkMyIdentity(link_id=identity.id),
@@ -125,7 +124,10 @@ async def test_the_last_way_in_stays(
     await providers.add("other")
     signed = await providers.sign_in()
     assert signed.session is not None
-    user_id, caller = signed.session.full().user_id, as_user(signed.session)
+    user_id, caller = (
+        signed.session.full().user_id,
+        replace(as_user(signed.session), proven_at=now()),
+    )
     world.configure(world.app_id, auth_methods=methods)
     (identity,) = (await world.call(ListMyIdentities(), caller)).identities
     own = UnlinkMyIdentity(link_id=identity.id)
@@ -147,7 +149,7 @@ async def test_a_disabled_provider_is_no_way_in(world: World, providers: Provide
     await providers.add("other")
     signed = await providers.sign_in()
     assert signed.session is not None
-    caller = as_user(signed.session)
+    caller = replace(as_user(signed.session), proven_at=now())
     state = (await providers.start_link(caller, "other"))["state"]
     await providers.finish(state, provider_account("x", None), idp="other", caller=caller)
     world.configure(world.app_id, auth_methods=["oauth"])
@@ -167,7 +169,7 @@ async def test_two_links_removed_at_once_leave_one(
     await providers.add("other")
     signed = await providers.sign_in()
     assert signed.session is not None
-    caller = as_user(signed.session)
+    caller = replace(as_user(signed.session), proven_at=now())
     state = (await providers.start_link(caller, "other"))["state"]
     await providers.finish(state, provider_account("x", None), idp="other", caller=caller)
     world.configure(world.app_id, auth_methods=["oauth"])
@@ -231,6 +233,49 @@ async def test_administrators_see_and_remove_links(
     assert await providers.links() == []
     ((_, event),) = [e for e in await world.events() if e[0] == "identity_unlinked"]
     assert event["by"] == "administrator"
+
+
+async def test_a_guest_becomes_a_user_with_the_same_id(
+    world: World, providers: ProviderStandIn
+) -> None:
+    """By a first sign-in with a provider, and by connecting an account: the id stays, and the session of
+    the guest is replaced."""
+    world.configure(world.app_id, guests=True)
+    for subject, connects in (("signs-in", False), ("connects", True)):
+        signed = await world.call(CreateGuest(browser=BROWSER))
+        guest = as_user(signed, guest=True)
+        account = provider_account(subject, f"{subject}@example.com")
+        started = await (providers.start_link(guest) if connects else providers.start())
+        outcome = await providers.finish(started["state"], account, caller=guest)
+        assert outcome.kind == "signed_in"
+        assert outcome.session is not None
+        assert outcome.session.full().user_id == guest.id
+        assert await world.live_session(signed.token) is None
+        again = await providers.sign_in(account)
+        assert again.session is not None
+        assert again.session.full().user_id == guest.id
+
+
+async def test_a_guest_does_not_take_over_an_account(
+    world: World, providers: ProviderStandIn
+) -> None:
+    """The provider's account belongs to a user already. Connecting it is a conflict and the guest stays;
+    signing in leads to that user, and the log names both."""
+    world.configure(world.app_id, guests=True)
+    owner = await providers.sign_in()
+    assert owner.session is not None
+    signed = await world.call(CreateGuest(browser=BROWSER))
+    guest = as_user(signed, guest=True)
+    started = await providers.start_link(guest)
+    taken = await providers.finish(started["state"], provider_account(), caller=guest)
+    assert taken.failure == "link_taken"
+    assert await world.live_session(signed.token) is not None
+    started = await providers.start()
+    outcome = await providers.finish(started["state"], provider_account(), caller=guest)
+    assert outcome.session is not None
+    assert outcome.session.full().user_id == owner.session.full().user_id
+    ((_, event),) = [e for e in await world.events() if e[0] == "guest_kept"]
+    assert (event["guest_id"], event["user_id"]) == (guest.id, outcome.session.full().user_id)
 
 
 async def _add_passkey(world: World, user_id: str) -> None:

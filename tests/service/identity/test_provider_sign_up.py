@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -232,7 +233,8 @@ async def test_link_policy_ask(world: World, providers: ProviderStandIn) -> None
     assert outcome.kind == "account_needed"
     assert outcome.proof is not None
     connect = ConnectProvenAccount(proof=outcome.proof, browser=BROWSER)
-    assert isinstance(await world.refused(connect, as_user(old)), FreshSignInNeeded)
+    earlier = replace(as_user(old), proven_at=1)
+    assert isinstance(await world.refused(connect, earlier), FreshSignInNeeded)
 
     fresh = await world.sign_in(user)
     elsewhere = ConnectProvenAccount(proof=outcome.proof, browser=OTHER_BROWSER)

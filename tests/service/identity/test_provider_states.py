@@ -7,13 +7,12 @@ import asyncio
 from tests.kit.callers import as_user
 from tests.kit.world import World
 
+from common.contracts.identity_providers import ProviderNotFound
 from common.contracts.provider_sign_in import (
     FinishProviderSignIn,
     KeepProviderResponse,
-    ListSignInProviders,
     ProviderAway,
     ProviderResponseSpent,
-    SignInProviderNotFound,
     StartProviderSignIn,
 )
 from common.contracts.sign_in import MethodOff
@@ -156,10 +155,8 @@ async def test_a_provider_that_is_switched_off_meanwhile_signs_nobody_in(
     state = (await providers.start())["state"]
     await switch(False)
     assert (await providers.finish(state, provider_account())).failure == "provider_off"
-    assert isinstance(
-        await world.refused(StartProviderSignIn(idp="acme", browser=BROWSER)),
-        SignInProviderNotFound,
-    )
+    start = StartProviderSignIn(idp="acme", browser=BROWSER)
+    assert isinstance(await world.refused(start), ProviderNotFound)
     await switch(True)
     state = (await providers.start())["state"]
     providers.before_answer = [lambda: switch(False)]
@@ -180,25 +177,13 @@ async def test_a_provider_that_is_deleted_meanwhile_signs_nobody_in(
 
 
 async def test_providers_need_their_method(world: World, providers: ProviderStandIn) -> None:
-    """Without `oauth` in auth_methods there is no button, no start, and no end of what was started."""
-    assert [one.name for one in (await world.call(ListSignInProviders())).providers] == ["acme"]
+    """Without `oauth` in auth_methods there is no start, and no end of what was started."""
     state = (await providers.start())["state"]
     world.configure(world.app_id, auth_methods=["password"])
 
-    assert (await world.call(ListSignInProviders())).providers == []
     request = StartProviderSignIn(idp="acme", browser=BROWSER)
     assert isinstance(await world.refused(request), MethodOff)
     assert (await providers.finish(state, provider_account())).failure == "provider_off"
-
-
-async def test_the_buttons_are_the_enabled_providers_of_everybody(
-    world: World, providers: ProviderStandIn
-) -> None:
-    """Disabled providers have no button. The order is the application's."""
-    await providers.add("zebra", position=-1)
-    await providers.add("hidden", enabled=False)
-    listed = (await world.call(ListSignInProviders())).providers
-    assert [one.display_name for one in listed] == ["Zebra", "Acme"]
 
 
 async def test_a_user_may_change_their_mind(world: World, providers: ProviderStandIn) -> None:
