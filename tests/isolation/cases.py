@@ -51,6 +51,8 @@ NEUTRAL: dict[str, Any] = {
     "SignUp.email": "fresh@example.com",
     "StartPasskeySignUp.email": "fresh@example.com",
     "ClaimOwner.email": "fresh@example.com",
+    "SendLinkProofCode.email": "fresh@example.com",
+    "KeepProviderResponse.response": {"code": "c"},
     "AddCustomDomain.domain": "login.fresh.example.org",
     "AddOrganizationDomain.domain": "fresh.example",
 }
