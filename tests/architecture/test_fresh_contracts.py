@@ -7,6 +7,8 @@ from tests.architecture.source import contracts
 from common.contracts.base import OPEN, SYSTEM
 
 FRESH = {
+    "identity.factor.reset_user",
+    "identity.impersonation.start",
     "identity.me.change_email",
     "identity.me.delete",
     "identity.impersonation.start",
