@@ -27,6 +27,8 @@ USER_ERRORS: Final = {
     ),
     "password_unchanged": N_("This is your current password. Choose another one."),
     "link_or_code_required": N_("A link or a code is required."),
+    # second factors
+    "factor_code_required": N_("A code or a recovery code is required, but not both."),
     # addresses
     "email_domain_refused": N_("Addresses of this domain cannot sign up here."),
     "email_disposable": N_("Use a permanent address. Disposable addresses cannot sign up here."),
@@ -89,6 +91,9 @@ APPLICATION_ERRORS: Final = {
 }
 CLIENT_ERRORS: Final = {
     # URIs
+    "secret_required_again": N_("Send the client secret again: it would go to another server."),
+    "private_key_malformed": N_("A private key for ES256 is required: PEM, with the curve P-256."),
+    "organization_unknown": N_("The application has no organization with this ID."),
     "uri_character_refused": N_("The URI contains a character that must be encoded or left out."),
     "uri_not_absolute": N_("An absolute URI is required, like https://app.example.com/callback."),
     "uri_with_fragment": N_("The URI must not have a fragment."),

@@ -7,6 +7,7 @@ a rule is a refusal.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from common import second_factors
 from common.contracts.sessions import HalfKind, SecondFactor
@@ -14,6 +15,9 @@ from common.contracts.sign_in import AccountDisabled, SsoRequired
 from common.contracts.tenants import Tenant
 from identity.authentication_result import AuthenticationResult
 from identity.queries.sign_in_facts import SignInFacts
+
+GUEST: Final = "guest"
+"""The method by which a session of a guest starts."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,13 @@ def check(tenant: Tenant, facts: SignInFacts, result: AuthenticationResult) -> M
     SsoRequired."""
     if facts.disabled:
         raise AccountDisabled
+    if result.actor is not None:
+        return None  # the actor has passed the gate of their own session
+    if result.method == GUEST:
+        return None  # they have no factor, and nothing of an earlier sign-in to protect
     if _lacks_sso(facts, result):
         raise SsoRequired
-    if result.previous is not None:
+    if result.previous is not None and not result.upgrades_guest:
         return None  # a session already, which the user confirms or whose rights change
     if second_factors.are_two(result.factors, result.amr):
         return None
@@ -60,5 +68,7 @@ def _lacks_sso(facts: SignInFacts, result: AuthenticationResult) -> bool:
 
 
 def _skips(tenant: Tenant, facts: SignInFacts) -> bool:
-    """Returns whether this browser may skip the second factor. The session then has one factor."""
-    return facts.device_id is not None and tenant.settings.mfa_remember_device_days > 0
+    """Returns whether this browser may skip the second factor. The session then has one factor. The
+    setting may have been lowered since the device was remembered."""
+    days = tenant.settings.mfa_remember_device_days
+    return facts.device_age is not None and facts.device_age < days

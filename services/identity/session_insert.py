@@ -9,7 +9,7 @@ from common.contracts.sessions import Session
 from common.contracts.sign_in import WrongCredentials
 from common.contracts.tenants import Tenant
 from common.db import Db
-from common.events.sessions import Login
+from common.events.sessions import ImpersonationStarted, Login
 from common.ids import new_id
 from identity import gate, notices, session_lifetimes
 from identity.authentication_result import AuthenticationResult
@@ -18,6 +18,7 @@ from identity.devices import device_hash, device_name
 from identity.queries import session_ends, session_starts
 from identity.queries.accounts import Account
 from identity.queries.session_starts import InsertedSession, NewSession
+from identity.queries.sessions import actor_of
 from identity.queries.sign_in_facts import SignInFacts
 
 
@@ -35,7 +36,7 @@ async def insert(
     """Inserts the session, ends the one it replaces, and notifies the user of a new device. Returns
     the session, and whether the device is new."""
     new = _new_session(deps, ctx, tenant, account=account, result=result, token=token, facts=facts)
-    inserted = await session_starts.insert(tx, app_id=ctx.app_id, new=new)
+    inserted = await session_starts.insert(tx, new)
     if inserted is None:
         raise WrongCredentials
     if result.previous is not None:
@@ -44,14 +45,39 @@ async def insert(
         )
     new_device = inserted.new_device and not result.new_user
     if result.auth_time is None:
-        event = Login(
-            method=result.method, session_id=new.id, amr=result.all_amr, new_device=new_device
-        )
-        await audit.record(tx, ctx, event, user_id=account.id)
+        await _record(ctx, tx, new, account=account, result=result, new_device=new_device)
     if new_device:
-        data = {"device": new.device_name, "ip": ctx.ip}
+        data = {"device": new.device_name, "ip": ctx.ip, "place": new.place}
         await notices.send(deps, ctx, tx, tenant, owner=account, kind="new_device", **data)
     return _session(new.id, account, result, inserted, facts=facts), new_device
+
+
+async def _record(
+    ctx: Context,
+    tx: Db,
+    new: NewSession,
+    *,
+    account: Account,
+    result: AuthenticationResult,
+    new_device: bool,
+) -> None:
+    """Records the sign-in. An impersonation is none: the user has not signed in."""
+    actor = result.actor
+    if actor is None:
+        login = Login(
+            method=result.method, session_id=new.id, amr=result.all_amr, new_device=new_device
+        )
+        await audit.record(tx, ctx, login, user_id=account.id)
+        return
+    started = ImpersonationStarted(
+        session_id=new.id,
+        user_id=account.id,
+        actor_id=actor.id,
+        actor_kind="user" if actor.app_id == ctx.app_id else "developer",
+        reason=actor.reason,
+        minutes=actor.minutes,
+    )
+    await audit.record(tx, ctx, started, user_id=account.id)
 
 
 def _new_session(
@@ -64,7 +90,10 @@ def _new_session(
     token: str,
     facts: SignInFacts,
 ) -> NewSession:
+    actor = result.actor
+    nameless = result.previous is not None or actor is not None
     return NewSession(
+        app_id=ctx.app_id,
         id=new_id(),
         user_id=account.id,
         token_hash=deps.keys.hash("session", token),
@@ -77,13 +106,21 @@ def _new_session(
         ip=ctx.ip,
         agent=(ctx.agent or "")[:512] or None,
         device_name=device_name(ctx.agent),
-        device_hash=None if result.previous else device_hash(deps.keys, result.browser, ctx.agent),
+        place=deps.geoip.place(ctx.ip),
+        device_hash=None if nameless else device_hash(deps.keys, result.browser, ctx.agent),
         auth_time=result.auth_time,
         factor=result.factor,
+        factor_time=result.factor_time,
         earlier_factor_times=result.earlier.factor_times if result.earlier else {},
-        ttl=session_lifetimes.absolute(tenant, remember=result.remember),
+        ttl=actor.minutes * 60
+        if actor
+        else session_lifetimes.absolute(tenant, remember=result.remember),
         idle_ttl=session_lifetimes.idle(tenant, remember=False),
         idle_ttl_remembered=session_lifetimes.idle(tenant, remember=True),
+        actor_id=actor.id if actor else None,
+        actor_app_id=actor.app_id if actor else None,
+        actor_session=actor.session_id if actor else None,
+        actor_reason=actor.reason if actor else None,
         phc=result.phc,
         closed_org_ids=gate.closed_organizations(facts, result),
     )
@@ -105,6 +142,7 @@ def _session(
         name=account.name,
         picture=account.picture,
         locale=account.locale,
+        guest=account.guest,
         auth_time=inserted.auth_time,
         acr=result.earned,
         amr=result.all_amr,
@@ -115,4 +153,5 @@ def _session(
         expires_at=inserted.expires_at,
         idle_expires_at=inserted.idle_expires_at,
         remembered=inserted.remembered,
+        actor=actor_of(inserted.actor_id, inserted.actor_kind, inserted.actor_session),
     )

@@ -16,10 +16,24 @@ from common.contracts.tenants import Tenant
 from common.db import Db
 from common.events.users import UserVerified
 from common.ids import DASHBOARD
-from identity import gate, half_sessions, idempotency, session_insert, session_lifetimes, sso
+from identity import (
+    gate,
+    half_sessions,
+    idempotency,
+    remembered_devices,
+    session_insert,
+    session_lifetimes,
+    sso,
+)
 from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
-from identity.queries import accounts, session_starts, sign_in_facts
+from identity.queries import (
+    accounts,
+    session_ends,
+    session_starts,
+    sign_in_facts,
+    trusted_devices,
+)
 from identity.queries.accounts import Account
 from identity.queries.sign_in_facts import SignInFacts
 from identity.user_provisioning import provision_new_user
@@ -67,7 +81,7 @@ async def begin(
         app_id=ctx.app_id,
         id=account.id,
         proves_email=result.email,
-        completes=missing is None,
+        completes=missing is None and result.actor is None,
     )
     if proven is None:
         raise AccountDisabled
@@ -78,7 +92,14 @@ async def begin(
         reply = await half_sessions.begin(
             deps, ctx, tx, account=account, result=result, missing=missing, facts=facts
         )
-        return StartedSession(reply, account, proven, account.provisioned_at is not None)
+        if result.previous is not None:  # a guest's session, which has shown no factor
+            await session_ends.revoke(
+                tx, app_id=ctx.app_id, id=result.previous, user_id=account.id, reason="replaced"
+            )
+        provisioned = account.provisioned_at is not None
+        return StartedSession(reply, account, proven, provisioned, result.previous)
+    if facts.device_id is not None:
+        await trusted_devices.touch(tx, app_id=ctx.app_id, id=facts.device_id)
     return await _start(
         deps, ctx, tx, tenant, account=account, result=result, proven=proven, facts=facts
     )
@@ -88,7 +109,11 @@ async def _locked_facts(
     deps: Deps, ctx: Context, tx: Db, *, account: Account, result: AuthenticationResult
 ) -> SignInFacts:
     """Locks the user's row. Raises AccountDisabled if there is no such user."""
-    hashes = [hash for device in result.devices for hash in deps.keys.hashes("remembered", device)]
+    hashes = [
+        hash
+        for device in result.devices
+        for hash in deps.keys.hashes(remembered_devices.PURPOSE, device)
+    ]
     facts = await sign_in_facts.lock(
         tx, app_id=ctx.app_id, user_id=account.id, device_hashes=hashes
     )
@@ -105,7 +130,11 @@ async def _with_replaced(
     if result.previous is None:
         return result
     earlier = await session_starts.get_replaced(
-        tx, app_id=ctx.app_id, id=result.previous, user_id=account.id
+        tx,
+        app_id=ctx.app_id,
+        id=result.previous,
+        user_id=account.id,
+        with_actor=result.factor is None,
     )
     if earlier is None:
         raise NoSession
@@ -186,6 +215,6 @@ async def finish(deps: Deps, ctx: Context, started: StartedSession) -> SignedInS
             name=account.name,
             personal_team=started.personal_team,
         )
-    if session is not None and ctx.app_id == DASHBOARD:
+    if session is not None and session.actor is None and ctx.app_id == DASHBOARD:
         session = await session_lifetimes.of_dashboard(deps, ctx, session)
     return started.reply.model_copy(update={"session": session})

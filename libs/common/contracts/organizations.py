@@ -102,7 +102,13 @@ class Organizations(Contract):
     next: str | None = None
 
 
-class CreateOrganization(Request[Organization], subject="tenancy.organization.create", needs=KNOWN):
+class CreateOrganization(
+    Request[Organization],
+    subject="tenancy.organization.create",
+    needs=KNOWN,
+    impersonated=True,
+    guests=False,
+):
     """Creates an organization. The calling user becomes its first admin. The application must let
     users create organizations; the Dashboard asks for `teams:write`. Callers with
     `organizations:write` can name the admin. Raises OrgSlugTaken, NoOrganizationsHere."""
@@ -163,7 +169,9 @@ class OrganizationChanges(Contract):
     )
 
 
-class UpdateOrganization(Request[Organization], subject="tenancy.organization.update", needs=KNOWN):
+class UpdateOrganization(
+    Request[Organization], subject="tenancy.organization.update", needs=KNOWN, impersonated=True
+):
     """Changes an organization. For admins. Raises OrganizationNotFound, OrgSlugTaken."""
 
     org_id: Id

@@ -38,12 +38,14 @@ comparison with a value that is known before may use an index ahead of the table
 @dataclass(frozen=True)
 class SignInFacts:
     """`device_id` is the remembered device of this browser, if it may skip the second factor.
-    `sso_org_ids` are the organizations that require their own provider of this user."""
+    `device_age` is in days. `sso_org_ids` are the organizations that
+    require their own provider of this user."""
 
     disabled: bool
     factor_epoch: int
     second_factors: list[SecondFactor]
     device_id: str | None
+    device_age: float | None
     sso_org_ids: list[str]
 
 
@@ -57,13 +59,17 @@ async def lock(
         db,
         SignInFacts,
         f"""
-        SELECT u.disabled, u.factor_epoch, {SECOND_FACTORS_OF_USER},
-               (SELECT d.id FROM trusted_devices d
-                WHERE d.app_id = $1 AND d.token_hash = ANY($3::text[]) AND d.user_id = u.id
-                  AND d.factor_epoch = u.factor_epoch AND d.revoked_at IS NULL
-                  AND d.expires_at > now() LIMIT 1) AS device_id,
+        SELECT u.disabled, u.factor_epoch, {SECOND_FACTORS_OF_USER}, device.id AS device_id,
+               (extract(epoch FROM now() - device.created_at) / 86400)::float AS device_age,
                {SSO_ORGANIZATIONS_OF_USER}
-        FROM users u WHERE u.app_id = $1 AND u.id = $2 FOR NO KEY UPDATE OF u
+        FROM users u
+        LEFT JOIN LATERAL (
+            SELECT d.id, d.created_at FROM trusted_devices d
+            WHERE d.app_id = $1 AND d.token_hash = ANY($3::text[]) AND d.user_id = u.id
+              AND d.factor_epoch = u.factor_epoch AND d.revoked_at IS NULL AND d.expires_at > now()
+            ORDER BY d.created_at DESC LIMIT 1
+        ) device ON true
+        WHERE u.app_id = $1 AND u.id = $2 FOR NO KEY UPDATE OF u
         """,
         app_id,
         user_id,

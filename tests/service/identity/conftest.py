@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.kit.callers import FIREFOX
+from tests.kit.identity_provider import ProviderServer, local_internet, running_server
 from tests.kit.postgres import Postgres
 from tests.kit.world import World
 
+from common.circuit_breaker import CircuitBreaker
 from common.contracts.sign_in import Flow
 from common.ids import DASHBOARD
 
@@ -19,18 +21,23 @@ def wrong(flow: Flow, right: str) -> str:
     return f"{(int(digits) + 1) % 1_000_000:06}"
 
 
-@pytest.fixture(scope="session")
-async def stage(postgres: Postgres) -> AsyncIterator[World]:
-    """One database for all tests of the service. Each test gets applications of its own."""
-    name = postgres.clone()
-    world = await World.start(
-        postgres.dsns(name),
+async def start_world(dsns: dict[str, str], **options: object) -> World:
+    """Starts the identity service on a database of its own."""
+    return await World.start(
+        dsns,
         "identity",
         stand_ins=("tenancy", "rbac"),
         size=20,
         request_facts={"ip": "203.0.113.7", "agent": FIREFOX, "origin": "https://evil"},
-        options={"identity": {"operator_email": "boss@example.com"}},
+        options={"identity": {"operator_email": "boss@example.com", **options}},
     )
+
+
+@pytest.fixture(scope="session")
+async def stage(postgres: Postgres) -> AsyncIterator[World]:
+    """One database for all tests of the service. Each test gets applications of its own."""
+    name = postgres.clone()
+    world = await start_world(postgres.dsns(name))
     yield world
     await world.close()
     postgres.drop(name)
@@ -44,3 +51,14 @@ async def world(stage: World) -> World:
     stage.invalidation.published.clear()
     stage.bus.calls.clear()
     return stage
+
+
+@pytest.fixture
+async def server(world: World) -> AsyncIterator[ProviderServer]:
+    """A local server that stands for all hosts of the Internet."""
+    before = world.identity.http
+    async with running_server() as made:
+        breaker = CircuitBreaker()
+        world.replace_deps("identity", http=local_internet(made), provider_breaker=breaker)
+        yield made
+        world.replace_deps("identity", http=before)

@@ -1,0 +1,181 @@
+"""Verifies ID tokens (OpenID Connect Core 1.0 section 3.1.3.7)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import jwt
+import orjson
+from jwt.exceptions import PyJWTError
+
+from common.context import Context
+from common.crypto import b64url
+from identity.deps import Deps
+from identity.providers import calls, keys
+from identity.providers.failures import ProviderFailed
+from identity.providers.metadata import ProviderMetadata
+from identity.queries.identity_providers import Provider
+
+SKEW: Final = 60
+"""Seconds by which the provider's clock may differ from ours."""
+LONGEST: Final = 32_768
+"""Characters of an ID token."""
+TENANT: Final = "{tenantid}"
+"""Stands for the claim `tid` in the issuer of Microsoft's shared endpoints."""
+_TENANT_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_FAILURES: Final = (PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdTokenCheck:
+    """The values of this sign-in that an ID token must fit."""
+
+    nonce: str = field(repr=False)
+    access_token: str = field(repr=False)
+    max_age: int | None = None
+
+
+async def verified_claims(
+    deps: Deps,
+    ctx: Context,
+    provider: Provider,
+    token: str,
+    *,
+    metadata: ProviderMetadata,
+    check: IdTokenCheck,
+) -> dict[str, Any]:
+    """Returns the claims of an ID token after all checks. Raises ProviderFailed."""
+    header = _header(token)
+    alg, kid = header.get("alg"), header.get("kid")
+    if alg not in keys.ALGORITHMS or alg not in provider.algorithms:
+        raise _refused("its algorithm is not accepted")
+    if "crit" in header or not isinstance(kid, str | None):
+        raise _refused("its header has crit, or a kid that is not a text")
+    candidates = await keys.verification_keys(
+        deps, ctx, provider, url=metadata.jwks_uri, kid=kid, alg=alg
+    )
+    claims, jwk = _signed(token, candidates, alg)
+    iss = _check_issuer(provider, claims)
+    if jwk.get("issuer", iss).replace(TENANT, str(claims.get("tid"))) != iss:
+        raise _refused("its key signs for another issuer")
+    _check_audience(provider, claims)
+    _check_times(claims, check.max_age)
+    _check_nonce(provider, claims, check.nonce)
+    _check_access_token(claims, alg, check.access_token)
+    return claims
+
+
+def _refused(why: str) -> ProviderFailed:
+    return ProviderFailed("id_token", f"the ID token is refused: {why}")
+
+
+def _header(token: str) -> dict[str, Any]:
+    if len(token) > LONGEST:
+        raise _refused("it is too long")
+    try:
+        return jwt.get_unverified_header(token)
+    except _FAILURES:
+        raise _refused("it is not a signed JWT") from None
+
+
+def _signed(
+    token: str, candidates: list[dict[str, str]], alg: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Returns the claims, and the key that signed them. A token without `kid` is tried with each key
+    of its algorithm."""
+    for jwk in candidates:
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                keys.load(jwk, alg),
+                algorithms=[alg],
+                leeway=SKEW,
+                options={
+                    "require": ["iss", "sub", "aud", "exp", "iat"],
+                    "verify_aud": False,
+                    "verify_iss": False,
+                    "verify_sub": False,
+                },
+            )
+            orjson.dumps(claims)  # refuses halves of characters, which Python's parser accepts
+        except jwt.InvalidSignatureError:
+            continue
+        except _FAILURES as error:
+            raise _refused(type(error).__name__) from None
+        return claims, jwk
+    raise _refused("none of the provider's keys signed it")
+
+
+def _check_issuer(provider: Provider, claims: dict[str, Any]) -> str:
+    iss = claims["iss"]
+    if isinstance(iss, str) and is_issuer(provider, iss, tenant=claims.get("tid")):
+        return iss
+    raise _refused("iss is another issuer")
+
+
+def is_issuer(provider: Provider, iss: str, *, tenant: object) -> bool:
+    """Returns whether this is the issuer of the row, one of its aliases, or the row's template filled
+    with an accepted tenant."""
+    options, expected = calls.options_of(provider), provider.issuer or ""
+    if provider.iss_mode == "template" and TENANT in expected:
+        if not isinstance(tenant, str) or not _TENANT_ID.fullmatch(tenant):
+            return False
+        accepted = "*" in options.tenants or tenant in options.tenants
+        return accepted and iss == expected.replace(TENANT, tenant)
+    return bool(expected) and iss in (expected, *options.issuer_aliases)
+
+
+def _check_audience(provider: Provider, claims: dict[str, Any]) -> None:
+    """The token is for us alone: an audience that we do not know could use it too."""
+    audience = claims["aud"]
+    if audience not in (provider.client_id, [provider.client_id]):
+        raise _refused("aud is not this client alone")
+    if "azp" in claims and claims["azp"] != provider.client_id:
+        raise _refused("azp is another client")
+    subject = claims["sub"]
+    if not isinstance(subject, str) or not 1 <= len(subject) <= 255:
+        raise _refused("sub is not a text of 1 to 255 characters")
+    domain = calls.options_of(provider).hosted_domain
+    if domain and claims.get("hd") != domain:
+        raise _refused("hd is not the hosted domain of the provider")
+
+
+def _check_times(claims: dict[str, Any], max_age: int | None) -> None:
+    for name in ("exp", "iat", "auth_time"):
+        moment = claims.get(name, 0)
+        if isinstance(moment, bool) or not isinstance(moment, int | float):
+            raise _refused(f"{name} is not a number")
+    if max_age is None or "auth_time" not in claims:
+        return
+    if claims["auth_time"] + max_age + SKEW < time.time():
+        raise _refused("auth_time is older than max_age")
+
+
+def _check_nonce(provider: Provider, claims: dict[str, Any], nonce: str) -> None:
+    """A provider that sends no nonce is accepted only if its row says so."""
+    value = claims.get("nonce")
+    if provider.nonce == "off":
+        return
+    if value is None:
+        waiver = calls.options_of(provider).nonce_waiver
+        waived = waiver is not None and claims.get(waiver) is False
+        if provider.nonce == "optional" or waived:
+            return
+        raise _refused("nonce is missing")
+    if not isinstance(value, str) or not hmac.compare_digest(value.encode(), nonce.encode()):
+        raise _refused("nonce is of another sign-in")
+
+
+def _check_access_token(claims: dict[str, Any], alg: str, access_token: str) -> None:
+    """Checks `at_hash`, the left half of the access token's digest (section 3.1.3.6)."""
+    value = claims.get("at_hash")
+    if value is None:
+        return
+    digest = (hashlib.sha512 if alg == "EdDSA" else hashlib.sha256)(access_token.encode()).digest()
+    if value != b64url(digest[: len(digest) // 2]):
+        raise _refused("at_hash is of another access token")
