@@ -19,6 +19,7 @@ OPEN = {
     "identity.password.check": "a policy, nobody's data; limited per IP",
     "identity.password.sign_in": "the password, lockout and limits",
     "identity.protection.get": "public: which challenge to answer",
+    "identity.provider.route": "public: where a domain signs in; no account is looked up",
     "identity.reset.finish": "the link's secret, or the code and its five tries",
     "identity.reset.start": "the limits per address and IP; it answers alike for everybody",
     "identity.session.check": "the session's secret",
