@@ -61,9 +61,8 @@ async def protection(ctx: Anyone, bus: TheBus) -> Protection:
 
 @router.post("/provider", summary="Find the provider of an address")
 async def provider(body: FindSignInRoute, ctx: Anyone, bus: TheBus) -> SignInRoute:
-    """Returns the provider of the organization that has verified the domain of the address, or `null`.
-    Send the user to `/rp/authorize?idp={name}` on this host. The answer is the same whether the address
-    has an account or not."""
+    """Returns the provider of the organization that has verified the address's domain, or `null`. Sign
+    in there: `/rp/authorize?idp={name}`. The answer does not depend on accounts."""
     return await bus.call(ctx, body)
 
 
