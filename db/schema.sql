@@ -558,7 +558,7 @@ CREATE TABLE email_verification_codes (
         REFERENCES users (app_id, id) ON DELETE CASCADE,
     CONSTRAINT email_verification_codes_type_check CHECK (type IN
         ('email_code', 'magic_link', 'password_reset', 'email_verification', 'email_change', 'invitation', 'owner_link',
-         'impersonation')),
+         'link_proof', 'impersonation')),
     CONSTRAINT email_verification_codes_hash_check CHECK (code_hash IS NOT NULL OR link_hash IS NOT NULL)
 ) PARTITION BY HASH (app_id);
 CREATE UNIQUE INDEX email_verification_codes_link_hash_key

@@ -47,6 +47,8 @@ NEUTRAL: dict[str, Any] = {
     "InviteMember.email": "fresh@example.com",
     "SignUp.email": "fresh@example.com",
     "ClaimOwner.email": "fresh@example.com",
+    "SendLinkProofCode.email": "fresh@example.com",
+    "KeepProviderResponse.response": {"code": "c"},
     "AddCustomDomain.domain": "login.fresh.example.org",
     "AddOrganizationDomain.domain": "fresh.example",
 }

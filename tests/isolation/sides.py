@@ -48,6 +48,9 @@ from common.contracts.tokens import ExchangeToken
 from common.contracts.users import CreateUser
 from common.ids import DASHBOARD, new_id
 from common.testing import LocalBus, context
+from identity import link_proofs
+from identity.providers.account import ProviderAccount, ProviderTokens
+from identity.queries import identity_providers, oauth_states
 from tenancy.dns_lookup import Dns
 
 PASSWORD = "six unusual otters juggle"
@@ -136,6 +139,7 @@ async def populate(sides: Sides) -> None:
         await _organization(sides, side)
         await _clients(sides, side)
         await _secrets_by_mail(sides, side)
+        await _connected_accounts(sides, side)
         await _rest(sides, side)
 
 
@@ -360,6 +364,77 @@ async def _secrets_by_mail(sides: Sides, side: Side) -> None:
         "VerifyEmail.token": token,
         "GetOwnerLink.token": token,
         "ClaimOwner.token": token,
+    }
+
+
+async def _connected_accounts(sides: Sides, side: Side) -> None:
+    """Inserts a provider that needs no network, Bob's account there, and a sign-in that is under way."""
+    idp_id, link_id, deps = new_id(), new_id(), sides.world.identity
+    await sides.owner.execute(
+        "INSERT INTO identity_providers (app_id, id, name, display_name, type, client_id,"
+        " authorization_endpoint, token_endpoint) VALUES ($1, $2, $3, $3, 'oauth2', 'ours',"
+        " 'https://idp.example/authorize', 'https://idp.example/token')",
+        side.app_id,
+        idp_id,
+        f"idp-{side.word}",
+    )
+    await sides.owner.execute(
+        "INSERT INTO user_identity_links (app_id, id, user_id, idp_id, idp_user_id, idp_username)"
+        " VALUES ($1, $2, $3, $4, 'bob', $5)",
+        side.app_id,
+        link_id,
+        side.things["user_id"],
+        idp_id,
+        f"Bob at {side.word}",
+    )
+    ctx = sides.ctx(side)
+    account = ProviderAccount(iss="", subject="eve", tokens=ProviderTokens(access="a"))
+    state = f"state-of-{side.word}-that-is-long-enough"
+    async with deps.db.transaction(ctx) as tx:
+        provider = await identity_providers.by_id(tx, app_id=side.app_id, idp_id=idp_id)
+        assert provider is not None
+        proof = await link_proofs.begin(
+            deps,
+            ctx,
+            tx,
+            provider=provider,
+            account=account,
+            browser=BROWSER,
+            user_id=None,
+            payload={
+                "kind": "address",
+                "by_mail": True,
+                "destination": "/account",
+                "remember": False,
+                "locale": None,
+            },
+            invitation=None,
+        )
+        waiting = oauth_states.NewState(
+            state_hash=deps.keys.hash("provider_state", state),
+            idp_id=idp_id,
+            purpose="sign_in",
+            destination="/account",
+            browser_hash=deps.keys.hash("browser", BROWSER),
+            session_id=None,
+            link_user_id=None,
+            nonce="n",
+            code_verifier_sealed="",
+            payload={},
+            ttl=600,
+        )
+        await oauth_states.insert(tx, app_id=side.app_id, new=waiting)
+    starts = ("StartProviderSignIn", "StartProviderLink", "StartProviderStepUp")
+    finishes = ("FinishProviderSignIn", "KeepProviderResponse")
+    side.things |= {f"{name}.idp": provider.name for name in (*starts, *finishes)}
+    side.things |= {f"{name}.state": state for name in finishes}
+    proving = ("GetLinkProof", "SendLinkProofCode", "FinishLinkProof", "ConnectProvenAccount")
+    side.things |= {f"{name}.proof": proof for name in proving}
+    side.things |= {
+        "UnlinkMyIdentity.link_id": link_id,
+        "UnlinkUserIdentity.link_id": link_id,
+        "FinishLinkProof.flow": side.things["SignInWithCode.flow"],
+        "FinishLinkProof.code": side.things["SignInWithCode.code"],
     }
 
 

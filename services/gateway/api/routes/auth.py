@@ -23,7 +23,6 @@ from common.contracts.passwords import (
 from common.contracts.protection import GetProtection, Protection
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import Attempt, Flow
-from common.contracts.sign_in_route import FindSignInRoute, SignInRoute
 from common.contracts.sign_up import ResendSignUp, SignUp
 from gateway.api.deps import Anyone, SignedIn, Starting, TheBus, TheGateway, TheRequest
 from gateway.api.noun_router import NounRouter
@@ -57,13 +56,6 @@ async def protection(ctx: Anyone, bus: TheBus) -> Protection:
     """Returns the site key of the captcha and the challenge for the proof of work. Each is null if
     the application does not use it."""
     return await bus.call(ctx, GetProtection())
-
-
-@router.post("/provider", summary="Find the provider of an address")
-async def provider(body: FindSignInRoute, ctx: Anyone, bus: TheBus) -> SignInRoute:
-    """Returns the provider of the organization that has verified the address's domain, or `null`. Sign
-    in there: `/rp/authorize?idp={name}`. The answer does not depend on accounts."""
-    return await bus.call(ctx, body)
 
 
 @router.post("/signup", status_code=202, response_model_exclude={"browser"}, summary="Sign up")
