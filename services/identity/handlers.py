@@ -101,6 +101,7 @@ from common.contracts.sessions import (
     RevokeUserSessions,
     SignOut,
 )
+from common.contracts.sign_in_route import FindSignInRoute
 from common.contracts.sign_up import ResendSignUp, SignUp
 from common.contracts.user_import import ExportUsers, ImportUsers
 from common.contracts.users import (
@@ -161,6 +162,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     EndSession: sessions.end,
     ActivateOrganization: sessions.activate_organization,
     EndUnqualifiedSessions: sso.end_unqualified,
+    FindSignInRoute: sso.route,
     GetProtection: challenge.get,
     StartImpersonation: impersonation.start,
     RedeemImpersonation: impersonation.redeem,

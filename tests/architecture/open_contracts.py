@@ -30,6 +30,7 @@ OPEN = {
     "identity.password.check": "a policy, nobody's data; limited per IP",
     "identity.password.sign_in": "the password, lockout and limits",
     "identity.protection.get": "public: which challenge to answer",
+    "identity.provider.route": "public: where a domain signs in; no account is looked up",
     "identity.provider.finish_sign_in": "the state's secret, its browser, and the provider's answer",
     "identity.provider.start_sign_in": "starts nothing but a sign-in; limited per IP",
     "identity.provider.store_response": "the state's secret; one response for each",

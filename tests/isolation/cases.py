@@ -26,6 +26,8 @@ NEUTRAL: dict[str, Any] = {
     "reason": "to help them",
     "identifier": "https://another.example.com",
     "SeedRoles.template": "application",
+    "SetMappedRoles.idp_id": "01900000-0000-7000-8000-00000000abcd",
+    "SetMappedRoles.role_ids": ["user", "admin"],
     "PutTemplate.template": {"subject": "s", "text": "{{ code }}", "html": "{{ code }}"},
     "CreatePermission.name": "zoo:visit",
     "CreateScope.name": "visit",

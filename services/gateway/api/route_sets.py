@@ -28,6 +28,7 @@ from gateway.api.routes import (
     session,
     sessions,
     settings,
+    sign_in_route,
     users,
 )
 from gateway.routing import RouteSet
@@ -56,5 +57,6 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     session.routes,
     sessions.routes,
     settings.routes,
+    sign_in_route.routes,
     users.routes,
 )
