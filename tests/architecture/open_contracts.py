@@ -11,6 +11,7 @@ OPEN = {
     "identity.owner.get": "the one-time owner link's secret",
     "identity.password.check": "a policy, nobody's data; limited per IP",
     "identity.password.sign_in": "the password, lockout and limits",
+    "identity.provider.list_public": "public: what the sign-in page shows",
     "identity.protection.get": "public: which challenge to answer",
     "identity.reset.finish": "the link's secret, or the code and its five tries",
     "identity.reset.start": "the limits per address and IP; it answers alike for everybody",

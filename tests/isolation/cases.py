@@ -38,6 +38,11 @@ NEUTRAL: dict[str, Any] = {
     "UpdateApplication.changes": {"name": "changed"},
     "UpdateClient.changes": {"name": "changed"},
     "UpdateOrganization.changes": {"name": "changed"},
+    "UpdateIdentityProvider.changes": {"display_name": "changed"},
+    "CreateIdentityProvider.name": "another",
+    "CreateIdentityProvider.preset": "github",
+    "CreateIdentityProvider.client_secret": "secret",
+    "CreateIdentityProvider.settings": {"client_id": "c"},
     "ChangeEmail.email": "fresh@example.com",
     "CreateUser.email": "fresh@example.com",
     "ImportUsers.users": [{"email": "fresh@example.com"}],
@@ -52,7 +57,7 @@ NEUTRAL: dict[str, Any] = {
 
 NAMING = {
     "user_id", "org_id", "session_id", "session", "role_id", "permission_id", "client",
-    "client_id", "secret_id", "invitation_id", "domain_id", "id", "token", "flow", "code",
+    "client_id", "secret_id", "invitation_id", "provider", "domain_id", "id", "token", "flow", "code",
     "params", "basic", "request", "slug", "confirm", "owner_org_id", "host", "domain", "key",
 }  # fmt: skip
 """Fields that name an object. They are filled wherever `away` has a value, required or not."""

@@ -67,6 +67,17 @@ async def acting(http: Request, gateway: TheGateway, request: TheRequest) -> Con
     return ctx
 
 
+async def acting_or_anonymous(http: Request, gateway: TheGateway, request: TheRequest) -> Context:
+    """Returns the Context as `acting` does, and on the application's own host that of an anonymous
+    caller too. Raises Unauthenticated under `/api/applications/{slug}`."""
+    if "slug" in http.path_params:
+        return await acting(http, gateway, request)
+    _check(gateway, request, by_bearer=True)
+    ctx = request.context(await caller_of(gateway, request))
+    await check_fields(http)
+    return ctx
+
+
 async def _authenticated(gateway: Gateway, request: GatewayRequest) -> Context:
     _check(gateway, request, by_bearer=True)
     ctx = request.context(await caller_of(gateway, request))
@@ -101,3 +112,4 @@ def _check(gateway: Gateway, request: GatewayRequest, *, by_bearer: bool) -> Non
 Anyone = Annotated[Context, Depends(anyone)]
 SignedIn = Annotated[Context, Depends(signed_in)]
 Acting = Annotated[Context, Depends(acting)]
+ActingOrAnonymous = Annotated[Context, Depends(acting_or_anonymous)]
