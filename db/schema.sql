@@ -179,6 +179,8 @@ CREATE INDEX idx_users_disabled ON users (app_id, created_at, id) WHERE disabled
 CREATE INDEX idx_users_unverified ON users (app_id, created_at, id) WHERE NOT email_verified;
 -- For the sweep of users who are not provisioned.
 CREATE INDEX idx_users_unprovisioned ON users (app_id, id) WHERE provisioned_at IS NULL;
+-- For the sweep of guests who are not active any more.
+CREATE INDEX idx_users_guests ON users (app_id, id) WHERE guest;
 
 -- owner: identity, through a trigger on users. The words by which a search finds a user: the address,
 -- its parts, and each word of their names. A pattern (LIKE '%…%') would read every user of the
@@ -488,6 +490,7 @@ CREATE TABLE user_sessions (
     token_hash      text        NOT NULL,
     kind            text        NOT NULL,  -- full | mfa_required | mfa_setup_required
     idp_name        text,
+    idp_org_id      uuid,       -- the organization of the provider that started it: opens it if sso_required
     acr             text,
     amr             text[]      NOT NULL DEFAULT '{}',
     auth_time       timestamptz NOT NULL DEFAULT now(),
@@ -523,7 +526,9 @@ CREATE UNIQUE INDEX idx_user_sessions_token ON user_sessions (token_hash, app_id
 CREATE INDEX idx_user_sessions_user ON user_sessions (user_id, app_id);
 CREATE INDEX idx_user_sessions_revoked ON user_sessions (revoked_at) WHERE revoked_at IS NOT NULL;
 CREATE INDEX idx_user_sessions_expires ON user_sessions (expires_at);
-CREATE INDEX idx_user_sessions_actor ON user_sessions (actor_session, app_id) WHERE actor_session IS NOT NULL;
+-- For the job that ends impersonations together with the rights of their actors.
+CREATE INDEX idx_user_sessions_actor ON user_sessions (app_id, id)
+    WHERE actor_id IS NOT NULL AND revoked_at IS NULL;
 CREATE INDEX idx_user_sessions_previous ON user_sessions (previous_id, app_id) WHERE previous_id IS NOT NULL;
 
 -- owner: identity. One mail may carry a code and a link; `email` in lower case. `browser_hash`
@@ -549,7 +554,8 @@ CREATE TABLE email_verification_codes (
     CONSTRAINT email_verification_codes_user_id_fkey FOREIGN KEY (app_id, user_id)
         REFERENCES users (app_id, id) ON DELETE CASCADE,
     CONSTRAINT email_verification_codes_type_check CHECK (type IN
-        ('email_code', 'magic_link', 'password_reset', 'email_verification', 'email_change', 'invitation', 'owner_link')),
+        ('email_code', 'magic_link', 'password_reset', 'email_verification', 'email_change', 'invitation', 'owner_link',
+         'impersonation')),
     CONSTRAINT email_verification_codes_hash_check CHECK (code_hash IS NOT NULL OR link_hash IS NOT NULL)
 ) PARTITION BY HASH (app_id);
 CREATE UNIQUE INDEX email_verification_codes_link_hash_key
@@ -661,7 +667,7 @@ CREATE TABLE webauthn_challenges (
 CREATE INDEX idx_webauthn_challenges_expires ON webauthn_challenges (expires_at);
 
 -- owner: identity. `last_step` is the time step of the last code, so no code is accepted twice
--- (RFC 6238 section 5.2).
+-- (RFC 6238 section 5.2). A secret that is not confirmed yet belongs to the session that created it.
 CREATE TABLE totp_factors (
     app_id        uuid        NOT NULL,
     id            uuid        NOT NULL,
@@ -669,6 +675,7 @@ CREATE TABLE totp_factors (
     secret_sealed text        NOT NULL,
     name          text,
     last_step     bigint      NOT NULL DEFAULT 0,
+    session_id    uuid,
     confirmed_at  timestamptz,
     last_used_at  timestamptz,
     created_at    timestamptz NOT NULL DEFAULT now(),
@@ -743,6 +750,7 @@ CREATE TABLE identity_provider_documents (
     document     jsonb,
     fetched_at   timestamptz,
     attempted_at timestamptz NOT NULL DEFAULT now(),
+    sought_at    timestamptz,  -- the last fetch for an unknown kid
     failure      text,       -- why the last attempt failed
     CONSTRAINT identity_provider_documents_pkey PRIMARY KEY (app_id, idp_id, kind),
     CONSTRAINT identity_provider_documents_idp_id_fkey FOREIGN KEY (app_id, idp_id)
@@ -1663,10 +1671,13 @@ GRANT SELECT (
     created_at, updated_at
 ) ON users TO aero2_oidc;
 GRANT SELECT (
-    app_id, id, user_id, kind, idp_name, acr, amr, auth_time, factor_times, actor_id, remembered,
+    app_id, id, user_id, kind, idp_name, acr, amr, auth_time, factor_times, actor_id, actor_app_id, remembered,
     active_org_id, previous_id,
     created_at, idle_expires_at, expires_at, revoked_at
 ) ON user_sessions TO aero2_oidc;
+-- Whether a user has a second factor decides what a token may do (RFC 9470).
+GRANT SELECT (app_id, user_id, confirmed_at) ON totp_factors TO aero2_oidc;
+GRANT SELECT (app_id, user_id) ON passkeys TO aero2_oidc;
 GRANT SELECT (app_id, id, slug, name, logo_url, is_personal, public_metadata) ON organizations TO aero2_oidc;
 GRANT SELECT ON organization_members, applications TO aero2_oidc;
 
@@ -1709,7 +1720,8 @@ GRANT SELECT (app_id, id, absolute_expires_at, revoked_at), DELETE ON token_fami
 GRANT SELECT (app_id, session_id, user_id, subject, expires_at), DELETE ON session_clients TO aero2_sweep;
 GRANT SELECT (app_id, last_seen_at), DELETE ON known_devices TO aero2_sweep;
 GRANT SELECT (previous_id) ON user_sessions TO aero2_sweep;
-GRANT SELECT (app_id, id, provisioned_at, created_at) ON users TO aero2_sweep;
+GRANT SELECT (app_id, id, provisioned_at, created_at, guest) ON users TO aero2_sweep;
+GRANT SELECT (user_id, last_active_at, actor_id) ON user_sessions TO aero2_sweep;  -- guests, impersonations
 GRANT SELECT (app_id, expires_at), DELETE ON
     sign_in_guards, oauth_state, link_proofs, webauthn_challenges, rate_limits, authorization_requests, authorization_codes,
     refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,

@@ -78,6 +78,13 @@ class Platform:
         return ("127.0.0.1", self.ports.number["gateway"]) if self.tls else (self.host, self.port)
 
     @property
+    def _gateway_origin(self) -> str:
+        """The gateway's address for other processes of this machine. It speaks HTTP, behind Caddy too."""
+        host, port = self._gateway
+        address = reachable(host)
+        return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+    @property
     def _gateway_sockets(self) -> tuple[socket.socket, ...]:
         if self.tls:
             return (self.ports.sockets["gateway"],)
@@ -171,6 +178,7 @@ class Platform:
         } | unless_set(
             {
                 "AERO2_METRICS_HOST": "127.0.0.1",
+                "AERO2_GATEWAY_ADDRESS": self._gateway_origin,
                 SMTP: f"smtp://127.0.0.1:{self.ports.number['smtp']}?tls=none",
                 "AERO2_MAIL_FROM": f"Aero2 <no-reply@{self.domain}>",
             }
@@ -215,10 +223,7 @@ class Platform:
 
     async def relay_state(self) -> str | None:
         """Returns what the gateway's health says of the relays, or None if it does not answer."""
-        host, port = self._gateway
-        address = reachable(host)
-        origin = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
-        return await stream_watchdog.relay_state(origin, self.authority)
+        return await stream_watchdog.relay_state(self._gateway_origin, self.authority)
 
     async def _gateway_answers(self) -> bool:
         host, port = self._gateway

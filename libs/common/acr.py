@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+NO_FACTOR: Final = "0"
+"""The user proved nothing: the session of a guest (OpenID Connect Core section 2)."""
 ONE_FACTOR: Final = "urn:aero2:loa:1fa"
 """One factor: a password, a code from a mail, or the owner link."""
 PASSWORD: Final = "urn:aero2:loa:1fa:pwd"  # noqa: S105 - a name, not a password

@@ -86,6 +86,7 @@ class About(TypedDict, total=False):
 def entry(ctx: Context, event: Event, **about: Unpack[About]) -> Entry:
     """Returns an event ready to be written, with what the context knows of its caller."""
     who = ctx.caller
+    kind, id = (who.actor_kind, who.actor_id) if who.actor_id else (who.kind, who.id)
     return Entry(
         id=new_id(),
         app_id=ctx.app_id,
@@ -93,8 +94,8 @@ def entry(ctx: Context, event: Event, **about: Unpack[About]) -> Entry:
         version=event.version,
         event_data=event.model_dump(mode="json"),
         user_id=about.get("user_id") or who.user_id,
-        actor_kind=who.kind,
-        actor_id=who.id,
+        actor_kind=kind,
+        actor_id=id,
         session_id=about.get("session_id") or who.session_id,
         org_id=about.get("org_id") or who.org_id,
         ip_address=ctx.ip,

@@ -7,11 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal, get_args
+from typing import Final
 
 import orjson
 
 from common import logs
+from common.caller import Caller as Caller
+from common.caller import from_wire, wire_of
 from common.contracts.base import KNOWN, SIGNED_IN, SYSTEM
 from common.ids import DASHBOARD, is_id
 from common.problems import BadRequest, Forbidden, TooLate, Unauthenticated
@@ -22,8 +24,6 @@ MEANINGFUL_WORK: Final = 0.050
 """Seconds. With less time left, starting is useless."""
 HEADER: Final = "Context"
 
-Kind = Literal["anonymous", "user", "secret_key", "client", "developer", "system"]
-KINDS: Final = frozenset(get_args(Kind))
 EVERYTHING: Final = frozenset({"*"})
 OF_DEVELOPERS: Final = {
     "users:read": "developers:read",
@@ -32,31 +32,6 @@ OF_DEVELOPERS: Final = {
 }
 """The users of the Dashboard are the developers of all teams. By permission on users: the
 permission that is needed there in addition."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """The caller of a call. `id` is the id of the user, key or client. `permissions` hold in the
-    context's application (`*` means all of them). `teams` are the developer teams of a developer.
-    `org_id` is the active organization. `delegated` means that a client acts for the user with an
-    access token without the scope `account`, so the user's account is out of its reach."""
-
-    kind: Kind = "anonymous"
-    id: str | None = None
-    permissions: frozenset[str] = frozenset()
-    teams: frozenset[str] = frozenset()
-    session_id: str | None = None
-    org_id: str | None = None
-    delegated: bool = False
-
-    def may(self, permission: str) -> bool:
-        """Returns whether the caller has a permission."""
-        return permission in self.permissions or "*" in self.permissions
-
-    @property
-    def user_id(self) -> str | None:
-        """The user in this application. A developer is a user of another application."""
-        return self.id if self.kind == "user" else None
 
 
 ANONYMOUS: Final = Caller()
@@ -140,18 +115,7 @@ class Context:
         who = self.caller
         wire: dict[str, object] = {"a": self.app_id, "d": self.deadline, "t": self.trace}
         if who.kind != "anonymous":
-            caller: dict[str, object] = {"k": who.kind, "i": who.id}
-            if who.permissions:
-                caller["p"] = list(who.permissions)
-            if who.teams:
-                caller["m"] = list(who.teams)
-            if who.session_id:
-                caller["s"] = who.session_id
-            if who.org_id:
-                caller["o"] = who.org_id
-            if who.delegated:
-                caller["g"] = True
-            wire["c"] = caller
+            wire["c"] = wire_of(who)
         if self.origin:
             wire["h"] = self.origin
         if self.ip:
@@ -169,7 +133,7 @@ class Context:
             app_id, deadline, trace, who = wire["a"], wire["d"], wire["t"], wire.get("c")
             ctx = Context(
                 app_id=app_id,
-                caller=ANONYMOUS if who is None else _caller(who),
+                caller=ANONYMOUS if who is None else from_wire(who),
                 deadline=float(deadline),
                 trace=trace,
                 origin=wire.get("h", ""),
@@ -182,22 +146,6 @@ class Context:
         if not all(isinstance(text, str) for text in texts) or not is_id(app_id):
             raise BadRequest("the Context header is malformed")
         return ctx
-
-
-def _caller(who: dict[str, Any]) -> Caller:
-    """Raises ValueError or TypeError for what `encode` would never have written."""
-    kind, permissions, teams = who["k"], who.get("p", []), who.get("m", [])
-    if kind not in KINDS or not isinstance(permissions, list) or not isinstance(teams, list):
-        raise ValueError("not a caller")
-    return Caller(
-        kind=kind,
-        id=who["i"],
-        permissions=frozenset(permissions),
-        teams=frozenset(teams),
-        session_id=who.get("s"),
-        org_id=who.get("o"),
-        delegated=who.get("g") is True,
-    )
 
 
 def new_trace() -> str:

@@ -15,6 +15,8 @@ from ipaddress import (
 )
 from typing import Final
 
+from common.deployment_hosts import DeploymentHosts
+
 Network = IPv4Network | IPv6Network
 
 DENIED: Final[tuple[Network, ...]] = (ip_network("168.63.129.16/32"),)
@@ -43,6 +45,8 @@ class Egress:
     """Private addresses and plain http may be called: development only."""
     denied: tuple[Network, ...] = ()
     """Further networks that are never called."""
+    deployment: DeploymentHosts | None = None
+    """Hosts that are reached at the gateway, wherever it is. None: there are none."""
 
     def permits(self, address: str) -> bool:
         """Returns whether an address may be called. Raises ValueError if the text is not an IP

@@ -2,7 +2,8 @@
 
 The host is resolved once, each of its addresses is checked, and the connection goes to a checked address.
 A name that resolves to another address a moment later therefore gains nothing (DNS rebinding). Redirects
-are not followed, and no proxy is taken from the environment.
+are not followed, and no proxy is taken from the environment. Hosts of this deployment are reached at its
+gateway (`common.deployment_hosts`).
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ from __future__ import annotations
 import asyncio
 import socket
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from common.deployment_hosts import Endpoint
 from common.egress import Egress
+
+if TYPE_CHECKING:
+    import httpx
 
 DEADLINE: Final = 5.0
 """Seconds for the whole request: resolving, connecting, sending, and reading the answer."""
@@ -59,13 +64,14 @@ class OutgoingHttp:
         target = pinned_http.parse_url(url)
         if target is None:
             raise Unreachable("not a URL of a web server")
-        if target.scheme == "http" and not self.egress.private:
+        own = self._own_gateway(target)
+        if target.scheme == "http" and not self.egress.private and own is None:
             raise Unreachable(f"{target.host}: only https is called")
         try:
             async with asyncio.timeout(deadline):
-                address = await self._resolve(target.raw_host.decode(), pinned_http.port_of(target))
+                endpoint = await self._endpoint(target, own)
                 status, body = await pinned_http.exchange(
-                    method, target, address, headers=headers or {}, content=content
+                    method, target, endpoint, headers=headers or {}, content=content
                 )
         except TimeoutError:
             raise Unreachable(f"{target.host}: no answer within {deadline:g} s") from None
@@ -74,15 +80,41 @@ class OutgoingHttp:
             raise Unreachable(f"{target.host}: {cause}") from None
         return Answer(status, body)
 
+    def _own_gateway(self, target: httpx.URL) -> Endpoint | None:
+        """Returns this deployment's gateway if the URL is one of its own, else None."""
+        deployment = self.egress.deployment
+        if deployment is None or not deployment.serves(
+            target.scheme, target.host, target.port, target.path
+        ):
+            return None
+        return deployment.gateway
+
+    async def _endpoint(self, target: httpx.URL, own: Endpoint | None) -> Endpoint:
+        """Returns where to connect to. The operator chose the gateway's address, so it is not checked."""
+        from common import pinned_http
+
+        if own is not None:
+            addresses = await _addresses(own.host, own.port)
+            if not addresses:
+                raise Unreachable(f"{target.host}: the gateway has no address")
+            return own._replace(host=addresses[0])
+        port = pinned_http.port_of(target)
+        return Endpoint(target.scheme, await self._resolve(target.raw_host.decode(), port), port)
+
     async def _resolve(self, host: str, port: int) -> str:
         """Returns an address of the host. All addresses of the host must be permitted."""
-        try:
-            entries = await asyncio.get_running_loop().getaddrinfo(
-                host, port, type=socket.SOCK_STREAM
-            )
-        except (OSError, UnicodeError):
-            raise Unreachable(f"{host}: the host has no address") from None
-        addresses = [str(entry[4][0]) for entry in entries]
-        if not addresses or not all(self.egress.permits(address) for address in addresses):
+        addresses = await _addresses(host, port)
+        if not addresses:
+            raise Unreachable(f"{host}: the host has no address")
+        if not all(self.egress.permits(address) for address in addresses):
             raise Unreachable(f"{host}: the host has an address that is not called")
         return addresses[0]
+
+
+async def _addresses(host: str, port: int) -> list[str]:
+    """Returns the addresses of the host. Empty if it has none."""
+    try:
+        entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return [str(entry[4][0]) for entry in entries]

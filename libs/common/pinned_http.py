@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import httpx
 
+from common.deployment_hosts import DEFAULT_PORTS, Endpoint
+
 MAX_BYTES: Final = 1_000_000
 """Of the body of an answer."""
-DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 FAILURES: Final = (httpx.HTTPError, OSError)
 """The exceptions of `exchange` if there is no usable answer."""
 
@@ -39,12 +40,12 @@ def port_of(target: httpx.URL) -> int:
 async def exchange(
     method: str,
     target: httpx.URL,
-    address: str,
+    endpoint: Endpoint,
     *,
     headers: dict[str, str],
     content: dict[str, Any],
 ) -> tuple[int, bytes]:
-    """Sends a request for `target` to an IP address. Returns the status and the body. Raises one of
+    """Sends a request for `target` to the IP address of an endpoint. Returns the status and the body. Raises one of
     FAILURES.
 
     Each request has a client of its own: pooled connections are found by address alone, so two hosts
@@ -58,7 +59,7 @@ async def exchange(
     ) as client:
         request = client.build_request(
             method,
-            target.copy_with(host=address, port=port_of(target)),
+            target.copy_with(scheme=endpoint.scheme, host=endpoint.host, port=endpoint.port),
             headers=headers
             | {
                 "Host": target.netloc.decode(),

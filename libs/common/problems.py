@@ -73,6 +73,19 @@ class Forbidden(Problem):
     status, code, title = 403, "forbidden", "You may not do this."
 
 
+class Impersonating(Forbidden):
+    """The call is refused to somebody who acts as a user."""
+
+    code = "impersonating"
+    title = "You are acting as this user. End the impersonation to do this."
+
+
+class GuestRefused(Forbidden):
+    """The call is refused to a guest, who has no credentials yet."""
+
+    code, title = "guest_refused", "Create an account first. Guests can't do this."
+
+
 class NotFound(Problem):
     """The object does not exist, or belongs to another application: both answer alike."""
 

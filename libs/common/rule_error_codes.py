@@ -27,6 +27,8 @@ USER_ERRORS: Final = {
     ),
     "password_unchanged": N_("This is your current password. Choose another one."),
     "link_or_code_required": N_("A link or a code is required."),
+    # second factors
+    "factor_code_required": N_("A code or a recovery code is required, but not both."),
     # addresses
     "email_domain_refused": N_("Addresses of this domain cannot sign up here."),
     "email_disposable": N_("Use a permanent address. Disposable addresses cannot sign up here."),

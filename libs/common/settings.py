@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from common.crypto import BadKey, Keys
+from common.deployment_hosts import DeploymentHosts, Endpoint
 from common.egress import Egress, Network
 
 
@@ -162,6 +163,21 @@ class EgressSettings(Settings):
         "is never called.",
     )
 
+    gateway_address: str | None = Field(
+        default=None,
+        description="Address of the gateway inside the deployment: `host:port`, or an origin with "
+        "`https://`. Calls to applications of this deployment, as identity providers of others, "
+        "go there. Without it, they go to the public address.",
+    )
+
+    @field_validator("gateway_address")
+    @classmethod
+    def _endpoint(cls, text: str | None) -> str | None:
+        if not text:
+            return None
+        Endpoint.parse(text)
+        return text
+
     @field_validator("egress_deny", mode="before")
     @classmethod
     def _networks(cls, text: object) -> object:
@@ -171,4 +187,12 @@ class EgressSettings(Settings):
 
     @property
     def egress(self) -> Egress:
-        return Egress(self.egress_private, self.egress_deny)
+        """Returns what outgoing calls may reach."""
+        return Egress(self.egress_private, self.egress_deny, self._deployment)
+
+    @property
+    def _deployment(self) -> DeploymentHosts | None:
+        if self.gateway_address is None:
+            return None
+        gateway = Endpoint.parse(self.gateway_address)
+        return DeploymentHosts(Endpoint.parse(self.public_url), gateway)

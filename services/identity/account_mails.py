@@ -6,6 +6,7 @@ from identity.mail_languages import Translate
 from identity.mail_layout import MailParts, when
 from identity.mail_sentences import (
     ip_address,
+    place,
     requested_from,
     same_browser,
 )
@@ -106,7 +107,8 @@ def new_device_mail(translate: Translate) -> MailParts:
                     "Somebody signed in to your account at {{ app_name }} from a new device."
                 ),
             )
-            + ip_address(translate),
+            + ip_address(translate)
+            + place(translate),
         ),
         note=translate(
             "If it was not you, change your password and end that session: {{ app_url }}/account"

@@ -12,6 +12,7 @@ from common.hash_pool import FairPool
 from common.outgoing_http import OutgoingHttp
 from common.service_deps import ServiceDeps, open_job, open_service_deps
 from common.worker_processes import WorkerProcesses
+from identity.geoip import GeoipDatabase
 from identity.hashing import Hashing
 from identity.last_active import LastActive
 from identity.limits import Limits
@@ -32,6 +33,7 @@ class Deps(ServiceDeps):
     last_active: LastActive
     limits: Limits
     http: OutgoingHttp = field(default_factory=OutgoingHttp)
+    geoip: GeoipDatabase = field(default_factory=GeoipDatabase)
     provider_breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     """By application and identity provider."""
     breach_url: str = ""
@@ -61,6 +63,7 @@ async def open_deps(settings: Settings, links: Connections) -> Deps:
         last_active=last_active,
         limits=Limits(common.db, common.keys, settings.limit_scale),
         http=OutgoingHttp(settings.egress),
+        geoip=GeoipDatabase.open(settings.geoip_file) if settings.geoip_file else GeoipDatabase(),
         breach_url=settings.breach_url,
         operator_email=settings.bootstrap_admin_email,
     )

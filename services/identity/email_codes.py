@@ -19,6 +19,7 @@ from identity import (
     challenge,
     email_rules,
     flows,
+    guests,
     idempotency,
     session_start,
     sign_up,
@@ -156,11 +157,12 @@ async def _sign_in(
     *,
     result: authentication_result.AuthenticationResult,
 ) -> SignedInSession:
+    guest, ctx = guests.split(ctx)
     for attempt in (1, 2):
         try:
             async with deps.db.transaction(ctx) as tx:
                 started_session = await _start_session(
-                    deps, ctx, tx, tenant, consumed_code=consumed_code, result=result
+                    deps, ctx, tx, tenant, consumed_code=consumed_code, result=result, guest=guest
                 )
             break
         except asyncpg.UniqueViolationError:
@@ -178,12 +180,15 @@ async def _start_session(
     *,
     consumed_code: ConsumedEmailCode,
     result: authentication_result.AuthenticationResult,
+    guest: guests.GuestSession | None,
 ) -> session_start.StartedSession:
+    guest = await guests.get_locked(ctx, tx, guest)
     account, fresh = await sign_up.get_or_create_account(
-        deps, ctx, tx, tenant, consumed_code=consumed_code
+        deps, ctx, tx, tenant, consumed_code=consumed_code, guest=guest
     )
     await forget(deps, ctx, tx, consumed_code.email)
     await codes.end_older(tx, app_id=ctx.app_id, email=consumed_code.email, types=TYPES)
     joins_team = fresh and bool(consumed_code.payload.get("into_organization"))
     result = authentication_result.with_new_user(result, fresh, joins_team=joins_team)
+    result = await guests.with_guest(ctx, tx, guest, account=account, result=result)
     return await session_start.begin(deps, ctx, tx, tenant, account=account, result=result)

@@ -7,6 +7,7 @@ user's password, factors or address change.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from common.context import Context
@@ -53,14 +54,24 @@ async def begin(
     ):
         raise WrongCredentials
     token = form_token.of_result(deps, ctx, result) or new_token()
-    if (earlier := await of_form(deps, ctx, tx, token)) is not None:
-        return earlier
+    half = await _of_token(deps, ctx, tx, token)
+    if half is not None and half.user_id == account.id:
+        return _reply(token, half, new_user=result.new_user)
     new = _new_half_session(
         deps, ctx, account=account, result=result, missing=missing, facts=facts, token=token
     )
     half = await half_sessions.insert(tx, app_id=ctx.app_id, new=new)
+    if half is None:  # the form has started one before, which has ended or is another user's
+        token = new_token()
+        new = replace(new, token_hash=deps.keys.hash(PURPOSE, token))
+        half = await half_sessions.insert(tx, app_id=ctx.app_id, new=new)
+    assert half is not None
+    return _reply(token, half, new_user=result.new_user)
+
+
+def _reply(token: str, half: HalfSession, *, new_user: bool = False) -> SignedInSession:
     return SignedInSession(
-        token=token, session=None, challenge=challenge_of(half), new_user=result.new_user
+        token=token, session=None, challenge=challenge_of(half), new_user=new_user
     )
 
 
@@ -81,9 +92,11 @@ def _new_half_session(
         token_hash=deps.keys.hash(PURPOSE, token),
         kind=missing.kind,
         idp_name=result.idp_name,
+        idp_org_id=result.sso_org_id,
         acr=result.earned,
         amr=result.amr,
         factor=result.factor,
+        factor_time=result.factor_time,
         factor_epoch=facts.factor_epoch,
         remembered=result.remember,
         ip=ctx.ip,
@@ -102,12 +115,14 @@ def _new_half_session(
 
 async def of_form(deps: Deps, ctx: Context, db: Db, token: str) -> SignedInSession | None:
     """Returns the live half session that a form with this token started, or None."""
-    half = await half_sessions.get(
+    half = await _of_token(deps, ctx, db, token)
+    return None if half is None else _reply(token, half)
+
+
+async def _of_token(deps: Deps, ctx: Context, db: Db, token: str) -> HalfSession | None:
+    return await half_sessions.get(
         db, app_id=ctx.app_id, token_hashes=deps.keys.hashes(PURPOSE, token)
     )
-    if half is None:
-        return None
-    return SignedInSession(token=token, session=None, challenge=challenge_of(half))
 
 
 def challenge_of(half: HalfSession) -> SecondFactorChallenge:
@@ -122,9 +137,7 @@ def challenge_of(half: HalfSession) -> SecondFactorChallenge:
 
 async def get(deps: Deps, ctx: Context, db: Db, token: str) -> HalfSession:
     """Returns the live half session of a token. Raises NoSession."""
-    half = await half_sessions.get(
-        db, app_id=ctx.app_id, token_hashes=deps.keys.hashes(PURPOSE, token)
-    )
+    half = await _of_token(deps, ctx, db, token)
     if half is None:
         raise NoSession
     return half

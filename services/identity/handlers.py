@@ -7,6 +7,7 @@ from typing import Any
 from common.bus import Handler
 from common.contracts.base import Request
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
+from common.contracts.guests import CreateGuest
 from common.contracts.identity_providers import (
     CheckIdentityProvider,
     CreateIdentityProvider,
@@ -16,6 +17,7 @@ from common.contracts.identity_providers import (
     ListPublicProviders,
     UpdateIdentityProvider,
 )
+from common.contracts.impersonation import RedeemImpersonation, StartImpersonation
 from common.contracts.invitations import (
     AcceptInvitation,
     GetInvitation,
@@ -51,10 +53,26 @@ from common.contracts.passwords import (
 )
 from common.contracts.protection import GetProtection
 from common.contracts.queues import GetQueues
+from common.contracts.second_factors import (
+    CancelSignIn,
+    CompleteSignIn,
+    ConfirmFactor,
+    ConfirmTotp,
+    ConfirmTotpAtSignIn,
+    GetSecondFactorChallenge,
+    GetSecondFactors,
+    RegenerateRecoveryCodes,
+    RemoveTotp,
+    ResetSecondFactors,
+    RevokeDevice,
+    SetUpTotp,
+    SetUpTotpAtSignIn,
+)
 from common.contracts.sessions import (
     ActivateOrganization,
     CheckSession,
     EndSession,
+    EndUnqualifiedSessions,
     ListSessions,
     ListUserSessions,
     RevokeAllSessions,
@@ -81,7 +99,9 @@ from common.contracts.users import (
 from identity import (
     challenge,
     email_codes,
+    guests,
     identity_providers,
+    impersonation,
     invitation_acceptance,
     invitations,
     mail_templates,
@@ -91,8 +111,13 @@ from identity import (
     passwords,
     provider_check,
     queues,
+    remembered_devices,
+    second_factors,
     sessions,
+    sign_in_completion,
     sign_up,
+    sso,
+    totp,
     user_import,
     user_list,
     users,
@@ -110,10 +135,14 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     SignOut: sessions.sign_out,
     EndSession: sessions.end,
     ActivateOrganization: sessions.activate_organization,
+    EndUnqualifiedSessions: sso.end_unqualified,
     GetProtection: challenge.get,
+    StartImpersonation: impersonation.start,
+    RedeemImpersonation: impersonation.redeem,
+    CreateGuest: guests.create,
     SignUp: sign_up.sign_up,
     ResendSignUp: sign_up.resend,
-    SignInWithPassword: passwords.sign_in,
+    SignInWithPassword: guests.sign_in_with_password,
     StartEmailCode: email_codes.start,
     SignInWithCode: email_codes.with_code,
     SignInWithLink: email_codes.with_link,
@@ -122,6 +151,19 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     ChangePassword: passwords.change,
     StartReset: password_reset.start_reset,
     ResetPassword: password_reset.reset,
+    GetSecondFactors: second_factors.get,
+    ConfirmFactor: second_factors.confirm,
+    RegenerateRecoveryCodes: second_factors.regenerate,
+    ResetSecondFactors: second_factors.reset,
+    SetUpTotp: totp.set_up,
+    ConfirmTotp: totp.confirm,
+    RemoveTotp: totp.remove,
+    RevokeDevice: remembered_devices.revoke,
+    GetSecondFactorChallenge: sign_in_completion.challenge,
+    CompleteSignIn: sign_in_completion.complete,
+    CancelSignIn: sign_in_completion.cancel,
+    SetUpTotpAtSignIn: sign_in_completion.set_up_totp,
+    ConfirmTotpAtSignIn: sign_in_completion.confirm_totp,
     GetMe: me.get,
     UpdateMe: me.update,
     ChangeEmail: me.change_email,

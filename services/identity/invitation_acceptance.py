@@ -23,7 +23,7 @@ from common.db import Db
 from common.events.users import UserCreated
 from common.ids import new_id
 from common.problems import Problem
-from identity import authentication_result, password_policy, session_start, sign_up
+from identity import authentication_result, guests, password_policy, session_start, sign_up
 from identity.deps import Deps
 from identity.limits import SIGN_UP_BY_IP
 from identity.queries import accounts, invitations, users
@@ -48,6 +48,7 @@ async def accept(deps: Deps, ctx: Context, request: AcceptInvitation) -> SignedI
     """Creates the user and starts a session. Raises LinkSpent, EmailTaken, WeakPassword, MethodOff,
     RateLimited."""
     tenant = await deps.tenants.get(ctx)
+    guest, ctx = guests.split(ctx)
     await deps.limits.count(ctx, (SIGN_UP_BY_IP, ctx.ip))
     invitation = await _open_invitation(deps, ctx, request.token)
     phc = None
@@ -61,7 +62,14 @@ async def accept(deps: Deps, ctx: Context, request: AcceptInvitation) -> SignedI
     try:
         async with deps.db.transaction(ctx) as tx:
             started_session = await _create_user(
-                deps, ctx, tx, tenant, request=request, invitation=invitation, phc=phc
+                deps,
+                ctx,
+                tx,
+                tenant,
+                request=request,
+                invitation=invitation,
+                phc=phc,
+                guest=await guests.get_locked(ctx, tx, guest),
             )
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
@@ -81,22 +89,13 @@ async def _create_user(
     request: AcceptInvitation,
     invitation: OpenInvitation,
     phc: str | None,
+    guest: guests.GuestSession | None,
 ) -> session_start.StartedSession:
-    id, profile = new_id(), _profile(invitation, request)
-    await accounts.insert(
-        tx,
-        app_id=ctx.app_id,
-        id=id,
-        email=invitation.email,
-        email_verified=True,
-        name=None,
-        locale=None,
-    )
+    id, profile = await _insert(ctx, tx, invitation, guest), _profile(invitation, request)
     if profile:
         await users.update(tx, app_id=ctx.app_id, id=id, changes=profile)
     if phc is not None:
         await accounts.set_password(tx, app_id=ctx.app_id, user_id=id, phc=phc)
-    await audit.record(tx, ctx, UserCreated(user_id=id, by="invitation"), user_id=id)
     await sign_up.accept(ctx, tx, invitation.id, id)
     account = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
     assert account is not None
@@ -106,9 +105,33 @@ async def _create_user(
         amr=["otp"],
         email=invitation.email,
         browser=request.browser,
-        new_user=True,
+        new_user=guest is None,
     )
+    result = await guests.with_guest(ctx, tx, guest, account=account, result=result)
     return await session_start.begin(deps, ctx, tx, tenant, account=account, result=result)
+
+
+async def _insert(
+    ctx: Context, tx: Db, invitation: OpenInvitation, guest: guests.GuestSession | None
+) -> str:
+    """Creates the user, or upgrades the guest of this browser. Returns the user's id."""
+    if guest is not None:
+        await guests.upgrade_by_address(
+            ctx, tx, guest, {}, email=invitation.email, method="invitation"
+        )
+        return guest.user_id
+    id = new_id()
+    await accounts.insert(
+        tx,
+        app_id=ctx.app_id,
+        id=id,
+        email=invitation.email,
+        email_verified=True,
+        name=None,
+        locale=None,
+    )
+    await audit.record(tx, ctx, UserCreated(user_id=id, by="invitation"), user_id=id)
+    return id
 
 
 def _profile(invitation: OpenInvitation, request: AcceptInvitation) -> dict[str, Any]:

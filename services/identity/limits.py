@@ -26,12 +26,15 @@ SIGN_IN_BY_IP = AttemptLimit(
 )  # an office behind one address, at nine o'clock
 SIGN_IN_BY_APP = AttemptLimit("sign_in_app", 6000, 300)
 SIGN_UP_BY_IP = AttemptLimit("sign_up_ip", 30, 3600)
+GUEST_BY_IP = AttemptLimit("guest_ip", 30, 3600)
+GUEST_BY_APP = AttemptLimit("guest_app", 3000, 3600)
 MAIL_BY_ADDRESS = AttemptLimit("mail_address", 3, 900)
 MAIL_TO_ADDRESS = AttemptLimit("mail_to_address", 30, 900)  # from all networks together
 MAIL_BY_IP = AttemptLimit("mail_ip", 30, 900)
 MAIL_BY_APP = AttemptLimit("mail_app", 2000, 900)
 CODE_BY_IP = AttemptLimit("code_ip", 100, 900)
 PASSWORD_BY_USER = AttemptLimit("password_user", 20, 900)
+FACTOR_BY_USER = AttemptLimit("factor_user", 10, 3600)  # wrong codes of all second factors
 CHECK_BY_IP = AttemptLimit("check_ip", 60, 300)
 PROTECTION_BY_IP = AttemptLimit("protection_ip", 200, 300)
 TEST_MAIL_BY_APP = AttemptLimit("test_mail_app", 10, 600)
@@ -56,6 +59,11 @@ class Limits:
         """Counts as `count` does, in a transaction that commits whatever follows. Returns the
         seconds to wait, or 0."""
         return await self._hit(tx, ctx, counted, self.scale) if self.scale else 0
+
+    async def refund(self, ctx: Context, limit: AttemptLimit, whom: str) -> None:
+        """Takes back one attempt that `count` has counted."""
+        async with self.db.autocommit(ctx) as db:
+            await limits.refund(db, app_id=ctx.app_id, key=self._key(limit, whom))
 
     async def once(self, ctx: Context, limit: AttemptLimit, whom: str) -> None:
         """Counts as `count` does, although a setting turns limits off: for what may be used only

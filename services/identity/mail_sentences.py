@@ -35,6 +35,11 @@ def ip_address(translate: Translate) -> str:
     return when("ip", " " + translate("The IP address was {{ ip }}."))
 
 
+def place(translate: Translate) -> str:
+    """Returns a sentence about the place of the address, if it is known."""
+    return when("place", " " + translate("That address is probably in or near {{ place }}."))
+
+
 def not_you(translate: Translate) -> str:
     """Returns a note for recipients who did nothing."""
     return translate("If it was not you, you can ignore this e-mail.")

@@ -18,6 +18,13 @@ from identity.account_mails import (
     password_changed_mail,
     reset_mail,
 )
+from identity.factor_mails import (
+    factors_reset_mail,
+    recovery_code_used_mail,
+    recovery_codes_changed_mail,
+    totp_disabled_mail,
+    totp_enabled_mail,
+)
 from identity.mail_languages import LOCALES, Locale, Translate, translator
 from identity.mail_layout import MailParts
 from identity.mail_sentences import (
@@ -42,6 +49,11 @@ MAILS: Final[dict[str, Callable[[Translate], MailParts]]] = {
     "email_change": email_change_mail,
     "email_changed": email_changed_mail,
     "new_device": new_device_mail,
+    "totp_enabled": totp_enabled_mail,
+    "totp_disabled": totp_disabled_mail,
+    "recovery_codes_changed": recovery_codes_changed_mail,
+    "recovery_code_used": recovery_code_used_mail,
+    "factors_reset": factors_reset_mail,
     "invitation": invitation_mail,
     "org_invitation": organization_invitation_mail,
 }

@@ -22,7 +22,12 @@ KIND_SAMPLES: Final[dict[str, dict[str, object]]] = {
     "password_changed": {},
     "email_change": {"code": "123 456", "link": "…", "minutes": 10, "device": ""},
     "email_changed": {"email": "new@example.com"},
-    "new_device": {"device": "Firefox on Linux"},
+    "new_device": {"device": "Firefox on Linux", "place": "Berlin, Germany"},
+    "totp_enabled": {},
+    "totp_disabled": {},
+    "recovery_codes_changed": {},
+    "recovery_code_used": {"left": "9"},
+    "factors_reset": {},
     "invitation": {"link": "…", "days": 7, "inviter": "Grace Hopper"},
     "org_invitation": {
         "link": "…",

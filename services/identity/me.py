@@ -32,6 +32,7 @@ from common.events.users import EmailChanged, UserVerified
 from identity import (
     email_rules,
     flows,
+    guests,
     lockout,
     metadata,
     notices,
@@ -41,7 +42,7 @@ from identity import (
     user_provisioning,
 )
 from identity import users as administration
-from identity.caller_checks import fresh, the_user
+from identity.caller_checks import the_user
 from identity.deps import Deps
 from identity.queries import accounts, devices, sessions, users
 from identity.queries.codes import ConsumedEmailCode
@@ -73,11 +74,9 @@ async def update(deps: Deps, ctx: Context, request: UpdateMe) -> Me:
 
 async def change_email(deps: Deps, ctx: Context, request: ChangeEmail) -> Flow:
     """Mails a code to the new address. The answer does not tell whether another user has it: that
-    user is then told by mail. Raises FreshSignInNeeded, Invalid, RateLimited, MailsSent."""
+    user is then told by mail. Raises Invalid, RateLimited, MailsSent."""
     tenant = await deps.tenants.get(ctx)
     user_id = the_user(ctx)
-    async with deps.db.reader(ctx) as db:
-        await fresh(db, ctx)
     email_rules.allow_domain(tenant.settings, request.email)
     await flows.count_mail(deps, ctx, request.email, None, purpose="email_change")
     async with deps.db.transaction(ctx) as tx:
@@ -133,10 +132,16 @@ async def _change_email(deps: Deps, ctx: Context, consumed_code: ConsumedEmailCo
         raise LinkSpent
     try:
         async with deps.db.transaction(ctx) as tx:
-            me = await _set_email(deps, ctx, tx, tenant, consumed_code=consumed_code)
+            me, upgraded = await _set_email(deps, ctx, tx, tenant, consumed_code=consumed_code)
             await accounts.mark_unprovisioned(tx, app_id=ctx.app_id, id=me.id)
+            # A guest has shown no factor. Where two are required, they sign in with the address.
+            ends = upgraded and tenant.settings.mfa_policy == "required"
             ended = await session_end.end_all(
-                ctx, tx, me.id, reason="email_changed", spare=ctx.caller.session_id
+                ctx,
+                tx,
+                me.id,
+                reason="email_changed",
+                spare=None if ends else ctx.caller.session_id,
             )
     except asyncpg.UniqueViolationError:
         raise EmailTaken from None
@@ -155,20 +160,23 @@ async def _change_email(deps: Deps, ctx: Context, consumed_code: ConsumedEmailCo
 
 async def _set_email(
     deps: Deps, ctx: Context, tx: Db, tenant: Tenant, *, consumed_code: ConsumedEmailCode
-) -> Me:
+) -> tuple[Me, bool]:
+    """Returns the user with the new address, and whether they were a guest until now."""
     assert consumed_code.user_id is not None
     await accounts.lock(tx, app_id=ctx.app_id, id=consumed_code.user_id)
     before = _me(await users.get(tx, app_id=ctx.app_id, id=consumed_code.user_id))
     email = consumed_code.payload.get("email") or consumed_code.email
     changes = {"email": email, "email_verified": True}
     await users.update(tx, app_id=ctx.app_id, id=before.id, changes=changes)
+    await accounts.raise_factor_epoch(tx, app_id=ctx.app_id, user_id=before.id)
+    upgraded = await guests.upgrade(ctx, tx, before.id, method="email")
     await session_end.end_codes(ctx, tx, before.id)
     same = before.email is not None and address_key(before.email) == consumed_code.email
     event = UserVerified(user_id=before.id) if same else EmailChanged(user_id=before.id)
     await audit.record(tx, ctx, event, user_id=before.id)
     if not same:
         await notices.send(deps, ctx, tx, tenant, owner=before, kind="email_changed", email=email)
-    return _me(await users.get(tx, app_id=ctx.app_id, id=before.id))
+    return _me(await users.get(tx, app_id=ctx.app_id, id=before.id)), upgraded
 
 
 async def export(deps: Deps, ctx: Context, request: ExportMe) -> Export:
@@ -210,14 +218,11 @@ async def _events(deps: Deps, ctx: Context, user_id: str) -> list[dict[str, Any]
 
 
 async def delete(deps: Deps, ctx: Context, request: DeleteMe) -> Done:
-    """Deletes the calling user. Raises FreshSignInNeeded, WrongCredentials, LastAdmin,
-    TeamOwnsApplications."""
+    """Deletes the calling user. Raises WrongCredentials, LastAdmin, TeamOwnsApplications."""
     async with deps.db.reader(ctx) as db:
         account = await accounts.by_id(db, app_id=ctx.app_id, id=the_user(ctx))
         if account is None:
             raise UserNotFound
-        if request.password is None:
-            await fresh(db, ctx)
     if request.password is not None:
         await passwords.confirm_current(deps, ctx, account, request.password, method="delete")
         async with deps.db.transaction(ctx) as tx:

@@ -33,16 +33,10 @@ from identity import (
     session_end,
     session_start,
 )
-from identity.caller_checks import fresh, the_user
+from identity.caller_checks import the_user
 from identity.deps import Deps
 from identity.hashing import normalized
-from identity.limits import (
-    CHECK_BY_IP,
-    PASSWORD_BY_USER,
-    SIGN_IN_BY_APP,
-    SIGN_IN_BY_IP,
-    exceeded,
-)
+from identity.limits import CHECK_BY_IP, PASSWORD_BY_USER, SIGN_IN_BY_APP, SIGN_IN_BY_IP, exceeded
 from identity.queries import accounts
 from identity.queries.accounts import Account
 
@@ -135,7 +129,7 @@ async def check(deps: Deps, ctx: Context, request: CheckPassword) -> Done:
 
 async def change(deps: Deps, ctx: Context, request: ChangePassword) -> SignedInSession:
     """Changes the caller's own password and ends their other sessions. Raises WeakPassword,
-    WrongCredentials, FreshSignInNeeded, MethodOff, Invalid."""
+    WrongCredentials, MethodOff, Invalid."""
     tenant, account = await _me(deps, ctx)
     if "password" not in tenant.settings.auth_methods:
         raise MethodOff
@@ -175,10 +169,8 @@ async def change(deps: Deps, ctx: Context, request: ChangePassword) -> SignedInS
 async def _check_current(
     deps: Deps, ctx: Context, account: Account, request: ChangePassword
 ) -> None:
-    """Checks the current password, or that the sign-in is fresh if the user has none."""
+    """Checks the current password, if the user has one."""
     if account.phc is None:
-        async with deps.db.reader(ctx) as db:
-            await fresh(db, ctx)
         return
     if request.current is None:
         raise Invalid(errors=[field_error("current", "current_password_required")])
@@ -201,6 +193,7 @@ async def store_password(
     """Sets the password, ends sessions and open codes, and notifies the owner. The caller has
     locked the user. Returns the ids of the ended sessions for `publish_revocations`."""
     await accounts.set_password(tx, app_id=ctx.app_id, user_id=account.id, phc=phc)
+    await accounts.raise_factor_epoch(tx, app_id=ctx.app_id, user_id=account.id)
     ended = await session_end.end_all(ctx, tx, account.id, reason=event.type, spare=spare)
     await audit.record(tx, ctx, event, user_id=account.id)
     await notices.send(deps, ctx, tx, tenant, owner=account, kind="password_changed", ip=ctx.ip)

@@ -11,15 +11,29 @@ from dataclasses import dataclass, field, replace
 from common import audit, logs
 from common.context import Context
 from common.contracts.sessions import NoSession, SignedInSession
-from common.contracts.sign_in import AccountDisabled
+from common.contracts.sign_in import AccountDisabled, SsoRequired
 from common.contracts.tenants import Tenant
 from common.db import Db
 from common.events.users import UserVerified
 from common.ids import DASHBOARD
-from identity import gate, half_sessions, idempotency, session_insert, session_lifetimes
+from identity import (
+    gate,
+    half_sessions,
+    idempotency,
+    remembered_devices,
+    session_insert,
+    session_lifetimes,
+    sso,
+)
 from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
-from identity.queries import accounts, session_starts, sign_in_facts
+from identity.queries import (
+    accounts,
+    session_ends,
+    session_starts,
+    sign_in_facts,
+    trusted_devices,
+)
 from identity.queries.accounts import Account
 from identity.queries.sign_in_facts import SignInFacts
 from identity.user_provisioning import provision_new_user
@@ -54,17 +68,20 @@ async def begin(
     result: AuthenticationResult,
 ) -> StartedSession:
     """Starts a session in the transaction, or a half session if a second factor is missing. Raises
-    AccountDisabled; WrongCredentials if the password was changed in the meantime; NoSession if the
-    session to replace has ended."""
+    AccountDisabled; SsoRequired; WrongCredentials if the password was changed in the meantime;
+    NoSession if the session to replace has ended."""
     facts = await _locked_facts(deps, ctx, tx, account=account, result=result)
     result = await _with_replaced(ctx, tx, account, result)
-    missing = gate.check(tenant, facts, result)
+    try:
+        missing = gate.check(tenant, facts, result)
+    except SsoRequired:
+        raise await sso.refusal(ctx, tx, facts.sso_org_ids) from None
     proven = await accounts.record_sign_in(
         tx,
         app_id=ctx.app_id,
         id=account.id,
         proves_email=result.email,
-        completes=missing is None,
+        completes=missing is None and result.actor is None,
     )
     if proven is None:
         raise AccountDisabled
@@ -75,7 +92,11 @@ async def begin(
         reply = await half_sessions.begin(
             deps, ctx, tx, account=account, result=result, missing=missing, facts=facts
         )
-        return StartedSession(reply, account, proven, account.provisioned_at is not None)
+        await _end_session_of_guest(ctx, tx, account, result)
+        provisioned = account.provisioned_at is not None
+        return StartedSession(reply, account, proven, provisioned, result.previous)
+    if facts.device_id is not None:
+        await trusted_devices.touch(tx, app_id=ctx.app_id, id=facts.device_id)
     return await _start(
         deps, ctx, tx, tenant, account=account, result=result, proven=proven, facts=facts
     )
@@ -85,13 +106,27 @@ async def _locked_facts(
     deps: Deps, ctx: Context, tx: Db, *, account: Account, result: AuthenticationResult
 ) -> SignInFacts:
     """Locks the user's row. Raises AccountDisabled if there is no such user."""
-    hashes = [hash for device in result.devices for hash in deps.keys.hashes("remembered", device)]
+    hashes = [
+        hash
+        for device in result.devices
+        for hash in deps.keys.hashes(remembered_devices.PURPOSE, device)
+    ]
     facts = await sign_in_facts.lock(
         tx, app_id=ctx.app_id, user_id=account.id, device_hashes=hashes
     )
     if facts is None:
         raise AccountDisabled
     return facts
+
+
+async def _end_session_of_guest(
+    ctx: Context, tx: Db, account: Account, result: AuthenticationResult
+) -> None:
+    """Ends the session in which a guest has become a user. It has shown no factor."""
+    if result.previous is not None:
+        await session_ends.revoke(
+            tx, app_id=ctx.app_id, id=result.previous, user_id=account.id, reason="replaced"
+        )
 
 
 async def _with_replaced(
@@ -102,7 +137,11 @@ async def _with_replaced(
     if result.previous is None:
         return result
     earlier = await session_starts.get_replaced(
-        tx, app_id=ctx.app_id, id=result.previous, user_id=account.id
+        tx,
+        app_id=ctx.app_id,
+        id=result.previous,
+        user_id=account.id,
+        with_actor=result.factor is None,
     )
     if earlier is None:
         raise NoSession
@@ -183,6 +222,6 @@ async def finish(deps: Deps, ctx: Context, started: StartedSession) -> SignedInS
             name=account.name,
             personal_team=started.personal_team,
         )
-    if session is not None and ctx.app_id == DASHBOARD:
+    if session is not None and session.actor is None and ctx.app_id == DASHBOARD:
         session = await session_lifetimes.of_dashboard(deps, ctx, session)
     return started.reply.model_copy(update={"session": session})

@@ -30,7 +30,14 @@ from common.contracts.sessions import (
 from common.contracts.users import UserNotFound
 from common.events.sessions import Logout, SessionRevoked, SessionsRevoked
 from common.problems import NotFound
-from identity import delegation_checks, last_active, session_end, session_start
+from identity import (
+    delegation_checks,
+    impersonation_end,
+    last_active,
+    session_end,
+    session_start,
+    sso,
+)
 from identity.caller_checks import the_user
 from identity.deps import Deps
 from identity.queries import accounts, session_ends, sessions
@@ -47,6 +54,8 @@ async def check(deps: Deps, ctx: Context, request: CheckSession) -> Session:
         )
     if live is None:
         raise NoSession
+    if live.actor_id is not None:
+        await impersonation_end.check(deps, ctx, live)
     if last_active.is_due(live.last_active_at, live.idle_expires_at):
         deps.last_active.mark(ctx.app_id, live.id)
     return live.session()
@@ -129,7 +138,8 @@ async def sign_out(deps: Deps, ctx: Context, request: SignOut) -> Done:
                 tx, app_id=ctx.app_id, id=ended.id, successor=request.successor
             ):
                 event = SessionRevoked(session_id=ended.id, reason="replaced")
-            await audit.record(tx, ctx, event, user_id=ended.user_id)
+            if not await impersonation_end.record(ctx, tx, ended):
+                await audit.record(tx, ctx, event, user_id=ended.user_id)
     if ended is not None:
         await deps.invalidation.publish(ctx, "session", ended.id)
     return Done()
@@ -141,7 +151,7 @@ async def end(deps: Deps, ctx: Context, request: EndSession) -> Done:
         ended = await session_ends.revoke(
             tx, app_id=ctx.app_id, id=request.session_id, user_id=None, reason=request.reason
         )
-        if ended is not None:
+        if ended is not None and not await impersonation_end.record(ctx, tx, ended):
             await audit.record(tx, ctx, Logout(session_id=ended.id), user_id=ended.user_id)
     if ended is not None:
         await deps.invalidation.publish(ctx, "session", ended.id)
@@ -152,10 +162,11 @@ async def activate_organization(
     deps: Deps, ctx: Context, request: ActivateOrganization
 ) -> SignedInSession:
     """Makes an organization the active one of a session, and replaces the session. Raises
-    SessionNotFound; NotFound if the user is not a member."""
+    SessionNotFound, SsoRequired; NotFound if the user is not a member."""
     tenant = await deps.tenants.get(ctx)
     try:
         async with deps.db.transaction(ctx) as tx:
+            await sso.check_active(ctx, tx, session_id=request.session_id, org_id=request.org_id)
             user_id = await sessions.activate_organization(
                 tx, app_id=ctx.app_id, id=request.session_id, org_id=request.org_id
             )
@@ -177,6 +188,7 @@ async def _end_one(deps: Deps, ctx: Context, session_id: str, user_id: str, *, r
         )
         if ended is None:
             raise SessionNotFound
+        await impersonation_end.record(ctx, tx, ended)
         event = SessionRevoked(session_id=ended.id, reason=reason)
         await audit.record(tx, ctx, event, user_id=user_id)
     await deps.invalidation.publish(ctx, "session", ended.id)

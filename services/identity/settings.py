@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from common.address_keys import address_key
 from common.settings import DatabaseSettings, EgressSettings
+from identity.geoip import GeoipDatabase
 from identity.smtp import BadSmtpUrl, Smtp
 
 
@@ -42,6 +43,11 @@ class Settings(DatabaseSettings, EgressSettings):
         description="Multiplies every limit, of signing in and against floods. 0 turns them off, "
         "for load tests.",
     )
+    geoip_file: str | None = Field(
+        default=None,
+        description="Database of places in MaxMind's City format (`.mmdb`). With it, sessions and "
+        "mails about new devices show a city. It is read once, when the service starts.",
+    )
     hash_threads: int | None = Field(
         default=None,
         ge=1,
@@ -66,6 +72,14 @@ class Settings(DatabaseSettings, EgressSettings):
         if "@" not in parseaddr(text)[1] or "\n" in text:
             raise ValueError("a sender is needed, like Aero2 <no-reply@example.com>")
         return text
+
+    @field_validator("geoip_file")
+    @classmethod
+    def _readable(cls, path: str | None) -> str | None:
+        if not path:
+            return None
+        GeoipDatabase.open(path)
+        return path
 
     @field_validator("bootstrap_admin_email")
     @classmethod

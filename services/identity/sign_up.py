@@ -17,7 +17,7 @@ from common.db import Db
 from common.events.invitations import InvitationAccepted
 from common.events.users import UserCreated
 from common.ids import new_id
-from identity import challenge, email_rules, flows, password_policy
+from identity import challenge, email_rules, flows, guests, password_policy
 from identity.deps import Deps
 from identity.limits import SIGN_UP_BY_IP
 from identity.queries import accounts, codes, invitations
@@ -121,10 +121,17 @@ def _known_address_letter(
 
 
 async def get_or_create_account(
-    deps: Deps, ctx: Context, tx: Db, tenant: Tenant, *, consumed_code: ConsumedEmailCode
+    deps: Deps,
+    ctx: Context,
+    tx: Db,
+    tenant: Tenant,
+    *,
+    consumed_code: ConsumedEmailCode,
+    guest: guests.GuestSession | None = None,
 ) -> tuple[Account, bool]:
-    """Returns the user of a proven address, and whether they were created now. Raises SignUpClosed,
-    Invalid if the application no longer accepts new users."""
+    """Returns the user of a proven address, and whether they were created now. A new user is the
+    guest of this browser, if there is one. Raises SignUpClosed, Invalid if the application no longer
+    accepts new users."""
     if consumed_code.user_id is not None:
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=consumed_code.user_id)
     else:
@@ -136,6 +143,18 @@ async def get_or_create_account(
     if not payload.get("invitation") and not _is_operator(deps, ctx, email):
         invited = _admits_invited(tenant, bool(payload.get("into_organization")))
         email_rules.allow(tenant.settings, email, invited=invited)
+    if guest is not None:
+        method = "password" if payload.get("phc") else "email"
+        account = await guests.upgrade_by_address(
+            ctx, tx, guest, payload, email=email, method=method
+        )
+        if payload.get("invitation"):
+            await accept(ctx, tx, payload["invitation"], guest.user_id)
+        return account, False
+    return await _create_account(ctx, tx, payload, email), True
+
+
+async def _create_account(ctx: Context, tx: Db, payload: dict[str, Any], email: str) -> Account:
     id = new_id()
     await accounts.insert(
         tx,
@@ -153,7 +172,7 @@ async def get_or_create_account(
         await accept(ctx, tx, payload["invitation"], id)
     account = await accounts.by_id(tx, app_id=ctx.app_id, id=id)
     assert account is not None
-    return account, True
+    return account
 
 
 def _admits_invited(tenant: Tenant, into_organization: bool) -> bool:

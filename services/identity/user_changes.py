@@ -20,6 +20,7 @@ from common.field_errors import field_error
 from common.problems import Invalid
 from common.same_json import same_json
 from identity import (
+    guests,
     metadata,
     notices,
     session_end,
@@ -64,8 +65,11 @@ async def apply_changes(deps: Deps, ctx: Context, user_id: str, changes: dict[st
                 await users.update(tx, app_id=ctx.app_id, id=user_id, changes=changes)
                 event = UserUpdated(user_id=user_id, fields=sorted(changes))
                 await audit.record(tx, ctx, event, user_id=user_id)
+            if changes.get("email"):
+                await guests.upgrade(ctx, tx, user_id, method="email")
             after = existing(await users.get(tx, app_id=ctx.app_id, id=user_id))
             if "email" in changes and after.email != before.email:
+                await accounts.raise_factor_epoch(tx, app_id=ctx.app_id, user_id=user_id)
                 await session_end.end_codes(ctx, tx, user_id)
                 await notices.send(
                     deps, ctx, tx, tenant, owner=before, kind="email_changed", email=after.email

@@ -47,7 +47,7 @@ from identity import (
     user_provisioning,
 )
 from identity.deps import Deps
-from identity.queries import accounts, users
+from identity.queries import accounts, guests, users
 from identity.user_changes import apply_changes, existing, sent_fields
 
 
@@ -151,10 +151,30 @@ async def remove(deps: Deps, ctx: Context, user_id: str, *, forced: bool) -> Non
     async with deps.db.transaction(ctx) as tx:
         if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
             raise UserNotFound
-        ended = await session_end.end_all(ctx, tx, user_id, reason="user_deleted")
-        await audit.record(tx, ctx, UserDeleted(user_id=user_id), user_id=user_id)
-        await users.delete(tx, app_id=ctx.app_id, id=user_id)
+        ended = await _delete_locked(ctx, tx, user_id)
     await session_end.publish_revocations(deps, ctx, user_id, ended)
+
+
+async def remove_expired_guest(deps: Deps, ctx: Context, user_id: str, *, reason: str) -> bool:
+    """Deletes a guest as `remove` does, if they are one and were not active for 30 days. Returns
+    whether they were deleted."""
+    async with deps.db.transaction(ctx) as tx:
+        await accounts.lock(tx, app_id=ctx.app_id, id=user_id)
+        if not await guests.is_expired(tx, app_id=ctx.app_id, id=user_id):
+            return False
+        ended = await _delete_locked(ctx, tx, user_id, reason=reason)
+    await session_end.publish_revocations(deps, ctx, user_id, ended)
+    return True
+
+
+async def _delete_locked(
+    ctx: Context, tx: Db, user_id: str, *, reason: str | None = None
+) -> list[str]:
+    """Deletes a user whose row is locked. Returns the ids of the sessions that ended."""
+    ended = await session_end.end_all(ctx, tx, user_id, reason="user_deleted")
+    await audit.record(tx, ctx, UserDeleted(user_id=user_id, reason=reason), user_id=user_id)
+    await users.delete(tx, app_id=ctx.app_id, id=user_id)
+    return ended
 
 
 async def disable(deps: Deps, ctx: Context, request: DisableUser) -> User:

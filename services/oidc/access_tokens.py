@@ -60,6 +60,13 @@ async def check(deps: Deps, ctx: Context, request: CheckAccessToken) -> AccessTo
         audience=token.audience,
         permissions=await _permissions(deps, ctx, token),
         org_id=claims.get("org_id"),
+        guest=grant.guest,
+        actor_id=grant.actor_id,
+        actor_kind="user" if grant.actor_app_id in (None, ctx.app_id) else "developer",
+        auth_time=from_seconds(claims["auth_time"]) if "auth_time" in claims else None,
+        acr=claims.get("acr"),
+        factor_times=grant.factor_times,
+        second_factors=grant.second_factors,
         expires_at=from_seconds(claims["exp"]),
     )
 
@@ -139,7 +146,7 @@ async def _find_grant(deps: Deps, ctx: Context, claims: dict[str, Any]) -> LiveG
         async with deps.db.reader(ctx) as db:
             if await access_tokens.is_revoked(db, app_id=ctx.app_id, jti=jti):
                 return None
-        return LiveGrant(None, claims["client_id"], claims["epoch"], None, None)
+        return LiveGrant(None, claims["client_id"], claims["epoch"], None, None, {}, [])
     of_token = {"app_id": ctx.app_id, "id": grant_id, "jti": jti, "epoch": claims["epoch"]}
     async with deps.db.reader(ctx) as db:
         grant = await token_families.find_live(db, **of_token)

@@ -22,6 +22,7 @@ from common.contracts.authorization import (
 from common.contracts.oauth_errors import OAuthError
 from oidc import authorization_response, code_issue, repeated_submission
 from oidc.authorization_request import AuthorizationRequest
+from oidc.checks.account_is_whole import account_is_whole
 from oidc.checks.browser_is_seen import browser_is_seen
 from oidc.checks.claims_are_well_formed import claims_are_well_formed
 from oidc.checks.client_is_known import client_is_known
@@ -77,6 +78,7 @@ USER_STEPS: Final[tuple[Step, ...]] = (
     user_is_fresh,
     user_is_the_hinted_one,
     context_is_met,
+    account_is_whole,
     user_has_consented,
 )
 """A step may send the user to a page first. Errors go to the client."""

@@ -52,6 +52,7 @@ RESERVED: Final = frozenset(
         "active",
         "username",
         "token_type",
+        "guest",
     ]
 )
 """Claims that a token's verifier relies on. No mapping may set them.

@@ -53,6 +53,7 @@ CAPABILITIES: Final = {
     "claim_types_supported": ["normal"],
     "claims_supported": [
         *("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid"),
+        *("act", "guest"),
         *sorted(STANDARD),
     ],
     "claims_parameter_supported": True,

@@ -19,6 +19,7 @@ INACTIVE: Final = Introspection(active=False)
 CLAIMS: Final = (
     *("scope", "client_id", "exp", "iat", "sub", "aud", "iss", "jti", "app_id", "sid"),
     *("auth_time", "acr", "amr", "permissions", "roles", "org_id", "org_role", "org_permissions"),
+    *("guest", "act"),
 )
 """Claims of an access token that the response repeats (RFC 7662 section 2.2)."""
 MAX_LENGTH: Final = 20_000

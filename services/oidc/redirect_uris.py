@@ -103,6 +103,9 @@ def call_mistake(uri: str, egress: Egress) -> str | None:
     parts = _parts(uri)
     if not parts.hostname:
         return None
+    deployment = egress.deployment
+    if deployment and deployment.serves(parts.scheme, parts.hostname, parts.port, parts.path):
+        return None
     try:
         permitted = egress.permits(parts.hostname)
     except ValueError:

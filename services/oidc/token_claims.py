@@ -7,12 +7,14 @@ from typing import Any
 
 from common.context import Context
 from common.contracts.rights import Rights
+from common.ids import DASHBOARD
 from oidc import claims, scope_catalogue
 from oidc.claims import ClaimSources
 from oidc.deps import Deps
 from oidc.queries import user_profiles
 from oidc.queries.clients import RegisteredClient
 from oidc.queries.token_grants import TokenGrant
+from oidc.subjects import subject
 
 
 @dataclass(slots=True)
@@ -32,6 +34,22 @@ def session_claims(grant: TokenGrant) -> dict[str, Any]:
         values["acr"] = grant.acr
     if grant.amr:
         values["amr"] = grant.amr
+    return values
+
+
+async def account_claims(
+    deps: Deps, ctx: Context, client: RegisteredClient, grant: TokenGrant
+) -> dict[str, Any]:
+    """Returns `guest` for a user without credentials, and `act` if somebody acts as the user (RFC
+    8693 section 4.1). A developer's `act` names the issuer of the Dashboard."""
+    values: dict[str, Any] = {"guest": True} if grant.guest else {}
+    if grant.actor_id is None:
+        return values
+    if grant.actor_app_id == ctx.app_id:
+        values["act"] = {"sub": subject(deps.keys, client, grant.actor_id)}
+    else:
+        dashboard = await deps.tenants.get(ctx.with_application(DASHBOARD))
+        values["act"] = {"iss": dashboard.origin, "sub": grant.actor_id}
     return values
 
 

@@ -60,13 +60,14 @@ async def for_grant(
     extra = await token_claims.extra_claims(deps, ctx, client, grant, scopes=scopes)
     target = await _target(deps, ctx, client, resource or grant.resource)
     payload = _payload(ctx, client, target, scopes, issued_at=to_seconds(grant.issued_at))
-    payload |= _grant_claims(deps, client, grant)
+    account = await token_claims.account_claims(deps, ctx, client, grant)
+    payload |= _grant_claims(deps, client, grant) | account
     payload |= extra.access
     payload["jti"] = derived_jti(deps.keys, seed, payload)
     access_token = await _access_token(deps, ctx, client, payload, alg=target.alg, grant=grant)
     id_token = None
     if "openid" in scopes:
-        claims = _id_token_claims(deps, ctx, client, grant, scopes=scopes) | extra.id
+        claims = _id_token_claims(deps, ctx, client, grant, scopes=scopes) | account | extra.id
         claims["at_hash"] = jose.half_hash(client.id_token_alg, access_token)
         claims |= {} if nonce is None else {"nonce": nonce}
         key = await keys.signing_key(deps, ctx, client.id_token_alg)

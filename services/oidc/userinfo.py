@@ -35,6 +35,7 @@ async def get(deps: Deps, ctx: Context, request: GetUserinfo) -> Userinfo:
     own_claims = await _claims_of_own_scopes(deps, ctx, token.scopes)
     values: dict[str, Any] = {
         "sub": subject(deps.keys, client, user_id),
+        **({"guest": True} if sources.user.guest else {}),
         **claims.for_scopes(sources.user, token.scopes, own_claims),
         **claims.for_names(sources.user, token.claims.get("userinfo_claims", ())),
         **claims.from_mapping(client.claims_mapping, "userinfo", sources),

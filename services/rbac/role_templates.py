@@ -17,6 +17,7 @@ APPLICATION: Final = {
     "users:read": "See users, their sessions and identities",
     "users:write": "Create, change and disable users, end their sessions",
     "users:delete": "Delete users",
+    "users:impersonate": "Act as a user, where the application allows it",
     "clients:read": "See OAuth clients",
     "clients:write": "Register and change OAuth clients",
     "clients:delete": "Delete OAuth clients",

@@ -14,6 +14,7 @@ from typing import Literal
 
 from common.context import Context
 from common.contracts.organizations import Organization, OrganizationNotFound
+from common.contracts.sign_in import SsoRequired
 from common.db import Db
 from common.ids import DASHBOARD
 from common.problems import Forbidden
@@ -44,11 +45,17 @@ def check_teams(ctx: Context, access: Literal["read", "write"]) -> None:
 
 
 async def visible(db: Db, ctx: Context, org_id: str) -> OrganizationRow:
-    """Returns the organization. Raises Forbidden, and OrganizationNotFound if it is not visible."""
+    """Returns the organization. Raises Forbidden, and OrganizationNotFound if it is not visible.
+
+    If the organization requires its own provider, its members act there only in a session in which
+    it is active. Raises SsoRequired in every other session.
+    """
     check_teams(ctx, "read")
     row = await organizations.by_id(db, app_id=ctx.app_id, id=org_id, user_id=ctx.caller.user_id)
     if row is None or (row.role is None and not has_all(ctx, "read")):
         raise OrganizationNotFound
+    if row.sso_required and not has_all(ctx, "read") and ctx.caller.org_id != row.id:
+        raise SsoRequired
     return row
 
 
@@ -84,6 +91,7 @@ def to_organization(ctx: Context, row: OrganizationRow) -> Organization:
         name=row.name,
         logo_url=row.logo_url,
         is_personal=row.is_personal,
+        sso_required=row.sso_required,
         public_metadata=row.public_metadata,
         private_metadata=row.private_metadata if has_all(ctx, "read") else None,
         role=row.role,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
@@ -22,7 +22,12 @@ from common.contracts.organizations import (
     TeamOwnsApplications,
     UpdateOrganization,
 )
-from common.contracts.sessions import ActivateOrganization, SignedInSession
+from common.contracts.sessions import (
+    ActivateOrganization,
+    EndUnqualifiedSessions,
+    SignedInSession,
+)
+from common.db import Db
 from common.events.organizations import OrgActivated, OrgDeleted, OrgUpdated
 from common.problems import Forbidden, Unauthenticated
 from common.same_json import same_json
@@ -31,6 +36,9 @@ from tenancy.deps import Deps
 from tenancy.organization_access import to_organization
 from tenancy.queries import organizations
 from tenancy.queries.organizations import OrganizationRow
+
+FOR_ADMINISTRATORS: Final = {"private_metadata", "sso_required"}
+"""The fields that only administrators of the application change."""
 
 
 async def list_(deps: Deps, ctx: Context, request: ListOrganizations) -> Organizations:
@@ -112,26 +120,36 @@ async def update(deps: Deps, ctx: Context, request: UpdateOrganization) -> Organ
     Raises OrganizationNotFound, Forbidden, OrgSlugTaken.
     """
     fields = request.changes.model_fields_set
-    if "private_metadata" in fields and not organization_access.has_all(ctx, "write"):
+    if fields & FOR_ADMINISTRATORS and not organization_access.has_all(ctx, "write"):
         raise Forbidden("requires organizations:write", needs="organizations:write")
     try:
         async with deps.db.transaction(ctx) as tx:
-            await organizations.lock(tx, app_id=ctx.app_id, id=request.org_id)
-            row = await organization_access.managed(tx, ctx, request.org_id)
-            after = _fields_after(row, request)
-            if same_json(after, {name: getattr(row, name) for name in after}):
-                return to_organization(ctx, row)
-            await organizations.update(tx, app_id=ctx.app_id, id=row.id, **after)
-            await audit.record(tx, ctx, OrgUpdated(org_id=row.id, fields=sorted(fields)))
-            changed = await organizations.by_id(
-                tx, app_id=ctx.app_id, id=row.id, user_id=ctx.caller.user_id
-            )
-            if changed is None:
-                raise OrganizationNotFound
+            changed = await _update(tx, ctx, request)
     except asyncpg.UniqueViolationError:
         raise OrgSlugTaken(f"{request.changes.slug} is already in use") from None
     await deps.invalidation.publish(ctx, "organization", request.org_id)
+    if "sso_required" in fields and changed.sso_required:
+        # Also if nothing was changed: after an error here, the same request tries again.
+        await deps.bus.call(ctx.as_system(), EndUnqualifiedSessions(org_id=request.org_id))
     return to_organization(ctx, changed)
+
+
+async def _update(tx: Db, ctx: Context, request: UpdateOrganization) -> OrganizationRow:
+    """Writes the changes, and returns the organization after them."""
+    fields = request.changes.model_fields_set
+    await organizations.lock(tx, app_id=ctx.app_id, id=request.org_id)
+    row = await organization_access.managed(tx, ctx, request.org_id)
+    after = _fields_after(row, request)
+    if same_json(after, {name: getattr(row, name) for name in after}):
+        return row
+    await organizations.update(tx, app_id=ctx.app_id, id=row.id, **after)
+    await audit.record(tx, ctx, OrgUpdated(org_id=row.id, fields=sorted(fields)))
+    changed = await organizations.by_id(
+        tx, app_id=ctx.app_id, id=row.id, user_id=ctx.caller.user_id
+    )
+    if changed is None:
+        raise OrganizationNotFound
+    return changed
 
 
 def _fields_after(row: OrganizationRow, request: UpdateOrganization) -> dict[str, Any]:
@@ -145,6 +163,7 @@ def _fields_after(row: OrganizationRow, request: UpdateOrganization) -> dict[str
         "slug": changes.slug or row.slug,
         "name": changes.name or row.name,
         "logo_url": changes.logo_url if "logo_url" in fields else row.logo_url,
+        "sso_required": changes.sso_required if "sso_required" in fields else row.sso_required,
         **metadata,
     }
 
@@ -172,7 +191,7 @@ async def switch(deps: Deps, ctx: Context, request: SwitchOrganization) -> Signe
     """Makes an organization, or none, the active one of the caller's session.
 
     identity changes the session, and checks the membership once more in its own statement. Raises
-    Unauthenticated, OrganizationNotFound.
+    Unauthenticated, OrganizationNotFound, SsoRequired.
     """
     caller = ctx.caller
     if caller.user_id is None or caller.session_id is None:

@@ -23,6 +23,7 @@ def described(service: str) -> dict[str, Any]:
             "needs": contract.needs,
             "within": contract.within,
             "safe": contract.safe,
+            "fresh": contract.fresh,
             "request": _shape(contract.model_json_schema()),
             "reply": _shape(contract.reply.model_json_schema(mode="serialization")),
         }

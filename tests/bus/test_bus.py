@@ -17,15 +17,14 @@ from tests.kit.nats_server import start, until
 
 from common.bus import SYSTEM_SUBJECT, NatsBus
 from common.bus_server import BusServer
+from common.caller import KINDS, Kind
 from common.context import (
     EVERYTHING,
     HEADER,
-    KINDS,
     RETURN_OVERHEAD,
     SYSTEM_CALLER,
     Caller,
     Context,
-    Kind,
 )
 from common.nats_private import flush_all
 from common.problems import (

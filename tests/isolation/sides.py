@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
+from tests.kit.callers import now
 from tests.kit.calls import Letter
 from tests.kit.factories import CALLBACK
 from tests.kit.oauth import VERIFIER, basic_of, challenge
@@ -164,7 +165,13 @@ async def _side(sides: Sides, word: str) -> Side:
         user,
     )
     may = ("create", "read", "write", "delete", "transfer")
-    developer = Caller("user", user, frozenset({f"apps:{verb}" for verb in may}), frozenset({team}))
+    developer = Caller(
+        "user",
+        user,
+        frozenset({f"apps:{verb}" for verb in may}),
+        frozenset({team}),
+        proven_at=now() + 600,  # the suite may take longer than a sign-in is fresh
+    )
     made = await sides.bus.call(
         context(DASHBOARD, developer, within=20),
         CreateApplication(name=f"The {word}", owner_org_id=team),
@@ -209,7 +216,9 @@ async def _people(sides: Sides, side: Side) -> None:
     side.session = SignedIn(
         session_id=session.id, user_id=session.user_id, auth_time=session.auth_time
     )
-    side.ada = Caller("user", made["ada"].id, frozenset(), session_id=session.id)
+    side.ada = Caller(
+        "user", made["ada"].id, frozenset(), session_id=session.id, proven_at=now() + 600
+    )
     side.things |= {
         "user_id": made["bob"].id,
         "session_id": signed["bob"].session.id,

@@ -43,6 +43,7 @@ QUIET = {
     "tenancy.audit.export": "no event of such a user here",
     "tenancy.member.leave_all": "a user it does not know leaves nothing",
     "tenancy.member.join_by_domain": "a user it does not know joins nothing",
+    "identity.session.end_unqualified": "an organization it does not know ends nothing",
 }
 """Contracts that answer something harmless where others refuse."""
 OTHERWISE = {

@@ -11,6 +11,7 @@ import pytest
 from tests.architecture.source import contracts
 from tests.isolation.cases import NEUTRAL, case
 from tests.isolation.sides import KEY_HOLDER, Sides, built, populate
+from tests.kit.callers import now
 from tests.kit.postgres import Postgres
 
 from common.context import Caller
@@ -81,7 +82,7 @@ async def climber(sides: Sides, permission: str) -> Caller:
         sides.home, KEY_HOLDER, CreateRole(name=f"Only {word}", permissions=[permission])
     )
     await sides.ask(sides.home, KEY_HOLDER, AssignRole(user_id=user.id, role_id=role.id))
-    return Caller("user", user.id, frozenset({permission}))
+    return Caller("user", user.id, frozenset({permission}), proven_at=now())
 
 
 @pytest.mark.parametrize("permission", PERMISSIONS)

@@ -23,7 +23,6 @@ ENDS: Final = ("delete", "revoke", "remove", "end", "sign_out", "leave", "disabl
 AGAIN: Final = {
     "identity.email_code.start": "mails another code",
     "identity.me.change_email": "mails another link",
-    "identity.password.confirm": "the session goes on under another id",
     "identity.password.sign_in": "another session",
     "identity.reset.start": "mails another code",
     "identity.template.test": "mails the sample again",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+from common import freshness
 from common.context import Caller, Context
 from common.contracts.sessions import SignedInSession
 from common.ids import new_id
+from common.second_factor_rules import to_ask
 from common.testing import context
 
 ADMIN = Caller("secret_key", "01900000-0000-7000-8000-000000000001", frozenset({"*"}))
@@ -27,7 +30,18 @@ MEMBER = frozenset({"apps:read", "teams:read", "profile:read", "profile:write"})
 
 def as_user(signed: SignedInSession, **more: Any) -> Caller:
     """Returns the caller that the gateway makes of a session."""
-    return Caller(kind="user", id=signed.full().user_id, session_id=signed.full().id, **more)
+    session = signed.full()
+    two_factors = bool(to_ask("optional", session.second_factors))
+    proven_at = freshness.proven_at(
+        session.factor_times, session.auth_time, two_factors=two_factors
+    )
+    facts = {"proven_at": proven_at, "two_factors": two_factors, **more}
+    return Caller(kind="user", id=session.user_id, session_id=session.id, **facts)
+
+
+def now() -> int:
+    """Returns the time in epoch seconds, as callers have it."""
+    return int(time.time())
 
 
 def secret_key_of(app_id: str) -> Context:

@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from tests.kit.callers import ADMIN, DEVELOPER, FIREFOX, OPERATOR, PASSWORD
+from tests.kit.callers import ADMIN, DEVELOPER, FIREFOX, OPERATOR, PASSWORD, now
 from tests.kit.calls import Calls
 
 from common import acr as acr_values
@@ -140,7 +140,7 @@ class Factories(Calls):
         user_id = await self.insert_user(
             app_id, email=email, email_verified=email is not None, name="Ada"
         )
-        return Caller("user", user_id, session_id=new_id())
+        return Caller("user", user_id, session_id=new_id(), proven_at=now())
 
     async def caller_of(self, user: str | Caller, app_id: str | None = None) -> Caller:
         """Returns the caller that the gateway makes of a session of this user: with their rights."""
@@ -152,6 +152,7 @@ class Factories(Calls):
             frozenset(rights.permissions),
             frozenset(rights.teams),
             session_id=user.session_id if isinstance(user, Caller) else None,
+            proven_at=now(),
         )
 
     async def rights(
@@ -183,7 +184,7 @@ class Factories(Calls):
         user_id = await self.insert_user(DASHBOARD)
         for team in teams:
             await self.join(team, user_id, role, DASHBOARD)
-        caller = Caller("user", user_id, permissions, frozenset(teams))
+        caller = Caller("user", user_id, permissions, frozenset(teams), proven_at=now())
         return context(DASHBOARD, caller, ip="203.0.113.9")
 
     async def operator(self) -> Context:

@@ -12,6 +12,7 @@ import asyncpg
 from common.bus import Handler
 from common.context import Context
 from common.contracts.app_settings import AppSettings
+from common.contracts.applications import ApplicationNotFound
 from common.contracts.assignments import AssignDefaultRole, AssignRole
 from common.contracts.audit_log import AuditRecord, AuditRecords, ListAudit
 from common.contracts.base import Done, Request
@@ -27,8 +28,14 @@ from common.contracts.org_invitations import (
 from common.contracts.organizations import EnsurePersonalTeam, Organization
 from common.contracts.rights import GetRights, Rights
 from common.contracts.roles import NotHeld, SeedRoles
-from common.contracts.sessions import ActivateOrganization, Session, SignedInSession
-from common.contracts.tenants import GetTenant, Tenant
+from common.contracts.sessions import (
+    ActivateOrganization,
+    EndUnqualifiedSessions,
+    Revoked,
+    Session,
+    SignedInSession,
+)
+from common.contracts.tenants import GetTenant, ManageApplication, Managed, Tenant
 from common.ids import DASHBOARD, new_id
 from common.problems import Unavailable
 
@@ -56,6 +63,8 @@ class Tenancy:
     """Requests to leave all organizations: application, user, forced."""
     last_admins: set[str] = field(default_factory=set)
     """Users who are the last administrators of an organization."""
+    managed: dict[str, list[str]] = field(default_factory=dict)
+    """By developer: their permissions in the application that they manage."""
     offers: dict[tuple[str, str], str] = field(default_factory=dict)
     """Addresses invited into an organization, by application and token."""
 
@@ -67,6 +76,7 @@ class Tenancy:
             LeaveOrganizations: self._leave,
             GetOrganizationOffer: self._offer,
             ListAudit: self._log,
+            ManageApplication: self._manage,
         }
 
     def reset(self) -> None:
@@ -74,6 +84,13 @@ class Tenancy:
             each.clear()
         self.last_admins.clear()
         self.offers.clear()
+        self.managed.clear()
+
+    async def _manage(self, _: Any, ctx: Context, request: ManageApplication) -> Managed:
+        if ctx.caller.id not in self.managed:
+            raise ApplicationNotFound
+        tenant = await self._tenant(_, ctx, GetTenant())
+        return Managed(tenant=tenant, permissions=self.managed[ctx.caller.id])
 
     async def _tenant(self, _: Any, ctx: Context, request: GetTenant) -> Tenant:
         dashboard = ctx.app_id == DASHBOARD
@@ -219,9 +236,15 @@ class Identity:
 
     activations: list[tuple[str, ActivateOrganization]] = field(default_factory=list)
     """Application and request."""
+    ended: list[str] = field(default_factory=list)
+    """Organizations whose members lost their sessions by other ways."""
 
     def handlers(self) -> Handlers:
-        return {ActivateOrganization: self._activate}
+        return {ActivateOrganization: self._activate, EndUnqualifiedSessions: self._end}
+
+    async def _end(self, _: Any, ctx: Context, request: EndUnqualifiedSessions) -> Revoked:
+        self.ended.append(request.org_id)
+        return Revoked(revoked_count=0)
 
     async def _activate(
         self, _: Any, ctx: Context, request: ActivateOrganization
@@ -262,3 +285,4 @@ class StandIns:
         self.tenancy.reset()
         self.rbac.reset()
         self.identity.activations.clear()
+        self.identity.ended.clear()

@@ -86,7 +86,9 @@ class ListApiKeys(
     """Lists the valid keys of the application, oldest first."""
 
 
-class CreateApiKey(Request[NewApiKey], subject="tenancy.api_key.create", needs="api_keys:write"):
+class CreateApiKey(
+    Request[NewApiKey], subject="tenancy.api_key.create", needs="api_keys:write", fresh=True
+):
     """Creates an API key. The whole key is shown only once."""
 
     key_type: KeyType = "secret"
@@ -96,13 +98,17 @@ class CreateApiKey(Request[NewApiKey], subject="tenancy.api_key.create", needs="
     )
 
 
-class RevokeApiKey(Request[Done], subject="tenancy.api_key.revoke", needs="api_keys:write"):
+class RevokeApiKey(
+    Request[Done], subject="tenancy.api_key.revoke", needs="api_keys:write", fresh=True
+):
     """Revokes a key. It stops working everywhere at once."""
 
     id: Id
 
 
-class RotateApiKey(Request[NewApiKey], subject="tenancy.api_key.rotate", needs="api_keys:write"):
+class RotateApiKey(
+    Request[NewApiKey], subject="tenancy.api_key.rotate", needs="api_keys:write", fresh=True
+):
     """Creates a key of the same type and name. The old key works for another 24 hours."""
 
     id: Id

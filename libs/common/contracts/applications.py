@@ -150,7 +150,11 @@ class DashboardStays(Forbidden):
 
 
 class DeleteApplication(
-    Request[Done], subject="tenancy.application.delete", needs="apps:delete", within=60.0
+    Request[Done],
+    subject="tenancy.application.delete",
+    needs="apps:delete",
+    within=60.0,
+    fresh=True,
 ):
     """Deletes an application and everything in it. This cannot be undone."""
 
@@ -159,7 +163,7 @@ class DeleteApplication(
 
 
 class TransferApplication(
-    Request[Application], subject="tenancy.application.transfer", needs="apps:transfer"
+    Request[Application], subject="tenancy.application.transfer", needs="apps:transfer", fresh=True
 ):
     """Transfers an application to another team of the caller. Operators can choose any team."""
 

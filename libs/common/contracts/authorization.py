@@ -24,6 +24,8 @@ class SignedIn(Contract):
     amr: list[str] = []
     org_id: Id | None = None
     email: str | None = Field(default=None, repr=False)
+    guest: bool = False
+    impersonated: bool = Field(default=False, description="Whether somebody acts as the user.")
 
 
 MOST_SESSIONS = 10

@@ -51,7 +51,9 @@ class Request(Contract, Generic[R]):
     SIGNED_IN, KNOWN, SYSTEM or OPEN; `within` the time limit in seconds; `safe` says that asking
     twice does no harm, so the bus may retry on another replica. `teammates`: in the Dashboard a
     developer may ask without `developers:read`, and the handler shows members of the caller's teams
-    only.
+    only. `fresh`: a user or developer must have proven who they are a short time ago
+    (`common.freshness`). `impersonated` says whether somebody who acts as a user may ask; by default,
+    what is `safe`. `guests` says whether a user without credentials may.
     """
 
     subject: ClassVar[str] = ""
@@ -59,6 +61,9 @@ class Request(Contract, Generic[R]):
     within: ClassVar[float] = 2.0
     safe: ClassVar[bool] = False
     teammates: ClassVar[bool] = False
+    impersonated: ClassVar[bool] = False
+    guests: ClassVar[bool] = True
+    fresh: ClassVar[bool] = False
     reply: ClassVar[type[Contract]]
 
     def __init_subclass__(
@@ -69,13 +74,17 @@ class Request(Contract, Generic[R]):
         within: float = 2.0,
         safe: bool = False,
         teammates: bool = False,
+        impersonated: bool | None = None,
+        guests: bool = True,
+        fresh: bool = False,
         **_: Any,
     ) -> None:
         super().__init_subclass__()
         if not subject:  # the generic alias Request[Reply] itself, or a shared base
             return
         cls.subject, cls.needs, cls.within, cls.safe = subject, needs, within, safe
-        cls.teammates = teammates
+        cls.teammates, cls.fresh, cls.guests = teammates, fresh, guests
+        cls.impersonated = safe and not fresh if impersonated is None else impersonated
         cls.reply = _reply_of(cls)
         if subject in CONTRACTS:
             raise TypeError(f"subject {subject!r} is already taken")

@@ -39,7 +39,11 @@ class ListClientSecrets(
 
 
 class RotateClientSecret(
-    Request[NewSecret], subject="oidc.client_secret.rotate", needs="clients:write", within=5.0
+    Request[NewSecret],
+    subject="oidc.client_secret.rotate",
+    needs="clients:write",
+    within=5.0,
+    fresh=True,
 ):
     """Creates a new secret. The old secrets stop working at once, or after `overlap` seconds."""
 

@@ -1,4 +1,4 @@
-"""Where mailed links lead."""
+"""Where mailed and one-time links lead."""
 
 from __future__ import annotations
 
@@ -10,5 +10,6 @@ LINKS: Final = {
     "invitation": "/invitation",
     "verify_email": "/verify-email",
     "owner": "/welcome",
+    "impersonation": "/impersonation",
 }
-"""Paths of the pages that mailed links lead to; each takes `?token=`."""
+"""Paths of the pages that such links lead to; each takes `?token=`."""

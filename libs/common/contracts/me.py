@@ -17,13 +17,15 @@ class GetMe(Request[Me], subject="identity.me.get", needs=SIGNED_IN, safe=True):
     """Returns the profile of the caller."""
 
 
-class UpdateMe(Request[Me], subject="identity.me.update", needs=SIGNED_IN, within=10.0):
+class UpdateMe(
+    Request[Me], subject="identity.me.update", needs=SIGNED_IN, within=10.0, impersonated=True
+):
     """Changes the profile of the caller. Raises MetadataInvalid."""
 
     changes: MyChanges
 
 
-class ChangeEmail(Request[Flow], subject="identity.me.change_email", needs=SIGNED_IN):
+class ChangeEmail(Request[Flow], subject="identity.me.change_email", needs=SIGNED_IN, fresh=True):
     """Sends a code to the new address. The address changes once it is confirmed. Needs a fresh
     sign-in. Raises FreshSignInNeeded."""
 
@@ -55,14 +57,20 @@ class Export(Contract):
 
 
 class ExportMe(
-    Request[Export], subject="identity.me.export", needs=SIGNED_IN, within=10.0, safe=True
+    Request[Export],
+    subject="identity.me.export",
+    needs=SIGNED_IN,
+    within=10.0,
+    safe=True,
+    impersonated=False,
 ):
     """Returns the data of the caller (GDPR article 20), with up to 1000 of their audit events."""
 
 
-class DeleteMe(Request[Done], subject="identity.me.delete", needs=SIGNED_IN, within=10.0):
-    """Deletes the account of the caller. Needs the password, or a fresh sign-in if there is none.
-    Raises FreshSignInNeeded, WrongCredentials, Locked. Raises LastAdmin if an organization with
+class DeleteMe(
+    Request[Done], subject="identity.me.delete", needs=SIGNED_IN, within=10.0, fresh=True
+):
+    """Deletes the account of the caller. A `password` is checked. Needs a fresh sign-in. Raises FreshSignInNeeded, WrongCredentials, Locked. Raises LastAdmin if an organization with
     other members would have no admin left, and TeamOwnsApplications if a team with applications
     would have no member left."""
 

@@ -82,7 +82,9 @@ class MemberRole(Contract):
     role: RoleId
 
 
-class ChangeMemberRole(MemberRole, Request[Member], subject="tenancy.member.update", needs=KNOWN):
+class ChangeMemberRole(
+    MemberRole, Request[Member], subject="tenancy.member.update", needs=KNOWN, impersonated=True
+):
     """Changes the role of a member. For admins. Raises OrganizationNotFound, MemberNotFound,
     RoleNotFound, LastAdmin."""
 

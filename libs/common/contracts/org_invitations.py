@@ -88,7 +88,11 @@ class Invite(Contract):
 
 
 class InviteMember(
-    Invite, Request[OrganizationInvitation], subject="tenancy.invitation.create", needs=KNOWN
+    Invite,
+    Request[OrganizationInvitation],
+    subject="tenancy.invitation.create",
+    needs=KNOWN,
+    impersonated=True,
 ):
     """Sends a link that works once. The answer does not tell whether the address has an account.
     Raises OrganizationNotFound, RoleNotFound, AlreadyMember, OrganizationInvitationPending."""

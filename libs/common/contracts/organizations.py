@@ -84,6 +84,10 @@ class Organization(Contract):
     name: str
     logo_url: str | None = None
     is_personal: bool = False
+    sso_required: bool = Field(
+        default=False,
+        description="Whether members can sign in only through the organization's own provider.",
+    )
     public_metadata: dict[str, Any] = {}
     private_metadata: dict[str, Any] | None = None
     role: str | None = None
@@ -98,7 +102,13 @@ class Organizations(Contract):
     next: str | None = None
 
 
-class CreateOrganization(Request[Organization], subject="tenancy.organization.create", needs=KNOWN):
+class CreateOrganization(
+    Request[Organization],
+    subject="tenancy.organization.create",
+    needs=KNOWN,
+    impersonated=True,
+    guests=False,
+):
     """Creates an organization. The calling user becomes its first admin. The application must let
     users create organizations; the Dashboard asks for `teams:write`. Callers with
     `organizations:write` can name the admin. Raises OrgSlugTaken, NoOrganizationsHere."""
@@ -151,9 +161,17 @@ class OrganizationChanges(Contract):
     private_metadata: Metadata | None = Field(
         default=None, description="Replaces all private metadata. Needs `organizations:write`."
     )
+    sso_required: bool = Field(
+        default=False,
+        description="Whether members, and users with an address in a verified domain, can sign in "
+        "only through the organization's own provider. `true` ends the members' other sessions. "
+        "Needs `organizations:write`: an admin of the organization cannot change it.",
+    )
 
 
-class UpdateOrganization(Request[Organization], subject="tenancy.organization.update", needs=KNOWN):
+class UpdateOrganization(
+    Request[Organization], subject="tenancy.organization.update", needs=KNOWN, impersonated=True
+):
     """Changes an organization. For admins. Raises OrganizationNotFound, OrgSlugTaken."""
 
     org_id: Id
@@ -171,7 +189,7 @@ class SwitchOrganization(
     Request[SignedInSession], subject="tenancy.organization.activate", needs=SIGNED_IN, within=3.0
 ):
     """Sets or clears the active organization of the caller's session. Their permissions change, so
-    the session gets a new id and a new token. Raises OrganizationNotFound."""
+    the session gets a new id and a new token. Raises OrganizationNotFound, SsoRequired."""
 
     org_id: Id | None = None
 

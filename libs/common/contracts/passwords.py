@@ -53,10 +53,14 @@ class CheckPassword(
 
 
 class ChangePassword(
-    Request[SignedInSession], subject="identity.password.change", needs=SIGNED_IN, within=10.0
+    Request[SignedInSession],
+    subject="identity.password.change",
+    needs=SIGNED_IN,
+    within=10.0,
+    fresh=True,
 ):
     """Sets the password of the caller. All other sessions end, and this one gets a new id and
-    token. Needs the `current` password, or a fresh sign-in if there is none. Raises
+    token. Needs a fresh sign-in, and the `current` password if there is one. Raises
     WrongCredentials, FreshSignInNeeded, and WeakPassword, also if the password would stay the
     same."""
 

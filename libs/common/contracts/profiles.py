@@ -94,6 +94,7 @@ class Me(Profile):
     public_metadata: Metadata = {}
     user_metadata: Metadata = {}
     has_password: bool = False
+    guest: bool = Field(default=False, description="Whether the user has no credentials yet.")
     created_at: Timestamp
     updated_at: Timestamp
 

@@ -18,7 +18,17 @@ from common.problems import (
 Factor = Literal["password", "mail", "owner_link", "provider", "passkey", "totp", "recovery_code"]
 """The factors that prove who a user is."""
 SecondFactor = Literal["totp", "passkey", "recovery_code"]
+ActorKind = Literal["user", "developer"]
 HalfKind = Literal["mfa_required", "mfa_setup_required"]
+
+
+class SessionActor(Contract):
+    """Who acts as the user of a session (RFC 8693 section 4.1): a user of the application, or a
+    developer of the Dashboard."""
+
+    kind: ActorKind
+    id: Id
+    session_id: Id = Field(description="The actor's own session. The impersonation ends with it.")
 
 
 class Session(Contract):
@@ -31,6 +41,7 @@ class Session(Contract):
     name: str | None = None
     picture: str | None = None
     locale: str | None = None
+    guest: bool = Field(default=False, description="Whether the user has no credentials yet.")
     auth_time: Timestamp = Field(
         description="When the user last authenticated (OpenID Connect Core 2)."
     )
@@ -49,6 +60,9 @@ class Session(Contract):
     idle_expires_at: Timestamp | None = None
     remembered: bool = Field(
         default=False, description="Whether the user chose to stay signed in on this device."
+    )
+    actor: SessionActor | None = Field(
+        default=None, description="Who acts as the user. Null: the user themselves."
     )
 
 
@@ -71,9 +85,20 @@ class CurrentSession(Conflict):
 
 
 class FreshSignInNeeded(Forbidden):
-    """The last sign-in of the caller is too old for this call."""
+    """The last sign-in of the caller is too old for this call. `acr_values` is the class of sign-in
+    that the call needs, and `max_age` the most seconds since then."""
 
     code, title = "fresh_sign_in_needed", "To confirm that it is you, sign in again first."
+
+
+class FreshTokenNeeded(Unauthenticated):
+    """The sign-in behind the access token is too old for this call, or too weak. The client asks
+    for a new token with these `acr_values` and `max_age` (RFC 9470 section 3)."""
+
+    code, title = (
+        "insufficient_user_authentication",
+        "This call needs a more recent sign-in. Ask for a new token.",
+    )
 
 
 class CheckSession(
@@ -98,6 +123,8 @@ class SessionEntry(Contract):
     expires_at: Timestamp
     last_active_at: Timestamp
     is_current: bool = False
+    actor_id: Id | None = Field(default=None, description="Who acts as the user in this session.")
+    actor_reason: str | None = Field(default=None, description="The reason that they gave.")
 
 
 class Sessions(Contract):
@@ -207,7 +234,17 @@ class ActivateOrganization(
     Request[SignedInSession], subject="identity.session.activate_organization", needs=SYSTEM
 ):
     """Sets or clears the active organization of a session. The permissions change, so the session
-    gets a new id and token. Raises SessionNotFound, and NotFound if the user is not a member."""
+    gets a new id and token. Raises SessionNotFound, SsoRequired, and NotFound if the user is not a
+    member."""
 
     session_id: Id
     org_id: Id | None = None
+
+
+class EndUnqualifiedSessions(
+    Request[Revoked], subject="identity.session.end_unqualified", needs=SYSTEM, within=10.0
+):
+    """Ends the sessions of an organization's members that its own provider did not start. Does nothing
+    unless the organization requires its provider. Idempotent."""
+
+    org_id: Id

@@ -115,6 +115,14 @@ class MethodOff(Forbidden):
     code, title = "method_off", "This application does not offer this sign-in method."
 
 
+class SsoRequired(Forbidden):
+    """An organization of the user requires its own provider. `idp` is its name and `idp_name` the name to
+    show. Both are null if the organization has no provider that is switched on."""
+
+    code = "sso_required"
+    title = "Your organization requires you to sign in through its own provider."
+
+
 class AccountDisabled(Forbidden):
     """The account is disabled. Only its owner gets this answer."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from common.contracts.authorization import Params
 from common.contracts.base import OPEN, Contract, Done, Id, OpenContract, Request
 from common.contracts.fields import Timestamp
+from common.contracts.sessions import Factor, SecondFactor
 
 
 class Tokens(Contract, omit_none=True):
@@ -44,6 +47,19 @@ class AccessToken(Contract):
         default=[], description="The permissions that the token has and its user still holds."
     )
     org_id: Id | None = None
+    guest: bool = Field(default=False, description="Whether the user has no credentials yet.")
+    actor_id: Id | None = Field(default=None, description="Who acts as the user.")
+    actor_kind: Literal["user", "developer"] = "user"
+    auth_time: Timestamp | None = Field(
+        default=None, description="The user's last sign-in when the token was issued."
+    )
+    acr: str | None = Field(default=None, description="The class of that sign-in.")
+    factor_times: dict[Factor, int] = Field(
+        default={}, description="When each factor was last shown, in the session as it is now."
+    )
+    second_factors: list[SecondFactor] = Field(
+        default=[], description="The second factors that the user has enrolled."
+    )
     expires_at: Timestamp
 
 

@@ -98,7 +98,7 @@ class UpdateUser(Request[User], subject="identity.user.update", needs="users:wri
     changes: UserChanges
 
 
-class DeleteUser(Request[Done], subject="identity.user.delete", needs="users:delete"):
+class DeleteUser(Request[Done], subject="identity.user.delete", needs="users:delete", fresh=True):
     """Deletes a user and all their data, even if they are the last admin of an organization. Raises
     UserNotFound."""
 

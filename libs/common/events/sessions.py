@@ -14,6 +14,28 @@ class Login(Event, type="login"):
     new_device: bool = False
 
 
+class ImpersonationStarted(Event, type="impersonation_started"):
+    """Somebody began to act as a user. `actor_kind` is `user` for an administrator of the application,
+    or `developer`. The user can read this event."""
+
+    session_id: str
+    user_id: str
+    actor_id: str
+    actor_kind: str
+    reason: str
+    minutes: int
+
+
+class ImpersonationEnded(Event, type="impersonation_ended"):
+    """Somebody no longer acts as a user. `reason` is `ended` by somebody, `expired`, or `refused`: the
+    actor's session or rights have ended. The user can read this event."""
+
+    session_id: str
+    user_id: str
+    actor_id: str
+    reason: str
+
+
 class LoginFailed(Event, type="login_failed"):
     """A sign-in failed. The page does not show `reason` to the visitor. If no user has the address,
     `address_hash` is a keyed hash of it. Equal hashes mean the same address."""

@@ -38,8 +38,25 @@ class UserUnlocked(Event, type="user_unlocked"):
 
 
 class UserDeleted(Event, type="user_deleted"):
-    """A user and all their data was deleted."""
+    """A user and all their data was deleted. `reason` is `guest_expired` for a guest who was not
+    active for 30 days."""
 
+    user_id: str
+    reason: str | None = None
+
+
+class GuestUpgraded(Event, type="guest_upgraded"):
+    """A guest got a first credential and keeps their id. `method` says which: `email`, `password`,
+    `passkey`, `provider` or `invitation`."""
+
+    user_id: str
+    method: str
+
+
+class GuestKept(Event, type="guest_kept"):
+    """A guest signed in to an account that existed already. The guest's account stays as it is."""
+
+    guest_id: str
     user_id: str
 
 

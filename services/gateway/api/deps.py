@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
 from common.bus import Bus
-from common.context import Caller, Context
+from common.context import Context
 from common.contracts.tenants import ManageApplication
 from common.problems import Invalid, Unauthenticated
 from gateway.api.unknown_fields import check_fields
-from gateway.auth.caller import caller_of
+from gateway.auth.caller import PUBLISHABLE, caller_of, guest_context
 from gateway.http import csrf
+from gateway.http.authorization import bearer_token
 from gateway.http.request import GatewayRequest
 from gateway.state import Gateway
 
@@ -46,6 +48,25 @@ async def anyone(http: Request, gateway: TheGateway, request: TheRequest) -> Con
     _check(gateway, request, by_bearer=False)
     await check_fields(http)
     return request.context()
+
+
+async def starting(http: Request, gateway: TheGateway, request: TheRequest) -> Context:
+    """Returns the Context of a sign-in or sign-up: that of the browser's guest, else an anonymous
+    one."""
+    _check(gateway, request, by_bearer=False)
+    await check_fields(http)
+    return await guest_context(gateway, request)
+
+
+async def with_publishable_key(http: Request, gateway: TheGateway, request: TheRequest) -> Context:
+    """Returns an anonymous Context for a call with the application's publishable key. Raises
+    Unauthenticated."""
+    _check(gateway, request, by_bearer=False)
+    if not (bearer_token(request) or "").startswith(PUBLISHABLE):
+        raise Unauthenticated("send the publishable key as the bearer token")
+    ctx = request.context(await caller_of(gateway, request))
+    await check_fields(http)
+    return ctx
 
 
 async def signed_in(http: Request, gateway: TheGateway, request: TheRequest) -> Context:
@@ -90,12 +111,12 @@ async def _managing(gateway: Gateway, request: GatewayRequest, ctx: Context, slu
     """Returns the Context of a developer who manages the application with this slug."""
     managed = await gateway.bus.call(ctx, ManageApplication(slug=slug))
     request.state.log_facts["managed"] = managed.tenant.app_id
-    developer = Caller(
+    developer = replace(
+        ctx.caller,
         kind="developer",
-        id=ctx.caller.id,
         permissions=frozenset(managed.permissions),
-        teams=ctx.caller.teams,
-        session_id=ctx.caller.session_id,
+        org_id=None,
+        delegated=False,
     )
     return request.context(developer, app_id=managed.tenant.app_id)
 
@@ -110,6 +131,8 @@ def _check(gateway: Gateway, request: GatewayRequest, *, by_bearer: bool) -> Non
 
 
 Anyone = Annotated[Context, Depends(anyone)]
+Starting = Annotated[Context, Depends(starting)]
+WithPublishableKey = Annotated[Context, Depends(with_publishable_key)]
 SignedIn = Annotated[Context, Depends(signed_in)]
 Acting = Annotated[Context, Depends(acting)]
 ActingOrAnonymous = Annotated[Context, Depends(acting_or_anonymous)]

@@ -160,6 +160,8 @@ def session_facts(user: SignedInUser | None) -> SignedIn | None:
         amr=session.amr,
         org_id=session.active_org_id,
         email=session.email,
+        guest=session.guest,
+        impersonated=session.actor is not None,
     )
 
 

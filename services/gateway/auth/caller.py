@@ -30,7 +30,8 @@ from gateway.http.authorization import bearer_token
 from gateway.http.request import TIME_LIMIT, GatewayRequest
 from gateway.state import Gateway, SignedInUser, ValidToken
 
-API_KEY: Final = ("sk_live_", "pk_live_")
+PUBLISHABLE: Final = "pk_live_"
+API_KEY: Final = ("sk_live_", PUBLISHABLE)
 MAX_SESSION_TOKEN: Final = 200
 """Characters. No session cookie of ours is longer."""
 FindSession = Callable[[Gateway, GatewayRequest, str], Awaitable[SignedInUser]]
@@ -123,6 +124,14 @@ async def signed_in_user(
         return None
     admission_of(request).accept(token)
     return user
+
+
+async def guest_context(gateway: Gateway, request: GatewayRequest) -> Context:
+    """Returns the Context for a sign-in or sign-up: that of the guest who is signed in at this browser,
+    else an anonymous one. With the guest as caller, identity upgrades the guest's account."""
+    user = await user_even_without_rights(gateway, request)
+    is_guest = user is not None and user.session.guest and user.session.actor is None
+    return request.context(user.caller if user and is_guest else ANONYMOUS)
 
 
 async def user_even_without_rights(

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import orjson
 
 from common.contracts.oauth_errors import InsufficientScope, InvalidToken, OAuthError
+from common.contracts.sessions import FreshTokenNeeded
 from common.problems import Problem, RateLimited, Unauthenticated, Unavailable
 from gateway.http.request import GatewayRequest
 
@@ -85,8 +86,17 @@ def problem_response(error: Problem, request: GatewayRequest) -> GatewayResponse
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", str(error.extra.get("allow", "")).encode()))
     if error.status == 401:
-        headers.append((b"www-authenticate", b'Bearer realm="api"'))
+        headers.append((b"www-authenticate", _challenge(error)))
     return GatewayResponse(error.status, orjson.dumps(body, default=str), headers)
+
+
+def _challenge(error: Problem) -> bytes:
+    """Returns the challenge of a 401. For a token whose sign-in is too old, it says which sign-in is
+    needed (RFC 9470 section 3)."""
+    if not isinstance(error, FreshTokenNeeded):
+        return b'Bearer realm="api"'
+    fields = f'error="{error.code}", acr_values="{error.extra.get("acr_values", "")}"'
+    return f"Bearer {fields}, max_age={error.extra.get('max_age', 0)}".encode()
 
 
 def summary(code: str) -> str:

@@ -11,7 +11,7 @@ from common.contracts.email_codes import SignInWithCode, SignInWithLink
 from common.contracts.me import VerifyEmail
 from common.contracts.sign_in import LinkSpent, OtherBrowser
 from common.problems import Problem
-from gateway.auth.caller import caller_of
+from gateway.auth.caller import caller_of, guest_context
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
@@ -74,7 +74,7 @@ async def enter(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Ga
             idempotency_key=form_key(fields),
             **attempt(gateway, request, fields, page.language.code),
         )
-        new_session = await gateway.bus.call(request.context(), call)
+        new_session = await gateway.bus.call(await guest_context(gateway, request), call)
     except ValidationError:
         return redirect(at("/login", **carried(fields)))
     except Problem as error:
@@ -142,7 +142,7 @@ async def follow(gateway: Gateway, request: GatewayRequest, fields: Fields) -> G
             idempotency_key=form_key(fields),
             **attempt(gateway, request, fields, page.language.code),
         )
-        new_session = await gateway.bus.call(request.context(), call)
+        new_session = await gateway.bus.call(await guest_context(gateway, request), call)
     except OtherBrowser:
         return _elsewhere(page, fields, 403)
     except (LinkSpent, ValidationError):

@@ -18,7 +18,7 @@ from common.contracts.sign_in import EmailUnverified, ResetNeeded
 from common.contracts.tenants import Tenant
 from common.problems import Problem
 from gateway.auth import browser_sessions
-from gateway.auth.caller import signed_in_user
+from gateway.auth.caller import guest_context, signed_in_user
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages import errors as error_pages
@@ -71,7 +71,8 @@ async def address(gateway: Gateway, request: GatewayRequest, fields: Fields) -> 
     ) is not None:
         return over
     page = open_page(gateway, request, await signed_in_user(gateway, request))
-    if page.user and not {"request", "again", "add", "email"} & set(fields):
+    has_account = page.user is not None and not page.user.session.guest
+    if has_account and not {"request", "again", "add", "email"} & set(fields):
         return redirect(destination(fields))
     asked_for = {"again", "add", "email", "login_hint"} & set(fields)
     if (
@@ -198,9 +199,8 @@ async def try_password(
             idempotency_key=form_key(fields),
             **attempt(gateway, request, fields, page.language.code),
         )
-        return await signed_in(
-            gateway, request, fields, await gateway.bus.call(request.context(), call)
-        )
+        ctx = await guest_context(gateway, request)
+        return await signed_in(gateway, request, fields, await gateway.bus.call(ctx, call))
     except EmailUnverified:
         return await send_code(gateway, request, Fields(fields, email=email))
     except ResetNeeded:

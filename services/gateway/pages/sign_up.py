@@ -14,6 +14,7 @@ from common.contracts.sign_in import CodeSpent, LinkSpent
 from common.contracts.sign_up import ResendSignUp, SignUp
 from common.contracts.users import EmailTaken
 from common.problems import Problem
+from gateway.auth.caller import guest_context
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages import errors as error_pages
@@ -172,7 +173,7 @@ async def accept(gateway: Gateway, request: GatewayRequest, fields: Fields) -> G
             name=name,
             **attempt(gateway, request, fields, page.language.code),
         )
-        new_session = await gateway.bus.call(request.context(), call)
+        new_session = await gateway.bus.call(await guest_context(gateway, request), call)
     except (LinkSpent, EmailTaken):
         return _spent(page, fields, "/invitation")
     except (Problem, ValidationError) as error:

@@ -10,7 +10,7 @@ from common.address_keys import address_key
 from common.db import Db, maybe, run, value
 
 ACCOUNT_COLUMNS: Final = """u.id, u.email, u.email_verified, u.name, u.picture, u.locale, u.disabled,
-               u.provisioned_at, p.phc, p.must_change"""
+               u.guest, u.provisioned_at, p.phc, p.must_change"""
 """Of a user `u` and their password `p`: the columns of `Account`."""
 
 
@@ -25,6 +25,7 @@ class Account:
     picture: str | None
     locale: str | None
     disabled: bool
+    guest: bool
     provisioned_at: datetime | None
     phc: str | None = field(repr=False)
     must_change: bool | None
@@ -138,6 +139,19 @@ async def lock(db: Db, *, app_id: str, id: str) -> bool:
             app_id,
             id,
         )
+    )
+
+
+async def raise_factor_epoch(db: Db, *, app_id: str, user_id: str) -> None:
+    """Ends the half sessions and the remembered devices of a user. It is called in the transaction
+    that changes a password, a factor or an address of the user."""
+    await run(
+        db,
+        """
+        UPDATE users SET factor_epoch = factor_epoch + 1 WHERE app_id = $1 AND id = $2
+        """,
+        app_id,
+        user_id,
     )
 
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from common.contracts.sessions import Factor, HalfKind
-from common.db import Db, maybe, run
+from common.db import Db, maybe, run, value
 from identity.authentication_result import EarlierSession
 
-HALF_COLUMNS: Final = """s.id, s.user_id, s.kind, s.acr, s.amr, s.idp_name, s.remembered, s.auth_time,
+HALF_COLUMNS: Final = """s.id, s.user_id, s.kind, s.acr, s.amr, s.idp_name, s.idp_org_id, s.remembered, s.auth_time,
                s.factor_times, s.factor_epoch, s.pending, s.expires_at"""
 """Of a half session `s`: the columns of `HalfSession`."""
 LIVE_HALF: Final = """s.kind <> 'full' AND s.revoked_at IS NULL AND s.expires_at > now()"""
@@ -38,9 +38,11 @@ class NewHalfSession:
     token_hash: str
     kind: HalfKind
     idp_name: str | None
+    idp_org_id: str | None
     acr: str
     amr: list[str]
     factor: Factor
+    factor_time: int | None
     factor_epoch: int
     remembered: bool
     ip: str | None
@@ -50,18 +52,20 @@ class NewHalfSession:
     pending: dict[str, Any] = field(repr=False)
 
 
-async def insert(db: Db, *, app_id: str, new: NewHalfSession) -> HalfSession:
-    """Starts a half session."""
-    half = await maybe(
+async def insert(db: Db, *, app_id: str, new: NewHalfSession) -> HalfSession | None:
+    """Starts a half session. Returns None if there was a session with this token."""
+    return await maybe(
         db,
         HalfSession,
         f"""
         INSERT INTO user_sessions AS s (app_id, id, user_id, token_hash, kind, idp_name, acr, amr,
             factor_times, factor_epoch, remembered, ip_address, user_agent, device_name, expires_at,
-            pending)
+            pending, idp_org_id)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
-            jsonb_build_object($9::text, floor(extract(epoch FROM now()))::bigint), $10, $11, $12, $13,
-            $14, now() + make_interval(secs => $15), $16)
+            jsonb_build_object($9::text,
+                coalesce($17::bigint, floor(extract(epoch FROM now()))::bigint)), $10, $11, $12, $13,
+            $14, now() + make_interval(secs => $15), $16, $18)
+        ON CONFLICT (token_hash, app_id) DO NOTHING
         RETURNING {HALF_COLUMNS}
         """,
         app_id,
@@ -80,9 +84,9 @@ async def insert(db: Db, *, app_id: str, new: NewHalfSession) -> HalfSession:
         new.device_name,
         new.ttl,
         new.pending,
+        new.factor_time,
+        new.idp_org_id,
     )
-    assert half is not None
-    return half
 
 
 async def get(db: Db, *, app_id: str, token_hashes: list[str]) -> HalfSession | None:
@@ -135,3 +139,32 @@ async def consume(db: Db, *, app_id: str, id: str, user_id: str) -> HalfSession 
         id,
         user_id,
     )
+
+
+async def cancel(db: Db, *, app_id: str, token_hashes: list[str]) -> None:
+    """Ends the half session of a token, if there is one."""
+    await run(
+        db,
+        f"""
+        UPDATE user_sessions s SET revoked_at = now(), revoked_reason = 'cancelled'
+        WHERE s.app_id = $1 AND s.token_hash = ANY($2::text[]) AND {LIVE_HALF}
+        """,
+        app_id,
+        token_hashes,
+    )
+
+
+async def completed_lately(db: Db, *, app_id: str, token_hashes: list[str]) -> bool | None:
+    """Returns whether the session is remembered that took the place of this half session in the last
+    minute, or None if none did."""
+    remembered: bool | None = await value(
+        db,
+        """
+        SELECT s.remembered FROM user_sessions s
+        WHERE s.app_id = $1 AND s.token_hash = ANY($2::text[]) AND s.kind <> 'full'
+          AND s.revoked_reason = 'completed' AND s.revoked_at > now() - interval '1 minute'
+        """,
+        app_id,
+        token_hashes,
+    )
+    return remembered

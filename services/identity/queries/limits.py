@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.db import Db, many
+from common.db import Db, many, run
 
 
 @dataclass(frozen=True)
@@ -33,4 +33,14 @@ async def hit(db: Db, *, app_id: str, keys: list[str], seconds: list[int]) -> li
         app_id,
         keys,
         seconds,
+    )
+
+
+async def refund(db: Db, *, app_id: str, key: str) -> None:
+    """Takes back one attempt."""
+    await run(
+        db,
+        "UPDATE rate_limits SET hits = hits - 1 WHERE app_id = $1 AND key = $2 AND hits > 0",
+        app_id,
+        key,
     )

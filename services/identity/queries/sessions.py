@@ -7,17 +7,33 @@ from datetime import datetime
 from typing import Final
 
 from common import keyset
-from common.contracts.sessions import Factor, SecondFactor, Session, SessionEntry
+from common.contracts.sessions import (
+    ActorKind,
+    Factor,
+    SecondFactor,
+    Session,
+    SessionActor,
+    SessionEntry,
+)
 from common.db import Db, many, maybe, run, value
 from identity.queries.sign_in_facts import SECOND_FACTORS_OF_USER
 
 SESSION_COLUMNS: Final = """s.id, s.user_id, u.email, u.email_verified, u.name, u.picture, u.locale,
-               s.auth_time, s.acr, s.amr, s.factor_times, s.active_org_id, s.created_at,
-               s.expires_at, s.idle_expires_at, s.remembered, s.last_active_at"""
+               u.guest, s.auth_time, s.acr, s.amr, s.factor_times, s.active_org_id, s.created_at,
+               s.expires_at, s.idle_expires_at, s.remembered, s.last_active_at, s.actor_id,
+               CASE WHEN s.actor_app_id = s.app_id THEN 'user' ELSE 'developer' END AS actor_kind,
+               s.actor_session"""
 """Of a session `s` and its user `u`: the columns of `LiveSession`."""
 LIVE: Final = """s.revoked_at IS NULL AND s.expires_at > now()
           AND (s.idle_expires_at IS NULL OR s.idle_expires_at > now())"""
 """Whether a session `s` has neither ended nor reached one of its limits."""
+
+
+def actor_of(id: str | None, kind: ActorKind, session_id: str | None) -> SessionActor | None:
+    """Returns the actor of a session as the contracts have it."""
+    if id is None or session_id is None:
+        return None
+    return SessionActor(kind=kind, id=id, session_id=session_id)
 
 
 @dataclass(frozen=True)
@@ -31,6 +47,7 @@ class LiveSession:
     name: str | None
     picture: str | None
     locale: str | None
+    guest: bool
     auth_time: datetime
     acr: str | None
     amr: list[str]
@@ -41,7 +58,15 @@ class LiveSession:
     idle_expires_at: datetime | None
     remembered: bool
     last_active_at: datetime
+    actor_id: str | None
+    actor_kind: ActorKind
+    actor_session: str | None
     second_factors: list[SecondFactor]
+
+    @property
+    def actor(self) -> SessionActor | None:
+        """Who acts as the user."""
+        return actor_of(self.actor_id, self.actor_kind, self.actor_session)
 
     def session(self) -> Session:
         """Returns the session as the contracts have it."""
@@ -135,7 +160,8 @@ async def list_of_user(
         SessionEntry,
         f"""
         SELECT id, idp_name, device_name, place, ip_address, user_agent, amr, created_at,
-               expires_at, last_active_at, id IS NOT DISTINCT FROM $3::uuid AS is_current
+               expires_at, last_active_at, id IS NOT DISTINCT FROM $3::uuid AS is_current,
+               actor_id, actor_reason
         FROM user_sessions s
         WHERE s.app_id = $1 AND s.user_id = $2 AND {LIVE} AND s.kind = 'full'
           AND (created_at, id) < ($5::timestamptz, $6::uuid)
@@ -163,18 +189,3 @@ async def activate_organization(db: Db, *, app_id: str, id: str, org_id: str | N
         org_id,
     )
     return user_id
-
-
-async def proven_at(db: Db, *, app_id: str, id: str, user_id: str) -> datetime | None:
-    """Returns when the user last proved who they are in this session."""
-    auth_time: datetime | None = await value(
-        db,
-        """
-        SELECT auth_time FROM user_sessions
-        WHERE app_id = $1 AND id = $2 AND user_id = $3 AND revoked_at IS NULL AND kind = 'full'
-        """,
-        app_id,
-        id,
-        user_id,
-    )
-    return auth_time

@@ -12,7 +12,7 @@ USER_COLUMNS: Final = """u.id, u.email, u.email_verified, u.name, u.given_name, 
                u.nickname, u.preferred_username, u.profile, u.picture, u.website, u.gender,
                u.birthdate, u.zoneinfo, u.locale, u.phone_number, u.phone_number_verified,
                u.address, u.public_metadata, u.user_metadata, u.private_metadata, u.disabled,
-               u.last_sign_in_at, u.created_at, u.updated_at,
+               u.guest, u.last_sign_in_at, u.created_at, u.updated_at,
                EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
                    AS has_password"""
 """Of a user `u` of the application `$1`: the columns of `User`."""

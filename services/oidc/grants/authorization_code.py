@@ -57,7 +57,7 @@ async def handle(
         grant,
         seed=hashes[0],
         resource=resource,
-        refresh_token=refresh_token,
+        refresh_token=None if grant.actor_id else refresh_token,
         nonce=grant.nonce,
     )
 

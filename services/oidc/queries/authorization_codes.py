@@ -55,10 +55,10 @@ class NewCode(NamedTuple):
 INSERT: Final = numbered(
     f"""
     WITH live AS (
-        SELECT s.expires_at FROM users u
+        SELECT s.expires_at, u.guest OR s.actor_id IS NOT NULL AS online_only FROM users u
         JOIN user_sessions s ON s.app_id = :app_id AND s.user_id = u.id
         WHERE u.app_id = :app_id AND u.id = :user_id AND NOT u.disabled AND s.id = :session_id
-          AND {LIVE_SESSION}
+          AND {LIVE_SESSION} AND (s.actor_id IS NULL OR NOT :consent_needed)
     ), consented AS (
         SELECT 1 WHERE NOT :consent_needed OR EXISTS (
             SELECT FROM consents c
@@ -73,7 +73,9 @@ INSERT: Final = numbered(
         INSERT INTO authorization_codes (
             app_id, code_hash, client_id, {GRANT_COLUMNS}, redirect_uri, redirect_uri_given,
             code_challenge, code_challenge_method, family_id, expires_at, client_epoch)
-        SELECT :app_id, :code_hash, :client_id, :user_id, :session_id, :sid, :scopes, :resource,
+        SELECT :app_id, :code_hash, :client_id, :user_id, :session_id, :sid,
+               CASE WHEN live.online_only THEN array_remove(:scopes::text[], 'offline_access')
+                    ELSE :scopes END, :resource,
                :claims, :nonce, :auth_time, :acr, :amr, :org_id, :redirect_uri,
                :redirect_uri_given, :code_challenge,
                CASE WHEN :code_challenge::text IS NULL THEN NULL ELSE 'S256' END, :family_id,
@@ -97,6 +99,9 @@ INSERT: Final = numbered(
 
 async def insert(db: Db, code: NewCode) -> CodeOutcome:
     """Stores a code if its user and session are live and the user has consented.
+
+    A guest, and somebody who acts as a user, get no `offline_access`; the latter get codes for
+    first-party clients only.
 
     The same statement marks the pending request as answered and links the client to the session.
     """

@@ -41,7 +41,10 @@ class ConsumedCode:
     email_verified: bool | None
     name: str | None
     picture: str | None
+    guest: bool | None
     issued_at: datetime | None
+    actor_id: str | None
+    actor_app_id: str | None
 
 
 class CodeExchange(NamedTuple):
@@ -85,7 +88,8 @@ EXCHANGE: Final = numbered(
                   ELSE redirect_uri = :redirect_uri END) AS redirect_uri_matches,
             code_challenge IS NOT DISTINCT FROM :challenge AS challenge_matches
     ), valid AS (
-        SELECT t.*, u.epoch AS user_epoch, {qualified("u", USER_COLUMNS)}, m.role_id AS org_role
+        SELECT t.*, u.epoch AS user_epoch, {qualified("u", USER_COLUMNS)}, m.role_id AS org_role,
+               s.actor_id, s.actor_app_id
         FROM consumed t
         JOIN users u ON u.app_id = :app_id AND u.id = t.user_id AND NOT u.disabled
         JOIN user_sessions s ON s.app_id = :app_id AND s.id = t.session_id AND {LIVE_SESSION}
@@ -105,7 +109,7 @@ EXCHANGE: Final = numbered(
         SELECT :app_id, :refresh_hash, family_id, :client_id, {GRANT_COLUMNS}, user_epoch,
                now() + make_interval(secs => :refresh_lifetime),
                now() + make_interval(secs => :max_lifetime)
-        FROM valid WHERE :refresh_hash::text IS NOT NULL
+        FROM valid WHERE :refresh_hash::text IS NOT NULL AND actor_id IS NULL
     ), audit_log AS (
         INSERT INTO audit_logs (app_id, id, user_id, event_type, event_data, data_version,
             actor_kind, actor_id, session_id, org_id, ip_address, user_agent, created_at, trace)
@@ -123,7 +127,7 @@ EXCHANGE: Final = numbered(
     )
     SELECT t.redirect_uri_matches, t.challenge_matches, v.family_id,
            {qualified("v", GRANT_COLUMNS)}, v.org_role, v.user_epoch,
-           {qualified("v", USER_COLUMNS)}, now() AS issued_at
+           {qualified("v", USER_COLUMNS)}, now() AS issued_at, v.actor_id, v.actor_app_id
     FROM (SELECT 1) AS always LEFT JOIN consumed t ON true LEFT JOIN valid v ON true
     """,
     CodeExchange,

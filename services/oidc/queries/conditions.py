@@ -24,3 +24,10 @@ LIVE_REFRESH_GRANT: Final = f"""
     AND u.app_id = $1 AND u.id = r.user_id AND NOT u.disabled AND u.epoch = r.user_epoch
     AND {LIVE_FAMILY_SESSION}"""
 """The family `f` and the user `u` of the refresh token `r` are live. `$4` is the client's epoch."""
+
+SECOND_FACTORS_OF_USER: Final = """array_remove(ARRAY[
+               CASE WHEN EXISTS (SELECT FROM totp_factors t WHERE t.app_id = $1
+                   AND t.user_id = u.id AND t.confirmed_at IS NOT NULL) THEN 'totp' END,
+               CASE WHEN EXISTS (SELECT FROM passkeys k WHERE k.app_id = $1
+                   AND k.user_id = u.id) THEN 'passkey' END], NULL) AS second_factors"""
+"""The second factors that the user `u` has enrolled. Recovery codes only stand in for them."""

@@ -5,25 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from common.contracts.sessions import Factor, SecondFactor
 from common.db import Db, maybe, run
-from oidc.queries.conditions import LIVE_FAMILY_SESSION, LIVE_SESSION
+from oidc.queries.conditions import LIVE_FAMILY_SESSION, LIVE_SESSION, SECOND_FACTORS_OF_USER
 
 
 @dataclass(frozen=True, slots=True)
 class LiveGrant:
-    """A grant whose tokens are accepted. `family_id` and `user_id` are None for a client's own."""
+    """A grant whose tokens are accepted. `family_id` and `user_id` are None for a client's own. The
+    actor is who acts as the user."""
 
     family_id: str | None
     client_id: str
     client_epoch: int
     user_id: str | None
     session_id: str | None
+    factor_times: dict[Factor, int]
+    second_factors: list[SecondFactor]
+    guest: bool = False
+    actor_id: str | None = None
+    actor_app_id: str | None = None
 
 
 FIND_LIVE: Final = f"""
-    SELECT f.id AS family_id, f.client_id, f.client_epoch, f.user_id, f.session_id
+    SELECT f.id AS family_id, f.client_id, f.client_epoch, f.user_id, f.session_id, u.guest,
+           n.actor_id, n.actor_app_id, coalesce(n.factor_times, '{{}}') AS factor_times,
+           {SECOND_FACTORS_OF_USER}
     FROM token_families f
     JOIN users u ON u.app_id = $1 AND u.id = f.user_id AND NOT u.disabled AND u.epoch = $4
+    LEFT JOIN user_sessions n ON n.app_id = $1 AND n.id = f.session_id
     WHERE f.app_id = $1 AND f.id = $2 AND f.revoked_at IS NULL AND {LIVE_FAMILY_SESSION}
       AND NOT EXISTS (SELECT FROM revoked_tokens t WHERE t.app_id = $1 AND t.jti = $3)
     """

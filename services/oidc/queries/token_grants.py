@@ -10,7 +10,7 @@ GRANT_COLUMNS: Final = (
     "user_id, session_id, sid, scopes, resource, claims, nonce, auth_time, acr, amr, org_id"
 )
 """Of authorization_codes and refresh_tokens."""
-USER_COLUMNS: Final = "email, email_verified, name, picture"
+USER_COLUMNS: Final = "email, email_verified, name, picture, guest"
 """Of users: the claims that ID tokens carry most often."""
 
 
@@ -18,7 +18,8 @@ USER_COLUMNS: Final = "email, email_verified, name, picture"
 class TokenGrant:
     """The data that a code or refresh token stands for, and its user's present data.
 
-    `org_role` is None if the user is no longer a member of the organization.
+    `org_role` is None if the user is no longer a member of the organization. `actor_id` is who acts
+    as the user, and `actor_app_id` their application. Such a grant has no refresh token.
     """
 
     family_id: str
@@ -39,4 +40,7 @@ class TokenGrant:
     email_verified: bool
     name: str | None
     picture: str | None
+    guest: bool
     issued_at: datetime
+    actor_id: str | None = None
+    actor_app_id: str | None = None

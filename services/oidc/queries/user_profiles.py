@@ -34,6 +34,7 @@ class UserProfile:
     address: dict[str, Any] | None
     public_metadata: dict[str, Any]
     user_metadata: dict[str, Any]
+    guest: bool
     created_at: datetime
     updated_at: datetime
 
@@ -46,7 +47,7 @@ async def find(db: Db, *, app_id: str, user_id: str) -> UserProfile | None:
         """
         SELECT id, email, email_verified, name, given_name, family_name, middle_name, nickname,
                preferred_username, profile, picture, website, gender, birthdate, zoneinfo, locale,
-               phone_number, phone_number_verified, address, public_metadata, user_metadata,
+               phone_number, phone_number_verified, address, public_metadata, user_metadata, guest,
                created_at, updated_at
         FROM users WHERE app_id = $1 AND id = $2 AND NOT disabled
         """,

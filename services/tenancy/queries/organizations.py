@@ -19,6 +19,7 @@ class OrganizationRow:
     name: str
     logo_url: str | None
     is_personal: bool
+    sso_required: bool
     public_metadata: dict[str, Any]
     private_metadata: dict[str, Any]
     role: str | None
@@ -27,8 +28,8 @@ class OrganizationRow:
 
 
 COLUMNS: Final = """
-    o.id, o.slug, o.name, o.logo_url, o.is_personal, o.public_metadata, o.private_metadata,
-    m.role_id AS role, o.created_at, o.updated_at"""
+    o.id, o.slug, o.name, o.logo_url, o.is_personal, o.sso_required, o.public_metadata,
+    o.private_metadata, m.role_id AS role, o.created_at, o.updated_at"""
 """Of `organizations o` and `organization_members m`, for a `OrganizationRow`."""
 
 BY_ID: Final = f"""
@@ -206,6 +207,7 @@ async def update(
     slug: str,
     name: str,
     logo_url: str | None,
+    sso_required: bool,
     public_metadata: dict[str, Any],
     private_metadata: dict[str, Any],
 ) -> None:
@@ -215,7 +217,7 @@ async def update(
         """
         UPDATE organizations
         SET slug = $3, name = $4, logo_url = $5, public_metadata = $6, private_metadata = $7,
-            updated_at = now()
+            sso_required = $8, updated_at = now()
         WHERE app_id = $1 AND id = $2
         """,
         app_id,
@@ -225,6 +227,7 @@ async def update(
         logo_url,
         public_metadata,
         private_metadata,
+        sso_required,
     )
 
 

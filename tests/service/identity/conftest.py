@@ -21,18 +21,23 @@ def wrong(flow: Flow, right: str) -> str:
     return f"{(int(digits) + 1) % 1_000_000:06}"
 
 
-@pytest.fixture(scope="session")
-async def stage(postgres: Postgres) -> AsyncIterator[World]:
-    """One database for all tests of the service. Each test gets applications of its own."""
-    name = postgres.clone()
-    world = await World.start(
-        postgres.dsns(name),
+async def start_world(dsns: dict[str, str], **options: object) -> World:
+    """Starts the identity service on a database of its own."""
+    return await World.start(
+        dsns,
         "identity",
         stand_ins=("tenancy", "rbac"),
         size=20,
         request_facts={"ip": "203.0.113.7", "agent": FIREFOX, "origin": "https://evil"},
-        options={"identity": {"operator_email": "boss@example.com"}},
+        options={"identity": {"operator_email": "boss@example.com", **options}},
     )
+
+
+@pytest.fixture(scope="session")
+async def stage(postgres: Postgres) -> AsyncIterator[World]:
+    """One database for all tests of the service. Each test gets applications of its own."""
+    name = postgres.clone()
+    world = await start_world(postgres.dsns(name))
     yield world
     await world.close()
     postgres.drop(name)

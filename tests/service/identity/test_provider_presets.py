@@ -464,7 +464,7 @@ async def test_apple(world: World, server: ProviderServer) -> None:
         return answer(call)
 
     server.routes["/appleid.apple.com/token"] = token
-    settings = {"options": {"team_id": "TEAM", "key_id": "KEY"}}
+    settings: dict[str, Any] = {"options": {"team_id": "TEAM", "key_id": "KEY"}}
     provider = await new_provider(world, preset="apple", secret=pem, **settings)
     sign_in = await sign_in_at(world, provider)
     url = await sign_in.url(prompt="select_account")
@@ -595,7 +595,9 @@ async def test_each_preset_can_be_created(world: World) -> None:
     """A client id and a secret are enough, except for what only the developer's console knows."""
     pem = new_key("a", "ES256").key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     for name in presets.PRESETS:
-        more = {"options": {"team_id": "T", "key_id": "K"}} if name == "apple" else {}
+        more: dict[str, Any] = (
+            {"options": {"team_id": "T", "key_id": "K"}} if name == "apple" else {}
+        )
         secret = pem.decode() if name == "apple" else "our-secret"
         provider = await new_provider(world, preset=name, secret=secret, **more)
         assert (provider.name, provider.preset) == (name, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.kit.callers import ADMIN, PASSWORD, as_user
+from tests.kit.callers import ADMIN, PASSWORD, as_user, now
 from tests.kit.world import World
 
 from common import acr
@@ -380,12 +380,11 @@ async def test_code_of_another_user_confirms_nothing(world: World) -> None:
 async def test_sensitive_changes_need_a_fresh_sign_in(world: World) -> None:
     """Changing the address and deleting the account need a proof from the last 15 minutes."""
     signed = await world.sign_in(await world.user())
-    await world.owner.execute(
-        "UPDATE user_sessions SET auth_time = auth_time - interval '16 min' WHERE app_id = $1",
-        world.app_id,
-    )
-    for asked in (ChangeEmail(email="x@example.com"), DeleteMe()):
-        assert isinstance(await world.refused(asked, caller=as_user(signed)), FreshSignInNeeded)
+    stale = as_user(signed, proven_at=now() - 960)
+    for asked in (ChangeEmail(email="x@example.com"), DeleteMe(password=PASSWORD)):
+        problem = await world.refused(asked, caller=stale)
+        assert isinstance(problem, FreshSignInNeeded)
+        assert problem.extra == {"acr_values": "urn:aero2:loa:1fa", "max_age": 900}
     wrong = await world.refused(DeleteMe(password="wrong"), caller=as_user(signed))
     await world.call(DeleteMe(password=PASSWORD), caller=as_user(signed))
 

@@ -53,7 +53,10 @@ def test_refused(caller: Caller, needs: str, error: type[Exception]) -> None:
         context(new_id(), caller).allow(needs)
 
 
-@pytest.mark.parametrize("caller", [Caller(), USER, DELEGATED, KEY])
+FRESH = Caller(kind="user", id=new_id(), proven_at=7, two_factors=True, by_token=True)
+
+
+@pytest.mark.parametrize("caller", [Caller(), USER, DELEGATED, KEY, FRESH])
 def test_it_crosses_the_bus_whole(caller: Caller) -> None:
     """Decoding an encoded context gives every member back."""
     sent = context(new_id(), caller, origin="https://a.example", ip="203.0.113.7", agent="x")

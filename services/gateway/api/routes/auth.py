@@ -24,7 +24,7 @@ from common.contracts.protection import GetProtection, Protection
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import Attempt, Flow
 from common.contracts.sign_up import ResendSignUp, SignUp
-from gateway.api.deps import Anyone, SignedIn, TheBus, TheGateway, TheRequest
+from gateway.api.deps import Anyone, SignedIn, Starting, TheBus, TheGateway, TheRequest
 from gateway.api.noun_router import NounRouter
 from gateway.auth import browser_sessions
 from gateway.http import csrf
@@ -82,7 +82,7 @@ async def resend_sign_up(
 
 @router.post("/signin", response_model_exclude={"token"}, summary="Sign in with a password")
 async def sign_in(
-    body: SignInWithPassword, gateway: TheGateway, request: TheRequest, ctx: Anyone
+    body: SignInWithPassword, gateway: TheGateway, request: TheRequest, ctx: Starting
 ) -> SignedInSession:
     """Starts a session and sets its cookie. Answers 401 `wrong_credentials` if the address or the
     password is wrong, and 429 `locked` after too many wrong passwords."""
@@ -122,7 +122,7 @@ async def magic_link(
 
 @router.post("/code/verify", response_model_exclude={"token"}, summary="Sign in with a code")
 async def with_code(
-    body: SignInWithCode, gateway: TheGateway, request: TheRequest, ctx: Anyone
+    body: SignInWithCode, gateway: TheGateway, request: TheRequest, ctx: Starting
 ) -> SignedInSession:
     """Starts a session and sets its cookie. Answers 422 `wrong_code` if the code is wrong, and 410
     `code_spent` after five wrong codes."""
@@ -135,7 +135,7 @@ async def with_code(
 
 @router.post("/link", response_model_exclude={"token"}, summary="Sign in with a link")
 async def with_link(
-    body: SignInWithLink, gateway: TheGateway, request: TheRequest, ctx: Anyone
+    body: SignInWithLink, gateway: TheGateway, request: TheRequest, ctx: Starting
 ) -> SignedInSession:
     """Starts a session and sets its cookie. Answers 403 `other_browser` if another browser
     requested the link."""
@@ -207,7 +207,7 @@ async def invitation(body: LinkToken, ctx: Anyone, bus: TheBus) -> InvitationOff
 
 @router.post("/invitation/accept", response_model_exclude={"token"}, summary="Accept an invitation")
 async def accept_invitation(
-    body: AcceptInvitation, gateway: TheGateway, request: TheRequest, ctx: Anyone
+    body: AcceptInvitation, gateway: TheGateway, request: TheRequest, ctx: Starting
 ) -> SignedInSession:
     """Creates the user with the roles of the invitation, and signs them in."""
     return await _start(

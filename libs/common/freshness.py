@@ -1,0 +1,50 @@
+"""Freshness: whether the caller of a sensitive call has proven who they are a short time ago.
+
+A contract with `fresh=True` needs it (`contracts.base`). Only users and developers can prove it. Keys,
+clients and the services themselves have nobody to ask.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from common import acr
+from common.context import Caller
+from common.contracts.sessions import Factor, FreshSignInNeeded, FreshTokenNeeded
+from common.second_factor_rules import SECOND_FACTORS
+
+MAX_AGE: Final = 900
+"""Seconds."""
+
+
+def check(caller: Caller) -> None:
+    """Raises FreshSignInNeeded for a session, and FreshTokenNeeded for an access token, if the
+    caller's last proof is older than MAX_AGE. A guest has nothing to prove who they are with."""
+    if caller.kind not in ("user", "developer") or caller.guest or is_fresh(caller):
+        return
+    needed = acr.TWO_FACTORS if caller.two_factors else acr.ONE_FACTOR
+    if caller.by_token:
+        raise FreshTokenNeeded(acr_values=needed, max_age=MAX_AGE)
+    raise FreshSignInNeeded(acr_values=needed, max_age=MAX_AGE)
+
+
+def is_fresh(caller: Caller) -> bool:
+    """Returns whether the caller's last proof is at most MAX_AGE old."""
+    return caller.proven_at is not None and caller.proven_at + MAX_AGE >= time.time()
+
+
+def proven_at(
+    factor_times: Mapping[Factor, int], auth_time: datetime, *, two_factors: bool
+) -> int | None:
+    """Returns when the user of a session last proved who they are, in epoch seconds. With
+    `two_factors` only a second factor counts. None: never in this session.
+
+    A session that is older than factor times counts from its `auth_time`."""
+    if not two_factors:
+        return max(factor_times.values(), default=int(auth_time.timestamp()))
+    return max(
+        (factor_times[name] for name in SECOND_FACTORS if name in factor_times), default=None
+    )

@@ -1,0 +1,72 @@
+"""Statements on organizations that require their own provider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.db import Db, many, maybe, value
+from identity.queries.session_ends import EndedSession
+
+
+@dataclass(frozen=True)
+class SsoProvider:
+    """The provider of an organization: the name in addresses, and the name to show."""
+
+    name: str
+    display_name: str
+
+
+async def first_provider(db: Db, *, app_id: str, org_ids: list[str]) -> SsoProvider | None:
+    """Returns the first provider of these organizations that is switched on."""
+    return await maybe(
+        db,
+        SsoProvider,
+        """
+        SELECT name, display_name FROM identity_providers
+        WHERE app_id = $1 AND org_id = ANY($2::uuid[]) AND enabled
+        ORDER BY position, name LIMIT 1
+        """,
+        app_id,
+        org_ids,
+    )
+
+
+async def closed_to(db: Db, *, app_id: str, session_id: str, org_id: str) -> bool:
+    """Returns whether the organization requires its own provider and another way started the session."""
+    return bool(
+        await value(
+            db,
+            """
+            SELECT EXISTS (SELECT FROM organizations o WHERE o.app_id = $1 AND o.id = $3 AND o.sso_required)
+               AND NOT EXISTS (SELECT FROM user_sessions s
+                               WHERE s.app_id = $1 AND s.id = $2 AND s.idp_org_id = $3)
+            """,
+            app_id,
+            session_id,
+            org_id,
+        )
+    )
+
+
+async def end_unqualified(db: Db, *, app_id: str, org_id: str, limit: int) -> list[EndedSession]:
+    """Ends at most `limit` sessions of members: those in which the organization is active although
+    another way started them, and those that no organization's provider started."""
+    return await many(
+        db,
+        EndedSession,
+        """
+        UPDATE user_sessions s SET revoked_at = now(), revoked_reason = 'sso_required'
+        WHERE s.app_id = $1 AND s.revoked_at IS NULL AND s.id IN (
+            SELECT e.id FROM organizations o
+            JOIN organization_members m ON m.app_id = $1 AND m.org_id = o.id
+            JOIN user_sessions e ON e.app_id = $1 AND e.user_id = m.user_id
+            WHERE o.app_id = $1 AND o.id = $2 AND o.sso_required AND e.revoked_at IS NULL
+              AND e.idp_org_id IS DISTINCT FROM $2
+              AND (e.active_org_id = $2 OR e.idp_org_id IS NULL)
+            LIMIT $3)
+        RETURNING s.id, s.user_id
+        """,
+        app_id,
+        org_id,
+        limit,
+    )

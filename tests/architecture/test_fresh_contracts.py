@@ -1,0 +1,36 @@
+"""Calls that take over an account or an application need a fresh proof of who calls."""
+
+from __future__ import annotations
+
+from tests.architecture.source import contracts
+
+from common.contracts.base import OPEN, SYSTEM
+
+FRESH = {
+    "identity.me.change_email",
+    "identity.me.delete",
+    "identity.impersonation.start",
+    "identity.password.change",
+    "identity.recovery_code.regenerate",
+    "identity.totp.confirm",
+    "identity.totp.remove",
+    "identity.totp.set_up",
+    "identity.user.delete",
+    "oidc.client_secret.rotate",
+    "tenancy.api_key.create",
+    "tenancy.api_key.revoke",
+    "tenancy.api_key.rotate",
+    "tenancy.application.delete",
+    "tenancy.application.transfer",
+}
+"""Keys, secrets, deletion, transfer, and whatever decides how a user signs in."""
+
+
+def test_the_list_is_complete() -> None:
+    """A new call of this kind comes into the list, and none leaves it unnoticed."""
+    assert {subject for subject, contract in contracts().items() if contract.fresh} == FRESH
+
+
+def test_only_people_can_be_asked() -> None:
+    """A contract of the system, or one for everybody, has no caller who could prove anything."""
+    assert [s for s in FRESH if contracts()[s].needs in (OPEN, SYSTEM)] == []
