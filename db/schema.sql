@@ -755,6 +755,7 @@ CREATE TABLE identity_provider_documents (
     document     jsonb,
     fetched_at   timestamptz,
     attempted_at timestamptz NOT NULL DEFAULT now(),
+    sought_at    timestamptz,  -- the last fetch for an unknown kid
     failure      text,       -- why the last attempt failed
     CONSTRAINT identity_provider_documents_pkey PRIMARY KEY (app_id, idp_id, kind),
     CONSTRAINT identity_provider_documents_idp_id_fkey FOREIGN KEY (app_id, idp_id)

@@ -29,6 +29,7 @@ OPEN = {
     "identity.passkey.sign_up_options": "the sign-up mode and limits; it answers alike for everybody",
     "identity.password.check": "a policy, nobody's data; limited per IP",
     "identity.password.sign_in": "the password, lockout and limits",
+    "identity.provider.list_public": "public: what the sign-in page shows",
     "identity.protection.get": "public: which challenge to answer",
     "identity.provider.route": "public: where a domain signs in; no account is looked up",
     "identity.provider.finish_sign_in": "the state's secret, its browser, and the provider's answer",

@@ -14,7 +14,6 @@ FRESH = {
     "identity.passkey.add",
     "identity.passkey.options",
     "identity.passkey.remove",
-    "identity.impersonation.start",
     "identity.password.change",
     "identity.recovery_code.regenerate",
     "identity.totp.confirm",

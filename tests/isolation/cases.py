@@ -45,6 +45,11 @@ NEUTRAL: dict[str, Any] = {
     "ConfirmFactor.code": None,
     "ConfirmTotp.code": "123456",
     "ConfirmTotpAtSignIn.code": "123456",
+    "UpdateIdentityProvider.changes": {"display_name": "changed"},
+    "CreateIdentityProvider.name": "another",
+    "CreateIdentityProvider.preset": "github",
+    "CreateIdentityProvider.client_secret": "secret",
+    "CreateIdentityProvider.settings": {"client_id": "c"},
     "ChangeEmail.email": "fresh@example.com",
     "CreateUser.email": "fresh@example.com",
     "ImportUsers.users": [{"email": "fresh@example.com"}],
@@ -62,7 +67,7 @@ NEUTRAL: dict[str, Any] = {
 
 NAMING = {
     "user_id", "org_id", "session_id", "session", "role_id", "permission_id", "client",
-    "client_id", "secret_id", "invitation_id", "domain_id", "id", "token", "flow", "code",
+    "client_id", "secret_id", "invitation_id", "provider", "domain_id", "id", "token", "flow", "code",
     "params", "basic", "request", "slug", "confirm", "owner_org_id", "host", "domain", "key",
     "passkey_id",
 }  # fmt: skip

@@ -35,6 +35,7 @@ from common.contracts.client_secrets import ListClientSecrets
 from common.contracts.clients import CreateClient
 from common.contracts.domains import AddCustomDomain
 from common.contracts.email_codes import StartEmailCode
+from common.contracts.identity_providers import CreateIdentityProvider
 from common.contracts.invitations import InviteUser
 from common.contracts.members import AddMember
 from common.contracts.org_domains import AddOrganizationDomain
@@ -523,7 +524,14 @@ async def _rest(sides: Sides, side: Side) -> None:
         side, KEY_HOLDER, AddCustomDomain(domain=f"login.{side.word}.example.org")
     )
     logged = await sides.ask(side, KEY_HOLDER, ListAudit(limit=1))
+    settings = {"client_id": f"client-{side.word}", "display_name": f"Club {side.word}"}
+    provider = await sides.ask(
+        side,
+        KEY_HOLDER,
+        CreateIdentityProvider(preset="zoom", client_secret=side.word, settings=settings),
+    )
     side.things |= {
+        "provider": provider.id,
         "DeleteResource.id": resource.id,
         "DeleteScope.id": scope.id,
         "SetPrimaryDomain.id": domain.id,
