@@ -8,6 +8,7 @@ from common.contracts.base import OPEN, SYSTEM
 
 FRESH = {
     "identity.factor.reset_user",
+    "identity.identity_link.remove_own",
     "identity.impersonation.start",
     "identity.me.change_email",
     "identity.me.delete",
@@ -15,6 +16,7 @@ FRESH = {
     "identity.passkey.options",
     "identity.passkey.remove",
     "identity.password.change",
+    "identity.provider.start_link",
     "identity.recovery_code.regenerate",
     "identity.totp.confirm",
     "identity.totp.remove",
