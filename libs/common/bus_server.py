@@ -195,13 +195,8 @@ class BusServer:
             log.exception("unhandled", subject=contract.subject, trace=trace)
             await _refuse(msg, Problem())
         finally:
-            _observe(
-                contract.subject,
-                outcome,
-                seconds=time.perf_counter() - started,
-                trace=trace,
-                level=level,
-            )
+            seconds = time.perf_counter() - started
+            _observe(contract.subject, outcome, seconds=seconds, trace=trace, level=level)
 
     async def drain(self, within: float = 3.0) -> None:
         """Takes no more requests and answers those that have arrived, `within` seconds at most."""

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from common import acr, second_factors
+from common import acr, second_factor_rules
 from common.contracts.sessions import Factor
 
 
@@ -97,7 +97,7 @@ class AuthenticationResult:
     def all_amr(self) -> list[str]:
         """The authentication methods of the session, with `mfa` if they are two factors."""
         methods = [*(self.earlier.amr if self.earlier else []), *self.amr]
-        if second_factors.are_two(self.factors, methods):
+        if second_factor_rules.are_two(self.factors, methods):
             methods.append("mfa")
         return list(dict.fromkeys(methods))
 

@@ -23,7 +23,7 @@ from common.contracts.users import UserNotFound
 from common.db import Db
 from common.events.second_factors import TotpDisabled, TotpEnabled
 from common.ids import new_id
-from common.second_factors import ENROLLED
+from common.second_factor_rules import ENROLLED
 from identity import (
     factor_check,
     notices,

@@ -9,6 +9,7 @@ from common.contracts.base import OPEN, SYSTEM
 FRESH = {
     "identity.me.change_email",
     "identity.me.delete",
+    "identity.impersonation.start",
     "identity.password.change",
     "identity.recovery_code.regenerate",
     "identity.totp.confirm",
