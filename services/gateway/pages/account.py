@@ -137,7 +137,7 @@ routes = RouteSet(
         page_route("/", home),
         user_page_route("/account", profile),
         user_form_route("/account", save),
-        user_page_route("/account/password", password),
+        user_page_route("/account/password", password, fresh=True),
         user_form_route("/account/password", change_password),
     )
 )
