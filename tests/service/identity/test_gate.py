@@ -35,6 +35,7 @@ from common.ids import new_id
 BROWSER: Final = "b" * 43
 NEW: Final = "a new and better phrase"
 Way = Callable[[World, User], Awaitable[SignedInSession]]
+Setup = Callable[[World, User], Awaitable[None]]
 
 
 async def by_password(world: World, user: User) -> SignedInSession:
@@ -106,7 +107,7 @@ async def with_passkey(world: World, user: User) -> None:
     )
 
 
-EXPECTED: Final = {
+EXPECTED: Final[dict[tuple[str, Setup], str]] = {
     ("off", without_factor): "full",
     ("off", with_totp): "full",
     ("off", with_passkey): "full",
@@ -130,9 +131,7 @@ def kind_of(signed: SignedInSession) -> str:
 @pytest.mark.parametrize(
     ("policy", "factor"), EXPECTED, ids=[f"{policy}-{have.__name__}" for policy, have in EXPECTED]
 )
-async def test_one_factor_leads_to(
-    world: World, policy: str, factor: Callable[[World, User], Awaitable[None]], way: Way
-) -> None:
+async def test_one_factor_leads_to(world: World, policy: str, factor: Setup, way: Way) -> None:
     """A sign-in is a session only if no second factor is missing. A half session is no session: there
     is none in the database, its token opens none, and no sign-in is recorded."""
     world.configure(world.app_id, mfa_policy="optional")
@@ -209,6 +208,7 @@ async def test_a_half_session_opens_nothing(with_oidc: World) -> None:
     row = await world.owner.fetchrow(
         "SELECT id, auth_time FROM user_sessions WHERE kind = 'mfa_required'"
     )
+    assert row is not None
     session = SignedIn(session_id=row["id"], user_id=user.id, auth_time=row["auth_time"])
     answer = await world.authorize(client, Person(user.id, session), prompt="none")
     assert "code" not in fields(answer)
