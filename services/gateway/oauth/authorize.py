@@ -37,6 +37,7 @@ MAX_ADDRESS: Final = 6000
 MAX_PARAMETERS: Final = 32_768
 """Bytes of parameters: anybody may send them, and they are stored while the user signs in."""
 
+PAGES: Final = {"select_account": "/accounts", "step_up": "/login/step-up"}
 DECIDED: Final = ("redirect", "form_post", "consent")
 """The outcomes of a request after its session is chosen."""
 
@@ -115,7 +116,7 @@ async def _begin(
     finally:
         if pending is None:
             admission.refund(PENDING_AUTHORIZATION, bucket)
-    return _follow(gateway, request, accounts.user_of(authorization), authorization)
+    return await _followed(gateway, request, accounts, authorization)
 
 
 async def resume(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
@@ -158,7 +159,18 @@ async def _continue(
     client_id, session_id = authorization.client_id, authorization.session_id
     if accounts.others and authorization.kind in DECIDED and client_id and session_id:
         session_choices.remember_choice(gateway, request, client_id, session_id)
-    return _follow(gateway, request, accounts.user_of(authorization), authorization)
+    return await _followed(gateway, request, accounts, authorization)
+
+
+async def _followed(
+    gateway: Gateway, request: GatewayRequest, accounts: Accounts, authorization: Authorization
+) -> GatewayResponse:
+    """Does what the endpoint decided. A step-up is for the account with which the request continues, so
+    that account becomes the active one."""
+    user = accounts.user_of(authorization)
+    if authorization.kind == "step_up" and user is not None and user is not accounts.user:
+        await browser_sessions.switch(gateway, request, user.session.id)
+    return _follow(gateway, request, user, authorization)
 
 
 def _follow(
@@ -190,7 +202,7 @@ def _follow(
     )
     return redirect(
         at(
-            "/accounts" if authorization.kind == "select_account" else "/login",
+            PAGES.get(authorization.kind, "/login"),
             request=authorization.request,
             email=authorization.login_hint,
             again="1" if authorization.reauthenticate else None,

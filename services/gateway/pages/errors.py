@@ -10,12 +10,14 @@ from markupsafe import escape
 
 from common.contracts.authorization import AuthorizationState, GetAuthorizationState
 from common.contracts.oauth_errors import SignInOver
+from common.contracts.sign_in import SsoRequired
 from common.message_ids import N_
 from common.problems import GuestRefused, Impersonating, Problem, RateLimited
 from gateway.admission.admission import admission_of
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, html_response, problem_response
+from gateway.pages import sso_required
 from gateway.pages.branding import origin_of
 from gateway.pages.languages import OFFERED, first_of, language
 from gateway.pages.render import PageView, open_page
@@ -96,11 +98,15 @@ def problem_page(gateway: Gateway, request: GatewayRequest, error: Problem) -> G
             heading, says = NO_COOKIES
         form_page = request.state.form_page
         way = (form_page, page.translate("Go back")) if form_page else None
+        heading, says = page.translate(heading), page.translate(says)
+        if isinstance(error, SsoRequired):
+            heading, says, to_provider = sso_required.explanation(page, error)
+            way = to_provider or way
         response = _page(
             page,
             error.status,
-            page.translate(heading),
-            page.translate(says),
+            heading,
+            says,
             way=way,
             address=form_page,
         )

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Final
 
-from common import logs
+from common import freshness, logs
 from common.contracts.sessions import FreshSignInNeeded
 from common.problems import Problem, Unauthenticated
 from gateway.auth import browser_sessions
@@ -66,16 +66,21 @@ def form_route(
     return _route("POST", path, endpoint)
 
 
-def user_page_route(path: str, handler: UserPageHandler) -> Route:
-    """Returns the route of a page for the signed-in user. Everybody else is sent to sign in."""
+def user_page_route(path: str, handler: UserPageHandler, *, fresh: bool = False) -> Route:
+    """Returns the route of a page for the signed-in user. Everybody else is sent to sign in. `fresh`:
+    the user confirms that it is them before they fill in the form, not after."""
 
     @wraps(handler)
     async def endpoint(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
         fields = read_query(request)
         user = await signed_in_user(gateway, request)
-        return await _answer_user(
-            gateway, request, user, lambda u: handler(gateway, request, fields, u)
-        )
+
+        async def answer(user: SignedInUser) -> GatewayResponse:
+            if fresh:
+                freshness.check(user.caller)
+            return await handler(gateway, request, fields, user)
+
+        return await _answer_user(gateway, request, user, answer)
 
     return _route("GET", path, endpoint)
 
@@ -133,7 +138,7 @@ async def _answer_user(
 ) -> GatewayResponse:
     """Answers the signed-in user. Redirects to the sign-in page if nobody is signed in, and to a
     confirmation if the sign-in is not fresh enough."""
-    back = request.path
+    back = request.state.form_page or request.path
     if request.method == "GET" and request.query:
         back += "?" + request.query.decode("latin-1")
     if user is None:
