@@ -11,7 +11,6 @@ FRESH = {
     "identity.impersonation.start",
     "identity.me.change_email",
     "identity.me.delete",
-    "identity.impersonation.start",
     "identity.password.change",
     "identity.recovery_code.regenerate",
     "identity.totp.confirm",
