@@ -105,7 +105,7 @@ def is_fixed_changed(before: Provider, after: ProviderFields) -> bool:
 
 
 def needs_secret_again(before: Provider, after: ProviderFields) -> bool:
-    """Returns whether the stored secret would be sent to another server than before. Whoever may not
-    see it must not be able to send it to a server of theirs."""
+    """Returns whether the stored secret would be sent to another server than before. The
+    secret is never shown, so nobody may send it to a server of theirs either."""
     moved = any(getattr(before, name) != getattr(after, name) for name in SECRET_GOES_TO)
     return moved or before.options.get("discovery_url") != after.options.discovery_url

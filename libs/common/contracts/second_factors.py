@@ -60,12 +60,6 @@ class NoSecondFactor(Conflict):
     code, title = "no_second_factor", "Turn on two-step verification first."
 
 
-class LastWayIn(Conflict):
-    """Without this credential the user could not sign in at all."""
-
-    code, title = "last_way_in", "This is the only way in to this account."
-
-
 class DeviceNotFound(NotFound):
     """The user has no remembered device with this id."""
 
