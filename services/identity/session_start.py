@@ -20,6 +20,7 @@ from identity import (
     gate,
     half_sessions,
     idempotency,
+    operators,
     remembered_devices,
     session_insert,
     session_lifetimes,
@@ -70,10 +71,11 @@ async def begin(
     """Starts a session in the transaction, or a half session if a second factor is missing. Raises
     AccountDisabled; SsoRequired; WrongCredentials if the password was changed in the meantime;
     NoSession if the session to replace has ended."""
+    operates = await operators.must_show_two_factors(deps, ctx, account.id, result)
     facts = await _locked_facts(deps, ctx, tx, account=account, result=result)
     result = await _with_replaced(ctx, tx, account, result)
     try:
-        missing = gate.check(tenant, facts, result)
+        missing = gate.check(tenant, facts, result, operates=operates)
     except SsoRequired:
         raise await sso.refusal(ctx, tx, facts.sso_org_ids) from None
     proven = await accounts.record_sign_in(

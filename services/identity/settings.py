@@ -7,6 +7,7 @@ from email.utils import parseaddr
 from pydantic import Field, SecretStr, field_validator
 
 from common.address_keys import address_key
+from common.operators import OPERATOR_MFA, OperatorMfa
 from common.settings import DatabaseSettings, EgressSettings
 from identity.geoip import GeoipDatabase
 from identity.smtp import BadSmtpUrl, Smtp
@@ -31,6 +32,7 @@ class Settings(DatabaseSettings, EgressSettings):
         default=None,
         description="This address becomes operator at its first sign-in, once it is verified.",
     )
+    operator_mfa: OperatorMfa = Field(default="required", description=OPERATOR_MFA)
     breach_url: str = Field(
         default="https://api.pwnedpasswords.com/range/",
         description="Range endpoint with k-anonymity, for applications with "
