@@ -1,4 +1,8 @@
-"""Operators who sign in: they show a second factor each time."""
+"""Operators who sign in to the Dashboard: they show a second factor each time.
+
+Who is an operator is rbac's to say, and no transaction waits for another service. So a sign-in with one
+factor is committed without a session first, and starts one when rbac has answered.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +19,20 @@ from identity.deps import Deps
 log = logs.get(__name__)
 
 
-async def must_show_two_factors(
-    deps: Deps, ctx: Context, user_id: str, result: AuthenticationResult
-) -> bool:
-    """Returns whether the user is an operator whose sign-in needs a second factor. The session that
-    the owner link starts may go without: there is nobody yet who could have one.
-
-    Asks rbac only if the answer matters. Raises Unavailable if rbac does not answer: an operator must
-    not pass for somebody else."""
+def may_be_one(deps: Deps, ctx: Context, result: AuthenticationResult) -> bool:
+    """Returns whether the user of this sign-in may be an operator who lacks a second factor. A new user
+    is none yet. The session that the owner link starts may go without: there is nobody yet who could
+    have a factor."""
     if ctx.app_id != DASHBOARD or deps.operator_mfa == "optional":
         return False
     if result.new_user or result.previous is not None or result.actor is not None:
         return False
-    if are_two(result.factors, result.amr):
-        return False
+    return not are_two(result.factors, result.amr)
+
+
+async def is_one(deps: Deps, ctx: Context, user_id: str) -> bool:
+    """Returns whether the user is an operator. Raises Unavailable if rbac does not answer: an operator
+    must not pass for somebody else."""
     try:
         rights = await deps.bus.call(ctx.as_system(), GetRights(user_id=user_id))
     except Problem as problem:

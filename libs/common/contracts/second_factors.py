@@ -60,12 +60,6 @@ class NoSecondFactor(Conflict):
     code, title = "no_second_factor", "Turn on two-step verification first."
 
 
-class LastWayIn(Conflict):
-    """Without this credential the user could not sign in at all."""
-
-    code, title = "last_way_in", "This is the only way in to this account."
-
-
 class DeviceNotFound(NotFound):
     """The user has no remembered device with this id."""
 
@@ -73,7 +67,7 @@ class DeviceNotFound(NotFound):
 
 
 class FactorProof(Contract):
-    """What proves a second factor: a code of the authenticator app, or a recovery code."""
+    """The proof of a second factor: a code of the authenticator app, or a recovery code."""
 
     code: str | None = Field(
         default=None,

@@ -14,6 +14,8 @@ from gateway.api.routes import (
     domains,
     grants,
     guests,
+    idps,
+    impersonation,
     mail_templates,
     me,
     my_organizations,
@@ -27,6 +29,7 @@ from gateway.api.routes import (
     session,
     sessions,
     settings,
+    sign_in_route,
     users,
 )
 from gateway.routing import RouteSet
@@ -40,7 +43,9 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     clients.routes,
     domains.routes,
     grants.routes,
+    idps.routes,
     guests.routes,
+    impersonation.routes,
     mail_templates.routes,
     me.routes,
     my_organizations.routes,
@@ -54,5 +59,6 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     session.routes,
     sessions.routes,
     settings.routes,
+    sign_in_route.routes,
     users.routes,
 )

@@ -17,7 +17,7 @@ from common.message_ids import N_
 from common.problems import BadRequest, TooLarge
 from gateway.admission.admission import admission_of
 from gateway.admission.flood_limits import PENDING_AUTHORIZATION
-from gateway.auth import browser_sessions
+from gateway.auth import browser_sessions, session_choices
 from gateway.auth.caller import user_even_without_rights
 from gateway.http import csrf, forms
 from gateway.http.request import GatewayRequest
@@ -79,7 +79,7 @@ async def authorize(gateway: Gateway, request: GatewayRequest) -> GatewayRespons
         params=forms.query(request),
         session=browser_sessions.session_facts(accounts.user),
         others=accounts.other_sessions(),
-        choices=browser_sessions.choices(gateway, request),
+        choices=session_choices.choices(gateway, request),
     )
     return await _begin(gateway, request, accounts, call)
 
@@ -141,7 +141,7 @@ async def resume(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
         request=fields.get("request", ""),
         session=browser_sessions.session_facts(accounts.user),
         others=accounts.other_sessions(),
-        choices=browser_sessions.choices(gateway, request),
+        choices=session_choices.choices(gateway, request),
         consent=consent,
         selected=fields.get("selected") == "1",
     )
@@ -158,7 +158,7 @@ async def _continue(
             return page
     client_id, session_id = authorization.client_id, authorization.session_id
     if accounts.others and authorization.kind in DECIDED and client_id and session_id:
-        browser_sessions.remember_choice(gateway, request, client_id, session_id)
+        session_choices.remember_choice(gateway, request, client_id, session_id)
     return await _followed(gateway, request, accounts, authorization)
 
 

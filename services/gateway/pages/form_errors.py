@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from common.contracts.clients import ClientNotFound
+from common.contracts.impersonation import ImpersonationOff, ImpersonationRefused
 from common.contracts.members import AlreadyMember, LastAdmin, MemberNotFound
 from common.contracts.org_invitations import (
     OrganizationInvitationNotFound,
@@ -38,7 +39,15 @@ from common.contracts.sign_up import SignUpClosed
 from common.contracts.users import EmailTaken
 from common.field_errors import MESSAGES, FieldError, field_errors
 from common.message_ids import N_
-from common.problems import Busy, Invalid, Problem, RateLimited, Unavailable
+from common.problems import (
+    Busy,
+    GuestRefused,
+    Impersonating,
+    Invalid,
+    Problem,
+    RateLimited,
+    Unavailable,
+)
 from common.value_error_codes import VALUE_ERRORS
 from gateway.pages.languages import Language
 
@@ -65,6 +74,16 @@ SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
     DeviceNotFound: ("", N_("This device already asks for the second step.")),
     MethodOff: ("", N_("This application doesn't offer this sign-in method. Choose another one.")),
     SignUpClosed: ("", N_("You need an invitation to create an account here.")),
+    Impersonating: (
+        "",
+        N_("You act as this user, and only they can do this. End the impersonation first."),
+    ),
+    ImpersonationOff: ("", N_("This application does not allow impersonation.")),
+    ImpersonationRefused: (
+        "",
+        N_("You can't act as this user. They may have more rights, or your own have changed."),
+    ),
+    GuestRefused: ("", N_("Create an account first. Guests can't do this.")),
     AccountDisabled: (
         "",
         N_("This account is disabled. Contact support if you think this is a mistake."),

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Final
 
-from common import freshness
+from common import freshness, logs
 from common.contracts.sessions import FreshSignInNeeded, SecondFactorNeeded
-from common.problems import Unauthenticated
+from common.problems import Problem, Unauthenticated
 from gateway.auth import browser_sessions
-from gateway.auth.caller import signed_in_user
+from gateway.auth.caller import signed_in_user, user_even_without_rights
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
@@ -21,6 +21,8 @@ from gateway.pages.fields import Fields, at, read_form, read_query
 from gateway.pages.render import open_page
 from gateway.routing import ErrorStyle, Handler, HostKind, Route
 from gateway.state import Gateway, SignedInUser
+
+log = logs.get(__name__)
 
 CARRIED: Final = ("request", "return_to", "way", "token", "org_id")
 """Fields that a form carries from page to page."""
@@ -102,8 +104,22 @@ def user_form_route(path: str, handler: UserPageHandler, *, page_path: str | Non
     return _route("POST", path, endpoint)
 
 
-def _route(method: str, path: str, endpoint: Handler) -> Route:
+def _route(method: str, path: str, handler: Handler) -> Route:
+    @wraps(handler)
+    async def endpoint(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
+        await _find_impersonation(gateway, request)
+        return await handler(gateway, request)
+
     return Route(HostKind.APPLICATION, method, path, endpoint, ErrorStyle.PAGE)
+
+
+async def _find_impersonation(gateway: Gateway, request: GatewayRequest) -> None:
+    """Looks the session up, so that every page says if somebody acts as its user. If nobody can say
+    who is signed in, nobody acts."""
+    try:
+        await user_even_without_rights(gateway, request)
+    except Problem as problem:
+        log.info("session not found out", code=problem.code)
 
 
 async def _checked_form(gateway: Gateway, request: GatewayRequest, page_path: str) -> Fields:

@@ -123,7 +123,7 @@ async def verify_totp(
     response_model_exclude={"token"},
     summary="Confirm your identity with your second factor",
 )
-async def confirm(
+async def confirm_factor(
     body: ConfirmFactor, gateway: TheGateway, request: TheRequest, ctx: SignedIn
 ) -> SignedInSession:
     """Records a fresh second factor in your session, which continues under a new id. Send `code` or

@@ -20,7 +20,7 @@ from gateway.api.noun_router import NounRouter
 from gateway.auth import browser_sessions
 from gateway.routing import RouteSet
 
-router = NounRouter(prefix="/users/me/mfa", tags=["second factors"])
+router = NounRouter(prefix="/users/me/mfa", tags=["second_factors"])
 
 
 @router.get("", summary="Get your second factors")
