@@ -1536,7 +1536,8 @@ CREATE TRIGGER token_families_take_along AFTER DELETE ON token_families REFERENC
 -- into a team.
 INSERT INTO applications (id, slug, name, is_dashboard, settings)
 VALUES ('00000000-0000-0000-0000-000000000000', 'dashboard', 'Dashboard', true,
-        '{"signup_mode": "invite_only", "signup_by_organization_invitations": true}');
+        '{"signup_mode": "invite_only", "signup_by_organization_invitations": true,
+          "mfa_policy": "optional"}');
 
 -- ============================================================================================
 -- partitions and row level security
