@@ -21,6 +21,7 @@ from tests.kit.callers import now
 from tests.kit.calls import Letter
 from tests.kit.factories import CALLBACK
 from tests.kit.oauth import VERIFIER, basic_of, challenge
+from tests.kit.second_factors import AuthenticatorApp
 from tests.kit.world import World
 
 from common.context import SYSTEM_CALLER, Caller, Context
@@ -44,6 +45,13 @@ from common.contracts.profiles import Profile
 from common.contracts.resources import CreateResource
 from common.contracts.roles import CreateRole, SeedRoles
 from common.contracts.scopes import CreateScope
+from common.contracts.second_factors import (
+    CompleteSignIn,
+    ConfirmTotp,
+    GetSecondFactors,
+    SetUpTotp,
+)
+from common.contracts.settings_change import SettingsChange, UpdateSettings
 from common.contracts.sign_up import SignUp
 from common.contracts.tokens import ExchangeToken
 from common.contracts.users import CreateUser
@@ -133,6 +141,7 @@ async def populate(sides: Sides) -> None:
     sides.away = await _side(sides, "zebra")
     for side in (sides.home, sides.away):
         await _people(sides, side)
+        await _second_factors(sides, side)
         await _rights(sides, side)
         await _organization(sides, side)
         await _clients(sides, side)
@@ -362,6 +371,34 @@ async def _secrets_by_mail(sides: Sides, side: Side) -> None:
         "VerifyEmail.token": token,
         "GetOwnerLink.token": token,
         "ClaimOwner.token": token,
+    }
+
+
+async def _second_factors(sides: Sides, side: Side) -> None:
+    """Turns on an authenticator app for Ada, remembers a device of hers, and starts sign-ins that wait
+    for her second factor."""
+    await sides.ask(side, KEY_HOLDER, UpdateSettings(changes=SettingsChange(mfa_policy="optional")))
+    sides.world.tenants.cache.clear()
+    app = AuthenticatorApp((await sides.ask(side, side.ada, SetUpTotp())).secret)
+    enrolled = await sides.ask(side, side.ada, ConfirmTotp(code=app.code()))
+    sign_in = SignInWithPassword(email="ada@example.com", password=PASSWORD)
+    halves = [await sides.ask(side, None, sign_in) for _ in range(4)]
+    proof = CompleteSignIn(token=halves[0].token, code=app.code(1), remember_device=True)
+    session = (await sides.ask(side, None, proof)).signed_in.session
+    side.session = SignedIn(
+        session_id=session.id, user_id=session.user_id, auth_time=session.auth_time
+    )
+    side.ada = Caller("user", session.user_id, frozenset(), session_id=session.id)
+    listed = await sides.ask(side, side.ada, GetSecondFactors())
+    side.things |= {
+        "GetSecondFactorChallenge.token": halves[1].token,
+        "SetUpTotpAtSignIn.token": halves[1].token,
+        "ConfirmTotpAtSignIn.token": halves[1].token,
+        "CancelSignIn.token": halves[2].token,
+        "CompleteSignIn.token": halves[3].token,
+        "CompleteSignIn.recovery_code": enrolled.recovery_codes[0],
+        "ConfirmFactor.recovery_code": enrolled.recovery_codes[1],
+        "RevokeDevice.device_id": listed.devices[0].id,
     }
 
 

@@ -67,7 +67,7 @@ class DeviceNotFound(NotFound):
 
 
 class FactorProof(Contract):
-    """What proves a second factor: a code of the authenticator app, or a recovery code."""
+    """The proof of a second factor: a code of the authenticator app, or a recovery code."""
 
     code: str | None = Field(
         default=None,

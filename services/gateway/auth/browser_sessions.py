@@ -43,7 +43,12 @@ async def start(gateway: Gateway, request: GatewayRequest, new: SignedInSession)
             replaced = SignOut(token=token, successor=new.session.id)
             await gateway.bus.call(request.context(), replaced)
     await _write(gateway, request, new.token, others, max_age=_seconds_left(new.session))
-    if half_session(gateway, request) is not None:
+    forget_half(gateway, request)
+
+
+def forget_half(gateway: Gateway, request: GatewayRequest) -> None:
+    """Deletes the cookie of a half session, if there is one."""
+    if request.cookie(gateway.settings.half_session_cookie) is not None:
         request.set_cookie(gateway.settings.half_session_cookie, "", 0)
 
 

@@ -9,6 +9,7 @@ from common.contracts.passwords import Reauthenticate
 from common.problems import Problem
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
+from gateway.pages.confirm_factor import PATH as SECOND_FACTOR
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
 from gateway.pages.page_routes import user_form_route, user_page_route
@@ -21,7 +22,10 @@ from gateway.state import Gateway, SignedInUser
 async def confirm(
     gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
 ) -> GatewayResponse:
-    """GET /login/confirm: that it is really you, before what matters"""
+    """GET /login/confirm: that it is really you, before what matters. Users with a second factor show
+    that one."""
+    if user.caller.two_factors:
+        return redirect(at(SECOND_FACTOR, return_to=fields.text_or_none("return_to")))
     ctx = request.context(user.caller)
     me = await gateway.bus.call(ctx, GetMe())
     if not me.has_password:

@@ -17,6 +17,13 @@ from common.contracts.org_invitations import (
 from common.contracts.organizations import OrganizationNotFound
 from common.contracts.protection import CaptchaFailed
 from common.contracts.roles import RoleNotFound
+from common.contracts.second_factors import (
+    DeviceNotFound,
+    LastSecondFactor,
+    NoSecondFactor,
+    TotpNotFound,
+    WrongFactorCode,
+)
 from common.contracts.sessions import CurrentSession, SessionNotFound
 from common.contracts.sign_in import (
     AccountDisabled,
@@ -45,6 +52,17 @@ SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
         N_("This code is wrong or has expired. Check it, or request a new one."),
     ),
     CodeSpent: ("code", N_("This code no longer works. Request a new one.")),
+    WrongFactorCode: (
+        "code",
+        N_("This code is wrong or was already used. Wait for the next code and enter it."),
+    ),
+    TotpNotFound: ("", N_("Two-step verification is not turned on.")),
+    NoSecondFactor: ("", N_("Turn on two-step verification first.")),
+    LastSecondFactor: (
+        "",
+        N_("This application requires a second step. Set up another one before you remove this."),
+    ),
+    DeviceNotFound: ("", N_("This device already asks for the second step.")),
     MethodOff: ("", N_("This application doesn't offer this sign-in method. Choose another one.")),
     SignUpClosed: ("", N_("You need an invitation to create an account here.")),
     AccountDisabled: (
