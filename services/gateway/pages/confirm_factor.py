@@ -13,7 +13,7 @@ from gateway.pages.fields import Fields, at
 from gateway.pages.page_routes import user_form_route, user_page_route
 from gateway.pages.render import PageView, open_page
 from gateway.pages.second_factor import choice_of_factor, code_errors, proof_of
-from gateway.pages.sign_in import carried, signed_in
+from gateway.pages.sign_in import carried, destination, signed_in
 from gateway.routing import RouteSet
 from gateway.state import Gateway, SignedInUser
 
@@ -39,6 +39,8 @@ def _ask(
         cancel=None,
         button=page.translate("Confirm"),
         days=0,
+        passkey_path="/api/auth/passkey/confirm",
+        onward=destination(fields),
         **choice_of_factor(PATH, list(user.session.second_factors), fields, going),
     )
 
