@@ -414,6 +414,8 @@ CREATE TABLE organization_domains (
     domain             text        NOT NULL,
     verification_token text        NOT NULL,
     verified_at        timestamptz,
+    checked_at         timestamptz NOT NULL DEFAULT now(),  -- when the TXT record was last looked up
+    missing_since      timestamptz,  -- the record of a verified domain is gone: nobody joins
     auto_join          boolean     NOT NULL DEFAULT false,
     role_id            text        NOT NULL DEFAULT 'member',
     created_at         timestamptz NOT NULL DEFAULT now(),
@@ -426,6 +428,7 @@ CREATE TABLE organization_domains (
 ) PARTITION BY HASH (app_id);
 CREATE UNIQUE INDEX organization_domains_verified_key
     ON organization_domains (domain, app_id) WHERE verified_at IS NOT NULL;
+CREATE INDEX idx_organization_domains_checked ON organization_domains (checked_at) WHERE verified_at IS NOT NULL;
 CREATE INDEX idx_organization_domains_role ON organization_domains (role_id, app_id);
 
 -- owner: rbac. A role in the whole application (org_id NULL) or inside one organization. The latter is
@@ -435,7 +438,7 @@ CREATE TABLE user_roles (
     user_id    uuid        NOT NULL,
     role_id    text        NOT NULL,
     org_id     uuid,
-    granted_by text,       -- 'bootstrap', 'system' or a user's id
+    granted_by text,       -- 'bootstrap', 'system', a user's id, or `idp:` and a provider's id
     granted_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT user_roles_key UNIQUE NULLS NOT DISTINCT (user_id, role_id, org_id, app_id),
     CONSTRAINT user_roles_user_id_fkey FOREIGN KEY (app_id, user_id)
@@ -555,7 +558,7 @@ CREATE TABLE email_verification_codes (
         REFERENCES users (app_id, id) ON DELETE CASCADE,
     CONSTRAINT email_verification_codes_type_check CHECK (type IN
         ('email_code', 'magic_link', 'password_reset', 'email_verification', 'email_change', 'invitation', 'owner_link',
-         'impersonation')),
+         'link_proof', 'impersonation')),
     CONSTRAINT email_verification_codes_hash_check CHECK (code_hash IS NOT NULL OR link_hash IS NOT NULL)
 ) PARTITION BY HASH (app_id);
 CREATE UNIQUE INDEX email_verification_codes_link_hash_key
@@ -647,6 +650,8 @@ CREATE TABLE passkeys (
         REFERENCES users (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_passkeys_user ON passkeys (user_id, app_id);
+-- For the question whether an earlier host of the application still has passkeys.
+CREATE INDEX idx_passkeys_rp ON passkeys (rp_id, app_id);
 
 -- owner: identity. One UPDATE … WHERE used_at IS NULL consumes a challenge before any cryptography, also
 -- if the ceremony fails afterwards (WebAuthn 13.4.3).
@@ -1656,7 +1661,7 @@ GRANT SELECT, UPDATE, DELETE ON mail_outbox TO aero2_identity;
 GRANT SELECT ON organization_members TO aero2_identity;  -- developers see members of their teams
 -- Every sign-in asks whether an organization demands its own provider (ADR 0012).
 GRANT SELECT (app_id, id, name, sso_required) ON organizations TO aero2_identity;
-GRANT SELECT (app_id, org_id, domain, verified_at) ON organization_domains TO aero2_identity;
+GRANT SELECT (app_id, org_id, domain, verified_at, missing_since) ON organization_domains TO aero2_identity;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     oauth_clients, oauth_client_secrets, resources, scopes, authorization_requests, token_families,
@@ -1710,6 +1715,8 @@ GRANT SELECT (seq, failed_at), DELETE ON mail_outbox TO aero2_sweep;
 GRANT SELECT (id, app_id, last_used_at), UPDATE (last_used_at) ON application_api_keys TO aero2_upkeep;
 GRANT SELECT, UPDATE (wrapped, wrapped_at, retired_at) ON data_keys TO aero2_upkeep;
 GRANT SELECT (slug, free_at), DELETE ON deleted_slugs TO aero2_upkeep;
+GRANT SELECT (app_id, id, org_id, domain, verification_token, verified_at, checked_at, missing_since),
+    UPDATE (checked_at) ON organization_domains TO aero2_upkeep;
 GRANT SELECT (app_id, id, created_at), DELETE ON audit_logs TO aero2_upkeep;
 GRANT SELECT (app_id, seq, event_id) ON audit_chain TO aero2_upkeep;  -- retention deletes the oldest events
 GRANT SELECT (app_id, id, expires_at, revoked_at), DELETE ON user_sessions, trusted_devices TO aero2_sweep;

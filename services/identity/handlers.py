@@ -8,6 +8,12 @@ from common.bus import Handler
 from common.contracts.base import Request
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
 from common.contracts.guests import CreateGuest
+from common.contracts.identities import (
+    ListMyIdentities,
+    ListUserIdentities,
+    UnlinkMyIdentity,
+    UnlinkUserIdentity,
+)
 from common.contracts.identity_providers import (
     CheckIdentityProvider,
     CreateIdentityProvider,
@@ -25,6 +31,12 @@ from common.contracts.invitations import (
     ListInvitations,
     ResendInvitation,
     RevokeInvitation,
+)
+from common.contracts.link_proofs import (
+    ConnectProvenAccount,
+    FinishLinkProof,
+    GetLinkProof,
+    SendLinkProofCode,
 )
 from common.contracts.mail_templates import (
     ListTemplates,
@@ -52,6 +64,13 @@ from common.contracts.passwords import (
     StartReset,
 )
 from common.contracts.protection import GetProtection
+from common.contracts.provider_sign_in import (
+    FinishProviderSignIn,
+    KeepProviderResponse,
+    StartProviderLink,
+    StartProviderSignIn,
+    StartProviderStepUp,
+)
 from common.contracts.queues import GetQueues
 from common.contracts.second_factors import (
     CancelSignIn,
@@ -82,6 +101,7 @@ from common.contracts.sessions import (
     RevokeUserSessions,
     SignOut,
 )
+from common.contracts.sign_in_route import FindSignInRoute
 from common.contracts.sign_up import ResendSignUp, SignUp
 from common.contracts.user_import import ExportUsers, ImportUsers
 from common.contracts.users import (
@@ -100,24 +120,30 @@ from identity import (
     challenge,
     email_codes,
     guests,
+    identities,
     identity_providers,
     impersonation,
     invitation_acceptance,
     invitations,
+    link_proof_steps,
+    link_proofs,
     mail_templates,
     me,
     owner_link,
+    passkey_handlers,
     password_reset,
     passwords,
     provider_check,
+    provider_sign_in,
+    provider_start,
     queues,
     remembered_devices,
-    second_factors,
     sessions,
     sign_in_completion,
     sign_up,
     sso,
     totp,
+    user_factors,
     user_import,
     user_list,
     users,
@@ -136,6 +162,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     EndSession: sessions.end,
     ActivateOrganization: sessions.activate_organization,
     EndUnqualifiedSessions: sso.end_unqualified,
+    FindSignInRoute: sso.route,
     GetProtection: challenge.get,
     StartImpersonation: impersonation.start,
     RedeemImpersonation: impersonation.redeem,
@@ -151,10 +178,24 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     ChangePassword: passwords.change,
     StartReset: password_reset.start_reset,
     ResetPassword: password_reset.reset,
-    GetSecondFactors: second_factors.get,
-    ConfirmFactor: second_factors.confirm,
-    RegenerateRecoveryCodes: second_factors.regenerate,
-    ResetSecondFactors: second_factors.reset,
+    GetSecondFactors: user_factors.get,
+    ConfirmFactor: user_factors.confirm,
+    RegenerateRecoveryCodes: user_factors.regenerate,
+    ResetSecondFactors: user_factors.reset,
+    **passkey_handlers.HANDLERS,
+    StartProviderSignIn: provider_start.start_sign_in,
+    StartProviderLink: provider_start.start_link,
+    StartProviderStepUp: provider_start.start_step_up,
+    KeepProviderResponse: provider_sign_in.store_response,
+    FinishProviderSignIn: provider_sign_in.finish,
+    GetLinkProof: link_proofs.get,
+    SendLinkProofCode: link_proof_steps.send_code,
+    FinishLinkProof: link_proof_steps.finish,
+    ConnectProvenAccount: link_proof_steps.connect,
+    ListMyIdentities: identities.list_own,
+    UnlinkMyIdentity: identities.remove_own,
+    ListUserIdentities: identities.list_of_user,
+    UnlinkUserIdentity: identities.remove_of_user,
     SetUpTotp: totp.set_up,
     ConfirmTotp: totp.confirm,
     RemoveTotp: totp.remove,

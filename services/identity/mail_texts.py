@@ -30,8 +30,14 @@ from identity.mail_layout import MailParts
 from identity.mail_sentences import (
     greeting,
 )
+from identity.passkey_mails import (
+    passkey_added_mail,
+    passkey_refused_mail,
+    passkey_removed_mail,
+)
 from identity.sign_in_mails import (
     invitation_mail,
+    link_account_mail,
     no_account_mail,
     organization_invitation_mail,
     sign_in_mail,
@@ -43,12 +49,16 @@ MAILS: Final[dict[str, Callable[[Translate], MailParts]]] = {
     "sign_in": sign_in_mail,
     "sign_up": sign_up_mail,
     "sign_up_known": sign_up_known_mail,
+    "link_account": link_account_mail,
     "no_account": no_account_mail,
     "reset": reset_mail,
     "password_changed": password_changed_mail,
     "email_change": email_change_mail,
     "email_changed": email_changed_mail,
     "new_device": new_device_mail,
+    "passkey_added": passkey_added_mail,
+    "passkey_removed": passkey_removed_mail,
+    "passkey_refused": passkey_refused_mail,
     "totp_enabled": totp_enabled_mail,
     "totp_disabled": totp_disabled_mail,
     "recovery_codes_changed": recovery_codes_changed_mail,

@@ -11,6 +11,12 @@ KIND_SAMPLES: Final[dict[str, dict[str, object]]] = {
     "sign_in": {"code": "123 456", "link": "…", "minutes": 10, "device": "Firefox on Linux"},
     "sign_up": {"code": "123 456", "link": "…", "minutes": 10, "device": "Firefox on Linux"},
     "sign_up_known": {"code": "123 456", "link": "…", "minutes": 10, "device": "Firefox on Linux"},
+    "link_account": {
+        "code": "123 456",
+        "minutes": 10,
+        "device": "Firefox on Linux",
+        "provider": "Example",
+    },
     "no_account": {"code": "", "link": "", "minutes": 10, "device": "Firefox on Linux"},
     "reset": {
         "code": "123 456",
@@ -22,6 +28,9 @@ KIND_SAMPLES: Final[dict[str, dict[str, object]]] = {
     "password_changed": {},
     "email_change": {"code": "123 456", "link": "…", "minutes": 10, "device": ""},
     "email_changed": {"email": "new@example.com"},
+    "passkey_added": {"passkey": "iCloud Keychain"},
+    "passkey_removed": {"passkey": "iCloud Keychain"},
+    "passkey_refused": {"passkey": "YubiKey 5"},
     "new_device": {"device": "Firefox on Linux", "place": "Berlin, Germany"},
     "totp_enabled": {},
     "totp_disabled": {},

@@ -7,9 +7,13 @@ from tests.architecture.source import contracts
 from common.contracts.base import OPEN, SYSTEM
 
 FRESH = {
+    "identity.factor.reset_user",
+    "identity.impersonation.start",
     "identity.me.change_email",
     "identity.me.delete",
-    "identity.impersonation.start",
+    "identity.passkey.add",
+    "identity.passkey.options",
+    "identity.passkey.remove",
     "identity.password.change",
     "identity.recovery_code.regenerate",
     "identity.totp.confirm",

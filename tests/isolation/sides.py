@@ -16,12 +16,15 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
+from tests.isolation.passkeys import add_passkeys
 from tests.kit.callers import now
 from tests.kit.calls import Letter
 from tests.kit.factories import CALLBACK
 from tests.kit.oauth import VERIFIER, basic_of, challenge
+from tests.kit.second_factors import AuthenticatorApp
 from tests.kit.world import World
 
+from common import crypto
 from common.context import SYSTEM_CALLER, Caller, Context
 from common.contracts.applications import CreateApplication, ListApplications
 from common.contracts.assignments import AssignRole
@@ -44,11 +47,21 @@ from common.contracts.profiles import Profile
 from common.contracts.resources import CreateResource
 from common.contracts.roles import CreateRole, SeedRoles
 from common.contracts.scopes import CreateScope
+from common.contracts.second_factors import (
+    CompleteSignIn,
+    ConfirmTotp,
+    GetSecondFactors,
+    SetUpTotp,
+)
+from common.contracts.settings_change import SettingsChange, UpdateSettings
 from common.contracts.sign_up import SignUp
 from common.contracts.tokens import ExchangeToken
 from common.contracts.users import CreateUser
 from common.ids import DASHBOARD, new_id
 from common.testing import LocalBus, context
+from identity import link_proofs
+from identity.providers.account import ProviderAccount, ProviderTokens
+from identity.queries import codes, identity_providers, oauth_states
 from tenancy.dns_lookup import Dns
 
 PASSWORD = "six unusual otters juggle"
@@ -133,10 +146,13 @@ async def populate(sides: Sides) -> None:
     sides.away = await _side(sides, "zebra")
     for side in (sides.home, sides.away):
         await _people(sides, side)
+        await _second_factors(sides, side)
         await _rights(sides, side)
         await _organization(sides, side)
         await _clients(sides, side)
         await _secrets_by_mail(sides, side)
+        await add_passkeys(sides, side, PASSWORD, BROWSER)
+        await _connected_accounts(sides, side)
         await _rest(sides, side)
 
 
@@ -353,6 +369,7 @@ async def _secrets_by_mail(sides: Sides, side: Side) -> None:
     side.things["ResetPassword.token"] = _token((await sides.mails(side))[0])
     invited = await sides.ask(side, KEY_HOLDER, InviteUser(email=f"guest-{side.word}@example.com"))
     token = _token((await sides.mails(side))[0])
+    await _impersonation_link(sides, side)
     side.things |= {
         "ResendInvitation.invitation_id": invited.id,
         "RevokeInvitation.invitation_id": invited.id,
@@ -361,6 +378,130 @@ async def _secrets_by_mail(sides: Sides, side: Side) -> None:
         "VerifyEmail.token": token,
         "GetOwnerLink.token": token,
         "ClaimOwner.token": token,
+    }
+
+
+async def _second_factors(sides: Sides, side: Side) -> None:
+    """Turns on an authenticator app for Ada, remembers a device of hers, and starts sign-ins that wait
+    for her second factor."""
+    await sides.ask(side, KEY_HOLDER, UpdateSettings(changes=SettingsChange(mfa_policy="optional")))
+    sides.world.tenants.cache.clear()
+    app = AuthenticatorApp((await sides.ask(side, side.ada, SetUpTotp())).secret)
+    enrolled = await sides.ask(side, side.ada, ConfirmTotp(code=app.code()))
+    sign_in = SignInWithPassword(email="ada@example.com", password=PASSWORD)
+    halves = [await sides.ask(side, None, sign_in) for _ in range(4)]
+    proof = CompleteSignIn(token=halves[0].token, code=app.code(1), remember_device=True)
+    session = (await sides.ask(side, None, proof)).signed_in.session
+    side.session = SignedIn(
+        session_id=session.id, user_id=session.user_id, auth_time=session.auth_time
+    )
+    side.ada = Caller("user", session.user_id, frozenset(), session_id=session.id)
+    listed = await sides.ask(side, side.ada, GetSecondFactors())
+    side.things |= {
+        "GetSecondFactorChallenge.token": halves[1].token,
+        "SetUpTotpAtSignIn.token": halves[1].token,
+        "ConfirmTotpAtSignIn.token": halves[1].token,
+        "CancelSignIn.token": halves[2].token,
+        "CompleteSignIn.token": halves[3].token,
+        "CompleteSignIn.recovery_code": enrolled.recovery_codes[0],
+        "ConfirmFactor.recovery_code": enrolled.recovery_codes[1],
+        "RevokeDevice.device_id": listed.devices[0].id,
+    }
+
+
+async def _impersonation_link(sides: Sides, side: Side) -> None:
+    """Stores the link with which the application's developer would act as a user."""
+    deps, token = sides.world.identity, crypto.token("imp_")
+    async with deps.db.transaction(sides.ctx(side)) as tx:
+        await codes.insert(
+            tx,
+            app_id=side.app_id,
+            id=new_id(),
+            email="impersonation",
+            user_id=side.things["user_id"],
+            type="impersonation",
+            code_hash=None,
+            link_hash=deps.keys.hash("link", token),
+            browser_hash=None,
+            payload={
+                "actor_id": side.developer.id,
+                "actor_session": new_id(),
+                "reason": side.word,
+                "minutes": 15,
+            },
+            ttl=600,
+        )
+    side.things["RedeemImpersonation.token"] = token
+
+
+async def _connected_accounts(sides: Sides, side: Side) -> None:
+    """Inserts a provider that needs no network, Bob's account there, and a sign-in that is under way."""
+    idp_id, link_id, deps = new_id(), new_id(), sides.world.identity
+    await sides.owner.execute(
+        "INSERT INTO identity_providers (app_id, id, name, display_name, type, client_id,"
+        " authorization_endpoint, token_endpoint) VALUES ($1, $2, $3, $3, 'oauth2', 'ours',"
+        " 'https://idp.example/authorize', 'https://idp.example/token')",
+        side.app_id,
+        idp_id,
+        f"idp-{side.word}",
+    )
+    await sides.owner.execute(
+        "INSERT INTO user_identity_links (app_id, id, user_id, idp_id, idp_user_id, idp_username)"
+        " VALUES ($1, $2, $3, $4, 'bob', $5)",
+        side.app_id,
+        link_id,
+        side.things["user_id"],
+        idp_id,
+        f"Bob at {side.word}",
+    )
+    ctx = sides.ctx(side)
+    account = ProviderAccount(iss="", subject="eve", tokens=ProviderTokens(access="a"))
+    state = f"state-of-{side.word}-that-is-long-enough"
+    async with deps.db.transaction(ctx) as tx:
+        provider = await identity_providers.by_id(tx, app_id=side.app_id, idp_id=idp_id)
+        assert provider is not None
+        proof = await link_proofs.begin(
+            deps,
+            ctx,
+            tx,
+            provider=provider,
+            account=account,
+            browser=BROWSER,
+            user_id=None,
+            payload={
+                "kind": "address",
+                "by_mail": True,
+                "destination": "/account",
+                "remember": False,
+                "locale": None,
+            },
+            invitation=None,
+        )
+        waiting = oauth_states.NewState(
+            state_hash=deps.keys.hash("provider_state", state),
+            idp_id=idp_id,
+            purpose="sign_in",
+            destination="/account",
+            browser_hash=deps.keys.hash("browser", BROWSER),
+            session_id=None,
+            link_user_id=None,
+            nonce="n",
+            code_verifier_sealed="",
+            payload={},
+            ttl=600,
+        )
+        await oauth_states.insert(tx, app_id=side.app_id, new=waiting)
+    starts = ("StartProviderSignIn", "StartProviderLink", "StartProviderStepUp")
+    finishes = ("FinishProviderSignIn", "KeepProviderResponse")
+    side.things |= {f"{name}.idp": provider.name for name in (*starts, *finishes)}
+    side.things |= {f"{name}.state": state for name in finishes}
+    proving = ("GetLinkProof", "SendLinkProofCode", "FinishLinkProof", "ConnectProvenAccount")
+    side.things |= {f"{name}.proof": proof for name in proving}
+    side.things |= {
+        "UnlinkMyIdentity.link_id": link_id,
+        "UnlinkUserIdentity.link_id": link_id,
+        "FinishLinkProof.flow": side.things["SignInWithCode.flow"],
+        "FinishLinkProof.code": side.things["SignInWithCode.code"],
     }
 
 

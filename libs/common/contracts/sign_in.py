@@ -9,6 +9,7 @@ from pydantic import Field
 from common.contracts.base import Contract, Id
 from common.contracts.fields import Locale, Timestamp
 from common.problems import (
+    Conflict,
     Forbidden,
     Gone,
     Invalid,
@@ -127,6 +128,12 @@ class AccountDisabled(Forbidden):
     """The account is disabled. Only its owner gets this answer."""
 
     code, title = "account_disabled", "This account is disabled."
+
+
+class LastWayIn(Conflict):
+    """The passkey or provider account is the user's only way to sign in."""
+
+    code, title = "last_way_in", "This is your only way to sign in. Add another one first."
 
 
 class EmailUnverified(Forbidden):

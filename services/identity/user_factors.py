@@ -9,7 +9,6 @@ from common.contracts.base import Done
 from common.contracts.second_factors import (
     ConfirmFactor,
     GetSecondFactors,
-    LastWayIn,
     NoSecondFactor,
     RecoveryCodes,
     RegenerateRecoveryCodes,
@@ -17,6 +16,7 @@ from common.contracts.second_factors import (
     SecondFactors,
 )
 from common.contracts.sessions import NoSession, SignedInSession
+from common.contracts.sign_in import LastWayIn
 from common.db import Db
 from common.events.second_factors import RecoveryCodesCreated, SecondFactorsReset
 from common.second_factor_rules import ENROLLED
