@@ -71,6 +71,7 @@ from common.contracts.provider_sign_in import (
     StartProviderSignIn,
     StartProviderStepUp,
 )
+from common.contracts.provider_tokens import GetProviderToken
 from common.contracts.queues import GetQueues
 from common.contracts.second_factors import (
     CancelSignIn,
@@ -135,6 +136,7 @@ from identity import (
     provider_check,
     provider_sign_in,
     provider_start,
+    provider_tokens,
     queues,
     remembered_devices,
     second_factors,
@@ -190,6 +192,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     UnlinkMyIdentity: identities.remove_own,
     ListUserIdentities: identities.list_of_user,
     UnlinkUserIdentity: identities.remove_of_user,
+    GetProviderToken: provider_tokens.get,
     GetSecondFactors: second_factors.get,
     ConfirmFactor: second_factors.confirm,
     RegenerateRecoveryCodes: second_factors.regenerate,
