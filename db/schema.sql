@@ -650,6 +650,8 @@ CREATE TABLE passkeys (
         REFERENCES users (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_passkeys_user ON passkeys (user_id, app_id);
+-- For the question whether an earlier host of the application still has passkeys.
+CREATE INDEX idx_passkeys_rp ON passkeys (rp_id, app_id);
 
 -- owner: identity. One UPDATE … WHERE used_at IS NULL consumes a challenge before any cryptography, also
 -- if the ceremony fails afterwards (WebAuthn 13.4.3).
@@ -753,6 +755,7 @@ CREATE TABLE identity_provider_documents (
     document     jsonb,
     fetched_at   timestamptz,
     attempted_at timestamptz NOT NULL DEFAULT now(),
+    sought_at    timestamptz,  -- the last fetch for an unknown kid
     failure      text,       -- why the last attempt failed
     CONSTRAINT identity_provider_documents_pkey PRIMARY KEY (app_id, idp_id, kind),
     CONSTRAINT identity_provider_documents_idp_id_fkey FOREIGN KEY (app_id, idp_id)

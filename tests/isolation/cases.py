@@ -23,6 +23,7 @@ NEUTRAL: dict[str, Any] = {
     "changes": {},
     "password": PASSWORD,
     "current": PASSWORD,
+    "reason": "to help them",
     "identifier": "https://another.example.com",
     "SeedRoles.template": "application",
     "SetMappedRoles.idp_id": "01900000-0000-7000-8000-00000000abcd",
@@ -40,12 +41,22 @@ NEUTRAL: dict[str, Any] = {
     "UpdateApplication.changes": {"name": "changed"},
     "UpdateClient.changes": {"name": "changed"},
     "UpdateOrganization.changes": {"name": "changed"},
+    "CompleteSignIn.code": None,
+    "ConfirmFactor.code": None,
+    "ConfirmTotp.code": "123456",
+    "ConfirmTotpAtSignIn.code": "123456",
+    "UpdateIdentityProvider.changes": {"display_name": "changed"},
+    "CreateIdentityProvider.name": "another",
+    "CreateIdentityProvider.preset": "github",
+    "CreateIdentityProvider.client_secret": "secret",
+    "CreateIdentityProvider.settings": {"client_id": "c"},
     "ChangeEmail.email": "fresh@example.com",
     "CreateUser.email": "fresh@example.com",
     "ImportUsers.users": [{"email": "fresh@example.com"}],
     "InviteUser.email": "fresh@example.com",
     "InviteMember.email": "fresh@example.com",
     "SignUp.email": "fresh@example.com",
+    "StartPasskeySignUp.email": "fresh@example.com",
     "ClaimOwner.email": "fresh@example.com",
     "SendLinkProofCode.email": "fresh@example.com",
     "KeepProviderResponse.response": {"code": "c"},
@@ -56,8 +67,9 @@ NEUTRAL: dict[str, Any] = {
 
 NAMING = {
     "user_id", "org_id", "session_id", "session", "role_id", "permission_id", "client",
-    "client_id", "secret_id", "invitation_id", "domain_id", "id", "token", "flow", "code",
+    "client_id", "secret_id", "invitation_id", "provider", "domain_id", "id", "token", "flow", "code",
     "params", "basic", "request", "slug", "confirm", "owner_org_id", "host", "domain", "key",
+    "passkey_id",
 }  # fmt: skip
 """Fields that name an object. They are filled wherever `away` has a value, required or not."""
 

@@ -6,6 +6,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.kit import factor_people
 from tests.kit.fake_services import FakeServices
 
 from common.context import Context
@@ -81,6 +82,7 @@ from common.contracts.sessions import (
     Revoked,
     RevokeOtherSessions,
     RevokeSession,
+    SecondFactorChallenge,
     Session,
     SessionEntry,
     Sessions,
@@ -137,14 +139,19 @@ class People:
         self.fresh = True
         self.needed: Problem | None = None
         """The reason why the account cannot be deleted."""
+        self.challenge: SecondFactorChallenge | None = None
+        """The second step that the next sign-in waits for."""
+        self.has_totp = False
         self.sso_domain: str | None = None
         """The domain that an organization has verified, whose provider is `acme`."""
         self.sso_required: SsoRequired | None = None
         self.revoked: list[str] = []
         self.protection = Protection()
-        world.bus.serve(self, HANDLERS)
+        world.bus.serve(self, HANDLERS | factor_people.HANDLERS)
 
     def begin(self, ctx: Context, email: str = EMAIL) -> SignedInSession:
+        if self.challenge is not None:
+            return factor_people.half(self)
         tenant = next(one for one in self.world.tenants.values() if one.app_id == ctx.app_id)
         token = f"tok{len(self.world.sessions)}"
         signed = person(self.world, tenant, token, email=email)

@@ -70,7 +70,9 @@ class ProviderFields(Contract):
     )
     org_id: Id | None = Field(
         default=None,
-        description="The organization whose members alone use the provider. `null`: everybody.",
+        description="The organization that the provider belongs to. It speaks only for the domains that "
+        "the organization has verified, and its users join. Needs `organizations:write` too. "
+        "`null`: everybody.",
     )
     issuer: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     authorization_endpoint: Url | None = None

@@ -6,16 +6,26 @@ import json
 from typing import Any
 
 import pytest
-from tests.kit.callers import as_user
+from tests.kit.callers import ADMIN, as_user
+from tests.kit.provider_sign_in import new_provider
 from tests.kit.world import World
 from tests.service.identity.provider_stand_in import ProviderStandIn, provider_account
 
+from common.context import Caller
+from common.contracts.identity_providers import (
+    CreateIdentityProvider,
+    DeleteIdentityProvider,
+    ProviderInUse,
+    UpdateIdentityProvider,
+)
 from common.contracts.users import GetUser
 from common.ids import new_id
+from common.problems import Forbidden
 from identity.provider_mapping import mapped_roles
 
 DOMAIN = "acme.example"
 ADA = f"ada@{DOMAIN}"
+ISSUER = "https://op.example"
 
 
 async def _provider(
@@ -178,11 +188,52 @@ async def test_profile_is_refreshed_if_the_row_says_so(
         renamed = provider_account(idp, email=f"new-{idp}@x.example", name="Ada King", locale="fr")
         for _ in range(2):
             await providers.sign_in(renamed, idp=idp)
-        user = await world.call(GetUser(user_id=first.session.full().user_id), _admin())
+        user = await world.call(GetUser(user_id=first.session.full().user_id), ADMIN)
         assert (user.name, user.email) == (expected, f"{idp}@x.example")
 
     updates = [data["fields"] for kind, data in await world.events() if kind == "user_updated"]
     assert updates == [["locale", "name"]]
+
+
+async def test_organization_needs_both_rights(world: World) -> None:
+    """Who manages providers but no organizations can neither bind a provider to one, nor switch, change or
+    delete a provider that belongs to one."""
+    org_id = await world.insert_organization(world.app_id)
+    bound = await new_provider(world, name="bound", issuer=ISSUER, org_id=org_id)
+    free = await new_provider(world, name="free", issuer=ISSUER)
+    keeper = Caller("client", new_id(), frozenset({"idps:write", "idps:delete"}))
+    for request in (
+        UpdateIdentityProvider(provider=bound.id, changes={"enabled": False}),
+        UpdateIdentityProvider(provider=bound.id, changes={"org_id": None}),
+        UpdateIdentityProvider(provider=free.id, changes={"org_id": org_id}),
+        CreateIdentityProvider(
+            name="new", client_secret="s", settings={"org_id": org_id, "client_id": "c",
+            "display_name": "N", "issuer": ISSUER},
+        ),
+        DeleteIdentityProvider(provider=bound.id),
+    ):  # fmt: skip
+        assert isinstance(await world.refused(request, keeper), Forbidden)
+    switched = UpdateIdentityProvider(provider=free.id, changes={"enabled": False})
+    assert not (await world.call(switched, keeper)).enabled
+    both = Caller("client", new_id(), keeper.permissions | {"organizations:write"})
+    switched = UpdateIdentityProvider(provider=bound.id, changes={"enabled": False})
+    assert not (await world.call(switched, both)).enabled
+    await world.call(DeleteIdentityProvider(provider=bound.id), both)
+
+
+async def test_linked_provider_keeps_its_organization(
+    world: World, providers: ProviderStandIn
+) -> None:
+    """Users who linked an account under the rules of one owner do not come under those of another."""
+    org_id = await _provider(world, providers)
+    await providers.sign_in(provider_account(email=ADA), idp="sso")
+    for name, target in (("sso", None), ("acme", org_id)):
+        if name == "acme":
+            await providers.sign_in(provider_account())
+        request = UpdateIdentityProvider(
+            provider=name, client_secret="s", changes={"org_id": target}
+        )
+        assert isinstance(await world.refused(request, ADMIN), ProviderInUse)
 
 
 def test_rules() -> None:
@@ -198,9 +249,3 @@ def test_rules() -> None:
     assert not any(held(*rule) for rule in (("a", "X"), ("l", "None"), ("o", "{}"), ("gone", "")))
     many = [{"claim": "a", "value": "x", "role_id": f"r{n}"} for n in range(80)]
     assert len(mapped_roles(many, claims)) == 50
-
-
-def _admin() -> Any:
-    from tests.kit.callers import ADMIN
-
-    return ADMIN
