@@ -104,3 +104,14 @@ def test_docs_show_an_operation_once() -> None:
     assert len(paths) == len(operations(True))
     users = next(one for one in shown if (one.method, one.path) == ("GET", "/api/users"))
     assert users.also == "/api/applications/{slug}/users"
+
+
+@pytest.mark.parametrize("dashboard", [False, True])
+def test_an_operation_id_stands_once(dashboard: bool) -> None:
+    """Generated clients name their methods by the operation's id."""
+    ids = [
+        operation["operationId"]
+        for path in document(dashboard)["paths"].values()
+        for operation in path.values()
+    ]
+    assert [id for id, count in Counter(ids).items() if count > 1] == []
