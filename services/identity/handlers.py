@@ -146,6 +146,7 @@ from identity import (
     user_list,
     users,
 )
+from identity.provider_announcements import announced
 
 HANDLERS: dict[type[Request[Any]], Handler] = {
     CheckSession: sessions.check,
@@ -229,9 +230,9 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     ListPublicProviders: identity_providers.list_public,
     ListIdentityProviders: identity_providers.list_,
     GetIdentityProvider: identity_providers.get,
-    CreateIdentityProvider: identity_providers.create,
-    UpdateIdentityProvider: identity_providers.update,
-    DeleteIdentityProvider: identity_providers.delete,
+    CreateIdentityProvider: announced(identity_providers.create),
+    UpdateIdentityProvider: announced(identity_providers.update),
+    DeleteIdentityProvider: announced(identity_providers.delete),
     CheckIdentityProvider: provider_check.check,
     CreateOwnerLink: owner_link.create,
     GetOwnerLink: owner_link.get,

@@ -57,6 +57,9 @@ async def finish(deps: Deps, ctx: Context, request: FinishProviderSignIn) -> Pro
         return await _failed(deps, ctx, request, SignInEnded("provider_off", "provider", "unknown"))
     state: SignInState | None = None
     try:
+        if not request.state:
+            sent = " ".join((request.response.get("error", "nothing"), "without a state"))
+            raise SignInEnded("over", "state", ProviderFailed("response", sent).detail)
         state = await provider_states.consume(
             deps, ctx, provider, state=request.state, browser=request.browser
         )

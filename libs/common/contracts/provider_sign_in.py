@@ -93,7 +93,7 @@ class StartProviderLink(
     fresh=True,
 ):
     """Starts to connect an account at a provider to the calling user. Raises FreshSignInNeeded,
-    Conflict, MethodOff, ProviderNotFound, ProviderAway, RateLimited."""
+    TooManyIdentities, MethodOff, ProviderNotFound, ProviderAway, RateLimited."""
 
     idp: ProviderName
     browser: Browser = Field(repr=False)
@@ -144,7 +144,7 @@ class ProviderOutcome(Contract):
     )
     provider: str = Field(default="", description="The name of a provider that people see.")
     session: SignedInSession | None = None
-    proof: str | None = Field(default=None, repr=False)
+    link_proof: str | None = Field(default=None, repr=False)
     failure: Failure | None = None
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.kit.callers import as_user
+from tests.kit.callers import ADMIN, as_user
 from tests.kit.world import World
 
-from common.contracts.identity_providers import ProviderNotFound
+from common.contracts.identity_providers import (
+    CreateIdentityProvider,
+    DeleteIdentityProvider,
+    ProviderNotFound,
+    UpdateIdentityProvider,
+)
 from common.contracts.provider_sign_in import (
     FinishProviderSignIn,
     KeepProviderResponse,
@@ -266,3 +271,33 @@ async def test_a_confirmation_is_not_for_another_account(
     sent = await providers.start_step_up(caller)
     other = provider_account("eve-1", "eve@example.com", auth_time=at)
     assert (await providers.finish(sent["state"], other, caller=caller)).failure == "other_account"
+
+
+async def test_an_error_without_a_state_is_explained(
+    world: World, providers: ProviderStandIn
+) -> None:
+    """Some providers leave the state out of their errors. The user starts again, and the event names the
+    error."""
+    outcome = await providers.finish("", error="invalid_scope")
+    assert (outcome.kind, outcome.failure) == ("failed", "over")
+    assert await providers.failures() == [("state", "invalid_scope without a state")]
+
+
+async def test_a_changed_provider_is_announced(world: World, providers: ProviderStandIn) -> None:
+    """Creating, changing and deleting a provider tells every gateway to forget its list of buttons."""
+    settings = {
+        "display_name": "Other",
+        "type": "oauth2",
+        "client_id": "c",
+        "authorization_endpoint": "https://idp.example/a",
+        "token_endpoint": "https://idp.example/t",
+        "userinfo_endpoint": "https://idp.example/u",
+        "claim_mapping": {"subject": ["id"]},
+    }
+    request = CreateIdentityProvider(name="other", client_secret="s", settings=settings)
+    created = await world.call(request, ADMIN)
+    changes = {"enabled": False}
+    await world.call(UpdateIdentityProvider(provider=created.id, changes=changes), ADMIN)
+    await world.call(DeleteIdentityProvider(provider=created.id), ADMIN)
+    heard = [one for one in world.invalidation.published if one[1] == "identity_provider"]
+    assert heard == [(world.app_id, "identity_provider", "*")] * 3
