@@ -66,7 +66,7 @@ from common.contracts.passwords import (
 from common.contracts.protection import GetProtection
 from common.contracts.provider_sign_in import (
     FinishProviderSignIn,
-    KeepProviderResponse,
+    KeepFormPost,
     StartProviderLink,
     StartProviderSignIn,
     StartProviderStepUp,
@@ -179,7 +179,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     StartProviderSignIn: provider_start.start_sign_in,
     StartProviderLink: provider_start.start_link,
     StartProviderStepUp: provider_start.start_step_up,
-    KeepProviderResponse: provider_sign_in.store_response,
+    KeepFormPost: provider_sign_in.store_response,
     FinishProviderSignIn: provider_sign_in.finish,
     GetLinkProof: link_proofs.get,
     SendLinkProofCode: link_proof_steps.send_code,

@@ -46,7 +46,7 @@ NEUTRAL: dict[str, Any] = {
     "SignUp.email": "fresh@example.com",
     "ClaimOwner.email": "fresh@example.com",
     "SendLinkProofCode.email": "fresh@example.com",
-    "KeepProviderResponse.response": {"code": "c"},
+    "KeepFormPost.response": {"code": "c"},
     "AddCustomDomain.domain": "login.fresh.example.org",
     "AddOrganizationDomain.domain": "fresh.example",
 }

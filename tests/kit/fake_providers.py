@@ -26,7 +26,7 @@ from common.contracts.link_proofs import (
 )
 from common.contracts.provider_sign_in import (
     FinishProviderSignIn,
-    KeepProviderResponse,
+    KeepFormPost,
     ProviderAway,
     ProviderOutcome,
     ProviderRedirect,
@@ -81,7 +81,7 @@ async def start(fake: FakeProviders, ctx: Context, request: Any) -> ProviderRedi
     return ProviderRedirect(url=PROVIDER_URL)
 
 
-async def keep(fake: FakeProviders, ctx: Context, request: KeepProviderResponse) -> Done:
+async def keep(fake: FakeProviders, ctx: Context, request: KeepFormPost) -> Done:
     if request.state != STATE:
         raise ProviderResponseSpent
     return Done()
@@ -133,7 +133,7 @@ async def unlink(fake: FakeProviders, ctx: Context, request: UnlinkMyIdentity) -
 HANDLERS: dict[Any, Any] = {
     StartProviderSignIn: start,
     StartProviderLink: start,
-    KeepProviderResponse: keep,
+    KeepFormPost: keep,
     FinishProviderSignIn: finish,
     GetLinkProof: get_proof,
     SendLinkProofCode: send_code,

@@ -13,7 +13,7 @@ from common.contracts.provider_sign_in import (
     CALLBACK_PATH,
     Failure,
     FinishProviderSignIn,
-    KeepProviderResponse,
+    KeepFormPost,
     ProviderAway,
     ProviderOutcome,
     ProviderResponseSpent,
@@ -100,7 +100,7 @@ async def posted(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     state = fields.text("state")[:LONGEST_STATE]
     again = f"{CALLBACK_PATH}{quote(_provider(request)[:100], safe='')}"
     try:
-        call = KeepProviderResponse(idp=_provider(request), state=state, response=_response(fields))
+        call = KeepFormPost(idp=_provider(request), state=state, response=_response(fields))
         await gateway.bus.call(request.context(), call)
     except (ValidationError, ProviderResponseSpent):
         pass  # the GET says what is wrong

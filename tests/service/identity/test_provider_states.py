@@ -15,7 +15,7 @@ from common.contracts.identity_providers import (
 )
 from common.contracts.provider_sign_in import (
     FinishProviderSignIn,
-    KeepProviderResponse,
+    KeepFormPost,
     ProviderAway,
     ProviderResponseSpent,
     StartProviderSignIn,
@@ -122,13 +122,13 @@ async def test_a_posted_response_waits_for_the_browser(
     state alone. The response is stored once, and not in the clear."""
     state = (await providers.start())["state"]
     providers.accounts["posted-code"] = provider_account()
-    posted = KeepProviderResponse(idp="acme", state=state, response={"code": "posted-code"})
+    posted = KeepFormPost(idp="acme", state=state, response={"code": "posted-code"})
     await world.call(posted)
     stored = await world.owner.fetchval(
         "SELECT response_sealed FROM oauth_state WHERE app_id = $1", world.app_id
     )
     assert "posted-code" not in stored
-    forged = KeepProviderResponse(idp="acme", state=state, response={"code": "forged"})
+    forged = KeepFormPost(idp="acme", state=state, response={"code": "forged"})
     assert isinstance(await world.refused(forged), ProviderResponseSpent)
 
     stranger = await providers.finish(state, browser=OTHER_BROWSER)
@@ -143,7 +143,7 @@ async def test_a_posted_response_needs_a_waiting_state(
     await providers.add("evil")
     state = (await providers.start())["state"]
     for idp, name in (("acme", "unknown"), ("evil", state), ("none", state)):
-        request = KeepProviderResponse(idp=idp, state=name, response={"code": "c"})
+        request = KeepFormPost(idp=idp, state=name, response={"code": "c"})
         assert isinstance(await world.refused(request), ProviderResponseSpent), (idp, name)
 
 

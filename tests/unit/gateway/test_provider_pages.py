@@ -19,7 +19,7 @@ from common.contracts.link_proofs import ConnectProvenAccount, LinkProof, SendLi
 from common.contracts.provider_sign_in import (
     Failure,
     FinishProviderSignIn,
-    KeepProviderResponse,
+    KeepFormPost,
     ProviderOutcome,
     StartProviderLink,
     StartProviderSignIn,
@@ -210,7 +210,7 @@ async def test_a_posted_response_comes_back_by_get(
         f"/rp/callback/acme?state={STATE}",
     )
     assert "set-cookie" not in answer.headers
-    (call,) = providers.calls(KeepProviderResponse)
+    (call,) = providers.calls(KeepFormPost)
     assert call.response == {"code": "c", "user": '{"name": {}}'}
 
     unknown = await http.post("/rp/callback/acme", data={"error": "access_denied"})
