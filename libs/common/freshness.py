@@ -14,7 +14,7 @@ from typing import Final
 from common import acr
 from common.context import Caller
 from common.contracts.sessions import Factor, FreshSignInNeeded, FreshTokenNeeded
-from common.second_factors import SECOND_FACTORS
+from common.second_factor_rules import SECOND_FACTORS
 
 MAX_AGE: Final = 900
 """Seconds."""

@@ -27,6 +27,7 @@ USER_ERRORS: Final = {
     ),
     "password_unchanged": N_("This is your current password. Choose another one."),
     "link_or_code_required": N_("A link or a code is required."),
+    "credential_incomplete": N_("The browser's answer is incomplete: {place} is missing."),
     # second factors
     "factor_code_required": N_("A code or a recovery code is required, but not both."),
     # addresses

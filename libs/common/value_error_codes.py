@@ -30,6 +30,7 @@ VALUE_ERRORS: Final = {
     "unknown_variant": N_("This kind of value is not accepted here."),
     "not_null": N_("Only null is accepted here."),
     "not_one_of": N_("One of these values is required: {expected}."),
+    "json_too_large": N_("This is too large. Its maximum number of bytes is {maximum}."),
     # objects and lists
     "not_an_object": N_("An object is required."),
     "name_not_a_text": N_("The names in this object must be texts."),
@@ -126,6 +127,7 @@ PATTERNS: Final = {
     r"^[\x21\x23-\x5b\x5d-\x7e]+$": "not_a_scope",
     r"^https?://[^\s<>\"\\]+$": "not_a_url",
     r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$": "not_an_origin",
+    r"^[a-z0-9.-]+$": "not_a_domain",
     r"^([0-9]{4}|[0-9]{4}-[0-9]{2}-[0-9]{2})$": "not_a_birthdate",
     r"^[A-Za-z0-9_+/-]+$": "not_a_time_zone",
     r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$": "not_a_language",

@@ -81,6 +81,11 @@ class GatewaySettings(Settings):
         return "__Host-aero2_half" if self.secure else "aero2_half"
 
     @cached_property
+    def device_cookie(self) -> str:
+        """The beginning of the names of the cookies for remembered devices: one for each user."""
+        return "__Host-aero2_device_" if self.secure else "aero2_device_"
+
+    @cached_property
     def accounts_cookie(self) -> str:
         """Further sessions of the same browser, for the account switcher."""
         return "__Host-aero2_sessions" if self.secure else "aero2_sessions"

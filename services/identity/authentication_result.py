@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from common import acr, second_factors
+from common import acr, second_factor_rules
 from common.contracts.sessions import Factor
 
 
@@ -26,7 +26,7 @@ class EarlierSession:
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts as the user of a session, from which session of theirs, why, and for how long."""
+    """Somebody who acts as the user of a session, from a session of their own, for a reason."""
 
     id: str
     app_id: str
@@ -64,7 +64,7 @@ class AuthenticationResult:
     joins_team: bool = False
     """Whether a new user signed up by an invitation into an organization."""
     actor: Actor | None = None
-    """Who acts as the user. The user themselves prove nothing then."""
+    """Somebody who acts as the user. The user themselves prove nothing then."""
     upgrades_guest: bool = False
     """Whether the user of the session `previous` was a guest until now. The gate then asks everything:
     the earlier session has shown no factor."""
@@ -97,7 +97,7 @@ class AuthenticationResult:
     def all_amr(self) -> list[str]:
         """The authentication methods of the session, with `mfa` if they are two factors."""
         methods = [*(self.earlier.amr if self.earlier else []), *self.amr]
-        if second_factors.are_two(self.factors, methods):
+        if second_factor_rules.are_two(self.factors, methods):
             methods.append("mfa")
         return list(dict.fromkeys(methods))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from common import second_factors
+from common import second_factor_rules
 from common.contracts.sessions import HalfKind, SecondFactor
 from common.contracts.sign_in import AccountDisabled, SsoRequired
 from common.contracts.tenants import Tenant
@@ -42,9 +42,9 @@ def check(tenant: Tenant, facts: SignInFacts, result: AuthenticationResult) -> M
         raise SsoRequired
     if result.previous is not None and not result.upgrades_guest:
         return None  # a session already, which the user confirms or whose rights change
-    if second_factors.are_two(result.factors, result.amr):
+    if second_factor_rules.are_two(result.factors, result.amr):
         return None
-    asked = second_factors.to_ask(tenant.settings.mfa_policy, facts.second_factors)
+    asked = second_factor_rules.to_ask(tenant.settings.mfa_policy, facts.second_factors)
     if asked:
         return None if _skips(tenant, facts) else Missing("mfa_required", asked)
     if tenant.settings.mfa_policy == "required":

@@ -89,7 +89,7 @@ async def create(deps: Deps, ctx: Context, request: CreateIdentityProvider) -> I
         raise Invalid(errors=[field_error("name", "required")])
     if fields.auth_method != "none" and secret in (None, "", HIDDEN):
         raise Invalid(errors=[field_error("client_secret", "required")])
-    provider_rules.check(fields, secret=secret, private=deps.http.egress.private)
+    provider_rules.check(fields, secret=secret, egress=deps.http.egress)
     idp_id = new_id()
     try:
         async with deps.db.transaction(ctx) as tx:
@@ -141,7 +141,7 @@ async def _update(
     own = request.changes.get("options")
     options = {"options": before.options | own} if isinstance(own, dict) else {}
     fields = _fields(earlier | request.changes | options)
-    provider_rules.check(fields, secret=secret, private=deps.http.egress.private)
+    provider_rules.check(fields, secret=secret, egress=deps.http.egress)
     dumped = fields.model_dump(mode="json")
     if secret is None and same_json(dumped, _fields(earlier).model_dump(mode="json")):
         return _reply(before)

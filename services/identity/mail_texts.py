@@ -30,6 +30,11 @@ from identity.mail_layout import MailParts
 from identity.mail_sentences import (
     greeting,
 )
+from identity.passkey_mails import (
+    passkey_added_mail,
+    passkey_refused_mail,
+    passkey_removed_mail,
+)
 from identity.sign_in_mails import (
     invitation_mail,
     link_account_mail,
@@ -51,6 +56,9 @@ MAILS: Final[dict[str, Callable[[Translate], MailParts]]] = {
     "email_change": email_change_mail,
     "email_changed": email_changed_mail,
     "new_device": new_device_mail,
+    "passkey_added": passkey_added_mail,
+    "passkey_removed": passkey_removed_mail,
+    "passkey_refused": passkey_refused_mail,
     "totp_enabled": totp_enabled_mail,
     "totp_disabled": totp_disabled_mail,
     "recovery_codes_changed": recovery_codes_changed_mail,

@@ -3,6 +3,8 @@ device."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from common import audit
 from common.context import Context
 from common.contracts.sessions import Session
@@ -90,8 +92,7 @@ def _new_session(
     token: str,
     facts: SignInFacts,
 ) -> NewSession:
-    actor = result.actor
-    nameless = result.previous is not None or actor is not None
+    nameless = bool(result.previous or result.actor)
     return NewSession(
         app_id=ctx.app_id,
         id=new_id(),
@@ -112,18 +113,30 @@ def _new_session(
         factor=result.factor,
         factor_time=result.factor_time,
         earlier_factor_times=result.earlier.factor_times if result.earlier else {},
-        ttl=actor.minutes * 60
-        if actor
-        else session_lifetimes.absolute(tenant, remember=result.remember),
+        ttl=_lifetime(tenant, result),
         idle_ttl=session_lifetimes.idle(tenant, remember=False),
         idle_ttl_remembered=session_lifetimes.idle(tenant, remember=True),
-        actor_id=actor.id if actor else None,
-        actor_app_id=actor.app_id if actor else None,
-        actor_session=actor.session_id if actor else None,
-        actor_reason=actor.reason if actor else None,
+        **_actor_columns(result),
         phc=result.phc,
         closed_org_ids=gate.closed_organizations(facts, result),
     )
+
+
+def _actor_columns(result: AuthenticationResult) -> dict[str, Any]:
+    actor = result.actor
+    return {
+        "actor_id": actor.id if actor else None,
+        "actor_app_id": actor.app_id if actor else None,
+        "actor_session": actor.session_id if actor else None,
+        "actor_reason": actor.reason if actor else None,
+    }
+
+
+def _lifetime(tenant: Tenant, result: AuthenticationResult) -> int:
+    """Returns the seconds until the session ends."""
+    if result.actor is not None:
+        return result.actor.minutes * 60
+    return session_lifetimes.absolute(tenant, remember=result.remember)
 
 
 def _session(

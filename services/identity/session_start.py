@@ -92,10 +92,7 @@ async def begin(
         reply = await half_sessions.begin(
             deps, ctx, tx, account=account, result=result, missing=missing, facts=facts
         )
-        if result.previous is not None:  # a guest's session, which has shown no factor
-            await session_ends.revoke(
-                tx, app_id=ctx.app_id, id=result.previous, user_id=account.id, reason="replaced"
-            )
+        await _end_session_of_guest(ctx, tx, account, result)
         provisioned = account.provisioned_at is not None
         return StartedSession(reply, account, proven, provisioned, result.previous)
     if facts.device_id is not None:
@@ -120,6 +117,16 @@ async def _locked_facts(
     if facts is None:
         raise AccountDisabled
     return facts
+
+
+async def _end_session_of_guest(
+    ctx: Context, tx: Db, account: Account, result: AuthenticationResult
+) -> None:
+    """Ends the session in which a guest has become a user. It has shown no factor."""
+    if result.previous is not None:
+        await session_ends.revoke(
+            tx, app_id=ctx.app_id, id=result.previous, user_id=account.id, reason="replaced"
+        )
 
 
 async def _with_replaced(

@@ -23,7 +23,7 @@ from common.contracts.users import UserNotFound
 from common.db import Db
 from common.events.second_factors import TotpDisabled, TotpEnabled
 from common.ids import new_id
-from common.second_factors import ENROLLED
+from common.second_factor_rules import ENROLLED
 from identity import (
     factor_check,
     notices,
@@ -167,13 +167,15 @@ async def remove(deps: Deps, ctx: Context, request: RemoveTotp) -> Done:
     return Done()
 
 
-async def end_last_factor(ctx: Context, tx: Db, tenant: Tenant, user_id: str) -> None:
+async def end_last_factor(
+    ctx: Context, tx: Db, tenant: Tenant, user_id: str, *, forced: bool = False
+) -> None:
     """Does what follows the removal of a second factor: raises the factor epoch, and deletes the
     recovery codes if there is no second factor left. Raises LastSecondFactor if the application
-    requires one."""
+    requires one, unless an administrator removes it (`forced`)."""
     facts = await sign_in_facts.lock(tx, app_id=ctx.app_id, user_id=user_id, device_hashes=[])
     if facts is not None and not ENROLLED & set(facts.second_factors):
-        if tenant.settings.mfa_policy == "required":
+        if tenant.settings.mfa_policy == "required" and not forced:
             raise LastSecondFactor
         await recovery_code_rows.delete_all(tx, app_id=ctx.app_id, user_id=user_id)
     await accounts.raise_factor_epoch(tx, app_id=ctx.app_id, user_id=user_id)

@@ -58,7 +58,7 @@ def setup(secret: bytes, *, issuer: str, account: str) -> TotpSetup:
     return TotpSetup(
         secret=text,
         otpauth_uri=uri,
-        qr_code_svg=code.svg_inline(scale=4, border=4, dark="#000", light="#fff"),
+        qr_code_svg=code.svg_inline(border=4, dark="#000", light="#fff", omitsize=True),
         qr_code_data_url=code.svg_data_uri(scale=4, border=4, dark="#000", light="#fff"),
     )
 

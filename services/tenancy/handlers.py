@@ -72,6 +72,7 @@ from common.contracts.organizations import (
     UpdateOrganization,
 )
 from common.contracts.settings_change import GetSettings, UpdateSettings
+from common.contracts.sso_members import JoinThroughProvider
 from common.contracts.tenants import GetTenant, ManageApplication, ResolveHost
 from tenancy import (
     api_keys,
@@ -89,6 +90,7 @@ from tenancy import (
     org_invitations,
     organization_creation,
     organizations,
+    sso_members,
     tenant_lookup,
 )
 
@@ -119,6 +121,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     RemoveMember: members.delete,
     LeaveOrganizations: leave_organizations.leave_all,
     JoinByDomain: members.create_by_domain,
+    JoinThroughProvider: sso_members.join,
     InviteMember: org_invitations.create,
     ListOrganizationInvitations: org_invitations.list_,
     ResendOrganizationInvitation: org_invitations.resend,

@@ -7,9 +7,20 @@ from tests.architecture.source import contracts
 from common.contracts.base import OPEN, SYSTEM
 
 FRESH = {
+    "identity.factor.reset_user",
+    "identity.identity_link.remove_own",
+    "identity.impersonation.start",
     "identity.me.change_email",
     "identity.me.delete",
+    "identity.passkey.add",
+    "identity.passkey.options",
+    "identity.passkey.remove",
     "identity.password.change",
+    "identity.provider.start_link",
+    "identity.recovery_code.regenerate",
+    "identity.totp.confirm",
+    "identity.totp.remove",
+    "identity.totp.set_up",
     "identity.user.delete",
     "oidc.client_secret.rotate",
     "tenancy.api_key.create",

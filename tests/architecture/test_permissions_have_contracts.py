@@ -17,7 +17,6 @@ DECLARED = {
 }
 """Files that declare and list permissions, and do not check them."""
 RESERVED = {
-    *(f"idps:{verb}" for verb in ("read", "write", "delete")),
     *(f"webhooks:{verb}" for verb in ("read", "write")),
     *(f"profile:{verb}" for verb in ("read", "write")),
 }

@@ -81,6 +81,13 @@ class Site:
             for host, app in self.world.tenants.items()
         }
 
+    def configure(self, **changes: Any) -> None:
+        """Changes the application's settings."""
+        self.world.tenants = {
+            host: app.model_copy(update={"settings": app.settings.model_copy(update=changes)})
+            for host, app in self.world.tenants.items()
+        }
+
     def sign_in(self) -> None:
         for token, email, name in PERSONS:
             if (self.app.app_id, token) not in self.world.sessions:

@@ -14,6 +14,7 @@ import pytest
 from axe_core_python.async_playwright import Axe
 from playwright.async_api import Page
 from tests.browser.conftest import Look, Site
+from tests.kit import factor_people
 from tests.kit.people import EMAIL, LINK, ORGANIZATION, PASSWORD
 
 from common.contracts.authorization import Authorization
@@ -128,6 +129,67 @@ async def new_address(look: Look) -> None:
     await look.send()
 
 
+async def second_factor(look: Look) -> None:
+    look.site.people.challenge = factor_people.challenge()
+    await password(look)
+    await look.fill(password=PASSWORD)
+    await look.send()
+
+
+async def wrong_factor_code(look: Look) -> None:
+    await second_factor(look)
+    await look.fill(code="111111")
+    await look.send()
+
+
+async def recovery_code(look: Look) -> None:
+    await second_factor(look)
+    await look.page.click("text=Use a recovery code instead")
+
+
+async def mfa_setup(look: Look) -> None:
+    look.site.people.challenge = factor_people.challenge("mfa_setup_required")
+    await password(look)
+    await look.fill(password=PASSWORD)
+    await look.send()
+
+
+async def mfa_setup_done(look: Look) -> None:
+    await mfa_setup(look)
+    await look.enter_code(factor_people.TOTP_CODE)
+
+
+async def second_factor_over(look: Look) -> None:
+    await second_factor(look)
+    look.site.people.challenge = None
+    await look.go("/login/second-factor")
+
+
+async def two_step(look: Look) -> None:
+    look.site.configure(mfa_policy="optional")
+    await look.go("/account/two-step")
+
+
+async def authenticator_app(look: Look) -> None:
+    await two_step(look)
+    await look.page.click("text=Set up an authenticator app")
+
+
+async def two_step_on(look: Look) -> None:
+    look.site.people.has_totp = True
+    await two_step(look)
+
+
+async def new_recovery_codes(look: Look) -> None:
+    await two_step_on(look)
+    await look.send("button[value=codes]")
+
+
+async def remembered_devices(look: Look) -> None:
+    look.site.people.has_totp = True
+    await look.go("/account/devices")
+
+
 SCENES: dict[str, Callable[[Look], Awaitable[None]]] = {
     "sign_in": at("/login"),
     "sign_in_wrong": wrong_address,
@@ -136,6 +198,12 @@ SCENES: dict[str, Callable[[Look], Awaitable[None]]] = {
     "password_locked": locked,
     "code": code,
     "code_wrong": wrong_code,
+    "second_factor": second_factor,
+    "second_factor_wrong": wrong_factor_code,
+    "second_factor_recovery": recovery_code,
+    "second_factor_over": second_factor_over,
+    "mfa_setup": mfa_setup,
+    "mfa_setup_done": mfa_setup_done,
     "link": link,
     "link_elsewhere": at(f"/login/link?token={LINK}"),
     "link_spent": spent,
@@ -166,6 +234,11 @@ OWN: dict[str, Callable[[Look], Awaitable[None]]] = {
     "consent": consent,
     "organization": at(f"/accept-org-invite?token={LINK}"),
     "confirm": at("/login/confirm"),
+    "two_step": two_step,
+    "two_step_on": two_step_on,
+    "authenticator_app": authenticator_app,
+    "recovery_codes": new_recovery_codes,
+    "remembered_devices": remembered_devices,
 }
 ALL = {**SCENES, **OWN}
 

@@ -16,12 +16,15 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
+from tests.isolation.passkeys import add_passkeys
 from tests.kit.callers import now
 from tests.kit.calls import Letter
 from tests.kit.factories import CALLBACK
 from tests.kit.oauth import VERIFIER, basic_of, challenge
+from tests.kit.second_factors import AuthenticatorApp
 from tests.kit.world import World
 
+from common import crypto
 from common.context import SYSTEM_CALLER, Caller, Context
 from common.contracts.applications import CreateApplication, ListApplications
 from common.contracts.assignments import AssignRole
@@ -32,6 +35,7 @@ from common.contracts.client_secrets import ListClientSecrets
 from common.contracts.clients import CreateClient
 from common.contracts.domains import AddCustomDomain
 from common.contracts.email_codes import StartEmailCode
+from common.contracts.identity_providers import CreateIdentityProvider
 from common.contracts.invitations import InviteUser
 from common.contracts.members import AddMember
 from common.contracts.org_domains import AddOrganizationDomain
@@ -43,6 +47,13 @@ from common.contracts.profiles import Profile
 from common.contracts.resources import CreateResource
 from common.contracts.roles import CreateRole, SeedRoles
 from common.contracts.scopes import CreateScope
+from common.contracts.second_factors import (
+    CompleteSignIn,
+    ConfirmTotp,
+    GetSecondFactors,
+    SetUpTotp,
+)
+from common.contracts.settings_change import SettingsChange, UpdateSettings
 from common.contracts.sign_up import SignUp
 from common.contracts.tokens import ExchangeToken
 from common.contracts.users import CreateUser
@@ -50,7 +61,7 @@ from common.ids import DASHBOARD, new_id
 from common.testing import LocalBus, context
 from identity import link_proofs
 from identity.providers.account import ProviderAccount, ProviderTokens
-from identity.queries import identity_providers, oauth_states
+from identity.queries import codes, identity_providers, oauth_states
 from tenancy.dns_lookup import Dns
 
 PASSWORD = "six unusual otters juggle"
@@ -135,10 +146,12 @@ async def populate(sides: Sides) -> None:
     sides.away = await _side(sides, "zebra")
     for side in (sides.home, sides.away):
         await _people(sides, side)
+        await _second_factors(sides, side)
         await _rights(sides, side)
         await _organization(sides, side)
         await _clients(sides, side)
         await _secrets_by_mail(sides, side)
+        await add_passkeys(sides, side, PASSWORD, BROWSER)
         await _connected_accounts(sides, side)
         await _rest(sides, side)
 
@@ -356,6 +369,7 @@ async def _secrets_by_mail(sides: Sides, side: Side) -> None:
     side.things["ResetPassword.token"] = _token((await sides.mails(side))[0])
     invited = await sides.ask(side, KEY_HOLDER, InviteUser(email=f"guest-{side.word}@example.com"))
     token = _token((await sides.mails(side))[0])
+    await _impersonation_link(sides, side)
     side.things |= {
         "ResendInvitation.invitation_id": invited.id,
         "RevokeInvitation.invitation_id": invited.id,
@@ -365,6 +379,59 @@ async def _secrets_by_mail(sides: Sides, side: Side) -> None:
         "GetOwnerLink.token": token,
         "ClaimOwner.token": token,
     }
+
+
+async def _second_factors(sides: Sides, side: Side) -> None:
+    """Turns on an authenticator app for Ada, remembers a device of hers, and starts sign-ins that wait
+    for her second factor."""
+    await sides.ask(side, KEY_HOLDER, UpdateSettings(changes=SettingsChange(mfa_policy="optional")))
+    sides.world.tenants.cache.clear()
+    app = AuthenticatorApp((await sides.ask(side, side.ada, SetUpTotp())).secret)
+    enrolled = await sides.ask(side, side.ada, ConfirmTotp(code=app.code()))
+    sign_in = SignInWithPassword(email="ada@example.com", password=PASSWORD)
+    halves = [await sides.ask(side, None, sign_in) for _ in range(4)]
+    proof = CompleteSignIn(token=halves[0].token, code=app.code(1), remember_device=True)
+    session = (await sides.ask(side, None, proof)).signed_in.session
+    side.session = SignedIn(
+        session_id=session.id, user_id=session.user_id, auth_time=session.auth_time
+    )
+    side.ada = Caller("user", session.user_id, frozenset(), session_id=session.id)
+    listed = await sides.ask(side, side.ada, GetSecondFactors())
+    side.things |= {
+        "GetSecondFactorChallenge.token": halves[1].token,
+        "SetUpTotpAtSignIn.token": halves[1].token,
+        "ConfirmTotpAtSignIn.token": halves[1].token,
+        "CancelSignIn.token": halves[2].token,
+        "CompleteSignIn.token": halves[3].token,
+        "CompleteSignIn.recovery_code": enrolled.recovery_codes[0],
+        "ConfirmFactor.recovery_code": enrolled.recovery_codes[1],
+        "RevokeDevice.device_id": listed.devices[0].id,
+    }
+
+
+async def _impersonation_link(sides: Sides, side: Side) -> None:
+    """Stores the link with which the application's developer would act as a user."""
+    deps, token = sides.world.identity, crypto.token("imp_")
+    async with deps.db.transaction(sides.ctx(side)) as tx:
+        await codes.insert(
+            tx,
+            app_id=side.app_id,
+            id=new_id(),
+            email="impersonation",
+            user_id=side.things["user_id"],
+            type="impersonation",
+            code_hash=None,
+            link_hash=deps.keys.hash("link", token),
+            browser_hash=None,
+            payload={
+                "actor_id": side.developer.id,
+                "actor_session": new_id(),
+                "reason": side.word,
+                "minutes": 15,
+            },
+            ttl=600,
+        )
+    side.things["RedeemImpersonation.token"] = token
 
 
 async def _connected_accounts(sides: Sides, side: Side) -> None:
@@ -457,7 +524,14 @@ async def _rest(sides: Sides, side: Side) -> None:
         side, KEY_HOLDER, AddCustomDomain(domain=f"login.{side.word}.example.org")
     )
     logged = await sides.ask(side, KEY_HOLDER, ListAudit(limit=1))
+    settings = {"client_id": f"client-{side.word}", "display_name": f"Club {side.word}"}
+    provider = await sides.ask(
+        side,
+        KEY_HOLDER,
+        CreateIdentityProvider(preset="zoom", client_secret=side.word, settings=settings),
+    )
     side.things |= {
+        "provider": provider.id,
         "DeleteResource.id": resource.id,
         "DeleteScope.id": scope.id,
         "SetPrimaryDomain.id": domain.id,

@@ -22,6 +22,7 @@ CONTRACTS = contracts()
 
 QUIET = {
     "identity.email_code.start": "answers alike for everybody, and mails in `home` only",
+    "identity.half_session.cancel": "nothing to end is ended",
     "identity.password.check": "judges a password by itself",
     "identity.provider.finish_sign_in": "a failure to show, like that of an unknown provider",
     "identity.reset.start": "answers alike for everybody, and mails in `home` only",
@@ -110,6 +111,8 @@ HARMLESS = {
     "link_spent",
     "code_spent",
     "wrong_code",
+    "wrong_factor_code",
+    "totp_setup_missing",
     "fresh_sign_in_needed",
     "wrong_credentials",
 }

@@ -9,7 +9,7 @@ from common import freshness
 from common.context import Caller, Context
 from common.contracts.sessions import SignedInSession
 from common.ids import new_id
-from common.second_factors import to_ask
+from common.second_factor_rules import to_ask
 from common.testing import context
 
 ADMIN = Caller("secret_key", "01900000-0000-7000-8000-000000000001", frozenset({"*"}))

@@ -6,6 +6,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.kit import factor_people
 from tests.kit.fake_services import FakeServices
 
 from common.context import Context
@@ -20,6 +21,7 @@ from common.contracts.base import Done
 from common.contracts.clients import ClientNotFound
 from common.contracts.consents import Grant, Grants, ListMyGrants, RevokeMyGrant
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
+from common.contracts.identity_providers import PublicProvider
 from common.contracts.invitations import AcceptInvitation, GetInvitation, InvitationOffer
 from common.contracts.logout import LoggedOut, LogOut
 from common.contracts.me import (
@@ -80,6 +82,7 @@ from common.contracts.sessions import (
     Revoked,
     RevokeOtherSessions,
     RevokeSession,
+    SecondFactorChallenge,
     Session,
     SessionEntry,
     Sessions,
@@ -94,9 +97,11 @@ from common.contracts.sign_in import (
     Locked,
     OtherBrowser,
     ResetNeeded,
+    SsoRequired,
     WrongCode,
     WrongCredentials,
 )
+from common.contracts.sign_in_route import FindSignInRoute, SignInRoute
 from common.contracts.sign_up import ResendSignUp, SignUp
 from common.contracts.tenants import Tenant
 from common.field_errors import field_error
@@ -134,11 +139,19 @@ class People:
         self.fresh = True
         self.needed: Problem | None = None
         """The reason why the account cannot be deleted."""
+        self.challenge: SecondFactorChallenge | None = None
+        """The second step that the next sign-in waits for."""
+        self.has_totp = False
+        self.sso_domain: str | None = None
+        """The domain that an organization has verified, whose provider is `acme`."""
+        self.sso_required: SsoRequired | None = None
         self.revoked: list[str] = []
         self.protection = Protection()
-        world.bus.serve(self, HANDLERS)
+        world.bus.serve(self, HANDLERS | factor_people.HANDLERS)
 
     def begin(self, ctx: Context, email: str = EMAIL) -> SignedInSession:
+        if self.challenge is not None:
+            return factor_people.half(self)
         tenant = next(one for one in self.world.tenants.values() if one.app_id == ctx.app_id)
         token = f"tok{len(self.world.sessions)}"
         signed = person(self.world, tenant, token, email=email)
@@ -181,6 +194,14 @@ async def flow(people: People, ctx: Context, request: Any) -> Flow:
     return Flow(flow=people.flow, browser=request.browser or "b" * 32, expires_at=now + SOON)
 
 
+async def route(people: People, ctx: Context, request: FindSignInRoute) -> SignInRoute:
+    if request.email.rpartition("@")[2] != people.sso_domain:
+        return SignInRoute()
+    return SignInRoute(
+        idp=PublicProvider(id=ORGANIZATION, name="acme", type="oidc", display_name="Acme")
+    )
+
+
 async def change_email(people: People, ctx: Context, request: ChangeEmail) -> Flow:
     if not people.fresh:
         raise FreshSignInNeeded
@@ -210,6 +231,8 @@ def weak() -> WeakPassword:
 
 
 async def by_password(people: People, ctx: Context, request: SignInWithPassword) -> SignedInSession:
+    if people.sso_required is not None:
+        raise people.sso_required
     if request.email == "locked@example.com":
         raise Locked(retry_after=300)
     if people.must_reset and request.password == PASSWORD:
@@ -486,6 +509,7 @@ async def end_session(people: People, ctx: Context, request: LogOut) -> LoggedOu
 
 HANDLERS: dict[Any, Any] = {
     GetProtection: protection,
+    FindSignInRoute: route,
     StartEmailCode: flow,
     StartReset: flow,
     ChangeEmail: change_email,

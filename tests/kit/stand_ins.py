@@ -53,6 +53,8 @@ class Tenancy:
     owner: asyncpg.Connection[asyncpg.Record]
     host: str = "shop.id.example.org"
     dashboard_host: str = "dashboard.id.example.org"
+    more_hosts: list[str] = field(default_factory=list)
+    """Further hosts of every application, such as a custom domain."""
     settings: dict[str, AppSettings] = field(default_factory=dict)
     """By application."""
     teams: list[str] = field(default_factory=list)
@@ -80,7 +82,7 @@ class Tenancy:
         }
 
     def reset(self) -> None:
-        for each in (self.teams, self.joined, self.left):
+        for each in (self.teams, self.joined, self.left, self.more_hosts):
             each.clear()
         self.last_admins.clear()
         self.offers.clear()
@@ -102,7 +104,7 @@ class Tenancy:
             state="active",
             is_dashboard=dashboard,
             host=host,
-            hosts=[host],
+            hosts=[host, *self.more_hosts],
             origin=f"https://{host}",
             settings=self.settings.get(ctx.app_id, AppSettings()),
         )

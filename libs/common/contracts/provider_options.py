@@ -95,8 +95,11 @@ class ProviderOptions(Contract):
     json_token_call: bool = Field(
         default=False, description="Send JSON to the token endpoint instead of a form."
     )
-    version_header: ParameterName | None = Field(
-        default=None, description="A header that names the version of the provider's API."
+    version_header: str | None = Field(
+        default=None,
+        max_length=60,
+        pattern=r"^[A-Za-z0-9-]*[Vv]ersion$",
+        description="A header that names the version of the provider's API.",
     )
     version: str | None = Field(default=None, max_length=50, pattern=r"^[A-Za-z0-9._-]+$")
     userinfo: Literal["on", "off", "token_answer"] = Field(

@@ -67,7 +67,7 @@ class DeviceNotFound(NotFound):
 
 
 class FactorProof(Contract):
-    """What proves a second factor: a code of the authenticator app, or a recovery code."""
+    """The proof of a second factor: a code of the authenticator app, or a recovery code."""
 
     code: str | None = Field(
         default=None,
@@ -233,7 +233,9 @@ class ConfirmTotpAtSignIn(
     browser: str | None = Field(default=None, max_length=200, repr=False)
 
 
-class ResetSecondFactors(Request[Done], subject="identity.factor.reset_user", needs="users:write"):
+class ResetSecondFactors(
+    Request[Done], subject="identity.factor.reset_user", needs="users:write", fresh=True
+):
     """Removes all second factors of a user: the authenticator app, passkeys, recovery codes and
     remembered devices. The user is notified by e-mail. Raises UserNotFound, LastWayIn, NotHeld."""
 

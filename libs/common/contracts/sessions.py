@@ -23,7 +23,7 @@ HalfKind = Literal["mfa_required", "mfa_setup_required"]
 
 
 class SessionActor(Contract):
-    """Who acts as the user of a session (RFC 8693 section 4.1): a user of the application, or a
+    """The actor of a session, who acts as its user (RFC 8693 section 4.1): a user of the application, or a
     developer of the Dashboard."""
 
     kind: ActorKind

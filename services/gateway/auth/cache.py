@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from common import acr, freshness, second_factors
+from common import acr, freshness, second_factor_rules
 from common.context import SYSTEM_CALLER, Caller, Context
 from common.contracts.api_keys import ApiKeyHolder, VerifyApiKey
 from common.contracts.rights import GetRights, Rights
@@ -82,7 +82,7 @@ def token_tags(token: AccessToken) -> Iterable[tuple[str, str]]:
 def _caller_of_token(app: Tenant, token: AccessToken) -> Caller:
     if token.user_id is None:
         return Caller("client", token.client_id, frozenset(token.permissions))
-    two_factors = bool(second_factors.to_ask(app.settings.mfa_policy, token.second_factors))
+    two_factors = bool(second_factor_rules.to_ask(app.settings.mfa_policy, token.second_factors))
     return Caller(
         kind="user",
         id=token.user_id,
@@ -162,7 +162,7 @@ def remember_ended_session(gateway: Gateway, request: GatewayRequest, token: str
 
 
 def _signed_in(app: Tenant, session: Session, rights: Rights) -> SignedInUser:
-    two_factors = bool(second_factors.to_ask(app.settings.mfa_policy, session.second_factors))
+    two_factors = bool(second_factor_rules.to_ask(app.settings.mfa_policy, session.second_factors))
     actor = session.actor
     caller = Caller(
         kind="user",

@@ -27,6 +27,9 @@ NOTICES: Final = {
     "profile": N_("Profile saved."),
     "address": N_("E-mail address changed."),
     "password": N_("Password changed. You're signed out everywhere else."),
+    "two_step": N_("Two-step verification is on."),
+    "two_step_off": N_("The authenticator app was removed."),
+    "forgotten": N_("This device asks for the second step again."),
     "revoked": N_("Session signed out."),
     "others": N_("All other sessions signed out."),
     "withdrawn": N_("Access removed."),
@@ -136,7 +139,7 @@ routes = RouteSet(
         page_route("/", home),
         user_page_route("/account", profile),
         user_form_route("/account", save),
-        user_page_route("/account/password", password),
+        user_page_route("/account/password", password, fresh=True),
         user_form_route("/account/password", change_password),
     )
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from common.contracts.protection import GetProtection, Protection
+from gateway.auth import remembered_devices
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.pages.fields import Fields
@@ -29,10 +30,12 @@ def protection_of(request: GatewayRequest) -> Protection:
 def attempt(
     gateway: Gateway, request: GatewayRequest, fields: Fields, locale: str
 ) -> dict[str, Any]:
-    """Returns what every attempt of an anonymous visitor has (see the contract Attempt)."""
+    """Returns what every attempt of an anonymous visitor has (see the contracts Attempt and
+    SignInAttempt)."""
     captcha = next((fields[name] for name in CAPTCHA_FIELDS if fields.get(name)), None)
     return {
         "browser": csrf.browser_id(gateway.settings, request),
+        "devices": remembered_devices.values(gateway, request),
         "locale": locale,
         "captcha": captcha[:4096] if captcha else None,
         "proof": (fields.text_or_none("proof") or "")[:400] or None,

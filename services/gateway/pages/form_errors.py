@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from common.contracts.clients import ClientNotFound
 from common.contracts.identities import IdentityNotFound, TooManyIdentities
 from common.contracts.identity_providers import ProviderNotFound
+from common.contracts.impersonation import ImpersonationOff, ImpersonationRefused
 from common.contracts.members import AlreadyMember, LastAdmin, MemberNotFound
 from common.contracts.org_invitations import (
     OrganizationInvitationNotFound,
@@ -20,6 +21,13 @@ from common.contracts.organizations import OrganizationNotFound
 from common.contracts.protection import CaptchaFailed
 from common.contracts.provider_sign_in import ProviderAway
 from common.contracts.roles import RoleNotFound
+from common.contracts.second_factors import (
+    DeviceNotFound,
+    LastSecondFactor,
+    NoSecondFactor,
+    TotpNotFound,
+    WrongFactorCode,
+)
 from common.contracts.sessions import CurrentSession, SessionNotFound
 from common.contracts.sign_in import (
     AccountDisabled,
@@ -35,7 +43,15 @@ from common.contracts.sign_up import SignUpClosed
 from common.contracts.users import EmailTaken
 from common.field_errors import MESSAGES, FieldError, field_errors
 from common.message_ids import N_
-from common.problems import Busy, Invalid, Problem, RateLimited, Unavailable
+from common.problems import (
+    Busy,
+    GuestRefused,
+    Impersonating,
+    Invalid,
+    Problem,
+    RateLimited,
+    Unavailable,
+)
 from common.value_error_codes import VALUE_ERRORS
 from gateway.pages.languages import Language
 
@@ -49,8 +65,29 @@ SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
         N_("This code is wrong or has expired. Check it, or request a new one."),
     ),
     CodeSpent: ("code", N_("This code no longer works. Request a new one.")),
+    WrongFactorCode: (
+        "code",
+        N_("This code is wrong or was already used. Wait for the next code and enter it."),
+    ),
+    TotpNotFound: ("", N_("Two-step verification is not turned on.")),
+    NoSecondFactor: ("", N_("Turn on two-step verification first.")),
+    LastSecondFactor: (
+        "",
+        N_("This application requires a second step. Set up another one before you remove this."),
+    ),
+    DeviceNotFound: ("", N_("This device already asks for the second step.")),
     MethodOff: ("", N_("This application doesn't offer this sign-in method. Choose another one.")),
     SignUpClosed: ("", N_("You need an invitation to create an account here.")),
+    Impersonating: (
+        "",
+        N_("You act as this user, and only they can do this. End the impersonation first."),
+    ),
+    ImpersonationOff: ("", N_("This application does not allow impersonation.")),
+    ImpersonationRefused: (
+        "",
+        N_("You can't act as this user. They may have more rights, or your own have changed."),
+    ),
+    GuestRefused: ("", N_("Create an account first. Guests can't do this.")),
     AccountDisabled: (
         "",
         N_("This account is disabled. Contact support if you think this is a mistake."),

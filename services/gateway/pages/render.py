@@ -90,6 +90,7 @@ class PageView:
             "app": self.app,
             "branding": self.branding,
             "signed": self.user,
+            "impersonated": self.request.state.impersonated_session,
             "language": self.language,
             "languages": [language(code) for code in OFFERED],
             "protection": challenge.protection_of(self.request),

@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from common.context import Context
+from common.egress import Egress
 from identity.deps import Deps
 from identity.providers import calls, documents
 from identity.providers.documents import DocumentSource
@@ -54,7 +55,7 @@ def discovery_source(deps: Deps, provider: Provider) -> DocumentSource:
     """Returns where the discovery document is, and how it is checked."""
     url = calls.options_of(provider).discovery_url
     url = url or (provider.issuer or "").rstrip("/") + WELL_KNOWN
-    read = partial(_read, provider, private=deps.http.egress.private)
+    read = partial(_read, provider, egress=deps.http.egress)
     return DocumentSource("discovery", url, read)
 
 
@@ -74,7 +75,7 @@ def from_document(provider: Provider, document: dict[str, Any]) -> ProviderMetad
     return metadata
 
 
-def _read(provider: Provider, value: Any, *, private: bool) -> dict[str, Any]:
+def _read(provider: Provider, value: Any, *, egress: Egress) -> dict[str, Any]:
     """Returns what is stored of a discovery document. Raises ProviderFailed.
 
     The document must name the issuer of this row (Discovery 1.0 section 4.3). It is kept with the row,
@@ -90,7 +91,7 @@ def _read(provider: Provider, value: Any, *, private: bool) -> dict[str, Any]:
         url = value.get(name)
         if url is None:
             continue
-        if not is_endpoint(url, private=private):
+        if not is_endpoint(url, egress):
             raise ProviderFailed("discovery", f"{name} is not a plain https URL")
         kept[name] = url
     missing = [name for name in ENDPOINTS if name not in kept and name != "userinfo_endpoint"]
@@ -100,9 +101,9 @@ def _read(provider: Provider, value: Any, *, private: bool) -> dict[str, Any]:
     return kept | {ISS_PROMISED: value.get(ISS_PROMISED) is True}
 
 
-def is_endpoint(url: object, *, private: bool) -> bool:
-    """Returns whether this is an absolute https URL without credentials and fragment. `private` is
-    development, where http is accepted."""
+def is_endpoint(url: object, egress: Egress) -> bool:
+    """Returns whether this is an absolute https URL without credentials and fragment. Plain http is
+    accepted where it may be spoken."""
     if not isinstance(url, str) or not 0 < len(url) <= LONGEST or not url.isascii():
         return False
     if not url.isprintable() or any(char in url for char in ' <>"\\#'):
@@ -112,7 +113,7 @@ def is_endpoint(url: object, *, private: bool) -> bool:
         port = parts.port
     except ValueError:
         return False
-    schemes = ("https", "http") if private else ("https",)
-    return (
-        parts.scheme in schemes and bool(parts.hostname) and "@" not in parts.netloc and port != 0
-    )
+    if not parts.hostname or "@" in parts.netloc or port == 0:
+        return False
+    plain = parts.scheme == "http" and egress.permits_http(parts.hostname, port)
+    return plain or parts.scheme == "https"

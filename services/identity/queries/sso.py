@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from common.contracts.identity_providers import PublicProvider
 from common.db import Db, many, maybe, value
 from identity.queries.session_ends import EndedSession
 
@@ -28,6 +29,23 @@ async def first_provider(db: Db, *, app_id: str, org_ids: list[str]) -> SsoProvi
         """,
         app_id,
         org_ids,
+    )
+
+
+async def provider_of_domain(db: Db, *, app_id: str, domain: str) -> PublicProvider | None:
+    """Returns the first provider, switched on, of the organization that has verified the domain."""
+    return await maybe(
+        db,
+        PublicProvider,
+        """
+        SELECT p.id, p.name, p.type, p.display_name
+        FROM organization_domains d
+        JOIN identity_providers p ON p.app_id = $1 AND p.org_id = d.org_id AND p.enabled
+        WHERE d.app_id = $1 AND d.domain = $2 AND d.verified_at IS NOT NULL
+        ORDER BY p.position, p.name LIMIT 1
+        """,
+        app_id,
+        domain,
     )
 
 
@@ -64,7 +82,7 @@ async def end_unqualified(db: Db, *, app_id: str, org_id: str, limit: int) -> li
               AND e.idp_org_id IS DISTINCT FROM $2
               AND (e.active_org_id = $2 OR e.idp_org_id IS NULL)
             LIMIT $3)
-        RETURNING s.id, s.user_id
+        RETURNING s.id, s.user_id, s.actor_id
         """,
         app_id,
         org_id,

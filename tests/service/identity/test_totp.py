@@ -6,7 +6,7 @@ import asyncio
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from tests.kit.callers import PASSWORD, as_user
+from tests.kit.callers import PASSWORD, as_user, now
 from tests.kit.second_factors import (
     AuthenticatorApp,
     complete,
@@ -39,14 +39,6 @@ from common.contracts.sessions import FreshSignInNeeded, NoSession, SignedInSess
 async def set_up(world: World, signed: SignedInSession) -> AuthenticatorApp:
     """Creates a secret in this session. Returns the app that has scanned it."""
     return AuthenticatorApp((await world.call(SetUpTotp(), as_user(signed))).secret)
-
-
-async def age_sign_in(world: World, signed: SignedInSession) -> None:
-    """Makes the sign-in an hour old."""
-    await world.owner.execute(
-        "UPDATE user_sessions SET auth_time = auth_time - interval '1 hour' WHERE id = $1",
-        signed.full().id,
-    )
 
 
 async def test_turning_on_gives_two_factors_and_ten_codes(world: World) -> None:
@@ -198,9 +190,10 @@ async def test_policy_off_refuses_setup_and_asks_nothing(world: World) -> None:
 
     signed = await world.sign_in(person.user)
     assert signed.session is not None
+    caller = as_user(signed, two_factors=False, proven_at=now())
     for request in (SetUpTotp(), ConfirmTotp(code="123456")):
-        assert isinstance(await world.refused(request, as_user(signed)), SecondFactorsOff)
-    await world.call(RemoveTotp(), as_user(signed))
+        assert isinstance(await world.refused(request, caller), SecondFactorsOff)
+    await world.call(RemoveTotp(), caller)
 
 
 @pytest.mark.parametrize(
@@ -211,10 +204,10 @@ async def test_policy_off_refuses_setup_and_asks_nothing(world: World) -> None:
 async def test_changes_need_a_fresh_sign_in(world: World, request_: Request) -> None:  # type: ignore[type-arg]
     """An hour after the sign-in, no factor can be changed, and nothing is changed."""
     person = await two_step_user(world)
-    await age_sign_in(world, person.signed)
+    stale = as_user(person.signed, proven_at=now() - 3600)
     before = await world.row_digests(world.app_id)
 
-    assert isinstance(await world.refused(request_, as_user(person.signed)), FreshSignInNeeded)
+    assert isinstance(await world.refused(request_, stale), FreshSignInNeeded)
     assert await world.row_digests(world.app_id) == before
 
 
@@ -268,12 +261,12 @@ async def test_a_factor_is_shown_in_a_session(world: World) -> None:
     user = await world.user()
     signed = await world.sign_in(user)
     person = await turn_on_totp(world, user)
-    await age_sign_in(world, signed)
+    stale = as_user(signed, proven_at=now() - 3600)
 
     wrong = ConfirmFactor(code=person.app.wrong_code())
-    assert isinstance(await world.refused(wrong, as_user(signed)), WrongFactorCode)
+    assert isinstance(await world.refused(wrong, stale), WrongFactorCode)
     assert await world.live_session(signed.token) is not None
-    confirmed = await world.call(ConfirmFactor(code=person.app.code()), as_user(signed))
+    confirmed = await world.call(ConfirmFactor(code=person.app.code()), stale)
     assert confirmed.full().acr == acr.TWO_FACTORS
     assert confirmed.full().amr == ["pwd", "otp", "mfa"]
     assert await world.live_session(signed.token) is None

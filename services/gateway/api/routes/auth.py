@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Response
 from pydantic import Field
@@ -22,11 +22,11 @@ from common.contracts.passwords import (
 )
 from common.contracts.protection import GetProtection, Protection
 from common.contracts.sessions import SignedInSession
-from common.contracts.sign_in import Attempt, Flow
+from common.contracts.sign_in import Attempt, Flow, SignInAttempt
 from common.contracts.sign_up import ResendSignUp, SignUp
 from gateway.api.deps import Anyone, SignedIn, Starting, TheBus, TheGateway, TheRequest
 from gateway.api.noun_router import NounRouter
-from gateway.auth import browser_sessions
+from gateway.auth import browser_sessions, remembered_devices
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.routing import RouteSet
@@ -46,9 +46,12 @@ async def _start(
     return new_session
 
 
-def _browser(gateway: Gateway, request: GatewayRequest, body: Attempt) -> dict[str, str]:
-    """Returns what every attempt has beside its body: the browser's own cookie."""
-    return {"browser": body.browser or csrf.browser_id(gateway.settings, request)}
+def _browser(gateway: Gateway, request: GatewayRequest, body: Attempt) -> dict[str, Any]:
+    """Returns what every attempt has beside its body: the browser's own cookies."""
+    own: dict[str, Any] = {"browser": body.browser or csrf.browser_id(gateway.settings, request)}
+    if isinstance(body, SignInAttempt):
+        own["devices"] = body.devices or remembered_devices.values(gateway, request)
+    return own
 
 
 @router.get("/protection", summary="Get the challenge for sign-in forms")

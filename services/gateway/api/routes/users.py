@@ -17,6 +17,7 @@ from common.contracts.invitations import (
     RevokeInvitation,
 )
 from common.contracts.profiles import User, UserChanges
+from common.contracts.second_factors import ResetSecondFactors
 from common.contracts.sessions import (
     ListUserSessions,
     Revoked,
@@ -151,6 +152,14 @@ async def unlock(id: Id, ctx: Acting, bus: TheBus) -> Done:
     """Resets the count of wrong passwords, so that the user can sign in with a password again.
     Needs `users:write`."""
     return await bus.call(ctx, UnlockUser(user_id=id))
+
+
+@router.delete("/{id}/mfa", summary="Reset the second factors of a user")
+async def reset_second_factors(id: Id, ctx: Acting, bus: TheBus) -> Done:
+    """Removes the authenticator app, the passkeys, the recovery codes and the remembered devices. The
+    user is notified by e-mail, and signs in without them. Answers 409 `last_way_in` if passkeys are
+    all that the user has. Needs `users:write`."""
+    return await bus.call(ctx, ResetSecondFactors(user_id=id))
 
 
 @router.get("/{id}/sessions", summary="List sessions of a user")

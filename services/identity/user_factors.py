@@ -19,7 +19,7 @@ from common.contracts.sessions import NoSession, SignedInSession
 from common.contracts.sign_in import LastWayIn
 from common.db import Db
 from common.events.second_factors import RecoveryCodesCreated, SecondFactorsReset
-from common.second_factors import ENROLLED
+from common.second_factor_rules import ENROLLED
 from identity import (
     delegation_checks,
     factor_check,
