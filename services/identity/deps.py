@@ -12,6 +12,7 @@ from common.hash_pool import FairPool
 from common.outgoing_http import OutgoingHttp
 from common.service_deps import ServiceDeps, open_job, open_service_deps
 from common.worker_processes import WorkerProcesses
+from identity.call_slots import CallSlots
 from identity.geoip import GeoipDatabase
 from identity.hashing import Hashing
 from identity.last_active import LastActive
@@ -36,6 +37,7 @@ class Deps(ServiceDeps):
     geoip: GeoipDatabase = field(default_factory=GeoipDatabase)
     provider_breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     """By application and identity provider."""
+    provider_slots: CallSlots = field(default_factory=CallSlots)
     breach_url: str = ""
     operator_email: str | None = None
     """The address that becomes operator of the dashboard, in lower case."""

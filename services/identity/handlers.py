@@ -71,6 +71,7 @@ from common.contracts.provider_sign_in import (
     StartProviderSignIn,
     StartProviderStepUp,
 )
+from common.contracts.provider_tokens import GetProviderToken
 from common.contracts.queues import GetQueues
 from common.contracts.second_factors import (
     CancelSignIn,
@@ -136,6 +137,7 @@ from identity import (
     provider_check,
     provider_sign_in,
     provider_start,
+    provider_tokens,
     queues,
     remembered_devices,
     sessions,
@@ -197,6 +199,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     UnlinkMyIdentity: identities.remove_own,
     ListUserIdentities: identities.list_of_user,
     UnlinkUserIdentity: identities.remove_of_user,
+    GetProviderToken: provider_tokens.get,
     SetUpTotp: totp.set_up,
     ConfirmTotp: totp.confirm,
     RemoveTotp: totp.remove,
