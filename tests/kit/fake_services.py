@@ -131,7 +131,7 @@ def serve(world: FakeServices) -> FakeServices:
 
 def settings(**more: Any) -> GatewaySettings:
     key = "k1:" + base64.b64encode(os.urandom(32)).decode()
-    return GatewaySettings(master_key=key, **more)
+    return GatewaySettings(master_key=key, **{"operator_mfa": "optional"} | more)
 
 
 @contextmanager

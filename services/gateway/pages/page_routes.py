@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Final
 
 from common import freshness, logs
-from common.contracts.sessions import FreshSignInNeeded
+from common.contracts.sessions import FreshSignInNeeded, SecondFactorNeeded
 from common.problems import Problem, Unauthenticated
 from gateway.auth import browser_sessions
 from gateway.auth.caller import signed_in_user, user_even_without_rights
@@ -146,6 +146,8 @@ async def _answer_user(
         return redirect(at("/accounts" if others else "/login", return_to=back))
     try:
         return await answer(user)
+    except SecondFactorNeeded:
+        return redirect(at("/login/step-up", return_to=back))
     except FreshSignInNeeded:
         return redirect(at("/login/confirm", return_to=back))
     except Unauthenticated:  # the session ended after it was cached

@@ -14,6 +14,7 @@ from tests.kit.world import World
 
 from common import outgoing_http
 from common.circuit_breaker import CircuitBreaker
+from common.egress import Egress
 from identity.providers import calls, keys
 from identity.providers.account import ProviderAccount
 from identity.providers.exchange import refreshed_tokens
@@ -179,7 +180,7 @@ async def test_a_wrong_discovery_document_is_refused(
 )
 def test_an_endpoint_is_an_absolute_https_url(url: object) -> None:
     """Everything else is refused, also in development."""
-    assert not is_endpoint(url, private=True)
+    assert not is_endpoint(url, Egress(private=True))
 
 
 @pytest.mark.parametrize("body", [[], "text", {"keys": {}}, {"keys": []}, {"keys": ["k"]}, {}])
