@@ -777,6 +777,7 @@ CREATE TABLE user_identity_links (
     refresh_token_sealed text,
     token_scopes         text[]      NOT NULL DEFAULT '{}',
     token_expires_at     timestamptz,
+    token_lease_until    timestamptz,  -- one process refreshes the token until then
     last_used_at         timestamptz,
     created_at           timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT user_identity_links_pkey PRIMARY KEY (app_id, id),

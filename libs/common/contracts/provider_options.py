@@ -109,6 +109,16 @@ class ProviderOptions(Contract):
     )
     emails: EmailList | None = None
     email_rule: EmailRule = EmailRule()
+    refresh_profile: bool = Field(
+        default=False,
+        description="Whether each sign-in replaces the user's name, picture and locale by those that "
+        "the provider sends. The address is never replaced.",
+    )
+    store_tokens: bool = Field(
+        default=False,
+        description="Whether the provider's tokens are stored, so that the application's backend can "
+        "call the provider's API for the user.",
+    )
     nonce_waiver: ClaimPath | None = Field(
         default=None, description="A claim that is `false` if the provider knows no `nonce`."
     )
