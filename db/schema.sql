@@ -670,6 +670,7 @@ CREATE TABLE webauthn_challenges (
     CONSTRAINT webauthn_challenges_pkey PRIMARY KEY (app_id, challenge_hash)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_webauthn_challenges_expires ON webauthn_challenges (expires_at);
+CREATE INDEX idx_webauthn_challenges_user ON webauthn_challenges (user_id, app_id);
 
 -- owner: identity. `last_step` is the time step of the last code, so no code is accepted twice
 -- (RFC 6238 section 5.2). A secret that is not confirmed yet belongs to the session that created it.
@@ -776,6 +777,7 @@ CREATE TABLE user_identity_links (
     refresh_token_sealed text,
     token_scopes         text[]      NOT NULL DEFAULT '{}',
     token_expires_at     timestamptz,
+    token_lease_until    timestamptz,  -- one process refreshes the token until then
     last_used_at         timestamptz,
     created_at           timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT user_identity_links_pkey PRIMARY KEY (app_id, id),

@@ -13,6 +13,7 @@ from common.operator_rules import OperatorMfa
 from common.outgoing_http import OutgoingHttp
 from common.service_deps import ServiceDeps, open_job, open_service_deps
 from common.worker_processes import WorkerProcesses
+from identity.call_slots import CallSlots
 from identity.geoip import GeoipDatabase
 from identity.hashing import Hashing
 from identity.last_active import LastActive
@@ -38,6 +39,7 @@ class Deps(ServiceDeps):
     provider_breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     """By application and identity provider."""
     operator_mfa: OperatorMfa = "required"
+    provider_slots: CallSlots = field(default_factory=CallSlots)
     breach_url: str = ""
     operator_email: str | None = None
     """The address that becomes operator of the dashboard, in lower case."""

@@ -66,11 +66,12 @@ from common.contracts.passwords import (
 from common.contracts.protection import GetProtection
 from common.contracts.provider_sign_in import (
     FinishProviderSignIn,
-    KeepProviderResponse,
+    KeepFormPost,
     StartProviderLink,
     StartProviderSignIn,
     StartProviderStepUp,
 )
+from common.contracts.provider_tokens import GetProviderToken
 from common.contracts.queues import GetQueues
 from common.contracts.second_factors import (
     CancelSignIn,
@@ -136,6 +137,7 @@ from identity import (
     provider_check,
     provider_sign_in,
     provider_start,
+    provider_tokens,
     queues,
     remembered_devices,
     sessions,
@@ -148,6 +150,7 @@ from identity import (
     user_list,
     users,
 )
+from identity.provider_announcements import announced
 
 HANDLERS: dict[type[Request[Any]], Handler] = {
     CheckSession: sessions.check,
@@ -186,7 +189,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     StartProviderSignIn: provider_start.start_sign_in,
     StartProviderLink: provider_start.start_link,
     StartProviderStepUp: provider_start.start_step_up,
-    KeepProviderResponse: provider_sign_in.store_response,
+    KeepFormPost: provider_sign_in.store_response,
     FinishProviderSignIn: provider_sign_in.finish,
     GetLinkProof: link_proofs.get,
     SendLinkProofCode: link_proof_steps.send_code,
@@ -196,6 +199,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     UnlinkMyIdentity: identities.remove_own,
     ListUserIdentities: identities.list_of_user,
     UnlinkUserIdentity: identities.remove_of_user,
+    GetProviderToken: provider_tokens.get,
     SetUpTotp: totp.set_up,
     ConfirmTotp: totp.confirm,
     RemoveTotp: totp.remove,
@@ -233,9 +237,9 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     ListPublicProviders: identity_providers.list_public,
     ListIdentityProviders: identity_providers.list_,
     GetIdentityProvider: identity_providers.get,
-    CreateIdentityProvider: identity_providers.create,
-    UpdateIdentityProvider: identity_providers.update,
-    DeleteIdentityProvider: identity_providers.delete,
+    CreateIdentityProvider: announced(identity_providers.create),
+    UpdateIdentityProvider: announced(identity_providers.update),
+    DeleteIdentityProvider: announced(identity_providers.delete),
     CheckIdentityProvider: provider_check.check,
     CreateOwnerLink: owner_link.create,
     GetOwnerLink: owner_link.get,

@@ -7,6 +7,7 @@ from common.context import Context
 from common.db import Db
 from common.events.identities import IdentityLinked, IdentityUnlinked
 from common.ids import new_id
+from identity import provider_domains
 from identity.deps import Deps
 from identity.providers.account import ProviderAccount
 from identity.queries import accounts, identity_links, link_proofs
@@ -25,7 +26,9 @@ async def connect(
     by: str,
 ) -> None:
     """Connects an account to a user whose row is locked. `by` is that of the event. Raises
-    UniqueViolationError (user_identity_links_idp_user_key) if it is connected to a user."""
+    UniqueViolationError (user_identity_links_idp_user_key) if it is connected to a user; SignInEnded if
+    the provider's organization has not verified the domain of the address."""
+    await provider_domains.check_link(ctx, tx, provider, provider_account, user_id=user_id)
     link = await _link(
         deps,
         ctx,
@@ -100,6 +103,7 @@ async def _link(
     user_id: str,
 ) -> NewLink:
     tokens = provider_account.tokens
+    stored = bool(provider.options.get("store_tokens"))
     return NewLink(
         id=id,
         user_id=user_id,
@@ -109,13 +113,21 @@ async def _link(
         username=provider_account.username or provider_account.name,
         email=provider_account.email,
         access_token_sealed=await _sealed(
-            deps, ctx, tx, place=("user_identity_links", "access_token", id), token=tokens.access
+            deps,
+            ctx,
+            tx,
+            place=("user_identity_links", "access_token", id),
+            token=tokens.access if stored else None,
         ),
         refresh_token_sealed=await _sealed(
-            deps, ctx, tx, place=("user_identity_links", "refresh_token", id), token=tokens.refresh
+            deps,
+            ctx,
+            tx,
+            place=("user_identity_links", "refresh_token", id),
+            token=tokens.refresh if stored else None,
         ),
-        token_scopes=list(tokens.scopes),
-        token_expires_at=tokens.expires_at,
+        token_scopes=list(tokens.scopes) if stored else [],
+        token_expires_at=tokens.expires_at if stored else None,
     )
 
 

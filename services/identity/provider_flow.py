@@ -47,8 +47,8 @@ class SignInFlow:
     @property
     def verified_email(self) -> str | None:
         """The address, if the provider has verified it and may speak for it."""
-        speaks = self.provider.trusts_email and self.provider.org_id is None
-        return self.account.email if speaks and self.account.email_verified else None
+        trusted = self.provider.trusts_email and self.account.email_verified
+        return self.account.email if trusted else None
 
     def result(self, *, mailed: str | None = None, **more: Any) -> AuthenticationResult:
         """Returns what the sign-in has shown. `mailed` is the address that a mailed code has just

@@ -12,7 +12,14 @@ from common.address_keys import address_key
 from common.context import Context
 from common.contracts.invitations import InvitationNotFound
 from common.db import Db
-from identity import guests, identity_linking, link_proofs, session_start, sign_up
+from identity import (
+    guests,
+    identity_linking,
+    link_proofs,
+    provider_domains,
+    session_start,
+    sign_up,
+)
 from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
 from identity.provider_failures import SignInEnded
@@ -41,6 +48,7 @@ async def resolve(deps: Deps, ctx: Context, tx: Db, flow: SignInFlow) -> Resolut
     link = await link_of(ctx, tx, flow)
     if link is not None:
         return Resolution(await sign_in_linked(deps, ctx, tx, flow, link=link))
+    await provider_domains.check_asserted(ctx, tx, flow.provider, flow.account)
     email = flow.verified_email
     if email is None:
         return await _prove(deps, ctx, tx, flow, kind="address")

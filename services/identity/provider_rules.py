@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from common.context import Context
 from common.contracts.identity_providers import ProviderFields
 from common.egress import Egress
 from common.field_errors import FieldError, field_error
-from common.problems import Invalid
+from common.problems import Forbidden, Invalid
 from identity.providers.client_secret import private_key
 from identity.providers.metadata import ENDPOINTS, is_endpoint
 from identity.providers.presets import PRESETS
@@ -39,6 +40,13 @@ def with_preset(preset: str | None, settings: dict[str, Any]) -> dict[str, Any]:
     own = settings.get("options")
     merged = options | own if isinstance(own, dict) else own if "options" in settings else options
     return data | settings | {"options": merged}
+
+
+def check_organizations(ctx: Context, *org_ids: str | None) -> None:
+    """Checks that the caller may manage the organizations that the provider belongs to, or comes to
+    belong to. Raises Forbidden."""
+    if any(org_ids) and not ctx.caller.may("organizations:write"):
+        raise Forbidden("requires organizations:write", needs="organizations:write")
 
 
 def check(fields: ProviderFields, *, secret: str | None, egress: Egress) -> None:
@@ -99,6 +107,7 @@ def is_fixed_changed(before: Provider, after: ProviderFields) -> bool:
     """Returns whether a setting differs that identifies the users of a provider."""
     return (
         before.type != after.type
+        or before.org_id != after.org_id
         or before.issuer != after.issuer
         or (before.claim_mapping.get("subject") or []) != after.claim_mapping.get("subject", [])
     )

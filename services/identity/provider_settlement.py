@@ -15,7 +15,7 @@ from common.contracts.sign_in import AccountDisabled, SsoRequired
 from common.contracts.sign_up import SignUpClosed
 from common.db import Db
 from common.problems import Invalid
-from identity import session_end, session_start
+from identity import provider_mapping, session_end, session_start
 from identity.deps import Deps
 from identity.provider_failures import SignInEnded
 from identity.provider_flow import AccountAppeared, Resolution, SignInFlow
@@ -69,7 +69,8 @@ async def _check_provider(ctx: Context, tx: Db, provider: Provider) -> None:
     now = await identity_providers.by_id(tx, app_id=ctx.app_id, idp_id=provider.id)
     if now is None or not now.enabled:
         raise SignInEnded("provider_off", "provider", "switched off meanwhile")
-    if (now.issuer, now.client_id) != (provider.issuer, provider.client_id):
+    before = (provider.issuer, provider.client_id, provider.org_id)
+    if (now.issuer, now.client_id, now.org_id) != before:
         raise SignInEnded("provider_off", "provider", "changed meanwhile")
     if (now.trusts_email, now.trusts_factors) != (provider.trusts_email, provider.trusts_factors):
         raise SignInEnded("over", "provider", "changed meanwhile")
@@ -79,14 +80,19 @@ async def _outcome(
     deps: Deps, ctx: Context, flow: SignInFlow, resolution: Resolution
 ) -> ProviderOutcome:
     """Does what follows the commit, and returns the reply."""
-    common = {"provider": flow.provider.display_name, "destination": flow.destination}
+    common = {
+        "idp": flow.provider.name,
+        "provider": flow.provider.display_name,
+        "destination": flow.destination,
+    }
     if resolution.proof is not None:
         kind = "account_needed" if resolution.kind == "account" else "address_needed"
-        return ProviderOutcome(kind=kind, proof=resolution.proof, **common)
+        return ProviderOutcome(kind=kind, link_proof=resolution.proof, **common)
     if resolution.started is None:
         return ProviderOutcome(kind="linked", **common)
     if resolution.ended is not None:
         user_id = resolution.started.user_id
         await session_end.publish_revocations(deps, ctx, user_id, resolution.ended)
     session = await session_start.finish(deps, ctx, resolution.started)
+    session = await provider_mapping.apply(deps, ctx, flow, resolution.started.user_id, session)
     return ProviderOutcome(kind="signed_in", session=session, **common)

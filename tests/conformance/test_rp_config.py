@@ -49,7 +49,7 @@ async def test_oidcc_client_test_idtoken_sig_none(rp: RelyingParty) -> None:
     """An unsigned ID token is refused, even if the metadata allow it."""
 
     def unsigned(claims: dict[str, Any]) -> str:
-        return jwt.encode(claims, None, algorithm="none")
+        return jwt.encode(claims, None, algorithm="none")  # type: ignore[arg-type]
 
     rp.op.metadata = {"id_token_signing_alg_values_supported": ["none", "RS256"]}
     rp.op.encode = unsigned

@@ -49,7 +49,10 @@ class TooManyProviders(Conflict):
 
 
 class RoleRule(Contract):
-    """Users whose claim has the value get the role at each sign-in."""
+    """A rule that gives a role. It holds if the claim is the value, or a list with it. At each sign-in the
+    user gets the roles of the rules that hold, and loses those that a rule gave before. The rules of an
+    organization's provider name a role of organizations: the first rule that holds sets the role of the
+    member. All other rules name roles of the application."""
 
     claim: ClaimPath
     value: str = Field(min_length=1, max_length=200)
@@ -67,7 +70,9 @@ class ProviderFields(Contract):
     )
     org_id: Id | None = Field(
         default=None,
-        description="The organization whose members alone use the provider. `null`: everybody.",
+        description="The organization that the provider belongs to. It speaks only for the domains that "
+        "the organization has verified, and its users join. Needs `organizations:write` too. "
+        "`null`: everybody.",
     )
     issuer: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     authorization_endpoint: Url | None = None

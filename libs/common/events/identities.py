@@ -25,6 +25,14 @@ class IdentityUnlinked(Event, type="identity_unlinked"):
     by: str
 
 
+class ProviderTokenRead(Event, type="idp_token_read"):
+    """The application's backend read the token of a user's connected account."""
+
+    user_id: str
+    link_id: str
+    provider: str
+
+
 class IdpSignInFailed(Event, type="idp_sign_in_failed"):
     """A sign-in with an identity provider failed. `step` says where, and `detail` why. Users see one
     general sentence instead."""

@@ -121,9 +121,14 @@ def _age(stored: StoredDocument) -> float:
 async def _ended(
     deps: Deps, ctx: Context, provider: Provider, source: DocumentSource
 ) -> StoredDocument | None:
-    """Waits until a fetch of somebody else ends, for as long as one can take."""
-    while True:
-        stored = await _stored(deps, ctx, provider, source)
-        if stored is None or not stored.pending or ctx.remaining() < 2 * POLL:
-            return stored if stored and (stored.failure or _usable(stored, source)) else None
-        await asyncio.sleep(POLL)
+    """Waits until a fetch of somebody else ends, for as long as one can take. Raises ProviderFailed if
+    too many calls wait already."""
+    stored = await _stored(deps, ctx, provider, source)
+    if stored is not None and stored.pending:
+        with deps.provider_slots.slot(ctx.app_id) as free:
+            if not free:
+                raise ProviderFailed(source.kind, calls.TOO_MANY)
+            while stored is not None and stored.pending and ctx.remaining() > 2 * POLL:
+                await asyncio.sleep(POLL)
+                stored = await _stored(deps, ctx, provider, source)
+    return stored if stored and (stored.failure or _usable(stored, source)) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from common.contracts.identity_providers import PublicProvider
-from common.db import Db, many, maybe, value
+from common.db import Db, many, maybe, run, value
 from identity.queries.session_ends import EndedSession
 
 
@@ -87,4 +87,40 @@ async def end_unqualified(db: Db, *, app_id: str, org_id: str, limit: int) -> li
         app_id,
         org_id,
         limit,
+    )
+
+
+async def activate_joined(db: Db, *, app_id: str, session_id: str, org_id: str) -> None:
+    """Makes the organization active in a session that its own provider has just started."""
+    await run(
+        db,
+        """
+        UPDATE user_sessions s SET active_org_id = $3
+        FROM organization_members m
+        WHERE s.app_id = $1 AND s.id = $2 AND s.idp_org_id = $3 AND s.active_org_id IS NULL
+          AND s.revoked_at IS NULL
+          AND m.app_id = $1 AND m.org_id = $3 AND m.user_id = s.user_id
+        """,
+        app_id,
+        session_id,
+        org_id,
+    )
+
+
+async def speaks_for(db: Db, *, app_id: str, org_id: str, domain: str) -> bool:
+    """Returns whether the organization has verified the domain, and the proof is still there."""
+    return bool(
+        await value(
+            db,
+            """
+            SELECT EXISTS (
+                SELECT FROM organization_domains
+                WHERE app_id = $1 AND org_id = $2 AND domain = $3 AND verified_at IS NOT NULL
+                  AND missing_since IS NULL
+            )
+            """,
+            app_id,
+            org_id,
+            domain,
+        )
     )

@@ -14,6 +14,7 @@ from tests.kit.world import World
 
 from common import outgoing_http
 from common.circuit_breaker import CircuitBreaker
+from common.egress import Egress
 from identity.providers import calls, keys
 from identity.providers.account import ProviderAccount
 from identity.providers.exchange import refreshed_tokens
@@ -179,7 +180,7 @@ async def test_a_wrong_discovery_document_is_refused(
 )
 def test_an_endpoint_is_an_absolute_https_url(url: object) -> None:
     """Everything else is refused, also in development."""
-    assert not is_endpoint(url, private=True)
+    assert not is_endpoint(url, Egress(private=True))
 
 
 @pytest.mark.parametrize("body", [[], "text", {"keys": {}}, {"keys": []}, {"keys": ["k"]}, {}])
@@ -379,3 +380,32 @@ async def test_no_time_left_means_no_call(
         )
 
     assert op.server.calls == []
+
+
+async def test_a_slow_provider_takes_handlers_of_its_application_alone(
+    world: World, sign_in: ProviderSignIn, op: OpenIdProvider
+) -> None:
+    """Of a hundred sign-ins at once at a provider that hangs, twenty wait. The others fail at once,
+    and another application calls its own provider meanwhile."""
+    released = asyncio.Event()
+
+    async def hang(_: HttpCall) -> Reply:
+        await released.wait()
+        return op.discovery()
+
+    op.server.routes[DISCOVERY] = hang
+    crowd = [
+        asyncio.create_task(provider_metadata(world.identity, world.ctx(), sign_in.provider))
+        for _ in range(100)
+    ]
+    while sum(task.done() for task in crowd) < 80:
+        await asyncio.sleep(0.05)
+    waiting = [task for task in crowd if not task.done()]
+    other = world.ctx(app_id=world.other_app_id)
+    with world.identity.provider_slots.slot(other.app_id) as free:
+        assert free
+    released.set()
+    outcomes = await asyncio.gather(*crowd, return_exceptions=True)
+
+    assert len(waiting) == 20
+    assert sum(isinstance(outcome, ProviderFailed) for outcome in outcomes) == 80

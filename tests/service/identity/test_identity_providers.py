@@ -267,7 +267,7 @@ async def test_options_are_merged(world: World) -> None:
 
 
 async def test_only_the_mightiest_decide_whose_word_counts(world: World) -> None:
-    """With `idps:write` alone, only the name, the position and the switch can be changed: whoever
+    """With `idps:write` alone, only the name, the position and the switch can be changed: somebody who
     chooses a provider can sign in as any user."""
     provider = await new_provider(world, issuer=ISSUER)
     clerk = Caller("user", await world.insert_user(), frozenset({"idps:write"}))
