@@ -105,7 +105,7 @@ def _ask_address(page: PageView, fields: Fields, **more: dict[str, str]) -> Gate
         carried=going,
         client=flow_cookie.read(page.request).client_of(fields),
         mails=_way(page.app, fields) in BY_MAIL,
-        offered=bool({"password"} | BY_MAIL & set(settings.auth_methods)),
+        offered=bool(({"password"} | BY_MAIL) & set(settings.auth_methods)),
         passkeys="passkey" in settings.auth_methods,
         onward=destination(fields),
         sign_up=_sign_up(page, fields),

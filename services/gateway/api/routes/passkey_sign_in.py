@@ -157,7 +157,7 @@ async def confirm_options(body: PasskeyHost, gateway: TheGateway, ctx: SignedIn)
     response_model_exclude={"token"},
     summary="Confirm your identity with a passkey",
 )
-async def confirm(
+async def confirm_with_passkey(
     body: ConfirmWithPasskey, gateway: TheGateway, request: TheRequest, ctx: SignedIn
 ) -> SignedInSession:
     """Records a fresh second factor in your session, which continues under a new id. Answers 409
@@ -179,7 +179,7 @@ async def sign_up_options(
     response_model_exclude={"session": {"token"}},
     summary="Sign up with a passkey",
 )
-async def sign_up(
+async def sign_up_with_passkey(
     body: SignUpWithPasskey, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> AddedPasskey:
     """Creates the user and starts a session. The address becomes theirs once they open the link in the
