@@ -156,6 +156,7 @@ async def _start(
         new_user=result.new_user,
         new_device=new_device,
         must_change_password=must_change,
+        offers_passkey=result.used_password and facts.offers_passkey,
     )
     personal_team = not provisioned and not result.joins_team
     return StartedSession(reply, account, proven, provisioned, result.previous, personal_team)

@@ -47,6 +47,12 @@ class SignInFacts:
     device_id: str | None
     device_age: float | None
     sso_org_ids: list[str]
+    passkey_offered: bool = True
+
+    @property
+    def offers_passkey(self) -> bool:
+        """Whether the user has no passkey and was never offered one."""
+        return not self.passkey_offered and "passkey" not in self.second_factors
 
 
 async def lock(
@@ -61,7 +67,7 @@ async def lock(
         f"""
         SELECT u.disabled, u.factor_epoch, {SECOND_FACTORS_OF_USER}, device.id AS device_id,
                (extract(epoch FROM now() - device.created_at) / 86400)::float AS device_age,
-               {SSO_ORGANIZATIONS_OF_USER}
+               u.passkey_offered_at IS NOT NULL AS passkey_offered, {SSO_ORGANIZATIONS_OF_USER}
         FROM users u
         LEFT JOIN LATERAL (
             SELECT d.id, d.created_at FROM trusted_devices d

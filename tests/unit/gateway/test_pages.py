@@ -1110,6 +1110,8 @@ REFUSED: list[tuple[str, str, dict[str, str]]] = [
 """A form, its page, and an input that is refused there."""
 NEVER_REFUSED = {
     "/account/export",
+    "/account/passkeys",
+    "/signup/passkey",
     "/account/sessions",
     "/account/sessions/others",
     "/account/organization/leave",
