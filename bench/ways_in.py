@@ -74,7 +74,7 @@ def passkey_sign_in(demo: DemoApplication) -> Workload:
         _forget_sessions(http)
         options = await _post(http, "/api/auth/passkey/options", {})
         credential = authenticators[number].get(options["options"])
-        await _post(http, "/api/auth/passkey", {"credential": credential})
+        await _post(http, "/api/auth/passkey/verify", {"credential": credential})
         _check_session(http)
 
     return _repeated("W8", demo, flow)

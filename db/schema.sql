@@ -670,6 +670,7 @@ CREATE TABLE webauthn_challenges (
     CONSTRAINT webauthn_challenges_pkey PRIMARY KEY (app_id, challenge_hash)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_webauthn_challenges_expires ON webauthn_challenges (expires_at);
+CREATE INDEX idx_webauthn_challenges_user ON webauthn_challenges (user_id, app_id);
 
 -- owner: identity. `last_step` is the time step of the last code, so no code is accepted twice
 -- (RFC 6238 section 5.2). A secret that is not confirmed yet belongs to the session that created it.
@@ -1536,7 +1537,8 @@ CREATE TRIGGER token_families_take_along AFTER DELETE ON token_families REFERENC
 -- into a team.
 INSERT INTO applications (id, slug, name, is_dashboard, settings)
 VALUES ('00000000-0000-0000-0000-000000000000', 'dashboard', 'Dashboard', true,
-        '{"signup_mode": "invite_only", "signup_by_organization_invitations": true}');
+        '{"signup_mode": "invite_only", "signup_by_organization_invitations": true,
+          "mfa_policy": "optional"}');
 
 -- ============================================================================================
 -- partitions and row level security

@@ -64,7 +64,7 @@ async def answer(
     ctx.allow(contract.needs, teammates=contract.teammates)
     caller_limits.check(ctx.caller, contract)
     if contract.fresh:
-        freshness.check(ctx.caller)
+        freshness.check(ctx.caller, contract)
     if b"\\u0000" in data and NUL.search(data):  # Postgres text cannot hold it
         raise Invalid("a text contains a NUL character")
     try:

@@ -66,7 +66,7 @@ from common.contracts.passwords import (
 from common.contracts.protection import GetProtection
 from common.contracts.provider_sign_in import (
     FinishProviderSignIn,
-    KeepProviderResponse,
+    KeepFormPost,
     StartProviderLink,
     StartProviderSignIn,
     StartProviderStepUp,
@@ -150,6 +150,7 @@ from identity import (
     user_list,
     users,
 )
+from identity.provider_announcements import announced
 
 HANDLERS: dict[type[Request[Any]], Handler] = {
     CheckSession: sessions.check,
@@ -188,7 +189,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     StartProviderSignIn: provider_start.start_sign_in,
     StartProviderLink: provider_start.start_link,
     StartProviderStepUp: provider_start.start_step_up,
-    KeepProviderResponse: provider_sign_in.store_response,
+    KeepFormPost: provider_sign_in.store_response,
     FinishProviderSignIn: provider_sign_in.finish,
     GetLinkProof: link_proofs.get,
     SendLinkProofCode: link_proof_steps.send_code,
@@ -236,9 +237,9 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     ListPublicProviders: identity_providers.list_public,
     ListIdentityProviders: identity_providers.list_,
     GetIdentityProvider: identity_providers.get,
-    CreateIdentityProvider: identity_providers.create,
-    UpdateIdentityProvider: identity_providers.update,
-    DeleteIdentityProvider: identity_providers.delete,
+    CreateIdentityProvider: announced(identity_providers.create),
+    UpdateIdentityProvider: announced(identity_providers.update),
+    DeleteIdentityProvider: announced(identity_providers.delete),
     CheckIdentityProvider: provider_check.check,
     CreateOwnerLink: owner_link.create,
     GetOwnerLink: owner_link.get,

@@ -52,7 +52,7 @@ async def send_code(deps: Deps, ctx: Context, request: SendLinkProofCode) -> Flo
     tenant = await deps.tenants.get(ctx)
     await challenge.check(deps, ctx, tenant, request)
     async with deps.db.reader(ctx) as db:
-        proof = await link_proofs.live(deps, ctx, db, request.proof, browser=request.browser)
+        proof = await link_proofs.live(deps, ctx, db, request.link_proof, browser=request.browser)
         provider = await _provider(ctx, db, proof)
         _, invitation = await link_proofs.opened(deps, ctx, db, proof)
     if not _may_mail(proof, request.email):
@@ -105,7 +105,7 @@ async def finish(deps: Deps, ctx: Context, request: FinishLinkProof) -> Provider
     LinkProofSpent, RateLimited."""
     tenant = await deps.tenants.get(ctx)
     async with deps.db.reader(ctx) as db:
-        proof = await link_proofs.live(deps, ctx, db, request.proof, browser=request.browser)
+        proof = await link_proofs.live(deps, ctx, db, request.link_proof, browser=request.browser)
         flow = await _flow(deps, ctx, db, tenant, proof=proof, request=request)
     consumed = await flows.consume_code(deps, ctx, request.flow, request.code, types=TYPES)
     if consumed.payload["proof"] != proof.id:
@@ -116,7 +116,7 @@ async def finish(deps: Deps, ctx: Context, request: FinishLinkProof) -> Provider
     flow = await provider_resolution.with_admission(deps, ctx, flow, email)
 
     async def work(deps: Deps, ctx: Context, tx: Db, flow: SignInFlow) -> Resolution:
-        used = await link_proofs.consume(deps, ctx, tx, request.proof, browser=request.browser)
+        used = await link_proofs.consume(deps, ctx, tx, request.link_proof, browser=request.browser)
         account = await accounts.by_email(tx, app_id=ctx.app_id, email=email)
         if account is None:
             if used.user_id is not None:
@@ -165,7 +165,7 @@ async def connect(deps: Deps, ctx: Context, request: ConnectProvenAccount) -> Pr
     LinkProofSpent, FreshSignInNeeded."""
     tenant, user_id = await deps.tenants.get(ctx), the_user(ctx)
     async with deps.db.reader(ctx) as db:
-        proof = await link_proofs.live(deps, ctx, db, request.proof, browser=request.browser)
+        proof = await link_proofs.live(deps, ctx, db, request.link_proof, browser=request.browser)
         flow = await _flow(deps, ctx, db, tenant, proof=proof, request=request)
     if proof.user_id not in (None, user_id):
         raise LinkProofSpent
@@ -173,7 +173,7 @@ async def connect(deps: Deps, ctx: Context, request: ConnectProvenAccount) -> Pr
         raise FreshSignInNeeded
 
     async def work(deps: Deps, ctx: Context, tx: Db, flow: SignInFlow) -> Resolution:
-        used = await link_proofs.consume(deps, ctx, tx, request.proof, browser=request.browser)
+        used = await link_proofs.consume(deps, ctx, tx, request.link_proof, browser=request.browser)
         await provider_resolution.locked(ctx, tx, user_id)
         await link_proofs.check_factors(ctx, tx, used, user_id)
         return await provider_links.connect(deps, ctx, tx, flow, user_id=user_id, by="proof")

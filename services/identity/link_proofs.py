@@ -69,7 +69,7 @@ async def begin(
 async def get(deps: Deps, ctx: Context, request: GetLinkProof) -> LinkProof:
     """Returns what a proof waits for. Raises LinkProofSpent."""
     async with deps.db.reader(ctx) as db:
-        proof = await live(deps, ctx, db, request.proof, browser=request.browser)
+        proof = await live(deps, ctx, db, request.link_proof, browser=request.browser)
         provider = await identity_providers.by_id(db, app_id=ctx.app_id, idp_id=proof.idp_id)
     if provider is None:
         raise LinkProofSpent

@@ -13,7 +13,7 @@ def passkey_added_mail(translate: Translate) -> MailParts:
         subject=translate("A passkey was added to your account at {{ app_name }}"),
         paragraphs=(
             translate(
-                "The passkey {{ passkey }} was added to your account at {{ app_name }}. You can now"
+                "The passkey “{{ passkey }}” was added to your account at {{ app_name }}. You can now"
                 " sign in with it."
             )
             + ip_address(translate),
@@ -28,7 +28,7 @@ def passkey_removed_mail(translate: Translate) -> MailParts:
         subject=translate("A passkey was removed from your account at {{ app_name }}"),
         paragraphs=(
             translate(
-                "The passkey {{ passkey }} was removed from your account at {{ app_name }}. It can"
+                "The passkey “{{ passkey }}” was removed from your account at {{ app_name }}. It can"
                 " no longer be used to sign in."
             )
             + ip_address(translate),
@@ -43,7 +43,7 @@ def passkey_refused_mail(translate: Translate) -> MailParts:
         subject=translate("We refused a sign-in to your account at {{ app_name }}"),
         paragraphs=(
             translate(
-                "Somebody used the passkey {{ passkey }}, and its counter did not match. There may"
+                "Somebody used the passkey “{{ passkey }}”, and its counter did not match. There may"
                 " be a copy of it. We refused the sign-in."
             )
             + ip_address(translate),

@@ -52,7 +52,7 @@ async def connect(
             by=by,
         )
         if await guests.upgrade(ctx, tx, user_id, method="idp"):
-            return Resolution(await _upgraded(deps, ctx, tx, flow, user_id))
+            return Resolution(await _upgraded(deps, ctx, tx, flow, user_id=user_id))
     elif link.user_id != user_id:
         raise SignInEnded("link_taken", "link", "another user has connected this account")
     else:
@@ -69,7 +69,7 @@ async def connect(
 
 
 async def _upgraded(
-    deps: Deps, ctx: Context, tx: Db, flow: SignInFlow, user_id: str
+    deps: Deps, ctx: Context, tx: Db, flow: SignInFlow, *, user_id: str
 ) -> StartedSession:
     """Replaces the session of a guest, who is a full user now, by one that shows the provider."""
     account = await provider_resolution.locked(ctx, tx, user_id)

@@ -80,10 +80,14 @@ async def _outcome(
     deps: Deps, ctx: Context, flow: SignInFlow, resolution: Resolution
 ) -> ProviderOutcome:
     """Does what follows the commit, and returns the reply."""
-    common = {"provider": flow.provider.display_name, "destination": flow.destination}
+    common = {
+        "idp": flow.provider.name,
+        "provider": flow.provider.display_name,
+        "destination": flow.destination,
+    }
     if resolution.proof is not None:
         kind = "account_needed" if resolution.kind == "account" else "address_needed"
-        return ProviderOutcome(kind=kind, proof=resolution.proof, **common)
+        return ProviderOutcome(kind=kind, link_proof=resolution.proof, **common)
     if resolution.started is None:
         return ProviderOutcome(kind="linked", **common)
     if resolution.ended is not None:

@@ -12,7 +12,7 @@ from common.contracts.base import Done
 from common.contracts.provider_sign_in import (
     Failure,
     FinishProviderSignIn,
-    KeepProviderResponse,
+    KeepFormPost,
     ProviderOutcome,
     ProviderResponseSpent,
 )
@@ -36,7 +36,7 @@ CANCELLED: Final = {"access_denied", "user_cancelled_login", "user_cancelled_aut
 providers."""
 
 
-async def store_response(deps: Deps, ctx: Context, request: KeepProviderResponse) -> Done:
+async def store_response(deps: Deps, ctx: Context, request: KeepFormPost) -> Done:
     """Keeps a posted response until the browser comes back with its cookies. Raises
     ProviderResponseSpent, RateLimited."""
     await deps.limits.count(ctx, (PROVIDER_BY_IP, ctx.ip))
@@ -57,6 +57,9 @@ async def finish(deps: Deps, ctx: Context, request: FinishProviderSignIn) -> Pro
         return await _failed(deps, ctx, request, SignInEnded("provider_off", "provider", "unknown"))
     state: SignInState | None = None
     try:
+        if not request.state:
+            sent = " ".join((request.response.get("error", "nothing"), "without a state"))
+            raise SignInEnded("over", "state", ProviderFailed("response", sent).detail)
         state = await provider_states.consume(
             deps, ctx, provider, state=request.state, browser=request.browser
         )

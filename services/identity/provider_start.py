@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from common.context import Context
+from common.contracts.identities import TooManyIdentities
 from common.contracts.identity_providers import ProviderNotFound
 from common.contracts.provider_sign_in import (
     ProviderAway,
@@ -15,7 +16,6 @@ from common.contracts.provider_sign_in import (
 )
 from common.contracts.sign_in import MethodOff
 from common.contracts.tenants import Tenant
-from common.problems import Conflict
 from identity import provider_failures, provider_states
 from identity.caller_checks import the_user
 from identity.deps import Deps
@@ -45,13 +45,13 @@ async def start_sign_in(deps: Deps, ctx: Context, request: StartProviderSignIn) 
 
 
 async def start_link(deps: Deps, ctx: Context, request: StartProviderLink) -> ProviderRedirect:
-    """Starts to connect an account to the calling user. Raises Conflict, MethodOff,
+    """Starts to connect an account to the calling user. Raises TooManyIdentities, MethodOff,
     ProviderNotFound, ProviderAway, RateLimited."""
     user_id = the_user(ctx)
     async with deps.db.reader(ctx) as db:
         count = await identity_links.count_of_user(db, app_id=ctx.app_id, user_id=user_id)
     if count >= MOST_LINKS:
-        raise Conflict("disconnect an account first")
+        raise TooManyIdentities
     plan = SignInPlan(
         purpose="link",
         browser=request.browser,

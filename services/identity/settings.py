@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from common.address_keys import address_key
 from common.configured_providers import ConfiguredProvider, parse_list
+from common.operators import OPERATOR_MFA, OperatorMfa
 from common.settings import DatabaseSettings, EgressSettings
 from identity.geoip import GeoipDatabase
 from identity.smtp import BadSmtpUrl, Smtp
@@ -32,6 +33,7 @@ class Settings(DatabaseSettings, EgressSettings):
         default=None,
         description="This address becomes operator at its first sign-in, once it is verified.",
     )
+    operator_mfa: OperatorMfa = Field(default="required", description=OPERATOR_MFA)
     breach_url: str = Field(
         default="https://api.pwnedpasswords.com/range/",
         description="Range endpoint with k-anonymity, for applications with "

@@ -28,6 +28,7 @@ from common.contracts.audit_log import (
     GetAuditRecord,
     ListAudit,
     ListCheckpoints,
+    ListOwnAudit,
     ListUserAudit,
 )
 from common.contracts.base import Request
@@ -138,6 +139,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     RevokeApiKey: api_keys.revoke,
     RotateApiKey: api_keys.rotate,
     ListAudit: audit.list_,
+    ListOwnAudit: audit.list_own,
     ListUserAudit: audit.list_of_user,
     GetAuditRecord: audit.get,
     CountAudit: audit.count,

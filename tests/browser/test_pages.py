@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from tests.kit import factor_people
 from tests.kit.people import EMAIL, LINK, ORGANIZATION, PASSWORD
 
 from common.contracts.authorization import Authorization
+from common.contracts.passkeys import Passkey
+from common.ids import new_id
 
 WIDTHS = (320, 360, 768, 1280)
 HEAVIEST = 50_000
@@ -190,6 +193,24 @@ async def remembered_devices(look: Look) -> None:
     await look.go("/account/devices")
 
 
+async def passkey_sign_up(look: Look) -> None:
+    look.site.configure(passkey_sign_up=True)
+    await look.go("/signup")
+    await look.fill(email="new@example.com")
+    await look.send("text=Sign up with a passkey instead")
+
+
+async def passkeys(look: Look) -> None:
+    now = datetime.now(UTC)
+    facts = {"credential_id": "AAAA", "rp_id": "acme.localhost", "created_at": now}
+    look.site.people.passkeys.entries += [
+        Passkey(id=new_id(), name="Phone", authenticator="iCloud Keychain", backed_up=True,
+                last_used_at=now, **facts),
+        Passkey(id=new_id(), name="Passkey", authenticator="Passkey", backed_up=False, **facts),
+    ]  # fmt: skip
+    await look.go("/account/passkeys?done=passkey")
+
+
 SCENES: dict[str, Callable[[Look], Awaitable[None]]] = {
     "sign_in": at("/login"),
     "sign_in_wrong": wrong_address,
@@ -209,6 +230,7 @@ SCENES: dict[str, Callable[[Look], Awaitable[None]]] = {
     "link_spent": spent,
     "sign_up": at("/signup"),
     "sign_up_wrong": two_mistakes,
+    "sign_up_passkey": passkey_sign_up,
     "reset": at("/reset"),
     "reset_code": reset_code,
     "reset_link": at(f"/reset?token={LINK}"),
@@ -239,6 +261,9 @@ OWN: dict[str, Callable[[Look], Awaitable[None]]] = {
     "authenticator_app": authenticator_app,
     "recovery_codes": new_recovery_codes,
     "remembered_devices": remembered_devices,
+    "passkeys": passkeys,
+    "no_passkeys": at("/account/passkeys"),
+    "passkey_offer": at("/login/passkey-offer"),
 }
 ALL = {**SCENES, **OWN}
 

@@ -59,7 +59,7 @@ NEUTRAL: dict[str, Any] = {
     "StartPasskeySignUp.email": "fresh@example.com",
     "ClaimOwner.email": "fresh@example.com",
     "SendLinkProofCode.email": "fresh@example.com",
-    "KeepProviderResponse.response": {"code": "c"},
+    "KeepFormPost.response": {"code": "c"},
     "AddCustomDomain.domain": "login.fresh.example.org",
     "AddOrganizationDomain.domain": "fresh.example",
 }

@@ -492,11 +492,11 @@ async def _connected_accounts(sides: Sides, side: Side) -> None:
         )
         await oauth_states.insert(tx, app_id=side.app_id, new=waiting)
     starts = ("StartProviderSignIn", "StartProviderLink", "StartProviderStepUp")
-    finishes = ("FinishProviderSignIn", "KeepProviderResponse")
+    finishes = ("FinishProviderSignIn", "KeepFormPost")
     side.things |= {f"{name}.idp": provider.name for name in (*starts, *finishes)}
     side.things |= {f"{name}.state": state for name in finishes}
     proving = ("GetLinkProof", "SendLinkProofCode", "FinishLinkProof", "ConnectProvenAccount")
-    side.things |= {f"{name}.proof": proof for name in proving}
+    side.things |= {f"{name}.link_proof": proof for name in proving}
     side.things |= {
         "UnlinkMyIdentity.link_id": link_id,
         "UnlinkUserIdentity.link_id": link_id,

@@ -6,7 +6,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.kit import factor_people
+from tests.kit import factor_people, passkey_people
 from tests.kit.fake_services import FakeServices
 
 from common.context import Context
@@ -137,6 +137,8 @@ class People:
         self.must_reset = False
         """An administrator has reset the password."""
         self.fresh = True
+        self.passkeys = passkey_people.PasskeyState()
+        self.offers_passkey = False
         self.needed: Problem | None = None
         """The reason why the account cannot be deleted."""
         self.challenge: SecondFactorChallenge | None = None
@@ -147,7 +149,7 @@ class People:
         self.sso_required: SsoRequired | None = None
         self.revoked: list[str] = []
         self.protection = Protection()
-        world.bus.serve(self, HANDLERS | factor_people.HANDLERS)
+        world.bus.serve(self, HANDLERS | factor_people.HANDLERS | passkey_people.HANDLERS)
 
     def begin(self, ctx: Context, email: str = EMAIL) -> SignedInSession:
         if self.challenge is not None:
@@ -155,7 +157,7 @@ class People:
         tenant = next(one for one in self.world.tenants.values() if one.app_id == ctx.app_id)
         token = f"tok{len(self.world.sessions)}"
         signed = person(self.world, tenant, token, email=email)
-        return SignedInSession(token=token, session=signed)
+        return SignedInSession(token=token, session=signed, offers_passkey=self.offers_passkey)
 
 
 def person(

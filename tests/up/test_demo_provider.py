@@ -24,9 +24,9 @@ def rows(shared: Instance) -> str:
 
 
 def test_acme_is_a_provider_of_the_demo_application(shared: Instance) -> None:
-    """The demo has one provider, an application of the same deployment. Its printed user can sign in
-    there. Another start adds nothing."""
-    shared.ready()
+    """The demo has one provider, an application of the same deployment. Identity reaches it at the
+    gateway. Its printed user can sign in there. Another start adds nothing."""
+    demo = shared.ready()["demo"]
     expected = f"acme|http://acme.localhost:{shared.port}|t\n"
     assert rows(shared) == expected
     found = re.search(r"^Acme user +(\S+) +password (\S+)$", shared.log.read_text(), re.M)
@@ -35,7 +35,10 @@ def test_acme_is_a_provider_of_the_demo_application(shared: Instance) -> None:
         acme = f"http://acme.localhost:{shared.port}"
         sign_in(client, acme, *found.groups())
         session = client.get(f"{acme}/api/auth/session")
+        bearer = {"Authorization": f"Bearer {demo['secret_key']}"}
+        report = client.post(f"{demo['url']}/api/idps/acme/test", headers=bearer).json()
     assert session.status_code == 200, session.text
+    assert report["passed"], report
 
     shared.stop()
     shared.start().ready()

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from common.contracts.base import SIGNED_IN, Contract, Done, Id, Request
 from common.contracts.fields import Timestamp
-from common.problems import NotFound
+from common.problems import Conflict, NotFound
 
 
 class IdentityNotFound(NotFound):
     """The user has no connected account with this id."""
 
     code, title = "identity_not_found", "This connected account does not exist."
+
+
+class TooManyIdentities(Conflict):
+    """The user has connected as many accounts as one user can."""
+
+    code, title = (
+        "too_many_identities",
+        "You have connected too many accounts. Disconnect one first.",
+    )
 
 
 class Identity(Contract):

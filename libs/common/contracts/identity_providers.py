@@ -176,7 +176,7 @@ class GetIdentityProvider(
 
 
 class CreateIdentityProvider(
-    Request[IdentityProvider], subject="identity.provider.create", needs="idps:write"
+    Request[IdentityProvider], subject="identity.provider.create", needs="idps:write", fresh=True
 ):
     """Creates a provider. A `preset` fills in what you leave out, also the name. Raises
     ProviderNameTaken, TooManyProviders, NotHeld.
@@ -191,7 +191,7 @@ class CreateIdentityProvider(
 
 
 class UpdateIdentityProvider(
-    Request[IdentityProvider], subject="identity.provider.update", needs="idps:write"
+    Request[IdentityProvider], subject="identity.provider.update", needs="idps:write", fresh=True
 ):
     """Changes the fields in `changes`, each as in ProviderFields. The others stay as they are, also
     inside `options`. Raises ProviderNotFound, ProviderInUse, NotHeld.
@@ -206,7 +206,7 @@ class UpdateIdentityProvider(
 
 
 class DeleteIdentityProvider(
-    Request[Done], subject="identity.provider.delete", needs="idps:delete"
+    Request[Done], subject="identity.provider.delete", needs="idps:delete", fresh=True
 ):
     """Deletes a provider with the links of its users. Raises ProviderNotFound."""
 

@@ -38,7 +38,7 @@ class LinkProof(Contract):
 class GetLinkProof(Request[LinkProof], subject="identity.link_proof.get", needs=OPEN, safe=True):
     """Returns what a proof waits for. Raises LinkProofSpent."""
 
-    proof: str = Field(max_length=200, repr=False)
+    link_proof: str = Field(max_length=200, repr=False)
     browser: Browser = Field(repr=False)
 
 
@@ -49,7 +49,7 @@ class SendLinkProofCode(
     has an account. Raises LinkProofSpent, Invalid, SignUpClosed, CaptchaFailed, RateLimited,
     MailsSent."""
 
-    proof: str = Field(max_length=200, repr=False)
+    link_proof: str = Field(max_length=200, repr=False)
     email: Email
 
 
@@ -64,7 +64,7 @@ class FinishLinkProof(
     address. Creates that account if there is none. Raises WrongCode, CodeSpent, LinkProofSpent,
     RateLimited."""
 
-    proof: str = Field(max_length=200, repr=False)
+    link_proof: str = Field(max_length=200, repr=False)
     flow: Id
     code: str = Field(max_length=50, repr=False)
 
@@ -75,5 +75,5 @@ class ConnectProvenAccount(
     """Connects the provider's account to the calling user, who has signed in to the existing account
     in another way since the proof began. Raises LinkProofSpent."""
 
-    proof: str = Field(max_length=200, repr=False)
+    link_proof: str = Field(max_length=200, repr=False)
     browser: Browser = Field(repr=False)

@@ -68,7 +68,8 @@ class ProviderOptions(Contract):
     discovery_url: Url | None = Field(
         default=None,
         description="The discovery document, if it is not below the issuer. It must still name the "
-        "issuer of the provider.",
+        "issuer of the provider. `{tenant}` stands for the tenant if `tenants` has one, else for "
+        "`common`.",
     )
     issuer_aliases: list[Annotated[str, Field(max_length=500)]] = Field(
         default=[], max_length=5, description="Other texts by which the provider names its issuer."

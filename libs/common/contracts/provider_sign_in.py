@@ -93,7 +93,7 @@ class StartProviderLink(
     fresh=True,
 ):
     """Starts to connect an account at a provider to the calling user. Raises FreshSignInNeeded,
-    Conflict, MethodOff, ProviderNotFound, ProviderAway, RateLimited."""
+    TooManyIdentities, MethodOff, ProviderNotFound, ProviderAway, RateLimited."""
 
     idp: ProviderName
     browser: Browser = Field(repr=False)
@@ -116,7 +116,7 @@ class StartProviderStepUp(
     locale: Locale | None = None
 
 
-class KeepProviderResponse(
+class KeepFormPost(
     Request[Done], subject="identity.provider.store_response", needs=OPEN, within=3.0
 ):
     """Keeps a response that a provider had the browser post (`response_mode=form_post`), until the
@@ -144,7 +144,7 @@ class ProviderOutcome(Contract):
     )
     provider: str = Field(default="", description="The name of a provider that people see.")
     session: SignedInSession | None = None
-    proof: str | None = Field(default=None, repr=False)
+    link_proof: str | None = Field(default=None, repr=False)
     failure: Failure | None = None
 
 
@@ -156,7 +156,7 @@ class FinishProviderSignIn(
     within=20.0,
 ):
     """Finishes what the browser started, with the provider's response. A posted response is read
-    from where KeepProviderResponse has kept it. Raises RateLimited."""
+    from where KeepFormPost has kept it. Raises RateLimited."""
 
     idp: ProviderName
     state: str = Field(max_length=200, repr=False)

@@ -91,6 +91,12 @@ class FreshSignInNeeded(Forbidden):
     code, title = "fresh_sign_in_needed", "To confirm that it is you, sign in again first."
 
 
+class SecondFactorNeeded(Forbidden):
+    """An operator has to show a second factor first, or to enrol one."""
+
+    code, title = "second_factor_needed", "Operators need a second factor for this."
+
+
 class FreshTokenNeeded(Unauthenticated):
     """The sign-in behind the access token is too old for this call, or too weak. The client asks
     for a new token with these `acr_values` and `max_age` (RFC 9470 section 3)."""
@@ -223,6 +229,10 @@ class SignedInSession(Contract):
     new_user: bool = False
     new_device: bool = False
     must_change_password: bool = False
+    offers_passkey: bool = Field(
+        default=False,
+        description="Whether to offer a passkey: the user used a password and has none.",
+    )
 
     def full(self) -> Session:
         """Returns the session. It is called where no second factor can be missing."""

@@ -14,7 +14,7 @@ from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
 from gateway.pages.page_routes import user_form_route, user_page_route
 from gateway.pages.render import PageView, open_page
-from gateway.pages.sign_in import signed_in
+from gateway.pages.sign_in import destination, signed_in
 from gateway.pages.step_up import PATH as STEP_UP
 from gateway.routing import RouteSet
 from gateway.state import Gateway, SignedInUser
@@ -49,6 +49,9 @@ def _ask_confirmation(
         forgot=None,
         by_mail=None,
         sign_up=None,
+        offers_passkey=False,
+        passkey_confirms=page.user is not None and "passkey" in page.user.session.second_factors,
+        onward=destination(fields),
         button=page.translate("Confirm"),
     )
 

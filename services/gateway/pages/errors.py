@@ -12,7 +12,7 @@ from common.contracts.authorization import AuthorizationState, GetAuthorizationS
 from common.contracts.oauth_errors import SignInOver
 from common.contracts.sign_in import SsoRequired
 from common.message_ids import N_
-from common.problems import GuestRefused, Impersonating, Problem, RateLimited
+from common.problems import Impersonating, Problem, RateLimited
 from gateway.admission.admission import admission_of
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
@@ -64,7 +64,6 @@ REFUSED: Final[dict[type[Problem], str]] = {
     Impersonating: N_(
         "You act as this user, and only they can do this. End the impersonation first."
     ),
-    GuestRefused: N_("Create an account first. Guests can't do this."),
 }
 """Sentences for calls that are refused because of who the caller is."""
 

@@ -8,6 +8,8 @@ from typing import Final
 from pydantic import ValidationError
 
 from common.contracts.clients import ClientNotFound
+from common.contracts.identities import IdentityNotFound, TooManyIdentities
+from common.contracts.identity_providers import ProviderNotFound
 from common.contracts.impersonation import ImpersonationOff, ImpersonationRefused
 from common.contracts.members import AlreadyMember, LastAdmin, MemberNotFound
 from common.contracts.org_invitations import (
@@ -17,6 +19,7 @@ from common.contracts.org_invitations import (
 )
 from common.contracts.organizations import OrganizationNotFound
 from common.contracts.protection import CaptchaFailed
+from common.contracts.provider_sign_in import ProviderAway
 from common.contracts.roles import RoleNotFound
 from common.contracts.second_factors import (
     DeviceNotFound,
@@ -30,6 +33,7 @@ from common.contracts.sign_in import (
     AccountDisabled,
     CodeSpent,
     EmailUnverified,
+    LastWayIn,
     MailsSent,
     MethodOff,
     WrongCode,
@@ -111,6 +115,14 @@ SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
         N_("This address already has an invitation. You can send it again below."),
     ),
     OrganizationInvitationNotFound: ("", N_("This invitation is no longer open.")),
+    LastWayIn: ("", N_("This is your only way to sign in. Add another one first.")),
+    IdentityNotFound: ("", N_("This account is no longer connected.")),
+    TooManyIdentities: (
+        "",
+        N_("You've connected too many accounts. Disconnect one first."),
+    ),
+    ProviderNotFound: ("", N_("This sign-in provider isn't available here. Choose another one.")),
+    ProviderAway: ("", N_("This provider doesn't answer right now. Try again in a moment.")),
     Busy: ("", N_("The service is busy, so nothing was changed. Try again in a moment.")),
 }
 FIELDS: Final = {

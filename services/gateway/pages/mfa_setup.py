@@ -63,7 +63,15 @@ async def _ask(
         setup = await gateway.bus.call(request.context(), SetUpTotpAtSignIn(token=token))
     except FactorNeeded:
         return redirect(at(SECOND_FACTOR, **carried(fields)))
-    return show_setup(page, "mfa_setup.html", setup, carried(fields), errors=errors)
+    return show_setup(
+        page,
+        "mfa_setup.html",
+        setup,
+        carried(fields),
+        errors=errors,
+        passkeys="passkey" in page.app.settings.auth_methods,
+        onward=destination(fields),
+    )
 
 
 def show_setup(

@@ -8,14 +8,14 @@ from functools import wraps
 from typing import Final
 
 from common import freshness, logs
-from common.contracts.sessions import FreshSignInNeeded
+from common.contracts.sessions import FreshSignInNeeded, SecondFactorNeeded
 from common.problems import Problem, Unauthenticated
 from gateway.auth import browser_sessions
 from gateway.auth.caller import signed_in_user, user_even_without_rights
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
-from gateway.pages import challenge
+from gateway.pages import challenge, provider_buttons
 from gateway.pages.changed_session import changed_session
 from gateway.pages.fields import Fields, at, read_form, read_query
 from gateway.pages.render import open_page
@@ -39,12 +39,13 @@ UserPageHandler = Callable[
 
 def page_route(path: str, handler: PageHandler, *, challenged: bool = False) -> Route:
     """Returns the route of a page, which changes nothing. `challenged`: its forms may need a captcha
-    or a proof of work."""
+    or a proof of work, and it may have buttons of identity providers."""
 
     @wraps(handler)
     async def endpoint(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
         if challenged:
             await challenge.prepare(gateway, request)
+            await provider_buttons.prepare(gateway, request)
         return await handler(gateway, request, read_query(request))
 
     return _route("GET", path, endpoint)
@@ -61,6 +62,7 @@ def form_route(
         fields = await _checked_form(gateway, request, page_path or path)
         if challenged:
             await challenge.prepare(gateway, request)
+            await provider_buttons.prepare(gateway, request)
         return await handler(gateway, request, fields)
 
     return _route("POST", path, endpoint)
@@ -146,6 +148,8 @@ async def _answer_user(
         return redirect(at("/accounts" if others else "/login", return_to=back))
     try:
         return await answer(user)
+    except SecondFactorNeeded:
+        return redirect(at("/login/step-up", return_to=back))
     except FreshSignInNeeded:
         return redirect(at("/login/confirm", return_to=back))
     except Unauthenticated:  # the session ended after it was cached

@@ -85,6 +85,8 @@ def _ask(
         cancel=f"{PATH}/cancel",
         button=page.translate("Sign in"),
         days=days,
+        passkey_path="/api/auth/passkey/second-factor",
+        onward=destination(fields),
         remember_device="remember_device" in fields,
         **choice_of_factor(PATH, challenge.factors, fields, going),
     )

@@ -37,6 +37,8 @@ CHALLENGE_PAGES: Final[dict[HalfKind, str]] = {
     "mfa_required": "/login/second-factor",
     "mfa_setup_required": "/mfa-setup",
 }
+PASSKEY_OFFER: Final = "/login/passkey-offer"
+"""The page that offers a passkey after a sign-in with a password."""
 BY_MAIL: Final = {"email_code", "magic_link"}
 
 
@@ -63,6 +65,8 @@ async def signed_in(
     flow_cookie.forget(request)
     if new_session.must_change_password:
         return redirect("/account/password")
+    if new_session.offers_passkey and fields.text("has_authenticator") == "1":
+        return redirect(at(PASSKEY_OFFER, **carried(fields)))
     return redirect(destination(fields))
 
 
@@ -101,7 +105,9 @@ def _ask_address(page: PageView, fields: Fields, **more: dict[str, str]) -> Gate
         carried=going,
         client=flow_cookie.read(page.request).client_of(fields),
         mails=_way(page.app, fields) in BY_MAIL,
-        offered=bool({"password"} | BY_MAIL & set(settings.auth_methods)),
+        offered=bool(({"password"} | BY_MAIL) & set(settings.auth_methods)),
+        passkeys="passkey" in settings.auth_methods,
+        onward=destination(fields),
         sign_up=_sign_up(page, fields),
         others=at("/accounts", **going) if page.user else None,
         may_stay=not page.app.is_dashboard,
@@ -169,6 +175,8 @@ def _ask_password(
         change=at("/login", email=email, **going),
         forgot=forgot,
         by_mail=_by_mail(page),
+        passkey_confirms=False,
+        offers_passkey="passkey" in page.app.settings.auth_methods,
         sign_up=_sign_up(page, fields, email=email),
         button=page.translate("Sign in"),
     )

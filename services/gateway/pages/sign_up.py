@@ -42,6 +42,7 @@ def _ask(
         "without_too": bool(BY_MAIL & methods),
         "password_hint": password_hint(page),
         "sign_in": None,
+        "with_passkey": False,
         "button": page.translate("Create account"),
     }
     address = at(action, **more["carried"], email=more.get("values", {}).get("email"))
@@ -65,12 +66,13 @@ async def show(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Gat
     ) is not None:
         return over
     hint = fields.text_or_none("email") or flow_cookie.read(request).email
-    return _sign_up(open_page(gateway, request), fields, values={"email": hint})
+    return show_sign_up(open_page(gateway, request), fields, values={"email": hint})
 
 
-def _sign_up(page: PageView, fields: Fields, **more: Any) -> GatewayResponse:
+def show_sign_up(page: PageView, fields: Fields, **more: Any) -> GatewayResponse:
+    """Shows the form for a new account."""
     closed = None
-    if page.app.settings.signup_mode == "invite_only" and _invited(fields) is None:
+    if page.app.settings.signup_mode == "invite_only" and invitation_token(fields) is None:
         closed = page.translate(
             "You need an invitation to create an account here. Ask the people who run this site."
         )
@@ -82,7 +84,20 @@ def _sign_up(page: PageView, fields: Fields, **more: Any) -> GatewayResponse:
         carried=carried(fields),
         closed=closed,
         sign_in=at("/login", **carried(fields)),
+        with_passkey=_by_passkey(page),
         **more,
+    )
+
+
+def _by_passkey(page: PageView) -> bool:
+    """Returns whether people can sign up with only a passkey. Rules that need a proven address rule it
+    out."""
+    settings = page.app.settings
+    return (
+        settings.passkey_sign_up
+        and "passkey" in settings.auth_methods
+        and settings.signup_mode == "open"
+        and not settings.require_verified_email
     )
 
 
@@ -96,13 +111,15 @@ async def begin(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Ga
             password=fields.get("password") or None,
             name=name,
             **attempt(gateway, request, fields, page.language.code),
-            invitation=_invited(fields) if page.app.settings.signup_mode != "open" else None,
+            invitation=invitation_token(fields)
+            if page.app.settings.signup_mode != "open"
+            else None,
         )
         flow = await gateway.bus.call(request.context(), call)
     except (Problem, ValidationError) as error:
         values = {"email": email, "name": name or ""}
         errors = errors_of(page.language, error)
-        return _sign_up(page, fields, errors=errors, values=values)
+        return show_sign_up(page, fields, errors=errors, values=values)
     flow_cookie.remember_mail(request, email, flow, carried(fields), signing_up=True)
     return redirect(at("/login/code", **carried(fields)))
 
@@ -117,15 +134,15 @@ async def send_again(gateway: Gateway, request: GatewayRequest, fields: Fields) 
         flow = await gateway.bus.call(request.context(), call)
     except (CodeSpent, ValidationError):
         says = page.translate("This sign-up is finished or has expired. Enter your details again.")
-        return _sign_up(page, fields, errors={"": says}, values={"email": cookie.email})
+        return show_sign_up(page, fields, errors={"": says}, values={"email": cookie.email})
     except Problem as error:
         return ask_code(page, fields, errors_of(page.language, error))
     flow_cookie.remember_mail(request, cookie.email, flow, carried(fields), signing_up=True)
     return redirect(at("/login/code", **carried(fields)))
 
 
-def _invited(fields: Fields) -> str | None:
-    """The token of an organization's invitation, where accepting it is what comes next."""
+def invitation_token(fields: Fields) -> str | None:
+    """Returns the token of an organization's invitation, if the user accepts it after signing up."""
     path, _, asked = (fields.text_or_none("return_to") or "").partition("?")
     tokens = parse_qs(asked).get("token", [])
     return tokens[0] if path == INVITATION_PATH and tokens else None

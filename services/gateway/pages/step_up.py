@@ -57,6 +57,8 @@ def _ask(
         button=page.translate("Confirm"),
         days=0,
         back=_back(fields),
+        passkey_path="/api/auth/passkey/confirm",
+        onward=destination(fields),
         **choice_of_factor(PATH, list(user.session.second_factors), fields, going),
     )
 

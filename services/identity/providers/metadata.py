@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from common.context import Context
 from common.egress import Egress
 from identity.deps import Deps
-from identity.providers import calls, documents
+from identity.providers import calls, documents, issuers
 from identity.providers.documents import DocumentSource
 from identity.providers.failures import ProviderFailed
 from identity.queries.identity_providers import Provider
@@ -19,6 +19,10 @@ WELL_KNOWN: Final = "/.well-known/openid-configuration"
 """OpenID Connect Discovery 1.0 section 4."""
 ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri")
 ISS_PROMISED: Final = "authorization_response_iss_parameter_supported"
+TENANT: Final = "{tenant}"
+"""Stands in `discovery_url` for the tenant of a row that accepts one tenant. A client that Microsoft
+registered for one tenant is served at that tenant's endpoints alone."""
+SHARED_TENANT: Final = "common"
 LONGEST: Final = 2000
 """Characters of a URL."""
 
@@ -55,6 +59,7 @@ def discovery_source(deps: Deps, provider: Provider) -> DocumentSource:
     """Returns where the discovery document is, and how it is checked."""
     url = calls.options_of(provider).discovery_url
     url = url or (provider.issuer or "").rstrip("/") + WELL_KNOWN
+    url = url.replace(TENANT, issuers.only_tenant(provider) or SHARED_TENANT)
     read = partial(_read, provider, egress=deps.http.egress)
     return DocumentSource("discovery", url, read)
 
@@ -83,7 +88,7 @@ def _read(provider: Provider, value: Any, *, egress: Egress) -> dict[str, Any]:
     """
     if not isinstance(value, dict):
         raise ProviderFailed("discovery", "the discovery document is not a JSON object")
-    if value.get("issuer") != provider.issuer:
+    if not _names_issuer(provider, value.get("issuer")):
         named = str(value.get("issuer"))[:100]
         raise ProviderFailed("discovery", f"the discovery document names another issuer: {named}")
     kept: dict[str, Any] = {}
@@ -99,6 +104,15 @@ def _read(provider: Provider, value: Any, *, egress: Egress) -> dict[str, Any]:
     if missing:
         raise ProviderFailed("discovery", f"the discovery document lacks {', '.join(missing)}")
     return kept | {ISS_PROMISED: value.get(ISS_PROMISED) is True}
+
+
+def _names_issuer(provider: Provider, iss: object) -> bool:
+    """Returns whether a document names the row's issuer, or its template filled with its one
+    tenant."""
+    tenant = issuers.only_tenant(provider)
+    if tenant is not None and issuers.is_template(provider) and isinstance(iss, str):
+        return iss == provider.issuer or issuers.is_issuer(provider, iss, tenant=tenant)
+    return iss == provider.issuer
 
 
 def is_endpoint(url: object, egress: Egress) -> bool:

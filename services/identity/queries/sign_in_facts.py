@@ -9,14 +9,14 @@ from common.contracts.sessions import SecondFactor
 from common.db import Db, maybe
 
 SECOND_FACTORS_OF_USER: Final = """array_remove(ARRAY[
-                   CASE WHEN EXISTS (SELECT FROM totp_factors t WHERE t.app_id = u.app_id
+                   CASE WHEN EXISTS (SELECT FROM totp_factors t WHERE t.app_id = $1
                        AND t.user_id = u.id AND t.confirmed_at IS NOT NULL) THEN 'totp' END,
-                   CASE WHEN EXISTS (SELECT FROM passkeys k WHERE k.app_id = u.app_id
+                   CASE WHEN EXISTS (SELECT FROM passkeys k WHERE k.app_id = $1
                        AND k.user_id = u.id) THEN 'passkey' END,
-                   CASE WHEN EXISTS (SELECT FROM recovery_codes r WHERE r.app_id = u.app_id
+                   CASE WHEN EXISTS (SELECT FROM recovery_codes r WHERE r.app_id = $1
                        AND r.user_id = u.id AND r.used_at IS NULL) THEN 'recovery_code' END
                ], NULL) AS second_factors"""
-"""Of a user `u`: the names of the second factors that they have enrolled."""
+"""Of a user `u` of the application `$1`: the names of the second factors that they have enrolled."""
 
 SSO_ORGANIZATIONS_OF_USER: Final = """ARRAY(
                    SELECT o.id FROM organization_members m
@@ -38,8 +38,8 @@ comparison with a value that is known before may use an index ahead of the table
 @dataclass(frozen=True)
 class SignInFacts:
     """`device_id` is the remembered device of this browser, if it may skip the second factor.
-    `device_age` is in days. `sso_org_ids` are the organizations that
-    require their own provider of this user."""
+    `device_age` is in days. `sso_org_ids` are the organizations that require their own provider of this
+    user."""
 
     disabled: bool
     factor_epoch: int
@@ -47,6 +47,12 @@ class SignInFacts:
     device_id: str | None
     device_age: float | None
     sso_org_ids: list[str]
+    passkey_offered: bool = True
+
+    @property
+    def offers_passkey(self) -> bool:
+        """Whether the user has no passkey and was never offered one."""
+        return not self.passkey_offered and "passkey" not in self.second_factors
 
 
 async def lock(
@@ -61,7 +67,7 @@ async def lock(
         f"""
         SELECT u.disabled, u.factor_epoch, {SECOND_FACTORS_OF_USER}, device.id AS device_id,
                (extract(epoch FROM now() - device.created_at) / 86400)::float AS device_age,
-               {SSO_ORGANIZATIONS_OF_USER}
+               u.passkey_offered_at IS NOT NULL AS passkey_offered, {SSO_ORGANIZATIONS_OF_USER}
         FROM users u
         LEFT JOIN LATERAL (
             SELECT d.id, d.created_at FROM trusted_devices d

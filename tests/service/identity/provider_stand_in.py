@@ -123,9 +123,13 @@ class ProviderStandIn:
         self, proof: str, email: str = "ada@example.com", *, browser: str = BROWSER
     ) -> ProviderOutcome:
         """Completes a proof with the code that was mailed to this address."""
-        flow = await self.world.call(SendLinkProofCode(proof=proof, email=email, browser=browser))
+        flow = await self.world.call(
+            SendLinkProofCode(link_proof=proof, email=email, browser=browser)
+        )
         letter = await self.world.mail()
-        request = FinishLinkProof(proof=proof, flow=flow.flow, code=letter.code, browser=browser)
+        request = FinishLinkProof(
+            link_proof=proof, flow=flow.flow, code=letter.code, browser=browser
+        )
         return await self.world.call(request)
 
     async def links(self) -> list[tuple[str, str]]:

@@ -190,11 +190,11 @@ async def test_a_disconnected_account_starts_from_nothing(
     world.configure(world.app_id, link_policy="ask")
     user = await world.user("ada@example.com")
     old = await providers.sign_in()
-    assert old.proof is not None
+    assert old.link_proof is not None
     waiting = await providers.sign_in()
-    assert waiting.proof is not None
+    assert waiting.link_proof is not None
     caller = as_user(await world.sign_in(user))
-    await world.call(ConnectProvenAccount(proof=old.proof, browser=BROWSER), caller)
+    await world.call(ConnectProvenAccount(link_proof=old.link_proof, browser=BROWSER), caller)
     (identity,) = (await world.call(ListMyIdentities(), caller)).identities
     epoch = await world.owner.fetchval(
         "SELECT factor_epoch FROM users WHERE app_id = $1 AND id = $2", world.app_id, user.id
@@ -204,8 +204,8 @@ async def test_a_disconnected_account_starts_from_nothing(
         "SELECT factor_epoch FROM users WHERE app_id = $1 AND id = $2", world.app_id, user.id
     )
     assert raised == epoch + 1
-    for proof in (old.proof, waiting.proof):
-        request = ConnectProvenAccount(proof=proof, browser=BROWSER)
+    for proof in (old.link_proof, waiting.link_proof):
+        request = ConnectProvenAccount(link_proof=proof, browser=BROWSER)
         assert isinstance(await world.refused(request, caller), LinkProofSpent)
     assert (await providers.sign_in()).kind == "account_needed"
     assert await providers.links() == []

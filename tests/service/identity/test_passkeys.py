@@ -374,15 +374,17 @@ async def test_an_application_without_passkeys_adds_none(world: World) -> None:
     assert isinstance(await world.refused(StartPasskey(), caller, origin=SITE), MethodOff)
 
 
-async def test_the_offer_is_noted(world: World) -> None:
+async def test_a_passkey_is_offered_once(world: World) -> None:
+    """After a sign-in with a password, to a user who has none and was never offered one."""
     user = await world.user()
-    caller = as_user(await world.sign_in(user))
+    first = await world.sign_in(user)
+    await world.call(NotePasskeyOffer(), as_user(first))
+    second = await world.sign_in(user)
+    with_one, authenticator = await with_passkey(world)
 
-    await world.call(NotePasskeyOffer(), caller)
-
-    assert await world.owner.fetchval(
-        "SELECT passkey_offered_at IS NOT NULL FROM users WHERE id = $1", user.id
-    )
+    assert (first.offers_passkey, second.offers_passkey) == (True, False)
+    assert not (await world.sign_in(with_one)).offers_passkey
+    assert not (await sign_in(world, authenticator)).offers_passkey
 
 
 async def _half(world: World, email: str | None) -> SignedInSession:

@@ -120,12 +120,16 @@ async def test_an_unverified_address_never_links_by_itself(
     assert await providers.links() == []
     assert await world.mails() == before
 
-    assert outcome.proof is not None
-    request = SendLinkProofCode(proof=outcome.proof, email="ada@example.com", browser=BROWSER)
+    assert outcome.link_proof is not None
+    request = SendLinkProofCode(
+        link_proof=outcome.link_proof, email="ada@example.com", browser=BROWSER
+    )
     flow = await world.call(request)
     letter = await world.mail()
     assert (letter.kind, letter.to) == ("link_account", "ada@example.com")
-    guess = FinishLinkProof(proof=outcome.proof, flow=flow.flow, code="000000", browser=BROWSER)
+    guess = FinishLinkProof(
+        link_proof=outcome.link_proof, flow=flow.flow, code="000000", browser=BROWSER
+    )
     assert isinstance(await world.refused(guess), WrongCode)
     assert await providers.links() == []
     assert (await world.call(GetUser(user_id=user.id), ADMIN)).email_verified
@@ -139,11 +143,11 @@ async def test_a_provider_without_an_address_asks_for_one(
     nameless = provider_account("fb-1", None)
     outcome = await providers.sign_in(nameless, destination="/account/apps")
     assert outcome.kind == "address_needed"
-    assert outcome.proof is not None
-    shown = await world.call(GetLinkProof(proof=outcome.proof, browser=BROWSER))
+    assert outcome.link_proof is not None
+    shown = await world.call(GetLinkProof(link_proof=outcome.link_proof, browser=BROWSER))
     assert (shown.kind, shown.email, shown.provider) == ("address", None, "Acme")
 
-    done = await providers.prove(outcome.proof, "new@example.com")
+    done = await providers.prove(outcome.link_proof, "new@example.com")
     assert (done.kind, done.destination) == ("signed_in", "/account/apps")
     assert done.session is not None
     session = done.session.full()
@@ -173,11 +177,11 @@ async def test_an_unproven_account_here_needs_a_mail_first(
 
     outcome = await providers.sign_in()
     assert outcome.kind == "account_needed"
-    assert outcome.proof is not None
+    assert outcome.link_proof is not None
     assert await world.live_session(squatter.token) is not None
     assert len(await providers.links()) == 1
 
-    done = await providers.prove(outcome.proof)
+    done = await providers.prove(outcome.link_proof)
     assert done.session is not None
     session = await world.live_session(done.session.token)
     assert session is not None
@@ -201,8 +205,8 @@ async def test_the_users_own_browser_keeps_their_credentials(
     user = await world.user("ada@example.com", email_verified=False)
     await world.sign_in(user, browser=BROWSER)
     outcome = await providers.sign_in()
-    assert outcome.proof is not None
-    assert (await providers.prove(outcome.proof)).kind == "signed_in"
+    assert outcome.link_proof is not None
+    assert (await providers.prove(outcome.link_proof)).kind == "signed_in"
     await world.sign_in(user)
 
 
@@ -215,10 +219,12 @@ async def test_a_second_account_of_a_provider_is_not_the_old_user(
     assert former.session is not None
     outcome = await providers.sign_in(provider_account("new", "team@example.com"))
     assert outcome.kind == "account_needed"
-    assert outcome.proof is not None
-    shown = await world.call(GetLinkProof(proof=outcome.proof, browser=BROWSER))
+    assert outcome.link_proof is not None
+    shown = await world.call(GetLinkProof(link_proof=outcome.link_proof, browser=BROWSER))
     assert not shown.by_mail
-    mail = SendLinkProofCode(proof=outcome.proof, email="team@example.com", browser=BROWSER)
+    mail = SendLinkProofCode(
+        link_proof=outcome.link_proof, email="team@example.com", browser=BROWSER
+    )
     assert isinstance(await world.refused(mail), LinkProofSpent)
     assert [subject for _, subject in await providers.links()] == ["former"]
 
@@ -231,13 +237,13 @@ async def test_link_policy_ask(world: World, providers: ProviderStandIn) -> None
     old = await world.sign_in(user)
     outcome = await providers.sign_in()
     assert outcome.kind == "account_needed"
-    assert outcome.proof is not None
-    connect = ConnectProvenAccount(proof=outcome.proof, browser=BROWSER)
+    assert outcome.link_proof is not None
+    connect = ConnectProvenAccount(link_proof=outcome.link_proof, browser=BROWSER)
     earlier = replace(as_user(old), proven_at=1)
     assert isinstance(await world.refused(connect, earlier), FreshSignInNeeded)
 
     fresh = await world.sign_in(user)
-    elsewhere = ConnectProvenAccount(proof=outcome.proof, browser=OTHER_BROWSER)
+    elsewhere = ConnectProvenAccount(link_proof=outcome.link_proof, browser=OTHER_BROWSER)
     assert isinstance(await world.refused(elsewhere, as_user(fresh)), LinkProofSpent)
     stranger = await world.sign_in(await world.user("eve@example.com"))
     assert isinstance(await world.refused(connect, as_user(stranger)), LinkProofSpent)
@@ -256,8 +262,8 @@ async def test_link_policy_never(world: World, providers: ProviderStandIn) -> No
     assert (outcome.kind, outcome.failure) == ("failed", "account_exists")
 
     unverified = await providers.sign_in(provider_account("2", email_verified=False))
-    assert unverified.proof is not None
-    assert (await providers.prove(unverified.proof)).failure == "account_exists"
+    assert unverified.link_proof is not None
+    assert (await providers.prove(unverified.link_proof)).failure == "account_exists"
     assert await providers.links() == []
 
 
@@ -269,18 +275,23 @@ async def test_a_proof_is_for_one_account_and_one_flow(
     await world.user("ada@example.com", email_verified=False)
     first = await providers.sign_in(provider_account("subject-1"))
     second = await providers.sign_in(provider_account("subject-2"))
-    assert first.proof is not None
-    assert second.proof is not None
-    send = SendLinkProofCode(proof=first.proof, email="ada@example.com", browser=BROWSER)
+    assert first.link_proof is not None
+    assert second.link_proof is not None
+    send = SendLinkProofCode(link_proof=first.link_proof, email="ada@example.com", browser=BROWSER)
     flow = await world.call(send)
     code = (await world.mail()).code
-    swapped = FinishLinkProof(proof=second.proof, flow=flow.flow, code=code, browser=BROWSER)
+    swapped = FinishLinkProof(
+        link_proof=second.link_proof, flow=flow.flow, code=code, browser=BROWSER
+    )
     assert isinstance(await world.refused(swapped), WrongCode)
     assert await providers.links() == []
 
     mailed = await world.call(StartEmailCode(email="ada@example.com", browser=BROWSER))
     signing_in = FinishLinkProof(
-        proof=first.proof, flow=mailed.flow, code=(await world.mail()).code, browser=BROWSER
+        link_proof=first.link_proof,
+        flow=mailed.flow,
+        code=(await world.mail()).code,
+        browser=BROWSER,
     )
     assert isinstance(await world.refused(signing_in), WrongCode)
     flow = await world.call(send)
@@ -293,16 +304,20 @@ async def test_a_proof_dies_with_the_factors(world: World, providers: ProviderSt
     world.configure(world.app_id, link_policy="ask")
     user = await world.user("ada@example.com")
     outcome = await providers.sign_in()
-    assert outcome.proof is not None
+    assert outcome.link_proof is not None
     await world.owner.execute(
         "UPDATE users SET factor_epoch = factor_epoch + 1 WHERE app_id = $1 AND id = $2",
         world.app_id,
         user.id,
     )
-    send = SendLinkProofCode(proof=outcome.proof, email="ada@example.com", browser=BROWSER)
+    send = SendLinkProofCode(
+        link_proof=outcome.link_proof, email="ada@example.com", browser=BROWSER
+    )
     flow = await world.call(send)
     code = (await world.mail()).code
-    request = FinishLinkProof(proof=outcome.proof, flow=flow.flow, code=code, browser=BROWSER)
+    request = FinishLinkProof(
+        link_proof=outcome.link_proof, flow=flow.flow, code=code, browser=BROWSER
+    )
     assert isinstance(await world.refused(request), LinkProofSpent)
     assert await providers.links() == []
 
@@ -314,8 +329,10 @@ async def test_a_proof_of_an_account_goes_to_its_address_alone(
     world.configure(world.app_id, link_policy="ask")
     await world.user("ada@example.com")
     outcome = await providers.sign_in()
-    assert outcome.proof is not None
-    send = SendLinkProofCode(proof=outcome.proof, email="eve@example.com", browser=BROWSER)
+    assert outcome.link_proof is not None
+    send = SendLinkProofCode(
+        link_proof=outcome.link_proof, email="eve@example.com", browser=BROWSER
+    )
     assert isinstance(await world.refused(send), LinkProofSpent)
 
 
@@ -326,8 +343,8 @@ async def test_a_first_sign_in_is_a_sign_up(world: World, providers: ProviderSta
     closed = await providers.sign_in()
     assert closed.failure == "sign_up_closed"
     mailed = await providers.sign_in(provider_account("2", None))
-    assert mailed.proof is not None
-    send = SendLinkProofCode(proof=mailed.proof, email="new@example.com", browser=BROWSER)
+    assert mailed.link_proof is not None
+    send = SendLinkProofCode(link_proof=mailed.link_proof, email="new@example.com", browser=BROWSER)
     await world.call(send)
     assert (await world.mail()).kind == "no_account"
 

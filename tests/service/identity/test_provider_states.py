@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.kit.callers import as_user
+from tests.kit.callers import ADMIN, as_user
 from tests.kit.world import World
 
-from common.contracts.identity_providers import ProviderNotFound
+from common.contracts.identity_providers import (
+    CreateIdentityProvider,
+    DeleteIdentityProvider,
+    ProviderNotFound,
+    UpdateIdentityProvider,
+)
 from common.contracts.provider_sign_in import (
     FinishProviderSignIn,
-    KeepProviderResponse,
+    KeepFormPost,
     ProviderAway,
     ProviderResponseSpent,
     StartProviderSignIn,
@@ -117,13 +122,13 @@ async def test_a_posted_response_waits_for_the_browser(
     state alone. The response is stored once, and not in the clear."""
     state = (await providers.start())["state"]
     providers.accounts["posted-code"] = provider_account()
-    posted = KeepProviderResponse(idp="acme", state=state, response={"code": "posted-code"})
+    posted = KeepFormPost(idp="acme", state=state, response={"code": "posted-code"})
     await world.call(posted)
     stored = await world.owner.fetchval(
         "SELECT response_sealed FROM oauth_state WHERE app_id = $1", world.app_id
     )
     assert "posted-code" not in stored
-    forged = KeepProviderResponse(idp="acme", state=state, response={"code": "forged"})
+    forged = KeepFormPost(idp="acme", state=state, response={"code": "forged"})
     assert isinstance(await world.refused(forged), ProviderResponseSpent)
 
     stranger = await providers.finish(state, browser=OTHER_BROWSER)
@@ -138,7 +143,7 @@ async def test_a_posted_response_needs_a_waiting_state(
     await providers.add("evil")
     state = (await providers.start())["state"]
     for idp, name in (("acme", "unknown"), ("evil", state), ("none", state)):
-        request = KeepProviderResponse(idp=idp, state=name, response={"code": "c"})
+        request = KeepFormPost(idp=idp, state=name, response={"code": "c"})
         assert isinstance(await world.refused(request), ProviderResponseSpent), (idp, name)
 
 
@@ -266,3 +271,33 @@ async def test_a_confirmation_is_not_for_another_account(
     sent = await providers.start_step_up(caller)
     other = provider_account("eve-1", "eve@example.com", auth_time=at)
     assert (await providers.finish(sent["state"], other, caller=caller)).failure == "other_account"
+
+
+async def test_an_error_without_a_state_is_explained(
+    world: World, providers: ProviderStandIn
+) -> None:
+    """Some providers leave the state out of their errors. The user starts again, and the event names the
+    error."""
+    outcome = await providers.finish("", error="invalid_scope")
+    assert (outcome.kind, outcome.failure) == ("failed", "over")
+    assert await providers.failures() == [("state", "invalid_scope without a state")]
+
+
+async def test_a_changed_provider_is_announced(world: World, providers: ProviderStandIn) -> None:
+    """Creating, changing and deleting a provider tells every gateway to forget its list of buttons."""
+    settings = {
+        "display_name": "Other",
+        "type": "oauth2",
+        "client_id": "c",
+        "authorization_endpoint": "https://idp.example/a",
+        "token_endpoint": "https://idp.example/t",
+        "userinfo_endpoint": "https://idp.example/u",
+        "claim_mapping": {"subject": ["id"]},
+    }
+    request = CreateIdentityProvider(name="other", client_secret="s", settings=settings)
+    created = await world.call(request, ADMIN)
+    changes = {"enabled": False}
+    await world.call(UpdateIdentityProvider(provider=created.id, changes=changes), ADMIN)
+    await world.call(DeleteIdentityProvider(provider=created.id), ADMIN)
+    heard = [one for one in world.invalidation.published if one[1] == "identity_provider"]
+    assert heard == [(world.app_id, "identity_provider", "*")] * 3

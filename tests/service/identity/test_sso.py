@@ -251,6 +251,7 @@ async def test_renewed_session_drops_a_closed_organization(world: World) -> None
             deps, ctx, tx, tenant, account=account, session_id=active.full().id
         )
 
+    assert renewed.reply is not None
     assert renewed.reply.full().active_org_id is None
 
 

@@ -128,7 +128,8 @@ async def test_a_call_says_who_acts(
 
     assert [(one.id, one.actor_id) for one in callers] == [(ada.user_id, ada.actor.id)]  # type: ignore[union-attr]
     assert (refused.status_code, refused.json()["code"]) == (403, "impersonating")
-    assert page.status_code == 403
+    assert page.status_code == 422
+    assert "End the impersonation first." in page.text
 
 
 async def test_the_user_signs_in_and_nothing_is_left(
@@ -180,7 +181,7 @@ async def test_a_developer_gets_a_link_that_takes_a_click(
 
     spent = await post(http, "/impersonation", f"/impersonation?token={LINK}", token="used")
     upward = await post(http, "/impersonation", f"/impersonation?token={LINK}", token="upward")
-    assert (spent.status_code, upward.status_code) == (410, 403)
+    assert (spent.status_code, upward.status_code) == (410, 422)
 
 
 async def test_the_dashboard_starts_no_session_there(

@@ -14,7 +14,7 @@ router = NounRouter(prefix="/users", tags=["users"])
 @router.get(
     "/{user_id}/identities/{link_id}/token", summary="Get a user's token at an identity provider"
 )
-async def get(user_id: Id, link_id: Id, ctx: Acting, bus: TheBus) -> ProviderToken:
+async def get_provider_token(user_id: Id, link_id: Id, ctx: Acting, bus: TheBus) -> ProviderToken:
     """Returns the access token of a connected account, to call the provider's API for the user. A token
     that expires within a minute is refreshed first. The provider must have the option `store_tokens`.
     Only a secret key, or a client that acts for itself, may call this. Each call is audited. Needs

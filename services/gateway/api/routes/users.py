@@ -16,6 +16,7 @@ from common.contracts.invitations import (
     ResendInvitation,
     RevokeInvitation,
 )
+from common.contracts.passkeys import ListUserPasskeys, Passkeys, RemoveUserPasskey
 from common.contracts.profiles import User, UserChanges
 from common.contracts.second_factors import ResetSecondFactors
 from common.contracts.sessions import (
@@ -160,6 +161,19 @@ async def reset_second_factors(id: Id, ctx: Acting, bus: TheBus) -> Done:
     user is notified by e-mail, and signs in without them. Answers 409 `last_way_in` if passkeys are
     all that the user has. Needs `users:write`."""
     return await bus.call(ctx, ResetSecondFactors(user_id=id))
+
+
+@router.get("/{id}/passkeys", summary="List passkeys of a user")
+async def passkeys(id: Id, ctx: Acting, bus: TheBus) -> Passkeys:
+    """Lists the passkeys, newest first. Needs `users:read`."""
+    return await bus.call(ctx, ListUserPasskeys(user_id=id))
+
+
+@router.delete("/{id}/passkeys/{passkey_id}", summary="Remove a passkey of a user")
+async def remove_passkey(id: Id, passkey_id: Id, ctx: Acting, bus: TheBus) -> Done:
+    """Removes the passkey, even if the user has no other way to sign in. The user is notified by
+    e-mail. Needs `users:write`."""
+    return await bus.call(ctx, RemoveUserPasskey(user_id=id, passkey_id=passkey_id))
 
 
 @router.get("/{id}/sessions", summary="List sessions of a user")

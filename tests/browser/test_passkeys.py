@@ -1,0 +1,324 @@
+"""Passkeys in Chromium, with its virtual authenticator (WebDriver extension of Web Authentication).
+
+With AERO2_SHOTS=<folder> each step is stored as a picture.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import CDPSession, expect
+from tests.browser.conftest import Look, Site
+from tests.kit.people import EMAIL, PASSWORD
+
+OPTIONS = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+}
+
+
+class Device:
+    """The virtual authenticator of a page. Its user touches it only while `touch` is on."""
+
+    def __init__(self, cdp: CDPSession, id: str) -> None:
+        self.cdp, self.id = cdp, id
+
+    async def touch(self, enabled: bool = True) -> None:
+        await self._set("AutomaticPresenceSimulation", enabled=enabled)
+
+    async def verify_user(self, is_user_verified: bool) -> None:
+        await self._set("UserVerified", isUserVerified=is_user_verified)
+
+    async def _set(self, name: str, **values: Any) -> None:
+        await self.cdp.send(f"WebAuthn.set{name}", {"authenticatorId": self.id, **values})
+
+    async def credentials(self) -> list[dict[str, Any]]:
+        answer = await self.cdp.send("WebAuthn.getCredentials", {"authenticatorId": self.id})
+        listed: list[dict[str, Any]] = answer["credentials"]
+        return listed
+
+
+@asynccontextmanager
+async def visit(site: Site, **more: Any) -> AsyncIterator[tuple[Look, Device]]:
+    """Yields a page with an authenticator."""
+    async with site.visit(**more) as look:
+        cdp = await look.page.context.new_cdp_session(look.page)
+        await cdp.send("WebAuthn.enable", {"enableUI": False})
+        options = {**OPTIONS, "automaticPresenceSimulation": False}
+        made = await cdp.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+        yield look, Device(cdp, made["authenticatorId"])
+
+
+async def shots(look: Look, name: str) -> None:
+    """Stores the page at 390 and 1280 pixels, light and dark."""
+    if folder := os.environ.get("AERO2_SHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        for scheme in ("light", "dark"):
+            await look.page.emulate_media(color_scheme=scheme)
+            for width in (390, 1280):
+                await look.page.set_viewport_size({"width": width, "height": 800})
+                path = f"{folder}/{name}-{width}-{scheme}.png"
+                await look.page.screenshot(path=path, full_page=True)
+
+
+async def add(look: Look, device: Device) -> None:
+    """Adds a passkey on the page of the account."""
+    await device.touch()
+    async with look.page.expect_response("**/api/users/me/passkeys/options"):
+        await look.go("/account/passkeys")
+    await look.page.click("text=Add a passkey")
+
+
+async def sign_out(look: Look, device: Device) -> None:
+    await device.touch(False)
+    await look.page.context.clear_cookies()
+    look.site.world.sessions.clear()
+
+
+async def ready(look: Look, path: str = "/login") -> None:
+    """Opens the sign-in page, and waits until its options are there."""
+    async with look.page.expect_response("**/api/auth/passkey/options"):
+        await look.go(path)
+    await look.page.wait_for_timeout(100)
+
+
+async def test_add_a_passkey_and_sign_in_with_it(site: Site) -> None:
+    """The first passkey shows the recovery codes. After signing out, the button and the address field
+    each sign in with nothing else."""
+    async with visit(site, signed_in=True) as (look, device):
+        await add(look, device)
+        await expect(look.page.locator(".codes li")).to_have_count(10)
+        await shots(look, "passkey-codes")
+        await look.page.click("[data-codes] .primary")
+        await expect(look.page.locator(".list li")).to_have_count(1)
+        await expect(look.page.locator(".note")).to_contain_text("Passkey added")
+        await shots(look, "passkey-added")
+
+        await sign_out(look, device)
+        await ready(look)
+        await shots(look, "passkey-sign-in")
+        await look.page.click("text=Sign in with a passkey")
+        await device.touch()
+        await look.page.wait_for_url("**/account")
+
+        await sign_out(look, device)
+        await device.touch()
+        await look.go("/login?return_to=/account/sessions")
+        await look.page.wait_for_url("**/account/sessions")
+
+
+async def test_the_button_stops_what_waits_in_the_address_field(site: Site) -> None:
+    """The browser has one request at a time. The one of the button signs in, and one answer is sent."""
+    async with visit(site, signed_in=True) as (look, device):
+        await add(look, device)
+        await expect(look.page.locator("[data-codes]")).to_be_visible()
+        await sign_out(look, device)
+        sent: list[str] = []
+        look.page.on("request", lambda one: sent.append(one.url))
+        await ready(look)
+        assert [one for one in sent if one.endswith("/passkey/verify")] == []
+
+        await look.page.click("text=Sign in with a passkey")
+        await device.touch()
+        await look.page.wait_for_url("**/account")
+
+        assert len([one for one in sent if one.endswith("/passkey/options")]) == 1
+        assert len([one for one in sent if one.endswith("/passkey/verify")]) == 1
+
+
+async def test_after_a_failure_the_address_field_asks_again(site: Site) -> None:
+    """With another challenge: the first one is used up."""
+    async with visit(site, signed_in=True) as (look, device):
+        await add(look, device)
+        await expect(look.page.locator("[data-codes]")).to_be_visible()
+        await sign_out(look, device)
+        site.people.passkeys.refuse_next = True
+        sent: list[str] = []
+        look.page.on("request", lambda one: sent.append(one.url))
+        await device.touch()
+        await look.go("/login")
+        await look.page.wait_for_url("**/account")
+
+        assert len([one for one in sent if one.endswith("/passkey/options")]) == 2
+        assert len([one for one in sent if one.endswith("/passkey/verify")]) == 2
+
+
+async def test_an_answer_cannot_be_sent_twice(site: Site) -> None:
+    """The second post of the same answer starts no session."""
+    async with visit(site, signed_in=True) as (look, device):
+        await add(look, device)
+        await expect(look.page.locator("[data-codes]")).to_be_visible()
+        await sign_out(look, device)
+        await ready(look)
+        await look.page.click("text=Sign in with a passkey")
+        async with look.page.expect_request("**/passkey/verify") as sent:
+            await device.touch()
+        body = (await sent.value).post_data
+        await look.page.wait_for_url("**/account")
+        await sign_out(look, device)
+        await ready(look)
+
+        status = await look.page.evaluate(
+            """body => fetch("/api/auth/passkey/verify", {method: "POST", body,
+              headers: {"content-type": "application/json"}}).then(answer => answer.status)""",
+            body,
+        )
+
+        assert status == 410
+        await look.go("/account")
+        assert look.path.startswith("/login")
+
+
+async def test_an_unverified_user_does_not_sign_in(site: Site) -> None:
+    """The page says so and stays usable by the other ways."""
+    async with visit(site, signed_in=True) as (look, device):
+        await add(look, device)
+        await expect(look.page.locator("[data-codes]")).to_be_visible()
+        await sign_out(look, device)
+        await device.verify_user(False)
+        await ready(look)
+        await look.page.click("text=Sign in with a passkey")
+        await device.touch()
+
+        await expect(look.page.locator("[data-said]")).to_contain_text("No passkey was used")
+        await shots(look, "passkey-not-used")
+        await look.fill(email=EMAIL)
+        await look.send()
+        assert look.path.startswith("/login/password")
+
+
+async def test_an_unknown_passkey_is_reported_to_the_browser(site: Site) -> None:
+    """Nobody has it any more, so the browser may delete it."""
+    async with visit(site, signed_in=True) as (look, device):
+        await add(look, device)
+        await expect(look.page.locator("[data-codes]")).to_be_visible()
+        site.people.passkeys.keys.clear()
+        site.people.passkeys.entries.clear()
+        await sign_out(look, device)
+        await look.page.add_init_script(
+            """window.told = [];
+            if (window.PublicKeyCredential) {
+              PublicKeyCredential.signalUnknownCredential = async (one) => { told.push(one); };
+            }"""
+        )
+        (credential,) = await device.credentials()
+        await ready(look)
+        await look.page.click("text=Sign in with a passkey")
+        await device.touch()
+
+        await expect(look.page.locator("[data-said]")).to_contain_text("no longer in use")
+        (told, *_) = await look.page.evaluate("told")
+        assert told["rpId"] == "acme.localhost"
+        assert told["credentialId"].rstrip("=") == (
+            credential["credentialId"].replace("+", "-").replace("/", "_").rstrip("=")
+        )
+
+
+async def test_the_browser_hears_which_passkeys_are_left(site: Site) -> None:
+    """After a removal, on the page of the account."""
+    async with visit(site, signed_in=True) as (look, device):
+        await add(look, device)
+        await look.page.click("[data-codes] .primary")
+        await look.page.add_init_script(
+            """window.told = [];
+            if (window.PublicKeyCredential) {
+              PublicKeyCredential.signalAllAcceptedCredentials = async (one) => { told.push(one); };
+              PublicKeyCredential.signalCurrentUserDetails = async (one) => { told.push(one); };
+            }"""
+        )
+        await look.page.click("button[value=remove]")
+        await expect(look.page.locator(".note")).to_contain_text("Passkey removed")
+        await look.page.wait_for_function("told.length === 2")
+
+        accepted, details = await look.page.evaluate("told")
+        assert accepted["rpId"] == "acme.localhost"
+        assert accepted["allAcceptedCredentialIds"] == []
+        assert (details["name"], details["displayName"]) == (EMAIL, "Ada Lovelace")
+
+
+async def test_a_passkey_is_renamed_on_the_page(site: Site) -> None:
+    async with visit(site, signed_in=True) as (look, device):
+        await add(look, device)
+        await look.page.click("[data-codes] .primary")
+        await look.page.click("summary")
+        await look.fill(name="Work laptop")
+        await look.page.click("button[value=rename]")
+
+        await expect(look.page.locator(".list strong")).to_have_text("Work laptop")
+
+
+async def test_the_same_device_is_not_added_twice(site: Site) -> None:
+    async with visit(site, signed_in=True) as (look, device):
+        await add(look, device)
+        await look.page.click("[data-codes] .primary")
+        await add(look, device)
+
+        await expect(look.page.locator("[data-said]")).to_contain_text("already have")
+        assert len(await device.credentials()) == 1
+
+
+async def test_an_old_sign_in_is_confirmed_first(site: Site) -> None:
+    """The button leads to the confirmation, which leads back."""
+    async with visit(site, signed_in=True) as (look, device):
+        site.people.fresh = False
+        await add(look, device)
+        await look.page.wait_for_url("**/login/confirm*")
+        await look.fill(password=PASSWORD)
+        await look.send()
+
+        assert look.path == "/account/passkeys"
+
+
+async def test_the_offer_after_a_password(site: Site) -> None:
+    """A browser with an authenticator is asked once, and can say no. It continues where it was going."""
+    async with visit(site) as (look, device):
+        site.people.offers_passkey = True
+        await look.go("/login?return_to=/account/sessions")
+        await look.fill(email=EMAIL)
+        await look.send()
+        await expect(look.page.locator("[name=has_authenticator]")).to_have_value("1")
+        await look.fill(password=PASSWORD)
+        await look.send()
+        assert look.path.startswith("/login/passkey-offer")
+        assert site.people.passkeys.offers == 1
+        await shots(look, "passkey-offer")
+        await look.page.click("text=Not now")
+
+        assert look.path == "/account/sessions"
+        assert await device.credentials() == []
+
+
+async def test_sign_up_with_only_a_passkey(site: Site) -> None:
+    """The e-mail address, one press, and the account is there with its recovery codes."""
+    async with visit(site) as (look, device):
+        site.configure(passkey_sign_up=True)
+        await device.touch()
+        await look.go("/signup")
+        await look.fill(email="new@example.com")
+        await shots(look, "passkey-sign-up")
+        await look.page.click("text=Sign up with a passkey instead")
+        await look.page.click("text=Create a passkey")
+        await expect(look.page.locator(".codes li")).to_have_count(10)
+        await look.page.click("[data-codes] .primary")
+
+        await look.page.wait_for_url("**/account")
+        assert len(await device.credentials()) == 1
+
+
+@pytest.mark.parametrize("path", ["/login", "/signup"])
+async def test_a_page_without_scripts_shows_no_passkeys(site: Site, path: str) -> None:
+    """The other ways stay."""
+    async with site.visit(js=False) as look:
+        site.configure(passkey_sign_up=True)
+        await look.go(path)
+
+        assert "passkey" not in (await look.text()).lower()
+        await expect(look.page.locator("[name=email]")).to_be_visible()
