@@ -196,8 +196,8 @@ async def test_profile_is_refreshed_if_the_row_says_so(
 
 
 async def test_organization_needs_both_rights(world: World) -> None:
-    """Who manages providers but no organizations can neither bind a provider to one, nor switch, change or
-    delete a provider that belongs to one."""
+    """A caller who manages providers but no organizations can neither bind a provider to one, nor
+    change or delete a provider that belongs to one."""
     org_id = await world.insert_organization(world.app_id)
     bound = await new_provider(world, name="bound", issuer=ISSUER, org_id=org_id)
     free = await new_provider(world, name="free", issuer=ISSUER)
