@@ -20,6 +20,7 @@ from common.contracts.provider_sign_in import (
     StartProviderSignIn,
 )
 from common.contracts.sign_in import MethodOff
+from gateway.auth import remembered_devices
 from gateway.auth.caller import user_even_without_rights
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
@@ -84,6 +85,7 @@ async def callback(gateway: Gateway, request: GatewayRequest) -> GatewayResponse
             state=fields.text("state"),
             browser=csrf.browser_id(gateway.settings, request) if has_browser else None,
             locale=page.language.code,
+            devices=remembered_devices.values(gateway, request),
             response=_response(fields),
         )
     except ValidationError:
