@@ -106,13 +106,13 @@ async def test_lost_proof_stops_links(world: World, providers: ProviderStandIn) 
 
 
 async def test_unverified_address_does_not_count(world: World, providers: ProviderStandIn) -> None:
-    """A provider may assert an unverified address of the domain. A user who then proves
-    another address is neither linked nor added."""
+    """A provider may assert an unverified address of the domain. A user who then proves another
+    address is neither linked nor added."""
     await _provider(world, providers)
     account = provider_account(email=ADA, email_verified=False)
     outcome = await providers.sign_in(account, idp="sso")
     assert outcome.kind == "address_needed"
-    proven = await providers.prove(outcome.proof or "", "eve@else.example")
+    proven = await providers.prove(outcome.link_proof or "", "eve@else.example")
 
     assert proven.failure == "email_refused"
     assert await providers.links() == []
