@@ -1679,14 +1679,15 @@ GRANT SELECT (
     created_at, updated_at
 ) ON users TO aero2_oidc;
 GRANT SELECT (
-    app_id, id, user_id, kind, idp_name, acr, amr, auth_time, factor_times, actor_id, actor_app_id, remembered,
+    app_id, id, user_id, kind, idp_name, idp_org_id, acr, amr, auth_time, factor_times, actor_id, actor_app_id, remembered,
     active_org_id, previous_id,
     created_at, idle_expires_at, expires_at, revoked_at
 ) ON user_sessions TO aero2_oidc;
 -- Whether a user has a second factor decides what a token may do (RFC 9470).
 GRANT SELECT (app_id, user_id, confirmed_at) ON totp_factors TO aero2_oidc;
 GRANT SELECT (app_id, user_id) ON passkeys TO aero2_oidc;
-GRANT SELECT (app_id, id, slug, name, logo_url, is_personal, public_metadata) ON organizations TO aero2_oidc;
+GRANT SELECT (app_id, id, slug, name, logo_url, is_personal, sso_required, public_metadata)
+    ON organizations TO aero2_oidc;
 GRANT SELECT ON organization_members, applications TO aero2_oidc;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON

@@ -25,6 +25,15 @@ LIVE_REFRESH_GRANT: Final = f"""
     AND {LIVE_FAMILY_SESSION}"""
 """The family `f` and the user `u` of the refresh token `r` are live. `$4` is the client's epoch."""
 
+SSO_OF_GRANT: Final = """
+    NOT EXISTS (
+        SELECT FROM organizations o
+        WHERE o.app_id = $1 AND o.id = m.org_id AND o.sso_required AND NOT EXISTS (
+            SELECT FROM user_sessions q
+            WHERE q.app_id = $1 AND q.id = t.session_id AND q.idp_org_id = m.org_id))"""
+"""The organization of the member `m` does not require its own provider, or that provider started the
+session of the grant `t`, which may have ended."""
+
 SECOND_FACTORS_OF_USER: Final = """array_remove(ARRAY[
                CASE WHEN EXISTS (SELECT FROM totp_factors t WHERE t.app_id = $1
                    AND t.user_id = u.id AND t.confirmed_at IS NOT NULL) THEN 'totp' END,
