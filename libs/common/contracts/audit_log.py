@@ -188,6 +188,7 @@ class ExportAudit(
     needs="audit:read",
     within=10.0,
     safe=True,
+    impersonated=False,
 ):
     """Returns a page of the log in the order of its chain, oldest first, with as many events as fit
     into one message. All pages of an export without filters can be verified together."""

@@ -53,7 +53,7 @@ class Request(Contract, Generic[R]):
     developer may ask without `developers:read`, and the handler shows members of the caller's teams
     only. `fresh`: a user or developer must have proven who they are a short time ago
     (`common.freshness`). `impersonated` says whether somebody who acts as a user may ask; by default,
-    what is `safe`. `guests` says whether a user without credentials may.
+    whatever only reads. `guests` says whether a user without credentials may.
     """
 
     subject: ClassVar[str] = ""
@@ -84,7 +84,8 @@ class Request(Contract, Generic[R]):
             return
         cls.subject, cls.needs, cls.within, cls.safe = subject, needs, within, safe
         cls.teammates, cls.fresh, cls.guests = teammates, fresh, guests
-        cls.impersonated = safe and not fresh if impersonated is None else impersonated
+        reads = safe and not fresh and not (needs or "").endswith((":write", ":delete"))
+        cls.impersonated = reads if impersonated is None else impersonated
         cls.reply = _reply_of(cls)
         if subject in CONTRACTS:
             raise TypeError(f"subject {subject!r} is already taken")

@@ -77,6 +77,7 @@ class ExportUsers(
     needs="users:read",
     within=10.0,
     safe=True,
+    impersonated=False,
 ):
     """Lists users in the format of an import, oldest first. To include password hashes, the caller
     needs all permissions. Raises Forbidden."""
