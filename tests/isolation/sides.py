@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -395,7 +395,7 @@ async def _second_factors(sides: Sides, side: Side) -> None:
     side.session = SignedIn(
         session_id=session.id, user_id=session.user_id, auth_time=session.auth_time
     )
-    side.ada = Caller("user", session.user_id, frozenset(), session_id=session.id)
+    side.ada = replace(side.ada, session_id=session.id)
     listed = await sides.ask(side, side.ada, GetSecondFactors())
     side.things |= {
         "GetSecondFactorChallenge.token": halves[1].token,
@@ -404,7 +404,7 @@ async def _second_factors(sides: Sides, side: Side) -> None:
         "CancelSignIn.token": halves[2].token,
         "CompleteSignIn.token": halves[3].token,
         "CompleteSignIn.recovery_code": enrolled.recovery_codes[0],
-        "ConfirmFactor.recovery_code": enrolled.recovery_codes[1],
+        "ConfirmFactor.recovery_code": "a wrong code",
         "RevokeDevice.device_id": listed.devices[0].id,
     }
 
