@@ -93,24 +93,25 @@ async def reset(deps: Deps, ctx: Context, request: ResetSecondFactors) -> Done:
     tenant = await deps.tenants.get(ctx)
     async with deps.db.transaction(ctx) as tx:
         account = await locked_account(ctx, tx, request.user_id)
-        await _remove_all(ctx, tx, account)
-        event = SecondFactorsReset(user_id=account.id)
-        await audit.record(tx, ctx, event, user_id=account.id)
-        await notices.send(deps, ctx, tx, tenant, owner=account, kind="factors_reset")
+        if await _remove_all(ctx, tx, account):
+            event = SecondFactorsReset(user_id=account.id)
+            await audit.record(tx, ctx, event, user_id=account.id)
+            await notices.send(deps, ctx, tx, tenant, owner=account, kind="factors_reset")
     await deps.invalidation.publish(ctx, "user", request.user_id)
     return Done()
 
 
-async def _remove_all(ctx: Context, tx: Db, account: Account) -> None:
-    """Deletes the factors and ends what depends on them. Raises LastWayIn if the passkeys are all
-    that the user has to sign in with."""
+async def _remove_all(ctx: Context, tx: Db, account: Account) -> bool:
+    """Deletes the factors and ends what depends on them. Returns False if there was nothing. Raises
+    LastWayIn if the passkeys are all that the user has to sign in with."""
     of_user = {"app_id": ctx.app_id, "user_id": account.id}
     removed = await factors.delete_passkeys(tx, **of_user)
     others = account.email or account.phc or await factors.has_identity_link(tx, **of_user)
     if removed and not others:
         raise LastWayIn
-    await totp.delete_confirmed(tx, **of_user)
-    await totp.delete_pending(tx, **of_user)
-    await recovery_code_rows.delete_all(tx, **of_user)
-    await trusted_devices.revoke_all(tx, **of_user)
+    had_app = await totp.delete_confirmed(tx, **of_user)
+    pending = await totp.delete_pending(tx, **of_user)
+    codes = await recovery_code_rows.delete_all(tx, **of_user)
+    devices = await trusted_devices.revoke_all(tx, **of_user)
     await accounts.raise_factor_epoch(tx, **of_user)
+    return bool(removed or had_app or pending or codes or devices)

@@ -404,7 +404,7 @@ async def _second_factors(sides: Sides, side: Side) -> None:
         "CancelSignIn.token": halves[2].token,
         "CompleteSignIn.token": halves[3].token,
         "CompleteSignIn.recovery_code": enrolled.recovery_codes[0],
-        "ConfirmFactor.recovery_code": enrolled.recovery_codes[1],
+        "ConfirmFactor.recovery_code": "a wrong code",
         "RevokeDevice.device_id": listed.devices[0].id,
     }
 

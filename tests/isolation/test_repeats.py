@@ -22,6 +22,7 @@ CONTRACTS: Final = contracts()
 ENDS: Final = ("delete", "revoke", "remove", "end", "sign_out", "leave", "disable", "unassign")
 AGAIN: Final = {
     "identity.email_code.start": "mails another code",
+    "identity.factor.confirm": "each wrong code is audited",
     "identity.me.change_email": "mails another link",
     "identity.password.sign_in": "another session",
     "identity.reset.start": "mails another code",

@@ -85,6 +85,7 @@ def _ask(
         cancel=f"{PATH}/cancel",
         button=page.translate("Sign in"),
         days=days,
+        back=None,
         passkey_path="/api/auth/passkey/second-factor",
         onward=destination(fields),
         remember_device="remember_device" in fields,

@@ -296,25 +296,6 @@ async def test_another_site_changes_nothing(
         assert calls(people, kind) == 0
 
 
-async def test_confirming_with_the_factor(
-    http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
-) -> None:
-    """A user with a second factor confirms with it, and comes back."""
-    await signed_in(http, world, app)
-    token = next(iter(world.sessions))
-    session = world.sessions[token].model_copy(update={"second_factors": ["totp", "recovery_code"]})
-    world.sessions[token] = session
-    asked = await http.get("/login/confirm?return_to=/account/two-step")
-    assert asked.headers["location"] == (
-        "/login/confirm/second-factor?return_to=%2Faccount%2Ftwo-step"
-    )
-    page = "/login/confirm/second-factor"
-    wrong = await post(http, page, code="111111")
-    assert wrong.status_code == 422
-    done = await post(http, page, code=TOTP_CODE, return_to="/account/two-step")
-    assert done.headers["location"] == "/account/two-step"
-
-
 async def test_the_calls(http: httpx.AsyncClient, people: People) -> None:
     """By JSON: the challenge, a wrong code, the right one, and no token in any answer."""
     people.challenge = factor_people.challenge()
