@@ -8,7 +8,7 @@ from html import unescape
 import httpx
 import pyotp
 from tests.kit.callers import PASSWORD
-from tests.kit.form_browser import browser, submit
+from tests.kit.form_browser import browser, sign_in, submit
 from tests.kit.instance import Instance
 
 EMAIL = "owner@example.com"
@@ -46,7 +46,7 @@ def test_the_owner_begins_and_then_enrols(shared: Instance) -> None:
             refused = call(client, url, method, path, None if method != "POST" else {})
             assert (refused.status_code, refused.json()["code"]) == (403, "second_factor_needed")
 
-        setup = client.get(f"{url}/login/step-up")
+        setup = client.get(f"{url}/login/step-up", follow_redirects=True)
         secret = re.search(r'<code class="secret"[^>]*>([^<]+)<', setup.text)
         assert secret, setup.text[:2000]
         totp = pyotp.TOTP(unescape(secret[1]).replace(" ", ""))
@@ -56,7 +56,6 @@ def test_the_owner_begins_and_then_enrols(shared: Instance) -> None:
         assert call(client, url, "POST", rotate, {}).status_code in (200, 201)
 
     with browser() as again:
-        page = submit(again, again.get(f"{url}/login"), email=EMAIL)
-        page = submit(again, page, password=PASSWORD)
+        page = sign_in(again, url, EMAIL, PASSWORD)
         assert page.url.path == "/login/second-factor"
         assert again.get(f"{url}/api/users/me").status_code == 401
