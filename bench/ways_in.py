@@ -81,12 +81,11 @@ def passkey_sign_in(demo: DemoApplication) -> Workload:
 
 
 def _repeated(name: str, demo: DemoApplication, flow: Flow) -> Workload:
-    """Returns a workload of browsers that sign in again and again. Each has done it once, so that no
-    run contains a sign-up or a mail about a new device."""
+    """Returns a workload of browsers that sign in again and again. All runs share them, so that no run
+    contains a sign-up, and only the first causes mails about new devices."""
+    browsers = [demo.connection() for _ in range(BROWSERS)]
 
     def ready() -> Run:
-        browsers = [demo.connection() for _ in range(BROWSERS)]
-
         async def run_once() -> None:
             for number, http in enumerate(browsers):
                 await flow(http, number)
@@ -95,7 +94,11 @@ def _repeated(name: str, demo: DemoApplication, flow: Flow) -> Workload:
         asyncio.run(run_once())
 
         async def load(seconds: float) -> Result:
-            return await run_flows(lambda number: flow(browsers[number], number), seconds, BROWSERS)
+            try:
+                return await run_flows(lambda n: flow(browsers[n], n), seconds, BROWSERS)
+            finally:
+                for http in browsers:
+                    http.close()
 
         def run(seconds: float) -> Result:
             return asyncio.run(load(seconds))

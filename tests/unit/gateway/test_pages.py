@@ -1113,6 +1113,8 @@ NEVER_REFUSED = {
     "/login/step-up/setup",
     "/account/export",
     "/account/passkeys",
+    "/impersonation",
+    "/impersonation/end",
     "/signup/passkey",
     "/account/sessions",
     "/account/sessions/others",
@@ -1168,6 +1170,7 @@ async def test_another_language_after_an_error_keeps_the_way(
         ("/reset/code", f"/reset?token={LINK}", "used"),
         ("/invitation", f"/invitation?token={LINK}", "used"),
         ("/welcome", f"/welcome?token={LINK}", "used"),
+        ("/impersonation", f"/impersonation?token={LINK}", "used"),
     ],
 )
 async def test_a_spent_link_in_another_language(
