@@ -1109,6 +1109,8 @@ REFUSED: list[tuple[str, str, dict[str, str]]] = [
 ]
 """A form, its page, and an input that is refused there."""
 NEVER_REFUSED = {
+    "/login/step-up",
+    "/login/step-up/setup",
     "/account/export",
     "/account/passkeys",
     "/impersonation",
