@@ -19,9 +19,10 @@ from functools import partial
 from pathlib import Path
 
 from bench import peer, report
+from bench.catalogue import WORKLOADS, prepare
 from bench.deployment import Deployment, free_port, read_summary, started_deployment
 from bench.processes import Cpu, cpu, machine_speed, memory
-from bench.workloads import WORKLOADS, Workload, prepare
+from bench.workloads import Workload
 
 RESULTS = Path(__file__).parent / "results"
 

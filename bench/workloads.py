@@ -1,7 +1,7 @@
-"""The workloads by name, on the demo application of a deployment.
+"""The workloads, on the demo application of a deployment.
 
 W1: check a token or session. W2: client credentials. W3: refresh a token. W4: sign in with a
-password. W5: public documents. W6: whole authorization code flows.
+password. W5: public documents. W6: whole authorization code flows. W7 and W8 are in `bench.ways_in`.
 """
 
 from __future__ import annotations
@@ -371,28 +371,3 @@ def full_login(demo: DemoApplication) -> Workload:
         return asyncio.run(run_flows(flow, seconds, 4))
 
     return Workload("W6-full-login", lambda: run)
-
-
-WORKLOADS: dict[str, Callable[[DemoApplication], Workload]] = {
-    "W1-userinfo": userinfo,
-    "W1-session": session,
-    "W1-introspection": introspection,
-    "W2-es256": partial(client_credentials, "ES256"),
-    "W2-rs256": partial(client_credentials, "RS256"),
-    "W3": refresh,
-    "W4": password,
-    "W5-discovery": partial(document, "W5-discovery", "/.well-known/openid-configuration"),
-    "W5-jwks": partial(document, "W5-jwks", "/oauth2/jwks.json"),
-    "W6-code-flow": code_flows,
-    "W6-full-login": full_login,
-}
-
-
-def prepare(deployment: Deployment, names: list[str]) -> dict[str, Workload]:
-    """Returns the workloads whose names begin with one of `names`."""
-    demo = DemoApplication(deployment)
-    return {
-        key: make(demo)
-        for key, make in WORKLOADS.items()
-        if any(key.startswith(name) for name in names)
-    }

@@ -414,6 +414,8 @@ CREATE TABLE organization_domains (
     domain             text        NOT NULL,
     verification_token text        NOT NULL,
     verified_at        timestamptz,
+    checked_at         timestamptz NOT NULL DEFAULT now(),  -- when the TXT record was last looked up
+    missing_since      timestamptz,  -- the record of a verified domain is gone: nobody joins
     auto_join          boolean     NOT NULL DEFAULT false,
     role_id            text        NOT NULL DEFAULT 'member',
     created_at         timestamptz NOT NULL DEFAULT now(),
@@ -426,6 +428,7 @@ CREATE TABLE organization_domains (
 ) PARTITION BY HASH (app_id);
 CREATE UNIQUE INDEX organization_domains_verified_key
     ON organization_domains (domain, app_id) WHERE verified_at IS NOT NULL;
+CREATE INDEX idx_organization_domains_checked ON organization_domains (checked_at) WHERE verified_at IS NOT NULL;
 CREATE INDEX idx_organization_domains_role ON organization_domains (role_id, app_id);
 
 -- owner: rbac. A role in the whole application (org_id NULL) or inside one organization. The latter is
@@ -435,7 +438,7 @@ CREATE TABLE user_roles (
     user_id    uuid        NOT NULL,
     role_id    text        NOT NULL,
     org_id     uuid,
-    granted_by text,       -- 'bootstrap', 'system' or a user's id
+    granted_by text,       -- 'bootstrap', 'system', a user's id, or `idp:` and a provider's id
     granted_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT user_roles_key UNIQUE NULLS NOT DISTINCT (user_id, role_id, org_id, app_id),
     CONSTRAINT user_roles_user_id_fkey FOREIGN KEY (app_id, user_id)
@@ -555,7 +558,7 @@ CREATE TABLE email_verification_codes (
         REFERENCES users (app_id, id) ON DELETE CASCADE,
     CONSTRAINT email_verification_codes_type_check CHECK (type IN
         ('email_code', 'magic_link', 'password_reset', 'email_verification', 'email_change', 'invitation', 'owner_link',
-         'impersonation')),
+         'link_proof', 'impersonation')),
     CONSTRAINT email_verification_codes_hash_check CHECK (code_hash IS NOT NULL OR link_hash IS NOT NULL)
 ) PARTITION BY HASH (app_id);
 CREATE UNIQUE INDEX email_verification_codes_link_hash_key
@@ -667,6 +670,7 @@ CREATE TABLE webauthn_challenges (
     CONSTRAINT webauthn_challenges_pkey PRIMARY KEY (app_id, challenge_hash)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_webauthn_challenges_expires ON webauthn_challenges (expires_at);
+CREATE INDEX idx_webauthn_challenges_user ON webauthn_challenges (user_id, app_id);
 
 -- owner: identity. `last_step` is the time step of the last code, so no code is accepted twice
 -- (RFC 6238 section 5.2). A secret that is not confirmed yet belongs to the session that created it.
@@ -752,6 +756,7 @@ CREATE TABLE identity_provider_documents (
     document     jsonb,
     fetched_at   timestamptz,
     attempted_at timestamptz NOT NULL DEFAULT now(),
+    sought_at    timestamptz,  -- the last fetch for an unknown kid
     failure      text,       -- why the last attempt failed
     CONSTRAINT identity_provider_documents_pkey PRIMARY KEY (app_id, idp_id, kind),
     CONSTRAINT identity_provider_documents_idp_id_fkey FOREIGN KEY (app_id, idp_id)
@@ -772,6 +777,7 @@ CREATE TABLE user_identity_links (
     refresh_token_sealed text,
     token_scopes         text[]      NOT NULL DEFAULT '{}',
     token_expires_at     timestamptz,
+    token_lease_until    timestamptz,  -- one process refreshes the token until then
     last_used_at         timestamptz,
     created_at           timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT user_identity_links_pkey PRIMARY KEY (app_id, id),
@@ -1531,7 +1537,8 @@ CREATE TRIGGER token_families_take_along AFTER DELETE ON token_families REFERENC
 -- into a team.
 INSERT INTO applications (id, slug, name, is_dashboard, settings)
 VALUES ('00000000-0000-0000-0000-000000000000', 'dashboard', 'Dashboard', true,
-        '{"signup_mode": "invite_only", "signup_by_organization_invitations": true}');
+        '{"signup_mode": "invite_only", "signup_by_organization_invitations": true,
+          "mfa_policy": "optional"}');
 
 -- ============================================================================================
 -- partitions and row level security
@@ -1657,7 +1664,7 @@ GRANT SELECT, UPDATE, DELETE ON mail_outbox TO aero2_identity;
 GRANT SELECT ON organization_members TO aero2_identity;  -- developers see members of their teams
 -- Every sign-in asks whether an organization demands its own provider (ADR 0012).
 GRANT SELECT (app_id, id, name, sso_required) ON organizations TO aero2_identity;
-GRANT SELECT (app_id, org_id, domain, verified_at) ON organization_domains TO aero2_identity;
+GRANT SELECT (app_id, org_id, domain, verified_at, missing_since) ON organization_domains TO aero2_identity;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     oauth_clients, oauth_client_secrets, resources, scopes, authorization_requests, token_families,
@@ -1711,6 +1718,8 @@ GRANT SELECT (seq, failed_at), DELETE ON mail_outbox TO aero2_sweep;
 GRANT SELECT (id, app_id, last_used_at), UPDATE (last_used_at) ON application_api_keys TO aero2_upkeep;
 GRANT SELECT, UPDATE (wrapped, wrapped_at, retired_at) ON data_keys TO aero2_upkeep;
 GRANT SELECT (slug, free_at), DELETE ON deleted_slugs TO aero2_upkeep;
+GRANT SELECT (app_id, id, org_id, domain, verification_token, verified_at, checked_at, missing_since),
+    UPDATE (checked_at) ON organization_domains TO aero2_upkeep;
 GRANT SELECT (app_id, id, created_at), DELETE ON audit_logs TO aero2_upkeep;
 GRANT SELECT (app_id, seq, event_id) ON audit_chain TO aero2_upkeep;  -- retention deletes the oldest events
 GRANT SELECT (app_id, id, expires_at, revoked_at), DELETE ON user_sessions, trusted_devices TO aero2_sweep;

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from aero2 import up_options
 from aero2.command_groups import LazyGroup, new_group
 
 app = new_group(cls=LazyGroup)
@@ -36,38 +37,25 @@ def main(
 
 @app.command("up")
 def up(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the platform.")] = 8080,
-    data_dir: Annotated[Path, typer.Option(help="Folder of data, secrets and logs.")] = Path(
-        ".aero2"
-    ),
-    domain: Annotated[
-        str, typer.Option(help="Apex; applications answer on <slug>.<domain>.")
-    ] = "localhost",
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: up_options.Port = 8080,
+    data_dir: up_options.DataDir = Path(".aero2"),
+    domain: up_options.Domain = "localhost",
+    host: up_options.Host = "127.0.0.1",
     *,
-    summary_file: Annotated[
-        Path | None, typer.Option(help="Also write the summary here, as JSON.")
-    ] = None,
-    tls: Annotated[
-        bool, typer.Option("--tls", help="Serve https, with an authority of our own.")
-    ] = False,
-    start_limit: Annotated[
-        float,
-        typer.Option(
-            min=1, help="Seconds without progress after which the start of a process fails."
-        ),
-    ] = 60,
-    reload: Annotated[
-        bool,
-        typer.Option("--reload", help="Start a service again when a file of its code changes."),
-    ] = False,
+    summary_file: up_options.SummaryFile = None,
+    tls: up_options.Tls = False,
+    start_limit: up_options.StartLimit = 60,
+    reload: up_options.Reload = False,
+    idp: up_options.Idp = None,
 ) -> None:
     """Run the whole platform here, on embedded PostgreSQL and NATS, until Ctrl-C."""
     from aero2.up import Options
     from aero2.up import up as run
     from common.address_keys import host_key
 
-    run(Options(port, host, data_dir, host_key(domain), summary_file, tls, start_limit, reload))
+    idps = tuple(idp or ())
+    apex = host_key(domain)
+    run(Options(port, host, data_dir, apex, summary_file, tls, start_limit, reload, idps))
 
 
 @app.command("migrate")
@@ -104,15 +92,17 @@ def owner_link(data_dir: DataDir = None) -> None:
 
 
 @app.command("demo")
-def demo(data_dir: DataDir = None) -> None:
+def demo_command(data_dir: DataDir = None) -> None:
     """Make the demo application of a running deployment; print its keys and secrets as JSON."""
+    from aero2 import demo, demo_provider
     from aero2.connection import from_environment
-    from aero2.demo import ensure
     from aero2.failures import report_failures
 
     async def run() -> str:
         async with from_environment(data_dir) as bus:
-            return json.dumps(asdict(await ensure(bus, {}, lambda _: None)), indent=2)
+            made = await demo.ensure(bus, {}, lambda _: None)
+            await demo_provider.ensure(bus, made, await demo_provider.application(bus))
+            return json.dumps(asdict(made), indent=2)
 
     with report_failures():
         typer.echo(asyncio.run(run()))

@@ -17,6 +17,7 @@ from common.contracts.applications import EnsureApplication, NewApplication
 from common.contracts.client_secrets import RotateClientSecret
 from common.contracts.clients import ClientNotFound, CreateClient, GetClient, ListClients
 from common.contracts.profiles import Profile
+from common.contracts.settings_change import SettingsChange, UpdateSettings
 from common.contracts.users import CreateUser, EmailTaken
 from common.ids import DASHBOARD
 from common.problems import Unavailable
@@ -57,11 +58,11 @@ class Demo:
 async def ensure(bus: Bus, credentials: Known, keep: Keep) -> Demo:
     """The demo application with a client and a user. `credentials` are what `keep` was
     given at the last start: the platform shows a secret once, so each is kept before the next is asked for."""
-    app = await _application(bus)
+    app = await application(bus, SLUG, "Demo")
     credentials = dict(credentials) if credentials.get("app_id") == app.id else {"app_id": app.id}
     credentials |= {f"{key.key_type}_key": key.key for key in app.api_keys}
     keep(credentials)
-    for step in (_keys, _client, _user):
+    for step in (_settings, _keys, _client, _user):
         credentials |= await step(bus, app.id, credentials)
         keep(credentials)
     names = ("publishable_key", "secret_key", "client_id", "client_secret", "user_password")
@@ -69,26 +70,36 @@ async def ensure(bus: Bus, credentials: Known, keep: Keep) -> Demo:
     return Demo(slug=app.slug, host=app.host, url=app.url, app_id=app.id, user=USER, **mine)
 
 
-async def _application(bus: Bus) -> NewApplication:
+async def application(bus: Bus, slug: str, name: str) -> NewApplication:
     """Waits until it is whole: roles, signing keys and API keys, each made by its own service."""
     ends = time.monotonic() + PATIENCE
-    application = None
-    while application is None or application.state != "active":
+    app = None
+    while app is None or app.state != "active":
         if time.monotonic() > ends:
             raise CommandError(
-                "The demo application is not complete; see the logs of the services."
+                f"The {name} application is not complete; see the logs of the services."
             )
         try:
-            request = EnsureApplication(slug=SLUG, name="Demo")
+            request = EnsureApplication(slug=slug, name=name)
             reply = await bus.call(_system(DASHBOARD), request)
         except Unavailable:  # tenancy is up before the services it asks
             await asyncio.sleep(0.2)
             continue
-        keys = reply.api_keys or (application.api_keys if application else [])
-        application = reply.model_copy(update={"api_keys": keys})
-        if application.state != "active":
+        keys = reply.api_keys or (app.api_keys if app else [])
+        app = reply.model_copy(update={"api_keys": keys})
+        if app.state != "active":
             await asyncio.sleep(0.2)
-    return application
+    return app
+
+
+async def _settings(bus: Bus, app_id: str, credentials: Known) -> Known:
+    """Lets the demo's users turn on two-step verification. It is set once, so that it can be turned
+    off."""
+    if "mfa_policy" in credentials:
+        return {}
+    changes = SettingsChange(mfa_policy="optional")
+    await bus.call(_system(app_id), UpdateSettings(changes=changes))
+    return {"mfa_policy": "optional"}
 
 
 async def _keys(bus: Bus, app_id: str, credentials: Known) -> Known:
@@ -104,7 +115,7 @@ async def _keys(bus: Bus, app_id: str, credentials: Known) -> Known:
 
 async def _client(bus: Bus, app_id: str, credentials: Known) -> Known:
     """The demo client; one whose secret we do not know gets a new one beside it."""
-    client = await _client_of(bus, app_id, credentials.get("client_id"))
+    client = await client_of(bus, app_id, credentials.get("client_id"), CLIENT)
     if client is None:
         new_client = await bus.call(
             _system(app_id),
@@ -125,29 +136,35 @@ async def _client(bus: Bus, app_id: str, credentials: Known) -> Known:
     return {"client_id": client, "client_secret": fresh.client_secret}
 
 
-async def _client_of(bus: Bus, app_id: str, client_id: str | None) -> str | None:
-    """The client_id of the demo client where there is one."""
+async def client_of(bus: Bus, app_id: str, client_id: str | None, name: str) -> str | None:
+    """Returns the client_id of the known client, or of one with the name. None if there is none."""
     if client_id is not None:
         try:
             return (await bus.call(_system(app_id), GetClient(client=client_id))).client_id
         except ClientNotFound:
             return None
     listed = await bus.call(_system(app_id), ListClients(limit=100))
-    return next((one.client_id for one in listed.clients if one.name == CLIENT), None)
+    return next((one.client_id for one in listed.clients if one.name == name), None)
 
 
 async def _user(bus: Bus, app_id: str, credentials: Known) -> Known:
     if "user_password" in credentials:
         return {}
+    return {"user_password": await create_user(bus, app_id, USER, "Demo User")}
+
+
+async def create_user(bus: Bus, app_id: str, email: str, name: str) -> str:
+    """Creates a user with a verified address. Returns their password, empty if somebody else has
+    created them."""
     chosen = password()[:20]
     request = CreateUser(
-        email=USER, email_verified=True, password=chosen, profile=Profile(name="Demo User")
+        email=email, email_verified=True, password=chosen, profile=Profile(name=name)
     )
     try:
         await bus.call(_system(app_id), request)
     except EmailTaken:
-        return {"user_password": ""}
-    return {"user_password": chosen}
+        return ""
+    return chosen
 
 
 def _system(app_id: str) -> Context:

@@ -38,6 +38,9 @@ class Platform:
     public: socket.socket | None = None
     """The open public port. It stays open when the gateway restarts, so connections wait."""
 
+    idps: str = ""
+    """Identity providers of the Dashboard, as in AERO2_DASHBOARD_IDPS."""
+
     @property
     def scheme(self) -> str:
         return "https" if self.tls else "http"
@@ -175,6 +178,7 @@ class Platform:
             "AERO2_METRICS_PORT": "0",  # of this machine's processes only the gateway listens
             "AERO2_METRICS_FOLDER": str(self.folder.run),
             "AERO2_REPLICA": "0",
+            "AERO2_DASHBOARD_IDPS": self.idps or os.environ.get("AERO2_DASHBOARD_IDPS", ""),
         } | unless_set(
             {
                 "AERO2_METRICS_HOST": "127.0.0.1",

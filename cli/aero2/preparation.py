@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import asyncpg
 
-from aero2 import demo
+from aero2 import demo, demo_provider
 from aero2.connection import connected
 from aero2.owner import owner_link
 from aero2.platform import Platform
@@ -40,42 +40,58 @@ async def _prepare(platform: Platform) -> Summary:
             secrets.keep(platform.folder)
 
     async with connected(platform.nats.url, secrets.nats["cli"]) as bus:
-        demo_data = await demo.ensure(bus, secrets.demo, keep)
-        operated, unchanged = await _state(platform, demo_data)
+        demo_data, provider_app = await asyncio.gather(
+            demo.ensure(bus, secrets.demo, keep), demo_provider.application(bus)
+        )
+        acme = await demo_provider.ensure(
+            bus, demo_data, provider_app, credentials=secrets.demo, keep=keep
+        )
+        operated = await _is_operated(platform)
         link = None if operated else await owner_link(bus)
-    if not unchanged:
+    if not await _has_first_password(platform, demo_data.app_id, demo.USER):
         demo_data = replace(demo_data, user_password="")
+    if acme and not await _has_first_password(platform, acme.app_id, acme.user):
+        acme = replace(acme, user_password="")
     return Summary(
         dashboard_url=f"{platform.scheme}://dashboard.{platform.authority}",
         owner_link=link,
         mail_url=platform.mail_url,
         domain=platform.authority,
         demo=demo_data,
+        acme=acme,
         port=platform.port,
         folder=platform.folder.root,
         ca=platform.caddy.authority if platform.caddy else None,
     )
 
 
-async def _state(platform: Platform, demo_data: demo.Demo) -> tuple[bool, bool]:
-    """Returns whether the deployment has an operator, and whether the demo user still has their first
-    password."""
+async def _is_operated(platform: Platform) -> bool:
+    """Returns whether the deployment has an operator."""
+    return await _fetch_flag(
+        platform,
+        "SELECT EXISTS (SELECT FROM user_roles WHERE app_id = $1 AND role_id = 'operator')",
+        DASHBOARD,
+    )
+
+
+async def _has_first_password(platform: Platform, app_id: str, email: str) -> bool:
+    """Returns whether a user still has the password that they were created with."""
+    return await _fetch_flag(
+        platform,
+        """
+        SELECT p.changed_at = p.created_at
+        FROM users u JOIN passwords p ON p.app_id = u.app_id AND p.user_id = u.id
+        WHERE u.app_id = $1 AND u.email = $2
+        """,
+        app_id,
+        email,
+    )
+
+
+async def _fetch_flag(platform: Platform, statement: str, *values: str) -> bool:
     dsn = platform.postgres.url("postgres", platform.secrets.superuser)
     db = await asyncpg.connect(dsn, timeout=10)
     try:
-        operated = await db.fetchval(
-            "SELECT EXISTS (SELECT FROM user_roles WHERE app_id = $1 AND role_id = 'operator')",
-            DASHBOARD,
-        )
-        unchanged = await db.fetchval(
-            """
-            SELECT p.changed_at = p.created_at
-            FROM users u JOIN passwords p ON p.app_id = u.app_id AND p.user_id = u.id
-            WHERE u.app_id = $1 AND u.email = $2
-            """,
-            demo_data.app_id,
-            demo.USER,
-        )
+        return bool(await db.fetchval(statement, *values))
     finally:
         await db.close()
-    return bool(operated), bool(unchanged)

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from aero2 import localhost_names
 from aero2.demo import Demo
+from aero2.demo_provider import DemoProvider
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Summary:
     demo: Demo
     port: int
     folder: Path
+    acme: DemoProvider | None = None
+    """The demo's identity provider."""
     ca: Path | None = None
     """The authority to trust, where there is TLS."""
 
@@ -101,6 +104,7 @@ async def _show(console: Console, summary: Summary, *, took: float) -> None:
         "Mail": summary.mail_url or "sent through AERO2_SMTP_URL",
         "Demo application": demo.url,
         "Demo user": f"{demo.user}  password {demo.user_password or 'changed since'}",
+        **_provider_lines(summary.acme),
         "Publishable key": demo.publishable_key,
         "Secret key": demo.secret_key,
         "Client id": demo.client_id,
@@ -129,6 +133,15 @@ async def _show(console: Console, summary: Summary, *, took: float) -> None:
         style="dim",
         soft_wrap=True,
     )
+
+
+def _provider_lines(acme: DemoProvider | None) -> dict[str, str]:
+    if acme is None:
+        return {}
+    return {
+        "Sign-in with Acme": f"{acme.demo_url}/login  and choose Acme, another demo application",
+        "Acme user": f"{acme.user}  password {acme.user_password or 'changed since'}",
+    }
 
 
 async def _show_snippets(console: Console, summary: Summary) -> None:

@@ -53,6 +53,8 @@ class Options:
     """Seconds without progress after which the start of a process fails."""
     reload: bool = False
     """Start a service again when a file of its code changes."""
+    idps: tuple[str, ...] = ()
+    """Identity providers of the Dashboard: `preset:client_id:secret_file`."""
 
 
 def up(options: Options) -> None:
@@ -66,7 +68,7 @@ async def _up(options: Options, console: Console) -> None:
     stop = _Stop()
     for sentence in unused_variables():
         console.print(sentence, style="yellow", markup=False, highlight=False)
-    folder, public = _taken(options)
+    idps, (folder, public) = _dashboard_idps(options), _taken(options)
     try:
         secrets = Secrets.load(folder)
         platform = Platform(
@@ -78,6 +80,7 @@ async def _up(options: Options, console: Console) -> None:
             options.domain,
             options.tls,
             None if options.tls else public,
+            idps,
         )
         report = _reporter(console)
         supervisor = Supervisor(folder, report)
@@ -101,6 +104,20 @@ async def _up(options: Options, console: Console) -> None:
     finally:
         folder.release()
     console.print(f"Stopped. The data is in {folder.root}.", style="dim", highlight=False)
+
+
+def _dashboard_idps(options: Options) -> str:
+    """Returns the options' providers as AERO2_DASHBOARD_IDPS has them. Raises CommandError."""
+    if not options.idps:
+        return ""
+    from common.configured_providers import parse_list  # most starts can do without this import
+
+    try:
+        parse_list(",".join(options.idps))
+    except ValueError as error:
+        raise CommandError(f"--idp: {error}.") from None
+    parts = [idp.split(":", 2) for idp in options.idps]  # services run in the data folder
+    return ",".join(f"{name}:{client}:{Path(file).absolute()}" for name, client, file in parts)
 
 
 def _taken(options: Options) -> tuple[Folder, socket.socket]:

@@ -1,12 +1,13 @@
 """Authentication context classes (`acr`, OpenID Connect Core section 2): what a sign-in truly was.
 
-A session holds one class, the most exact that is true of it, and satisfies every class that follows
-from that one. A class is added here together with the way of signing in that earns it.
+A session holds one class, the most exact that is true of it. It satisfies every class that follows from
+the factors that were shown in it. A class is added here together with the way of signing in that earns
+it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 NO_FACTOR: Final = "0"
@@ -20,16 +21,12 @@ MAIL: Final = "urn:aero2:loa:1fa:mail"
 TWO_FACTORS: Final = "urn:aero2:loa:2fa"
 """Two factors: a second one after the first, or a passkey that verified its user."""
 
-SATISFIES: Final = {
-    ONE_FACTOR: frozenset({ONE_FACTOR}),
-    PASSWORD: frozenset({PASSWORD, ONE_FACTOR}),
-    MAIL: frozenset({MAIL, ONE_FACTOR}),
-    TWO_FACTORS: frozenset({TWO_FACTORS, ONE_FACTOR}),
-}
+CLASSES: Final = (ONE_FACTOR, PASSWORD, MAIL, TWO_FACTORS)
+"""All classes, the most general one first."""
 
 
 def earned(amr: Iterable[str], *, by_mail: bool) -> str:
-    """Returns the class of a sign-in."""
+    """Returns the most exact class of a sign-in."""
     if "mfa" in amr:
         return TWO_FACTORS
     if by_mail:
@@ -37,8 +34,22 @@ def earned(amr: Iterable[str], *, by_mail: bool) -> str:
     return PASSWORD if "pwd" in amr else ONE_FACTOR
 
 
-def satisfied(earned: str | None, requested_classes: Iterable[str]) -> str | None:
-    """Returns the first of the requested classes that a session satisfies. A session that is older than
-    classes has none, and counts as one factor."""
-    known = SATISFIES.get(earned or ONE_FACTOR, frozenset())
-    return next((name for name in requested_classes if name in known), None)
+def of_session(
+    stored_class: str | None, factors: Collection[str], amr: Collection[str]
+) -> frozenset[str]:
+    """Returns every class that is true of a session: by its class, by the factors that were shown in
+    it, and by `mfa` among its methods (RFC 8176). A session that is older than classes counts as one
+    factor."""
+    classes = {ONE_FACTOR, stored_class or ONE_FACTOR}
+    if "password" in factors:
+        classes.add(PASSWORD)
+    if "mail" in factors:
+        classes.add(MAIL)
+    if "mfa" in amr:
+        classes.add(TWO_FACTORS)
+    return frozenset(classes)
+
+
+def satisfied(classes: Collection[str], requested_classes: Iterable[str]) -> str | None:
+    """Returns the first of the requested classes that is one of a session's."""
+    return next((name for name in requested_classes if name in classes), None)

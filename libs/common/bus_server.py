@@ -20,7 +20,7 @@ from nats.micro.service import Service
 from prometheus_client import Histogram
 from pydantic import ValidationError
 
-from common import freshness, logs, metrics, nats_private
+from common import caller_limits, freshness, logs, metrics, nats_private
 from common.bus import SYSTEM_SUBJECT, Handler, subject_of
 from common.context import HEADER, Context
 from common.contracts.base import SYSTEM, Contract, Request
@@ -29,8 +29,6 @@ from common.field_errors import field_errors
 from common.problems import (
     Busy,
     Forbidden,
-    GuestRefused,
-    Impersonating,
     Invalid,
     Outdated,
     Problem,
@@ -64,9 +62,9 @@ async def answer(
         log.warning("caller on another's subject", subject=subject, kind=ctx.caller.kind)
         raise Forbidden("calls of this caller have another subject")
     ctx.allow(contract.needs, teammates=contract.teammates)
-    _allow_account(ctx, contract)
+    caller_limits.check(ctx.caller, contract)
     if contract.fresh:
-        freshness.check(ctx.caller)
+        freshness.check(ctx.caller, contract)
     if b"\\u0000" in data and NUL.search(data):  # Postgres text cannot hold it
         raise Invalid("a text contains a NUL character")
     try:
@@ -80,17 +78,6 @@ async def answer(
             return await _run(handler, deps, ctx, request)
     except TimeoutError:
         raise TooLate from None
-
-
-def _allow_account(ctx: Context, contract: type[Request[Any]]) -> None:
-    """Raises Impersonating for a call that nobody may make as another user, and GuestRefused for one
-    that needs credentials. The services' own calls are never refused here."""
-    if ctx.caller.kind == "system":
-        return
-    if ctx.caller.actor_id is not None and not contract.impersonated:
-        raise Impersonating
-    if ctx.caller.guest and not contract.guests:
-        raise GuestRefused
 
 
 async def _run(handler: Handler, deps: Any, ctx: Context, request: Request[Any]) -> Contract:

@@ -21,7 +21,8 @@ class Caller:
 
     `proven_at` is when a user or developer last proved who they are, in epoch seconds: with a
     second factor if they are asked for one (`two_factors`). `by_token` means that they come with an
-    access token."""
+    access token. `lacks_factor` means that an operator has not shown the second factor that operators
+    need: their permissions are those of a developer (`common.operator_rules`)."""
 
     kind: Kind = "anonymous"
     id: str | None = None
@@ -36,6 +37,7 @@ class Caller:
     proven_at: int | None = None
     two_factors: bool = False
     by_token: bool = False
+    lacks_factor: bool = False
 
     def may(self, permission: str) -> bool:
         """Returns whether the caller has a permission."""
@@ -70,6 +72,8 @@ def wire_of(who: Caller) -> dict[str, object]:
         caller["2"] = True
     if who.by_token:
         caller["b"] = True
+    if who.lacks_factor:
+        caller["l"] = True
     return caller
 
 
@@ -95,4 +99,5 @@ def from_wire(who: dict[str, Any]) -> Caller:
         proven_at=proven_at,
         two_factors=who.get("2") is True,
         by_token=who.get("b") is True,
+        lacks_factor=who.get("l") is True,
     )

@@ -15,6 +15,7 @@ from common import logs
 from common.caller import Caller as Caller
 from common.caller import from_wire, wire_of
 from common.contracts.base import KNOWN, SIGNED_IN, SYSTEM
+from common.contracts.step_up import SecondFactorNeeded
 from common.ids import DASHBOARD, is_id
 from common.problems import BadRequest, Forbidden, TooLate, Unauthenticated
 
@@ -108,6 +109,8 @@ class Context:
 
     def _require(self, permission: str) -> None:
         if not self.caller.may(permission):
+            if self.caller.lacks_factor:
+                raise SecondFactorNeeded
             raise Forbidden(f"requires {permission}", needs=permission)
 
     def encode(self) -> str:

@@ -48,12 +48,16 @@ class DeploymentHosts:
 
     def serves(self, scheme: str, host: str, port: int | None, path: str) -> bool:
         """Returns whether a URL with these parts is a provider's or a relying party's endpoint of this
-        deployment. The port counts: another port of the same name is not the gateway's."""
+        deployment."""
+        return path.startswith(PATHS) and self.has_origin(scheme, host, port)
+
+    def has_origin(self, scheme: str, host: str, port: int | None) -> bool:
+        """Returns whether this is the origin of an application. The port counts: another port of the
+        same name is not the gateway's."""
         label, _, domain = host.partition(".")
         return (
             scheme == self.platform.scheme
             and (port or DEFAULT_PORTS[self.platform.scheme]) == self.platform.port
             and domain == self.platform.host
             and LABEL.fullmatch(label) is not None
-            and path.startswith(PATHS)
         )

@@ -48,6 +48,13 @@ class Egress:
     deployment: DeploymentHosts | None = None
     """Hosts that are reached at the gateway, wherever it is. None: there are none."""
 
+    def permits_http(self, host: str, port: int | None) -> bool:
+        """Returns whether plain http may be spoken with a host: in development, and with the hosts of
+        this deployment if its public address is plain http."""
+        return self.private or (
+            self.deployment is not None and self.deployment.has_origin("http", host, port)
+        )
+
     def permits(self, address: str) -> bool:
         """Returns whether an address may be called. Raises ValueError if the text is not an IP
         address."""

@@ -9,26 +9,42 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from common import acr
 from common.context import Caller
-from common.contracts.sessions import Factor, FreshSignInNeeded, FreshTokenNeeded
+from common.contracts.base import KNOWN, SIGNED_IN, Request
+from common.contracts.sessions import Factor, FreshSignInNeeded
+from common.contracts.step_up import FreshTokenNeeded, SecondFactorNeeded
 from common.second_factor_rules import SECOND_FACTORS
 
 MAX_AGE: Final = 900
 """Seconds."""
 
 
-def check(caller: Caller) -> None:
+def check(caller: Caller, contract: type[Request[Any]] | None = None) -> None:
     """Raises FreshSignInNeeded for a session, and FreshTokenNeeded for an access token, if the
-    caller's last proof is older than MAX_AGE. A guest has nothing to prove who they are with."""
-    if caller.kind not in ("user", "developer") or caller.guest or is_fresh(caller):
+    caller's last proof is older than MAX_AGE. A guest has nothing to prove who they are with.
+
+    Raises SecondFactorNeeded if an operator without second factor calls a contract that takes away or
+    hands over what exists in an application."""
+    if caller.kind not in ("user", "developer") or caller.guest:
+        return
+    if caller.lacks_factor and contract is not None and _takes_away(contract):
+        raise SecondFactorNeeded
+    if is_fresh(caller):
         return
     needed = acr.TWO_FACTORS if caller.two_factors else acr.ONE_FACTOR
     if caller.by_token:
         raise FreshTokenNeeded(acr_values=needed, max_age=MAX_AGE)
     raise FreshSignInNeeded(acr_values=needed, max_age=MAX_AGE)
+
+
+def _takes_away(contract: type[Request[Any]]) -> bool:
+    """Returns whether the contract changes what exists in an application. Creating is harmless, and so
+    are changes of the caller's own account: enrolling a factor is one."""
+    of_account = contract.needs in (KNOWN, SIGNED_IN)
+    return not of_account and not contract.subject.endswith(".create")
 
 
 def is_fresh(caller: Caller) -> bool:

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
+from common.operator_rules import OPERATOR_MFA, OperatorMfa
 from common.settings import Settings
 
 Network = IPv4Network | IPv6Network
@@ -52,6 +53,7 @@ class GatewaySettings(Settings):
         description="Multiplies every limit, of signing in and against floods. 0 turns them off, "
         "for load tests.",
     )
+    operator_mfa: OperatorMfa = Field(default="required", description=OPERATOR_MFA)
     at_once: int = Field(
         default=32,
         ge=0,

@@ -6,7 +6,13 @@ from common.bus import Handlers
 from common.connections import Connections
 from common.service import run
 from common.sweeps import run_sweeps
-from identity import guest_expiry, impersonation_end, queues, unprovisioned_users
+from identity import (
+    dashboard_providers,
+    guest_expiry,
+    impersonation_end,
+    queues,
+    unprovisioned_users,
+)
 from identity.deps import Deps, open_deps
 from identity.handlers import HANDLERS
 from identity.queries.sweeps import EXPIRED
@@ -19,6 +25,10 @@ async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]
     links.spawn(run_sweeps(deps.sweep_db, EXPIRED), "sweeps")
     links.spawn(queues.measure_periodically(deps), "queues")
     links.spawn(unprovisioned_users.provision_periodically(deps), "unprovisioned users")
+    providers = settings.dashboard_providers
+    if providers:
+        ensure = dashboard_providers.ensure_and_wait(deps, providers)
+        links.spawn(ensure, "dashboard providers")
     links.spawn(guest_expiry.delete_periodically(deps), "expired guests")
     links.spawn(impersonation_end.end_periodically(deps), "impersonations")
     return deps, HANDLERS

@@ -26,7 +26,7 @@ class EarlierSession:
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts as the user of a session, from which session of theirs, why, and for how long."""
+    """Somebody who acts as the user of a session, from a session of their own, for a reason."""
 
     id: str
     app_id: str
@@ -64,7 +64,7 @@ class AuthenticationResult:
     joins_team: bool = False
     """Whether a new user signed up by an invitation into an organization."""
     actor: Actor | None = None
-    """Who acts as the user. The user themselves prove nothing then."""
+    """Somebody who acts as the user. The user themselves prove nothing then."""
     upgrades_guest: bool = False
     """Whether the user of the session `previous` was a guest until now. The gate then asks everything:
     the earlier session has shown no factor."""

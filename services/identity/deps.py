@@ -9,9 +9,11 @@ from common.circuit_breaker import CircuitBreaker
 from common.connections import Connections
 from common.db import Database
 from common.hash_pool import FairPool
+from common.operator_rules import OperatorMfa
 from common.outgoing_http import OutgoingHttp
 from common.service_deps import ServiceDeps, open_job, open_service_deps
 from common.worker_processes import WorkerProcesses
+from identity.call_slots import CallSlots
 from identity.geoip import GeoipDatabase
 from identity.hashing import Hashing
 from identity.last_active import LastActive
@@ -36,6 +38,8 @@ class Deps(ServiceDeps):
     geoip: GeoipDatabase = field(default_factory=GeoipDatabase)
     provider_breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     """By application and identity provider."""
+    operator_mfa: OperatorMfa = "required"
+    provider_slots: CallSlots = field(default_factory=CallSlots)
     breach_url: str = ""
     operator_email: str | None = None
     """The address that becomes operator of the dashboard, in lower case."""
@@ -64,6 +68,7 @@ async def open_deps(settings: Settings, links: Connections) -> Deps:
         limits=Limits(common.db, common.keys, settings.limit_scale),
         http=OutgoingHttp(settings.egress),
         geoip=GeoipDatabase.open(settings.geoip_file) if settings.geoip_file else GeoipDatabase(),
+        operator_mfa=settings.operator_mfa,
         breach_url=settings.breach_url,
         operator_email=settings.bootstrap_admin_email,
     )

@@ -30,7 +30,7 @@ from identity.queries.codes import ConsumedEmailCode
 
 TTL: Final = 600
 """Seconds for which a code or link is valid."""
-Type = Literal["email_code", "password_reset", "email_verification", "email_change"]
+Type = Literal["email_code", "password_reset", "email_verification", "email_change", "link_proof"]
 Purpose = Literal["sign_in", "reset", "email_change"]
 """The limits for mails count each purpose separately."""
 
@@ -55,6 +55,8 @@ class Letter:
     required: bool = False
     """An administrator requires this reset."""
     payload: dict[str, Any] = field(default_factory=dict, repr=False)
+    data: dict[str, str] = field(default_factory=dict)
+    """Further variables of this kind of mail."""
 
 
 async def count_mail(
@@ -114,6 +116,7 @@ async def start(
         "device": device_name(ctx.agent) or "" if letter.bound else "",
         "ip": ctx.ip or "" if letter.bound else "",
         "required": "yes" if letter.required else "",
+        **letter.data,
     }
     locale = letter.locale or tenant.settings.default_locale
     queued = mail.Mail(letter.to, letter.kind, locale, data, lifetime=TTL)

@@ -29,9 +29,11 @@ class Missing:
     factors: list[SecondFactor]
 
 
-def check(tenant: Tenant, facts: SignInFacts, result: AuthenticationResult) -> Missing | None:
-    """Returns what is missing until the sign-in is complete, or None. Raises AccountDisabled,
-    SsoRequired."""
+def check(
+    tenant: Tenant, facts: SignInFacts, result: AuthenticationResult, *, operates: bool = False
+) -> Missing | None:
+    """Returns what is missing until the sign-in is complete, or None. With `operates` the user is an
+    operator, who needs a second factor each time. Raises AccountDisabled, SsoRequired."""
     if facts.disabled:
         raise AccountDisabled
     if result.actor is not None:
@@ -44,10 +46,12 @@ def check(tenant: Tenant, facts: SignInFacts, result: AuthenticationResult) -> M
         return None  # a session already, which the user confirms or whose rights change
     if second_factor_rules.are_two(result.factors, result.amr):
         return None
-    asked = second_factor_rules.to_ask(tenant.settings.mfa_policy, facts.second_factors)
+    policy = "required" if operates else tenant.settings.mfa_policy
+    asked = second_factor_rules.to_ask(policy, facts.second_factors)
     if asked:
-        return None if _skips(tenant, facts) else Missing("mfa_required", asked)
-    if tenant.settings.mfa_policy == "required":
+        skips = not operates and _skips(tenant, facts)
+        return None if skips else Missing("mfa_required", asked)
+    if policy == "required":
         return Missing("mfa_setup_required", [])
     return None
 

@@ -8,15 +8,6 @@ from common.bus import Handler
 from common.contracts.base import Request
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
 from common.contracts.guests import CreateGuest
-from common.contracts.identity_providers import (
-    CheckIdentityProvider,
-    CreateIdentityProvider,
-    DeleteIdentityProvider,
-    GetIdentityProvider,
-    ListIdentityProviders,
-    ListPublicProviders,
-    UpdateIdentityProvider,
-)
 from common.contracts.impersonation import RedeemImpersonation, StartImpersonation
 from common.contracts.invitations import (
     AcceptInvitation,
@@ -82,6 +73,7 @@ from common.contracts.sessions import (
     RevokeUserSessions,
     SignOut,
 )
+from common.contracts.sign_in_route import FindSignInRoute
 from common.contracts.sign_up import ResendSignUp, SignUp
 from common.contracts.user_import import ExportUsers, ImportUsers
 from common.contracts.users import (
@@ -100,7 +92,6 @@ from identity import (
     challenge,
     email_codes,
     guests,
-    identity_providers,
     impersonation,
     invitation_acceptance,
     invitations,
@@ -110,7 +101,6 @@ from identity import (
     passkey_handlers,
     password_reset,
     passwords,
-    provider_check,
     queues,
     remembered_devices,
     sessions,
@@ -123,8 +113,10 @@ from identity import (
     user_list,
     users,
 )
+from identity.provider_handlers import PROVIDER_HANDLERS
 
 HANDLERS: dict[type[Request[Any]], Handler] = {
+    **PROVIDER_HANDLERS,
     CheckSession: sessions.check,
     ListSessions: sessions.list_own,
     ListUserSessions: sessions.list_of_user,
@@ -137,6 +129,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     EndSession: sessions.end,
     ActivateOrganization: sessions.activate_organization,
     EndUnqualifiedSessions: sso.end_unqualified,
+    FindSignInRoute: sso.route,
     GetProtection: challenge.get,
     StartImpersonation: impersonation.start,
     RedeemImpersonation: impersonation.redeem,
@@ -152,11 +145,11 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     ChangePassword: passwords.change,
     StartReset: password_reset.start_reset,
     ResetPassword: password_reset.reset,
-    **passkey_handlers.HANDLERS,
     GetSecondFactors: user_factors.get,
     ConfirmFactor: user_factors.confirm,
     RegenerateRecoveryCodes: user_factors.regenerate,
     ResetSecondFactors: user_factors.reset,
+    **passkey_handlers.HANDLERS,
     SetUpTotp: totp.set_up,
     ConfirmTotp: totp.confirm,
     RemoveTotp: totp.remove,
@@ -191,13 +184,6 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     RevokeInvitation: invitations.revoke,
     GetInvitation: invitation_acceptance.get,
     AcceptInvitation: invitation_acceptance.accept,
-    ListPublicProviders: identity_providers.list_public,
-    ListIdentityProviders: identity_providers.list_,
-    GetIdentityProvider: identity_providers.get,
-    CreateIdentityProvider: identity_providers.create,
-    UpdateIdentityProvider: identity_providers.update,
-    DeleteIdentityProvider: identity_providers.delete,
-    CheckIdentityProvider: provider_check.check,
     CreateOwnerLink: owner_link.create,
     GetOwnerLink: owner_link.get,
     ClaimOwner: owner_link.claim,

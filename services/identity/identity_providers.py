@@ -89,7 +89,8 @@ async def create(deps: Deps, ctx: Context, request: CreateIdentityProvider) -> I
         raise Invalid(errors=[field_error("name", "required")])
     if fields.auth_method != "none" and secret in (None, "", HIDDEN):
         raise Invalid(errors=[field_error("client_secret", "required")])
-    provider_rules.check(fields, secret=secret, private=deps.http.egress.private)
+    provider_rules.check_organizations(ctx, fields.org_id)
+    provider_rules.check(fields, secret=secret, egress=deps.http.egress)
     idp_id = new_id()
     try:
         async with deps.db.transaction(ctx) as tx:
@@ -141,7 +142,8 @@ async def _update(
     own = request.changes.get("options")
     options = {"options": before.options | own} if isinstance(own, dict) else {}
     fields = _fields(earlier | request.changes | options)
-    provider_rules.check(fields, secret=secret, private=deps.http.egress.private)
+    provider_rules.check_organizations(ctx, before.org_id, fields.org_id)
+    provider_rules.check(fields, secret=secret, egress=deps.http.egress)
     dumped = fields.model_dump(mode="json")
     if secret is None and same_json(dumped, _fields(earlier).model_dump(mode="json")):
         return _reply(before)
@@ -172,6 +174,7 @@ async def delete(deps: Deps, ctx: Context, request: DeleteIdentityProvider) -> D
         row = await identity_providers.lock(tx, app_id=ctx.app_id, provider=request.provider)
         if row is None:
             raise ProviderNotFound
+        provider_rules.check_organizations(ctx, row.org_id)
         links = await identity_providers.count_links(tx, app_id=ctx.app_id, idp_id=row.id)
         await identity_providers.delete(tx, app_id=ctx.app_id, id=row.id)
         await audit.record(tx, ctx, ProviderDeleted(idp_id=row.id, name=row.name, links=links))

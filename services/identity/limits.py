@@ -32,6 +32,7 @@ MAIL_BY_ADDRESS = AttemptLimit("mail_address", 3, 900)
 MAIL_TO_ADDRESS = AttemptLimit("mail_to_address", 30, 900)  # from all networks together
 MAIL_BY_IP = AttemptLimit("mail_ip", 30, 900)
 MAIL_BY_APP = AttemptLimit("mail_app", 2000, 900)
+PROVIDER_BY_IP = AttemptLimit("provider_ip", 300, 300)  # as of SIGN_IN_BY_IP
 CODE_BY_IP = AttemptLimit("code_ip", 100, 900)
 PASSKEY_CHALLENGE_BY_IP = AttemptLimit("passkey_challenge_ip", 600, 300)
 PASSKEY_CHALLENGE_BY_APP = AttemptLimit("passkey_challenge_app", 12_000, 300)

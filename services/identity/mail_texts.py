@@ -37,6 +37,7 @@ from identity.passkey_mails import (
 )
 from identity.sign_in_mails import (
     invitation_mail,
+    link_account_mail,
     no_account_mail,
     organization_invitation_mail,
     sign_in_mail,
@@ -48,6 +49,7 @@ MAILS: Final[dict[str, Callable[[Translate], MailParts]]] = {
     "sign_in": sign_in_mail,
     "sign_up": sign_up_mail,
     "sign_up_known": sign_up_known_mail,
+    "link_account": link_account_mail,
     "no_account": no_account_mail,
     "reset": reset_mail,
     "password_changed": password_changed_mail,

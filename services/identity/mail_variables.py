@@ -11,6 +11,12 @@ KIND_SAMPLES: Final[dict[str, dict[str, object]]] = {
     "sign_in": {"code": "123 456", "link": "…", "minutes": 10, "device": "Firefox on Linux"},
     "sign_up": {"code": "123 456", "link": "…", "minutes": 10, "device": "Firefox on Linux"},
     "sign_up_known": {"code": "123 456", "link": "…", "minutes": 10, "device": "Firefox on Linux"},
+    "link_account": {
+        "code": "123 456",
+        "minutes": 10,
+        "device": "Firefox on Linux",
+        "provider": "Example",
+    },
     "no_account": {"code": "", "link": "", "minutes": 10, "device": "Firefox on Linux"},
     "reset": {
         "code": "123 456",

@@ -205,12 +205,15 @@ async def export(deps: Deps, ctx: Context, request: ExportMe) -> Export:
 async def _events(deps: Deps, ctx: Context, user_id: str) -> list[dict[str, Any]]:
     """Returns the latest audit records that are about the user or were caused by them."""
     fields = {"event_type", "created_at", "ip_address", "user_agent"}
+    explained = {"event_type", "created_at", "event_data", "actor_kind", "actor_id"}
     events: list[dict[str, Any]] = []
     cursor: str | None = None
     while len(events) < MOST_EVENTS:
         request = ListAudit(user_id=user_id, limit=100, cursor=cursor)
         page = await deps.bus.call(ctx.as_system(), request)
-        events += [record.model_dump(mode="json", include=fields) for record in page.audit_logs]
+        for record in page.audit_logs:
+            acts = record.event_type.startswith("impersonation_")
+            events.append(record.model_dump(mode="json", include=explained if acts else fields))
         cursor = page.next
         if cursor is None:
             break

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from common.context import Context
 from common.contracts.identity_providers import ProviderFields
+from common.egress import Egress
 from common.field_errors import FieldError, field_error
-from common.problems import Invalid
+from common.problems import Forbidden, Invalid
 from identity.providers.client_secret import private_key
 from identity.providers.metadata import ENDPOINTS, is_endpoint
 from identity.providers.presets import PRESETS
@@ -40,32 +42,39 @@ def with_preset(preset: str | None, settings: dict[str, Any]) -> dict[str, Any]:
     return data | settings | {"options": merged}
 
 
-def check(fields: ProviderFields, *, secret: str | None, private: bool) -> None:
-    """Raises Invalid if the provider could never work. `secret` is a new secret or None; `private`
-    is development, where http is accepted."""
-    errors = [error for rule in RULES for error in rule(fields, private)]
+def check_organizations(ctx: Context, *org_ids: str | None) -> None:
+    """Checks that the caller may manage the organizations that the provider belongs to, or comes to
+    belong to. Raises Forbidden."""
+    if any(org_ids) and not ctx.caller.may("organizations:write"):
+        raise Forbidden("requires organizations:write", needs="organizations:write")
+
+
+def check(fields: ProviderFields, *, secret: str | None, egress: Egress) -> None:
+    """Raises Invalid if the provider could never work. `secret` is a new secret or None; `egress`
+    says with which hosts plain http may be spoken."""
+    errors = [error for rule in RULES for error in rule(fields, egress)]
     if fields.auth_method == "signed_secret":
         errors += list(_signed_secret(fields, secret))
     if errors:
         raise Invalid(errors=errors)
 
 
-def _urls_are_https(fields: ProviderFields, private: bool) -> Mistakes:
+def _urls_are_https(fields: ProviderFields, egress: Egress) -> Mistakes:
     for name in ENDPOINTS:
         url = getattr(fields, name)
-        if url is not None and not is_endpoint(url, private=private):
+        if url is not None and not is_endpoint(url, egress):
             yield field_error(name, "uri_not_plain_https")
     emails, discovery = fields.options.emails, fields.options.discovery_url
-    if emails and not is_endpoint(emails.endpoint, private=private):
+    if emails and not is_endpoint(emails.endpoint, egress):
         yield field_error("options.emails.endpoint", "uri_not_plain_https")
-    if discovery and not is_endpoint(discovery, private=private):
+    if discovery and not is_endpoint(discovery, egress):
         yield field_error("options.discovery_url", "uri_not_plain_https")
     issuer = fields.issuer and fields.issuer.replace("{tenantid}", "tenant")
-    if issuer is not None and (not is_endpoint(issuer, private=private) or "?" in issuer):
+    if issuer is not None and (not is_endpoint(issuer, egress) or "?" in issuer):
         yield field_error("issuer", "uri_not_plain_https")
 
 
-def _type_is_complete(fields: ProviderFields, _: bool) -> Mistakes:
+def _type_is_complete(fields: ProviderFields, _: Egress) -> Mistakes:
     if fields.type == "oidc":
         if fields.issuer is None:
             yield field_error("issuer", "required")
@@ -88,7 +97,7 @@ def _signed_secret(fields: ProviderFields, secret: str | None) -> Mistakes:
         yield field_error("client_secret", "private_key_malformed")
 
 
-RULES: Final[tuple[Callable[[ProviderFields, bool], Mistakes], ...]] = (
+RULES: Final[tuple[Callable[[ProviderFields, Egress], Mistakes], ...]] = (
     _urls_are_https,
     _type_is_complete,
 )
@@ -98,13 +107,14 @@ def is_fixed_changed(before: Provider, after: ProviderFields) -> bool:
     """Returns whether a setting differs that identifies the users of a provider."""
     return (
         before.type != after.type
+        or before.org_id != after.org_id
         or before.issuer != after.issuer
         or (before.claim_mapping.get("subject") or []) != after.claim_mapping.get("subject", [])
     )
 
 
 def needs_secret_again(before: Provider, after: ProviderFields) -> bool:
-    """Returns whether the stored secret would be sent to another server than before. Whoever may not
-    see it must not be able to send it to a server of theirs."""
+    """Returns whether the stored secret would be sent to another server than before. The
+    secret is never shown, so nobody may send it to a server of theirs either."""
     moved = any(getattr(before, name) != getattr(after, name) for name in SECRET_GOES_TO)
     return moved or before.options.get("discovery_url") != after.options.discovery_url

@@ -9,6 +9,7 @@ from common.context import Context
 from common.contracts.rights import GetRights
 from common.contracts.sessions import Session
 from common.contracts.tenants import Tenant
+from common.operator_rules import OPERATES
 from common.problems import Problem
 from identity.deps import Deps
 from identity.queries import sessions
@@ -19,8 +20,6 @@ DASHBOARD_TTL: Final = 12 * 3600
 DASHBOARD_IDLE_TTL: Final = 8 * 3600
 OPERATOR_IDLE_TTL: Final = 15 * 60
 """Seconds."""
-OPERATES: Final = "platform:manage"
-"""The permission that makes a user of the Dashboard an operator."""
 
 
 def absolute(tenant: Tenant, *, remember: bool) -> int:

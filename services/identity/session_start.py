@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from common import audit, logs
 from common.context import Context
-from common.contracts.sessions import NoSession, SignedInSession
+from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import AccountDisabled, SsoRequired
 from common.contracts.tenants import Tenant
 from common.db import Db
@@ -20,18 +20,16 @@ from identity import (
     gate,
     half_sessions,
     idempotency,
-    remembered_devices,
+    operators,
     session_insert,
     session_lifetimes,
+    session_start_facts,
     sso,
 )
 from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
 from identity.queries import (
     accounts,
-    session_ends,
-    session_starts,
-    sign_in_facts,
     trusted_devices,
 )
 from identity.queries.accounts import Account
@@ -44,14 +42,16 @@ log = logs.get(__name__)
 @dataclass(frozen=True)
 class StartedSession:
     """A session, or the half session that comes before it. It is committed with the transaction;
-    `finish` does what follows."""
+    `finish` does what follows. With `undecided` there is no `reply` yet: `finish` asks whether the user
+    is an operator, and then starts the session."""
 
-    reply: SignedInSession = field(repr=False)
+    reply: SignedInSession | None = field(repr=False)
     account: Account
     verified: bool
     provisioned: bool
     replaced: str | None = None
     personal_team: bool = False
+    undecided: AuthenticationResult | None = None
 
     @property
     def user_id(self) -> str:
@@ -70,10 +70,27 @@ async def begin(
     """Starts a session in the transaction, or a half session if a second factor is missing. Raises
     AccountDisabled; SsoRequired; WrongCredentials if the password was changed in the meantime;
     NoSession if the session to replace has ended."""
-    facts = await _locked_facts(deps, ctx, tx, account=account, result=result)
-    result = await _with_replaced(ctx, tx, account, result)
+    if operators.may_be_one(deps, ctx, result):
+        provisioned = account.provisioned_at is not None
+        return StartedSession(None, account, False, provisioned, undecided=result)
+    return await _begin(deps, ctx, tx, tenant, account=account, result=result, operates=False)
+
+
+async def _begin(
+    deps: Deps,
+    ctx: Context,
+    tx: Db,
+    tenant: Tenant,
+    *,
+    account: Account,
+    result: AuthenticationResult,
+    operates: bool,
+) -> StartedSession:
+    """Starts what `begin` returns, now that it is known whether the user is an operator."""
+    facts = await session_start_facts.locked_facts(deps, ctx, tx, account=account, result=result)
+    result = await session_start_facts.with_replaced(ctx, tx, account, result)
     try:
-        missing = gate.check(tenant, facts, result)
+        missing = gate.check(tenant, facts, result, operates=operates)
     except SsoRequired:
         raise await sso.refusal(ctx, tx, facts.sso_org_ids) from None
     proven = await accounts.record_sign_in(
@@ -92,64 +109,11 @@ async def begin(
         reply = await half_sessions.begin(
             deps, ctx, tx, account=account, result=result, missing=missing, facts=facts
         )
-        await _end_session_of_guest(ctx, tx, account, result)
+        await session_start_facts.end_session_of_guest(ctx, tx, account, result)
         provisioned = account.provisioned_at is not None
         return StartedSession(reply, account, proven, provisioned, result.previous)
-    if facts.device_id is not None:
-        await trusted_devices.touch(tx, app_id=ctx.app_id, id=facts.device_id)
     return await _start(
         deps, ctx, tx, tenant, account=account, result=result, proven=proven, facts=facts
-    )
-
-
-async def _locked_facts(
-    deps: Deps, ctx: Context, tx: Db, *, account: Account, result: AuthenticationResult
-) -> SignInFacts:
-    """Locks the user's row. Raises AccountDisabled if there is no such user."""
-    hashes = [
-        hash
-        for device in result.devices
-        for hash in deps.keys.hashes(remembered_devices.PURPOSE, device)
-    ]
-    facts = await sign_in_facts.lock(
-        tx, app_id=ctx.app_id, user_id=account.id, device_hashes=hashes
-    )
-    if facts is None:
-        raise AccountDisabled
-    return facts
-
-
-async def _end_session_of_guest(
-    ctx: Context, tx: Db, account: Account, result: AuthenticationResult
-) -> None:
-    """Ends the session in which a guest has become a user. It has shown no factor."""
-    if result.previous is not None:
-        await session_ends.revoke(
-            tx, app_id=ctx.app_id, id=result.previous, user_id=account.id, reason="replaced"
-        )
-
-
-async def _with_replaced(
-    ctx: Context, tx: Db, account: Account, result: AuthenticationResult
-) -> AuthenticationResult:
-    """Returns the result with what the session takes over from the one it replaces. Raises NoSession
-    if that one has ended."""
-    if result.previous is None:
-        return result
-    earlier = await session_starts.get_replaced(
-        tx,
-        app_id=ctx.app_id,
-        id=result.previous,
-        user_id=account.id,
-        with_actor=result.factor is None,
-    )
-    if earlier is None:
-        raise NoSession
-    return replace(
-        result,
-        earlier=earlier,
-        idp_name=result.idp_name or earlier.idp_name,
-        remember=earlier.remembered,
     )
 
 
@@ -174,6 +138,8 @@ async def _start(
     if earlier is not None:
         repeated = SignedInSession(token=token, session=earlier, must_change_password=must_change)
         return StartedSession(repeated, account, verified=False, provisioned=provisioned)
+    if facts.device_id is not None:
+        await trusted_devices.touch(tx, app_id=ctx.app_id, id=facts.device_id)
     session, new_device = await session_insert.insert(
         deps,
         ctx,
@@ -205,9 +171,28 @@ async def renew(
     return await begin(deps, ctx, tx, tenant, account=account, result=result)
 
 
+async def _decide(
+    deps: Deps, ctx: Context, user_id: str, result: AuthenticationResult
+) -> StartedSession:
+    """Starts the session of a sign-in that waited until it was known whether the user is an operator.
+    Everything is read again."""
+    operates, tenant = await operators.is_one(deps, ctx, user_id), await deps.tenants.get(ctx)
+    async with deps.db.transaction(ctx) as tx:
+        account = await accounts.by_id(tx, app_id=ctx.app_id, id=user_id)
+        if account is None:
+            raise AccountDisabled
+        return await _begin(
+            deps, ctx, tx, tenant, account=account, result=result, operates=operates
+        )
+
+
 async def finish(deps: Deps, ctx: Context, started: StartedSession) -> SignedInSession:
     """Does what follows the commit: caches forget the replaced session, and a new user is
-    provisioned. Returns the session."""
+    provisioned. Returns the session. Raises what `begin` raises, and Unavailable if rbac cannot say
+    whether the user is an operator."""
+    if started.undecided is not None:
+        started = await _decide(deps, ctx, started.account.id, started.undecided)
+    assert started.reply is not None
     account, session = started.account, started.reply.session
     if started.replaced is not None:
         await deps.invalidation.publish(ctx, "session", started.replaced)

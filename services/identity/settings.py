@@ -7,6 +7,8 @@ from email.utils import parseaddr
 from pydantic import Field, SecretStr, field_validator
 
 from common.address_keys import address_key
+from common.configured_providers import ConfiguredProvider, parse_list
+from common.operator_rules import OPERATOR_MFA, OperatorMfa
 from common.settings import DatabaseSettings, EgressSettings
 from identity.geoip import GeoipDatabase
 from identity.smtp import BadSmtpUrl, Smtp
@@ -31,6 +33,7 @@ class Settings(DatabaseSettings, EgressSettings):
         default=None,
         description="This address becomes operator at its first sign-in, once it is verified.",
     )
+    operator_mfa: OperatorMfa = Field(default="required", description=OPERATOR_MFA)
     breach_url: str = Field(
         default="https://api.pwnedpasswords.com/range/",
         description="Range endpoint with k-anonymity, for applications with "
@@ -43,10 +46,16 @@ class Settings(DatabaseSettings, EgressSettings):
         description="Multiplies every limit, of signing in and against floods. 0 turns them off, "
         "for load tests.",
     )
+    dashboard_idps: str = Field(
+        default="",
+        description="Identity providers for the Dashboard: `preset:client_id:secret_file`, separated "
+        "by commas, with absolute paths. They are created when the service starts, or get the "
+        "client and the secret that are configured now.",
+    )
     geoip_file: str | None = Field(
         default=None,
         description="Database of places in MaxMind's City format (`.mmdb`). With it, sessions and "
-        "mails about new devices show a city. It is read once, when the service starts.",
+        "mails about new devices show a city. An absolute path; read when the service starts.",
     )
     hash_threads: int | None = Field(
         default=None,
@@ -72,6 +81,17 @@ class Settings(DatabaseSettings, EgressSettings):
         if "@" not in parseaddr(text)[1] or "\n" in text:
             raise ValueError("a sender is needed, like Aero2 <no-reply@example.com>")
         return text
+
+    @field_validator("dashboard_idps")
+    @classmethod
+    def _providers(cls, text: str) -> str:
+        parse_list(text)
+        return text
+
+    @property
+    def dashboard_providers(self) -> tuple[ConfiguredProvider, ...]:
+        """Returns the providers, with the secrets that the files hold now."""
+        return parse_list(self.dashboard_idps)
 
     @field_validator("geoip_file")
     @classmethod

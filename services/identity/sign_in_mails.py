@@ -83,6 +83,21 @@ def sign_up_known_mail(translate: Translate) -> MailParts:
     )
 
 
+def link_account_mail(translate: Translate) -> MailParts:
+    """Returns the mail to the owner of an account to which a provider's account is to be connected."""
+    return MailParts(
+        subject=translate("{{ code }} is your code for {{ app_name }}"),
+        paragraphs=(
+            translate(
+                "You already have an account at {{ app_name }}. Enter this code to connect it to your"
+                " account at {{ provider }}. It expires in {{ minutes }} minutes."
+            ),
+        ),
+        has_code=True,
+        note=not_requested(translate),
+    )
+
+
 def no_account_mail(translate: Translate) -> MailParts:
     """Returns the mail to an address without an account."""
     return MailParts(

@@ -36,12 +36,8 @@ async def sign_up(deps: Deps, ctx: Context, request: SignUp) -> Flow:
         raise MethodOff("choose a password")
     await deps.limits.count(ctx, (SIGN_UP_BY_IP, ctx.ip))
     await challenge.check(deps, ctx, tenant, request)
-    invitation = await _invitation(deps, ctx, request)
-    into_organization = invitation is None and await _into_organization(deps, ctx, request)
-    if invitation is None and not _is_operator(deps, ctx, request.email):
-        email_rules.allow(
-            tenant.settings, request.email, invited=_admits_invited(tenant, into_organization)
-        )
+    admitted = await admission(deps, ctx, email=request.email, token=request.invitation)
+    check_admission(deps, ctx, tenant, email=request.email, admitted=admitted)
     phc = None
     if request.password is not None:
         await password_policy.check(
@@ -55,8 +51,7 @@ async def sign_up(deps: Deps, ctx: Context, request: SignUp) -> Flow:
             "name": request.name,
             "locale": request.locale,
             "phc": phc,
-            "invitation": invitation,
-            "into_organization": into_organization,
+            **admitted,
             "sign_up": True,
         }
         letter = await _letter(ctx, tx, tenant, payload)
@@ -140,9 +135,7 @@ async def get_or_create_account(
         return account, False
     payload = consumed_code.payload
     email = payload.get("email") or consumed_code.email
-    if not payload.get("invitation") and not _is_operator(deps, ctx, email):
-        invited = _admits_invited(tenant, bool(payload.get("into_organization")))
-        email_rules.allow(tenant.settings, email, invited=invited)
+    check_admission(deps, ctx, tenant, email=email, admitted=payload)
     if guest is not None:
         method = "password" if payload.get("phc") else "email"
         account = await guests.upgrade_by_address(
@@ -175,8 +168,16 @@ async def _create_account(ctx: Context, tx: Db, payload: dict[str, Any], email: 
     return account
 
 
-def _admits_invited(tenant: Tenant, into_organization: bool) -> bool:
-    return into_organization and tenant.settings.signup_by_organization_invitations
+def check_admission(
+    deps: Deps, ctx: Context, tenant: Tenant, *, email: str, admitted: dict[str, Any]
+) -> None:
+    """Checks whether a new user may have this address. `admitted` has the members of `admission`. Raises
+    SignUpClosed, Invalid."""
+    if admitted.get("invitation") or _is_operator(deps, ctx, email):
+        return
+    by_organization = bool(admitted.get("into_organization"))
+    invited = by_organization and tenant.settings.signup_by_organization_invitations
+    email_rules.allow(tenant.settings, email, invited=invited)
 
 
 def _is_operator(deps: Deps, ctx: Context, email: str) -> bool:
@@ -192,31 +193,42 @@ async def accept(ctx: Context, tx: Db, invitation_id: str, user_id: str) -> None
     await audit.record(tx, ctx, event, user_id=user_id)
 
 
-async def _invitation(deps: Deps, ctx: Context, request: SignUp) -> str | None:
+async def admission(deps: Deps, ctx: Context, *, email: str, token: str | None) -> dict[str, Any]:
+    """Returns what the token of an invitation admits this address to: `invitation` is the id of a
+    pending invitation into the application, and `into_organization` says whether an organization has
+    invited them. Raises InvitationNotFound for any other token."""
+    invitation = await _invitation(deps, ctx, email=email, token=token)
+    into_organization = invitation is None and await _into_organization(
+        deps, ctx, email=email, token=token
+    )
+    return {"invitation": invitation, "into_organization": into_organization}
+
+
+async def _invitation(deps: Deps, ctx: Context, *, email: str, token: str | None) -> str | None:
     """Returns the id of the pending invitation of this address into the application. Raises
     InvitationNotFound if the token belongs to another address."""
-    if request.invitation is None:
+    if token is None:
         return None
     async with deps.db.reader(ctx) as db:
         offer = await invitations.get_open(
-            db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("invitation", request.invitation)
+            db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("invitation", token)
         )
     if offer is None:
         return None
-    if address_key(offer.email) != address_key(request.email):
+    if address_key(offer.email) != address_key(email):
         raise InvitationNotFound
     return offer.id
 
 
-async def _into_organization(deps: Deps, ctx: Context, request: SignUp) -> bool:
+async def _into_organization(deps: Deps, ctx: Context, *, email: str, token: str | None) -> bool:
     """Returns whether the token is an organization's invitation of this address. The user accepts
     it after signing in. Raises InvitationNotFound for any other token."""
-    if request.invitation is None:
+    if token is None:
         return False
     try:
-        offer = await deps.bus.call(ctx, GetOrganizationOffer(token=request.invitation))
+        offer = await deps.bus.call(ctx, GetOrganizationOffer(token=token))
     except OrganizationInvitationNotFound:
         raise InvitationNotFound from None
-    if address_key(offer.email) != address_key(request.email):
+    if address_key(offer.email) != address_key(email):
         raise InvitationNotFound
     return True

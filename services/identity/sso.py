@@ -10,9 +10,11 @@ from collections import Counter
 from typing import Final
 
 from common import audit
+from common.address_keys import address_key
 from common.context import Context
 from common.contracts.sessions import EndUnqualifiedSessions, Revoked
 from common.contracts.sign_in import SsoRequired
+from common.contracts.sign_in_route import FindSignInRoute, SignInRoute
 from common.db import Db
 from common.events.sessions import SessionsRevoked
 from identity.deps import Deps
@@ -20,6 +22,16 @@ from identity.queries import sso
 
 BATCH: Final = 500
 """Sessions that one transaction ends."""
+
+
+async def route(deps: Deps, ctx: Context, request: FindSignInRoute) -> SignInRoute:
+    """Returns the provider of the organization that has verified the domain of the address."""
+    tenant = await deps.tenants.get(ctx)
+    if "oauth" not in tenant.settings.auth_methods:
+        return SignInRoute()
+    domain = address_key(request.email).rpartition("@")[2]
+    async with deps.db.reader(ctx) as db:
+        return SignInRoute(idp=await sso.provider_of_domain(db, app_id=ctx.app_id, domain=domain))
 
 
 async def refusal(ctx: Context, db: Db, org_ids: list[str]) -> SsoRequired:

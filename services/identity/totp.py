@@ -52,7 +52,7 @@ async def _may_enrol(deps: Deps, ctx: Context) -> tuple[Tenant, str]:
     """Returns the application and the caller's session. Raises SecondFactorsOff,
     FreshSignInNeeded."""
     tenant = await deps.tenants.get(ctx)
-    if tenant.settings.mfa_policy == "off":
+    if tenant.settings.mfa_policy == "off" and not tenant.is_dashboard:
         raise SecondFactorsOff
     if ctx.caller.session_id is None:
         raise FreshSignInNeeded

@@ -39,7 +39,7 @@ async def environment(deps: Deps, ctx: Context) -> ClientEnvironment:
     """Returns what the rules compare this application's clients with."""
     settings = (await deps.tenants.get(ctx)).settings
     return ClientEnvironment(
-        acr_values=acr_values.supported(settings.auth_methods),
+        acr_values=acr_values.supported(settings),
         resources=(await scope_catalogue.get_catalogue(deps, ctx)).resources,
         egress=deps.settings.egress,
     )
@@ -117,7 +117,7 @@ def acr_values_are_supported(client: ClientFields, environment: ClientEnvironmen
     names = ", ".join(environment.acr_values)
     for index, name in enumerate(client.default_acr_values):
         if name not in environment.acr_values:
-            code = "acr_not_offered" if name in acr.SATISFIES else "acr_unknown"
+            code = "acr_not_offered" if name in acr.CLASSES else "acr_unknown"
             yield field_error(f"default_acr_values.{index}", code, offered=names)
 
 

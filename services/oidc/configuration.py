@@ -75,11 +75,11 @@ CAPABILITIES: Final = {
 async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
     """Returns the application's discovery document."""
     catalogue = await scope_catalogue.get_catalogue(deps, ctx)
-    methods = (await deps.tenants.get(ctx)).settings.auth_methods
+    settings = (await deps.tenants.get(ctx)).settings
     fields = {
         **{name: f"{ctx.origin}{path}" for name, path in ENDPOINTS.items()},
         **CAPABILITIES,
         "scopes_supported": [*scope_catalogue.CLAIMS, *catalogue.scopes],
-        "acr_values_supported": acr_values.supported(methods),
+        "acr_values_supported": acr_values.supported(settings),
     }
     return Configuration.model_validate({"issuer": ctx.origin, **fields})

@@ -30,8 +30,21 @@ async def sign_in(
     )
     request_id = await _store(deps, ctx, request, "signed_in", reauthenticate=reauthenticate)
     way = await acr_values.sign_in_way(deps, ctx, request)
+    if way is None and acr_values.is_unproven(request):
+        way = "mail"
     has_session = request.session is not None
     return _page(request, "sign_in", request_id, reauthenticate=has_session, way=way)
+
+
+async def step_up(
+    deps: Deps, ctx: Context, request: AuthorizationRequest, *, reauthenticate: bool = False
+) -> Authorization:
+    """Sends a signed-in user to the page that asks for the second factor alone.
+
+    With `reauthenticate` only a factor from now on counts.
+    """
+    request_id = await _store(deps, ctx, request, "step_up", reauthenticate=reauthenticate)
+    return _page(request, "step_up", request_id)
 
 
 async def select_account(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Authorization:
@@ -98,7 +111,7 @@ async def _store(
 
 def _page(
     request: AuthorizationRequest,
-    kind: Literal["sign_in", "select_account", "consent"],
+    kind: Literal["sign_in", "step_up", "select_account", "consent"],
     request_id: str,
     *,
     reauthenticate: bool = False,

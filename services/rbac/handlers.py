@@ -11,6 +11,7 @@ from common.contracts.assignments import (
     AssignRole,
     ListMyRoles,
     ListUserRoles,
+    SetMappedRoles,
     UnassignRole,
 )
 from common.contracts.base import Request
@@ -38,6 +39,7 @@ from rbac import (
     access_check,
     assignments,
     delegation_check,
+    mapped_roles,
     permissions,
     rights,
     role_templates,
@@ -48,6 +50,7 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     GetRights: rights.get,
     SeedRoles: role_templates.seed,
     AssignDefaultRole: assignments.create_default,
+    SetMappedRoles: mapped_roles.set_,
     AssignRole: assignments.create,
     UnassignRole: assignments.delete,
     ListUserRoles: assignments.list_,

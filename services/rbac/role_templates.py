@@ -24,6 +24,7 @@ APPLICATION: Final = {
     "idps:read": "See identity providers",
     "idps:write": "Set up and change identity providers",
     "idps:delete": "Delete identity providers",
+    "idps:tokens": "Read users' tokens at identity providers, as the application's backend",
     "roles:read": "See roles, permissions and who holds them",
     "roles:write": "Change roles and permissions, give and take them",
     "audit:read": "Read the audit log",

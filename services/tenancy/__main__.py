@@ -6,7 +6,7 @@ from common.bus import Handlers
 from common.connections import Connections
 from common.service import run
 from common.sweeps import run_sweeps
-from tenancy import audit_retention, domain_recheck, provisioning
+from tenancy import audit_retention, domain_recheck, org_domain_recheck, provisioning
 from tenancy.deps import Deps, open_deps
 from tenancy.handlers import HANDLERS
 from tenancy.queries.sweeps import EXPIRED
@@ -22,6 +22,7 @@ async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]
     links.spawn(audit_retention.run(deps), "audit retention")
     links.spawn(run_sweeps(deps.sweep_db, EXPIRED), "sweeps")
     links.spawn(domain_recheck.run(deps), "domains")
+    links.spawn(org_domain_recheck.run(deps), "organization domains")
     return deps, HANDLERS
 
 

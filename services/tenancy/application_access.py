@@ -19,6 +19,7 @@ from typing import Final, Literal
 
 from common.context import Context
 from common.contracts.applications import ApplicationNotFound
+from common.contracts.step_up import SecondFactorNeeded
 from common.db import Db
 from common.ids import DASHBOARD
 from common.problems import Forbidden
@@ -49,8 +50,11 @@ async def get_for_update(tx: Db, ctx: Context, slug: str) -> ApplicationRow:
 async def check(db: Db, ctx: Context, row: ApplicationRow | None, access: Access) -> ApplicationRow:
     """Returns the row.
 
-    Raises ApplicationNotFound, and Forbidden if the caller's role in the team may only read.
+    Raises ApplicationNotFound, Forbidden if the caller's role in the team may only read, and
+    SecondFactorNeeded for an operator who has to show one before they see other teams' applications.
     """
+    if row is not None and ctx.caller.lacks_factor and is_operator_access(ctx, row):
+        raise SecondFactorNeeded
     if row is None or not manages(ctx, row, access):
         raise ApplicationNotFound
     if access == "write" and not await may_write(db, ctx, row):

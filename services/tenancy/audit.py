@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
 from common import keyset
 from common.audit_chain import public_keys
@@ -18,13 +19,20 @@ from common.contracts.audit_log import (
     GetAuditRecord,
     ListAudit,
     ListCheckpoints,
+    ListOwnAudit,
     ListUserAudit,
+    OwnRecord,
+    OwnRecords,
 )
 from common.contracts.base import Done
 from common.contracts.users import UserNotFound
+from common.problems import Forbidden
 from tenancy import audit_counts, audit_sealing
 from tenancy.deps import Deps
 from tenancy.queries import audit, audit_chain, audit_checkpoints, members
+
+EXPLAINED: Final = frozenset({"impersonation_started", "impersonation_ended"})
+"""Events whose reason the user may read."""
 
 
 async def list_(deps: Deps, ctx: Context, request: ListAudit) -> AuditRecords:
@@ -52,6 +60,28 @@ async def list_of_user(deps: Deps, ctx: Context, request: ListUserAudit) -> Audi
         if await members.named_user(db, app_id=ctx.app_id, user_id=request.user_id) is None:
             raise UserNotFound
     return await list_(deps, ctx, ListAudit(**dict(request)))
+
+
+async def list_own(deps: Deps, ctx: Context, request: ListOwnAudit) -> OwnRecords:
+    """Returns a page of the records about the calling user, the newest first. Raises Forbidden for a
+    developer, who is no user of the application."""
+    user_id = ctx.caller.user_id
+    if user_id is None:
+        raise Forbidden("only a user of this application has a log of their own")
+    listed = await list_(deps, ctx, ListAudit(user_id=user_id, **dict(request)))
+    records = [_own_record(record, user_id) for record in listed.audit_logs]
+    return OwnRecords(audit_logs=records, next=listed.next)
+
+
+def _own_record(record: AuditRecord, user_id: str) -> OwnRecord:
+    """Returns what the user may see of a record: neither its data, nor where somebody else was."""
+    own = record.actor_id == user_id
+    return OwnRecord(
+        **record.model_dump(include=set(OwnRecord.model_fields) - {"ip_address", "user_agent"}),
+        reason=record.event_data.get("reason") if record.event_type in EXPLAINED else None,
+        ip_address=record.ip_address if own else None,
+        user_agent=record.user_agent if own else None,
+    )
 
 
 def _upper_bound(

@@ -28,6 +28,7 @@ from common.contracts.audit_log import (
     GetAuditRecord,
     ListAudit,
     ListCheckpoints,
+    ListOwnAudit,
     ListUserAudit,
 )
 from common.contracts.base import Request
@@ -72,6 +73,7 @@ from common.contracts.organizations import (
     UpdateOrganization,
 )
 from common.contracts.settings_change import GetSettings, UpdateSettings
+from common.contracts.sso_members import JoinThroughProvider
 from common.contracts.tenants import GetTenant, ManageApplication, ResolveHost
 from tenancy import (
     api_keys,
@@ -89,6 +91,7 @@ from tenancy import (
     org_invitations,
     organization_creation,
     organizations,
+    sso_members,
     tenant_lookup,
 )
 
@@ -119,6 +122,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     RemoveMember: members.delete,
     LeaveOrganizations: leave_organizations.leave_all,
     JoinByDomain: members.create_by_domain,
+    JoinThroughProvider: sso_members.join,
     InviteMember: org_invitations.create,
     ListOrganizationInvitations: org_invitations.list_,
     ResendOrganizationInvitation: org_invitations.resend,
@@ -135,6 +139,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     RevokeApiKey: api_keys.revoke,
     RotateApiKey: api_keys.rotate,
     ListAudit: audit.list_,
+    ListOwnAudit: audit.list_own,
     ListUserAudit: audit.list_of_user,
     GetAuditRecord: audit.get,
     CountAudit: audit.count,

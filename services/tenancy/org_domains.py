@@ -39,9 +39,10 @@ from tenancy.members import unknown_reference
 from tenancy.queries import org_domains, organizations
 from tenancy.queries.org_domains import OrgDomainRow
 
-LABEL = "_aero2-challenge"
 LIMIT = 50
 """Domains of one organization."""
+LABEL = "_aero2-challenge"
+MARK = "aero2-verification="
 
 
 async def create(deps: Deps, ctx: Context, request: AddOrganizationDomain) -> OrganizationDomain:
@@ -91,7 +92,7 @@ async def verify(deps: Deps, ctx: Context, request: VerifyOrganizationDomain) ->
         org = await organization_access.managed(tx, ctx, request.org_id)
         row = await _row(tx, ctx, org.id, request.domain_id)
     domain = _to_domain(row)
-    if row.verified_at is not None:
+    if row.verified_at is not None and row.missing_since is None:
         return domain
     if domain.record_value not in await deps.dns.txt(domain.record_name):
         raise DomainNotProven(expected=domain.record_value, at=domain.record_name)
@@ -99,8 +100,9 @@ async def verify(deps: Deps, ctx: Context, request: VerifyOrganizationDomain) ->
         async with deps.db.transaction(ctx) as tx:
             org = await organization_access.managed(tx, ctx, request.org_id)
             row = await _row(tx, ctx, org.id, request.domain_id)
-            if row.verified_at is None:
+            if row.verified_at is None or row.missing_since is not None:
                 await org_domains.set_verified(tx, app_id=ctx.app_id, id=row.id)
+            if row.verified_at is None:
                 await audit.record(tx, ctx, OrgDomainVerified(org_id=org.id, domain=row.domain))
             return _to_domain(await _row(tx, ctx, org.id, row.id))
     except asyncpg.UniqueViolationError:
@@ -156,8 +158,9 @@ def _to_domain(row: OrgDomainRow) -> OrganizationDomain:
         org_id=row.org_id,
         domain=row.domain,
         record_name=f"{LABEL}.{row.domain}",
-        record_value=f"aero2-verification={row.verification_token}",
+        record_value=f"{MARK}{row.verification_token}",
         verified_at=row.verified_at,
+        missing_since=row.missing_since,
         auto_join=row.auto_join,
         role=row.role,
         created_at=row.created_at,

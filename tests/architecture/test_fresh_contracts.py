@@ -5,15 +5,23 @@ from __future__ import annotations
 from tests.architecture.source import contracts
 
 from common.contracts.base import OPEN, SYSTEM
+from common.operator_rules import OF_EVERY_DEVELOPER, OPERATES
+from rbac.role_templates import TEMPLATES
 
 FRESH = {
+    "identity.factor.reset_user",
+    "identity.identity_link.remove_own",
+    "identity.impersonation.start",
     "identity.me.change_email",
     "identity.me.delete",
     "identity.passkey.add",
     "identity.passkey.options",
     "identity.passkey.remove",
-    "identity.impersonation.start",
     "identity.password.change",
+    "identity.provider.create",
+    "identity.provider.delete",
+    "identity.provider.start_link",
+    "identity.provider.update",
     "identity.recovery_code.regenerate",
     "identity.totp.confirm",
     "identity.totp.remove",
@@ -37,3 +45,11 @@ def test_the_list_is_complete() -> None:
 def test_only_people_can_be_asked() -> None:
     """A contract of the system, or one for everybody, has no caller who could prove anything."""
     assert [s for s in FRESH if contracts()[s].needs in (OPEN, SYSTEM)] == []
+
+
+def test_an_operator_without_factor_is_a_developer() -> None:
+    """What operators can do before they show a second factor is what every developer can do."""
+    roles = {role.id: role for role in TEMPLATES["dashboard"].roles}
+
+    assert set(roles["developer"].permissions) == OF_EVERY_DEVELOPER
+    assert OPERATES not in OF_EVERY_DEVELOPER

@@ -181,7 +181,8 @@ NAMED = re.compile(r"(?<![\w.])(\w+) = (?:ANY )?[(\$a-z]")
 
 OF_ONE = (
     "idx_user_sessions_user", "idx_oauth_client_secrets_client", "idx_api_keys_app",
-    "idx_organization_invitations_created",
+    "idx_organization_invitations_created", "idx_passkeys_user", "idx_trusted_devices_user",
+    "idx_user_identity_links_app_user",
 )  # fmt: skip
 """Indexes that lead to a few rows: one user's sessions, one client's secrets, and the like."""
 

@@ -7,7 +7,15 @@ import re
 
 import pytest
 from tests.browser.conftest import Site
-from tests.browser.test_pages import code, consent, password
+from tests.browser.test_pages import (
+    authenticator_app,
+    code,
+    consent,
+    mfa_setup,
+    password,
+    second_factor,
+)
+from tests.kit.factor_people import RECOVERY, TOTP_CODE
 from tests.kit.people import CODE, EMAIL, LINK, PASSWORD
 
 from common.contracts.app_settings import AppSettings
@@ -32,6 +40,62 @@ async def test_by_password(site: Site, js: bool) -> None:
 
         assert look.path == "/account"
         assert EMAIL in await look.text()
+
+
+@JS
+async def test_the_second_step(site: Site, js: bool) -> None:
+    """After the password, the code of the app or a recovery code signs in."""
+    for recovery in (False, True):
+        async with site.visit(js=js) as look:
+            await second_factor(look)
+            assert look.path == "/login/second-factor"
+            await look.fill(code="111111")
+            await look.send()
+            assert "This code is wrong or was already used." in await look.text()
+            if recovery:
+                await look.page.click("text=Use a recovery code instead")
+                await look.fill(recovery_code=RECOVERY[0])
+            else:
+                await look.fill(code=TOTP_CODE)
+            await look.page.check("[name=remember_device]")
+            await look.send()
+
+            assert look.path == "/account"
+            names = {cookie["name"] for cookie in await look.page.context.cookies()}
+            assert any(name.startswith("aero2_device_") for name in names)
+            assert "aero2_half" not in names
+
+
+@JS
+async def test_a_required_second_step(site: Site, js: bool) -> None:
+    """The user sets up an app, downloads the recovery codes as a text file, and goes on."""
+    async with site.visit(js=js, accept_downloads=True) as look:
+        await mfa_setup(look)
+        assert look.path == "/mfa-setup"
+        await look.enter_code(TOTP_CODE)
+        async with look.page.expect_download() as downloading:
+            await look.page.click("text=Download as a text file")
+        file = await (await downloading.value).path()
+        text = file.read_text()
+        assert (await downloading.value).suggested_filename == "recovery-codes.txt"
+        assert all(code in text for code in RECOVERY)
+        await look.page.click("text=Continue")
+        await look.page.wait_for_url("**/account")
+
+
+@JS
+async def test_turning_on_and_off(site: Site, js: bool) -> None:
+    """The account turns the app on, shows the codes in the new session, and turns the app off."""
+    async with site.visit(signed_in=True, js=js) as look:
+        await authenticator_app(look)
+        await look.enter_code(TOTP_CODE)
+        assert RECOVERY[0] in await look.text()
+        await look.page.click("main >> text=Continue")
+        await look.send("button[value=codes]")
+        assert RECOVERY[9] in await look.text()
+        await look.go("/account/two-step")
+        await look.send("button[value=off]")
+        assert "The authenticator app was removed." in await look.text()
 
 
 @JS

@@ -23,8 +23,11 @@ NEUTRAL: dict[str, Any] = {
     "changes": {},
     "password": PASSWORD,
     "current": PASSWORD,
+    "reason": "to help them",
     "identifier": "https://another.example.com",
     "SeedRoles.template": "application",
+    "SetMappedRoles.idp_id": "01900000-0000-7000-8000-00000000abcd",
+    "SetMappedRoles.role_ids": ["user", "admin"],
     "PutTemplate.template": {"subject": "s", "text": "{{ code }}", "html": "{{ code }}"},
     "CreatePermission.name": "zoo:visit",
     "CreateScope.name": "visit",
@@ -42,6 +45,11 @@ NEUTRAL: dict[str, Any] = {
     "ConfirmFactor.code": None,
     "ConfirmTotp.code": "123456",
     "ConfirmTotpAtSignIn.code": "123456",
+    "UpdateIdentityProvider.changes": {"display_name": "changed"},
+    "CreateIdentityProvider.name": "another",
+    "CreateIdentityProvider.preset": "github",
+    "CreateIdentityProvider.client_secret": "secret",
+    "CreateIdentityProvider.settings": {"client_id": "c"},
     "ChangeEmail.email": "fresh@example.com",
     "CreateUser.email": "fresh@example.com",
     "ImportUsers.users": [{"email": "fresh@example.com"}],
@@ -50,6 +58,8 @@ NEUTRAL: dict[str, Any] = {
     "SignUp.email": "fresh@example.com",
     "StartPasskeySignUp.email": "fresh@example.com",
     "ClaimOwner.email": "fresh@example.com",
+    "SendLinkProofCode.email": "fresh@example.com",
+    "KeepFormPost.response": {"code": "c"},
     "AddCustomDomain.domain": "login.fresh.example.org",
     "AddOrganizationDomain.domain": "fresh.example",
 }
@@ -57,7 +67,7 @@ NEUTRAL: dict[str, Any] = {
 
 NAMING = {
     "user_id", "org_id", "session_id", "session", "role_id", "permission_id", "client",
-    "client_id", "secret_id", "invitation_id", "domain_id", "id", "token", "flow", "code",
+    "client_id", "secret_id", "invitation_id", "provider", "domain_id", "id", "token", "flow", "code",
     "params", "basic", "request", "slug", "confirm", "owner_org_id", "host", "domain", "key",
     "passkey_id",
 }  # fmt: skip

@@ -24,6 +24,7 @@ from tests.kit.oauth import VERIFIER, basic_of, challenge
 from tests.kit.second_factors import AuthenticatorApp
 from tests.kit.world import World
 
+from common import crypto
 from common.context import SYSTEM_CALLER, Caller, Context
 from common.contracts.applications import CreateApplication, ListApplications
 from common.contracts.assignments import AssignRole
@@ -34,6 +35,7 @@ from common.contracts.client_secrets import ListClientSecrets
 from common.contracts.clients import CreateClient
 from common.contracts.domains import AddCustomDomain
 from common.contracts.email_codes import StartEmailCode
+from common.contracts.identity_providers import CreateIdentityProvider
 from common.contracts.invitations import InviteUser
 from common.contracts.members import AddMember
 from common.contracts.org_domains import AddOrganizationDomain
@@ -57,6 +59,9 @@ from common.contracts.tokens import ExchangeToken
 from common.contracts.users import CreateUser
 from common.ids import DASHBOARD, new_id
 from common.testing import LocalBus, context
+from identity import link_proofs
+from identity.providers.account import ProviderAccount, ProviderTokens
+from identity.queries import codes, identity_providers, oauth_states
 from tenancy.dns_lookup import Dns
 
 PASSWORD = "six unusual otters juggle"
@@ -147,6 +152,7 @@ async def populate(sides: Sides) -> None:
         await _clients(sides, side)
         await _secrets_by_mail(sides, side)
         await add_passkeys(sides, side, PASSWORD, BROWSER)
+        await _connected_accounts(sides, side)
         await _rest(sides, side)
 
 
@@ -363,6 +369,7 @@ async def _secrets_by_mail(sides: Sides, side: Side) -> None:
     side.things["ResetPassword.token"] = _token((await sides.mails(side))[0])
     invited = await sides.ask(side, KEY_HOLDER, InviteUser(email=f"guest-{side.word}@example.com"))
     token = _token((await sides.mails(side))[0])
+    await _impersonation_link(sides, side)
     side.things |= {
         "ResendInvitation.invitation_id": invited.id,
         "RevokeInvitation.invitation_id": invited.id,
@@ -402,6 +409,102 @@ async def _second_factors(sides: Sides, side: Side) -> None:
     }
 
 
+async def _impersonation_link(sides: Sides, side: Side) -> None:
+    """Stores the link with which the application's developer would act as a user."""
+    deps, token = sides.world.identity, crypto.token("imp_")
+    async with deps.db.transaction(sides.ctx(side)) as tx:
+        await codes.insert(
+            tx,
+            app_id=side.app_id,
+            id=new_id(),
+            email="impersonation",
+            user_id=side.things["user_id"],
+            type="impersonation",
+            code_hash=None,
+            link_hash=deps.keys.hash("link", token),
+            browser_hash=None,
+            payload={
+                "actor_id": side.developer.id,
+                "actor_session": new_id(),
+                "reason": side.word,
+                "minutes": 15,
+            },
+            ttl=600,
+        )
+    side.things["RedeemImpersonation.token"] = token
+
+
+async def _connected_accounts(sides: Sides, side: Side) -> None:
+    """Inserts a provider that needs no network, Bob's account there, and a sign-in that is under way."""
+    idp_id, link_id, deps = new_id(), new_id(), sides.world.identity
+    await sides.owner.execute(
+        "INSERT INTO identity_providers (app_id, id, name, display_name, type, client_id,"
+        " authorization_endpoint, token_endpoint) VALUES ($1, $2, $3, $3, 'oauth2', 'ours',"
+        " 'https://idp.example/authorize', 'https://idp.example/token')",
+        side.app_id,
+        idp_id,
+        f"idp-{side.word}",
+    )
+    await sides.owner.execute(
+        "INSERT INTO user_identity_links (app_id, id, user_id, idp_id, idp_user_id, idp_username)"
+        " VALUES ($1, $2, $3, $4, 'bob', $5)",
+        side.app_id,
+        link_id,
+        side.things["user_id"],
+        idp_id,
+        f"Bob at {side.word}",
+    )
+    ctx = sides.ctx(side)
+    account = ProviderAccount(iss="", subject="eve", tokens=ProviderTokens(access="a"))
+    state = f"state-of-{side.word}-that-is-long-enough"
+    async with deps.db.transaction(ctx) as tx:
+        provider = await identity_providers.by_id(tx, app_id=side.app_id, idp_id=idp_id)
+        assert provider is not None
+        proof = await link_proofs.begin(
+            deps,
+            ctx,
+            tx,
+            provider=provider,
+            account=account,
+            browser=BROWSER,
+            user_id=None,
+            payload={
+                "kind": "address",
+                "by_mail": True,
+                "destination": "/account",
+                "remember": False,
+                "locale": None,
+            },
+            invitation=None,
+        )
+        waiting = oauth_states.NewState(
+            state_hash=deps.keys.hash("provider_state", state),
+            idp_id=idp_id,
+            purpose="sign_in",
+            destination="/account",
+            browser_hash=deps.keys.hash("browser", BROWSER),
+            session_id=None,
+            link_user_id=None,
+            nonce="n",
+            code_verifier_sealed="",
+            payload={},
+            ttl=600,
+        )
+        await oauth_states.insert(tx, app_id=side.app_id, new=waiting)
+    starts = ("StartProviderSignIn", "StartProviderLink", "StartProviderStepUp")
+    finishes = ("FinishProviderSignIn", "KeepFormPost")
+    side.things |= {f"{name}.idp": provider.name for name in (*starts, *finishes)}
+    side.things |= {f"{name}.state": state for name in finishes}
+    proving = ("GetLinkProof", "SendLinkProofCode", "FinishLinkProof", "ConnectProvenAccount")
+    side.things |= {f"{name}.link_proof": proof for name in proving}
+    side.things |= {
+        "UnlinkMyIdentity.link_id": link_id,
+        "UnlinkUserIdentity.link_id": link_id,
+        "FinishLinkProof.flow": side.things["SignInWithCode.flow"],
+        "FinishLinkProof.code": side.things["SignInWithCode.code"],
+    }
+
+
 def _token(letter: Letter) -> str:
     found = re.search(r"token=([\w.-]+)", str(letter.data))
     assert found is not None, letter
@@ -421,7 +524,14 @@ async def _rest(sides: Sides, side: Side) -> None:
         side, KEY_HOLDER, AddCustomDomain(domain=f"login.{side.word}.example.org")
     )
     logged = await sides.ask(side, KEY_HOLDER, ListAudit(limit=1))
+    settings = {"client_id": f"client-{side.word}", "display_name": f"Club {side.word}"}
+    provider = await sides.ask(
+        side,
+        KEY_HOLDER,
+        CreateIdentityProvider(preset="zoom", client_secret=side.word, settings=settings),
+    )
     side.things |= {
+        "provider": provider.id,
         "DeleteResource.id": resource.id,
         "DeleteScope.id": scope.id,
         "SetPrimaryDomain.id": domain.id,

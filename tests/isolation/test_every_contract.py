@@ -24,6 +24,7 @@ QUIET = {
     "identity.email_code.start": "answers alike for everybody, and mails in `home` only",
     "identity.half_session.cancel": "nothing to end is ended",
     "identity.password.check": "judges a password by itself",
+    "identity.provider.finish_sign_in": "a failure to show, like that of an unknown provider",
     "identity.reset.start": "answers alike for everybody, and mails in `home` only",
     "identity.session.end": "nothing to end is ended",
     "identity.session.sign_out": "nothing to end is ended",

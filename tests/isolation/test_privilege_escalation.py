@@ -31,6 +31,8 @@ MIGHTY = {
     "UnassignRole.role_id": "admin",
     "ExportUsers.password_hashes": True,
     "CreateRole.permissions": PERMISSIONS,
+    "CreateIdentityProvider.settings": {"client_id": "evil", "trusts_email": True},
+    "UpdateIdentityProvider.changes": {"client_id": "evil"},
 }
 """Values that an attacker would send to get more rights."""
 ONES_OWN = {"identity.me.delete"}
@@ -42,6 +44,8 @@ OF_THE_ACCOUNT = {
     " ORDER BY id",
     "roles": "SELECT role_id, org_id FROM user_roles WHERE app_id = $1 AND user_id = $2"
     " ORDER BY role_id",
+    "providers": "SELECT name FROM identity_providers WHERE app_id = $1 AND client_id = 'evil'"
+    " AND $2::uuid IS NOT NULL",
 }
 """Rows of a user with more rights than the caller. They must not change."""
 

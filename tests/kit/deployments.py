@@ -244,6 +244,10 @@ STARTERS: dict[Shape, Callable[[Path, dict[str, str]], Deployment]] = {
 }
 
 
-def start(shape: Shape, folder: Path, *, limit_scale: str = "1000") -> Deployment:
-    """Starts a deployment. Flood limits are wide, because every test comes from one address."""
-    return STARTERS[shape](folder, {"AERO2_LIMIT_SCALE": limit_scale})
+def start(
+    shape: Shape, folder: Path, *, limit_scale: str = "1000", operator_mfa: str = "optional"
+) -> Deployment:
+    """Starts a deployment. Flood limits are wide, because every test comes from one address. Operators
+    do without a second factor, unless the test is about it."""
+    settings = {"AERO2_LIMIT_SCALE": limit_scale, "AERO2_OPERATOR_MFA": operator_mfa}
+    return STARTERS[shape](folder, settings)

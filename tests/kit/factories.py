@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +27,7 @@ from common.contracts.passwords import SignInWithPassword
 from common.contracts.profiles import User
 from common.contracts.rights import GetRights, Rights
 from common.contracts.roles import SeedRoles
-from common.contracts.sessions import CheckSession, Session, SignedInSession
+from common.contracts.sessions import CheckSession, Factor, Session, SignedInSession
 from common.contracts.users import CreateUser
 from common.ids import DASHBOARD, new_id
 from common.problems import Problem
@@ -117,14 +119,18 @@ class Factories(Calls):
         app_id: str | None = None,
         ago: float = 0,
         acr: str | None = acr_values.PASSWORD,
+        shown: Mapping[Factor, int] | None = None,
     ) -> SignedIn:
-        """Inserts a session that was signed in `ago` seconds before now."""
+        """Inserts a session that was signed in `ago` seconds before now. `shown` are its factors, and
+        how many seconds ago each was shown. The user has enrolled what `totp` inserted."""
         session_id = new_id()
+        times = {factor: int(time.time()) - seconds for factor, seconds in (shown or {}).items()}
+        amr = ["pwd", "otp", "mfa"] if acr == acr_values.TWO_FACTORS else ["pwd"]
         at = await self.owner.fetchval(
             """INSERT INTO user_sessions (app_id, id, user_id, token_hash, kind, expires_at,
-                                          auth_time, acr, amr)
+                                          auth_time, acr, amr, factor_times)
                VALUES ($1, $2, $3, $4, 'full', now() + interval '1 day',
-                       now() - make_interval(secs => $5), $6, '{pwd}')
+                       now() - make_interval(secs => $5), $6, $7, $8::text::jsonb)
                RETURNING auth_time""",
             app_id or self.app_id,
             session_id,
@@ -132,8 +138,33 @@ class Factories(Calls):
             secrets.token_hex(),
             ago,
             acr,
+            amr,
+            json.dumps(times),
         )
-        return SignedIn(session_id=session_id, user_id=user_id, auth_time=at, acr=acr, amr=["pwd"])
+        enrolled = await self.owner.fetchval(
+            "SELECT count(*) FROM totp_factors WHERE app_id = $1 AND user_id = $2",
+            app_id or self.app_id,
+            user_id,
+        )
+        return SignedIn(
+            session_id=session_id,
+            user_id=user_id,
+            auth_time=at,
+            acr=acr,
+            amr=amr,
+            factor_times=times,
+            second_factors=["totp"] if enrolled else [],
+        )
+
+    async def totp(self, user_id: str, app_id: str | None = None) -> None:
+        """Gives the user an authenticator app, which the test does not use."""
+        await self.owner.execute(
+            """INSERT INTO totp_factors (app_id, id, user_id, secret_sealed, confirmed_at)
+               VALUES ($1, $2, $3, 'sealed', now())""",
+            app_id or self.app_id,
+            new_id(),
+            user_id,
+        )
 
     async def user_caller(self, email: str | None = None, app_id: str | None = None) -> Caller:
         """Inserts a user. Returns them as the caller of a session, without rights yet."""

@@ -15,6 +15,11 @@ from fastapi import APIRouter, FastAPI
 from common.context import Context
 from common.contracts.api_keys import ApiKeyHolder, VerifyApiKey
 from common.contracts.app_settings import AppSettings
+from common.contracts.identity_providers import (
+    ListPublicProviders,
+    PublicProvider,
+    PublicProviders,
+)
 from common.contracts.oauth_errors import InvalidToken
 from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import CheckSession, NoSession, Session
@@ -38,6 +43,8 @@ class FakeServices:
     tokens: dict[tuple[str, str], AccessToken] = field(default_factory=dict)
     rights: dict[str, list[str]] = field(default_factory=dict)
     contexts: list[Context] = field(default_factory=list)
+    providers: dict[str, list[PublicProvider]] = field(default_factory=dict)
+    """By application."""
 
     def add(self, slug: str, **settings: Any) -> Tenant:
         host = f"{slug}.localhost:8080"
@@ -114,6 +121,12 @@ async def _token(world: FakeServices, ctx: Context, request: CheckAccessToken) -
     return world.tokens[ctx.app_id, request.token]
 
 
+async def _providers(
+    world: FakeServices, ctx: Context, request: ListPublicProviders
+) -> PublicProviders:
+    return PublicProviders(idps=world.providers.get(ctx.app_id, []))
+
+
 def serve(world: FakeServices) -> FakeServices:
     """Registers the handlers of the fake services on the bus."""
     world.bus.serve(
@@ -124,6 +137,7 @@ def serve(world: FakeServices) -> FakeServices:
             GetRights: _rights,
             VerifyApiKey: _key,
             CheckAccessToken: _token,
+            ListPublicProviders: _providers,
         },
     )
     return world
@@ -131,7 +145,7 @@ def serve(world: FakeServices) -> FakeServices:
 
 def settings(**more: Any) -> GatewaySettings:
     key = "k1:" + base64.b64encode(os.urandom(32)).decode()
-    return GatewaySettings(master_key=key, **more)
+    return GatewaySettings(master_key=key, **{"operator_mfa": "optional"} | more)
 
 
 @contextmanager

@@ -115,17 +115,22 @@ async def running_server() -> AsyncIterator[ProviderServer]:
 
 @dataclass(frozen=True)
 class LocalInternet(OutgoingHttp):
-    """Sends every https request to the local server: `https://host/path` becomes `/host/path`."""
+    """Sends https requests to the local server: `https://host/path` becomes `/host/path` there. Requests
+    to addresses, and without TLS, go the way that they go in production."""
 
     base: str = ""
 
     async def request(self, method: str, url: str, **options: Any) -> Answer:
-        return await super().request(method, url.replace("https://", f"{self.base}/"), **options)
+        host = urlsplit(url).hostname or ""
+        if not url.startswith("https://") or ":" in host or host.replace(".", "").isdigit():
+            return await super().request(method, url, **options)
+        local = OutgoingHttp(Egress(private=True))
+        return await local.request(method, f"{self.base}/{url.removeprefix('https://')}", **options)
 
 
 def local_internet(server: ProviderServer) -> LocalInternet:
     """Returns the client that finds every host at the local server."""
-    return LocalInternet(Egress(private=True), base=server.base)
+    return LocalInternet(base=server.base)
 
 
 @dataclass

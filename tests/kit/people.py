@@ -21,6 +21,8 @@ from common.contracts.base import Done
 from common.contracts.clients import ClientNotFound
 from common.contracts.consents import Grant, Grants, ListMyGrants, RevokeMyGrant
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
+from common.contracts.identity_providers import PublicProvider
+from common.contracts.impersonation import RedeemImpersonation
 from common.contracts.invitations import AcceptInvitation, GetInvitation, InvitationOffer
 from common.contracts.logout import LoggedOut, LogOut
 from common.contracts.me import (
@@ -96,9 +98,11 @@ from common.contracts.sign_in import (
     Locked,
     OtherBrowser,
     ResetNeeded,
+    SsoRequired,
     WrongCode,
     WrongCredentials,
 )
+from common.contracts.sign_in_route import FindSignInRoute, SignInRoute
 from common.contracts.sign_up import ResendSignUp, SignUp
 from common.contracts.tenants import Tenant
 from common.field_errors import field_error
@@ -141,6 +145,9 @@ class People:
         self.challenge: SecondFactorChallenge | None = None
         """The second step that the next sign-in waits for."""
         self.has_totp = False
+        self.sso_domain: str | None = None
+        """The domain that an organization has verified, whose provider is `acme`."""
+        self.sso_required: SsoRequired | None = None
         self.revoked: list[str] = []
         self.protection = Protection()
         world.bus.serve(self, HANDLERS | factor_people.HANDLERS | passkey_people.HANDLERS)
@@ -190,6 +197,14 @@ async def flow(people: People, ctx: Context, request: Any) -> Flow:
     return Flow(flow=people.flow, browser=request.browser or "b" * 32, expires_at=now + SOON)
 
 
+async def route(people: People, ctx: Context, request: FindSignInRoute) -> SignInRoute:
+    if request.email.rpartition("@")[2] != people.sso_domain:
+        return SignInRoute()
+    return SignInRoute(
+        idp=PublicProvider(id=ORGANIZATION, name="acme", type="oidc", display_name="Acme")
+    )
+
+
 async def change_email(people: People, ctx: Context, request: ChangeEmail) -> Flow:
     if not people.fresh:
         raise FreshSignInNeeded
@@ -219,6 +234,8 @@ def weak() -> WeakPassword:
 
 
 async def by_password(people: People, ctx: Context, request: SignInWithPassword) -> SignedInSession:
+    if people.sso_required is not None:
+        raise people.sso_required
     if request.email == "locked@example.com":
         raise Locked(retry_after=300)
     if people.must_reset and request.password == PASSWORD:
@@ -495,6 +512,7 @@ async def end_session(people: People, ctx: Context, request: LogOut) -> LoggedOu
 
 HANDLERS: dict[Any, Any] = {
     GetProtection: protection,
+    FindSignInRoute: route,
     StartEmailCode: flow,
     StartReset: flow,
     ChangeEmail: change_email,
@@ -504,6 +522,7 @@ HANDLERS: dict[Any, Any] = {
     SignInWithCode: by_code,
     SignInWithLink: by_link,
     AcceptInvitation: by_link,
+    RedeemImpersonation: by_link,
     ClaimOwner: by_link,
     ResetPassword: reset,
     Reauthenticate: with_password,

@@ -13,7 +13,7 @@ from common.bus import Handler
 from common.context import Context
 from common.contracts.app_settings import AppSettings
 from common.contracts.applications import ApplicationNotFound
-from common.contracts.assignments import AssignDefaultRole, AssignRole
+from common.contracts.assignments import AssignDefaultRole, AssignRole, SetMappedRoles
 from common.contracts.audit_log import AuditRecord, AuditRecords, ListAudit
 from common.contracts.base import Done, Request
 from common.contracts.delegation import CheckDelegation
@@ -35,6 +35,7 @@ from common.contracts.sessions import (
     Session,
     SignedInSession,
 )
+from common.contracts.sso_members import JoinedThroughProvider, JoinThroughProvider
 from common.contracts.tenants import GetTenant, ManageApplication, Managed, Tenant
 from common.ids import DASHBOARD, new_id
 from common.problems import Unavailable
@@ -61,6 +62,8 @@ class Tenancy:
     """Users for whom a personal team was requested."""
     joined: list[str] = field(default_factory=list)
     """Users for whom organizations with their domain were looked for."""
+    joined_through: list[JoinThroughProvider] = field(default_factory=list)
+    """Requests to join the organization of a provider."""
     left: list[tuple[str, str, bool]] = field(default_factory=list)
     """Requests to leave all organizations: application, user, forced."""
     last_admins: set[str] = field(default_factory=set)
@@ -75,6 +78,7 @@ class Tenancy:
             GetTenant: self._tenant,
             EnsurePersonalTeam: self._team,
             JoinByDomain: self._join,
+            JoinThroughProvider: self._join_through,
             LeaveOrganizations: self._leave,
             GetOrganizationOffer: self._offer,
             ListAudit: self._log,
@@ -82,7 +86,8 @@ class Tenancy:
         }
 
     def reset(self) -> None:
-        for each in (self.teams, self.joined, self.left, self.more_hosts):
+        lists = (self.teams, self.joined, self.joined_through, self.left, self.more_hosts)
+        for each in lists:
             each.clear()
         self.last_admins.clear()
         self.offers.clear()
@@ -117,6 +122,29 @@ class Tenancy:
     async def _join(self, _: Any, ctx: Context, request: JoinByDomain) -> Joined:
         self.joined.append(request.user_id)
         return Joined(org_ids=[])
+
+    async def _join_through(
+        self, _: Any, ctx: Context, request: JoinThroughProvider
+    ) -> JoinedThroughProvider:
+        self.joined_through.append(request)
+        role = request.role or "member"
+        if request.email is None:
+            return JoinedThroughProvider()
+        await self.owner.execute(
+            "INSERT INTO organization_roles (app_id, id, name) VALUES ($1, $2, $2)"
+            " ON CONFLICT DO NOTHING",
+            ctx.app_id,
+            role,
+        )
+        await self.owner.execute(
+            "INSERT INTO organization_members (app_id, org_id, user_id, role_id)"
+            " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            ctx.app_id,
+            request.org_id,
+            request.user_id,
+            role,
+        )
+        return JoinedThroughProvider(role=role)
 
     async def _leave(self, _: Any, ctx: Context, request: LeaveOrganizations) -> Done:
         if request.user_id in self.last_admins and not request.forced:
@@ -160,6 +188,8 @@ class Rbac:
     rights: dict[str, Rights] = field(default_factory=dict)
     """By user."""
     roles: list[tuple[str, str, bool]] = field(default_factory=list)
+    mapped: list[SetMappedRoles] = field(default_factory=list)
+    """Roles that providers' claims gave."""
     stronger_users: set[str] = field(default_factory=set)
     """Users with permissions that callers of tests do not hold."""
 
@@ -168,12 +198,14 @@ class Rbac:
             GetRights: self._rights,
             AssignDefaultRole: self._assign_default,
             AssignRole: self._assign,
+            SetMappedRoles: self._set_mapped,
             CheckDelegation: self._check_delegation,
         }
 
     def reset(self) -> None:
         self.running = True
         self.roles.clear()
+        self.mapped.clear()
         self.stronger_users.clear()
 
     def make_operator(self, user_id: str) -> None:
@@ -190,6 +222,11 @@ class Rbac:
     async def _assign_default(self, _: Any, ctx: Context, request: AssignDefaultRole) -> Done:
         self._require_running()
         self.roles.append((ctx.app_id, request.user_id, request.operator))
+        return Done()
+
+    async def _set_mapped(self, _: Any, ctx: Context, request: SetMappedRoles) -> Done:
+        self._require_running()
+        self.mapped.append(request)
         return Done()
 
     async def _assign(self, _: Any, ctx: Context, request: AssignRole) -> Done:

@@ -157,6 +157,7 @@ class World(OAuthSteps):
             "last_active": LastActive(db),
             "limits": Limits(db, KEYS, self.limit_scale),
             "http": OutgoingHttp(Egress(private=True)),
+            "operator_mfa": "optional",
         }
         shared = self._shared("identity", self.bus, self.tenants)
         return IdentityDeps(**shared | fields | options)

@@ -75,3 +75,15 @@ class ListMyRoles(
     Request[AssignedRoles], subject="rbac.assignment.mine", needs=SIGNED_IN, safe=True
 ):
     """Lists the roles of the caller. A developer who manages an application has none there."""
+
+
+class SetMappedRoles(
+    Request[Done], subject="rbac.assignment.set_mapped", needs=SYSTEM, within=2.0, safe=True
+):
+    """Sets the roles that a user has because of an identity provider's claims. Roles that the provider
+    gave before and that are absent now are taken away. Roles that somebody else assigned stay. Unknown
+    roles are left out. Idempotent. Raises NotFound for an unknown user."""
+
+    user_id: Id
+    idp_id: Id
+    role_ids: list[RoleId] = Field(default=[], max_length=50)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from common.contracts.base import Contract, Done, Id, Page, Request
+from common.contracts.base import SIGNED_IN, Contract, Done, Id, Page, Request
 from common.contracts.fields import Timestamp
 from common.field_errors import value_error
 from common.ip_addresses import canonical_ip
@@ -79,6 +79,34 @@ class ListAudit(
     safe=True,
 ):
     """Lists audit events, newest first."""
+
+
+class OwnRecord(Contract):
+    """An event of the caller's own account. `reason` is that of somebody who acted as the user. The
+    address and browser are left out if somebody else caused the event."""
+
+    id: Id
+    event_type: str
+    created_at: Timestamp
+    session_id: Id | None = None
+    actor_kind: str | None = None
+    actor_id: str | None = None
+    reason: str | None = None
+    ip_address: str | None = None
+    user_agent: str | None = None
+
+
+class OwnRecords(Contract):
+    """A page of the caller's own events."""
+
+    audit_logs: list[OwnRecord]
+    next: str | None = None
+
+
+class ListOwnAudit(
+    Page, Request[OwnRecords], subject="tenancy.audit.own", needs=SIGNED_IN, safe=True
+):
+    """Lists what the caller did and what was done to their account, newest first."""
 
 
 class ListUserAudit(

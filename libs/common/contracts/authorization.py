@@ -8,6 +8,7 @@ from pydantic import Field
 
 from common.contracts.base import OPEN, Contract, Id, Request
 from common.contracts.fields import Timestamp
+from common.contracts.sessions import Factor, SecondFactor
 
 Params = list[tuple[str, str]]
 """Parameters as they came, duplicates included (RFC 6749 section 3.1 refuses those)."""
@@ -22,6 +23,12 @@ class SignedIn(Contract):
     auth_time: Timestamp
     acr: str | None = None
     amr: list[str] = []
+    factor_times: dict[Factor, int] = Field(
+        default={}, description="When each factor was last shown, in epoch seconds."
+    )
+    second_factors: list[SecondFactor] = Field(
+        default=[], description="The second factors that the user has enrolled."
+    )
     org_id: Id | None = None
     email: str | None = Field(default=None, repr=False)
     guest: bool = False
@@ -36,13 +43,20 @@ class Authorization(Contract):
     """The next step of the browser.
 
     `redirect`: go to `location`. `form_post`: post `fields` to `location` (OAuth 2.0 Form Post
-    Response Mode). `sign_in`, `select_account` and `consent`: show that page; `request` names the
-    pending request. `resume`: come back with `request` and the cookies. `error`: show the error to
+    Response Mode). `sign_in`, `step_up`, `select_account` and `consent`: show that page; `request`
+    names the pending request. `step_up` asks a signed-in user for the second factor. `resume`: come back with `request` and the cookies. `error`: show the error to
     the user, never redirect.
     """
 
     kind: Literal[
-        "redirect", "form_post", "sign_in", "select_account", "consent", "resume", "error"
+        "redirect",
+        "form_post",
+        "sign_in",
+        "step_up",
+        "select_account",
+        "consent",
+        "resume",
+        "error",
     ]
     location: str | None = Field(default=None, repr=False)
     fields: list[tuple[str, str]] = Field(default=[], repr=False)

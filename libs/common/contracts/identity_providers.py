@@ -49,7 +49,10 @@ class TooManyProviders(Conflict):
 
 
 class RoleRule(Contract):
-    """Users whose claim has the value get the role at each sign-in."""
+    """A rule that gives a role. It holds if the claim is the value, or a list with it. At each sign-in the
+    user gets the roles of the rules that hold, and loses those that a rule gave before. The rules of an
+    organization's provider name a role of organizations: the first rule that holds sets the role of the
+    member. All other rules name roles of the application."""
 
     claim: ClaimPath
     value: str = Field(min_length=1, max_length=200)
@@ -67,7 +70,9 @@ class ProviderFields(Contract):
     )
     org_id: Id | None = Field(
         default=None,
-        description="The organization whose members alone use the provider. `null`: everybody.",
+        description="The organization that the provider belongs to. It speaks only for the domains that "
+        "the organization has verified, and its users join. Needs `organizations:write` too. "
+        "`null`: everybody.",
     )
     issuer: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     authorization_endpoint: Url | None = None
@@ -171,7 +176,7 @@ class GetIdentityProvider(
 
 
 class CreateIdentityProvider(
-    Request[IdentityProvider], subject="identity.provider.create", needs="idps:write"
+    Request[IdentityProvider], subject="identity.provider.create", needs="idps:write", fresh=True
 ):
     """Creates a provider. A `preset` fills in what you leave out, also the name. Raises
     ProviderNameTaken, TooManyProviders, NotHeld.
@@ -186,7 +191,7 @@ class CreateIdentityProvider(
 
 
 class UpdateIdentityProvider(
-    Request[IdentityProvider], subject="identity.provider.update", needs="idps:write"
+    Request[IdentityProvider], subject="identity.provider.update", needs="idps:write", fresh=True
 ):
     """Changes the fields in `changes`, each as in ProviderFields. The others stay as they are, also
     inside `options`. Raises ProviderNotFound, ProviderInUse, NotHeld.
@@ -201,7 +206,7 @@ class UpdateIdentityProvider(
 
 
 class DeleteIdentityProvider(
-    Request[Done], subject="identity.provider.delete", needs="idps:delete"
+    Request[Done], subject="identity.provider.delete", needs="idps:delete", fresh=True
 ):
     """Deletes a provider with the links of its users. Raises ProviderNotFound."""
 

@@ -36,7 +36,19 @@ class Impersonation(Contract):
     expires_at: Timestamp = Field(description="The end of the session, or of the link.")
 
 
+class ImpersonationTerms(Contract):
+    """The reason and the length of an impersonation."""
+
+    reason: Annotated[str, Field(min_length=3, max_length=300), Visible] = Field(
+        description="The user can read it."
+    )
+    minutes: int = Field(
+        default=15, ge=1, le=60, description="How long the impersonation lasts at most."
+    )
+
+
 class StartImpersonation(
+    ImpersonationTerms,
     Request[Impersonation],
     subject="identity.impersonation.start",
     needs=PERMISSION,
@@ -47,12 +59,6 @@ class StartImpersonation(
     AccountDisabled."""
 
     user_id: Id
-    reason: Annotated[str, Field(min_length=3, max_length=300), Visible] = Field(
-        description="The user can read it."
-    )
-    minutes: int = Field(
-        default=15, ge=1, le=60, description="How long the impersonation lasts at most."
-    )
 
 
 class RedeemImpersonation(

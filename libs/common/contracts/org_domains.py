@@ -45,6 +45,11 @@ class OrganizationDomain(Contract):
     record_name: str
     record_value: str
     verified_at: Timestamp | None = None
+    missing_since: Timestamp | None = Field(
+        default=None,
+        description="The TXT record of a verified domain is missing since then. Nobody joins by the "
+        "domain. After three days it is no longer verified.",
+    )
     auto_join: bool = False
     role: str = "member"
     created_at: Timestamp

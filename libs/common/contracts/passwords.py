@@ -58,6 +58,7 @@ class ChangePassword(
     needs=SIGNED_IN,
     within=10.0,
     fresh=True,
+    guests=False,
 ):
     """Sets the password of the caller. All other sessions end, and this one gets a new id and
     token. Needs a fresh sign-in, and the `current` password if there is one. Raises

@@ -68,7 +68,8 @@ class ProviderOptions(Contract):
     discovery_url: Url | None = Field(
         default=None,
         description="The discovery document, if it is not below the issuer. It must still name the "
-        "issuer of the provider.",
+        "issuer of the provider. `{tenant}` stands for the tenant if `tenants` has one, else for "
+        "`common`.",
     )
     issuer_aliases: list[Annotated[str, Field(max_length=500)]] = Field(
         default=[], max_length=5, description="Other texts by which the provider names its issuer."
@@ -95,8 +96,11 @@ class ProviderOptions(Contract):
     json_token_call: bool = Field(
         default=False, description="Send JSON to the token endpoint instead of a form."
     )
-    version_header: ParameterName | None = Field(
-        default=None, description="A header that names the version of the provider's API."
+    version_header: str | None = Field(
+        default=None,
+        max_length=60,
+        pattern=r"^[A-Za-z0-9-]*[Vv]ersion$",
+        description="A header that names the version of the provider's API.",
     )
     version: str | None = Field(default=None, max_length=50, pattern=r"^[A-Za-z0-9._-]+$")
     userinfo: Literal["on", "off", "token_answer"] = Field(
@@ -106,6 +110,16 @@ class ProviderOptions(Contract):
     )
     emails: EmailList | None = None
     email_rule: EmailRule = EmailRule()
+    refresh_profile: bool = Field(
+        default=False,
+        description="Whether each sign-in replaces the user's name, picture and locale by those that "
+        "the provider sends. The address is never replaced.",
+    )
+    store_tokens: bool = Field(
+        default=False,
+        description="Whether the provider's tokens are stored, so that the application's backend can "
+        "call the provider's API for the user.",
+    )
     nonce_waiver: ClaimPath | None = Field(
         default=None, description="A claim that is `false` if the provider knows no `nonce`."
     )

@@ -121,7 +121,13 @@ class TotpSetup(Contract):
     qr_code_data_url: str = Field(repr=False, description="The same as the address of a picture.")
 
 
-class SetUpTotp(Request[TotpSetup], subject="identity.totp.set_up", needs=SIGNED_IN, fresh=True):
+class SetUpTotp(
+    Request[TotpSetup],
+    subject="identity.totp.set_up",
+    needs=SIGNED_IN,
+    fresh=True,
+    guests=False,
+):
     """Creates the secret of an authenticator app. Until its first code confirms it, an earlier app
     stays valid. In the same session the secret stays the same for an hour. Needs a fresh sign-in.
     Raises SecondFactorsOff, FreshSignInNeeded."""
@@ -233,7 +239,9 @@ class ConfirmTotpAtSignIn(
     browser: str | None = Field(default=None, max_length=200, repr=False)
 
 
-class ResetSecondFactors(Request[Done], subject="identity.factor.reset_user", needs="users:write"):
+class ResetSecondFactors(
+    Request[Done], subject="identity.factor.reset_user", needs="users:write", fresh=True
+):
     """Removes all second factors of a user: the authenticator app, passkeys, recovery codes and
     remembered devices. The user is notified by e-mail. Raises UserNotFound, LastWayIn, NotHeld."""
 

@@ -23,7 +23,7 @@ HalfKind = Literal["mfa_required", "mfa_setup_required"]
 
 
 class SessionActor(Contract):
-    """Who acts as the user of a session (RFC 8693 section 4.1): a user of the application, or a
+    """The actor of a session, who acts as its user (RFC 8693 section 4.1): a user of the application, or a
     developer of the Dashboard."""
 
     kind: ActorKind
@@ -89,16 +89,6 @@ class FreshSignInNeeded(Forbidden):
     that the call needs, and `max_age` the most seconds since then."""
 
     code, title = "fresh_sign_in_needed", "To confirm that it is you, sign in again first."
-
-
-class FreshTokenNeeded(Unauthenticated):
-    """The sign-in behind the access token is too old for this call, or too weak. The client asks
-    for a new token with these `acr_values` and `max_age` (RFC 9470 section 3)."""
-
-    code, title = (
-        "insufficient_user_authentication",
-        "This call needs a more recent sign-in. Ask for a new token.",
-    )
 
 
 class CheckSession(

@@ -34,8 +34,8 @@ class OrgActivated(Event, type="org_activated"):
 
 
 class MemberAdded(Event, type="member_added"):
-    """A user became a member of an organization. `by` is `creation`, `invitation`, `domain` or
-    `administrator`."""
+    """A user became a member of an organization. `by` is `creation`, `invitation`, `domain`,
+    `provider` or `administrator`."""
 
     org_id: str
     user_id: str
@@ -100,6 +100,14 @@ class OrgDomainAdded(Event, type="org_domain_added"):
 
 class OrgDomainVerified(Event, type="org_domain_verified"):
     """An e-mail domain of an organization was verified."""
+
+    org_id: str
+    domain: str
+
+
+class OrgDomainLost(Event, type="org_domain_lost"):
+    """The TXT record of a verified domain was missing for three days. The domain is no longer
+    verified."""
 
     org_id: str
     domain: str

@@ -47,7 +47,7 @@ class UserDeleted(Event, type="user_deleted"):
 
 class GuestUpgraded(Event, type="guest_upgraded"):
     """A guest got a first credential and keeps their id. `method` says which: `email`, `password`,
-    `passkey`, `provider` or `invitation`."""
+    `passkey`, `idp` or `invitation`."""
 
     user_id: str
     method: str

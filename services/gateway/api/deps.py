@@ -88,6 +88,17 @@ async def acting(http: Request, gateway: TheGateway, request: TheRequest) -> Con
     return ctx
 
 
+async def acting_or_anonymous(http: Request, gateway: TheGateway, request: TheRequest) -> Context:
+    """Returns the Context as `acting` does, and on the application's own host that of an anonymous
+    caller too. Raises Unauthenticated under `/api/applications/{slug}`."""
+    if "slug" in http.path_params:
+        return await acting(http, gateway, request)
+    _check(gateway, request, by_bearer=True)
+    ctx = request.context(await caller_of(gateway, request))
+    await check_fields(http)
+    return ctx
+
+
 async def _authenticated(gateway: Gateway, request: GatewayRequest) -> Context:
     _check(gateway, request, by_bearer=True)
     ctx = request.context(await caller_of(gateway, request))
@@ -124,3 +135,4 @@ Starting = Annotated[Context, Depends(starting)]
 WithPublishableKey = Annotated[Context, Depends(with_publishable_key)]
 SignedIn = Annotated[Context, Depends(signed_in)]
 Acting = Annotated[Context, Depends(acting)]
+ActingOrAnonymous = Annotated[Context, Depends(acting_or_anonymous)]

@@ -38,6 +38,10 @@ TAGS: Final = {
     "my grants": ("Consents", "The access that the signed-in user gave to clients."),
     "sessions": ("Sessions", "The browsers in which the signed-in user is signed in."),
     "clients": ("Clients", "OAuth clients, their secrets, and the grants of users."),
+    "idps": (
+        "Identity providers",
+        "The providers that users sign in with: GitHub, Google, or any OAuth 2 or OpenID provider.",
+    ),
     "resources": ("APIs and scopes", "The APIs that access tokens are for, and their scopes."),
     "oauth": ("OAuth and OpenID Connect", "The protocol endpoints and public documents."),
     "settings": ("Settings", "How users sign in to the application."),

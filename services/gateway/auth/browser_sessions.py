@@ -1,31 +1,26 @@
 """Sessions in the browser: the active one, and further accounts to switch to.
 
 The session cookie holds the token of the active session. The accounts cookie holds the tokens of
-other sessions on the same host, newest first, at most MAX_ACCOUNTS. The choices cookie says which
-session the user chose for which client.
+other sessions on the same host, newest first, at most MAX_ACCOUNTS.
 """
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import AsyncIterator
 from typing import Final
 
 from common.contracts.authorization import SignedIn
-from common.contracts.sessions import NoSession, Session, SignedInSession, SignOut
+from common.contracts.sessions import NoSession, Session, SessionActor, SignedInSession, SignOut
 from gateway.auth.cache import session_even_without_rights
 from gateway.auth.caller import MAX_SESSION_TOKEN
 from gateway.http.request import GatewayRequest
 from gateway.state import Gateway, SignedInUser
 
 MAX_ACCOUNTS: Final = 5
-MAX_CHOICES: Final = 20
 YEAR: Final = 31_536_000
 HALF_SESSION_AGE: Final = 600
 """Seconds."""
-CHOICE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""The id of a client or of a session."""
 
 
 async def start(gateway: Gateway, request: GatewayRequest, new: SignedInSession) -> None:
@@ -36,8 +31,13 @@ async def start(gateway: Gateway, request: GatewayRequest, new: SignedInSession)
         request.set_cookie(gateway.settings.half_session_cookie, new.token, HALF_SESSION_AGE)
         return
     others = []
-    async for token, user in _live(gateway, request, _all(gateway, request)):
-        if user.session.user_id != new.session.user_id:
+    tokens = _all(gateway, request)
+    live = [(token, user) async for token, user in _live(gateway, request, tokens)]
+    ended = _ended_by(new.session, [user.session for _, user in live])
+    for token, user in live:
+        if user.session.id in ended:
+            await gateway.bus.call(request.context(), SignOut(token=token))
+        elif user.session.user_id != new.session.user_id or new.session.actor is not None:
             others.append(token)
         elif token != new.token:
             replaced = SignOut(token=token, successor=new.session.id)
@@ -50,6 +50,33 @@ def forget_half(gateway: Gateway, request: GatewayRequest) -> None:
     """Deletes the cookie of a half session, if there is one."""
     if request.cookie(gateway.settings.half_session_cookie) is not None:
         request.set_cookie(gateway.settings.half_session_cookie, "", 0)
+
+
+def _ended_by(new: Session, sessions: list[Session]) -> set[str]:
+    """Returns the ids of sessions that end without a successor when a session starts: those in which
+    somebody acts as a user. If that user signs in here themselves, the actor is signed out, too."""
+    ended: set[str] = set()
+    for session in sessions:
+        if session.actor is None or session.id == new.id:
+            continue
+        ended.add(session.id)
+        if session.user_id == new.user_id and new.actor is None:
+            ended.add(session.actor.session_id)
+    return ended
+
+
+async def end_impersonation(gateway: Gateway, request: GatewayRequest, actor: SessionActor) -> None:
+    """Ends the active session, in which somebody acts as a user. The actor's own session becomes
+    active, if it is one of this browser."""
+    active = _active(gateway, request)
+    if active:
+        await gateway.bus.call(request.context(), SignOut(token=active))
+    others = _others(gateway, request)
+    live = [(token, user) async for token, user in _live(gateway, request, others)]
+    own = next((one for one in live if one[1].session.id == actor.session_id), None)
+    rest = [token for token, _ in live if own is None or token != own[0]]
+    max_age = _seconds_left(own[1].session) if own else 0
+    await _write(gateway, request, own[0] if own else None, rest, max_age=max_age)
 
 
 def half_session(gateway: Gateway, request: GatewayRequest) -> str | None:
@@ -112,29 +139,6 @@ async def other_accounts(
     return [one for one in await accounts(gateway, request) if one.session.user_id != own]
 
 
-def choices(gateway: Gateway, request: GatewayRequest) -> dict[str, str]:
-    """Returns, by client, the session that the user chose for it in this browser."""
-    chosen = {}
-    cookie = request.cookie(gateway.settings.choices_cookie) or ""
-    for pair in cookie.split("."):
-        client, _, session = pair.partition("~")
-        if CHOICE.fullmatch(client) and CHOICE.fullmatch(session):
-            chosen[client] = session
-    return dict(list(chosen.items())[-MAX_CHOICES:])
-
-
-def remember_choice(
-    gateway: Gateway, request: GatewayRequest, client_id: str, session_id: str
-) -> None:
-    """From now on this client continues with this session, until the session ends."""
-    chosen = choices(gateway, request)
-    if chosen.pop(client_id, None) == session_id or not CHOICE.fullmatch(client_id):
-        return
-    chosen[client_id] = session_id
-    packed = ".".join(f"{client}~{session}" for client, session in chosen.items())
-    request.set_cookie(gateway.settings.choices_cookie, packed, YEAR)
-
-
 async def switch(gateway: Gateway, request: GatewayRequest, session_id: str) -> bool:
     """Makes another account of this browser the active one. Returns False if there is none with this
     session."""
@@ -163,6 +167,8 @@ def session_facts(user: SignedInUser | None) -> SignedIn | None:
         auth_time=session.auth_time,
         acr=session.acr,
         amr=session.amr,
+        factor_times=session.factor_times,
+        second_factors=session.second_factors,
         org_id=session.active_org_id,
         email=session.email,
         guest=session.guest,

@@ -9,15 +9,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from common import acr, freshness, second_factor_rules
-from common.context import SYSTEM_CALLER, Caller, Context
+from common.context import SYSTEM_CALLER, Context
 from common.contracts.api_keys import ApiKeyHolder, VerifyApiKey
 from common.contracts.rights import GetRights, Rights
 from common.contracts.sessions import CheckSession, Session
-from common.contracts.tenants import Tenant
 from common.contracts.tokens import AccessToken, CheckAccessToken
 from common.problems import Problem, Unauthenticated
 from gateway.admission.flood_limits import NO_TENANT
+from gateway.auth import callers
 from gateway.http.request import GatewayRequest
 from gateway.state import Gateway, SignedInUser, ValidToken
 
@@ -51,7 +50,9 @@ async def access_token(gateway: Gateway, request: GatewayRequest, token: str) ->
 
     async def load() -> ValidToken:
         checked = await gateway.bus.call(ctx, CheckAccessToken(token=token))
-        return ValidToken(checked, _caller_of_token(request.app, checked))
+        return ValidToken(
+            checked, callers.of_token(request.app, checked, gateway.settings.operator_mfa)
+        )
 
     return await gateway.tokens.fetch(
         (ctx.app_id, "bearer", digest(token)),
@@ -79,35 +80,6 @@ def token_tags(token: AccessToken) -> Iterable[tuple[str, str]]:
         yield "rights", token.user_id
 
 
-def _caller_of_token(app: Tenant, token: AccessToken) -> Caller:
-    if token.user_id is None:
-        return Caller("client", token.client_id, frozenset(token.permissions))
-    two_factors = bool(second_factor_rules.to_ask(app.settings.mfa_policy, token.second_factors))
-    return Caller(
-        kind="user",
-        id=token.user_id,
-        permissions=frozenset(token.permissions),
-        session_id=token.session_id,
-        org_id=token.org_id,
-        delegated="account" not in token.scopes,
-        guest=token.guest,
-        actor_id=token.actor_id,
-        actor_kind=token.actor_kind,
-        proven_at=_proven_by_token(token, two_factors=two_factors),
-        two_factors=two_factors,
-        by_token=True,
-    )
-
-
-def _proven_by_token(token: AccessToken, *, two_factors: bool) -> int | None:
-    """Returns when the user last proved who they are, as the token says: a step-up after the token
-    was issued does not count, until the client has a new token (RFC 9470 section 4)."""
-    if token.auth_time is None or (two_factors and token.acr != acr.TWO_FACTORS):
-        return None
-    proven = freshness.proven_at(token.factor_times, token.auth_time, two_factors=two_factors)
-    return None if proven is None else min(proven, int(token.auth_time.timestamp()))
-
-
 async def session_by_token(gateway: Gateway, request: GatewayRequest, token: str) -> SignedInUser:
     """Returns the user with the live session of a cookie's value, and their rights. Raises
     NoSession."""
@@ -117,7 +89,7 @@ async def session_by_token(gateway: Gateway, request: GatewayRequest, token: str
         session = await gateway.bus.call(ctx, CheckSession(token=token))
         rights_of = GetRights(user_id=session.user_id, org_id=session.active_org_id)
         rights = await gateway.bus.call(replace(ctx, caller=SYSTEM_CALLER), rights_of)
-        return _signed_in(request.app, session, rights)
+        return _signed_in(gateway, request, session, rights)
 
     return await gateway.sessions.fetch(
         (ctx.app_id, "session", digest(token)),
@@ -149,7 +121,7 @@ async def session_even_without_rights(
         if problem.status < SERVER_ERROR:
             raise
     session = await gateway.bus.call(request.context(), CheckSession(token=token))
-    return _signed_in(request.app, session, Rights(permissions=[], teams=[]))
+    return _signed_in(gateway, request, session, Rights(permissions=[], teams=[]))
 
 
 def session_has_ended(gateway: Gateway, request: GatewayRequest, token: str) -> bool:
@@ -161,24 +133,10 @@ def remember_ended_session(gateway: Gateway, request: GatewayRequest, token: str
     gateway.ended_sessions.put((request.app.app_id, "ended", token), True)
 
 
-def _signed_in(app: Tenant, session: Session, rights: Rights) -> SignedInUser:
-    two_factors = bool(second_factor_rules.to_ask(app.settings.mfa_policy, session.second_factors))
-    actor = session.actor
-    caller = Caller(
-        kind="user",
-        id=session.user_id,
-        permissions=frozenset(rights.permissions),
-        teams=frozenset(rights.teams),
-        session_id=session.id,
-        org_id=session.active_org_id,
-        guest=session.guest,
-        actor_id=actor.id if actor else None,
-        actor_kind=actor.kind if actor else "user",
-        proven_at=freshness.proven_at(
-            session.factor_times, session.auth_time, two_factors=two_factors
-        ),
-        two_factors=two_factors,
-    )
+def _signed_in(
+    gateway: Gateway, request: GatewayRequest, session: Session, rights: Rights
+) -> SignedInUser:
+    caller = callers.of_session(request.app, session, rights, gateway.settings.operator_mfa)
     return SignedInUser(session, caller, session.model_dump_json().encode())
 
 

@@ -123,6 +123,8 @@ async def signed_in_user(
         remember_ended_session(gateway, request, token)
         return None
     admission_of(request).accept(token)
+    if user.session.actor is not None:
+        request.state.impersonated_session = user.session
     return user
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from common.context import ANONYMOUS, Caller, Context, new_trace
+from common.contracts.identity_providers import PublicProvider
 from common.contracts.protection import Protection
+from common.contracts.sessions import Session
 from common.contracts.tenants import Tenant
 from gateway.http.body import LimitedBody
 from gateway.http.cookies import parse_cookies, set_cookie
@@ -35,8 +37,12 @@ class RequestState:
     reads these."""
     protection: Protection | None = None
     """The challenge that the forms of the response contain for anonymous visitors."""
+    providers: tuple[PublicProvider, ...] = ()
+    """The identity providers for which the page of the response has buttons."""
     form_page: str | None = None
     """Where a GET shows the page of the posted form again, with what it carried."""
+    impersonated_session: Session | None = None
+    """The session of this browser, if somebody acts as its user. Every page then says so."""
     admission: object = None
     """An Admission (gateway/admission), which this package does not know."""
 

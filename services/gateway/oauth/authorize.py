@@ -17,7 +17,7 @@ from common.message_ids import N_
 from common.problems import BadRequest, TooLarge
 from gateway.admission.admission import admission_of
 from gateway.admission.flood_limits import PENDING_AUTHORIZATION
-from gateway.auth import browser_sessions
+from gateway.auth import browser_sessions, session_choices
 from gateway.auth.caller import user_even_without_rights
 from gateway.http import csrf, forms
 from gateway.http.request import GatewayRequest
@@ -37,6 +37,7 @@ MAX_ADDRESS: Final = 6000
 MAX_PARAMETERS: Final = 32_768
 """Bytes of parameters: anybody may send them, and they are stored while the user signs in."""
 
+PAGES: Final = {"select_account": "/accounts", "step_up": "/login/step-up"}
 DECIDED: Final = ("redirect", "form_post", "consent")
 """The outcomes of a request after its session is chosen."""
 
@@ -78,7 +79,7 @@ async def authorize(gateway: Gateway, request: GatewayRequest) -> GatewayRespons
         params=forms.query(request),
         session=browser_sessions.session_facts(accounts.user),
         others=accounts.other_sessions(),
-        choices=browser_sessions.choices(gateway, request),
+        choices=session_choices.choices(gateway, request),
     )
     return await _begin(gateway, request, accounts, call)
 
@@ -115,7 +116,7 @@ async def _begin(
     finally:
         if pending is None:
             admission.refund(PENDING_AUTHORIZATION, bucket)
-    return _follow(gateway, request, accounts.user_of(authorization), authorization)
+    return await _followed(gateway, request, accounts, authorization)
 
 
 async def resume(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
@@ -140,7 +141,7 @@ async def resume(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
         request=fields.get("request", ""),
         session=browser_sessions.session_facts(accounts.user),
         others=accounts.other_sessions(),
-        choices=browser_sessions.choices(gateway, request),
+        choices=session_choices.choices(gateway, request),
         consent=consent,
         selected=fields.get("selected") == "1",
     )
@@ -157,8 +158,19 @@ async def _continue(
             return page
     client_id, session_id = authorization.client_id, authorization.session_id
     if accounts.others and authorization.kind in DECIDED and client_id and session_id:
-        browser_sessions.remember_choice(gateway, request, client_id, session_id)
-    return _follow(gateway, request, accounts.user_of(authorization), authorization)
+        session_choices.remember_choice(gateway, request, client_id, session_id)
+    return await _followed(gateway, request, accounts, authorization)
+
+
+async def _followed(
+    gateway: Gateway, request: GatewayRequest, accounts: Accounts, authorization: Authorization
+) -> GatewayResponse:
+    """Does what the endpoint decided. A step-up is for the account with which the request continues, so
+    that account becomes the active one."""
+    user = accounts.user_of(authorization)
+    if authorization.kind == "step_up" and user is not None and user is not accounts.user:
+        await browser_sessions.switch(gateway, request, user.session.id)
+    return _follow(gateway, request, user, authorization)
 
 
 def _follow(
@@ -190,7 +202,7 @@ def _follow(
     )
     return redirect(
         at(
-            "/accounts" if authorization.kind == "select_account" else "/login",
+            PAGES.get(authorization.kind, "/login"),
             request=authorization.request,
             email=authorization.login_hint,
             again="1" if authorization.reauthenticate else None,

@@ -36,6 +36,8 @@ NOTICES: Final = {
     "revoked": N_("Session signed out."),
     "others": N_("All other sessions signed out."),
     "withdrawn": N_("Access removed."),
+    "connected": N_("Account connected."),
+    "disconnected": N_("Account disconnected."),
     "active": N_("Active organization changed."),
     "inactive": N_("No organization is active."),
     "left": N_("You left the organization."),
@@ -140,7 +142,7 @@ routes = RouteSet(
         page_route("/", home),
         user_page_route("/account", profile),
         user_form_route("/account", save),
-        user_page_route("/account/password", password),
+        user_page_route("/account/password", password, fresh=True),
         user_form_route("/account/password", change_password),
     )
 )

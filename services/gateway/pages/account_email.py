@@ -89,7 +89,7 @@ async def confirm_email(
 
 routes = RouteSet(
     (
-        user_page_route("/account/email", email),
+        user_page_route("/account/email", email, fresh=True),
         user_form_route("/account/email", change_email),
         user_page_route("/account/email/code", email_code),
         user_form_route("/account/email/code", confirm_email),

@@ -1,4 +1,5 @@
-"""Confirming a sign-in with the password again, before sensitive changes."""
+"""Confirming a sign-in before sensitive changes: with the second factor if the user is asked for one,
+else with the password. Users without a password sign in again, by mail or with a passkey."""
 
 from __future__ import annotations
 
@@ -9,12 +10,12 @@ from common.contracts.passwords import Reauthenticate
 from common.problems import Problem
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
-from gateway.pages.confirm_factor import PATH as SECOND_FACTOR
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
 from gateway.pages.page_routes import user_form_route, user_page_route
 from gateway.pages.render import PageView, open_page
 from gateway.pages.sign_in import destination, signed_in
+from gateway.pages.step_up import PATH as STEP_UP
 from gateway.routing import RouteSet
 from gateway.state import Gateway, SignedInUser
 
@@ -22,10 +23,9 @@ from gateway.state import Gateway, SignedInUser
 async def confirm(
     gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
 ) -> GatewayResponse:
-    """GET /login/confirm: that it is really you, before what matters. Users with a second factor show
-    that one."""
+    """GET /login/confirm: that it is really you, before what matters"""
     if user.caller.two_factors:
-        return redirect(at(SECOND_FACTOR, return_to=fields.text_or_none("return_to")))
+        return redirect(at(STEP_UP, return_to=fields.text_or_none("return_to")))
     ctx = request.context(user.caller)
     me = await gateway.bus.call(ctx, GetMe())
     if not me.has_password:

@@ -10,12 +10,14 @@ from markupsafe import escape
 
 from common.contracts.authorization import AuthorizationState, GetAuthorizationState
 from common.contracts.oauth_errors import SignInOver
+from common.contracts.sign_in import SsoRequired
 from common.message_ids import N_
-from common.problems import Problem, RateLimited
+from common.problems import Impersonating, Problem, RateLimited
 from gateway.admission.admission import admission_of
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, html_response, problem_response
+from gateway.pages import sso_required
 from gateway.pages.branding import origin_of
 from gateway.pages.languages import OFFERED, first_of, language
 from gateway.pages.render import PageView, open_page
@@ -58,6 +60,12 @@ NO_COOKIES: Final = (
 """For a form without the browser's cookie. It is refused like one of another site, and reloading does
 not help."""
 
+REFUSED: Final[dict[type[Problem], str]] = {
+    Impersonating: N_(
+        "You act as this user, and only they can do this. End the impersonation first."
+    ),
+}
+"""Sentences for calls that are refused because of who the caller is."""
 
 MAX_REQUEST_NAME: Final = 200
 """Characters of a pending request's name, as in its contract."""
@@ -84,15 +92,19 @@ def problem_page(gateway: Gateway, request: GatewayRequest, error: Problem) -> G
     else:
         page = open_page(gateway, request)
         heading, says = WORDS.get(error.status, OTHERWISE)
+        says = REFUSED.get(type(error), says)
         if isinstance(error, csrf.CrossSite) and not csrf.has_browser_id(gateway.settings, request):
             heading, says = NO_COOKIES
         form_page = request.state.form_page
         way = (form_page, page.translate("Go back")) if form_page else None
+        heading, says = page.translate(heading), page.translate(says)
+        if isinstance(error, SsoRequired):
+            heading, says, way = sso_required.explanation(page, error, otherwise=way)
         response = _page(
             page,
             error.status,
-            page.translate(heading),
-            page.translate(says),
+            heading,
+            says,
             way=way,
             address=form_page,
         )

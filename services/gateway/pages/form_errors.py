@@ -8,6 +8,9 @@ from typing import Final
 from pydantic import ValidationError
 
 from common.contracts.clients import ClientNotFound
+from common.contracts.identities import IdentityNotFound, TooManyIdentities
+from common.contracts.identity_providers import ProviderNotFound
+from common.contracts.impersonation import ImpersonationOff, ImpersonationRefused
 from common.contracts.members import AlreadyMember, LastAdmin, MemberNotFound
 from common.contracts.org_invitations import (
     OrganizationInvitationNotFound,
@@ -16,6 +19,7 @@ from common.contracts.org_invitations import (
 )
 from common.contracts.organizations import OrganizationNotFound
 from common.contracts.protection import CaptchaFailed
+from common.contracts.provider_sign_in import ProviderAway
 from common.contracts.roles import RoleNotFound
 from common.contracts.second_factors import (
     DeviceNotFound,
@@ -29,6 +33,7 @@ from common.contracts.sign_in import (
     AccountDisabled,
     CodeSpent,
     EmailUnverified,
+    LastWayIn,
     MailsSent,
     MethodOff,
     WrongCode,
@@ -38,7 +43,15 @@ from common.contracts.sign_up import SignUpClosed
 from common.contracts.users import EmailTaken
 from common.field_errors import MESSAGES, FieldError, field_errors
 from common.message_ids import N_
-from common.problems import Busy, Invalid, Problem, RateLimited, Unavailable
+from common.problems import (
+    Busy,
+    GuestRefused,
+    Impersonating,
+    Invalid,
+    Problem,
+    RateLimited,
+    Unavailable,
+)
 from common.value_error_codes import VALUE_ERRORS
 from gateway.pages.languages import Language
 
@@ -65,6 +78,16 @@ SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
     DeviceNotFound: ("", N_("This device already asks for the second step.")),
     MethodOff: ("", N_("This application doesn't offer this sign-in method. Choose another one.")),
     SignUpClosed: ("", N_("You need an invitation to create an account here.")),
+    Impersonating: (
+        "",
+        N_("You act as this user, and only they can do this. End the impersonation first."),
+    ),
+    ImpersonationOff: ("", N_("This application does not allow impersonation.")),
+    ImpersonationRefused: (
+        "",
+        N_("You can't act as this user. They may have more rights, or your own have changed."),
+    ),
+    GuestRefused: ("", N_("Create an account first. Guests can't do this.")),
     AccountDisabled: (
         "",
         N_("This account is disabled. Contact support if you think this is a mistake."),
@@ -92,6 +115,14 @@ SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
         N_("This address already has an invitation. You can send it again below."),
     ),
     OrganizationInvitationNotFound: ("", N_("This invitation is no longer open.")),
+    LastWayIn: ("", N_("This is your only way to sign in. Add another one first.")),
+    IdentityNotFound: ("", N_("This account is no longer connected.")),
+    TooManyIdentities: (
+        "",
+        N_("You've connected too many accounts. Disconnect one first."),
+    ),
+    ProviderNotFound: ("", N_("This sign-in provider isn't available here. Choose another one.")),
+    ProviderAway: ("", N_("This provider doesn't answer right now. Try again in a moment.")),
     Busy: ("", N_("The service is busy, so nothing was changed. Try again in a moment.")),
 }
 FIELDS: Final = {

@@ -7,19 +7,23 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Final
 
+from common import freshness, logs
 from common.contracts.sessions import FreshSignInNeeded
-from common.problems import Unauthenticated
+from common.contracts.step_up import SecondFactorNeeded
+from common.problems import Problem, Unauthenticated
 from gateway.auth import browser_sessions
-from gateway.auth.caller import signed_in_user
+from gateway.auth.caller import signed_in_user, user_even_without_rights
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
-from gateway.pages import challenge
+from gateway.pages import challenge, provider_buttons
 from gateway.pages.changed_session import changed_session
 from gateway.pages.fields import Fields, at, read_form, read_query
 from gateway.pages.render import open_page
 from gateway.routing import ErrorStyle, Handler, HostKind, Route
 from gateway.state import Gateway, SignedInUser
+
+log = logs.get(__name__)
 
 CARRIED: Final = ("request", "return_to", "way", "token", "org_id")
 """Fields that a form carries from page to page."""
@@ -36,12 +40,13 @@ UserPageHandler = Callable[
 
 def page_route(path: str, handler: PageHandler, *, challenged: bool = False) -> Route:
     """Returns the route of a page, which changes nothing. `challenged`: its forms may need a captcha
-    or a proof of work."""
+    or a proof of work, and it may have buttons of identity providers."""
 
     @wraps(handler)
     async def endpoint(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
         if challenged:
             await challenge.prepare(gateway, request)
+            await provider_buttons.prepare(gateway, request)
         return await handler(gateway, request, read_query(request))
 
     return _route("GET", path, endpoint)
@@ -58,21 +63,27 @@ def form_route(
         fields = await _checked_form(gateway, request, page_path or path)
         if challenged:
             await challenge.prepare(gateway, request)
+            await provider_buttons.prepare(gateway, request)
         return await handler(gateway, request, fields)
 
     return _route("POST", path, endpoint)
 
 
-def user_page_route(path: str, handler: UserPageHandler) -> Route:
-    """Returns the route of a page for the signed-in user. Everybody else is sent to sign in."""
+def user_page_route(path: str, handler: UserPageHandler, *, fresh: bool = False) -> Route:
+    """Returns the route of a page for the signed-in user. Everybody else is sent to sign in. `fresh`:
+    the user confirms that it is them before they fill in the form, not after."""
 
     @wraps(handler)
     async def endpoint(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
         fields = read_query(request)
         user = await signed_in_user(gateway, request)
-        return await _answer_user(
-            gateway, request, user, lambda u: handler(gateway, request, fields, u)
-        )
+
+        async def answer(user: SignedInUser) -> GatewayResponse:
+            if fresh:
+                freshness.check(user.caller)
+            return await handler(gateway, request, fields, user)
+
+        return await _answer_user(gateway, request, user, answer)
 
     return _route("GET", path, endpoint)
 
@@ -96,8 +107,22 @@ def user_form_route(path: str, handler: UserPageHandler, *, page_path: str | Non
     return _route("POST", path, endpoint)
 
 
-def _route(method: str, path: str, endpoint: Handler) -> Route:
+def _route(method: str, path: str, handler: Handler) -> Route:
+    @wraps(handler)
+    async def endpoint(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
+        await _find_impersonation(gateway, request)
+        return await handler(gateway, request)
+
     return Route(HostKind.APPLICATION, method, path, endpoint, ErrorStyle.PAGE)
+
+
+async def _find_impersonation(gateway: Gateway, request: GatewayRequest) -> None:
+    """Looks the session up, so that every page says if somebody acts as its user. If nobody can say
+    who is signed in, nobody acts."""
+    try:
+        await user_even_without_rights(gateway, request)
+    except Problem as problem:
+        log.info("session not found out", code=problem.code)
 
 
 async def _checked_form(gateway: Gateway, request: GatewayRequest, page_path: str) -> Fields:
@@ -116,7 +141,7 @@ async def _answer_user(
 ) -> GatewayResponse:
     """Answers the signed-in user. Redirects to the sign-in page if nobody is signed in, and to a
     confirmation if the sign-in is not fresh enough."""
-    back = request.path
+    back = request.state.form_page or request.path
     if request.method == "GET" and request.query:
         back += "?" + request.query.decode("latin-1")
     if user is None:
@@ -124,6 +149,8 @@ async def _answer_user(
         return redirect(at("/accounts" if others else "/login", return_to=back))
     try:
         return await answer(user)
+    except SecondFactorNeeded:
+        return redirect(at("/login/step-up", return_to=back))
     except FreshSignInNeeded:
         return redirect(at("/login/confirm", return_to=back))
     except Unauthenticated:  # the session ended after it was cached

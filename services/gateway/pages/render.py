@@ -17,7 +17,7 @@ from common.contracts.tenants import Branding, Tenant
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, html_response
-from gateway.pages import app_icon, assets, challenge
+from gateway.pages import app_icon, assets, challenge, provider_buttons
 from gateway.pages.branding import origin_of, safe_branding
 from gateway.pages.fields import Fields, local, read_query
 from gateway.pages.languages import OFFERED, Language, first_of, language
@@ -90,10 +90,12 @@ class PageView:
             "app": self.app,
             "branding": self.branding,
             "signed": self.user,
+            "impersonated": self.request.state.impersonated_session,
             "language": self.language,
             "languages": [language(code) for code in OFFERED],
             "protection": challenge.protection_of(self.request),
             "csrf_field": self.csrf_field,
+            "provider_buttons": provider_buttons.buttons(self.request),
             "asset": assets.address,
             "brand": assets.brand_address(self.branding.primary_color),
             "icon": app_icon.address(self.branding.primary_color, self.app.name),

@@ -15,6 +15,7 @@ from common.contracts.org_invitations import INVITATION_PATH
 from common.contracts.passwords import SignInWithPassword
 from common.contracts.sessions import HalfKind, SignedInSession
 from common.contracts.sign_in import EmailUnverified, ResetNeeded
+from common.contracts.sign_in_route import FindSignInRoute
 from common.contracts.tenants import Tenant
 from common.problems import Problem
 from gateway.auth import browser_sessions
@@ -28,6 +29,7 @@ from gateway.pages.fields import Fields, at, form_key, local
 from gateway.pages.form_errors import errors_of
 from gateway.pages.page_routes import form_route, page_route
 from gateway.pages.render import PageView, open_page
+from gateway.pages.sso_required import provider_address
 from gateway.routing import RouteSet
 from gateway.state import Gateway
 
@@ -103,7 +105,7 @@ def _ask_address(page: PageView, fields: Fields, **more: dict[str, str]) -> Gate
         carried=going,
         client=flow_cookie.read(page.request).client_of(fields),
         mails=_way(page.app, fields) in BY_MAIL,
-        offered=bool({"password"} | BY_MAIL & set(settings.auth_methods)),
+        offered=bool(({"password"} | BY_MAIL) & set(settings.auth_methods)),
         passkeys="passkey" in settings.auth_methods,
         onward=destination(fields),
         sign_up=_sign_up(page, fields),
@@ -124,7 +126,8 @@ def _way(app: Tenant, fields: Fields) -> str:
 
 
 async def choose(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
-    """POST /login: on to the password, or a code is sent, as the application prefers."""
+    """POST /login: on to the provider of the address's organization, or to the password, or a code is
+    sent, as the application prefers."""
     page = open_page(gateway, request)
     email = fields.text("email")
     try:
@@ -133,6 +136,10 @@ async def choose(gateway: Gateway, request: GatewayRequest, fields: Fields) -> G
         errors = errors_of(page.language, error)
         return _ask_address(page, fields, errors=errors, values={"email": email})
     flow_cookie.write(request, email=email, remember="remember" in fields)
+    route = await gateway.bus.call(request.context(), FindSignInRoute(email=email))
+    if route.idp is not None:
+        target = provider_address(route.idp.name, destination(fields), email=email)
+        return redirect(target)
     if _way(request.app, fields) in BY_MAIL:
         return await send_code(gateway, request, Fields(fields, email=email))
     return redirect(at("/login/password", **carried(fields)))

@@ -72,7 +72,7 @@ async def show(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Gat
 def show_sign_up(page: PageView, fields: Fields, **more: Any) -> GatewayResponse:
     """Shows the form for a new account."""
     closed = None
-    if page.app.settings.signup_mode == "invite_only" and _invited(fields) is None:
+    if page.app.settings.signup_mode == "invite_only" and invitation_token(fields) is None:
         closed = page.translate(
             "You need an invitation to create an account here. Ask the people who run this site."
         )
@@ -99,7 +99,9 @@ async def begin(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Ga
             password=fields.get("password") or None,
             name=name,
             **attempt(gateway, request, fields, page.language.code),
-            invitation=_invited(fields) if page.app.settings.signup_mode != "open" else None,
+            invitation=invitation_token(fields)
+            if page.app.settings.signup_mode != "open"
+            else None,
         )
         flow = await gateway.bus.call(request.context(), call)
     except (Problem, ValidationError) as error:
@@ -127,8 +129,8 @@ async def send_again(gateway: Gateway, request: GatewayRequest, fields: Fields) 
     return redirect(at("/login/code", **carried(fields)))
 
 
-def _invited(fields: Fields) -> str | None:
-    """The token of an organization's invitation, where accepting it is what comes next."""
+def invitation_token(fields: Fields) -> str | None:
+    """Returns the token of an organization's invitation, if the user accepts it after signing up."""
     path, _, asked = (fields.text_or_none("return_to") or "").partition("?")
     tokens = parse_qs(asked).get("token", [])
     return tokens[0] if path == INVITATION_PATH and tokens else None

@@ -40,5 +40,5 @@ class ProviderAccount:
     amr: tuple[str, ...] = ()
     auth_time: datetime | None = None
     claims: dict[str, Any] = field(default_factory=dict, repr=False)
-    """What the provider sent: the ID token's claims, and UserInfo's under them."""
+    """All claims of the provider. Those of the ID token win over those of UserInfo."""
     tokens: ProviderTokens = field(repr=False)

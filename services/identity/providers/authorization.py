@@ -32,8 +32,8 @@ async def authorization_url(
 ) -> str:
     """Returns the URL at the provider to which the browser is sent.
 
-    `code_challenge` is the S256 challenge (RFC 7636). What the provider does not support is left out.
-    Raises ProviderFailed.
+    `code_challenge` is the S256 challenge (RFC 7636). Parameters that the provider does not know are
+    left out. Raises ProviderFailed.
     """
     metadata = await provider_metadata(deps, ctx, provider)
     options = calls.options_of(provider)

@@ -17,6 +17,7 @@ from identity.queries.identity_providers import Provider
 SPOKEN: Final = ("no answer within", "only https", "more than", "CERTIFICATE_VERIFY_FAILED")
 """Causes that a detail may name. All others become one text: which hosts and ports exist in the network
 of this deployment is no matter of its tenants."""
+TOO_MANY: Final = "not called: too many calls of this application wait already"
 OUTAGE: Final = 500
 """HTTP statuses from here on count as no answer for the breaker."""
 
@@ -44,10 +45,14 @@ async def call(
     seconds = min(outgoing_http.DEADLINE, ctx.remaining())
     if seconds <= 0:
         raise ProviderFailed(step, "not called: the sign-in has taken too long already")
+    headers = (headers or {}) | _version(provider)
     try:
-        answer = await deps.http.request(
-            method, url, headers=(headers or {}) | _version(provider), deadline=seconds, **content
-        )
+        with deps.provider_slots.slot(ctx.app_id) as free:
+            if not free:
+                raise ProviderFailed(step, TOO_MANY)
+            answer = await deps.http.request(
+                method, url, headers=headers, deadline=seconds, **content
+            )
     except Unreachable as error:
         if seconds == outgoing_http.DEADLINE:
             breaker.timed_out(key)

@@ -28,7 +28,7 @@ accepts at most 15 777 000."""
 
 @dataclass(frozen=True)
 class ClientCredentials:
-    """What authenticates us: headers, fields of the body, and the secret among them."""
+    """The headers and the fields of the body that authenticate us, and the secret among them."""
 
     headers: dict[str, str] = field(repr=False)
     fields: dict[str, str] = field(repr=False)

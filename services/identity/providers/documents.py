@@ -38,12 +38,12 @@ class DocumentSource:
 async def document(
     deps: Deps, ctx: Context, provider: Provider, source: DocumentSource, *, newer: bool = False
 ) -> dict[str, Any]:
-    """Returns the document. It is fetched if it is absent or old, or if `newer` and the last fetch is
-    PAUSE seconds ago. Raises ProviderFailed if there is none."""
+    """Returns the document. It is fetched if it is absent or old. `newer` says that the stored one is
+    known to be old: this fetches it once in PAUSE seconds. Raises ProviderFailed if there is none."""
     stored = _usable(await _stored(deps, ctx, provider, source), source)
     if stored is not None and stored.document is not None and not newer and _age(stored) < FRESH:
         return stored.document
-    if await claimed(deps, ctx, provider, source, pause=PAUSE):
+    if await claimed(deps, ctx, provider, source, pause=PAUSE, newer=newer):
         try:
             return await fetch(deps, ctx, provider, source)
         except ProviderFailed:
@@ -59,9 +59,16 @@ async def document(
 
 
 async def claimed(
-    deps: Deps, ctx: Context, provider: Provider, source: DocumentSource, *, pause: int
+    deps: Deps,
+    ctx: Context,
+    provider: Provider,
+    source: DocumentSource,
+    *,
+    pause: int,
+    newer: bool = False,
 ) -> bool:
-    """Returns whether this call shall fetch the document: nobody did in the last `pause` seconds."""
+    """Returns whether this call shall fetch the document: nobody did in the last `pause` seconds. With
+    `newer`, nobody did because the stored one was known to be old."""
     async with deps.db.autocommit(ctx) as db:
         return await provider_documents.claim(
             db,
@@ -70,6 +77,7 @@ async def claimed(
             kind=source.kind,
             url=source.url,
             pause=pause,
+            newer=newer,
         )
 
 
@@ -113,9 +121,14 @@ def _age(stored: StoredDocument) -> float:
 async def _ended(
     deps: Deps, ctx: Context, provider: Provider, source: DocumentSource
 ) -> StoredDocument | None:
-    """Waits until a fetch of somebody else ends, for as long as one can take."""
-    while True:
-        stored = await _stored(deps, ctx, provider, source)
-        if stored is None or not stored.pending or ctx.remaining() < 2 * POLL:
-            return stored if stored and (stored.failure or _usable(stored, source)) else None
-        await asyncio.sleep(POLL)
+    """Waits until a fetch of somebody else ends, for as long as one can take. Raises ProviderFailed if
+    too many calls wait already."""
+    stored = await _stored(deps, ctx, provider, source)
+    if stored is not None and stored.pending:
+        with deps.provider_slots.slot(ctx.app_id) as free:
+            if not free:
+                raise ProviderFailed(source.kind, calls.TOO_MANY)
+            while stored is not None and stored.pending and ctx.remaining() > 2 * POLL:
+                await asyncio.sleep(POLL)
+                stored = await _stored(deps, ctx, provider, source)
+    return stored if stored and (stored.failure or _usable(stored, source)) else None

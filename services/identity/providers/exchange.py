@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from common.context import Context
 from identity.deps import Deps
-from identity.providers import calls, claim_mapping, email_address, id_token, token_call
+from identity.providers import calls, claim_mapping, email_address, id_token, issuers, token_call
 from identity.providers.account import ProviderAccount, ProviderTokens
 from identity.providers.failures import ProviderFailed
 from identity.providers.id_token import IdTokenCheck
@@ -31,11 +31,8 @@ def check_issuer(provider: Provider, metadata: ProviderMetadata, iss: str | None
             raise ProviderFailed("issuer", "the response lacks iss, which the metadata promise")
         return
     named = iss[:500]
-    tenant = None
-    if provider.iss_mode == "template" and id_token.TENANT in provider.issuer:
-        before, _, after = provider.issuer.partition(id_token.TENANT)
-        tenant = named.removeprefix(before).removesuffix(after)
-    if not id_token.is_issuer(provider, named, tenant=tenant):
+    tenant = issuers.tenant_of(provider, named) if issuers.is_template(provider) else None
+    if not issuers.is_issuer(provider, named, tenant=tenant):
         raise ProviderFailed("issuer", f"the response is of another issuer: {named[:100]}")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import time
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,7 +15,7 @@ from jwt.exceptions import PyJWTError
 from common.context import Context
 from common.crypto import b64url
 from identity.deps import Deps
-from identity.providers import calls, keys
+from identity.providers import calls, issuers, keys
 from identity.providers.failures import ProviderFailed
 from identity.providers.metadata import ProviderMetadata
 from identity.queries.identity_providers import Provider
@@ -25,9 +24,6 @@ SKEW: Final = 60
 """Seconds by which the provider's clock may differ from ours."""
 LONGEST: Final = 32_768
 """Characters of an ID token."""
-TENANT: Final = "{tenantid}"
-"""Stands for the claim `tid` in the issuer of Microsoft's shared endpoints."""
-_TENANT_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _FAILURES: Final = (PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 
 
@@ -61,7 +57,7 @@ async def verified_claims(
     )
     claims, jwk = _signed(token, candidates, alg)
     iss = _check_issuer(provider, claims)
-    if jwk.get("issuer", iss).replace(TENANT, str(claims.get("tid"))) != iss:
+    if jwk.get("issuer", iss).replace(issuers.TENANT, str(claims.get("tid"))) != iss:
         raise _refused("its key signs for another issuer")
     _check_audience(provider, claims)
     _check_times(claims, check.max_age)
@@ -113,21 +109,9 @@ def _signed(
 
 def _check_issuer(provider: Provider, claims: dict[str, Any]) -> str:
     iss = claims["iss"]
-    if isinstance(iss, str) and is_issuer(provider, iss, tenant=claims.get("tid")):
+    if isinstance(iss, str) and issuers.is_issuer(provider, iss, tenant=claims.get("tid")):
         return iss
     raise _refused("iss is another issuer")
-
-
-def is_issuer(provider: Provider, iss: str, *, tenant: object) -> bool:
-    """Returns whether this is the issuer of the row, one of its aliases, or the row's template filled
-    with an accepted tenant."""
-    options, expected = calls.options_of(provider), provider.issuer or ""
-    if provider.iss_mode == "template" and TENANT in expected:
-        if not isinstance(tenant, str) or not _TENANT_ID.fullmatch(tenant):
-            return False
-        accepted = "*" in options.tenants or tenant in options.tenants
-        return accepted and iss == expected.replace(TENANT, tenant)
-    return bool(expected) and iss in (expected, *options.issuer_aliases)
 
 
 def _check_audience(provider: Provider, claims: dict[str, Any]) -> None:

@@ -8,8 +8,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from common.context import Context
+from common.egress import Egress
 from identity.deps import Deps
-from identity.providers import calls, documents
+from identity.providers import calls, documents, issuers
 from identity.providers.documents import DocumentSource
 from identity.providers.failures import ProviderFailed
 from identity.queries.identity_providers import Provider
@@ -18,6 +19,10 @@ WELL_KNOWN: Final = "/.well-known/openid-configuration"
 """OpenID Connect Discovery 1.0 section 4."""
 ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri")
 ISS_PROMISED: Final = "authorization_response_iss_parameter_supported"
+TENANT: Final = "{tenant}"
+"""Stands in `discovery_url` for the tenant of a row that accepts one tenant. A client that Microsoft
+registered for one tenant is served at that tenant's endpoints alone."""
+SHARED_TENANT: Final = "common"
 LONGEST: Final = 2000
 """Characters of a URL."""
 
@@ -54,7 +59,8 @@ def discovery_source(deps: Deps, provider: Provider) -> DocumentSource:
     """Returns where the discovery document is, and how it is checked."""
     url = calls.options_of(provider).discovery_url
     url = url or (provider.issuer or "").rstrip("/") + WELL_KNOWN
-    read = partial(_read, provider, private=deps.http.egress.private)
+    url = url.replace(TENANT, issuers.only_tenant(provider) or SHARED_TENANT)
+    read = partial(_read, provider, egress=deps.http.egress)
     return DocumentSource("discovery", url, read)
 
 
@@ -74,7 +80,7 @@ def from_document(provider: Provider, document: dict[str, Any]) -> ProviderMetad
     return metadata
 
 
-def _read(provider: Provider, value: Any, *, private: bool) -> dict[str, Any]:
+def _read(provider: Provider, value: Any, *, egress: Egress) -> dict[str, Any]:
     """Returns what is stored of a discovery document. Raises ProviderFailed.
 
     The document must name the issuer of this row (Discovery 1.0 section 4.3). It is kept with the row,
@@ -82,7 +88,7 @@ def _read(provider: Provider, value: Any, *, private: bool) -> dict[str, Any]:
     """
     if not isinstance(value, dict):
         raise ProviderFailed("discovery", "the discovery document is not a JSON object")
-    if value.get("issuer") != provider.issuer:
+    if not _names_issuer(provider, value.get("issuer")):
         named = str(value.get("issuer"))[:100]
         raise ProviderFailed("discovery", f"the discovery document names another issuer: {named}")
     kept: dict[str, Any] = {}
@@ -90,7 +96,7 @@ def _read(provider: Provider, value: Any, *, private: bool) -> dict[str, Any]:
         url = value.get(name)
         if url is None:
             continue
-        if not is_endpoint(url, private=private):
+        if not is_endpoint(url, egress):
             raise ProviderFailed("discovery", f"{name} is not a plain https URL")
         kept[name] = url
     missing = [name for name in ENDPOINTS if name not in kept and name != "userinfo_endpoint"]
@@ -100,9 +106,18 @@ def _read(provider: Provider, value: Any, *, private: bool) -> dict[str, Any]:
     return kept | {ISS_PROMISED: value.get(ISS_PROMISED) is True}
 
 
-def is_endpoint(url: object, *, private: bool) -> bool:
-    """Returns whether this is an absolute https URL without credentials and fragment. `private` is
-    development, where http is accepted."""
+def _names_issuer(provider: Provider, iss: object) -> bool:
+    """Returns whether a document names the row's issuer, or its template filled with its one
+    tenant."""
+    tenant = issuers.only_tenant(provider)
+    if tenant is not None and issuers.is_template(provider) and isinstance(iss, str):
+        return iss == provider.issuer or issuers.is_issuer(provider, iss, tenant=tenant)
+    return iss == provider.issuer
+
+
+def is_endpoint(url: object, egress: Egress) -> bool:
+    """Returns whether this is an absolute https URL without credentials and fragment. Plain http is
+    accepted where it may be spoken."""
     if not isinstance(url, str) or not 0 < len(url) <= LONGEST or not url.isascii():
         return False
     if not url.isprintable() or any(char in url for char in ' <>"\\#'):
@@ -112,7 +127,7 @@ def is_endpoint(url: object, *, private: bool) -> bool:
         port = parts.port
     except ValueError:
         return False
-    schemes = ("https", "http") if private else ("https",)
-    return (
-        parts.scheme in schemes and bool(parts.hostname) and "@" not in parts.netloc and port != 0
-    )
+    if not parts.hostname or "@" in parts.netloc or port == 0:
+        return False
+    plain = parts.scheme == "http" and egress.permits_http(parts.hostname, port)
+    return plain or parts.scheme == "https"

@@ -56,7 +56,7 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
         "auth_method": "client_secret_post",
         "claim_mapping": {"subject": ["tid", "oid"]},
         "options": {
-            "discovery_url": "https://login.microsoftonline.com/common/v2.0/.well-known/openid-configuration",
+            "discovery_url": "https://login.microsoftonline.com/{tenant}/v2.0/.well-known/openid-configuration",
             "tenants": ["*"],
             "userinfo": "off",
             "email_rule": {"path": "xms_edov", "values": [True, 1, "1"]},

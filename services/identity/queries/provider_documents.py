@@ -38,9 +38,14 @@ async def get(db: Db, *, app_id: str, idp_id: str, kind: str) -> StoredDocument 
     )
 
 
-async def claim(db: Db, *, app_id: str, idp_id: str, kind: str, url: str, pause: int) -> bool:
+async def claim(
+    db: Db, *, app_id: str, idp_id: str, kind: str, url: str, pause: int, newer: bool
+) -> bool:
     """Claims the next fetch. Returns False if anybody fetched from this URL in the last `pause`
-    seconds. A document of another URL is dropped."""
+    seconds. A document of another URL is dropped.
+
+    With `newer`, only fetches of the same kind count: somebody knows that the stored document is old.
+    """
     return (
         await run(
             db,
@@ -50,15 +55,19 @@ async def claim(db: Db, *, app_id: str, idp_id: str, kind: str, url: str, pause:
             WHERE p.app_id = $1 AND p.id = $2
             ON CONFLICT (app_id, idp_id, kind) DO UPDATE SET
                 attempted_at = now(), failure = NULL, url = excluded.url,
+                sought_at = CASE WHEN $6::boolean THEN now() ELSE d.sought_at END,
                 document = CASE WHEN d.url = excluded.url THEN d.document END,
                 fetched_at = CASE WHEN d.url = excluded.url THEN d.fetched_at END
-            WHERE d.attempted_at <= now() - make_interval(secs => $5) OR d.url <> excluded.url
+            WHERE d.url <> excluded.url
+               OR coalesce(CASE WHEN $6 THEN d.sought_at ELSE d.attempted_at END, '-infinity')
+                  <= now() - make_interval(secs => $5)
             """,
             app_id,
             idp_id,
             kind,
             url,
             pause,
+            newer,
         )
         == 1
     )

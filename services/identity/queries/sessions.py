@@ -65,7 +65,7 @@ class LiveSession:
 
     @property
     def actor(self) -> SessionActor | None:
-        """Who acts as the user."""
+        """Returns who acts as the user, if somebody does."""
         return actor_of(self.actor_id, self.actor_kind, self.actor_session)
 
     def session(self) -> Session:

@@ -9,14 +9,14 @@ from common.contracts.sessions import SecondFactor
 from common.db import Db, maybe
 
 SECOND_FACTORS_OF_USER: Final = """array_remove(ARRAY[
-                   CASE WHEN EXISTS (SELECT FROM totp_factors t WHERE t.app_id = u.app_id
+                   CASE WHEN EXISTS (SELECT FROM totp_factors t WHERE t.app_id = $1
                        AND t.user_id = u.id AND t.confirmed_at IS NOT NULL) THEN 'totp' END,
-                   CASE WHEN EXISTS (SELECT FROM passkeys k WHERE k.app_id = u.app_id
+                   CASE WHEN EXISTS (SELECT FROM passkeys k WHERE k.app_id = $1
                        AND k.user_id = u.id) THEN 'passkey' END,
-                   CASE WHEN EXISTS (SELECT FROM recovery_codes r WHERE r.app_id = u.app_id
+                   CASE WHEN EXISTS (SELECT FROM recovery_codes r WHERE r.app_id = $1
                        AND r.user_id = u.id AND r.used_at IS NULL) THEN 'recovery_code' END
                ], NULL) AS second_factors"""
-"""Of a user `u`: the names of the second factors that they have enrolled."""
+"""Of a user `u` of the application `$1`: the names of the second factors that they have enrolled."""
 
 SSO_ORGANIZATIONS_OF_USER: Final = """ARRAY(
                    SELECT o.id FROM organization_members m
@@ -38,8 +38,8 @@ comparison with a value that is known before may use an index ahead of the table
 @dataclass(frozen=True)
 class SignInFacts:
     """`device_id` is the remembered device of this browser, if it may skip the second factor.
-    `device_age` is in days. `sso_org_ids` are the organizations that
-    require their own provider of this user."""
+    `device_age` is in days. `sso_org_ids` are the organizations that require their own provider of this
+    user."""
 
     disabled: bool
     factor_epoch: int
@@ -71,7 +71,8 @@ async def lock(
         FROM users u
         LEFT JOIN LATERAL (
             SELECT d.id, d.created_at FROM trusted_devices d
-            WHERE d.app_id = $1 AND d.token_hash = ANY($3::text[]) AND d.user_id = u.id
+            WHERE d.app_id = $1 AND d.token_hash = ANY($3::text[])
+              AND d.user_id IS NOT DISTINCT FROM u.id -- a bare `=` would be a second way to the row
               AND d.factor_epoch = u.factor_epoch AND d.revoked_at IS NULL AND d.expires_at > now()
             ORDER BY d.created_at DESC LIMIT 1
         ) device ON true

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.db import Db, many, maybe, value
+from common.contracts.identity_providers import PublicProvider
+from common.db import Db, many, maybe, run, value
 from identity.queries.session_ends import EndedSession
 
 
@@ -28,6 +29,23 @@ async def first_provider(db: Db, *, app_id: str, org_ids: list[str]) -> SsoProvi
         """,
         app_id,
         org_ids,
+    )
+
+
+async def provider_of_domain(db: Db, *, app_id: str, domain: str) -> PublicProvider | None:
+    """Returns the first provider, switched on, of the organization that has verified the domain."""
+    return await maybe(
+        db,
+        PublicProvider,
+        """
+        SELECT p.id, p.name, p.type, p.display_name
+        FROM organization_domains d
+        JOIN identity_providers p ON p.app_id = $1 AND p.org_id = d.org_id AND p.enabled
+        WHERE d.app_id = $1 AND d.domain = $2 AND d.verified_at IS NOT NULL
+        ORDER BY p.position, p.name LIMIT 1
+        """,
+        app_id,
+        domain,
     )
 
 
@@ -64,9 +82,45 @@ async def end_unqualified(db: Db, *, app_id: str, org_id: str, limit: int) -> li
               AND e.idp_org_id IS DISTINCT FROM $2
               AND (e.active_org_id = $2 OR e.idp_org_id IS NULL)
             LIMIT $3)
-        RETURNING s.id, s.user_id
+        RETURNING s.id, s.user_id, s.actor_id
         """,
         app_id,
         org_id,
         limit,
+    )
+
+
+async def activate_joined(db: Db, *, app_id: str, session_id: str, org_id: str) -> None:
+    """Makes the organization active in a session that its own provider has just started."""
+    await run(
+        db,
+        """
+        UPDATE user_sessions s SET active_org_id = $3
+        FROM organization_members m
+        WHERE s.app_id = $1 AND s.id = $2 AND s.idp_org_id = $3 AND s.active_org_id IS NULL
+          AND s.revoked_at IS NULL
+          AND m.app_id = $1 AND m.org_id = $3 AND m.user_id = s.user_id
+        """,
+        app_id,
+        session_id,
+        org_id,
+    )
+
+
+async def speaks_for(db: Db, *, app_id: str, org_id: str, domain: str) -> bool:
+    """Returns whether the organization has verified the domain, and the proof is still there."""
+    return bool(
+        await value(
+            db,
+            """
+            SELECT EXISTS (
+                SELECT FROM organization_domains
+                WHERE app_id = $1 AND org_id = $2 AND domain = $3 AND verified_at IS NOT NULL
+                  AND missing_since IS NULL
+            )
+            """,
+            app_id,
+            org_id,
+            domain,
+        )
     )

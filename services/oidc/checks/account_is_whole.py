@@ -1,4 +1,4 @@
-"""What a guest, and somebody who acts as a user, get of a request.
+"""Limits for guests, and for those who act as a user.
 
 Both get no `offline_access`: their grants end with their session. Somebody who acts as a user gets
 codes for first-party clients only, and decides nothing for the user.

@@ -22,7 +22,7 @@ async def contexts_are_possible(_: Deps, ctx: Context, request: AuthorizationReq
         or request.parameters.get("acr_values", "").split()
         or request.client.default_acr_values
     )
-    if request.acr_essential and not acr.SATISFIES.keys() & set(request.acr_values):
+    if request.acr_essential and not set(acr.CLASSES) & set(request.acr_values):
         raise UnmetAuthenticationRequirements
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.db import Db, many, run
+from common.db import Db, many, run, value
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ async def roles_of_user(db: Db, *, app_id: str, user_id: str) -> list[Organizati
 async def insert_by_domain(db: Db, *, app_id: str, user_id: str) -> list[OrganizationRole]:
     """Adds the user to the organizations that their address opens to them.
 
-    The user's address must be verified, and the organization must have proven its domain and
-    allow people to join by it. Returns the new memberships.
+    The user's address must be verified. The organization must have proven its domain, the proof must
+    still be there, and people must be allowed to join by it. Returns the new memberships.
     """
     return await many(
         db,
@@ -93,12 +93,50 @@ async def insert_by_domain(db: Db, *, app_id: str, user_id: str) -> list[Organiz
         FROM joining j CROSS JOIN LATERAL (
             SELECT o.app_id, o.org_id, o.role_id FROM organization_domains o
             WHERE o.app_id = $1 AND o.domain = j.domain AND o.verified_at IS NOT NULL
-              AND o.auto_join OFFSET 0) d
+              AND o.missing_since IS NULL AND o.auto_join OFFSET 0) d
         ON CONFLICT DO NOTHING
         RETURNING org_id, role_id AS role
         """,
         app_id,
         user_id,
+    )
+
+
+async def role_of_domain(db: Db, *, app_id: str, org_id: str, domain: str) -> str | None:
+    """Returns the role of users who join by the domain. None if the organization has not proven it, or
+    if the proof is missing."""
+    role: str | None = await value(
+        db,
+        """
+        SELECT role_id FROM organization_domains
+        WHERE app_id = $1 AND org_id = $2 AND domain = $3 AND verified_at IS NOT NULL
+          AND missing_since IS NULL
+        """,
+        app_id,
+        org_id,
+        domain,
+    )
+    return role
+
+
+async def insert_enabled(db: Db, *, app_id: str, org_id: str, user_id: str, role: str) -> bool:
+    """Adds a user who is not disabled. Returns False if there is no such user, or if they are a member
+    already. Raises ForeignKeyViolationError for an unknown role."""
+    return (
+        await run(
+            db,
+            """
+            INSERT INTO organization_members (app_id, org_id, user_id, role_id)
+            SELECT $1, $2, u.id, $4 FROM users u
+            WHERE u.app_id = $1 AND u.id = $3 AND NOT u.disabled
+            ON CONFLICT DO NOTHING
+            """,
+            app_id,
+            org_id,
+            user_id,
+            role,
+        )
+        == 1
     )
 
 

@@ -18,13 +18,14 @@ class OrgDomainRow:
     domain: str
     verification_token: str
     verified_at: datetime | None
+    missing_since: datetime | None
     auto_join: bool
     role: str
     created_at: datetime
 
 
 DOMAINS: Final = """
-    id, org_id, domain, verification_token, verified_at, auto_join, role_id AS role,
+    id, org_id, domain, verification_token, verified_at, missing_since, auto_join, role_id AS role,
            created_at
     FROM organization_domains WHERE app_id = $1 AND org_id = $2"""
 BY_ID: Final = f"SELECT {DOMAINS} AND id = $3"
@@ -87,7 +88,8 @@ async def set_verified(db: Db, *, app_id: str, id: str) -> None:
     await run(
         db,
         """
-        UPDATE organization_domains SET verified_at = coalesce(verified_at, now())
+        UPDATE organization_domains
+        SET verified_at = coalesce(verified_at, now()), checked_at = now(), missing_since = NULL
         WHERE app_id = $1 AND id = $2
         """,
         app_id,

@@ -11,7 +11,7 @@ from common.ids import DASHBOARD
 
 async def test_nobody_signs_up_on_a_fresh_dashboard(postgres: Postgres) -> None:
     """Dashboard users may create applications, so sign-up needs an invitation. An invitation into a
-    team is enough."""
+    team is enough. Everybody there can turn on a second factor: operators must."""
     name = postgres.clone()
     owner = await asyncpg.connect(postgres.dsns(name)["owner"])
     stored = await owner.fetchval("SELECT settings FROM applications WHERE id = $1", DASHBOARD)
@@ -23,3 +23,4 @@ async def test_nobody_signs_up_on_a_fresh_dashboard(postgres: Postgres) -> None:
         "invite_only",
         True,
     )
+    assert settings.mfa_policy == "optional"

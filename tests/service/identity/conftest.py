@@ -14,6 +14,8 @@ from common.circuit_breaker import CircuitBreaker
 from common.contracts.sign_in import Flow
 from common.ids import DASHBOARD
 
+from .provider_stand_in import ProviderStandIn
+
 
 def wrong(flow: Flow, right: str) -> str:
     """Returns a code that is not the mailed one."""
@@ -51,6 +53,15 @@ async def world(stage: World) -> World:
     stage.invalidation.published.clear()
     stage.bus.calls.clear()
     return stage
+
+
+@pytest.fixture
+async def providers(world: World, monkeypatch: pytest.MonkeyPatch) -> ProviderStandIn:
+    """A provider `acme` of the world's application, and the stand-in that answers for it."""
+    stand_in = ProviderStandIn(world)
+    stand_in.install(monkeypatch)
+    await stand_in.add()
+    return stand_in
 
 
 @pytest.fixture

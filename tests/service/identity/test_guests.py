@@ -12,14 +12,16 @@ from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEm
 from common.contracts.guests import CreateGuest, GuestsOff
 from common.contracts.invitations import AcceptInvitation, InviteUser
 from common.contracts.me import ChangeEmail, ConfirmEmail, GetMe
-from common.contracts.passwords import SignInWithPassword
+from common.contracts.passwords import ChangePassword, SignInWithPassword
 from common.contracts.profiles import UserChanges
 from common.contracts.protection import CaptchaFailed
+from common.contracts.second_factors import SetUpTotp
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_up import SignUp
 from common.contracts.users import GetUser, UpdateUser, UserNotFound
 from common.ids import DASHBOARD
-from common.problems import RateLimited
+from common.problems import GuestRefused, RateLimited
+from identity import guests
 from identity.guest_expiry import GuestSweep
 from identity.limits import GUEST_BY_IP
 
@@ -235,3 +237,21 @@ async def test_idle_guests_are_deleted(world: World) -> None:
     deleted = [data for kind, data in await world.events() if kind == "user_deleted"]
     assert deleted == [{"user_id": idle.full().user_id, "reason": "guest_expired"}]
     assert await GuestSweep(world.identity).run_once() == 0
+
+
+async def test_a_guest_has_no_lone_credential(world: World) -> None:
+    """A password without an address, and a second factor without a first one, would sign nobody
+    in."""
+    guest = await new_guest(world)
+    for request in (ChangePassword(password=PASSWORD), SetUpTotp()):
+        assert isinstance(await world.refused(request, caller=as_guest(guest)), GuestRefused)
+
+
+async def test_a_passkey_upgrades_in_place(world: World) -> None:
+    """Whatever stores the first credential calls `upgrade`: the guest is a full user, once."""
+    guest = await new_guest(world)
+    ctx = world.ctx(as_guest(guest))
+    async with world.identity.db.transaction(ctx) as tx:
+        assert await guests.upgrade(ctx, tx, guest.full().user_id, method="passkey")
+        assert not await guests.upgrade(ctx, tx, guest.full().user_id, method="passkey")
+    assert (await world.event_types()).count("guest_upgraded") == 1

@@ -372,6 +372,10 @@ def microsoft(server: ProviderServer, **claims: Any) -> OpenIdProvider:
         "jwks_uri": f"{base}/discovery/v2.0/keys",
         "userinfo_endpoint": "https://graph.microsoft.com/oidc/userinfo",
     }
+    tenant = f"/login.microsoftonline.com/{TENANT}/v2.0/.well-known/openid-configuration"
+    server.routes[tenant] = lambda _: (
+        op.discovery() | {"issuer": f"https://login.microsoftonline.com/{TENANT}/v2.0"}
+    )
     place = "/login.microsoftonline.com/common"
     server.routes[f"{place}/v2.0/.well-known/openid-configuration"] = lambda _: op.discovery()
     server.routes[f"{place}/oauth2/v2.0/token"] = op.token
@@ -407,6 +411,24 @@ async def test_microsoft_tenants_are_listed(world: World, server: ProviderServer
         op = microsoft(server, **claims)
         with pytest.raises(ProviderFailed):
             await openid(world, op, "microsoft", **only)
+
+
+async def test_one_tenant_is_served_at_its_endpoints(world: World, server: ProviderServer) -> None:
+    """A row with one tenant reads the document of that tenant. Its accounts are those of the shared
+    endpoints. A document of another tenant is refused."""
+    only = {"options": {"tenants": [TENANT]}}
+    shared = await openid(world, microsoft(server), "microsoft")
+    own = await openid(world, microsoft(server), "microsoft", **only)
+    op = microsoft(server)
+    path = f"/login.microsoftonline.com/{TENANT}/v2.0/.well-known/openid-configuration"
+    server.routes[path] = lambda _: (
+        op.discovery() | {"issuer": f"https://login.microsoftonline.com/{OTHER_TENANT}/v2.0"}
+    )
+    with pytest.raises(ProviderFailed) as caught:
+        await openid(world, op, "microsoft", **only)
+
+    assert (own.iss, own.subject) == (shared.iss, shared.subject)
+    assert caught.value.step == "discovery"
 
 
 async def test_a_microsoft_key_signs_for_its_tenants(world: World, server: ProviderServer) -> None:

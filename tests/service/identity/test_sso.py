@@ -24,6 +24,7 @@ from common.contracts.sessions import (
     SignedInSession,
 )
 from common.contracts.sign_in import SsoRequired
+from common.contracts.sign_in_route import FindSignInRoute
 from common.ids import new_id
 from identity import session_start
 from identity.authentication_result import AuthenticationResult
@@ -250,4 +251,29 @@ async def test_renewed_session_drops_a_closed_organization(world: World) -> None
             deps, ctx, tx, tenant, account=account, session_id=active.full().id
         )
 
+    assert renewed.reply is not None
     assert renewed.reply.full().active_org_id is None
+
+
+async def test_domain_decides_the_route(world: World) -> None:
+    """An address of a verified domain leads to the organization's provider. The answer is the same with
+    and without an account. Unverified domains, subdomains, switched-off providers and applications
+    without providers lead nowhere."""
+    org_id = await _organization(world, sso=False, domain="acme.example")
+    await _provider(world, org_id)
+    await _provider(world, await _organization(world, domain="off.example"), "off", enabled=False)
+    await _provider(
+        world, await _organization(world, domain="open.example", verified=False), "open"
+    )
+    await world.user("ada@acme.example")
+
+    async def route(email: str, app_id: str | None = None) -> str | None:
+        idp = (await world.call(FindSignInRoute(email=email), app_id=app_id)).idp
+        return idp.name if idp else None
+
+    assert await route("ada@acme.example") == await route("Nobody@ACME.example") == "acme"
+    for email in ("a@sub.acme.example", "a@off.example", "a@open.example", "a@else.example"):
+        assert await route(email) is None
+    assert await route("ada@acme.example", world.other_app_id) is None
+    world.configure(world.app_id, auth_methods=["password"])
+    assert await route("ada@acme.example") is None

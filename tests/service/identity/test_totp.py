@@ -189,6 +189,7 @@ async def test_policy_off_refuses_setup_and_asks_nothing(world: World) -> None:
     world.configure(world.app_id, mfa_policy="off")
 
     signed = await world.sign_in(person.user)
+    assert signed.session is not None
     caller = as_user(signed, two_factors=False, proven_at=now())
     for request in (SetUpTotp(), ConfirmTotp(code="123456")):
         assert isinstance(await world.refused(request, caller), SecondFactorsOff)
@@ -203,10 +204,10 @@ async def test_policy_off_refuses_setup_and_asks_nothing(world: World) -> None:
 async def test_changes_need_a_fresh_sign_in(world: World, request_: Request) -> None:  # type: ignore[type-arg]
     """An hour after the sign-in, no factor can be changed, and nothing is changed."""
     person = await two_step_user(world)
-    caller = as_user(person.signed, proven_at=now() - 3600)
+    stale = as_user(person.signed, proven_at=now() - 3600)
     before = await world.row_digests(world.app_id)
 
-    assert isinstance(await world.refused(request_, caller), FreshSignInNeeded)
+    assert isinstance(await world.refused(request_, stale), FreshSignInNeeded)
     assert await world.row_digests(world.app_id) == before
 
 

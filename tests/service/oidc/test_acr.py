@@ -12,7 +12,7 @@ from tests.kit.factories import Person
 from tests.kit.oauth import basic_of, fields
 from tests.kit.world import World
 
-from common.acr import MAIL, ONE_FACTOR, PASSWORD
+from common.acr import MAIL, ONE_FACTOR, PASSWORD, TWO_FACTORS
 from common.contracts.clients import NewClient
 from common.contracts.discovery import GetConfiguration
 from common.contracts.tokens import IntrospectToken
@@ -193,10 +193,11 @@ async def test_an_essential_class_that_nobody_can_earn(shared: World, prompt: st
 
 
 async def test_nobody_is_shown_anything_with_prompt_none(shared: World) -> None:
-    """With `prompt=none`, an essential class is an error, and a voluntary one gives the real class."""
+    """With `prompt=none`, an essential class that the user could reach is `login_required`, and a
+    voluntary one gives the real class."""
     client, ann = await shared.client(), await by_mail(shared)
     silent = await shared.authorize(client, ann, prompt="none", claims=essential(PASSWORD))
-    assert fields(silent)["error"] == "unmet_authentication_requirements"
+    assert fields(silent)["error"] == "login_required"
 
     wish = await shared.authorize(client, ann, prompt="none", acr_values=PASSWORD)
     assert await acr_of(shared, client, fields(wish)["code"]) == MAIL
@@ -222,7 +223,12 @@ async def test_discovery_lists_them(shared: World) -> None:
     """The most general class comes first: it is true of every session."""
     found = await shared.call(GetConfiguration())
 
-    assert found.model_dump()["acr_values_supported"] == [ONE_FACTOR, PASSWORD, MAIL]
+    assert found.model_dump()["acr_values_supported"] == [
+        ONE_FACTOR,
+        PASSWORD,
+        MAIL,
+        TWO_FACTORS,
+    ]
 
 
 async def test_a_session_from_before_classes_were_kept(shared: World) -> None:

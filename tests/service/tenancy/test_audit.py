@@ -22,12 +22,13 @@ from common.contracts.audit_log import (
     GetAuditRecord,
     ListAudit,
     ListCheckpoints,
+    ListOwnAudit,
     ListUserAudit,
 )
 from common.contracts.users import UserNotFound
 from common.cursors import BadCursor
 from common.events.base import Event
-from common.events.sessions import Login, Logout
+from common.events.sessions import ImpersonationStarted, Login, LoginFailed, Logout
 from common.events.users import UserCreated
 from common.ids import new_id
 from common.problems import Forbidden, Unauthenticated
@@ -299,3 +300,32 @@ async def test_events_of_an_unknown_user_are_not_found(world: World) -> None:
     await record(world, a, Logout(session_id="x"), user_id=ada)
     (row,) = (await world.call(ListUserAudit(user_id=ada), secret_key_of(a))).audit_logs
     assert row.user_id == ada
+
+
+async def test_users_read_their_own_log(world: World) -> None:
+    """A user reads what happened to their account: who acted as them, and why. Neither the data of
+    other events nor the address of somebody else is in it, and no other user's events are."""
+    world.app_id = await world.application()
+    ada, bob = await user(world, world.app_id), await user(world, world.app_id, "bob@example.com")
+    started = ImpersonationStarted(
+        session_id=new_id(), user_id=ada, actor_id=bob, actor_kind="user", reason="help", minutes=5
+    )
+    failed = LoginFailed(method="password", reason="locked")
+    await record(world, world.app_id, failed, started, user_id=ada)
+    await record(world, world.app_id, Logout(session_id=new_id()), user_id=bob)
+    own = context(world.app_id, Caller("user", ada), ip="192.0.2.9", agent="curl/9")
+    async with world.tenancy.db.transaction(own) as tx:
+        await audit.record(tx, own, Logout(session_id=new_id()))
+
+    listed = (await world.call(ListOwnAudit(), own)).audit_logs
+    assert [(one.event_type, one.reason, one.ip_address) for one in listed] == [
+        ("logout", None, "192.0.2.9"),
+        ("impersonation_started", "help", None),
+        ("login_failed", None, None),
+    ]
+    page = await world.call(ListOwnAudit(limit=1), own)
+    rest = await world.call(ListOwnAudit(limit=2, cursor=page.next), own)
+    assert [one.id for one in [*page.audit_logs, *rest.audit_logs]] == [one.id for one in listed]
+    developer = context(world.app_id, Caller("developer", ada, frozenset({"*"})))
+    with pytest.raises(Forbidden):
+        await world.call(ListOwnAudit(), developer)

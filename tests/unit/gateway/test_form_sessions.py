@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.kit.fake_providers import FakeProviders
 from tests.kit.fake_services import FakeServices
 from tests.kit.people import ORGANIZATION, People, person
 from tests.unit.gateway.test_pages import TOKEN
@@ -22,6 +23,7 @@ SHOWN = [
     "/account/sessions",
     "/account/data",
     "/account/apps",
+    "/account/connections",
     "/account/organizations",
     f"/account/organization?org_id={ORGANIZATION}",
     "/logout",
@@ -40,6 +42,7 @@ def app(world: FakeServices) -> Tenant:
 def calls(world: FakeServices, app: Tenant, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Records the names of called contracts that change something."""
     People(world)
+    FakeProviders(world, app)
     person(world, app, "t_ada")
     person(world, app, "t_ada_again")
     person(world, app, "t_bob", email="bob@example.com", name="Bob Burns")
@@ -196,7 +199,7 @@ def test_every_form_that_acts_on_a_session_is_tried() -> None:
         route.path
         for route in routes
         if route.method == "POST" and "user" in inspect.signature(route.handler).parameters
-    } - {"/accept-org-invite"}
+    } - {"/accept-org-invite", "/login/connect"}
     pages = {path if path in shown else path.rpartition("/")[0] for path in forms}
     pages = {page if page in shown else "/account" for page in pages}
 

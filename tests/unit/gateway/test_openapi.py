@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import cache
 from typing import Any
 
@@ -104,3 +105,10 @@ def test_docs_show_an_operation_once() -> None:
     assert len(paths) == len(operations(True))
     users = next(one for one in shown if (one.method, one.path) == ("GET", "/api/users"))
     assert users.also == "/api/applications/{slug}/users"
+
+
+@pytest.mark.parametrize("dashboard", [False, True])
+def test_an_operation_id_stands_once(dashboard: bool) -> None:
+    """Generated clients name their methods by the operation's id."""
+    ids = [operation["operationId"] for _, operation in operations(dashboard)]
+    assert [id for id, count in Counter(ids).items() if count > 1] == []

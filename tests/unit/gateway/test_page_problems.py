@@ -13,13 +13,14 @@ from types import ModuleType
 from common import contracts, problems
 from common.contracts.base import Request
 from common.contracts.sessions import FreshSignInNeeded
+from common.contracts.sign_in import SsoRequired
 from common.problems import Invalid, Problem, RateLimited, Unauthenticated, Unavailable
 from gateway import pages
 from gateway.pages.form_errors import SENTENCES
 
 SAID = (*SENTENCES, Invalid, RateLimited, Unavailable)
 """Problems for which `errors_of` has a sentence."""
-FRAMED = (FreshSignInNeeded, Unauthenticated)
+FRAMED = (FreshSignInNeeded, SsoRequired, Unauthenticated)
 """Problems that the frame of each page handles."""
 
 

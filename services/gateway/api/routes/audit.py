@@ -22,7 +22,9 @@ from common.contracts.audit_log import (
     GetAuditRecord,
     ListAudit,
     ListCheckpoints,
+    ListOwnAudit,
     ListUserAudit,
+    OwnRecords,
 )
 from common.contracts.base import Id, Page
 from common.problems import Unavailable
@@ -131,6 +133,13 @@ async def follow(
 async def get(id: Id, ctx: Acting, bus: TheBus) -> AuditRecord:
     """Returns one event. Needs `audit:read`."""
     return await bus.call(ctx, GetAuditRecord(id=id))
+
+
+@router.get("/users/me/audit", summary="List events of your account")
+async def own(page: Annotated[Page, Query()], ctx: Acting, bus: TheBus) -> OwnRecords:
+    """Lists what you did and what was done to your account, newest first. If somebody acted as you, it
+    says who and why."""
+    return await bus.call(ctx, ListOwnAudit(**dict(page)))
 
 
 @router.get("/users/{id}/audit", summary="List audit events of a user")

@@ -82,7 +82,7 @@ async def _start_added(
 
 
 @router.post("/options", summary="Get the options to sign in with a passkey")
-async def passkey_options(
+async def options(
     body: StartPasskeySignIn, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> PasskeyOptions:
     """Returns `options` for `navigator.credentials.get`. Their challenge lasts five minutes, works
@@ -92,7 +92,7 @@ async def passkey_options(
 
 
 @router.post("/verify", response_model_exclude={"token"}, summary="Sign in with a passkey")
-async def passkey_verify(
+async def verify(
     body: SignInWithPasskey, gateway: TheGateway, request: TheRequest, ctx: Starting
 ) -> SignedInSession:
     """Starts a session and sets its cookie. A passkey counts as two factors. Answers 401
@@ -103,7 +103,7 @@ async def passkey_verify(
 
 
 @router.post("/second-factor/options", summary="Get the options for a passkey as second factor")
-async def passkey_second_factor_options(
+async def second_factor_options(
     body: PasskeyHost, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> PasskeyOptions:
     """Returns the options for the sign-in of this browser that waits for a second factor. Answers 401
@@ -117,7 +117,7 @@ async def passkey_second_factor_options(
     response_model_exclude={"token"},
     summary="Complete a sign-in with a passkey",
 )
-async def passkey_second_factor(
+async def second_factor(
     body: ShownPasskey, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> SignedInSession:
     """Starts the session and sets its cookie. After five wrong answers the sign-in ends."""
@@ -126,9 +126,7 @@ async def passkey_second_factor(
 
 
 @router.post("/setup/options", summary="Get the options to enrol a passkey at sign-in")
-async def passkey_setup_options(
-    gateway: TheGateway, request: TheRequest, ctx: Anyone
-) -> PasskeyOptions:
+async def setup_options(gateway: TheGateway, request: TheRequest, ctx: Anyone) -> PasskeyOptions:
     """Returns `options` for `navigator.credentials.create`, for a sign-in that must enrol a second
     factor. Answers 403 `forbidden` if the user has one: they show it instead."""
     return await gateway.bus.call(ctx, StartFirstPasskey(**_half(gateway, request)))
@@ -139,7 +137,7 @@ async def passkey_setup_options(
     response_model_exclude={"session": {"token"}},
     summary="Enrol a passkey at sign-in",
 )
-async def passkey_setup(
+async def setup(
     body: NewPasskeyAnswer, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> AddedPasskey:
     """Adds the passkey, starts the session, and sets its cookie. The recovery codes are not shown
@@ -149,9 +147,7 @@ async def passkey_setup(
 
 
 @router.post("/confirm/options", summary="Get the options to confirm your identity with a passkey")
-async def passkey_confirm_options(
-    body: PasskeyHost, gateway: TheGateway, ctx: SignedIn
-) -> PasskeyOptions:
+async def confirm_options(body: PasskeyHost, gateway: TheGateway, ctx: SignedIn) -> PasskeyOptions:
     """Returns the options to confirm this session."""
     return await gateway.bus.call(ctx, StartPasskeyConfirmation(rp_id=body.rp_id))
 
@@ -161,7 +157,7 @@ async def passkey_confirm_options(
     response_model_exclude={"token"},
     summary="Confirm your identity with a passkey",
 )
-async def passkey_confirm(
+async def confirm_with_passkey(
     body: ConfirmWithPasskey, gateway: TheGateway, request: TheRequest, ctx: SignedIn
 ) -> SignedInSession:
     """Records a fresh second factor in your session, which continues under a new id. Answers 409
@@ -170,7 +166,7 @@ async def passkey_confirm(
 
 
 @router.post("/signup/options", summary="Get the options to sign up with a passkey")
-async def passkey_sign_up_options(
+async def sign_up_options(
     body: StartPasskeySignUp, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> PasskeyOptions:
     """Returns `options` for `navigator.credentials.create`. The answer is the same if the address has
@@ -183,7 +179,7 @@ async def passkey_sign_up_options(
     response_model_exclude={"session": {"token"}},
     summary="Sign up with a passkey",
 )
-async def passkey_sign_up(
+async def sign_up_with_passkey(
     body: SignUpWithPasskey, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> AddedPasskey:
     """Creates the user and starts a session. The address becomes theirs once they open the link in the

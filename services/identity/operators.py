@@ -1,0 +1,41 @@
+"""Operators who sign in to the Dashboard: they show a second factor each time.
+
+The service rbac knows who is an operator, and no transaction waits for another service. So a sign-in with
+one factor is committed without a session first, and starts one when rbac has answered.
+"""
+
+from __future__ import annotations
+
+from common import logs
+from common.context import Context
+from common.contracts.rights import GetRights
+from common.ids import DASHBOARD
+from common.operator_rules import OPERATES
+from common.problems import Problem, Unavailable
+from common.second_factor_rules import are_two
+from identity.authentication_result import AuthenticationResult
+from identity.deps import Deps
+
+log = logs.get(__name__)
+
+
+def may_be_one(deps: Deps, ctx: Context, result: AuthenticationResult) -> bool:
+    """Returns whether the user of this sign-in may be an operator who lacks a second factor. A new user
+    is none yet. The session that the owner link starts may go without: there is nobody yet who could
+    have a factor."""
+    if ctx.app_id != DASHBOARD or deps.operator_mfa == "optional":
+        return False
+    if result.new_user or result.previous is not None or result.actor is not None:
+        return False
+    return not are_two(result.factors, result.amr)
+
+
+async def is_one(deps: Deps, ctx: Context, user_id: str) -> bool:
+    """Returns whether the user is an operator. Raises Unavailable if rbac does not answer: an operator
+    must not pass for somebody else."""
+    try:
+        rights = await deps.bus.call(ctx.as_system(), GetRights(user_id=user_id))
+    except Problem as problem:
+        log.warning("operators cannot be told apart", code=problem.code)
+        raise Unavailable from None
+    return OPERATES in rights.permissions
