@@ -128,8 +128,7 @@ async def _start(
     proven: bool,
     facts: SignInFacts,
 ) -> StartedSession:
-    """Starts the session, or returns the one that the same form started before. `proven`: the
-    address has just become verified."""
+    """Starts the session, or returns that of the same form. `proven`: the address is newly verified."""
     token, earlier = await idempotency.session_token(
         deps, ctx, tx, user_id=account.id, result=result
     )
