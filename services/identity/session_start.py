@@ -128,8 +128,7 @@ async def _start(
     proven: bool,
     facts: SignInFacts,
 ) -> StartedSession:
-    """Starts the session, or returns the one that the same form started before. `proven`: the
-    address has just become verified."""
+    """Starts the session, or returns that of the same form. `proven`: the address is newly verified."""
     token, earlier = await idempotency.session_token(
         deps, ctx, tx, user_id=account.id, result=result
     )
@@ -150,16 +149,19 @@ async def _start(
         token=token,
         facts=facts,
     )
-    reply = SignedInSession(
-        token=token,
-        session=session,
-        new_user=result.new_user,
-        new_device=new_device,
-        must_change_password=must_change,
-        offers_passkey=result.used_password and facts.offers_passkey,
-    )
+    reply = SignedInSession(token=token, session=session, must_change_password=must_change)
+    reply = _with_news(reply, result, facts, new_device=new_device)
     personal_team = not provisioned and not result.joins_team
     return StartedSession(reply, account, proven, provisioned, result.previous, personal_team)
+
+
+def _with_news(
+    reply: SignedInSession, result: AuthenticationResult, facts: SignInFacts, *, new_device: bool
+) -> SignedInSession:
+    """Returns the reply with what the pages tell the user about a new session."""
+    offers_passkey = result.used_password and facts.offers_passkey
+    news = {"new_user": result.new_user, "new_device": new_device, "offers_passkey": offers_passkey}
+    return reply.model_copy(update=news)
 
 
 async def renew(

@@ -213,10 +213,7 @@ class SignedInSession(Contract):
     new_user: bool = False
     new_device: bool = False
     must_change_password: bool = False
-    offers_passkey: bool = Field(
-        default=False,
-        description="Whether to offer a passkey: the user used a password and has none.",
-    )
+    offers_passkey: bool = False
 
     def full(self) -> Session:
         """Returns the session. It is called where no second factor can be missing."""

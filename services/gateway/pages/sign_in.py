@@ -37,8 +37,7 @@ CHALLENGE_PAGES: Final[dict[HalfKind, str]] = {
     "mfa_required": "/login/second-factor",
     "mfa_setup_required": "/mfa-setup",
 }
-PASSKEY_OFFER: Final = "/login/passkey-offer"
-"""The page that offers a passkey after a sign-in with a password."""
+PASSKEY_OFFER: Final = "/login/passkey-offer"  # after a sign-in with a password
 BY_MAIL: Final = {"email_code", "magic_link"}
 
 
@@ -175,7 +174,6 @@ def _ask_password(
         change=at("/login", email=email, **going),
         forgot=forgot,
         by_mail=_by_mail(page),
-        passkey_confirms=False,
         offers_passkey="passkey" in page.app.settings.auth_methods,
         sign_up=_sign_up(page, fields, email=email),
         button=page.translate("Sign in"),

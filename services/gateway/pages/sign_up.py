@@ -18,7 +18,7 @@ from gateway.auth.caller import guest_context
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages import errors as error_pages
-from gateway.pages import first_steps, flow_cookie
+from gateway.pages import first_steps, flow_cookie, passkey_rules
 from gateway.pages.challenge import attempt
 from gateway.pages.code import ask_code, spent
 from gateway.pages.fields import Fields, at
@@ -84,20 +84,8 @@ def show_sign_up(page: PageView, fields: Fields, **more: Any) -> GatewayResponse
         carried=carried(fields),
         closed=closed,
         sign_in=at("/login", **carried(fields)),
-        with_passkey=_by_passkey(page),
+        with_passkey=passkey_rules.offer_sign_up(page.app.settings),
         **more,
-    )
-
-
-def _by_passkey(page: PageView) -> bool:
-    """Returns whether people can sign up with only a passkey. Rules that need a proven address rule it
-    out."""
-    settings = page.app.settings
-    return (
-        settings.passkey_sign_up
-        and "passkey" in settings.auth_methods
-        and settings.signup_mode == "open"
-        and not settings.require_verified_email
     )
 
 
