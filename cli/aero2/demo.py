@@ -17,6 +17,7 @@ from common.contracts.applications import EnsureApplication, NewApplication
 from common.contracts.client_secrets import RotateClientSecret
 from common.contracts.clients import ClientNotFound, CreateClient, GetClient, ListClients
 from common.contracts.profiles import Profile
+from common.contracts.settings_change import SettingsChange, UpdateSettings
 from common.contracts.users import CreateUser, EmailTaken
 from common.ids import DASHBOARD
 from common.problems import Unavailable
@@ -61,7 +62,7 @@ async def ensure(bus: Bus, credentials: Known, keep: Keep) -> Demo:
     credentials = dict(credentials) if credentials.get("app_id") == app.id else {"app_id": app.id}
     credentials |= {f"{key.key_type}_key": key.key for key in app.api_keys}
     keep(credentials)
-    for step in (_keys, _client, _user):
+    for step in (_settings, _keys, _client, _user):
         credentials |= await step(bus, app.id, credentials)
         keep(credentials)
     names = ("publishable_key", "secret_key", "client_id", "client_secret", "user_password")
@@ -89,6 +90,16 @@ async def application(bus: Bus, slug: str, name: str) -> NewApplication:
         if app.state != "active":
             await asyncio.sleep(0.2)
     return app
+
+
+async def _settings(bus: Bus, app_id: str, credentials: Known) -> Known:
+    """Lets the demo's users turn on two-step verification. It is set once, so that it can be turned
+    off."""
+    if "mfa_policy" in credentials:
+        return {}
+    changes = SettingsChange(mfa_policy="optional")
+    await bus.call(_system(app_id), UpdateSettings(changes=changes))
+    return {"mfa_policy": "optional"}
 
 
 async def _keys(bus: Bus, app_id: str, credentials: Known) -> Known:

@@ -22,7 +22,7 @@ class Caller:
     `proven_at` is when a user or developer last proved who they are, in epoch seconds: with a
     second factor if they are asked for one (`two_factors`). `by_token` means that they come with an
     access token. `lacks_factor` means that an operator has not shown the second factor that operators
-    need: their permissions are those of a developer (`common.operators`)."""
+    need: their permissions are those of a developer (`common.operator_rules`)."""
 
     kind: Kind = "anonymous"
     id: str | None = None

@@ -15,7 +15,7 @@ from common import logs
 from common.caller import Caller as Caller
 from common.caller import from_wire, wire_of
 from common.contracts.base import KNOWN, SIGNED_IN, SYSTEM
-from common.contracts.sessions import SecondFactorNeeded
+from common.contracts.step_up import SecondFactorNeeded
 from common.ids import DASHBOARD, is_id
 from common.problems import BadRequest, Forbidden, TooLate, Unauthenticated
 

@@ -14,12 +14,8 @@ from typing import Any, Final
 from common import acr
 from common.context import Caller
 from common.contracts.base import KNOWN, SIGNED_IN, Request
-from common.contracts.sessions import (
-    Factor,
-    FreshSignInNeeded,
-    FreshTokenNeeded,
-    SecondFactorNeeded,
-)
+from common.contracts.sessions import Factor, FreshSignInNeeded
+from common.contracts.step_up import FreshTokenNeeded, SecondFactorNeeded
 from common.second_factor_rules import SECOND_FACTORS
 
 MAX_AGE: Final = 900

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
-from common.operators import OPERATOR_MFA, OperatorMfa
+from common.operator_rules import OPERATOR_MFA, OperatorMfa
 from common.settings import Settings
 
 Network = IPv4Network | IPv6Network

@@ -9,7 +9,7 @@ from common.circuit_breaker import CircuitBreaker
 from common.connections import Connections
 from common.db import Database
 from common.hash_pool import FairPool
-from common.operators import OperatorMfa
+from common.operator_rules import OperatorMfa
 from common.outgoing_http import OutgoingHttp
 from common.service_deps import ServiceDeps, open_job, open_service_deps
 from common.worker_processes import WorkerProcesses

@@ -8,21 +8,6 @@ from common.bus import Handler
 from common.contracts.base import Request
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
 from common.contracts.guests import CreateGuest
-from common.contracts.identities import (
-    ListMyIdentities,
-    ListUserIdentities,
-    UnlinkMyIdentity,
-    UnlinkUserIdentity,
-)
-from common.contracts.identity_providers import (
-    CheckIdentityProvider,
-    CreateIdentityProvider,
-    DeleteIdentityProvider,
-    GetIdentityProvider,
-    ListIdentityProviders,
-    ListPublicProviders,
-    UpdateIdentityProvider,
-)
 from common.contracts.impersonation import RedeemImpersonation, StartImpersonation
 from common.contracts.invitations import (
     AcceptInvitation,
@@ -31,12 +16,6 @@ from common.contracts.invitations import (
     ListInvitations,
     ResendInvitation,
     RevokeInvitation,
-)
-from common.contracts.link_proofs import (
-    ConnectProvenAccount,
-    FinishLinkProof,
-    GetLinkProof,
-    SendLinkProofCode,
 )
 from common.contracts.mail_templates import (
     ListTemplates,
@@ -64,14 +43,6 @@ from common.contracts.passwords import (
     StartReset,
 )
 from common.contracts.protection import GetProtection
-from common.contracts.provider_sign_in import (
-    FinishProviderSignIn,
-    KeepFormPost,
-    StartProviderLink,
-    StartProviderSignIn,
-    StartProviderStepUp,
-)
-from common.contracts.provider_tokens import GetProviderToken
 from common.contracts.queues import GetQueues
 from common.contracts.second_factors import (
     CancelSignIn,
@@ -121,23 +92,15 @@ from identity import (
     challenge,
     email_codes,
     guests,
-    identities,
-    identity_providers,
     impersonation,
     invitation_acceptance,
     invitations,
-    link_proof_steps,
-    link_proofs,
     mail_templates,
     me,
     owner_link,
     passkey_handlers,
     password_reset,
     passwords,
-    provider_check,
-    provider_sign_in,
-    provider_start,
-    provider_tokens,
     queues,
     remembered_devices,
     sessions,
@@ -150,9 +113,10 @@ from identity import (
     user_list,
     users,
 )
-from identity.provider_announcements import announced
+from identity.provider_handlers import PROVIDER_HANDLERS
 
 HANDLERS: dict[type[Request[Any]], Handler] = {
+    **PROVIDER_HANDLERS,
     CheckSession: sessions.check,
     ListSessions: sessions.list_own,
     ListUserSessions: sessions.list_of_user,
@@ -186,20 +150,6 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     RegenerateRecoveryCodes: user_factors.regenerate,
     ResetSecondFactors: user_factors.reset,
     **passkey_handlers.HANDLERS,
-    StartProviderSignIn: provider_start.start_sign_in,
-    StartProviderLink: provider_start.start_link,
-    StartProviderStepUp: provider_start.start_step_up,
-    KeepFormPost: provider_sign_in.store_response,
-    FinishProviderSignIn: provider_sign_in.finish,
-    GetLinkProof: link_proofs.get,
-    SendLinkProofCode: link_proof_steps.send_code,
-    FinishLinkProof: link_proof_steps.finish,
-    ConnectProvenAccount: link_proof_steps.connect,
-    ListMyIdentities: identities.list_own,
-    UnlinkMyIdentity: identities.remove_own,
-    ListUserIdentities: identities.list_of_user,
-    UnlinkUserIdentity: identities.remove_of_user,
-    GetProviderToken: provider_tokens.get,
     SetUpTotp: totp.set_up,
     ConfirmTotp: totp.confirm,
     RemoveTotp: totp.remove,
@@ -234,13 +184,6 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     RevokeInvitation: invitations.revoke,
     GetInvitation: invitation_acceptance.get,
     AcceptInvitation: invitation_acceptance.accept,
-    ListPublicProviders: identity_providers.list_public,
-    ListIdentityProviders: identity_providers.list_,
-    GetIdentityProvider: identity_providers.get,
-    CreateIdentityProvider: announced(identity_providers.create),
-    UpdateIdentityProvider: announced(identity_providers.update),
-    DeleteIdentityProvider: announced(identity_providers.delete),
-    CheckIdentityProvider: provider_check.check,
     CreateOwnerLink: owner_link.create,
     GetOwnerLink: owner_link.get,
     ClaimOwner: owner_link.claim,

@@ -1,7 +1,7 @@
 """Operators who sign in to the Dashboard: they show a second factor each time.
 
-Who is an operator is rbac's to say, and no transaction waits for another service. So a sign-in with one
-factor is committed without a session first, and starts one when rbac has answered.
+The service rbac knows who is an operator, and no transaction waits for another service. So a sign-in with
+one factor is committed without a session first, and starts one when rbac has answered.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from common import logs
 from common.context import Context
 from common.contracts.rights import GetRights
 from common.ids import DASHBOARD
-from common.operators import OPERATES
+from common.operator_rules import OPERATES
 from common.problems import Problem, Unavailable
 from common.second_factor_rules import are_two
 from identity.authentication_result import AuthenticationResult

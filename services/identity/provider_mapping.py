@@ -1,4 +1,4 @@
-"""What a sign-in with a provider brings along: roles by rules, the organization, and the profile.
+"""The effects of a sign-in with a provider: roles by rules, the organization, and the profile.
 
 The rules are data of the provider's row. Their author held every permission that they can give, so the
 claims of a provider never lead beyond what an administrator of the application allowed.

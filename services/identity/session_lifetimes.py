@@ -9,7 +9,7 @@ from common.context import Context
 from common.contracts.rights import GetRights
 from common.contracts.sessions import Session
 from common.contracts.tenants import Tenant
-from common.operators import OPERATES
+from common.operator_rules import OPERATES
 from common.problems import Problem
 from identity.deps import Deps
 from identity.queries import sessions

@@ -112,8 +112,6 @@ async def _begin(
         await session_start_facts.end_session_of_guest(ctx, tx, account, result)
         provisioned = account.provisioned_at is not None
         return StartedSession(reply, account, proven, provisioned, result.previous)
-    if facts.device_id is not None:
-        await trusted_devices.touch(tx, app_id=ctx.app_id, id=facts.device_id)
     return await _start(
         deps, ctx, tx, tenant, account=account, result=result, proven=proven, facts=facts
     )
@@ -140,6 +138,8 @@ async def _start(
     if earlier is not None:
         repeated = SignedInSession(token=token, session=earlier, must_change_password=must_change)
         return StartedSession(repeated, account, verified=False, provisioned=provisioned)
+    if facts.device_id is not None:
+        await trusted_devices.touch(tx, app_id=ctx.app_id, id=facts.device_id)
     session, new_device = await session_insert.insert(
         deps,
         ctx,

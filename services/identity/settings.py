@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from common.address_keys import address_key
 from common.configured_providers import ConfiguredProvider, parse_list
-from common.operators import OPERATOR_MFA, OperatorMfa
+from common.operator_rules import OPERATOR_MFA, OperatorMfa
 from common.settings import DatabaseSettings, EgressSettings
 from identity.geoip import GeoipDatabase
 from identity.smtp import BadSmtpUrl, Smtp

@@ -19,7 +19,7 @@ from typing import Final, Literal
 
 from common.context import Context
 from common.contracts.applications import ApplicationNotFound
-from common.contracts.sessions import SecondFactorNeeded
+from common.contracts.step_up import SecondFactorNeeded
 from common.db import Db
 from common.ids import DASHBOARD
 from common.problems import Forbidden

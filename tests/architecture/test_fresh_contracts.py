@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.architecture.source import contracts
 
 from common.contracts.base import OPEN, SYSTEM
-from common.operators import OF_EVERY_DEVELOPER, OPERATES
+from common.operator_rules import OF_EVERY_DEVELOPER, OPERATES
 from rbac.role_templates import TEMPLATES
 
 FRESH = {

@@ -280,11 +280,13 @@ async def too_wide(page: Page) -> list[str]:
 
 
 async def violations(page: Page) -> list[str]:
+    """Returns what axe finds. It does not know the token `webauthn` (HTML, section 4.10.18.7.1)."""
     result: dict[str, Any] = await Axe().run(page)
     return [
         f"{one['id']}: {node['html'][:160]} {node['failureSummary']}"
         for one in result["violations"]
         for node in one["nodes"]
+        if not (one["id"] == "autocomplete-valid" and "username webauthn" in node["html"])
     ]
 
 

@@ -87,7 +87,7 @@ async def ready(look: Look, path: str = "/login") -> None:
     """Opens the sign-in page, and waits until its options are there."""
     async with look.page.expect_response("**/api/auth/passkey/options"):
         await look.go(path)
-    await look.page.wait_for_timeout(100)
+    await look.page.wait_for_timeout(200)  # until the address field waits for a passkey
 
 
 async def test_add_a_passkey_and_sign_in_with_it(site: Site) -> None:
@@ -105,8 +105,8 @@ async def test_add_a_passkey_and_sign_in_with_it(site: Site) -> None:
         await sign_out(look, device)
         await ready(look)
         await shots(look, "passkey-sign-in")
-        await look.page.click("text=Sign in with a passkey")
         await device.touch()
+        await look.page.click("text=Sign in with a passkey")
         await look.page.wait_for_url("**/account")
 
         await sign_out(look, device)
@@ -126,8 +126,8 @@ async def test_the_button_stops_what_waits_in_the_address_field(site: Site) -> N
         await ready(look)
         assert [one for one in sent if one.endswith("/passkey/verify")] == []
 
-        await look.page.click("text=Sign in with a passkey")
         await device.touch()
+        await look.page.click("text=Sign in with a passkey")
         await look.page.wait_for_url("**/account")
 
         assert len([one for one in sent if one.endswith("/passkey/options")]) == 1
@@ -158,9 +158,9 @@ async def test_an_answer_cannot_be_sent_twice(site: Site) -> None:
         await expect(look.page.locator("[data-codes]")).to_be_visible()
         await sign_out(look, device)
         await ready(look)
-        await look.page.click("text=Sign in with a passkey")
+        await device.touch()
         async with look.page.expect_request("**/passkey/verify") as sent:
-            await device.touch()
+            await look.page.click("text=Sign in with a passkey")
         body = (await sent.value).post_data
         await look.page.wait_for_url("**/account")
         await sign_out(look, device)
@@ -185,8 +185,8 @@ async def test_an_unverified_user_does_not_sign_in(site: Site) -> None:
         await sign_out(look, device)
         await device.verify_user(False)
         await ready(look)
-        await look.page.click("text=Sign in with a passkey")
         await device.touch()
+        await look.page.click("text=Sign in with a passkey")
 
         await expect(look.page.locator("[data-said]")).to_contain_text("No passkey was used")
         await shots(look, "passkey-not-used")
@@ -211,8 +211,8 @@ async def test_an_unknown_passkey_is_reported_to_the_browser(site: Site) -> None
         )
         (credential,) = await device.credentials()
         await ready(look)
-        await look.page.click("text=Sign in with a passkey")
         await device.touch()
+        await look.page.click("text=Sign in with a passkey")
 
         await expect(look.page.locator("[data-said]")).to_contain_text("no longer in use")
         (told, *_) = await look.page.evaluate("told")
@@ -270,7 +270,7 @@ async def test_an_old_sign_in_is_confirmed_first(site: Site) -> None:
     async with visit(site, signed_in=True) as (look, device):
         site.people.fresh = False
         await add(look, device)
-        await look.page.wait_for_url("**/login/confirm*")
+        await look.page.wait_for_url("**/login/confirm**")
         await look.fill(password=PASSWORD)
         await look.send()
 

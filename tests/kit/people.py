@@ -22,6 +22,7 @@ from common.contracts.clients import ClientNotFound
 from common.contracts.consents import Grant, Grants, ListMyGrants, RevokeMyGrant
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
 from common.contracts.identity_providers import PublicProvider
+from common.contracts.impersonation import RedeemImpersonation
 from common.contracts.invitations import AcceptInvitation, GetInvitation, InvitationOffer
 from common.contracts.logout import LoggedOut, LogOut
 from common.contracts.me import (
@@ -521,6 +522,7 @@ HANDLERS: dict[Any, Any] = {
     SignInWithCode: by_code,
     SignInWithLink: by_link,
     AcceptInvitation: by_link,
+    RedeemImpersonation: by_link,
     ClaimOwner: by_link,
     ResetPassword: reset,
     Reauthenticate: with_password,

@@ -91,22 +91,6 @@ class FreshSignInNeeded(Forbidden):
     code, title = "fresh_sign_in_needed", "To confirm that it is you, sign in again first."
 
 
-class SecondFactorNeeded(Forbidden):
-    """An operator has to show a second factor first, or to enrol one."""
-
-    code, title = "second_factor_needed", "Operators need a second factor for this."
-
-
-class FreshTokenNeeded(Unauthenticated):
-    """The sign-in behind the access token is too old for this call, or too weak. The client asks
-    for a new token with these `acr_values` and `max_age` (RFC 9470 section 3)."""
-
-    code, title = (
-        "insufficient_user_authentication",
-        "This call needs a more recent sign-in. Ask for a new token.",
-    )
-
-
 class CheckSession(
     Request[Session], subject="identity.session.check", needs=OPEN, within=1.0, safe=True
 ):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from common import acr, freshness, operators, second_factor_rules
+from common import acr, freshness, operator_rules, second_factor_rules
 from common.context import Caller
 from common.contracts.app_settings import MfaPolicy
 from common.contracts.rights import Rights
 from common.contracts.sessions import Session
 from common.contracts.tenants import Tenant
 from common.contracts.tokens import AccessToken
-from common.operators import OperatorMfa
+from common.operator_rules import OperatorMfa
 
 
 def of_session(app: Tenant, session: Session, rights: Rights, operator_mfa: OperatorMfa) -> Caller:
@@ -17,14 +17,18 @@ def of_session(app: Tenant, session: Session, rights: Rights, operator_mfa: Oper
     developer."""
     permissions = frozenset(rights.permissions)
     classes = acr.of_session(session.acr, session.factor_times, session.amr)
-    lacks_factor = app.is_dashboard and operators.without_factor(permissions, classes, operator_mfa)
+    lacks_factor = app.is_dashboard and operator_rules.without_factor(
+        permissions, classes, operator_mfa
+    )
     policy = _policy(app, permissions, operator_mfa)
     two_factors = bool(second_factor_rules.to_ask(policy, session.second_factors))
     actor = session.actor
     return Caller(
         kind="user",
         id=session.user_id,
-        permissions=permissions & operators.OF_EVERY_DEVELOPER if lacks_factor else permissions,
+        permissions=permissions & operator_rules.OF_EVERY_DEVELOPER
+        if lacks_factor
+        else permissions,
         teams=frozenset(rights.teams),
         session_id=session.id,
         org_id=session.active_org_id,
@@ -45,13 +49,17 @@ def of_token(app: Tenant, token: AccessToken, operator_mfa: OperatorMfa) -> Call
     if token.user_id is None:
         return Caller("client", token.client_id, permissions)
     classes = {token.acr or acr.ONE_FACTOR}
-    lacks_factor = app.is_dashboard and operators.without_factor(permissions, classes, operator_mfa)
+    lacks_factor = app.is_dashboard and operator_rules.without_factor(
+        permissions, classes, operator_mfa
+    )
     policy = _policy(app, permissions, operator_mfa)
     two_factors = bool(second_factor_rules.to_ask(policy, token.second_factors))
     return Caller(
         kind="user",
         id=token.user_id,
-        permissions=permissions & operators.OF_EVERY_DEVELOPER if lacks_factor else permissions,
+        permissions=permissions & operator_rules.OF_EVERY_DEVELOPER
+        if lacks_factor
+        else permissions,
         session_id=token.session_id,
         org_id=token.org_id,
         delegated="account" not in token.scopes,
@@ -67,7 +75,7 @@ def of_token(app: Tenant, token: AccessToken, operator_mfa: OperatorMfa) -> Call
 
 def _policy(app: Tenant, permissions: frozenset[str], operator_mfa: OperatorMfa) -> MfaPolicy:
     """Returns whether users like this one must have a second factor."""
-    operates = app.is_dashboard and operators.OPERATES in permissions
+    operates = app.is_dashboard and operator_rules.OPERATES in permissions
     return "required" if operates and operator_mfa == "required" else app.settings.mfa_policy
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import orjson
 
 from common.contracts.oauth_errors import InsufficientScope, InvalidToken, OAuthError
-from common.contracts.sessions import FreshTokenNeeded
+from common.contracts.step_up import FreshTokenNeeded
 from common.problems import Problem, RateLimited, Unauthenticated, Unavailable
 from gateway.http.request import GatewayRequest
 

@@ -99,8 +99,7 @@ def problem_page(gateway: Gateway, request: GatewayRequest, error: Problem) -> G
         way = (form_page, page.translate("Go back")) if form_page else None
         heading, says = page.translate(heading), page.translate(says)
         if isinstance(error, SsoRequired):
-            heading, says, to_provider = sso_required.explanation(page, error)
-            way = to_provider or way
+            heading, says, way = sso_required.explanation(page, error, otherwise=way)
         response = _page(
             page,
             error.status,

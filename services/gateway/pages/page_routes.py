@@ -8,7 +8,8 @@ from functools import wraps
 from typing import Final
 
 from common import freshness, logs
-from common.contracts.sessions import FreshSignInNeeded, SecondFactorNeeded
+from common.contracts.sessions import FreshSignInNeeded
+from common.contracts.step_up import SecondFactorNeeded
 from common.problems import Problem, Unauthenticated
 from gateway.auth import browser_sessions
 from gateway.auth.caller import signed_in_user, user_even_without_rights

@@ -34,7 +34,7 @@ from gateway.routing import ErrorStyle, HostKind, Route, RouteSet
 from gateway.state import Gateway
 
 RESPONSE: Final = ("code", "iss", "error", "error_description", "user")
-"""The parameters of a provider's response that are read, besides `state`."""
+"""The parameters of a provider's response that are read, in addition to `state`."""
 LONGEST: Final = 8_000
 """Characters of each."""
 LONGEST_STATE: Final = 200

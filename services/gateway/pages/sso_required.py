@@ -17,7 +17,9 @@ def provider_address(idp: str, destination: str, *, email: str | None = None) ->
     return at(AUTHORIZE, idp=idp, redirect_uri=destination, login_hint=email)
 
 
-def explanation(page: PageView, error: SsoRequired) -> tuple[str, str, tuple[str, str] | None]:
+def explanation(
+    page: PageView, error: SsoRequired, *, otherwise: tuple[str, str] | None
+) -> tuple[str, str, tuple[str, str] | None]:
     """Returns the heading of the page, its text, and the button that leads to the provider."""
     heading = page.translate("Your organization signs in its own way")
     idp, name = error.extra.get("idp"), error.extra.get("idp_name")
@@ -25,17 +27,12 @@ def explanation(page: PageView, error: SsoRequired) -> tuple[str, str, tuple[str
         says = page.translate(
             "Its sign-in is switched off at the moment. Contact your organization."
         )
-        return heading, says, None
-    return (
-        heading,
-        page.translate(
-            "Your organization requires you to sign in with %(provider)s.", provider=name
-        ),
-        (
-            provider_address(str(idp), _destination(page)),
-            page.translate("Continue with %(provider)s", provider=name),
-        ),
+        return heading, says, otherwise
+    says = page.translate(
+        "Your organization requires you to sign in with %(provider)s.", provider=name
     )
+    button = page.translate("Continue with %(provider)s", provider=name)
+    return heading, says, (provider_address(str(idp), _destination(page)), button)
 
 
 def _destination(page: PageView) -> str:

@@ -58,12 +58,10 @@ class Box {
 
   async arm() {
     clearTimeout(this.timer);
-    try {
-      await this.fetchOptions();
-    } catch (error) {
-      this.problem = error.code ?? "failed";
-      return;
-    }
+    this.problem = null;
+    this.fetching = this.fetchOptions().catch((error) => { this.problem = error.code ?? "failed"; });
+    await this.fetching;
+    if (this.problem) return;
     this.timer = setTimeout(() => this.arm(), FRESH);
     if ("autofill" in this.words) await this.offer();
   }
@@ -76,7 +74,6 @@ class Box {
     }
     const { options, other_rp_ids: others } = await post(this.words.options, {});
     this.options.set("", options);
-    this.problem = null;
     const other = this.element.querySelector("[data-other]");
     if (!other || !others.length || !(await reachesOthers())) return;
     this.options.set(others[0], (await post(this.words.options, { rp_id: others[0] })).options);
@@ -100,6 +97,7 @@ class Box {
   }
 
   async press(button) {
+    if (!this.options.size) await this.fetching; // pressed at once
     if (this.problem === "fresh_sign_in_needed") return void location.assign(this.words.confirm);
     const options = this.options.get(button.dataset.ask ?? "");
     if (!options) return void this.fail(this.problem ?? "failed");

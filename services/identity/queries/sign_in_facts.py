@@ -71,7 +71,8 @@ async def lock(
         FROM users u
         LEFT JOIN LATERAL (
             SELECT d.id, d.created_at FROM trusted_devices d
-            WHERE d.app_id = $1 AND d.token_hash = ANY($3::text[]) AND d.user_id = u.id
+            WHERE d.app_id = $1 AND d.token_hash = ANY($3::text[])
+              AND d.user_id IS NOT DISTINCT FROM u.id -- a bare `=` would be a second way to the row
               AND d.factor_epoch = u.factor_epoch AND d.revoked_at IS NULL AND d.expires_at > now()
             ORDER BY d.created_at DESC LIMIT 1
         ) device ON true

@@ -68,7 +68,8 @@ async def revoke(db: Db, *, app_id: str, id: str, user_id: str) -> bool:
             db,
             """
             UPDATE trusted_devices SET revoked_at = now()
-            WHERE app_id = $1 AND id = $2 AND user_id = $3 AND revoked_at IS NULL
+            WHERE app_id = $1 AND id = $2 AND revoked_at IS NULL
+              AND user_id IS NOT DISTINCT FROM $3 -- a bare `=` would be a second way to the row
             """,
             app_id,
             id,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,6 +29,7 @@ from common.contracts.identity_providers import (
     UpdateIdentityProvider,
 )
 from common.contracts.roles import NotHeld
+from common.contracts.sessions import FreshSignInNeeded
 from common.ids import new_id
 from common.problems import Forbidden, Invalid, RateLimited
 from identity import identity_providers, limits
@@ -270,7 +273,9 @@ async def test_only_the_mightiest_decide_whose_word_counts(world: World) -> None
     """With `idps:write` alone, only the name, the position and the switch can be changed: somebody who
     chooses a provider can sign in as any user."""
     provider = await new_provider(world, issuer=ISSUER)
-    clerk = Caller("user", await world.insert_user(), frozenset({"idps:write"}))
+    clerk = Caller(
+        "user", await world.insert_user(), frozenset({"idps:write"}), proven_at=int(time.time())
+    )
     for secret, changes in (
         (None, {"trusts_email": True}),
         (None, {"issuer": "https://evil.example"}),
@@ -287,6 +292,8 @@ async def test_only_the_mightiest_decide_whose_word_counts(world: World) -> None
     )
 
     assert (changed.display_name, changed.enabled) == ("New", False)
+    with pytest.raises(FreshSignInNeeded):
+        await world.call(request, replace(clerk, proven_at=None))
     with pytest.raises(Forbidden):
         await world.call(ListIdentityProviders(), clerk)
 

@@ -106,13 +106,13 @@ async def test_lost_proof_stops_links(world: World, providers: ProviderStandIn) 
 
 
 async def test_unverified_address_does_not_count(world: World, providers: ProviderStandIn) -> None:
-    """A provider may assert an unverified address of the domain. Whoever then proves another address
-    is neither linked nor added."""
+    """A provider may assert an unverified address of the domain. A user who then proves another
+    address is neither linked nor added."""
     await _provider(world, providers)
     account = provider_account(email=ADA, email_verified=False)
     outcome = await providers.sign_in(account, idp="sso")
     assert outcome.kind == "address_needed"
-    proven = await providers.prove(outcome.proof or "", "eve@else.example")
+    proven = await providers.prove(outcome.link_proof or "", "eve@else.example")
 
     assert proven.failure == "email_refused"
     assert await providers.links() == []
@@ -196,8 +196,8 @@ async def test_profile_is_refreshed_if_the_row_says_so(
 
 
 async def test_organization_needs_both_rights(world: World) -> None:
-    """Who manages providers but no organizations can neither bind a provider to one, nor switch, change or
-    delete a provider that belongs to one."""
+    """A caller who manages providers but no organizations can neither bind a provider to one, nor
+    change or delete a provider that belongs to one."""
     org_id = await world.insert_organization(world.app_id)
     bound = await new_provider(world, name="bound", issuer=ISSUER, org_id=org_id)
     free = await new_provider(world, name="free", issuer=ISSUER)

@@ -16,7 +16,8 @@ from common.contracts.applications import (
     GetApplication,
     ListApplications,
 )
-from common.contracts.sessions import FreshSignInNeeded, SecondFactorNeeded
+from common.contracts.sessions import FreshSignInNeeded
+from common.contracts.step_up import SecondFactorNeeded
 from common.contracts.tenants import ManageApplication
 from common.ids import new_id
 

@@ -10,7 +10,8 @@ import pytest
 
 from common import freshness
 from common.context import SYSTEM_CALLER, Caller
-from common.contracts.sessions import Factor, FreshSignInNeeded, FreshTokenNeeded
+from common.contracts.sessions import Factor, FreshSignInNeeded
+from common.contracts.step_up import FreshTokenNeeded
 from common.ids import new_id
 
 NOW = int(time.time())

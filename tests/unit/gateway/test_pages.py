@@ -1111,6 +1111,8 @@ REFUSED: list[tuple[str, str, dict[str, str]]] = [
 NEVER_REFUSED = {
     "/account/export",
     "/account/passkeys",
+    "/impersonation",
+    "/impersonation/end",
     "/signup/passkey",
     "/account/sessions",
     "/account/sessions/others",
@@ -1166,6 +1168,7 @@ async def test_another_language_after_an_error_keeps_the_way(
         ("/reset/code", f"/reset?token={LINK}", "used"),
         ("/invitation", f"/invitation?token={LINK}", "used"),
         ("/welcome", f"/welcome?token={LINK}", "used"),
+        ("/impersonation", f"/impersonation?token={LINK}", "used"),
     ],
 )
 async def test_a_spent_link_in_another_language(
