@@ -72,6 +72,7 @@ def test_a_session_is_not_a_token() -> None:
         ({"acr": acr.TWO_FACTORS, "factor_times": {}}, None),
         ({"acr": acr.TWO_FACTORS, "auth_time": None}, None),
     ],
+    ids=["before", "after", "one factor", "no times", "no session"],
 )
 def test_a_token_proves_what_was_true_when_it_was_issued(
     fields: dict[str, Any], proven: int | None
