@@ -395,7 +395,9 @@ async def _second_factors(sides: Sides, side: Side) -> None:
     side.session = SignedIn(
         session_id=session.id, user_id=session.user_id, auth_time=session.auth_time
     )
-    side.ada = Caller("user", session.user_id, frozenset(), session_id=session.id)
+    side.ada = Caller(
+        "user", session.user_id, frozenset(), session_id=session.id, proven_at=now() + 600
+    )
     listed = await sides.ask(side, side.ada, GetSecondFactors())
     side.things |= {
         "GetSecondFactorChallenge.token": halves[1].token,
