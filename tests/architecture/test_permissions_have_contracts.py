@@ -18,7 +18,6 @@ DECLARED = {
 """Files that declare and list permissions, and do not check them."""
 RESERVED = {
     *(f"webhooks:{verb}" for verb in ("read", "write")),
-    *(f"profile:{verb}" for verb in ("read", "write")),
 }
 """Permissions of the first version without a contract yet. Remove an entry with its first contract,
 and add none.
