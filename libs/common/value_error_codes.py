@@ -100,6 +100,7 @@ VALUE_ERRORS: Final = {
     "not_a_url": N_("A URL is required, like https://example.com/picture.png."),
     "url_not_https": N_("The URL must begin with https://."),
     "url_with_credentials": N_("The URL must not contain a user name or a password."),
+    "not_a_path": N_("A path of this site is required, like /account."),
     "not_an_origin": N_("An origin is required, like https://app.example.com."),
     "origin_not_https": N_("An origin must begin with https:// unless its host is localhost."),
     "origin_with_default_port": N_(
@@ -128,6 +129,7 @@ PATTERNS: Final = {
     r"^https?://[^\s<>\"\\]+$": "not_a_url",
     r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$": "not_an_origin",
     r"^[a-z0-9.-]+$": "not_a_domain",
+    r"^/([A-Za-z0-9\-._~!$&'()*+,;=:@?][A-Za-z0-9\-._~!$&'()*+,;=:@%/?]*)?$": "not_a_path",
     r"^([0-9]{4}|[0-9]{4}-[0-9]{2}-[0-9]{2})$": "not_a_birthdate",
     r"^[A-Za-z0-9_+/-]+$": "not_a_time_zone",
     r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$": "not_a_language",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from urllib.parse import urlsplit
 
 from common import audit
@@ -62,15 +63,15 @@ async def rename(deps: Deps, ctx: Context, request: RenamePasskey) -> Passkey:
     """Renames one of the caller's passkeys. Raises PasskeyNotFound."""
     user_id, passkey_id = the_user(ctx), request.passkey_id
     async with deps.db.transaction(ctx) as tx:
-        if not await passkeys.rename(
+        stored = await passkeys.get(tx, app_id=ctx.app_id, id=passkey_id, user_id=user_id)
+        if stored is None or not await passkeys.rename(
             tx, app_id=ctx.app_id, id=passkey_id, user_id=user_id, name=request.name
         ):
             raise PasskeyNotFound
-        event = PasskeyRenamed(user_id=user_id, passkey_id=passkey_id, name=request.name)
-        await audit.record(tx, ctx, event, user_id=user_id)
-        stored = await passkeys.get(tx, app_id=ctx.app_id, id=passkey_id, user_id=user_id)
-    assert stored is not None
-    return entry(stored)
+        if stored.name != request.name:
+            event = PasskeyRenamed(user_id=user_id, passkey_id=passkey_id, name=request.name)
+            await audit.record(tx, ctx, event, user_id=user_id)
+    return entry(dataclasses.replace(stored, name=request.name))
 
 
 async def remove(deps: Deps, ctx: Context, request: RemovePasskey) -> Done:

@@ -48,7 +48,7 @@ def _text(value: Any) -> str | None:
 
 
 async def apply(
-    deps: Deps, ctx: Context, flow: SignInFlow, user_id: str, signed_in: SignedInSession
+    deps: Deps, ctx: Context, flow: SignInFlow, *, user_id: str, signed_in: SignedInSession
 ) -> SignedInSession:
     """Applies the rules after a sign-in was committed. Returns the session, in which the organization of
     the provider is active if the user is its member. If a service is away, the next sign-in does it.
@@ -57,7 +57,7 @@ async def apply(
         if flow.provider.options.get("refresh_profile"):
             await _refresh_profile(deps, ctx, flow, user_id)
         if flow.provider.org_id is not None:
-            return await _join(deps, ctx, flow, user_id, signed_in)
+            return await _join(deps, ctx, flow, user_id=user_id, signed_in=signed_in)
         if flow.account.claims:
             roles = mapped_roles(flow.provider.role_mapping, flow.account.claims)
             call = SetMappedRoles(user_id=user_id, idp_id=flow.provider.id, role_ids=roles)
@@ -68,7 +68,7 @@ async def apply(
 
 
 async def _join(
-    deps: Deps, ctx: Context, flow: SignInFlow, user_id: str, signed_in: SignedInSession
+    deps: Deps, ctx: Context, flow: SignInFlow, *, user_id: str, signed_in: SignedInSession
 ) -> SignedInSession:
     org_id, rules = flow.provider.org_id, flow.provider.role_mapping[:MOST_RULES]
     assert org_id is not None

@@ -94,5 +94,7 @@ async def _outcome(
         user_id = resolution.started.user_id
         await session_end.publish_revocations(deps, ctx, user_id, resolution.ended)
     session = await session_start.finish(deps, ctx, resolution.started)
-    session = await provider_mapping.apply(deps, ctx, flow, resolution.started.user_id, session)
+    session = await provider_mapping.apply(
+        deps, ctx, flow, user_id=resolution.started.user_id, signed_in=session
+    )
     return ProviderOutcome(kind="signed_in", session=session, **common)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import asyncpg
+
 from common.context import Context
 from common.contracts.identities import TooManyIdentities
 from common.contracts.identity_providers import ProviderNotFound
@@ -14,6 +16,7 @@ from common.contracts.provider_sign_in import (
     StartProviderSignIn,
     StartProviderStepUp,
 )
+from common.contracts.sessions import NoSession
 from common.contracts.sign_in import MethodOff
 from common.contracts.tenants import Tenant
 from identity import provider_failures, provider_states
@@ -84,6 +87,8 @@ async def _start(deps: Deps, ctx: Context, name: str, plan: SignInPlan) -> Provi
     await deps.limits.count(ctx, (PROVIDER_BY_IP, ctx.ip))
     try:
         return await provider_states.start(deps, ctx, tenant, provider=provider, plan=plan)
+    except asyncpg.ForeignKeyViolationError:
+        raise NoSession from None  # the user was deleted in the meantime
     except ProviderFailed as error:
         await provider_failures.record(
             deps,

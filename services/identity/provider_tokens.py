@@ -64,7 +64,14 @@ async def get(deps: Deps, ctx: Context, request: GetProviderToken) -> ProviderTo
         else:
             await asyncio.sleep(PAUSE)
     async with deps.db.transaction(ctx) as tx:
-        access = await _opened(deps, ctx, tx, stored.id, "access_token", stored.access_token_sealed)
+        access = await _opened(
+            deps,
+            ctx,
+            tx,
+            link_id=stored.id,
+            column="access_token",
+            sealed=stored.access_token_sealed,
+        )
         event = ProviderTokenRead(
             user_id=request.user_id, link_id=stored.id, provider=stored.provider
         )
@@ -103,7 +110,9 @@ async def _refresh(deps: Deps, ctx: Context, stored: StoredToken) -> None:
     async with deps.db.reader(ctx) as db:
         provider = await identity_providers.by_id(db, app_id=ctx.app_id, idp_id=stored.idp_id)
         sealed = stored.refresh_token_sealed
-        refresh_token = await _opened(deps, ctx, db, stored.id, "refresh_token", sealed)
+        refresh_token = await _opened(
+            deps, ctx, db, link_id=stored.id, column="refresh_token", sealed=sealed
+        )
     if provider is None:
         raise IdentityNotFound
     try:
@@ -129,8 +138,12 @@ async def _store(
         new = RefreshedToken(None, None, [], None)
         if tokens is not None:
             new = RefreshedToken(
-                await _sealed(deps, ctx, tx, stored.id, "access_token", tokens.access),
-                await _sealed(deps, ctx, tx, stored.id, "refresh_token", tokens.refresh),
+                await _sealed(
+                    deps, ctx, tx, link_id=stored.id, column="access_token", token=tokens.access
+                ),
+                await _sealed(
+                    deps, ctx, tx, link_id=stored.id, column="refresh_token", token=tokens.refresh
+                ),
                 list(tokens.scopes),
                 tokens.expires_at,
             )
@@ -149,7 +162,7 @@ async def _end_lease(deps: Deps, ctx: Context, stored: StoredToken) -> None:
 
 
 async def _opened(
-    deps: Deps, ctx: Context, db: Db, link_id: str, column: str, sealed: str | None
+    deps: Deps, ctx: Context, db: Db, *, link_id: str, column: str, sealed: str | None
 ) -> str:
     if sealed is None:
         raise ProviderTokenMissing
@@ -157,7 +170,7 @@ async def _opened(
 
 
 async def _sealed(
-    deps: Deps, ctx: Context, tx: Db, link_id: str, column: str, token: str | None
+    deps: Deps, ctx: Context, tx: Db, *, link_id: str, column: str, token: str | None
 ) -> str | None:
     if token is None:
         return None

@@ -27,6 +27,8 @@ AGAIN: Final = {
     "identity.password.sign_in": "another session",
     "identity.reset.start": "mails another code",
     "identity.template.test": "mails the sample again",
+    "identity.provider.finish_sign_in": "records that the sign-in failed",
+    "identity.recovery_code.regenerate": "other codes",
     "identity.user.force_reset": "mails another link",
     "identity.user.resend_sign_up": "mails another code",
     "identity.user.sign_up": "mails another code",

@@ -140,7 +140,7 @@ async def test_nothing_touches_the_twin(pair: tuple[Sides, str]) -> None:
 
     assert faults == []
     undone = sorted(set(contracts()) - set(done))
-    assert len(set(done)) >= 0.8 * len(contracts()), f"too many were refused: {undone}"
+    assert len(set(done)) >= 0.75 * len(contracts()), f"too many were refused: {undone}"
 
 
 async def test_the_twin_is_one(pair: tuple[Sides, str]) -> None:

@@ -95,6 +95,9 @@ OAUTH: dict[str, Any] = {
     "/.well-known/oauth-protected-resource": {
         "get": _get("Get the protected resource metadata (RFC 9728)", answer="ResourceMetadata")
     },
+    "/.well-known/webauthn": {
+        "get": _get("Get the origins of this application's passkeys", answer="RelatedOrigins")
+    },
     "/oauth2/jwks.json": {
         "get": _get("List public signing keys (RFC 7517)", answer="JsonWebKeySet")
     },

@@ -72,6 +72,11 @@ OAUTH_SCHEMAS: Final[dict[str, Any]] = {
         ["resource", "authorization_servers"],
         {"resource": TEXT, "authorization_servers": TEXTS, "scopes_supported": TEXTS},
     ),
+    "RelatedOrigins": _object(
+        "The origins that may use the passkeys of this host (Web Authentication section 5.11).",
+        ["origins"],
+        {"origins": TEXTS},
+    ),
     "JsonWebKey": _object(
         "A public key (RFC 7517 section 4).",
         ["kid", "kty"],

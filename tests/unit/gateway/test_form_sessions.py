@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -13,7 +14,9 @@ from tests.kit.fake_services import FakeServices
 from tests.kit.people import ORGANIZATION, People, person
 from tests.unit.gateway.test_pages import TOKEN
 
+from common.contracts.passkeys import Passkey
 from common.contracts.tenants import Tenant
+from common.ids import new_id
 from gateway.pages.route_sets import ROUTE_SETS
 
 SHOWN = [
@@ -24,12 +27,27 @@ SHOWN = [
     "/account/data",
     "/account/apps",
     "/account/connections",
+    "/account/devices",
+    "/account/passkeys",
+    "/account/two-step",
+    "/account/two-step/app",
+    "/login/step-up",
+    "/login/step-up/setup",
     "/account/organizations",
     f"/account/organization?org_id={ORGANIZATION}",
     "/logout",
     "/login/confirm",
 ]
 """Pages whose forms act on the session."""
+PASSKEY = Passkey(
+    id=new_id(),
+    name="Passkey",
+    authenticator="Passkey",
+    credential_id="abc",
+    rp_id="demo.localhost",
+    backed_up=False,
+    created_at=datetime.now(UTC),
+)
 HIDDEN = re.compile(r'name="csrf" value="[^"]+"')
 
 
@@ -41,10 +59,13 @@ def app(world: FakeServices) -> Tenant:
 @pytest.fixture
 def calls(world: FakeServices, app: Tenant, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Records the names of called contracts that change something."""
-    People(world)
+    people = People(world)
+    people.has_totp = True
+    people.passkeys.entries.append(PASSKEY)
     FakeProviders(world, app)
-    person(world, app, "t_ada")
-    person(world, app, "t_ada_again")
+    person(world, app, "t_ada", second_factors=["totp"])
+    person(world, app, "t_ada_without_factor")
+    person(world, app, "t_ada_again", second_factors=["totp"])
     person(world, app, "t_bob", email="bob@example.com", name="Bob Burns")
     seen: list[str] = []
     call = world.bus.call
@@ -82,7 +103,7 @@ async def test_a_form_shown_in_another_session(
 ) -> None:
     """After a change of user or session, the form gets 409 with the current account, and nothing is
     done."""
-    sign_in(http, "t_ada")
+    sign_in(http, "t_ada_without_factor" if path.endswith("/setup") else "t_ada")
     shown = forms((await http.get(path)).text)
     assert shown, path
     calls.clear()

@@ -67,6 +67,7 @@ def test_a_built_in_mail_is_a_template_that_an_application_may_store(
     source = built_in_source(kind, locale)
     check(kind, source)
     least = {"code": "123 456", "link": "https://shop.example/x", "minutes": 10, "days": 7}
+    least |= {"provider": "Example"} if kind == "link_account" else {}
     for data in (sample_data(kind, TENANT), least):
         mail = render(kind, locale, TENANT, data=data, source=source)
         assert "{" not in mail.subject + mail.text
