@@ -199,7 +199,7 @@ async def test_a_provider_that_asked_nobody_is_not_recent(shared: World) -> None
 
 
 async def test_the_first_sign_in_by_a_provider_needs_no_second_one(shared: World) -> None:
-    """Without `max_age`, whoever comes back from a provider is signed in."""
+    """Without `max_age`, a user who comes back from a provider is signed in."""
     client, ann = await shared.client(), await shared.person()
     asked = await shared.authorize(client, None)
     session = await shared.session(ann.user_id, acr=ONE_FACTOR)
