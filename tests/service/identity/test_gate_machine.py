@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import pyotp
@@ -313,7 +314,8 @@ class GateMachine(RuleBasedStateMachine):
         try:
             return self.run(self.world.call(request, caller, self.app_id))
         except Problem as problem:
-            assert problem.status < 500, problem
+            if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
             return None
 
     def sql(self, statement: str, *args: Any) -> None:

@@ -20,7 +20,9 @@ TODAY = datetime.fromtimestamp(NOW, UTC)
 
 def user(ago: int | None, **more: Any) -> Caller:
     """A user who proved who they are `ago` seconds before now, or never."""
-    return Caller("user", new_id(), proven_at=None if ago is None else int(time.time()) - ago, **more)
+    return Caller(
+        "user", new_id(), proven_at=None if ago is None else int(time.time()) - ago, **more
+    )
 
 
 @pytest.mark.parametrize("ago", [0, 890])
