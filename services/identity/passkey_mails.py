@@ -43,8 +43,8 @@ def passkey_refused_mail(translate: Translate) -> MailParts:
         subject=translate("We refused a sign-in to your account at {{ app_name }}"),
         paragraphs=(
             translate(
-                "Somebody used the passkey “{{ passkey }}”, and its counter did not match. There may"
-                " be a copy of it. We refused the sign-in."
+                "Somebody used the passkey “{{ passkey }}” at {{ app_name }}, and its counter did not"
+                " match. There may be a copy of it. We refused the sign-in."
             )
             + ip_address(translate),
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from common.contracts.base import SYSTEM, Contract, Id, Request
+from common.contracts.fields import Email
 from common.contracts.roles import RoleId
 
 
@@ -27,9 +28,7 @@ class JoinThroughProvider(
 
     org_id: Id
     user_id: Id
-    email: str | None = Field(
-        default=None, max_length=254, description="The address that the provider asserts."
-    )
+    email: Email | None = Field(default=None, description="The address that the provider asserts.")
     role: RoleId | None = Field(default=None, description="The role that a rule gives.")
     mapped_roles: list[RoleId] = Field(
         default=[], max_length=50, description="All roles that the rules name."

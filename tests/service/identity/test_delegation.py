@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.kit.callers import ADMIN
+from tests.kit.callers import ADMIN, now
 from tests.kit.world import World
 
 from common.context import Caller
@@ -46,8 +46,9 @@ async def test_a_helpdesk_does_not_reach_an_administrator(world: World, act: Any
     world.stand_ins.rbac.stronger_users.add(admin.id)
     may = frozenset({"users:read", "users:write", "users:delete"})
     events, mails = await world.events(), await world.mails()
+    caller = Caller("user", helpdesk.id, may, proven_at=now())
 
-    problem = await world.refused(act(admin.id, signed.full().id), Caller("user", helpdesk.id, may))
+    problem = await world.refused(act(admin.id, signed.full().id), caller)
 
     assert isinstance(problem, NotHeld)
     assert await world.events() == events
