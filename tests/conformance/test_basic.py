@@ -223,7 +223,7 @@ async def test_another_class_of_sign_in_is_asked_for(fresh: Suite) -> None:
 
     wanted = json.dumps({"id_token": {"acr": {"essential": True, "values": [PASSWORD_CLASS]}}})
     silent = await fresh.authorize(prompt="none", claims=wanted)
-    assert silent.fields["error"] == "unmet_authentication_requirements"
+    assert silent.fields["error"] == "login_required"
     back = await fresh.tokens(claims=wanted)
     assert (back["signed_in"], back["claims"]["acr"]) == (1, PASSWORD_CLASS)
 

@@ -19,6 +19,16 @@ MADE: dict[str, tuple[str, dict[str, Any]]] = {
     "/api/organization-roles/{role_id}": ("/api/organization-roles", {"name": "Buyer"}),
     "/api/permissions/{permission_id}": ("/api/permissions", {"name": "shelves:dust"}),
     "/api/organizations/{org_id}": ("/api/organizations", {"name": "Acme"}),
+    "/api/idps/{id}": (
+        "/api/idps",
+        {
+            "name": "stock",
+            "display_name": "Stock",
+            "issuer": "https://idp.example.com",
+            "client_id": "ours",
+            "client_secret": "secret",
+        },
+    ),
     "/api/resources/{id}": ("/api/resources", {"identifier": "https://api.example", "name": "A"}),
 }
 """For each path to read: the call that creates one such object."""

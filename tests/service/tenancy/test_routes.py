@@ -78,7 +78,7 @@ class Front:
 @pytest_asyncio.fixture
 async def front(world: World) -> AsyncIterator[Front]:
     key = "k1:" + base64.b64encode(os.urandom(32)).decode()
-    gateway = Gateway(GatewaySettings(master_key=key), world.bus)
+    gateway = Gateway(GatewaySettings(master_key=key, operator_mfa="optional"), world.bus)
     deps = replace(world.tenancy, invalidation=Dropping(gateway))
     world.bus.serve(deps, HANDLERS)
     await provisioning.repair(world.tenancy)
@@ -299,6 +299,7 @@ async def test_an_operator_reaches_every_application(front: Front) -> None:
     for slug in (made.slug, "dashboard"):
         path = f"/api/applications/{slug}/settings"
         changed = await front.as_(operator, "PUT", path, json={"session_ttl": 7200})
+        assert changed.status_code == 200, changed.text
         assert changed.json()["session_ttl"] == 7200
     refused = await front.as_(ctx, "GET", "/api/applications/dashboard/settings")
     assert refused.status_code == 404
