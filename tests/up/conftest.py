@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from tests.kit.instance import Instance
 
-BREAKS: str = "test_master_key.py"
-"""These tests replace the deployment's secrets, so they run last."""
+LAST = ("test_operator_mfa.py", "test_master_key.py")
+"""These tests use up the owner link, and replace the deployment's secrets."""
 
 
 @pytest.fixture(scope="session")
@@ -27,10 +27,14 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
         instance.stop(signal.SIGTERM)
 
 
+def _rank(name: str) -> int:
+    return LAST.index(name) + 1 if name in LAST else 0
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Moves tests that change the shared deployment to the end of this folder."""
     here = Path(__file__).parent
     places = [place for place, item in enumerate(items) if item.path.parent == here]
-    ordered = sorted((items[place] for place in places), key=lambda item: item.path.name == BREAKS)
+    ordered = sorted((items[place] for place in places), key=lambda item: _rank(item.path.name))
     for place, item in zip(places, ordered, strict=True):
         items[place] = item

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from tests.kit.world import World
 
 from common.configured_providers import ConfiguredProvider
-from common.context import system_context
+from common.context import Context, system_context
 from common.contracts.identity_providers import (
     DeleteIdentityProvider,
     GetIdentityProvider,
@@ -27,28 +27,31 @@ from identity.providers import client_secret
 from identity.queries import identity_providers
 
 GITHUB = ConfiguredProvider("github", "Iv1.0123", SecretStr("first secret"))
-CTX = system_context(DASHBOARD, within=60)
+
+
+def of_dashboard() -> Context:
+    return system_context(DASHBOARD, within=60)
 
 
 @pytest.fixture
 async def dashboard(world: World) -> World:
     """The Dashboard has no providers."""
-    for provider in (await world.call(ListIdentityProviders(), CTX)).idps:
-        await world.call(DeleteIdentityProvider(provider=provider.id), CTX)
+    for provider in (await world.call(ListIdentityProviders(), of_dashboard())).idps:
+        await world.call(DeleteIdentityProvider(provider=provider.id), of_dashboard())
     return world
 
 
 async def provider(world: World, name: str = "github") -> IdentityProvider:
-    return await world.call(GetIdentityProvider(provider=name), CTX)
+    return await world.call(GetIdentityProvider(provider=name), of_dashboard())
 
 
 async def secret(world: World) -> str:
     """Returns the secret that a token call would send."""
     deps = world.identity
-    async with deps.db.reader(CTX) as db:
+    async with deps.db.reader(of_dashboard()) as db:
         row = await identity_providers.find(db, app_id=DASHBOARD, provider="github")
     assert row is not None
-    return (await client_secret.client_credentials(deps, CTX, row)).secret
+    return (await client_secret.client_credentials(deps, of_dashboard(), row)).secret
 
 
 async def events(world: World) -> list[str]:
@@ -82,7 +85,7 @@ async def test_another_start_changes_nothing(dashboard: World) -> None:
     API stays."""
     await dashboard_providers.ensure(dashboard.identity, GITHUB)
     changes = {"display_name": "Our GitHub", "enabled": False, "trusts_email": False}
-    await dashboard.call(UpdateIdentityProvider(provider="github", changes=changes), CTX)
+    await dashboard.call(UpdateIdentityProvider(provider="github", changes=changes), of_dashboard())
     before, sent = await provider(dashboard), await events(dashboard)
     await dashboard_providers.ensure(dashboard.identity, GITHUB)
 
@@ -108,7 +111,8 @@ async def test_the_secret_goes_to_no_other_server(dashboard: World) -> None:
     await dashboard_providers.ensure(dashboard.identity, GITHUB)
     moved = {"token_endpoint": "https://evil.example/token"}
     await dashboard.call(
-        UpdateIdentityProvider(provider="github", client_secret="theirs", changes=moved), CTX
+        UpdateIdentityProvider(provider="github", client_secret="theirs", changes=moved),
+        of_dashboard(),
     )
     await dashboard_providers.ensure(dashboard.identity, GITHUB)
 
@@ -121,9 +125,9 @@ async def test_replicas_start_at_once(dashboard: World) -> None:
         *(dashboard_providers.ensure(dashboard.identity, GITHUB) for _ in range(5))
     )
 
-    assert [one.name for one in (await dashboard.call(ListIdentityProviders(), CTX)).idps] == [
-        "github"
-    ]
+    assert [
+        one.name for one in (await dashboard.call(ListIdentityProviders(), of_dashboard())).idps
+    ] == ["github"]
 
 
 async def test_a_start_waits_for_other_services(
