@@ -7,7 +7,6 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -122,18 +121,12 @@ def test_the_rule_leaves_a_short_variable() -> None:
 # Prose
 
 
-@cache
-def parsed(text: str) -> ast.Module:
-    """Returns the tree of a source. Several rules read it."""
-    return ast.parse(text)
-
-
-def prose(text: str) -> Iterator[tuple[int, str]]:
+def prose(file: Path) -> Iterator[tuple[int, str]]:
     """Comments and docstrings of a module, each with its first line."""
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+    for token in tokenize.generate_tokens(io.StringIO(file.read_text()).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string.lstrip("# ")
-    for node in ast.walk(parsed(text)):
+    for node in ast.walk(tree(file)):
         if (
             isinstance(node, ast.Expr)
             and isinstance(node.value, ast.Constant)
@@ -142,9 +135,9 @@ def prose(text: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value.value
 
 
-def strings(text: str) -> Iterator[tuple[int, str]]:
+def strings(file: Path) -> Iterator[tuple[int, str]]:
     """Every string of a module that is a sentence: texts for people, and prose."""
-    for node in ast.walk(parsed(text)):
+    for node in ast.walk(tree(file)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
             yield node.lineno, node.value
 
@@ -176,7 +169,7 @@ def test_code_speaks_plain_english(area: Path) -> None:
         f"{where(file)}:{line} {word}"
         for file in modules(area)
         if file != Path(__file__)
-        for line, text in {*strings(file.read_text()), *prose(file.read_text())}
+        for line, text in {*strings(file), *prose(file)}
         for word in unwelcome(text)
     ]
 
@@ -209,7 +202,7 @@ def test_sentences_begin_with_their_subject(area: Path) -> None:
     bad = [
         f"{where(file)}:{line} {sentence}"
         for file in modules(area)
-        for line, text in prose(file.read_text())
+        for line, text in prose(file)
         for sentence in relative(text)
     ]
 
