@@ -13,6 +13,7 @@ from gateway.api import reference
 from gateway.api.fastapi_app import json_api
 from gateway.api.route_sets import ROUTE_SETS as API_ROUTE_SETS
 from gateway.app import GatewayApp
+from gateway.dashboard.route_sets import ROUTE_SETS as DASHBOARD_ROUTE_SETS
 from gateway.http.asgi import AsgiApp
 from gateway.monitoring import certificates, health
 from gateway.monitoring.internal_listener import InternalListener
@@ -29,6 +30,7 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     reference.routes,
     *API_ROUTE_SETS,
     *PAGE_ROUTE_SETS,
+    *DASHBOARD_ROUTE_SETS,
 )
 """Every route of the gateway. `aero2 routes` prints them."""
 

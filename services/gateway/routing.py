@@ -49,8 +49,8 @@ class ErrorStyle(StrEnum):
 
 @dataclass(frozen=True)
 class Route:
-    """One method of one path. A path that ends in `{name}` serves every path with the same beginning;
-    its handler reads the rest."""
+    """One method of one path. A `{name}` in the path stands for one segment (RFC 3986 section 3.3),
+    which must not be empty."""
 
     host: HostKind
     method: str
@@ -100,43 +100,87 @@ def name_of(handler: Callable[..., object]) -> str:
     return f"{handler.__module__}:{handler.__qualname__}"
 
 
+def path_parameters(template: str, path: str) -> dict[str, str] | None:
+    """Returns the segments of a path that stand for the names of its template, or None if the path does
+    not match the template."""
+    names, segments = template.split("/"), path.split("/")
+    if len(names) != len(segments):
+        return None
+    parameters = {}
+    for name, segment in zip(names, segments, strict=True):
+        if name.startswith("{") and segment:
+            parameters[name[1:-1]] = segment
+        elif name != segment:
+            return None
+    return parameters
+
+
 class RouteTable:
-    """The routes that the gateway dispatches itself: one dictionary by method and path, and a list of
-    prefixes. Raises ValueError for two routes with the same method and path."""
+    """The routes that the gateway dispatches itself: one dictionary for paths without parameters, and one
+    for the others by their number of segments. Raises ValueError for two routes with the same method and
+    path."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.exact: dict[tuple[str, str], Route] = {}
-        self.prefixes: list[tuple[str, Route]] = []
+        self.templates: dict[int, list[Route]] = defaultdict(list)
         methods: dict[str, list[str]] = defaultdict(list)
         for route in routes:
-            if (route.method, route.path) in self.exact:
+            if "{" in route.path:
+                self.templates[route.path.count("/")].append(route)
+            elif (route.method, route.path) in self.exact:
                 raise ValueError(f"two routes for {route.method} {route.path}")
-            beginning, brace, _ = route.path.partition("{")
-            if brace:
-                self.prefixes.append((beginning, route))
             else:
                 self.exact[route.method, route.path] = route
                 methods[route.path].append(route.method)
-        self._starts = tuple(beginning for beginning, _ in self.prefixes)
+        for alike in self.templates.values():
+            alike.sort(key=_parameters_last)
+            _check_twins(alike)
+        starts = {route.path.partition("{")[0] for route in self._with_parameters()}
+        self._starts = tuple(sorted(starts))
         self._methods = {path: _allowed(names) for path, names in methods.items()}
+
+    def _with_parameters(self) -> Iterator[Route]:
+        for alike in self.templates.values():
+            yield from alike
+
+    def _matching(self, path: str) -> Iterator[Route]:
+        """Yields the routes with parameters that match the path, those with fewer parameters first."""
+        if path.startswith(self._starts):
+            for route in self.templates.get(path.count("/"), ()):
+                if path_parameters(route.path, path) is not None:
+                    yield route
 
     def find(self, method: str, path: str) -> Route | None:
         """Returns the route, or None. `method` is GET for HEAD, too."""
         route = self.exact.get((method, path))
-        if route is None and path.startswith(self._starts):
-            for beginning, candidate in self.prefixes:
-                if path.startswith(beginning) and candidate.method == method:
-                    return candidate
+        if route is None:
+            route = next((r for r in self._matching(path) if r.method == method), None)
         return route
 
     def methods_of(self, path: str) -> str | None:
         """Returns the methods of a path as an Allow header has them, or None for an unknown path."""
-        return self._methods.get(path)
+        allowed = self._methods.get(path)
+        if allowed is None and (methods := [route.method for route in self._matching(path)]):
+            allowed = _allowed(methods)
+        return allowed
 
     def paths(self) -> frozenset[str]:
         """Returns all paths, as templates."""
-        prefixes = {route.path for _, route in self.prefixes}
-        return frozenset(prefixes | {path for _, path in self.exact})
+        templates = {route.path for route in self._with_parameters()}
+        return frozenset(templates | {path for _, path in self.exact})
+
+
+def _parameters_last(route: Route) -> tuple[tuple[bool, str], ...]:
+    return tuple((segment.startswith("{"), segment) for segment in route.path.split("/"))
+
+
+def _check_twins(routes: list[Route]) -> None:
+    seen = set()
+    for route in routes:
+        shape = (route.method, "/".join("{" if s[:1] == "{" else s for s in route.path.split("/")))
+        if shape in seen:
+            raise ValueError(f"two routes for {route.method} {route.path}")
+        seen.add(shape)
 
 
 def _allowed(methods: list[str]) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
 from common.bus import Bus
 from common.context import Context
-from common.contracts.tenants import ManageApplication
 from common.problems import Invalid, Unauthenticated
 from gateway.api.unknown_fields import check_fields
 from gateway.auth.caller import PUBLISHABLE, caller_of, guest_context
+from gateway.auth.managed_application import managed_application
 from gateway.http import csrf
 from gateway.http.authorization import bearer_token
 from gateway.http.request import GatewayRequest
@@ -83,7 +82,7 @@ async def acting(http: Request, gateway: TheGateway, request: TheRequest) -> Con
     ctx = await _authenticated(gateway, request)
     slug = http.path_params.get("slug")
     if slug is not None:
-        ctx = await _managing(gateway, request, ctx, slug)
+        ctx = (await managed_application(gateway, request, ctx, slug)).ctx
     await check_fields(http)
     return ctx
 
@@ -105,20 +104,6 @@ async def _authenticated(gateway: Gateway, request: GatewayRequest) -> Context:
     if ctx.caller.kind == "anonymous":
         raise Unauthenticated
     return ctx
-
-
-async def _managing(gateway: Gateway, request: GatewayRequest, ctx: Context, slug: str) -> Context:
-    """Returns the Context of a developer who manages the application with this slug."""
-    managed = await gateway.bus.call(ctx, ManageApplication(slug=slug))
-    request.state.log_facts["managed"] = managed.tenant.app_id
-    developer = replace(
-        ctx.caller,
-        kind="developer",
-        permissions=frozenset(managed.permissions),
-        org_id=None,
-        delegated=False,
-    )
-    return request.context(developer, app_id=managed.tenant.app_id)
 
 
 def _check(gateway: Gateway, request: GatewayRequest, *, by_bearer: bool) -> None:

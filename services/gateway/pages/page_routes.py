@@ -60,7 +60,7 @@ def form_route(
 
     @wraps(handler)
     async def endpoint(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
-        fields = await _checked_form(gateway, request, page_path or path)
+        fields = await checked_form(gateway, request, page_path or path)
         if challenged:
             await challenge.prepare(gateway, request)
             await provider_buttons.prepare(gateway, request)
@@ -83,7 +83,7 @@ def user_page_route(path: str, handler: UserPageHandler, *, fresh: bool = False)
                 freshness.check(user.caller)
             return await handler(gateway, request, fields, user)
 
-        return await _answer_user(gateway, request, user, answer)
+        return await answer_user(gateway, request, user, answer)
 
     return _route("GET", path, endpoint)
 
@@ -94,13 +94,13 @@ def user_form_route(path: str, handler: UserPageHandler, *, page_path: str | Non
 
     @wraps(handler)
     async def endpoint(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
-        fields = await _checked_form(gateway, request, page_path or path)
+        fields = await checked_form(gateway, request, page_path or path)
         user = await signed_in_user(gateway, request)
         token = fields.get("csrf")
         if user and not csrf.is_form_of_session(gateway.settings, token, user.session):
             page = open_page(gateway, request, user)
             return changed_session(page, fields, page_path or path)
-        return await _answer_user(
+        return await answer_user(
             gateway, request, user, lambda u: handler(gateway, request, fields, u)
         )
 
@@ -125,7 +125,8 @@ async def _find_impersonation(gateway: Gateway, request: GatewayRequest) -> None
         log.info("session not found out", code=problem.code)
 
 
-async def _checked_form(gateway: Gateway, request: GatewayRequest, page_path: str) -> Fields:
+async def checked_form(gateway: Gateway, request: GatewayRequest, page_path: str) -> Fields:
+    """Returns the fields of a posted form, which `page_path` shows. Raises CrossSite."""
     fields = await read_form(request)
     carried = {name: fields.text(name)[:MAX_CARRIED] for name in CARRIED}
     request.state.form_page = at(page_path, **carried)
@@ -133,7 +134,7 @@ async def _checked_form(gateway: Gateway, request: GatewayRequest, page_path: st
     return fields
 
 
-async def _answer_user(
+async def answer_user(
     gateway: Gateway,
     request: GatewayRequest,
     user: SignedInUser | None,

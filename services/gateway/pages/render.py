@@ -43,6 +43,8 @@ class PageView:
     nowhere else."""
     address: str | None = None
     """The address at which a GET shows this page again; None if only a form leads to it."""
+    icons: str = "icons.svg"
+    """The file with the icons of this page."""
 
     def show(
         self,
@@ -97,6 +99,7 @@ class PageView:
             "csrf_field": self.csrf_field,
             "provider_buttons": provider_buttons.buttons(self.request),
             "asset": assets.address,
+            "icons": assets.address(self.icons),
             "brand": assets.brand_address(self.branding.primary_color),
             "icon": app_icon.address(self.branding.primary_color, self.app.name),
             "gettext": lambda text, **values: _filled(words.gettext(text), values),

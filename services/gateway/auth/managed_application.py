@@ -1,0 +1,37 @@
+"""The application that a developer manages on the Dashboard's host: the one path across applications."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from common.context import Context
+from common.contracts.tenants import ManageApplication, Tenant
+from gateway.http.request import GatewayRequest
+from gateway.state import Gateway
+
+
+@dataclass(frozen=True)
+class ManagedApplication:
+    """An application, the caller's permissions in it, and the Context in which they act there."""
+
+    tenant: Tenant
+    permissions: frozenset[str]
+    ctx: Context
+
+
+async def managed_application(
+    gateway: Gateway, request: GatewayRequest, ctx: Context, slug: str
+) -> ManagedApplication:
+    """Returns the application with this slug for a caller on the Dashboard's host. Raises
+    ApplicationNotFound if it belongs to another team, Forbidden without `apps:read`."""
+    managed = await gateway.bus.call(ctx, ManageApplication(slug=slug))
+    request.state.log_facts["managed"] = managed.tenant.app_id
+    permissions = frozenset(managed.permissions)
+    developer = replace(
+        ctx.caller, kind="developer", permissions=permissions, org_id=None, delegated=False
+    )
+    return ManagedApplication(
+        tenant=managed.tenant,
+        permissions=permissions,
+        ctx=request.context(developer, app_id=managed.tenant.app_id),
+    )

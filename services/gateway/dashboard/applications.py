@@ -1,0 +1,43 @@
+"""The applications of a developer's teams: where the Dashboard begins."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from common.contracts.applications import ListApplications
+from common.problems import Forbidden
+from gateway.dashboard.dashboard_request import APPLICATIONS, DashboardRequest
+from gateway.dashboard.new_application import PATH as NEW
+from gateway.dashboard.page_routes import dashboard_page
+from gateway.http.response import GatewayResponse, redirect
+from gateway.pages.fields import at
+from gateway.routing import RouteSet
+
+HOME: Final = "/dashboard"
+PAGE_SIZE: Final = 50
+
+
+async def show(call: DashboardRequest) -> GatewayResponse:
+    """GET /dashboard: the applications, the oldest first. Without any, the page that creates one."""
+    cursor = call.fields.text_or_none("cursor")
+    try:
+        listed = await call.call(ListApplications(limit=PAGE_SIZE, cursor=cursor))
+    except Forbidden:  # they are in no team yet
+        return redirect("/account")
+    if not listed.applications and cursor is None and call.may("apps:create"):
+        return redirect(NEW)
+    return call.show(
+        "applications.html",
+        part="applications_list.html",
+        applications=listed.applications,
+        more=at(HOME, cursor=listed.next) if listed.next else None,
+        creates=call.may("apps:create"),
+    )
+
+
+async def to_home(call: DashboardRequest) -> GatewayResponse:
+    """GET /dashboard/applications"""
+    return redirect(HOME)
+
+
+routes = RouteSet((dashboard_page(HOME, show), dashboard_page(APPLICATIONS, to_home)))

@@ -1,0 +1,104 @@
+"""A request for a page of the Dashboard, with everything that its handler needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
+
+from common.context import Context
+from common.contracts.base import Contract, Request
+from gateway.auth.managed_application import ManagedApplication
+from gateway.dashboard import rooms
+from gateway.http.request import GatewayRequest
+from gateway.http.response import GatewayResponse
+from gateway.pages.fields import Fields
+from gateway.pages.render import PageView, open_page
+from gateway.state import Gateway, SignedInUser
+
+R = TypeVar("R", bound=Contract)
+APPLICATIONS: Final = "/dashboard/applications"
+HTMX: Final = b"hx-request"
+HTMX_TYPE: Final = b"hx-request-type"
+"""`partial` if the answer replaces a part of the page that is shown."""
+
+
+@dataclass(frozen=True)
+class DashboardRequest:
+    """A signed-in developer asks for a page, or posts a form. `parameters` are those of the path. With
+    `application`, the page is about that application."""
+
+    gateway: Gateway
+    request: GatewayRequest
+    user: SignedInUser
+    fields: Fields
+    parameters: dict[str, str]
+    application: ManagedApplication | None = None
+
+    @property
+    def ctx(self) -> Context:
+        """The Context in the application of the page, else in the Dashboard."""
+        return self.application.ctx if self.application else self.team_ctx
+
+    @property
+    def team_ctx(self) -> Context:
+        """The Context in the Dashboard, where teams and applications are managed."""
+        return self.request.context(self.user.caller)
+
+    @property
+    def managed(self) -> ManagedApplication:
+        """The application of the page, for pages that have one in their path."""
+        assert self.application is not None
+        return self.application
+
+    @property
+    def home(self) -> str:
+        """The path of the application's pages."""
+        return f"{APPLICATIONS}/{self.managed.tenant.slug}"
+
+    def in_application(self, application: ManagedApplication) -> DashboardRequest:
+        """Returns the request as one for a page of this application."""
+        return replace(self, application=application)
+
+    async def call(self, call: Request[R]) -> R:
+        """Calls a service as this developer, in the application of the page."""
+        return await self.gateway.bus.call(self.ctx, call)
+
+    def may(self, permission: str) -> bool:
+        """Returns whether to show what needs this permission. The services decide."""
+        if self.application is not None:
+            return permission in self.application.permissions
+        return permission in self.user.caller.permissions
+
+    @property
+    def by_htmx(self) -> bool:
+        return HTMX in self.request.headers
+
+    @property
+    def partial(self) -> bool:
+        """Whether the answer replaces a part of the page."""
+        return self.request.header(HTMX_TYPE) == "partial"
+
+    def open(self) -> PageView:
+        """Returns the page, in the developer's language."""
+        page = open_page(self.gateway, self.request, self.user, away=False)
+        page.icons = "dashboard-icons.svg"
+        return page
+
+    def show(
+        self, template: str, status: int | None = None, *, part: str | None = None, **more: Any
+    ) -> GatewayResponse:
+        """Renders a page. With `part`, that template is the part that htmx replaces, and a partial
+        request gets it alone."""
+        page = self.open()
+        name = part if part and self.partial else template
+        response = page.show(
+            f"dashboard/{name}",
+            status,
+            visit=self,
+            application=self.application.tenant if self.application else None,
+            home=self.home if self.application else "/dashboard",
+            rooms=rooms.rooms_of(self.may) if self.application else [],
+            **more,
+        )
+        response.headers.append((b"vary", HTMX_TYPE))
+        return response

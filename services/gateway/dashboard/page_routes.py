@@ -1,0 +1,137 @@
+"""Routes of the Dashboard's pages and forms: the frame around each handler reads the fields, finds the
+developer and the application of the path, and shows what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from pydantic import ValidationError
+
+from common import freshness
+from common.problems import Forbidden, NotFound
+from gateway.auth.caller import signed_in_user
+from gateway.auth.managed_application import ManagedApplication, managed_application
+from gateway.dashboard.dashboard_request import HTMX, DashboardRequest
+from gateway.http import csrf
+from gateway.http.request import GatewayRequest
+from gateway.http.response import NO_STORE, GatewayResponse
+from gateway.pages.changed_session import changed_session
+from gateway.pages.fields import Fields, at, local, read_query
+from gateway.pages.page_routes import answer_user, checked_form
+from gateway.pages.render import open_page
+from gateway.routing import ErrorStyle, HostKind, Route, path_parameters
+from gateway.state import Gateway, SignedInUser
+
+DashboardHandler = Callable[[DashboardRequest], Awaitable[GatewayResponse]]
+"""Handles a page or a form of the Dashboard."""
+Endpoint = Callable[[Gateway, GatewayRequest], Awaitable[GatewayResponse]]
+REDIRECT: Final = 303
+CURRENT_URL: Final = b"hx-current-url"
+
+
+def dashboard_page(path: str, handler: DashboardHandler, *, fresh: bool = False) -> Route:
+    """Returns the route of a page. Everybody who is not signed in is sent to sign in. `fresh`: developers
+    confirm that it is them before they fill in the form, not after."""
+
+    @wraps(handler)
+    async def endpoint(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
+        fields = read_query(request)
+
+        async def answer(user: SignedInUser) -> GatewayResponse:
+            if fresh:
+                freshness.check(user.caller)
+            parameters = path_parameters(path, request.path) or {}
+            call = DashboardRequest(gateway, request, user, fields, parameters)
+            return await _answer(call, handler)
+
+        return await answer_user(gateway, request, await signed_in_user(gateway, request), answer)
+
+    return _route("GET", path, endpoint)
+
+
+def dashboard_form(path: str, handler: DashboardHandler, *, page_path: str | None = None) -> Route:
+    """Returns the route of a form. It acts only in the session in which it was shown. `page_path` is the
+    template of the page with the form, if it is not `path`."""
+
+    @wraps(handler)
+    async def endpoint(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
+        parameters = path_parameters(path, request.path) or {}
+        here = _address(page_path or path, parameters)
+        fields = await checked_form(gateway, request, here)
+        user = await signed_in_user(gateway, request)
+        if user and not csrf.is_form_of_session(
+            gateway.settings, fields.get("csrf"), user.session
+        ):
+            return changed_session(open_page(gateway, request, user), fields, here)
+
+        async def answer(user: SignedInUser) -> GatewayResponse:
+            call = DashboardRequest(gateway, request, user, fields, parameters)
+            return await _answer(call, handler)
+
+        return await answer_user(gateway, request, user, answer)
+
+    return _route("POST", path, endpoint)
+
+
+def _address(template: str, parameters: dict[str, str]) -> str:
+    """Returns the path of a template with its parameters."""
+    names = (part[1:-1] if part.startswith("{") else None for part in template.split("/"))
+    parts = zip(names, template.split("/"), strict=True)
+    return "/".join(quote(parameters[name]) if name else part for name, part in parts)
+
+
+def _route(method: str, path: str, endpoint: Endpoint) -> Route:
+    @wraps(endpoint)
+    async def framed(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
+        response = await endpoint(gateway, request)
+        is_redirect = response.status == REDIRECT and HTMX in request.headers
+        return _redirect_of_htmx(request, response) if is_redirect else response
+
+    return Route(HostKind.DASHBOARD, method, path, framed, ErrorStyle.PAGE)
+
+
+def _redirect_of_htmx(request: GatewayRequest, response: GatewayResponse) -> GatewayResponse:
+    """Returns the redirect as htmx follows it: with a load of the whole page. A fetch would put the other
+    page into this one. After signing in, the developer comes back to the page that they see."""
+    headers = dict(response.headers)
+    location = headers.pop(b"location").decode("latin-1")
+    path, _, query = location.partition("?")
+    if path in ("/login", "/accounts", "/login/confirm", "/login/step-up"):
+        shown = urlsplit(request.header(CURRENT_URL) or "")
+        back = local(f"{shown.path}?{shown.query}" if shown.query else shown.path, "/dashboard")
+        location = at(path, return_to=back)
+    others = [(name, value) for name, value in response.headers if name != b"location"]
+    return GatewayResponse(204, b"", [*others, (b"hx-redirect", location.encode("latin-1"))])
+
+
+async def _answer(call: DashboardRequest, handler: DashboardHandler) -> GatewayResponse:
+    """Lets the handler answer, with the application of the path. What the developer may not see or do
+    does not exist for them."""
+    try:
+        if "slug" in call.parameters:
+            call = call.in_application(await _application(call))
+        return await handler(call)
+    except (NotFound, Forbidden, ValidationError) as error:
+        if isinstance(error, Forbidden) and not _hides(error):
+            raise
+        return _not_here(call)
+
+
+def _hides(error: Forbidden) -> bool:
+    """Returns whether a refusal is about rights, so that the page is as if it did not exist. Others say
+    what is missing, like a fresh sign-in."""
+    return error.code == Forbidden.code
+
+
+async def _application(call: DashboardRequest) -> ManagedApplication:
+    slug = call.parameters["slug"]
+    return await managed_application(call.gateway, call.request, call.team_ctx, slug)
+
+
+def _not_here(call: DashboardRequest) -> GatewayResponse:
+    if call.partial:
+        return call.show("part_error.html", 404)
+    return call.show("not_found.html", 404)

@@ -1,0 +1,15 @@
+"""The routes of all pages of the Dashboard."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.dashboard import applications, new_application, overview, start
+from gateway.routing import RouteSet
+
+ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
+    applications.routes,
+    new_application.routes,
+    overview.routes,
+    start.routes,
+)

@@ -1,0 +1,25 @@
+"""Getting started: the keys of a new application, and the steps to its first user."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from common.contracts.api_keys import NewApiKey
+from gateway.dashboard.dashboard_request import APPLICATIONS, DashboardRequest
+from gateway.dashboard.page_routes import dashboard_page
+from gateway.http.response import GatewayResponse
+from gateway.routing import RouteSet
+
+
+async def show(call: DashboardRequest) -> GatewayResponse:
+    """GET /dashboard/applications/{slug}/start"""
+    return await show_start(call)
+
+
+async def show_start(call: DashboardRequest, *, keys: Sequence[NewApiKey] = ()) -> GatewayResponse:
+    """Shows the page. `keys` are those of an application that was just created: this is the only time
+    that they are shown."""
+    return call.show("start.html", keys=keys, address=f"{call.home}/start")
+
+
+routes = RouteSet((dashboard_page(f"{APPLICATIONS}/{{slug}}/start", show),))

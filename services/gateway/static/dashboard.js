@@ -1,0 +1,36 @@
+// The small part of the Dashboard that needs a script. Pages and forms work without it.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone && !document.cookie.includes(`aero2_zone=${encodeURIComponent(zone)}`)) {
+  document.cookie = `aero2_zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
+}
+
+// The exact time behind "3 hours ago", in the zone of the person who looks; copy buttons where copying works.
+const exact = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "long" });
+const prepare = (part) => {
+  for (const time of part.querySelectorAll("time[datetime]")) time.title = exact.format(new Date(time.dateTime));
+  if (navigator.clipboard) for (const button of part.querySelectorAll("[data-copy]")) button.hidden = false;
+};
+prepare(document);
+document.addEventListener("htmx:after:swap", () => prepare(document));
+
+const toasts = document.querySelector("#toasts");
+const say = (text) => {
+  const toast = document.createElement("div");
+  toast.className = "toast";
+  toast.append(Object.assign(document.createElement("div"), { textContent: text }));
+  toasts.replaceChildren(toast);
+  setTimeout(() => toast.remove(), 6000);
+};
+document.addEventListener("htmx:error", () => say(toasts.dataset.failed));
+document.addEventListener("htmx:response:error", () => say(toasts.dataset.failed));
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const text = button.closest(".copy, figure").querySelector("code, pre").textContent;
+  await navigator.clipboard.writeText(text);
+  say(button.dataset.copy);
+});
+
+// A page that the browser kept may show what has changed since, or a secret.
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
