@@ -179,7 +179,7 @@ class GatewayApp:
             sender.errors = route.errors
             await self._admit(request, sender.admission)
             await sender.respond(await route.handler(self.gateway, request))
-        elif (methods := self.table.methods_of(request.path)) is not None:
+        elif methods := self.table.methods_of(request.path, dashboard=is_dashboard):
             raise MethodNotAllowed(allow=methods)
         else:
             await self._admit(request, sender.admission)

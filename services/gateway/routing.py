@@ -123,7 +123,7 @@ class RouteTable:
     def __init__(self, routes: Iterable[Route]) -> None:
         self.exact: dict[tuple[str, str], Route] = {}
         self.templates: dict[int, list[Route]] = defaultdict(list)
-        methods: dict[str, list[str]] = defaultdict(list)
+        self._of_path: dict[str, list[Route]] = defaultdict(list)
         for route in routes:
             if "{" in route.path:
                 self.templates[route.path.count("/")].append(route)
@@ -131,13 +131,12 @@ class RouteTable:
                 raise ValueError(f"two routes for {route.method} {route.path}")
             else:
                 self.exact[route.method, route.path] = route
-                methods[route.path].append(route.method)
+                self._of_path[route.path].append(route)
         for alike in self.templates.values():
             alike.sort(key=_parameters_last)
             _check_twins(alike)
         starts = {route.path.partition("{")[0] for route in self._with_parameters()}
         self._starts = tuple(sorted(starts))
-        self._methods = {path: _allowed(names) for path, names in methods.items()}
 
     def _with_parameters(self) -> Iterator[Route]:
         for alike in self.templates.values():
@@ -157,12 +156,12 @@ class RouteTable:
             route = next((r for r in self._matching(path) if r.method == method), None)
         return route
 
-    def methods_of(self, path: str) -> str | None:
-        """Returns the methods of a path as an Allow header has them, or None for an unknown path."""
-        allowed = self._methods.get(path)
-        if allowed is None and (methods := [route.method for route in self._matching(path)]):
-            allowed = _allowed(methods)
-        return allowed
+    def methods_of(self, path: str, *, dashboard: bool) -> str | None:
+        """Returns the methods of a path as an Allow header has them, or None for an unknown path. Only
+        the host of the `dashboard` has the routes of HostKind.DASHBOARD."""
+        routes = self._of_path.get(path) or self._matching(path)
+        methods = [r.method for r in routes if dashboard or r.host is not HostKind.DASHBOARD]
+        return _allowed(methods) if methods else None
 
     def paths(self) -> frozenset[str]:
         """Returns all paths, as templates."""

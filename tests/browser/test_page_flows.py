@@ -155,7 +155,7 @@ async def test_the_owner_link(site: Site, js: bool) -> None:
         await look.fill(email="op@example.com", name="Op", password=PASSWORD)
         await look.send()
 
-        assert look.path == "/first-steps"
+        assert look.path == "/dashboard"
 
 
 @JS

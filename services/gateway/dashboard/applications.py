@@ -6,9 +6,9 @@ from typing import Final
 
 from common.contracts.applications import ListApplications
 from common.problems import Forbidden
-from gateway.dashboard.dashboard_request import APPLICATIONS, DashboardRequest
 from gateway.dashboard.new_application import PATH as NEW
 from gateway.dashboard.page_routes import dashboard_page
+from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import at
 from gateway.routing import RouteSet
@@ -17,25 +17,25 @@ HOME: Final = "/dashboard"
 PAGE_SIZE: Final = 50
 
 
-async def show(call: DashboardRequest) -> GatewayResponse:
+async def show(visit: Visit) -> GatewayResponse:
     """GET /dashboard: the applications, the oldest first. Without any, the page that creates one."""
-    cursor = call.fields.text_or_none("cursor")
+    cursor = visit.fields.text_or_none("cursor")
     try:
-        listed = await call.call(ListApplications(limit=PAGE_SIZE, cursor=cursor))
+        listed = await visit.call(ListApplications(limit=PAGE_SIZE, cursor=cursor))
     except Forbidden:  # they are in no team yet
         return redirect("/account")
-    if not listed.applications and cursor is None and call.may("apps:create"):
+    if not listed.applications and cursor is None and visit.may("apps:create"):
         return redirect(NEW)
-    return call.show(
+    return visit.show(
         "applications.html",
         part="applications_list.html",
         applications=listed.applications,
         more=at(HOME, cursor=listed.next) if listed.next else None,
-        creates=call.may("apps:create"),
+        creates=visit.may("apps:create"),
     )
 
 
-async def to_home(call: DashboardRequest) -> GatewayResponse:
+async def to_home(visit: Visit) -> GatewayResponse:
     """GET /dashboard/applications"""
     return redirect(HOME)
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from common.contracts.audit_log import ListAudit
 from gateway.dashboard.api_call import curl
-from gateway.dashboard.dashboard_request import APPLICATIONS, DashboardRequest
 from gateway.dashboard.page_routes import dashboard_page
+from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse
 from gateway.routing import RouteSet
 
@@ -15,13 +15,13 @@ LATEST: Final = 8
 """Events."""
 
 
-async def show(call: DashboardRequest) -> GatewayResponse:
+async def show(visit: Visit) -> GatewayResponse:
     """GET /dashboard/applications/{slug}"""
     events = []
-    if call.may("audit:read"):
-        events = (await call.call(ListAudit(limit=LATEST))).audit_logs
-    return call.show(
-        "overview.html", events=events, api=curl(call.managed.tenant, "GET", "/audit?limit=8")
+    if visit.may("audit:read"):
+        events = (await visit.call(ListAudit(limit=LATEST))).audit_logs
+    return visit.show(
+        "overview.html", events=events, api=curl(visit.managed.tenant, "GET", "/audit?limit=8")
     )
 
 

@@ -11,21 +11,21 @@ from urllib.parse import quote, urlsplit
 from pydantic import ValidationError
 
 from common import freshness
-from common.problems import Forbidden, NotFound
+from common.problems import Forbidden, Invalid, NotFound
 from gateway.auth.caller import signed_in_user
 from gateway.auth.managed_application import ManagedApplication, managed_application
-from gateway.dashboard.dashboard_request import HTMX, DashboardRequest
+from gateway.dashboard.visit import HTMX, Visit
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
-from gateway.http.response import NO_STORE, GatewayResponse
+from gateway.http.response import GatewayResponse
 from gateway.pages.changed_session import changed_session
-from gateway.pages.fields import Fields, at, local, read_query
+from gateway.pages.fields import at, local, read_query
 from gateway.pages.page_routes import answer_user, checked_form
 from gateway.pages.render import open_page
 from gateway.routing import ErrorStyle, HostKind, Route, path_parameters
 from gateway.state import Gateway, SignedInUser
 
-DashboardHandler = Callable[[DashboardRequest], Awaitable[GatewayResponse]]
+DashboardHandler = Callable[[Visit], Awaitable[GatewayResponse]]
 """Handles a page or a form of the Dashboard."""
 Endpoint = Callable[[Gateway, GatewayRequest], Awaitable[GatewayResponse]]
 REDIRECT: Final = 303
@@ -44,8 +44,8 @@ def dashboard_page(path: str, handler: DashboardHandler, *, fresh: bool = False)
             if fresh:
                 freshness.check(user.caller)
             parameters = path_parameters(path, request.path) or {}
-            call = DashboardRequest(gateway, request, user, fields, parameters)
-            return await _answer(call, handler)
+            visit = Visit(gateway, request, user, fields, parameters)
+            return await _answer(visit, handler)
 
         return await answer_user(gateway, request, await signed_in_user(gateway, request), answer)
 
@@ -62,14 +62,12 @@ def dashboard_form(path: str, handler: DashboardHandler, *, page_path: str | Non
         here = _address(page_path or path, parameters)
         fields = await checked_form(gateway, request, here)
         user = await signed_in_user(gateway, request)
-        if user and not csrf.is_form_of_session(
-            gateway.settings, fields.get("csrf"), user.session
-        ):
+        if user and not csrf.is_form_of_session(gateway.settings, fields.get("csrf"), user.session):
             return changed_session(open_page(gateway, request, user), fields, here)
 
         async def answer(user: SignedInUser) -> GatewayResponse:
-            call = DashboardRequest(gateway, request, user, fields, parameters)
-            return await _answer(call, handler)
+            visit = Visit(gateway, request, user, fields, parameters)
+            return await _answer(visit, handler)
 
         return await answer_user(gateway, request, user, answer)
 
@@ -98,7 +96,7 @@ def _redirect_of_htmx(request: GatewayRequest, response: GatewayResponse) -> Gat
     page into this one. After signing in, the developer comes back to the page that they see."""
     headers = dict(response.headers)
     location = headers.pop(b"location").decode("latin-1")
-    path, _, query = location.partition("?")
+    path = location.partition("?")[0]
     if path in ("/login", "/accounts", "/login/confirm", "/login/step-up"):
         shown = urlsplit(request.header(CURRENT_URL) or "")
         back = local(f"{shown.path}?{shown.query}" if shown.query else shown.path, "/dashboard")
@@ -107,17 +105,17 @@ def _redirect_of_htmx(request: GatewayRequest, response: GatewayResponse) -> Gat
     return GatewayResponse(204, b"", [*others, (b"hx-redirect", location.encode("latin-1"))])
 
 
-async def _answer(call: DashboardRequest, handler: DashboardHandler) -> GatewayResponse:
-    """Lets the handler answer, with the application of the path. What the developer may not see or do
-    does not exist for them."""
+async def _answer(visit: Visit, handler: DashboardHandler) -> GatewayResponse:
+    """Lets the handler answer, with the application of the path. A page that the
+    developer may not see is as if it did not exist."""
     try:
-        if "slug" in call.parameters:
-            call = call.in_application(await _application(call))
-        return await handler(call)
+        if "slug" in visit.parameters:
+            visit = visit.in_application(await _application(visit))
+        return await handler(visit)
     except (NotFound, Forbidden, ValidationError) as error:
         if isinstance(error, Forbidden) and not _hides(error):
             raise
-        return _not_here(call)
+        return _not_here(visit)
 
 
 def _hides(error: Forbidden) -> bool:
@@ -126,12 +124,15 @@ def _hides(error: Forbidden) -> bool:
     return error.code == Forbidden.code
 
 
-async def _application(call: DashboardRequest) -> ManagedApplication:
-    slug = call.parameters["slug"]
-    return await managed_application(call.gateway, call.request, call.team_ctx, slug)
+async def _application(visit: Visit) -> ManagedApplication:
+    slug = visit.parameters["slug"]
+    try:
+        return await managed_application(visit.gateway, visit.request, visit.team_ctx, slug)
+    except Invalid:  # not even the text of a slug
+        raise NotFound from None
 
 
-def _not_here(call: DashboardRequest) -> GatewayResponse:
-    if call.partial:
-        return call.show("part_error.html", 404)
-    return call.show("not_found.html", 404)
+def _not_here(visit: Visit) -> GatewayResponse:
+    if visit.partial:
+        return visit.show("part_error.html", 404)
+    return visit.show("not_found.html", 404)

@@ -18,7 +18,7 @@ from gateway.auth.caller import guest_context
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages import errors as error_pages
-from gateway.pages import first_steps, flow_cookie, passkey_rules
+from gateway.pages import flow_cookie, passkey_rules
 from gateway.pages.challenge import attempt
 from gateway.pages.code import ask_code, spent
 from gateway.pages.fields import Fields, at
@@ -228,7 +228,7 @@ async def claim(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Ga
         values = {"email": email, "name": name or ""}
         return await _welcome(page, fields, errors=errors_of(page.language, error), values=values)
     await signed_in(gateway, request, fields, new_session)
-    return redirect(first_steps.PATH)
+    return redirect("/dashboard")
 
 
 routes = RouteSet(

@@ -305,25 +305,7 @@ async def test_owner_link(http: httpx.AsyncClient, people: People) -> None:
     done = await post(http, "/welcome", where, token=LINK, email="op@example.com", password="")
 
     assert (dead.status_code, done.status_code) == (410, 303)
-    assert done.headers["location"] == "/first-steps"
-
-
-async def test_first_steps(http: httpx.AsyncClient, people: People, world: FakeServices) -> None:
-    """An operator reads what to do next. No other application has the page."""
-    world.add("dashboard")
-    dashboard = world.tenants["dashboard.localhost:8080"]
-    await signed_in(http, world, world.tenants["demo.localhost:8080"])
-    elsewhere = await http.get("/first-steps")
-    person(world, dashboard, "t_op")
-    http.cookies.set("aero2_session", "t_op", domain="dashboard.localhost")
-
-    steps = await http.get("http://dashboard.localhost:8080/first-steps")
-    account = await http.get("http://dashboard.localhost:8080/account")
-
-    assert elsewhere.status_code == 404
-    assert "curl -X POST http://dashboard.localhost:8080/api/applications" in steps.text
-    assert 'href="/docs"' in steps.text
-    assert 'href="/first-steps"' in account.text
+    assert done.headers["location"] == "/dashboard"
 
 
 async def test_invitation(http: httpx.AsyncClient, people: People) -> None:

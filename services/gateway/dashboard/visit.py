@@ -23,7 +23,7 @@ HTMX_TYPE: Final = b"hx-request-type"
 
 
 @dataclass(frozen=True)
-class DashboardRequest:
+class Visit:
     """A signed-in developer asks for a page, or posts a form. `parameters` are those of the path. With
     `application`, the page is about that application."""
 
@@ -55,7 +55,7 @@ class DashboardRequest:
         """The path of the application's pages."""
         return f"{APPLICATIONS}/{self.managed.tenant.slug}"
 
-    def in_application(self, application: ManagedApplication) -> DashboardRequest:
+    def in_application(self, application: ManagedApplication) -> Visit:
         """Returns the request as one for a page of this application."""
         return replace(self, application=application)
 
