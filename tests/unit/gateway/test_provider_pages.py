@@ -14,8 +14,14 @@ from tests.kit.fake_services import FakeServices
 from tests.kit.people import EMAIL, People, person
 from tests.unit.gateway.test_pages import TOKEN, change_settings, post, signed_in
 
+from common.context import Context
 from common.contracts.authorization import AuthorizationState
-from common.contracts.link_proofs import ConnectProvenAccount, LinkProof, SendLinkProofCode
+from common.contracts.link_proofs import (
+    ConnectProvenAccount,
+    GetLinkProof,
+    LinkProof,
+    SendLinkProofCode,
+)
 from common.contracts.provider_sign_in import (
     Failure,
     FinishProviderSignIn,
@@ -26,6 +32,7 @@ from common.contracts.provider_sign_in import (
 )
 from common.contracts.sessions import SecondFactorChallenge, SignedInSession
 from common.contracts.tenants import Tenant
+from common.problems import Busy
 from gateway.app import GatewayApp
 
 LINK = re.compile(r'href="(/rp/authorize[^"]*)"')
@@ -278,6 +285,23 @@ async def test_an_address_is_asked_for_and_proven(
     assert "aero2_link" not in http.cookies
     (call,) = providers.calls(SendLinkProofCode)
     assert (call.email, call.link_proof, call.proof) == (EMAIL, PROOF, None)
+
+
+async def test_a_proof_that_cannot_be_read_now_mails_nothing(
+    http: httpx.AsyncClient, world: FakeServices, app: Tenant, providers: FakeProviders
+) -> None:
+    """If identity is busy, the page says so and the form can be sent again."""
+
+    async def busy(fake: FakeProviders, ctx: Context, request: GetLinkProof) -> LinkProof:
+        raise Busy
+
+    providers.outcome = ProviderOutcome(kind="address_needed", link_proof=PROOF)
+    await http.get("/login")
+    await http.get(f"/rp/callback/acme?code=c&state={STATE}")
+    world.bus.serve(providers, {GetLinkProof: busy})
+    answer = await post(http, "/login/connect/send", "/login", email=EMAIL)
+    assert answer.status_code == 503
+    assert providers.calls(SendLinkProofCode) == []
 
 
 async def test_an_existing_account_is_proven_before_it_is_connected(
