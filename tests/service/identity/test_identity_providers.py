@@ -193,6 +193,10 @@ async def test_a_stored_secret_goes_to_no_other_server(
             {"issuer": ISSUER, "options": {"version_header": "Authorization"}},
             "options.version_header",
         ),
+        (
+            {"issuer": ISSUER, "options": {"discovery_url": "https://{tenant}.example/d"}},
+            "options.discovery_url",
+        ),
         ({"type": "oauth2"}, "claim_mapping.subject"),
         ({"type": "oauth2"}, "token_endpoint"),
     ],
