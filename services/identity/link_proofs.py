@@ -17,6 +17,7 @@ from common.context import Context
 from common.contracts.link_proofs import GetLinkProof, LinkProof, LinkProofSpent
 from common.db import Db
 from common.ids import new_id
+from identity import provider_mapping
 from identity.deps import Deps
 from identity.providers.account import ProviderAccount, ProviderTokens
 from identity.queries import identity_providers, link_proofs, sign_in_facts
@@ -48,7 +49,9 @@ async def begin(
     if user_id is not None:
         facts = await sign_in_facts.lock(tx, app_id=ctx.app_id, user_id=user_id, device_hashes=[])
         payload = payload | {"factor_epoch": facts.factor_epoch if facts else None}
-    packed = orjson.dumps({"account": dataclasses.asdict(account), "invitation": invitation})
+    claims = provider_mapping.claims_of_rules(provider.role_mapping, account.claims)
+    kept = dataclasses.asdict(dataclasses.replace(account, claims=claims))
+    packed = orjson.dumps({"account": kept, "invitation": invitation})
     sealed = await deps.sealer.seal(tx, ctx.app_id, ("link_proofs", "sealed", id), packed)
     new = NewProof(
         id=id,
