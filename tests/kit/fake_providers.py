@@ -33,6 +33,7 @@ from common.contracts.provider_sign_in import (
     ProviderResponseSpent,
     StartProviderLink,
     StartProviderSignIn,
+    StartProviderStepUp,
 )
 from common.contracts.sign_in import Flow, LastWayIn, WrongCode
 from common.contracts.tenants import Tenant
@@ -133,6 +134,7 @@ async def unlink(fake: FakeProviders, ctx: Context, request: UnlinkMyIdentity) -
 HANDLERS: dict[Any, Any] = {
     StartProviderSignIn: start,
     StartProviderLink: start,
+    StartProviderStepUp: start,
     KeepFormPost: keep,
     FinishProviderSignIn: finish,
     GetLinkProof: get_proof,

@@ -1,5 +1,6 @@
 """Confirming a sign-in before sensitive changes: with the second factor if the user is asked for one,
-else with the password. Users without a password sign in again, by mail or with a passkey."""
+else with the password. Users without a password sign in again: by mail, with a passkey, or with a provider
+that says when it asked them."""
 
 from __future__ import annotations
 

@@ -27,8 +27,9 @@ class ProviderButton:
     last_used: bool
 
     def link(self, carried: dict[str, str | None]) -> str:
-        """Returns where the button leads. `carried` says where the user is going."""
-        onward = {name: carried.get(name) for name in ("request", "return_to")}
+        """Returns where the button leads. `carried` says where the user is going, and whether they
+        confirm who they are (`again`)."""
+        onward = {name: carried.get(name) for name in ("request", "return_to", "again")}
         return at(START, idp=self.name, **onward)
 
 

@@ -101,7 +101,7 @@ def _ask_address(page: PageView, fields: Fields, **more: dict[str, str]) -> Gate
     return page.show(
         "sign_in.html",
         address=at("/login", **going, email=more.get("values", {}).get("email")),
-        carried=going,
+        carried=going | {"again": "1" if page.user and "again" in fields else None},
         client=flow_cookie.read(page.request).client_of(fields),
         mails=_way(page.app, fields) in BY_MAIL,
         offered=bool(({"password"} | BY_MAIL) & set(settings.auth_methods)),

@@ -101,20 +101,6 @@ async def list_public(db: Db, *, app_id: str) -> list[Provider]:
     )
 
 
-async def list_of_organization(db: Db, *, app_id: str, org_id: str) -> list[Provider]:
-    """Lists the enabled providers of an organization."""
-    return await many(
-        db,
-        Provider,
-        f"""
-        SELECT {COLUMNS} FROM identity_providers
-        WHERE app_id = $1 AND org_id = $2 AND enabled ORDER BY position, name
-        """,
-        app_id,
-        org_id,
-    )
-
-
 LOCK: Final = f"""
     SELECT {COLUMNS} FROM identity_providers
     WHERE app_id = $1 AND (name = $2 OR id::text = $2) FOR UPDATE

@@ -29,6 +29,7 @@ from common.contracts.provider_sign_in import (
     ProviderOutcome,
     StartProviderLink,
     StartProviderSignIn,
+    StartProviderStepUp,
 )
 from common.contracts.sessions import SecondFactorChallenge, SignedInSession
 from common.contracts.tenants import Tenant
@@ -285,6 +286,23 @@ async def test_an_address_is_asked_for_and_proven(
     assert "aero2_link" not in http.cookies
     (call,) = providers.calls(SendLinkProofCode)
     assert (call.email, call.link_proof, call.proof) == (EMAIL, PROOF, None)
+
+
+async def test_a_provider_confirms_who_the_user_is(
+    http: httpx.AsyncClient, world: FakeServices, app: Tenant, providers: FakeProviders
+) -> None:
+    """On the page that asks a signed-in user to confirm, the buttons start a confirmation: another sign-in
+    would not count as fresh. Without a user, or for a client's request, they start a sign-in."""
+    start = "/rp/authorize?idp=acme&again=1&return_to=/account/data"
+    await http.get(start)
+    assert providers.calls(StartProviderStepUp) == []
+    await signed_in(http, world, app)
+    page = (await http.get("/login?again=1&return_to=/account/data")).text
+    assert links(page)[0] == {"idp": "acme", "return_to": "/account/data", "again": "1"}
+    assert (await http.get(start)).headers["location"] == PROVIDER_URL
+    (call,) = providers.calls(StartProviderStepUp)
+    assert (call.idp, call.destination) == ("acme", "/account/data")
+    assert len(providers.calls(StartProviderSignIn)) == 1
 
 
 async def test_a_proof_that_cannot_be_read_now_mails_nothing(
