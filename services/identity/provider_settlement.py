@@ -27,9 +27,9 @@ ATTEMPTS: Final = 3
 
 
 async def settled(deps: Deps, ctx: Context, flow: SignInFlow, work: Work) -> ProviderOutcome:
-    """Does the work in a transaction, in which the provider is read once more. The
-    application is read before. A second request that did
-    the same at the same moment leads to the same user. Raises SignInEnded."""
+    """Does the work in a transaction, in which the provider is read once more. The application is read
+    before. A second request that did the same at the same moment leads to the same user. Raises
+    SignInEnded, TooManyIdentities."""
     tenant = await deps.tenants.get(ctx)
     if "oauth" not in tenant.settings.auth_methods:
         raise SignInEnded("provider_off", "provider", "the application uses no providers")

@@ -70,8 +70,9 @@ class ExportMe(
 class DeleteMe(
     Request[Done], subject="identity.me.delete", needs=SIGNED_IN, within=10.0, fresh=True
 ):
-    """Deletes the account of the caller. A `password` is checked. Needs a fresh sign-in. Raises FreshSignInNeeded, WrongCredentials, Locked. Raises LastAdmin if an organization with
-    other members would have no admin left, and TeamOwnsApplications if a team with applications
-    would have no member left."""
+    """Deletes the account of the caller. A `password` is checked. Needs a fresh sign-in. Raises
+    FreshSignInNeeded, WrongCredentials, Locked. Raises LastAdmin if an organization with other
+    members would have no admin left, and TeamOwnsApplications if a team with applications would have
+    no member left."""
 
     password: Secret | None = Field(default=None, repr=False)

@@ -156,7 +156,7 @@ class FinishProviderSignIn(
     within=20.0,
 ):
     """Finishes what the browser started, with the provider's response. A posted response is read
-    from where KeepFormPost has kept it. Raises RateLimited."""
+    from where KeepFormPost has kept it. Raises RateLimited, TooManyIdentities."""
 
     idp: ProviderName
     state: str = Field(max_length=200, repr=False)
