@@ -91,27 +91,26 @@ async def live(
     deps: Deps, ctx: Context, db: Db, token: str, *, browser: str | None
 ) -> PendingProof:
     """Returns the live proof of a token in its browser. Raises LinkProofSpent."""
-    proof = await link_proofs.get(
-        db,
-        app_id=ctx.app_id,
-        token_hashes=deps.keys.hashes(LABEL, token),
-        browser_hashes=deps.keys.hashes("browser", browser) if browser else [],
-    )
-    if proof is None:
-        raise LinkProofSpent
-    return proof
+    return _existing(await link_proofs.get(db, **_of_browser(deps, ctx, token, browser)))
 
 
 async def consume(
     deps: Deps, ctx: Context, tx: Db, token: str, *, browser: str | None
 ) -> PendingProof:
     """Consumes the proof of a token in its browser. Raises LinkProofSpent."""
-    proof = await link_proofs.consume(
-        tx,
-        app_id=ctx.app_id,
-        token_hashes=deps.keys.hashes(LABEL, token),
-        browser_hashes=deps.keys.hashes("browser", browser) if browser else [],
-    )
+    return _existing(await link_proofs.consume(tx, **_of_browser(deps, ctx, token, browser)))
+
+
+def _of_browser(deps: Deps, ctx: Context, token: str, browser: str | None) -> dict[str, Any]:
+    """Returns what the statements find a proof by. Nobody has one without a browser."""
+    return {
+        "app_id": ctx.app_id,
+        "token_hashes": deps.keys.hashes(LABEL, token),
+        "browser_hashes": deps.keys.hashes("browser", browser) if browser else [],
+    }
+
+
+def _existing(proof: PendingProof | None) -> PendingProof:
     if proof is None:
         raise LinkProofSpent
     return proof

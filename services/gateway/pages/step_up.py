@@ -23,7 +23,7 @@ from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
-from gateway.pages.mfa_setup import grouped, text_file
+from gateway.pages.mfa_setup import enrolment_shown, grouped
 from gateway.pages.page_routes import user_form_route, user_page_route
 from gateway.pages.render import PageView, open_page
 from gateway.pages.second_factor import choice_of_factor, code_errors, proof_of
@@ -126,16 +126,7 @@ async def finish_setup(
     except (Problem, ValidationError) as error:
         return await _ask_setup(page, fields, user, errors_of(page.language, error))
     assert enrolled.signed_in is not None
-    onward = await signed_in(gateway, request, fields, enrolled.signed_in)
-    if not enrolled.recovery_codes:
-        return onward
-    return page.show(
-        "recovery_codes.html",
-        address=destination(fields),
-        codes=enrolled.recovery_codes,
-        download=text_file(page, enrolled.recovery_codes),
-        onward=destination(fields),
-    )
+    return await enrolment_shown(page, fields, enrolled, enrolled.signed_in)
 
 
 routes = RouteSet(
