@@ -30,6 +30,7 @@ from identity import (
 from identity.authentication_result import AuthenticationResult
 from identity.caller_checks import the_user
 from identity.deps import Deps
+from identity.limits import FACTOR_CHANGE_BY_USER
 from identity.queries import accounts, factors, sign_in_facts, totp, trusted_devices
 from identity.queries import recovery_codes as recovery_code_rows
 from identity.queries.accounts import Account
@@ -51,8 +52,10 @@ async def get(deps: Deps, ctx: Context, request: GetSecondFactors) -> SecondFact
 
 
 async def regenerate(deps: Deps, ctx: Context, request: RegenerateRecoveryCodes) -> RecoveryCodes:
-    """Replaces the calling user's recovery codes. Raises NoSecondFactor, FreshSignInNeeded."""
+    """Replaces the calling user's recovery codes. Raises NoSecondFactor, FreshSignInNeeded,
+    RateLimited."""
     tenant, user_id = await deps.tenants.get(ctx), the_user(ctx)
+    await deps.limits.count(ctx, (FACTOR_CHANGE_BY_USER, user_id))
     async with deps.db.transaction(ctx) as tx:
         account = await locked_account(ctx, tx, user_id)
         facts = await sign_in_facts.lock(tx, app_id=ctx.app_id, user_id=user_id, device_hashes=[])
