@@ -65,6 +65,9 @@ class AuthenticationResult:
     """Whether a new user signed up by an invitation into an organization."""
     actor: Actor | None = None
     """Somebody who acts as the user. The user themselves prove nothing then."""
+    first_proof_done: bool = False
+    """Whether the caller has called `first_proof.end_earlier_credentials` itself. Later credentials
+    are the owner's, and stay."""
     upgrades_guest: bool = False
     """Whether the user of the session `previous` was a guest until now. The gate then asks everything:
     the earlier session has shown no factor."""

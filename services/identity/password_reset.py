@@ -24,6 +24,7 @@ from common.problems import Invalid
 from identity import (
     authentication_result,
     challenge,
+    first_proof,
     flows,
     lockout,
     password_policy,
@@ -142,14 +143,20 @@ async def _reset(
             or address_key(account.email) != consumed_code.email
         ):
             raise LinkSpent  # the address was changed since: the mail went to another one
+        earlier = await first_proof.end_earlier_credentials(deps, ctx, tx, account, browser=browser)
         await lockout.forget(deps, ctx, tx, consumed_code.email)
         event = PasswordReset(user_id=account.id)
         ended = await store_password(deps, ctx, tx, tenant, account=account, phc=phc, event=event)
         result = authentication_result.AuthenticationResult(
-            "reset", "mail", ["otp"], email=consumed_code.email, browser=browser
+            "reset",
+            "mail",
+            ["otp"],
+            email=consumed_code.email,
+            browser=browser,
+            first_proof_done=True,
         )
         started_session = await session_start.begin(
             deps, ctx, tx, tenant, account=account, result=result
         )
-    await session_end.publish_revocations(deps, ctx, account.id, ended)
+    await session_end.publish_revocations(deps, ctx, account.id, [*(earlier or []), *ended])
     return await session_start.finish(deps, ctx, started_session)
