@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 from common import audit, logs
 from common.context import Context
 from common.contracts.sessions import SignedInSession
-from common.contracts.sign_in import AccountDisabled, SsoRequired
+from common.contracts.sign_in import AccountDisabled
 from common.contracts.tenants import Tenant
 from common.db import Db
 from common.events.users import UserVerified
 from common.ids import DASHBOARD
 from identity import (
     first_proof,
-    gate,
+    gate_refusals,
     half_sessions,
     idempotency,
     operators,
@@ -26,14 +26,10 @@ from identity import (
     session_insert,
     session_lifetimes,
     session_start_facts,
-    sso,
 )
 from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
-from identity.queries import (
-    accounts,
-    trusted_devices,
-)
+from identity.queries import accounts, trusted_devices
 from identity.queries.accounts import Account
 from identity.queries.sign_in_facts import SignInFacts
 from identity.user_provisioning import provision_new_user
@@ -117,10 +113,9 @@ async def _begin_gated(
 ) -> StartedSession:
     """Asks the gate, and starts the session or the half session."""
     result = await session_start_facts.with_replaced(ctx, tx, account, result)
-    try:
-        missing = gate.check(tenant, facts, result, operates=operates)
-    except SsoRequired:
-        raise await sso.refusal(ctx, tx, facts.sso_org_ids) from None
+    missing = await gate_refusals.check(
+        ctx, tx, tenant, facts, account=account, result=result, operates=operates
+    )
     proven = await accounts.record_sign_in(
         tx,
         app_id=ctx.app_id,
