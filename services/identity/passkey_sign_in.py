@@ -87,6 +87,7 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPasskey) -> Signe
         devices=request.devices,
         remember=request.remember,
     )
+    result = guests.with_kept_guest(result, guest)
 
     async def begin(tx: Db) -> session_start.StartedSession:
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=proof.passkey.user_id)
@@ -94,7 +95,6 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPasskey) -> Signe
             raise PasskeyUnknown
         if tenant.settings.require_verified_email and not account.email_verified:
             raise EmailUnverified
-        await guests.record_kept(ctx, tx, guest, user_id=account.id)
         return await session_start.begin(deps, ctx, tx, tenant, account=account, result=result)
 
     try:

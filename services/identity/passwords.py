@@ -41,7 +41,9 @@ from identity.queries import accounts
 from identity.queries.accounts import Account
 
 
-async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> SignedInSession:
+async def sign_in(
+    deps: Deps, ctx: Context, request: SignInWithPassword, *, kept_guest_id: str | None = None
+) -> SignedInSession:
     """Starts a session by address and password. Raises WrongCredentials, Locked, EmailUnverified,
     ResetNeeded, MethodOff, AccountDisabled, CaptchaFailed, RateLimited, Busy."""
     tenant = await deps.tenants.get(ctx)
@@ -75,6 +77,7 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> Sign
                 devices=request.devices,
                 remember=request.remember,
                 idempotency_key=request.idempotency_key,
+                kept_guest_id=kept_guest_id,
             )
             started_session = await session_start.begin(
                 deps, ctx, tx, tenant, account=account, result=result
