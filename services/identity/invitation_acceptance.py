@@ -107,7 +107,7 @@ async def _create_user(
         browser=request.browser,
         new_user=guest is None,
     )
-    result = await guests.with_guest(ctx, tx, guest, account=account, result=result)
+    result = guests.with_guest(guest, account=account, result=result)
     return await session_start.begin(deps, ctx, tx, tenant, account=account, result=result)
 
 

@@ -155,7 +155,12 @@ async def _join(
     if ended is not None:
         account = await provider_resolution.locked(ctx, tx, account.id)
     started = await provider_resolution.begin(
-        deps, ctx, tx, flow, account=account, result=flow.result(mailed=email)
+        deps,
+        ctx,
+        tx,
+        flow,
+        account=account,
+        result=flow.result(mailed=email, first_proof_done=True),
     )
     return Resolution(started, ended=ended)
 

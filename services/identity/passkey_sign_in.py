@@ -21,7 +21,14 @@ from common.contracts.tenants import Tenant
 from common.contracts.users import UserNotFound
 from common.db import Db
 from common.problems import Forbidden
-from identity import guests, half_sessions, passkey_challenges, passkey_proof, session_start
+from identity import (
+    first_proof,
+    guests,
+    half_sessions,
+    passkey_challenges,
+    passkey_proof,
+    session_start,
+)
 from identity.authentication_result import AuthenticationResult
 from identity.caller_checks import the_user
 from identity.deps import Deps
@@ -80,6 +87,7 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPasskey) -> Signe
         devices=request.devices,
         remember=request.remember,
     )
+    result = guests.with_kept_guest(result, guest)
 
     async def begin(tx: Db) -> session_start.StartedSession:
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=proof.passkey.user_id)
@@ -87,10 +95,15 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPasskey) -> Signe
             raise PasskeyUnknown
         if tenant.settings.require_verified_email and not account.email_verified:
             raise EmailUnverified
-        await guests.record_kept(ctx, tx, guest, user_id=account.id)
         return await session_start.begin(deps, ctx, tx, tenant, account=account, result=result)
 
-    return await _finish(deps, ctx, tenant, ceremony, proof=proof, begin=begin)
+    try:
+        return await _finish(deps, ctx, tenant, ceremony, proof=proof, begin=begin)
+    except EmailUnverified:
+        await first_proof.remember_browser(
+            deps, ctx, user_id=proof.passkey.user_id, browser=request.browser
+        )
+        raise
 
 
 async def _finish(

@@ -106,7 +106,7 @@ async def begin(
     result: AuthenticationResult,
 ) -> session_start.StartedSession:
     """Starts the session. A guest of the browser who has not become this account is named in the log."""
-    result = await guests.with_guest(ctx, tx, flow.guest, account=account, result=result)
+    result = guests.with_guest(flow.guest, account=account, result=result)
     return await session_start.begin(deps, ctx, tx, flow.tenant, account=account, result=result)
 
 

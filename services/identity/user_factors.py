@@ -39,16 +39,20 @@ from identity.totp import locked_account
 
 async def get(deps: Deps, ctx: Context, request: GetSecondFactors) -> SecondFactors:
     """Returns the calling user's second factors and remembered devices."""
-    user_id = the_user(ctx)
     async with deps.db.reader(ctx) as db:
-        return SecondFactors(
-            totp=await totp.get_entry(db, app_id=ctx.app_id, user_id=user_id),
-            passkeys=await factors.count_passkeys(db, app_id=ctx.app_id, user_id=user_id),
-            recovery_codes_left=await recovery_code_rows.count_unused(
-                db, app_id=ctx.app_id, user_id=user_id
-            ),
-            devices=await trusted_devices.list_of_user(db, app_id=ctx.app_id, user_id=user_id),
-        )
+        return await of_user(ctx, db, the_user(ctx))
+
+
+async def of_user(ctx: Context, db: Db, user_id: str) -> SecondFactors:
+    """Returns a user's second factors and remembered devices, without secrets."""
+    return SecondFactors(
+        totp=await totp.get_entry(db, app_id=ctx.app_id, user_id=user_id),
+        passkeys=await factors.count_passkeys(db, app_id=ctx.app_id, user_id=user_id),
+        recovery_codes_left=await recovery_code_rows.count_unused(
+            db, app_id=ctx.app_id, user_id=user_id
+        ),
+        devices=await trusted_devices.list_of_user(db, app_id=ctx.app_id, user_id=user_id),
+    )
 
 
 async def regenerate(deps: Deps, ctx: Context, request: RegenerateRecoveryCodes) -> RecoveryCodes:
