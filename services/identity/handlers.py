@@ -6,7 +6,12 @@ from typing import Any
 
 from common.bus import Handler
 from common.contracts.base import Request
-from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
+from common.contracts.email_codes import (
+    ConfirmWithCode,
+    SignInWithCode,
+    SignInWithLink,
+    StartEmailCode,
+)
 from common.contracts.guests import CreateGuest
 from common.contracts.impersonation import RedeemImpersonation, StartImpersonation
 from common.contracts.invitations import (
@@ -95,6 +100,7 @@ from identity import (
     impersonation,
     invitation_acceptance,
     invitations,
+    mail_confirmation,
     mail_templates,
     me,
     owner_link,
@@ -140,6 +146,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     StartEmailCode: email_codes.start,
     SignInWithCode: email_codes.with_code,
     SignInWithLink: email_codes.with_link,
+    ConfirmWithCode: mail_confirmation.confirm,
     Reauthenticate: passwords.confirm,
     CheckPassword: passwords.check,
     ChangePassword: passwords.change,

@@ -16,6 +16,8 @@ from playwright.async_api import CDPSession, expect
 from tests.browser.conftest import Look, Site
 from tests.kit.people import EMAIL, PASSWORD
 
+from common.contracts.passkey_sign_in import ConfirmWithPasskey
+
 OPTIONS = {
     "protocol": "ctap2",
     "transport": "internal",
@@ -275,6 +277,29 @@ async def test_an_old_sign_in_is_confirmed_first(site: Site) -> None:
         await look.send()
 
         assert look.path == "/account/passkeys"
+
+
+@pytest.mark.parametrize("path", ["/login/step-up", "/login/confirm"])
+async def test_a_passkey_confirms(site: Site, path: str) -> None:
+    """A user whose only second factor is a passkey confirms with it, also on the page that asks for
+    second factors. Then they continue where they were going, in a new session."""
+    site.sign_in()
+    key = (site.app.app_id, "t_ada")
+    factors = {"second_factors": ["passkey", "recovery_code"]}
+    site.world.sessions[key] = site.world.sessions[key].model_copy(update=factors)
+    async with visit(site, signed_in=True) as (look, device):
+        await add(look, device)
+        await expect(look.page.locator(".codes li")).to_have_count(10)
+        async with look.page.expect_response("**/api/auth/passkey/confirm/options"):
+            await look.go(f"{path}?return_to=/account/sessions")
+        assert "authenticator app" not in await look.text()
+        await shots(look, f"passkey-{path[7:]}")
+        await look.page.click("text=Use a passkey")
+        await look.page.wait_for_url("**/account/sessions")
+
+        assert any(isinstance(call, ConfirmWithPasskey) for call in site.world.bus.calls)
+        cookies = {one["name"]: one["value"] for one in await look.page.context.cookies()}
+        assert cookies["aero2_session"].startswith("tok")
 
 
 async def test_the_offer_after_a_password(site: Site) -> None:

@@ -14,9 +14,9 @@ from gateway.pages.render import PageView
 from gateway.pages.sign_in import signed_in
 from gateway.state import Gateway
 
-Next = Literal["sign_in", "again", "other", "mail", "onward"]
+Next = Literal["sign_in", "again", "other", "confirm", "onward"]
 """The link of a failure: to the sign-in page; to the provider; to the provider, which asks for another of
-its accounts; to a code by mail; or to where the user was going."""
+its accounts; to the other ways to confirm; or to where the user was going."""
 CONNECT: Final = "/login/connect"
 
 FAILURES: Final[dict[Failure, tuple[int, str, str, Next]]] = {
@@ -53,8 +53,8 @@ FAILURES: Final[dict[Failure, tuple[int, str, str, Next]]] = {
     "not_fresh": (
         403,
         N_("We couldn't confirm that it's you"),
-        N_("%(provider)s didn't ask you to sign in again. Confirm with a code by e-mail instead."),
-        "mail",
+        N_("%(provider)s didn't ask you to sign in again. Confirm in another way."),
+        "confirm",
     ),
     "other_account": (
         409,
@@ -119,7 +119,7 @@ BUTTONS: Final[dict[Next, str]] = {
     "sign_in": N_("Sign in"),
     "again": N_("Continue with %(provider)s"),
     "other": N_("Use another account"),
-    "mail": N_("E-mail me a code"),
+    "confirm": N_("Confirm in another way"),
     "onward": N_("Go back"),
 }
 
@@ -166,7 +166,7 @@ def _link(next_step: Next, outcome: ProviderOutcome) -> str:
         "sign_in": at("/login", return_to=going),
         "again": at(provider_buttons.START, idp=outcome.idp, return_to=going),
         "other": at(provider_buttons.START, idp=outcome.idp, return_to=going, select="1"),
-        "mail": at("/login", again="1", way="mail", return_to=going),
+        "confirm": at("/login/confirm", return_to=going),
         "onward": going,
     }
     return links[next_step]
