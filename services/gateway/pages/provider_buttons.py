@@ -15,6 +15,7 @@ from gateway.state import Gateway
 log = logs.get(__name__)
 START: Final = "/rp/authorize"
 YEAR: Final = 31_536_000
+CARRIED: Final = ("request", "return_to", "invitation")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class ProviderButton:
 
     def link(self, carried: dict[str, str | None]) -> str:
         """Returns where the button leads. `carried` says where the user is going."""
-        onward = {name: carried.get(name) for name in ("request", "return_to")}
+        onward = {name: carried.get(name) for name in CARRIED}
         return at(START, idp=self.name, **onward)
 
 

@@ -107,6 +107,15 @@ FAILURES: Final[dict[Failure, tuple[int, str, str, Next]]] = {
         N_("You need an invitation to create an account here. Ask the people who run this site."),
         "other",
     ),
+    "other_invitation": (
+        403,
+        N_("A different address"),
+        N_(
+            "This invitation was sent to a different address than that of your account at %(provider)s. "
+            "Open the invitation again to accept it another way."
+        ),
+        "sign_in",
+    ),
     "sso_required": (
         403,
         N_("Your organization has its own sign-in"),

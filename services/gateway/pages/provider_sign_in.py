@@ -58,7 +58,7 @@ async def start(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Ga
             browser=csrf.browser_id(gateway.settings, request),
             destination=destination,
             remember=flow_cookie.read(request).remember,
-            invitation=invitation_token(fields),
+            invitation=fields.text_or_none("invitation") or invitation_token(fields),
             choose_account="select" in fields,
             login_hint=fields.text_or_none("login_hint"),
             locale=page.language.code,

@@ -236,8 +236,8 @@ routes = RouteSet(
         page_route("/signup", show, challenged=True),
         form_route("/signup", begin, challenged=True),
         form_route("/signup/code/send", send_again, page_path="/signup", challenged=True),
-        page_route("/invitation", invitation),
-        form_route("/invitation", accept),
+        page_route("/invitation", invitation, challenged=True),
+        form_route("/invitation", accept, challenged=True),
         page_route("/welcome", welcome),
         form_route("/welcome", claim),
     )
