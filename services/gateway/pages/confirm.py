@@ -74,7 +74,7 @@ async def _ask(
         providers=providers,
         by_mail=by_mail,
         again=None if me.has_password or by_mail else again,
-        onward=destination(fields),
+        onward=destination(page.app, fields),
     )
 
 
@@ -109,7 +109,7 @@ async def to_provider(
         call = StartProviderStepUp(
             idp=fields.text("idp"),
             browser=csrf.browser_id(gateway.settings, request),
-            destination=destination(fields),
+            destination=destination(request.app, fields),
             locale=page.language.code,
         )
         return redirect((await gateway.bus.call(request.context(user.caller), call)).url)

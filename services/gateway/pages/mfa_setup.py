@@ -70,7 +70,7 @@ async def _ask(
         carried(fields),
         errors=errors,
         passkeys="passkey" in page.app.settings.auth_methods,
-        onward=destination(fields),
+        onward=destination(page.app, fields),
     )
 
 
@@ -112,12 +112,12 @@ async def confirm(gateway: Gateway, request: GatewayRequest, fields: Fields) -> 
         return onward
     return page.show(
         "recovery_codes.html",
-        address=destination(fields),
+        address=destination(request.app, fields),
         codes=enrolled.recovery_codes,
         download=text_file(page, enrolled.recovery_codes),
         onward="/account/password"
         if enrolled.signed_in.must_change_password
-        else destination(fields),
+        else destination(request.app, fields),
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from common.contracts.provider_sign_in import Failure, ProviderOutcome
+from common.contracts.tenants import Tenant
 from common.message_ids import N_
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
-from gateway.pages import link_proof_cookie, provider_buttons
+from gateway.pages import default_destination, link_proof_cookie, provider_buttons
 from gateway.pages.fields import Fields, at, local
 from gateway.pages.render import PageView
 from gateway.pages.sign_in import signed_in
@@ -146,7 +147,7 @@ async def answer(
     if outcome.idp:
         provider_buttons.remember_last_used(request, outcome.idp)
     if outcome.session is None:
-        return redirect(local(outcome.destination, "/account"))
+        return redirect(local(outcome.destination, default_destination.of(request.app)))
     fields = Fields(return_to=outcome.destination)
     return await signed_in(gateway, request, fields, outcome.session)
 
@@ -162,15 +163,15 @@ def failed(page: PageView, outcome: ProviderOutcome) -> GatewayResponse:
         page.translate(heading),
         page.translate(says, provider=provider),
         status,
-        link=_link(next_step, outcome),
+        link=_link(page.app, next_step, outcome),
         button=page.translate(BUTTONS[next_step], provider=provider),
         primary=True,
         address="/login",
     )
 
 
-def _link(next_step: Next, outcome: ProviderOutcome) -> str:
-    going = local(outcome.destination, "/account")
+def _link(app: Tenant, next_step: Next, outcome: ProviderOutcome) -> str:
+    going = local(outcome.destination, default_destination.of(app))
     links: dict[Next, str] = {
         "sign_in": at("/login", return_to=going),
         "again": at(provider_buttons.START, idp=outcome.idp, return_to=going),

@@ -25,8 +25,8 @@ from gateway.auth.caller import user_even_without_rights
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
+from gateway.pages import default_destination, flow_cookie, provider_buttons, provider_outcome
 from gateway.pages import errors as error_pages
-from gateway.pages import flow_cookie, provider_buttons, provider_outcome
 from gateway.pages.fields import Fields, at, local, read_form, read_query
 from gateway.pages.page_routes import page_route
 from gateway.pages.render import PageView, open_page
@@ -49,7 +49,7 @@ async def start(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Ga
         return over
     page = open_page(gateway, request)
     going = fields.text_or_none("redirect_uri") or fields.text_or_none("return_to")
-    destination = local(going, "/account")
+    destination = local(going, default_destination.of(request.app))
     if pending:
         destination = at("/oauth2/authorize/resume", request=pending)
     try:
@@ -89,7 +89,7 @@ async def callback(gateway: Gateway, request: GatewayRequest) -> GatewayResponse
             response=_response(fields),
         )
     except ValidationError:
-        return _ended(page, "over", "/account")
+        return _ended(page, "over", default_destination.of(request.app))
     outcome = await gateway.bus.call(await _context(gateway, request), call)
     return await provider_outcome.answer(gateway, request, page, outcome)
 

@@ -22,8 +22,8 @@ from gateway.auth import browser_sessions
 from gateway.auth.caller import guest_context, signed_in_user
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
+from gateway.pages import default_destination, flow_cookie
 from gateway.pages import errors as error_pages
-from gateway.pages import flow_cookie
 from gateway.pages.challenge import attempt
 from gateway.pages.fields import Fields, at, form_key, local
 from gateway.pages.form_errors import errors_of
@@ -46,11 +46,11 @@ def carried(fields: Fields) -> dict[str, str | None]:
     return {name: fields.text_or_none(name) for name in ("request", "return_to", "way")}
 
 
-def destination(fields: Fields) -> str:
+def destination(app: Tenant, fields: Fields) -> str:
     """Returns where the user continues after signing in."""
     if pending := fields.text_or_none("request"):
         return at("/oauth2/authorize/resume", request=pending)
-    return local(fields.text_or_none("return_to"), "/account")
+    return local(fields.text_or_none("return_to"), default_destination.of(app))
 
 
 async def signed_in(
@@ -66,7 +66,7 @@ async def signed_in(
         return redirect("/account/password")
     if new_session.offers_passkey and fields.text("has_authenticator") == "1":
         return redirect(at(PASSKEY_OFFER, **carried(fields)))
-    return redirect(destination(fields))
+    return redirect(destination(request.app, fields))
 
 
 async def address(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
@@ -78,7 +78,7 @@ async def address(gateway: Gateway, request: GatewayRequest, fields: Fields) -> 
     page = open_page(gateway, request, await signed_in_user(gateway, request))
     has_account = page.user is not None and not page.user.session.guest
     if has_account and not {"request", "again", "add", "email"} & set(fields):
-        return redirect(destination(fields))
+        return redirect(destination(request.app, fields))
     asked_for = {"again", "add", "email", "login_hint"} & set(fields)
     if (
         not page.user
@@ -106,7 +106,7 @@ def _ask_address(page: PageView, fields: Fields, **more: dict[str, str]) -> Gate
         mails=_way(page.app, fields) in BY_MAIL,
         offered=bool(({"password"} | BY_MAIL) & set(settings.auth_methods)),
         passkeys="passkey" in settings.auth_methods,
-        onward=destination(fields),
+        onward=destination(page.app, fields),
         sign_up=_sign_up(page, fields),
         others=at("/accounts", **going) if page.user else None,
         may_stay=not page.app.is_dashboard,
@@ -137,7 +137,7 @@ async def choose(gateway: Gateway, request: GatewayRequest, fields: Fields) -> G
     flow_cookie.write(request, email=email, remember="remember" in fields)
     route = await gateway.bus.call(request.context(), FindSignInRoute(email=email))
     if route.idp is not None:
-        target = provider_address(route.idp.name, destination(fields), email=email)
+        target = provider_address(route.idp.name, destination(request.app, fields), email=email)
         return redirect(target)
     if _way(request.app, fields) in BY_MAIL:
         return await send_code(gateway, request, Fields(fields, email=email))
