@@ -29,6 +29,7 @@ from gateway.pages.fields import Fields, at, form_key, local
 from gateway.pages.form_errors import errors_of
 from gateway.pages.page_routes import form_route, page_route
 from gateway.pages.render import PageView, open_page
+from gateway.pages.sign_in_ways import BY_MAIL, by_mail_label, way_of
 from gateway.pages.sso_required import provider_address
 from gateway.routing import RouteSet
 from gateway.state import Gateway
@@ -38,7 +39,6 @@ CHALLENGE_PAGES: Final[dict[HalfKind, str]] = {
     "mfa_setup_required": "/mfa-setup",
 }
 PASSKEY_OFFER: Final = "/login/passkey-offer"  # after a sign-in with a password
-BY_MAIL: Final = {"email_code", "magic_link"}
 
 
 def carried(fields: Fields) -> dict[str, str | None]:
@@ -103,8 +103,9 @@ def _ask_address(page: PageView, fields: Fields, **more: dict[str, str]) -> Gate
         address=at("/login", **going, email=more.get("values", {}).get("email")),
         carried=going,
         client=flow_cookie.read(page.request).client_of(fields),
-        mails=_way(page.app, fields) in BY_MAIL,
-        offered=bool(({"password"} | BY_MAIL) & set(settings.auth_methods)),
+        mails=way_of(page.app, fields) in BY_MAIL,
+        offered=way_of(page.app, fields) is not None or page.request.state.sign_in_by_address,
+        work_only=way_of(page.app, fields) is None,
         passkeys="passkey" in settings.auth_methods,
         onward=destination(page.app, fields),
         sign_up=_sign_up(page, fields),
@@ -113,15 +114,6 @@ def _ask_address(page: PageView, fields: Fields, **more: dict[str, str]) -> Gate
         stay="remember" in fields and page.request.method == "POST",
         **more,  # type: ignore[arg-type]
     )
-
-
-def _way(app: Tenant, fields: Fields) -> str:
-    """Returns how to sign in: the way that the client wants, else the first way of the application."""
-    ways = [way for way in app.settings.auth_methods if way == "password" or way in BY_MAIL]
-    wanted = {"password": {"password"}, "mail": BY_MAIL}.get(
-        fields.text_or_none("way") or "", set()
-    )
-    return next((way for way in ways if way in wanted), ways[0] if ways else "password")
 
 
 async def choose(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
@@ -139,7 +131,11 @@ async def choose(gateway: Gateway, request: GatewayRequest, fields: Fields) -> G
     if route.idp is not None:
         target = provider_address(route.idp.name, destination(request.app, fields), email=email)
         return redirect(target)
-    if _way(request.app, fields) in BY_MAIL:
+    way = way_of(request.app, fields)
+    if way is None:  # the domain decides: nothing is said about accounts
+        says = page.translate("No organization signs in with this address. Use another way.")
+        return _ask_address(page, fields, errors={"email": says}, values={"email": email})
+    if way in BY_MAIL:
         return await send_code(gateway, request, Fields(fields, email=email))
     return redirect(at("/login/password", **carried(fields)))
 
@@ -173,7 +169,7 @@ def _ask_password(
         action="/login/password",
         change=at("/login", email=email, **going),
         forgot=forgot,
-        by_mail=_by_mail(page),
+        by_mail=by_mail_label(page),
         offers_passkey="passkey" in page.app.settings.auth_methods,
         sign_up=_sign_up(page, fields, email=email),
         button=page.translate("Sign in"),
@@ -187,14 +183,6 @@ def _sign_up(page: PageView, fields: Fields, **more: str) -> str | None:
     if page.app.settings.signup_mode == "invite_only" and path != INVITATION_PATH:
         return None
     return at("/signup", **more, **carried(fields))
-
-
-def _by_mail(page: PageView) -> str | None:
-    """Returns the label of the second button, or None if there is no other way to sign in."""
-    methods = page.app.settings.auth_methods
-    if "email_code" in methods:
-        return str(page.translate("E-mail me a code instead"))
-    return str(page.translate("E-mail me a link instead")) if "magic_link" in methods else None
 
 
 async def try_password(
