@@ -6,7 +6,12 @@ from typing import Any
 
 from common.bus import Handler
 from common.contracts.base import Request
-from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
+from common.contracts.email_codes import (
+    ConfirmWithCode,
+    SignInWithCode,
+    SignInWithLink,
+    StartEmailCode,
+)
 from common.contracts.guests import CreateGuest
 from common.contracts.impersonation import RedeemImpersonation, StartImpersonation
 from common.contracts.invitations import (
@@ -95,6 +100,7 @@ from identity import (
     impersonation,
     invitation_acceptance,
     invitations,
+    mail_confirmation,
     mail_templates,
     me,
     my_data,
@@ -142,6 +148,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     StartEmailCode: email_codes.start,
     SignInWithCode: recorded(email_codes.with_code),
     SignInWithLink: recorded(email_codes.with_link),
+    ConfirmWithCode: recorded(mail_confirmation.confirm),
     Reauthenticate: recorded(passwords.confirm),
     CheckPassword: passwords.check,
     ChangePassword: passwords.change,

@@ -53,7 +53,9 @@ async def list_public(deps: Deps, ctx: Context, _: ListPublicProviders) -> Publi
     """Lists what a sign-in page shows."""
     async with deps.db.reader(ctx) as db:
         rows = await identity_providers.list_public(db, app_id=ctx.app_id)
-    return PublicProviders(idps=[PublicProvider.model_validate(_public(row)) for row in rows])
+        by_address = await identity_providers.has_of_organizations(db, app_id=ctx.app_id)
+    public = [PublicProvider.model_validate(_public(row)) for row in rows]
+    return PublicProviders(idps=public, by_address=by_address)
 
 
 def _public(row: Provider) -> dict[str, Any]:

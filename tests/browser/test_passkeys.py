@@ -14,7 +14,11 @@ from typing import Any
 import pytest
 from playwright.async_api import CDPSession, expect
 from tests.browser.conftest import Look, Site
+from tests.kit import factor_people
 from tests.kit.people import EMAIL, PASSWORD
+
+from common.contracts.passkey_sign_in import ConfirmWithPasskey
+from common.contracts.sessions import SecondFactor
 
 OPTIONS = {
     "protocol": "ctap2",
@@ -275,6 +279,73 @@ async def test_an_old_sign_in_is_confirmed_first(site: Site) -> None:
         await look.send()
 
         assert look.path == "/account/passkeys"
+
+
+@pytest.mark.parametrize("path", ["/login/step-up", "/login/confirm"])
+async def test_a_passkey_confirms(site: Site, path: str) -> None:
+    """A user whose only second factor is a passkey confirms with it, also on the page that asks for
+    second factors. Then they continue where they were going, in a new session."""
+    site.sign_in()
+    key = (site.app.app_id, "t_ada")
+    factors = {"second_factors": ["passkey", "recovery_code"]}
+    site.world.sessions[key] = site.world.sessions[key].model_copy(update=factors)
+    async with visit(site, signed_in=True) as (look, device):
+        await add(look, device)
+        await expect(look.page.locator(".codes li")).to_have_count(10)
+        async with look.page.expect_response("**/api/auth/passkey/confirm/options"):
+            await look.go(f"{path}?return_to=/account/sessions")
+        assert "authenticator app" not in await look.text()
+        await shots(look, f"passkey-{path[7:]}")
+        await look.page.click("text=Use a passkey")
+        await look.page.wait_for_url("**/account/sessions")
+
+        assert any(isinstance(call, ConfirmWithPasskey) for call in site.world.bus.calls)
+        cookies = {one["name"]: one["value"] for one in await look.page.context.cookies()}
+        assert cookies["aero2_session"].startswith("tok")
+
+
+@pytest.mark.parametrize("factors", [["passkey"], ["totp", "passkey"]])
+async def test_a_passkey_as_second_factor_remembers_the_device(
+    site: Site, factors: list[SecondFactor]
+) -> None:
+    """The choice is offered beside the passkey too, and goes with it. Without the choice, no cookie is
+    set."""
+    async with visit(site, signed_in=True) as (look, device):
+        await add(look, device)
+        await expect(look.page.locator(".codes li")).to_have_count(10)
+        for chosen in (False, True):
+            await sign_out(look, device)
+            waiting = factor_people.challenge().model_copy(update={"factors": factors})
+            site.people.challenge = waiting
+            await look.go("/login")
+            await look.fill(email=EMAIL)
+            await look.send()
+            await look.fill(password=PASSWORD)
+            async with look.page.expect_response("**/second-factor/options"):
+                await look.send()
+            if chosen:
+                await look.page.check("[name=remember_device]")
+                await shots(look, f"second-factor-{len(factors)}")
+            await device.touch()
+            await look.page.click("text=Use a passkey")
+            await look.page.wait_for_url("**/account")
+            names = {one["name"] for one in await look.page.context.cookies()}
+            assert any(name.startswith("aero2_device_") for name in names) == chosen
+
+
+async def test_no_device_is_remembered_for_no_days(site: Site) -> None:
+    """With 0 days the page offers no choice."""
+    site.configure(mfa_remember_device_days=0)
+    waiting = factor_people.challenge().model_copy(update={"factors": ["passkey"]})
+    site.people.challenge = waiting
+    async with visit(site) as (look, _):
+        await look.go("/login")
+        await look.fill(email=EMAIL)
+        await look.send()
+        await look.fill(password=PASSWORD)
+        await look.send()
+        assert look.path.startswith("/login/second-factor")
+        assert await look.page.locator("[name=remember_device]").count() == 0
 
 
 async def test_the_offer_after_a_password(site: Site) -> None:

@@ -360,6 +360,8 @@ async def _secrets_by_mail(sides: Sides, side: Side) -> None:
         "browser": BROWSER,
         "ConfirmEmail.flow": flow.flow,
         "ConfirmEmail.code": letter.data["code"],
+        "ConfirmWithCode.flow": flow.flow,
+        "ConfirmWithCode.code": letter.data["code"],
     }
     pending = await sides.ask(
         side, None, SignUp(email=f"new-{side.word}@example.com", password=PASSWORD, browser=BROWSER)

@@ -61,6 +61,7 @@ class FakeProviders:
             provider_display_name="Acme",
             provider_user_id="ada-1",
             email="ada@home.example",
+            can_confirm=True,
             created_at=now,
         )
         world.providers[tenant.app_id] = [

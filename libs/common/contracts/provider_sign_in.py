@@ -44,6 +44,7 @@ Failure = Literal[
     "email_unverified",
     "email_refused",
     "sign_up_closed",
+    "other_invitation",
     "sso_required",
 ]
 """Why a sign-in with a provider ended. The page has one sentence for each."""

@@ -71,7 +71,7 @@ async def _ask(
         carried(fields),
         errors=errors,
         passkeys="passkey" in page.app.settings.auth_methods,
-        onward=destination(fields),
+        onward=destination(page.app, fields),
     )
 
 
@@ -119,10 +119,12 @@ async def enrolment_shown(
     leads_on = await signed_in(page.gateway, page.request, fields, new_session)
     if not enrolled.recovery_codes:
         return leads_on
-    onward = "/account/password" if new_session.must_change_password else destination(fields)
+    onward = (
+        "/account/password" if new_session.must_change_password else destination(page.app, fields)
+    )
     return page.show(
         "recovery_codes.html",
-        address=destination(fields),
+        address=destination(page.app, fields),
         codes=enrolled.recovery_codes,
         download=text_file(page, enrolled.recovery_codes),
         onward=onward,

@@ -26,8 +26,8 @@ from gateway.auth.caller import user_even_without_rights
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
+from gateway.pages import default_destination, flow_cookie, provider_buttons, provider_outcome
 from gateway.pages import errors as error_pages
-from gateway.pages import flow_cookie, provider_buttons, provider_outcome
 from gateway.pages.fields import Fields, at, local, read_form, read_query
 from gateway.pages.page_routes import page_route
 from gateway.pages.render import PageView, open_page
@@ -50,7 +50,7 @@ async def start(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Ga
         return over
     page = open_page(gateway, request)
     going = fields.text_or_none("redirect_uri") or fields.text_or_none("return_to")
-    destination = local(going, "/account")
+    destination = local(going, default_destination.of(request.app))
     if pending:
         destination = at("/oauth2/authorize/resume", request=pending)
     confirms = "again" in fields and not pending
@@ -63,7 +63,7 @@ async def start(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Ga
             browser=csrf.browser_id(gateway.settings, request),
             destination=destination,
             remember=flow_cookie.read(request).remember,
-            invitation=invitation_token(fields),
+            invitation=fields.text_or_none("invitation") or invitation_token(fields),
             choose_account="select" in fields,
             login_hint=fields.text_or_none("login_hint"),
             locale=page.language.code,
@@ -108,7 +108,7 @@ async def callback(gateway: Gateway, request: GatewayRequest) -> GatewayResponse
             response=_response(fields),
         )
     except ValidationError:
-        return _ended(page, "over", "/account")
+        return _ended(page, "over", default_destination.of(request.app))
     outcome = await gateway.bus.call(await _context(gateway, request), call)
     return await provider_outcome.answer(gateway, request, page, outcome)
 

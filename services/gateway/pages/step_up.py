@@ -56,16 +56,16 @@ def _ask(
         cancel=None,
         button=page.translate("Confirm"),
         days=0,
-        back=_back(fields),
+        back=_back(page, fields),
         passkey_path="/api/auth/passkey/confirm",
-        onward=destination(fields),
+        onward=destination(page.app, fields),
         **choice_of_factor(PATH, list(user.session.second_factors), fields, going),
     )
 
 
-def _back(fields: Fields) -> str | None:
+def _back(page: PageView, fields: Fields) -> str | None:
     """Returns where a user continues who does not show the factor: the client decides then."""
-    return destination(fields) if fields.text_or_none("request") else None
+    return destination(page.app, fields) if fields.text_or_none("request") else None
 
 
 async def enter(
@@ -98,7 +98,7 @@ async def _ask_setup(
     try:
         setup = await page.gateway.bus.call(page.request.context(user.caller), SetUpTotp())
     except SecondFactorsOff:
-        return redirect(destination(fields))
+        return redirect(destination(page.app, fields))
     return page.show(
         "step_up_setup.html",
         address=at(SETUP_PATH, **carried(fields)),
@@ -107,7 +107,7 @@ async def _ask_setup(
         grouped=grouped,
         errors=errors,
         action=SETUP_PATH,
-        back=_back(fields),
+        back=_back(page, fields),
     )
 
 

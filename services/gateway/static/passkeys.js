@@ -117,7 +117,10 @@ class Box {
 
   async finish(credential) {
     this.busy(true);
-    const remember = document.querySelector("[name=remember]")?.checked ? { remember: true } : {};
+    const remember = {};
+    for (const box of document.querySelectorAll("[name=remember], [name=remember_device]")) {
+      if (box.checked) remember[box.name] = true;
+    }
     let answer;
     try {
       answer = await post(this.words.verify, { credential: encoded(credential), ...remember });

@@ -101,6 +101,20 @@ async def list_public(db: Db, *, app_id: str) -> list[Provider]:
     )
 
 
+async def has_of_organizations(db: Db, *, app_id: str) -> bool:
+    """Returns whether an organization has an enabled provider of its own."""
+    return bool(
+        await value(
+            db,
+            """
+            SELECT true FROM identity_providers
+            WHERE app_id = $1 AND enabled AND org_id IS NOT NULL LIMIT 1
+            """,
+            app_id,
+        )
+    )
+
+
 LOCK: Final = f"""
     SELECT {COLUMNS} FROM identity_providers
     WHERE app_id = $1 AND (name = $2 OR id::text = $2) FOR UPDATE

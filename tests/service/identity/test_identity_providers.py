@@ -72,13 +72,16 @@ def fields_of(error: Invalid) -> set[str]:
 
 
 async def test_a_sign_in_page_sees_four_fields_of_open_providers(world: World) -> None:
-    """Providers that are disabled, or belong to an organization, are not shown to strangers."""
+    """Providers that are disabled, or belong to an organization, are not shown to strangers. They read
+    only whether an address may lead to one of an organization."""
     org = await world.insert_organization(world.app_id)
     await new_provider(world, name="second", issuer=ISSUER, position=2)
     first = await new_provider(world, name="first", issuer=ISSUER, position=1)
     await new_provider(world, name="disabled", issuer=ISSUER, enabled=False)
-    await new_provider(world, name="of-acme", issuer=ISSUER, org_id=org)
+    of_acme = await new_provider(world, name="of-acme", issuer=ISSUER, org_id=org)
     shown = await world.call(ListPublicProviders())
+    await update(world, of_acme, enabled=False)
+    assert (shown.by_address, (await world.call(ListPublicProviders())).by_address) == (True, False)
     everything = await world.call(ListIdentityProviders(), ADMIN)
 
     assert [idp.name for idp in shown.idps] == ["first", "second"]

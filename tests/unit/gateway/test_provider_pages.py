@@ -12,6 +12,7 @@ import pytest
 from tests.kit.fake_providers import CODE, PROOF, PROVIDER_URL, STATE, FakeProviders
 from tests.kit.fake_services import FakeServices
 from tests.kit.people import EMAIL, People, person
+from tests.kit.people import LINK as GOOD_LINK
 from tests.unit.gateway.test_pages import TOKEN, change_settings, post, signed_in
 
 from common.context import Context
@@ -76,6 +77,20 @@ async def test_sign_in_and_sign_up_have_a_button_for_each_provider(
         ]
         assert "Continue with" in page
         assert "Acme" in page
+
+
+async def test_an_invitation_has_the_buttons(
+    http: httpx.AsyncClient, providers: FakeProviders
+) -> None:
+    """They carry the invitation to the start of the sign-in, and nothing else."""
+    page = (await http.get(f"/invitation?token={GOOD_LINK}")).text
+    assert links(page) == [
+        {"idp": "acme", "invitation": GOOD_LINK},
+        {"idp": "zoo", "invitation": GOOD_LINK},
+    ]
+    await http.get(f"/rp/authorize?idp=acme&invitation={GOOD_LINK}")
+    (call,) = providers.calls(StartProviderSignIn)
+    assert (call.invitation, call.destination) == (GOOD_LINK, "/account")
 
 
 async def test_without_the_method_there_is_no_button(
