@@ -67,12 +67,15 @@ class Circumstances(FactorSteps):
             required,
         )
 
-    @initialize(policy=st.sampled_from(POLICIES), apps=st.lists(st.integers(0, 2)))
-    def begin(self, policy: str, apps: list[int]) -> None:
+    @initialize(
+        policy=st.sampled_from(POLICIES), apps=st.lists(st.integers(0, 2)), sso=st.booleans()
+    )
+    def begin(self, policy: str, apps: list[int], sso: bool) -> None:
         """Some users have an authenticator app from the start."""
         for number in sorted(set(apps)):
             self.enrol_app(self.model.accounts[number])
         self.set_policy(policy)
+        self.switch_sso(sso)
 
     @rule(required=st.booleans())
     def switch_sso(self, required: bool) -> None:

@@ -77,7 +77,9 @@ class ProviderSteps(GateSteps):
     def sign_in_by_provider(self, data: Any, idp: str, says_two: bool, midway: str) -> None:
         """With a provider's word for two factors or without, and switched off while it answers."""
         account = self.account(data)
-        subject = account.email or ""
+        if idp == "company":
+            account = self.model.accounts[0]  # Ada, the only one whom this provider speaks for
+        subject = account.email or f"nobody@{idp}.example"
         account = self.owner_of(idp, subject) or account
         if midway == "off":
             self.provider.before_answer.append(lambda: self.switch(idp, False))
