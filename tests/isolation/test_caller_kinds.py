@@ -122,6 +122,6 @@ async def test_guests_have_nothing_here(subject: str, sides: Sides) -> None:
 
 
 def test_every_way_in_is_here() -> None:
-    """A contract that a guest or a half session names belongs to the list. So does each noun."""
+    """Each noun has contracts, so that no new name of a subject empties the list."""
     assert {subject.split(".")[1] for subject in CONTRACTS} == NOUNS
     assert len(CONTRACTS) > 50
