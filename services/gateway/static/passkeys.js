@@ -46,6 +46,9 @@ function stop() {
   waiting = null;
 }
 
+// A page sends one answer at a time. A second one would replace the session that the first one starts.
+let sending = false;
+
 class Box {
   constructor(element) {
     this.element = element;
@@ -84,13 +87,13 @@ class Box {
 
   async offer() {
     const field = document.querySelector("[autocomplete~=webauthn]");
-    if (!field || !(await kit.isConditionalMediationAvailable?.())) return;
+    if (!field || !(await kit.isConditionalMediationAvailable?.()) || this.asks()) return;
     stop();
     const own = (waiting = new AbortController());
     const options = decoded(this.options.get(""));
     try {
       const credential = await navigator.credentials.get({ publicKey: options, mediation: "conditional", signal: own.signal });
-      if (credential) await this.finish(credential);
+      if (credential && !own.signal.aborted) await this.finish(credential);
     } catch {
       // Stopped by the button, or dismissed.
     }
@@ -98,6 +101,7 @@ class Box {
 
   async press(button) {
     if (!this.options.size) await this.fetching; // pressed at once
+    if (sending || this.asks()) return;
     if (this.problem === "fresh_sign_in_needed") return void location.assign(this.words.confirm);
     const options = this.options.get(button.dataset.ask ?? "");
     if (!options) return void this.fail(this.problem ?? "failed");
@@ -116,12 +120,15 @@ class Box {
   }
 
   async finish(credential) {
+    if (sending) return;
+    sending = true;
     this.busy(true);
     const remember = document.querySelector("[name=remember]")?.checked ? { remember: true } : {};
     let answer;
     try {
       answer = await post(this.words.verify, { credential: encoded(credential), ...remember });
     } catch (error) {
+      sending = false;
       if (error.code === "passkey_unknown") await forget(credential, this.options.get("")?.rpId);
       if (error.code === "no_session") return void location.reload();
       return void (await this.fail(error.code));
@@ -154,6 +161,10 @@ class Box {
     this.said.querySelector("span").textContent = sentence;
   }
 
+  asks() {
+    return this.buttons.some((button) => button.getAttribute("aria-busy") === "true");
+  }
+
   busy(is) {
     for (const button of this.buttons) button.setAttribute("aria-busy", String(is));
   }
@@ -184,6 +195,8 @@ async function tellBrowser() {
   }
 }
 
+// Back may show the page as it was left, while its answer was sent.
+addEventListener("pageshow", (event) => { if (event.persisted && sending) location.reload(); });
 for (const element of document.querySelectorAll("[data-passkey]")) {
   if (supported) new Box(element).arm();
   else element.hidden = true;
