@@ -31,7 +31,7 @@ format: $(READY) ## rewrite formatting and what lint can fix
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
 test: check      ## the everyday tests, or those with a name: make test K=lockout
-	@$(PY) -m pytest $(if $(K),-k "$(K)") $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadgroup $(if $(K),-k "$(K)") $(ARGS)
 
 test-fast: $(READY)  ## unit tests and architecture rules, on all cores
 	@$(PY) -m pytest -n auto --dist worksteal tests/unit tests/architecture --ignore=tests/architecture/test_plans.py $(if $(K),-k "$(K)") $(ARGS)

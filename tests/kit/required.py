@@ -21,7 +21,13 @@ def pytest_runtest_makereport(item: pytest.Item):  # type: ignore[no-untyped-def
         return
     reason = str(report.longrepr[2] if report.longrepr else "")
     if any(item.get_closest_marker(n) or f"the shape {n} cannot" in reason for n in required):
-        skipped.append(f"{item.nodeid}: {reason}")
+        report.user_properties.append(("required", reason))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Collects what a test reports, in the process that all workers report to."""
+    reasons = [reason for name, reason in report.user_properties if name == "required"]
+    skipped.extend(f"{report.nodeid}: {reason}" for reason in reasons)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
