@@ -252,6 +252,32 @@ async def test_the_browser_hears_which_passkeys_are_left(site: Site) -> None:
         assert (details["name"], details["displayName"]) == (EMAIL, "Ada Lovelace")
 
 
+async def test_a_late_list_does_not_delete_the_new_passkey(site: Site) -> None:
+    """The page asks for the list when it opens. If the answer comes after a passkey was created, the
+    browser does not hear of it, because it would delete the passkey."""
+    async with visit(site, signed_in=True) as (look, device):
+        held: list[Route] = []
+        await look.page.route("**/api/users/me/passkeys", lambda route: held.append(route), times=1)
+        async with look.page.expect_request("**/api/users/me/passkeys"):
+            await add(look, device)
+        await expect(look.page.locator("[data-codes]")).to_be_visible()
+        late: dict[str, Any] = {
+            "passkeys": [],
+            "user_name": EMAIL,
+            "display_name": "Ada",
+            "rp_id": "acme.localhost",
+        }
+        (credential,) = await device.credentials()
+        handle = credential["userHandle"].rstrip("=")
+        late["user_handle"] = handle.replace("+", "-").replace("/", "_")
+        async with look.page.expect_response("**/api/users/me/passkeys"):
+            await held[0].fulfill(json=late)
+        await look.page.click("[data-codes] .primary")
+        await expect(look.page.locator(".note")).to_contain_text("Passkey added")
+
+        assert len(await device.credentials()) == 1
+
+
 async def test_a_passkey_is_renamed_on_the_page(site: Site) -> None:
     async with visit(site, signed_in=True) as (look, device):
         await add(look, device)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyotp
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, TimeoutError
 from tests.browser.relying_party import website
 from tests.browser.test_journeys import PHONE, PRIMARY, People, Person
 from tests.kit.system import PASSWORD, System, fresh_email
@@ -53,6 +53,15 @@ async def sign_up_through_acme(person: Person, website_login: str, email: str) -
     await person.sees(f"Signed in as {email}")
 
 
+async def arrives(person: Person, url: str) -> None:
+    """Waits for a page. Fails with what is shown instead."""
+    try:
+        await person.page.wait_for_url(url, wait_until="commit")
+    except TimeoutError:
+        shown = await person.page.inner_text("body")
+        raise AssertionError(f"{person.page.url} is not {url} but: {shown}") from None
+
+
 async def add_passkey(person: Person, device: VirtualAuthenticator) -> None:
     await person.go("/account/passkeys")
     await device.touch()
@@ -64,7 +73,7 @@ async def add_passkey(person: Person, device: VirtualAuthenticator) -> None:
 async def sign_out(person: Person) -> None:
     await person.go("/logout")
     await person.click("button[name=confirm]")
-    await person.page.wait_for_url("**/logout/done")
+    await arrives(person, "**/logout/done")
 
 
 async def sign_in_by_passkey(person: Person, device: VirtualAuthenticator, *, button: bool) -> None:
@@ -75,7 +84,7 @@ async def sign_in_by_passkey(person: Person, device: VirtualAuthenticator, *, bu
     await person.go("/login")
     if button:
         await person.page.click(PASSKEY_BUTTON)
-    await person.page.wait_for_url("**/account")
+    await arrives(person, "**/account")
     await device.touch(False)
 
 
@@ -86,7 +95,7 @@ async def turn_on_two_steps(person: Person) -> pyotp.TOTP:
     secret = (await person.page.locator("code.secret").first.inner_text()).replace(" ", "")
     app = pyotp.TOTP(secret)
     await person.enter(code=app.now())
-    await person.page.wait_for_url("**/account/two-step?done=two_step")
+    await arrives(person, "**/account/two-step?done=two_step")
     return app
 
 

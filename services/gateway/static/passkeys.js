@@ -49,6 +49,9 @@ function stop() {
 // A page sends one answer at a time. A second one would replace the session that the first one starts.
 let sending = false;
 
+// How many passkeys the page has asked for by a button.
+let asked = 0;
+
 class Box {
   constructor(element) {
     this.element = element;
@@ -106,6 +109,7 @@ class Box {
     const options = this.options.get(button.dataset.ask ?? "");
     if (!options) return void this.fail(this.problem ?? "failed");
     stop();
+    asked += 1;
     this.busy(true);
     this.say("");
     try {
@@ -180,15 +184,18 @@ async function forget(credential, rpId) {
   await kit.signalUnknownCredential?.({ rpId: rpId ?? location.hostname, credentialId: credential.id }).catch(() => {});
 }
 
-// Tells the browser which passkeys are left, and how their user is called now.
+// Tells the browser which passkeys are left, and how their user is called now. The browser deletes the
+// others. So a list from before a press is not used: it may lack the passkey that is being created.
 async function tellBrowser() {
   if (!kit.signalAllAcceptedCredentials) return;
+  const before = asked;
   const answer = await fetch("/api/users/me/passkeys", { credentials: "same-origin" });
   if (!answer.ok) return;
   const { passkeys, user_handle: userId, user_name: name, display_name: displayName, rp_id: own } = await answer.json();
   if (!userId) return;
   const hosts = new Set([own, ...passkeys.map((one) => one.rp_id)]);
   for (const rpId of hosts) {
+    if (asked !== before) return;
     const ids = passkeys.filter((one) => one.rp_id === rpId).map((one) => one.credential_id);
     await kit.signalAllAcceptedCredentials({ rpId, userId, allAcceptedCredentialIds: ids }).catch(() => {});
     await kit.signalCurrentUserDetails?.({ rpId, userId, name, displayName }).catch(() => {});
