@@ -12,53 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import CDPSession, expect
+from playwright.async_api import Route, expect
 from tests.browser.conftest import Look, Site
 from tests.kit import factor_people
 from tests.kit.people import EMAIL, PASSWORD
+from tests.kit.virtual_authenticator import VirtualAuthenticator
 
 from common.contracts.passkey_sign_in import ConfirmWithPasskey
 from common.contracts.sessions import SecondFactor
 
-OPTIONS = {
-    "protocol": "ctap2",
-    "transport": "internal",
-    "hasResidentKey": True,
-    "hasUserVerification": True,
-    "isUserVerified": True,
-}
-
-
-class Device:
-    """The virtual authenticator of a page. Its user touches it only while `touch` is on."""
-
-    def __init__(self, cdp: CDPSession, id: str) -> None:
-        self.cdp, self.id = cdp, id
-
-    async def touch(self, enabled: bool = True) -> None:
-        await self._set("AutomaticPresenceSimulation", enabled=enabled)
-
-    async def verify_user(self, is_user_verified: bool) -> None:
-        await self._set("UserVerified", isUserVerified=is_user_verified)
-
-    async def _set(self, name: str, **values: Any) -> None:
-        await self.cdp.send(f"WebAuthn.set{name}", {"authenticatorId": self.id, **values})
-
-    async def credentials(self) -> list[dict[str, Any]]:
-        answer = await self.cdp.send("WebAuthn.getCredentials", {"authenticatorId": self.id})
-        listed: list[dict[str, Any]] = answer["credentials"]
-        return listed
-
 
 @asynccontextmanager
-async def visit(site: Site, **more: Any) -> AsyncIterator[tuple[Look, Device]]:
+async def visit(site: Site, **more: Any) -> AsyncIterator[tuple[Look, VirtualAuthenticator]]:
     """Yields a page with an authenticator."""
     async with site.visit(**more) as look:
-        cdp = await look.page.context.new_cdp_session(look.page)
-        await cdp.send("WebAuthn.enable", {"enableUI": False})
-        options = {**OPTIONS, "automaticPresenceSimulation": False}
-        made = await cdp.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-        yield look, Device(cdp, made["authenticatorId"])
+        yield look, await VirtualAuthenticator.of(look.page)
 
 
 async def shots(look: Look, name: str) -> None:
@@ -73,7 +41,7 @@ async def shots(look: Look, name: str) -> None:
                 await look.page.screenshot(path=path, full_page=True)
 
 
-async def add(look: Look, device: Device) -> None:
+async def add(look: Look, device: VirtualAuthenticator) -> None:
     """Adds a passkey on the page of the account."""
     await device.touch()
     async with look.page.expect_response("**/api/users/me/passkeys/options"):
@@ -81,7 +49,7 @@ async def add(look: Look, device: Device) -> None:
     await look.page.click("text=Add a passkey")
 
 
-async def sign_out(look: Look, device: Device) -> None:
+async def sign_out(look: Look, device: VirtualAuthenticator) -> None:
     await device.touch(False)
     await look.page.context.clear_cookies()
     look.site.world.sessions.clear()
@@ -135,6 +103,46 @@ async def test_the_button_stops_what_waits_in_the_address_field(site: Site) -> N
         await look.page.wait_for_url("**/account")
 
         assert len([one for one in sent if one.endswith("/passkey/options")]) == 1
+        assert len([one for one in sent if one.endswith("/passkey/verify")]) == 1
+
+
+async def test_the_button_waits_for_the_answer_of_the_address_field(site: Site) -> None:
+    """A second answer would start another session, end the first one, and be lost with the page."""
+    async with visit(site, signed_in=True) as (look, device):
+        await add(look, device)
+        await expect(look.page.locator("[data-codes]")).to_be_visible()
+        await sign_out(look, device)
+        held: list[Route] = []
+        await look.page.route("**/passkey/verify", lambda route: held.append(route))
+        await device.touch()
+        async with look.page.expect_request("**/passkey/verify"):
+            await look.go("/login")
+        await look.page.click("text=Sign in with a passkey")
+        await look.page.click("text=Sign in with a passkey")
+        await expect(look.page.locator("[data-said]")).to_be_hidden()
+        await held[0].continue_()
+        await look.page.wait_for_url("**/account")
+
+        assert len(held) == 1
+
+
+async def test_the_button_before_the_options_have_come(site: Site) -> None:
+    """The button asks as soon as it can, and the address field does not ask beside it."""
+    async with visit(site, signed_in=True) as (look, device):
+        await add(look, device)
+        await expect(look.page.locator("[data-codes]")).to_be_visible()
+        await sign_out(look, device)
+        held: list[Route] = []
+        sent: list[str] = []
+        look.page.on("request", lambda one: sent.append(one.url))
+        await look.page.route("**/passkey/options", lambda route: held.append(route))
+        await device.touch()
+        async with look.page.expect_request("**/passkey/options"):
+            await look.go("/login")
+        await look.page.click("text=Sign in with a passkey")
+        await held[0].continue_()
+        await look.page.wait_for_url("**/account")
+
         assert len([one for one in sent if one.endswith("/passkey/verify")]) == 1
 
 
@@ -246,6 +254,32 @@ async def test_the_browser_hears_which_passkeys_are_left(site: Site) -> None:
         assert accepted["rpId"] == "acme.localhost"
         assert accepted["allAcceptedCredentialIds"] == []
         assert (details["name"], details["displayName"]) == (EMAIL, "Ada Lovelace")
+
+
+async def test_a_late_list_does_not_delete_the_new_passkey(site: Site) -> None:
+    """The page asks for the list when it opens. If the answer comes after a passkey was created, the
+    browser does not hear of it, because it would delete the passkey."""
+    async with visit(site, signed_in=True) as (look, device):
+        held: list[Route] = []
+        await look.page.route("**/api/users/me/passkeys", lambda route: held.append(route), times=1)
+        async with look.page.expect_request("**/api/users/me/passkeys"):
+            await add(look, device)
+        await expect(look.page.locator("[data-codes]")).to_be_visible()
+        late: dict[str, Any] = {
+            "passkeys": [],
+            "user_name": EMAIL,
+            "display_name": "Ada",
+            "rp_id": "acme.localhost",
+        }
+        (credential,) = await device.credentials()
+        handle = credential["userHandle"].rstrip("=")
+        late["user_handle"] = handle.replace("+", "-").replace("/", "_")
+        async with look.page.expect_response("**/api/users/me/passkeys"):
+            await held[0].fulfill(json=late)
+        await look.page.click("[data-codes] .primary")
+        await expect(look.page.locator(".note")).to_contain_text("Passkey added")
+
+        assert len(await device.credentials()) == 1
 
 
 async def test_a_passkey_is_renamed_on_the_page(site: Site) -> None:
