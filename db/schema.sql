@@ -690,6 +690,8 @@ CREATE TABLE totp_factors (
         REFERENCES users (app_id, id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_totp_factors_user ON totp_factors (user_id, app_id);
+-- For the sweep of secrets that nobody has confirmed.
+CREATE INDEX idx_totp_factors_pending ON totp_factors (created_at) WHERE confirmed_at IS NULL;
 
 -- owner: identity
 CREATE TABLE recovery_codes (
@@ -1731,8 +1733,12 @@ GRANT SELECT (app_id, id, absolute_expires_at, revoked_at), DELETE ON token_fami
 GRANT SELECT (app_id, session_id, user_id, subject, expires_at), DELETE ON session_clients TO aero2_sweep;
 GRANT SELECT (app_id, last_seen_at), DELETE ON known_devices TO aero2_sweep;
 GRANT SELECT (previous_id) ON user_sessions TO aero2_sweep;
+GRANT SELECT (app_id, id, confirmed_at, created_at), DELETE ON totp_factors TO aero2_sweep;
 GRANT SELECT (app_id, id, provisioned_at, created_at, guest) ON users TO aero2_sweep;
 GRANT SELECT (user_id, last_active_at, actor_id) ON user_sessions TO aero2_sweep;  -- guests, impersonations
+GRANT SELECT (id) ON link_proofs TO aero2_sweep;
+GRANT SELECT (state_hash) ON oauth_state TO aero2_sweep;
+GRANT SELECT (challenge_hash) ON webauthn_challenges TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON
     sign_in_guards, oauth_state, link_proofs, webauthn_challenges, rate_limits, authorization_requests, authorization_codes,
     refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,

@@ -55,7 +55,8 @@ async def answer(
     NATS and in memory.
 
     Raises Forbidden if the caller may not make the call, or if the request came on a subject of
-    another kind of caller; FreshSignInNeeded or FreshTokenNeeded; Invalid for a malformed request; TooLate if the time is over; and what the
+    another kind of caller; Impersonating or GuestRefused; FreshSignInNeeded, FreshTokenNeeded or
+    SecondFactorNeeded; Invalid for a malformed request; TooLate if the time is over; and what the
     handler raises.
     """
     if subject != subject_of(ctx, contract):

@@ -78,7 +78,8 @@ def wire_of(who: Caller) -> dict[str, object]:
 
 
 def from_wire(who: dict[str, Any]) -> Caller:
-    """Returns the caller of a header. Raises ValueError or TypeError for what `encode` would never have written."""
+    """Returns the caller of a header. Raises ValueError or TypeError for what `wire_of` would never
+    have written."""
     kind, permissions, teams = who["k"], who.get("p", []), who.get("m", [])
     proven_at = who.get("v")
     if kind not in KINDS or not isinstance(permissions, list) or not isinstance(teams, list):

@@ -48,8 +48,10 @@ class DeploymentHosts:
 
     def serves(self, scheme: str, host: str, port: int | None, path: str) -> bool:
         """Returns whether a URL with these parts is a provider's or a relying party's endpoint of this
-        deployment."""
-        return path.startswith(PATHS) and self.has_origin(scheme, host, port)
+        deployment. A path with dot segments is none: a proxy at the gateway's address would resolve them
+        (RFC 3986 section 5.2.4)."""
+        dotted = any(segment in (".", "..") for segment in path.split("/"))
+        return path.startswith(PATHS) and not dotted and self.has_origin(scheme, host, port)
 
     def has_origin(self, scheme: str, host: str, port: int | None) -> bool:
         """Returns whether this is the origin of an application. The port counts: another port of the

@@ -45,8 +45,8 @@ async def exchange(
     headers: dict[str, str],
     content: dict[str, Any],
 ) -> tuple[int, bytes]:
-    """Sends a request for `target` to the IP address of an endpoint. Returns the status and the body. Raises one of
-    FAILURES.
+    """Sends a request for `target` to the IP address of an endpoint. Returns the status and the body.
+    Raises one of FAILURES.
 
     Each request has a client of its own: pooled connections are found by address alone, so two hosts
     at one address would share one.

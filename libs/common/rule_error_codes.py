@@ -94,6 +94,7 @@ CLIENT_ERRORS: Final = {
     # URIs
     "secret_required_again": N_("Send the client secret again: it would go to another server."),
     "private_key_malformed": N_("A private key for ES256 is required: PEM, with the curve P-256."),
+    "role_unknown": N_("There is no role {role} of this kind."),
     "organization_unknown": N_("The application has no organization with this ID."),
     "uri_character_refused": N_("The URI contains a character that must be encoded or left out."),
     "uri_not_absolute": N_("An absolute URI is required, like https://app.example.com/callback."),

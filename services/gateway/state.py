@@ -9,7 +9,7 @@ from common.caches import Cache
 from common.connections import Connections
 from common.context import Caller
 from common.contracts.api_keys import ApiKeyHolder
-from common.contracts.identity_providers import PublicProvider
+from common.contracts.identity_providers import PublicProviders
 from common.contracts.sessions import Session
 from common.contracts.tenants import Tenant
 from common.contracts.tokens import AccessToken
@@ -59,7 +59,7 @@ class Gateway:
     api_keys: Cache[ApiKeyHolder] = field(default_factory=lambda: Cache("api_key", 20_000, ttl=10))
     documents: Cache[PackedText] = field(default_factory=lambda: Cache("document", 20_000, ttl=60))
     origins: Cache[frozenset[str]] = field(default_factory=lambda: Cache("origins", 20_000, ttl=60))
-    providers: Cache[tuple[PublicProvider, ...]] = field(
+    providers: Cache[PublicProviders] = field(
         default_factory=lambda: Cache("providers", 20_000, ttl=60)
     )
     ended_sessions: Cache[bool] = field(default_factory=lambda: Cache("ended", 20_000, ttl=60))

@@ -65,6 +65,11 @@ class AuthenticationResult:
     """Whether a new user signed up by an invitation into an organization."""
     actor: Actor | None = None
     """Somebody who acts as the user. The user themselves prove nothing then."""
+    first_proof_done: bool = False
+    """Whether the caller has called `first_proof.end_earlier_credentials` itself. Later credentials
+    are the owner's, and stay."""
+    kept_guest_id: str | None = None
+    """The guest who is signed in at the browser, if the user is another one."""
     upgrades_guest: bool = False
     """Whether the user of the session `previous` was a guest until now. The gate then asks everything:
     the earlier session has shown no factor."""

@@ -190,5 +190,5 @@ async def _start_session(
     await codes.end_older(tx, app_id=ctx.app_id, email=consumed_code.email, types=TYPES)
     joins_team = fresh and bool(consumed_code.payload.get("into_organization"))
     result = authentication_result.with_new_user(result, fresh, joins_team=joins_team)
-    result = await guests.with_guest(ctx, tx, guest, account=account, result=result)
+    result = guests.with_guest(guest, account=account, result=result)
     return await session_start.begin(deps, ctx, tx, tenant, account=account, result=result)

@@ -15,7 +15,7 @@ from common.contracts.guests import CreateGuest, GuestsOff
 from common.contracts.passwords import SignInWithPassword
 from common.contracts.sessions import SignedInSession
 from common.db import Db
-from common.events.users import GuestKept, GuestUpgraded, UserCreated
+from common.events.users import GuestUpgraded, UserCreated
 from common.ids import new_id
 from identity import challenge, gate, passwords, session_start
 from identity.authentication_result import AuthenticationResult
@@ -112,37 +112,28 @@ async def upgrade_by_address(
     return account
 
 
-async def with_guest(
-    ctx: Context,
-    tx: Db,
-    guest: GuestSession | None,
-    *,
-    account: Account,
-    result: AuthenticationResult,
+def with_guest(
+    guest: GuestSession | None, *, account: Account, result: AuthenticationResult
 ) -> AuthenticationResult:
     """Returns the result of a sign-in at a guest's browser. If the guest has become this account, the
-    new session replaces theirs. Otherwise the guest stays, and the log names both."""
+    new session replaces theirs. Otherwise the guest stays, and the log names both when the session
+    starts."""
     if guest is not None and account.id == guest.user_id:
         return replace(result, previous=guest.session_id, upgrades_guest=True)
-    await record_kept(ctx, tx, guest, user_id=account.id)
-    return result
+    return with_kept_guest(result, guest)
 
 
-async def record_kept(ctx: Context, tx: Db, guest: GuestSession | None, *, user_id: str) -> None:
-    """Records that a guest has signed in to an account that existed already."""
-    if await get_locked(ctx, tx, guest) is not None:
-        assert guest is not None
-        event = GuestKept(guest_id=guest.user_id, user_id=user_id)
-        await audit.record(tx, ctx, event, user_id=user_id)
+def with_kept_guest(
+    result: AuthenticationResult, guest: GuestSession | None
+) -> AuthenticationResult:
+    """Returns the result of a sign-in to an account that existed already."""
+    return replace(result, kept_guest_id=guest.user_id if guest else None)
 
 
 async def sign_in_with_password(
     deps: Deps, ctx: Context, request: SignInWithPassword
 ) -> SignedInSession:
-    """Signs in as `passwords.sign_in` does, and records what became of a guest."""
+    """Signs in as `passwords.sign_in` does. A guest of the browser stays."""
     guest, ctx = split(ctx)
-    reply = await passwords.sign_in(deps, ctx, request)
-    if guest is not None and reply.session is not None:
-        async with deps.db.transaction(ctx) as tx:
-            await record_kept(ctx, tx, guest, user_id=reply.session.user_id)
-    return reply
+    guest_id = guest.user_id if guest else None
+    return await passwords.sign_in(deps, ctx, request, kept_guest_id=guest_id)

@@ -109,6 +109,7 @@ def _new_half_session(
             "factors": missing.factors,
             "new_user": result.new_user,
             "joins_team": result.joins_team,
+            "kept_guest_id": result.kept_guest_id,
         },
     )
 
@@ -176,4 +177,5 @@ def completed(
         earlier=consumed,
         new_user=consumed.pending["new_user"],
         joins_team=consumed.pending["joins_team"],
+        kept_guest_id=consumed.pending.get("kept_guest_id"),
     )

@@ -6,7 +6,12 @@ from typing import Any
 
 from common.bus import Handler
 from common.contracts.base import Request
-from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
+from common.contracts.email_codes import (
+    ConfirmWithCode,
+    SignInWithCode,
+    SignInWithLink,
+    StartEmailCode,
+)
 from common.contracts.guests import CreateGuest
 from common.contracts.impersonation import RedeemImpersonation, StartImpersonation
 from common.contracts.invitations import (
@@ -95,8 +100,10 @@ from identity import (
     impersonation,
     invitation_acceptance,
     invitations,
+    mail_confirmation,
     mail_templates,
     me,
+    my_data,
     owner_link,
     passkey_handlers,
     password_reset,
@@ -113,6 +120,7 @@ from identity import (
     user_list,
     users,
 )
+from identity.gate_refusals import recorded
 from identity.provider_handlers import PROVIDER_HANDLERS
 
 HANDLERS: dict[type[Request[Any]], Handler] = {
@@ -136,17 +144,18 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     CreateGuest: guests.create,
     SignUp: sign_up.sign_up,
     ResendSignUp: sign_up.resend,
-    SignInWithPassword: guests.sign_in_with_password,
+    SignInWithPassword: recorded(guests.sign_in_with_password),
     StartEmailCode: email_codes.start,
-    SignInWithCode: email_codes.with_code,
-    SignInWithLink: email_codes.with_link,
-    Reauthenticate: passwords.confirm,
+    SignInWithCode: recorded(email_codes.with_code),
+    SignInWithLink: recorded(email_codes.with_link),
+    ConfirmWithCode: recorded(mail_confirmation.confirm),
+    Reauthenticate: recorded(passwords.confirm),
     CheckPassword: passwords.check,
     ChangePassword: passwords.change,
     StartReset: password_reset.start_reset,
-    ResetPassword: password_reset.reset,
+    ResetPassword: recorded(password_reset.reset),
     GetSecondFactors: user_factors.get,
-    ConfirmFactor: user_factors.confirm,
+    ConfirmFactor: recorded(user_factors.confirm),
     RegenerateRecoveryCodes: user_factors.regenerate,
     ResetSecondFactors: user_factors.reset,
     **passkey_handlers.HANDLERS,
@@ -155,16 +164,16 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     RemoveTotp: totp.remove,
     RevokeDevice: remembered_devices.revoke,
     GetSecondFactorChallenge: sign_in_completion.challenge,
-    CompleteSignIn: sign_in_completion.complete,
+    CompleteSignIn: recorded(sign_in_completion.complete),
     CancelSignIn: sign_in_completion.cancel,
     SetUpTotpAtSignIn: sign_in_completion.set_up_totp,
-    ConfirmTotpAtSignIn: sign_in_completion.confirm_totp,
+    ConfirmTotpAtSignIn: recorded(sign_in_completion.confirm_totp),
     GetMe: me.get,
     UpdateMe: me.update,
     ChangeEmail: me.change_email,
     ConfirmEmail: me.confirm_email,
     VerifyEmail: me.verify_email,
-    ExportMe: me.export,
+    ExportMe: my_data.export,
     DeleteMe: me.delete,
     CreateUser: users.create,
     ListUsers: user_list.page,
@@ -183,7 +192,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     ResendInvitation: invitations.resend,
     RevokeInvitation: invitations.revoke,
     GetInvitation: invitation_acceptance.get,
-    AcceptInvitation: invitation_acceptance.accept,
+    AcceptInvitation: recorded(invitation_acceptance.accept),
     CreateOwnerLink: owner_link.create,
     GetOwnerLink: owner_link.get,
     ClaimOwner: owner_link.claim,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from common import audit
 from common.context import Context
+from common.contracts.identities import TooManyIdentities
 from common.db import Db
 from common.events.identities import IdentityLinked, IdentityUnlinked
 from common.ids import new_id
@@ -13,6 +16,15 @@ from identity.providers.account import ProviderAccount
 from identity.queries import accounts, identity_links, link_proofs
 from identity.queries.identity_links import NewLink, RemovedLink
 from identity.queries.identity_providers import Provider
+
+MOST: Final = 50
+"""Accounts at providers that one user may connect."""
+
+
+async def check_number(ctx: Context, db: Db, user_id: str) -> None:
+    """Raises TooManyIdentities if the user has connected as many accounts as one user can."""
+    if await identity_links.count_of_user(db, app_id=ctx.app_id, user_id=user_id) >= MOST:
+        raise TooManyIdentities
 
 
 async def connect(
@@ -27,7 +39,8 @@ async def connect(
 ) -> None:
     """Connects an account to a user whose row is locked. `by` is that of the event. Raises
     UniqueViolationError (user_identity_links_idp_user_key) if it is connected to a user; SignInEnded if
-    the provider's organization has not verified the domain of the address."""
+    the provider's organization has not verified the domain of the address; TooManyIdentities."""
+    await check_number(ctx, tx, user_id)
     await provider_domains.check_link(ctx, tx, provider, provider_account, user_id=user_id)
     link = await _link(
         deps,

@@ -39,6 +39,7 @@ from identity.deps import Deps
 from identity.providers.client_secret import secret_place
 from identity.queries import identity_providers, provider_documents
 from identity.queries.identity_providers import Provider
+from identity.role_rules import check_roles
 
 MAX_PROVIDERS: Final = 200
 """Of an application and its organizations."""
@@ -52,7 +53,9 @@ async def list_public(deps: Deps, ctx: Context, _: ListPublicProviders) -> Publi
     """Lists what a sign-in page shows."""
     async with deps.db.reader(ctx) as db:
         rows = await identity_providers.list_public(db, app_id=ctx.app_id)
-    return PublicProviders(idps=[PublicProvider.model_validate(_public(row)) for row in rows])
+        by_address = await identity_providers.has_of_organizations(db, app_id=ctx.app_id)
+    public = [PublicProvider.model_validate(_public(row)) for row in rows]
+    return PublicProviders(idps=public, by_address=by_address)
 
 
 def _public(row: Provider) -> dict[str, Any]:
@@ -91,6 +94,7 @@ async def create(deps: Deps, ctx: Context, request: CreateIdentityProvider) -> I
         raise Invalid(errors=[field_error("client_secret", "required")])
     provider_rules.check_organizations(ctx, fields.org_id)
     provider_rules.check(fields, secret=secret, egress=deps.http.egress)
+    await check_roles(deps, ctx, fields)
     idp_id = new_id()
     try:
         async with deps.db.transaction(ctx) as tx:
@@ -125,6 +129,12 @@ async def update(deps: Deps, ctx: Context, request: UpdateIdentityProvider) -> I
     secret = None if request.client_secret in (None, "", HIDDEN) else request.client_secret
     if secret is not None or request.changes.keys() - provider_rules.HARMLESS:
         await delegation_checks.over_everybody(deps, ctx)
+    if request.changes.keys() & {"role_mapping", "org_id"}:
+        row = await find(deps, ctx, request.provider)
+        fields = _changed(row, request)
+        before = (row.org_id, row.role_mapping)
+        if before != (fields.org_id, fields.model_dump(mode="json")["role_mapping"]):
+            await check_roles(deps, ctx, fields)
     try:
         async with deps.db.transaction(ctx) as tx:
             return await _update(deps, tx, ctx, request, secret=secret)
@@ -138,14 +148,11 @@ async def _update(
     before = await identity_providers.lock(tx, app_id=ctx.app_id, provider=request.provider)
     if before is None:
         raise ProviderNotFound
-    earlier = {name: getattr(before, name) for name in ProviderFields.model_fields}
-    own = request.changes.get("options")
-    options = {"options": before.options | own} if isinstance(own, dict) else {}
-    fields = _fields(earlier | request.changes | options)
+    earlier, fields = _fields(_settings(before)), _changed(before, request)
     provider_rules.check_organizations(ctx, before.org_id, fields.org_id)
     provider_rules.check(fields, secret=secret, egress=deps.http.egress)
     dumped = fields.model_dump(mode="json")
-    if secret is None and same_json(dumped, _fields(earlier).model_dump(mode="json")):
+    if secret is None and same_json(dumped, earlier.model_dump(mode="json")):
         return _reply(before)
     if secret is None and before.client_secret_sealed and fields.auth_method != "none":
         if provider_rules.needs_secret_again(before, fields):
@@ -179,6 +186,17 @@ async def delete(deps: Deps, ctx: Context, request: DeleteIdentityProvider) -> D
         await identity_providers.delete(tx, app_id=ctx.app_id, id=row.id)
         await audit.record(tx, ctx, ProviderDeleted(idp_id=row.id, name=row.name, links=links))
     return Done()
+
+
+def _settings(row: Provider) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in ProviderFields.model_fields}
+
+
+def _changed(before: Provider, request: UpdateIdentityProvider) -> ProviderFields:
+    """Returns the fields after the change. Raises Invalid."""
+    own = request.changes.get("options")
+    options = {"options": before.options | own} if isinstance(own, dict) else {}
+    return _fields(_settings(before) | request.changes | options)
 
 
 def _fields(settings: dict[str, Any]) -> ProviderFields:

@@ -76,7 +76,7 @@ async def accept(deps: Deps, ctx: Context, request: AcceptInvitation) -> SignedI
     except InvitationNotFound:
         raise LinkSpent from None
     reply = await session_start.finish(deps, ctx, started_session)
-    await _assign_roles(deps, ctx, started_session.user_id, invitation.role_ids)
+    await assign_roles(deps, ctx, started_session.user_id, invitation.role_ids)
     return reply
 
 
@@ -107,7 +107,7 @@ async def _create_user(
         browser=request.browser,
         new_user=guest is None,
     )
-    result = await guests.with_guest(ctx, tx, guest, account=account, result=result)
+    result = guests.with_guest(guest, account=account, result=result)
     return await session_start.begin(deps, ctx, tx, tenant, account=account, result=result)
 
 
@@ -144,7 +144,8 @@ def _profile(invitation: OpenInvitation, request: AcceptInvitation) -> dict[str,
     return profile
 
 
-async def _assign_roles(deps: Deps, ctx: Context, user_id: str, role_ids: list[str]) -> None:
+async def assign_roles(deps: Deps, ctx: Context, user_id: str, role_ids: list[str]) -> None:
+    """Gives the new user the roles of their invitation. A role that cannot be given is logged."""
     for role_id in role_ids:
         try:
             await deps.bus.call(ctx.as_system(), AssignRole(user_id=user_id, role_id=role_id))
@@ -153,10 +154,15 @@ async def _assign_roles(deps: Deps, ctx: Context, user_id: str, role_ids: list[s
 
 
 async def _open_invitation(deps: Deps, ctx: Context, token: str) -> OpenInvitation:
-    async with deps.db.reader(ctx) as db:
-        invitation = await invitations.get_open(
-            db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("invitation", token)
-        )
+    invitation = await find_open(deps, ctx, token)
     if invitation is None:
         raise LinkSpent
     return invitation
+
+
+async def find_open(deps: Deps, ctx: Context, token: str) -> OpenInvitation | None:
+    """Returns the pending invitation into the application with this token."""
+    async with deps.db.reader(ctx) as db:
+        return await invitations.get_open(
+            db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("invitation", token)
+        )

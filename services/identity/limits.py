@@ -38,6 +38,7 @@ PASSKEY_CHALLENGE_BY_IP = AttemptLimit("passkey_challenge_ip", 600, 300)
 PASSKEY_CHALLENGE_BY_APP = AttemptLimit("passkey_challenge_app", 12_000, 300)
 PASSWORD_BY_USER = AttemptLimit("password_user", 20, 900)
 FACTOR_BY_USER = AttemptLimit("factor_user", 10, 3600)  # wrong codes of all second factors
+FACTOR_CHANGE_BY_USER = AttemptLimit("factor_change_user", 60, 3600)  # most of them send a mail
 CHECK_BY_IP = AttemptLimit("check_ip", 60, 300)
 PROTECTION_BY_IP = AttemptLimit("protection_ip", 200, 300)
 TEST_MAIL_BY_APP = AttemptLimit("test_mail_app", 10, 600)

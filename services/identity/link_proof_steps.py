@@ -113,7 +113,6 @@ async def finish(deps: Deps, ctx: Context, request: FinishLinkProof) -> Provider
     email = consumed.payload["email"]
     guest, ctx = guests.split(ctx)
     flow = replace(flow, guest=guest)
-    flow = await provider_resolution.with_admission(deps, ctx, flow, email)
 
     async def work(deps: Deps, ctx: Context, tx: Db, flow: SignInFlow) -> Resolution:
         used = await link_proofs.consume(deps, ctx, tx, request.link_proof, browser=request.browser)
@@ -121,14 +120,17 @@ async def finish(deps: Deps, ctx: Context, request: FinishLinkProof) -> Provider
         if account is None:
             if used.user_id is not None:
                 raise LinkProofSpent
-            return Resolution(
-                await provider_resolution.sign_up_with(
-                    deps, ctx, tx, flow, email=email, mailed=True
-                )
+            started = await provider_resolution.sign_up_with(
+                deps, ctx, tx, flow, email=email, mailed=True
             )
+            return Resolution(started, signed_up=True)
         return await _join(deps, ctx, tx, flow, proof=used, account=account, email=email)
 
-    return await _recorded(deps, ctx, flow, settled(deps, ctx, flow, work))
+    async def sign_in() -> ProviderOutcome:
+        admitted = await provider_resolution.with_admission(deps, ctx, flow, email)
+        return await settled(deps, ctx, admitted, work)
+
+    return await _recorded(deps, ctx, flow, sign_in())
 
 
 async def _join(
@@ -155,7 +157,12 @@ async def _join(
     if ended is not None:
         account = await provider_resolution.locked(ctx, tx, account.id)
     started = await provider_resolution.begin(
-        deps, ctx, tx, flow, account=account, result=flow.result(mailed=email)
+        deps,
+        ctx,
+        tx,
+        flow,
+        account=account,
+        result=flow.result(mailed=email, first_proof_done=True),
     )
     return Resolution(started, ended=ended)
 

@@ -17,6 +17,7 @@ from common.context import Context
 from common.contracts.link_proofs import GetLinkProof, LinkProof, LinkProofSpent
 from common.db import Db
 from common.ids import new_id
+from identity import provider_mapping
 from identity.deps import Deps
 from identity.providers.account import ProviderAccount, ProviderTokens
 from identity.queries import identity_providers, link_proofs, sign_in_facts
@@ -48,7 +49,9 @@ async def begin(
     if user_id is not None:
         facts = await sign_in_facts.lock(tx, app_id=ctx.app_id, user_id=user_id, device_hashes=[])
         payload = payload | {"factor_epoch": facts.factor_epoch if facts else None}
-    packed = orjson.dumps({"account": dataclasses.asdict(account), "invitation": invitation})
+    claims = provider_mapping.claims_of_rules(provider.role_mapping, account.claims)
+    kept = dataclasses.asdict(dataclasses.replace(account, claims=claims))
+    packed = orjson.dumps({"account": kept, "invitation": invitation})
     sealed = await deps.sealer.seal(tx, ctx.app_id, ("link_proofs", "sealed", id), packed)
     new = NewProof(
         id=id,
@@ -88,27 +91,26 @@ async def live(
     deps: Deps, ctx: Context, db: Db, token: str, *, browser: str | None
 ) -> PendingProof:
     """Returns the live proof of a token in its browser. Raises LinkProofSpent."""
-    proof = await link_proofs.get(
-        db,
-        app_id=ctx.app_id,
-        token_hashes=deps.keys.hashes(LABEL, token),
-        browser_hashes=deps.keys.hashes("browser", browser) if browser else [],
-    )
-    if proof is None:
-        raise LinkProofSpent
-    return proof
+    return _existing(await link_proofs.get(db, **_of_browser(deps, ctx, token, browser)))
 
 
 async def consume(
     deps: Deps, ctx: Context, tx: Db, token: str, *, browser: str | None
 ) -> PendingProof:
     """Consumes the proof of a token in its browser. Raises LinkProofSpent."""
-    proof = await link_proofs.consume(
-        tx,
-        app_id=ctx.app_id,
-        token_hashes=deps.keys.hashes(LABEL, token),
-        browser_hashes=deps.keys.hashes("browser", browser) if browser else [],
-    )
+    return _existing(await link_proofs.consume(tx, **_of_browser(deps, ctx, token, browser)))
+
+
+def _of_browser(deps: Deps, ctx: Context, token: str, browser: str | None) -> dict[str, Any]:
+    """Returns what the statements find a proof by. Nobody has one without a browser."""
+    return {
+        "app_id": ctx.app_id,
+        "token_hashes": deps.keys.hashes(LABEL, token),
+        "browser_hashes": deps.keys.hashes("browser", browser) if browser else [],
+    }
+
+
+def _existing(proof: PendingProof | None) -> PendingProof:
     if proof is None:
         raise LinkProofSpent
     return proof

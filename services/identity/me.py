@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 
 from common import audit
 from common.address_keys import address_key
 from common.context import Context
-from common.contracts.audit_log import ListAudit
 from common.contracts.base import Done
 from common.contracts.me import (
     ChangeEmail,
     ConfirmEmail,
     DeleteMe,
-    Export,
-    ExportMe,
     GetMe,
     UpdateMe,
     VerifyEmail,
@@ -44,12 +39,10 @@ from identity import (
 from identity import users as administration
 from identity.caller_checks import the_user
 from identity.deps import Deps
-from identity.queries import accounts, devices, sessions, users
+from identity.queries import accounts, users
 from identity.queries.codes import ConsumedEmailCode
 
 CHANGE: Final = ["email_change"]
-MOST_EVENTS: Final = 1000
-"""In an export: the answer has to fit into a message."""
 
 
 def _me(user: User | None) -> Me:
@@ -177,47 +170,6 @@ async def _set_email(
     if not same:
         await notices.send(deps, ctx, tx, tenant, owner=before, kind="email_changed", email=email)
     return _me(await users.get(tx, app_id=ctx.app_id, id=before.id)), upgraded
-
-
-async def export(deps: Deps, ctx: Context, request: ExportMe) -> Export:
-    """Returns everything that is stored about the calling user, except the application's private
-    metadata."""
-    user_id = the_user(ctx)
-    async with deps.db.reader(ctx) as db:
-        user = await users.get(db, app_id=ctx.app_id, id=user_id)
-        if user is None:
-            raise UserNotFound
-        listed = await sessions.list_of_user(
-            db, app_id=ctx.app_id, user_id=user_id, current=ctx.caller.session_id, limit=1000
-        )
-        known_devices = await devices.list_devices(db, app_id=ctx.app_id, user_id=user_id)
-    events = await _events(deps, ctx, user_id)
-    hidden = user.model_copy(update={"private_metadata": {}})  # the application's own notes
-    return Export(
-        user=hidden,
-        sessions=listed,
-        devices=[asdict(device) for device in known_devices],
-        events=events,
-        exported_at=datetime.now(UTC),
-    )
-
-
-async def _events(deps: Deps, ctx: Context, user_id: str) -> list[dict[str, Any]]:
-    """Returns the latest audit records that are about the user or were caused by them."""
-    fields = {"event_type", "created_at", "ip_address", "user_agent"}
-    explained = {"event_type", "created_at", "event_data", "actor_kind", "actor_id"}
-    events: list[dict[str, Any]] = []
-    cursor: str | None = None
-    while len(events) < MOST_EVENTS:
-        request = ListAudit(user_id=user_id, limit=100, cursor=cursor)
-        page = await deps.bus.call(ctx.as_system(), request)
-        for record in page.audit_logs:
-            acts = record.event_type.startswith("impersonation_")
-            events.append(record.model_dump(mode="json", include=explained if acts else fields))
-        cursor = page.next
-        if cursor is None:
-            break
-    return events
 
 
 async def delete(deps: Deps, ctx: Context, request: DeleteMe) -> Done:

@@ -29,18 +29,19 @@ from common.contracts.passkeys import (
     StartPasskey,
 )
 from identity import passkey_registration, passkey_sign_in, passkey_sign_up, passkeys
+from identity.gate_refusals import recorded
 
 HANDLERS: dict[type[Request[Any]], Handler] = {
     StartPasskeySignIn: passkey_sign_in.start,
-    SignInWithPasskey: passkey_sign_in.sign_in,
+    SignInWithPasskey: recorded(passkey_sign_in.sign_in),
     StartPasskeyConfirmation: passkey_sign_in.start_confirmation,
-    ConfirmWithPasskey: passkey_sign_in.confirm,
+    ConfirmWithPasskey: recorded(passkey_sign_in.confirm),
     StartPasskeySecondFactor: passkey_sign_in.start_second_factor,
-    ShowPasskeySecondFactor: passkey_sign_in.show_second_factor,
+    ShowPasskeySecondFactor: recorded(passkey_sign_in.show_second_factor),
     StartPasskey: passkey_registration.start,
     AddPasskey: passkey_registration.add,
     StartFirstPasskey: passkey_registration.start_first,
-    AddFirstPasskey: passkey_registration.add_first,
+    AddFirstPasskey: recorded(passkey_registration.add_first),
     StartPasskeySignUp: passkey_sign_up.start,
     SignUpWithPasskey: passkey_sign_up.sign_up,
     ListMyPasskeys: passkeys.list_own,

@@ -15,13 +15,22 @@ from common.contracts.passkey_sign_in import (
     StartPasskeySignIn,
 )
 from common.contracts.passkeys import PasskeyOptions, PasskeyUnknown
+from common.contracts.second_factors import CompletedSignIn
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import EmailUnverified
 from common.contracts.tenants import Tenant
 from common.contracts.users import UserNotFound
 from common.db import Db
 from common.problems import Forbidden
-from identity import guests, half_sessions, passkey_challenges, passkey_proof, session_start
+from identity import (
+    first_proof,
+    guests,
+    half_sessions,
+    passkey_challenges,
+    passkey_proof,
+    remembered_devices,
+    session_start,
+)
 from identity.authentication_result import AuthenticationResult
 from identity.caller_checks import the_user
 from identity.deps import Deps
@@ -80,6 +89,7 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPasskey) -> Signe
         devices=request.devices,
         remember=request.remember,
     )
+    result = guests.with_kept_guest(result, guest)
 
     async def begin(tx: Db) -> session_start.StartedSession:
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=proof.passkey.user_id)
@@ -87,10 +97,15 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPasskey) -> Signe
             raise PasskeyUnknown
         if tenant.settings.require_verified_email and not account.email_verified:
             raise EmailUnverified
-        await guests.record_kept(ctx, tx, guest, user_id=account.id)
         return await session_start.begin(deps, ctx, tx, tenant, account=account, result=result)
 
-    return await _finish(deps, ctx, tenant, ceremony, proof=proof, begin=begin)
+    try:
+        return await _finish(deps, ctx, tenant, ceremony, proof=proof, begin=begin)
+    except EmailUnverified:
+        await first_proof.remember_browser(
+            deps, ctx, user_id=proof.passkey.user_id, browser=request.browser
+        )
+        raise
 
 
 async def _finish(
@@ -171,7 +186,7 @@ def _second_factor(half: HalfSession, browser: str | None) -> Ceremony:
 
 async def show_second_factor(
     deps: Deps, ctx: Context, request: ShowPasskeySecondFactor
-) -> SignedInSession:
+) -> CompletedSignIn:
     """Completes a sign-in by a passkey of its user. Raises NoSession, Forbidden, PasskeyRefused,
     PasskeyUnknown, PasskeyChallengeSpent, AccountSwitched, AccountDisabled."""
     tenant = await deps.tenants.get(ctx)
@@ -180,12 +195,17 @@ async def show_second_factor(
     ceremony = _second_factor(half, request.browser)
     await half_sessions.count_try(deps, ctx, half)
     proof = await passkey_proof.prove(deps, ctx, ceremony, credential=request.credential)
+    device: str | None = None
 
     async def begin(tx: Db) -> session_start.StartedSession:
+        nonlocal device
         account, consumed = await half_sessions.consume(ctx, tx, half)
+        if request.remember_device:
+            device = await remembered_devices.remember(deps, ctx, tx, tenant, user_id=account.id)
         result = half_sessions.completed(
             consumed, factor="passkey", amr=proof.assertion.amr, browser=request.browser
         )
         return await session_start.begin(deps, ctx, tx, tenant, account=account, result=result)
 
-    return await _finish(deps, ctx, tenant, ceremony, proof=proof, begin=begin)
+    signed_in = await _finish(deps, ctx, tenant, ceremony, proof=proof, begin=begin)
+    return CompletedSignIn(signed_in=signed_in, device=device)

@@ -27,6 +27,7 @@ from common.events.passkeys import PasskeyRemoved, PasskeyRenamed
 from identity import delegation_checks, notices, totp, ways_in
 from identity.caller_checks import the_user
 from identity.deps import Deps
+from identity.limits import FACTOR_CHANGE_BY_USER
 from identity.passkey_entries import entry
 from identity.queries import accounts, passkeys
 
@@ -75,8 +76,10 @@ async def rename(deps: Deps, ctx: Context, request: RenamePasskey) -> Passkey:
 
 
 async def remove(deps: Deps, ctx: Context, request: RemovePasskey) -> Done:
-    """Removes one of the caller's passkeys. Raises PasskeyNotFound, LastWayIn, LastSecondFactor."""
+    """Removes one of the caller's passkeys. Raises PasskeyNotFound, LastWayIn, LastSecondFactor,
+    RateLimited."""
     user_id = the_user(ctx)
+    await deps.limits.count(ctx, (FACTOR_CHANGE_BY_USER, user_id))
     tenant = await deps.tenants.get(ctx)
     async with deps.db.transaction(ctx) as tx:
         await _remove(

@@ -24,7 +24,9 @@ from common.problems import Invalid
 from identity import (
     authentication_result,
     challenge,
+    first_proof,
     flows,
+    guests,
     lockout,
     password_policy,
     session_end,
@@ -83,6 +85,7 @@ async def reset(deps: Deps, ctx: Context, request: ResetPassword) -> SignedInSes
     consumed, so that both stay valid. Raises WeakPassword, LinkSpent, OtherBrowser, WrongCode,
     CodeSpent."""
     tenant = await deps.tenants.get(ctx)
+    guest, ctx = guests.split(ctx)
     await deps.limits.count(ctx, (SIGN_IN_BY_IP, ctx.ip))
     await password_policy.check(deps, ctx, tenant, request.password, email=None, name=None)
     await _refuse_unchanged(deps, ctx, request)
@@ -98,7 +101,16 @@ async def reset(deps: Deps, ctx: Context, request: ResetPassword) -> SignedInSes
         raise Invalid(errors=[field_error("token", "link_or_code_required")])
     if consumed_code.user_id is None:
         raise LinkSpent if request.token else CodeSpent
-    return await _reset(deps, ctx, tenant, consumed_code, phc=phc, browser=request.browser)
+    result = authentication_result.AuthenticationResult(
+        "reset",
+        "mail",
+        ["otp"],
+        email=consumed_code.email,
+        browser=request.browser,
+        first_proof_done=True,
+    )
+    result = guests.with_kept_guest(result, guest)
+    return await _reset(deps, ctx, tenant, consumed_code, phc=phc, result=result)
 
 
 async def _refuse_unchanged(deps: Deps, ctx: Context, request: ResetPassword) -> None:
@@ -130,7 +142,7 @@ async def _reset(
     consumed_code: ConsumedEmailCode,
     *,
     phc: str,
-    browser: str | None,
+    result: authentication_result.AuthenticationResult,
 ) -> SignedInSession:
     assert consumed_code.user_id is not None
     async with deps.db.transaction(ctx) as tx:
@@ -142,14 +154,14 @@ async def _reset(
             or address_key(account.email) != consumed_code.email
         ):
             raise LinkSpent  # the address was changed since: the mail went to another one
+        earlier = await first_proof.end_earlier_credentials(
+            deps, ctx, tx, account, browser=result.browser
+        )
         await lockout.forget(deps, ctx, tx, consumed_code.email)
         event = PasswordReset(user_id=account.id)
         ended = await store_password(deps, ctx, tx, tenant, account=account, phc=phc, event=event)
-        result = authentication_result.AuthenticationResult(
-            "reset", "mail", ["otp"], email=consumed_code.email, browser=browser
-        )
         started_session = await session_start.begin(
             deps, ctx, tx, tenant, account=account, result=result
         )
-    await session_end.publish_revocations(deps, ctx, account.id, ended)
+    await session_end.publish_revocations(deps, ctx, account.id, [*(earlier or []), *ended])
     return await session_start.finish(deps, ctx, started_session)

@@ -13,7 +13,6 @@ from common.contracts.passwords import (
 )
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import (
-    EmailUnverified,
     MethodOff,
     ResetNeeded,
     WrongCredentials,
@@ -27,6 +26,7 @@ from common.problems import Invalid
 from identity import (
     authentication_result,
     challenge,
+    first_proof,
     lockout,
     notices,
     password_policy,
@@ -41,7 +41,9 @@ from identity.queries import accounts
 from identity.queries.accounts import Account
 
 
-async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> SignedInSession:
+async def sign_in(
+    deps: Deps, ctx: Context, request: SignInWithPassword, *, kept_guest_id: str | None = None
+) -> SignedInSession:
     """Starts a session by address and password. Raises WrongCredentials, Locked, EmailUnverified,
     ResetNeeded, MethodOff, AccountDisabled, CaptchaFailed, RateLimited, Busy."""
     tenant = await deps.tenants.get(ctx)
@@ -60,8 +62,7 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> Sign
         )
         if account is None or account.phc is None:  # cannot happen: a dummy hash does not match
             raise WrongCredentials
-        if tenant.settings.require_verified_email and not account.email_verified:
-            raise EmailUnverified
+        await first_proof.check(deps, ctx, tenant, account, browser=request.browser)
         if account.must_change and account.email:
             raise ResetNeeded
         async with deps.db.transaction(ctx) as tx:
@@ -76,6 +77,7 @@ async def sign_in(deps: Deps, ctx: Context, request: SignInWithPassword) -> Sign
                 devices=request.devices,
                 remember=request.remember,
                 idempotency_key=request.idempotency_key,
+                kept_guest_id=kept_guest_id,
             )
             started_session = await session_start.begin(
                 deps, ctx, tx, tenant, account=account, result=result

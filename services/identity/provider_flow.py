@@ -39,6 +39,8 @@ class SignInFlow:
     remember: bool = False
     admission: dict[str, Any] = field(default_factory=dict, repr=False)
     """The invitations that admit the address (`sign_up.admission`)."""
+    role_ids: list[str] = field(default_factory=list)
+    """The roles of the invitation into the application, for its new user."""
     invitation: str | None = field(default=None, repr=False)
     locale: str | None = None
     guest: GuestSession | None = None
@@ -73,12 +75,13 @@ class SignInFlow:
 @dataclass(frozen=True)
 class Resolution:
     """A started session, or a proof that the user has to give first. `ended` are sessions that the caller
-    publishes as revoked."""
+    publishes as revoked. `signed_up`: the session is that of a new user."""
 
     started: StartedSession | None = None
     proof: str | None = field(default=None, repr=False)
     kind: ProofKind = "address"
     ended: list[str] | None = None
+    signed_up: bool = False
 
 
 def profile_of(account: ProviderAccount) -> dict[str, str]:

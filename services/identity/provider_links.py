@@ -22,6 +22,9 @@ async def finish(deps: Deps, ctx: Context, flow: SignInFlow, state: SignInState)
         raise SignInEnded("other_account", "session", "another user is signed in, or nobody")
     if state.row.purpose == "link":
         return await settled(deps, ctx, flow, _connect)
+    # A link is for the user, whose session may have been replaced since. A confirmation is for a session.
+    if state.row.session_id != ctx.caller.session_id:
+        raise SignInEnded("other_account", "session", "another session is active")
     if flow.account.auth_time is None:
         raise SignInEnded("not_fresh", "id_token", "no auth_time")
     return await settled(deps, ctx, flow, _confirm)

@@ -40,6 +40,17 @@ def _holds(rule: dict[str, Any], claims: dict[str, Any]) -> bool:
     return any(_text(each) == rule["value"] for each in values)
 
 
+def claims_of_rules(rules: list[Any], claims: dict[str, Any]) -> dict[str, list[str]]:
+    """Returns of the claims no more than what the rules need: under each path, the values for which a
+    rule holds. A provider may send a megabyte, and a proof keeps its claims for a while."""
+    kept: dict[str, list[str]] = {}
+    for rule in rules[:MOST_RULES] if claims else []:
+        values = kept.setdefault(rule["claim"], [])
+        if _holds(rule, claims):
+            values.append(rule["value"])
+    return kept
+
+
 def _text(value: Any) -> str | None:
     """Returns a text, number or truth value as rules name it. None for everything else."""
     if isinstance(value, bool):

@@ -15,6 +15,7 @@ from common.db import Db
 from identity import (
     guests,
     identity_linking,
+    invitation_acceptance,
     link_proofs,
     provider_domains,
     session_start,
@@ -31,15 +32,19 @@ from identity.queries.identity_links import IdentityLink
 
 
 async def with_admission(deps: Deps, ctx: Context, flow: SignInFlow, email: str) -> SignInFlow:
-    """Returns the flow with what its invitation admits the address to, if the invitation is for it. No
-    connection to the database is held: another service may be asked."""
+    """Returns the flow with what its invitation admits the address to. No connection to the database
+    is held: another service may be asked. Raises SignInEnded if an invitation into the application is
+    for another address."""
     if flow.invitation is None:
         return flow
+    offer = await invitation_acceptance.find_open(deps, ctx, flow.invitation)
+    if offer is not None and address_key(offer.email) != address_key(email):
+        raise SignInEnded("other_invitation", "sign_up", "the invitation is for another address")
     try:
         admission = await sign_up.admission(deps, ctx, email=email, token=flow.invitation)
     except InvitationNotFound:
         return flow
-    return replace(flow, admission=admission)
+    return replace(flow, admission=admission, role_ids=offer.role_ids if offer else [])
 
 
 async def resolve(deps: Deps, ctx: Context, tx: Db, flow: SignInFlow) -> Resolution:
@@ -54,7 +59,8 @@ async def resolve(deps: Deps, ctx: Context, tx: Db, flow: SignInFlow) -> Resolut
         return await _prove(deps, ctx, tx, flow, kind="address")
     existing = await accounts.by_email(tx, app_id=ctx.app_id, email=email)
     if existing is None:
-        return Resolution(await sign_up_with(deps, ctx, tx, flow, email=email))
+        started = await sign_up_with(deps, ctx, tx, flow, email=email)
+        return Resolution(started, signed_up=True)
     return await _join(deps, ctx, tx, flow, user_id=existing.id)
 
 
@@ -106,7 +112,7 @@ async def begin(
     result: AuthenticationResult,
 ) -> session_start.StartedSession:
     """Starts the session. A guest of the browser who has not become this account is named in the log."""
-    result = await guests.with_guest(ctx, tx, flow.guest, account=account, result=result)
+    result = guests.with_guest(flow.guest, account=account, result=result)
     return await session_start.begin(deps, ctx, tx, flow.tenant, account=account, result=result)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from common.context import Context
 from common.contracts.identity_providers import ProviderFields
@@ -11,7 +12,7 @@ from common.egress import Egress
 from common.field_errors import FieldError, field_error
 from common.problems import Forbidden, Invalid
 from identity.providers.client_secret import private_key
-from identity.providers.metadata import ENDPOINTS, is_endpoint
+from identity.providers.metadata import ENDPOINTS, TENANT, is_endpoint
 from identity.providers.presets import PRESETS
 from identity.queries.identity_providers import Provider
 
@@ -67,7 +68,7 @@ def _urls_are_https(fields: ProviderFields, egress: Egress) -> Mistakes:
     emails, discovery = fields.options.emails, fields.options.discovery_url
     if emails and not is_endpoint(emails.endpoint, egress):
         yield field_error("options.emails.endpoint", "uri_not_plain_https")
-    if discovery and not is_endpoint(discovery, egress):
+    if discovery and (not is_endpoint(discovery, egress) or TENANT in urlsplit(discovery).netloc):
         yield field_error("options.discovery_url", "uri_not_plain_https")
     issuer = fields.issuer and fields.issuer.replace("{tenantid}", "tenant")
     if issuer is not None and (not is_endpoint(issuer, egress) or "?" in issuer):

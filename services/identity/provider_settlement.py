@@ -9,13 +9,14 @@ from typing import Final
 import asyncpg
 
 from common.context import Context
+from common.contracts.invitations import InvitationNotFound
 from common.contracts.provider_sign_in import ProviderOutcome
 from common.contracts.sessions import NoSession
 from common.contracts.sign_in import AccountDisabled, SsoRequired
 from common.contracts.sign_up import SignUpClosed
 from common.db import Db
 from common.problems import Invalid
-from identity import provider_mapping, session_end, session_start
+from identity import invitation_acceptance, provider_mapping, session_end, session_start
 from identity.deps import Deps
 from identity.provider_failures import SignInEnded
 from identity.provider_flow import AccountAppeared, Resolution, SignInFlow
@@ -27,9 +28,9 @@ ATTEMPTS: Final = 3
 
 
 async def settled(deps: Deps, ctx: Context, flow: SignInFlow, work: Work) -> ProviderOutcome:
-    """Does the work in a transaction, in which the provider is read once more. The
-    application is read before. A second request that did
-    the same at the same moment leads to the same user. Raises SignInEnded."""
+    """Does the work in a transaction, in which the provider is read once more. The application is read
+    before. A second request that did the same at the same moment leads to the same user. Raises
+    SignInEnded, TooManyIdentities."""
     tenant = await deps.tenants.get(ctx)
     if "oauth" not in tenant.settings.auth_methods:
         raise SignInEnded("provider_off", "provider", "the application uses no providers")
@@ -57,6 +58,8 @@ async def settled(deps: Deps, ctx: Context, flow: SignInFlow, work: Work) -> Pro
                 idp=required.extra.get("idp"),
                 idp_name=required.extra.get("idp_name"),
             ) from None
+        except InvitationNotFound:
+            raise SignInEnded("over", "sign_up", "the invitation was used meanwhile") from None
         except SignUpClosed:
             raise SignInEnded("sign_up_closed", "sign_up", "by invitation only") from None
         except Invalid as invalid:
@@ -94,6 +97,10 @@ async def _outcome(
         user_id = resolution.started.user_id
         await session_end.publish_revocations(deps, ctx, user_id, resolution.ended)
     session = await session_start.finish(deps, ctx, resolution.started)
+    if resolution.signed_up:
+        await invitation_acceptance.assign_roles(
+            deps, ctx, resolution.started.user_id, flow.role_ids
+        )
     session = await provider_mapping.apply(
         deps, ctx, flow, user_id=resolution.started.user_id, signed_in=session
     )

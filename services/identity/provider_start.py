@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import asyncpg
 
 from common.context import Context
-from common.contracts.identities import TooManyIdentities
 from common.contracts.identity_providers import ProviderNotFound
 from common.contracts.provider_sign_in import (
     ProviderAway,
@@ -19,17 +16,14 @@ from common.contracts.provider_sign_in import (
 from common.contracts.sessions import NoSession
 from common.contracts.sign_in import MethodOff
 from common.contracts.tenants import Tenant
-from identity import provider_failures, provider_states
+from identity import identity_linking, provider_failures, provider_states
 from identity.caller_checks import the_user
 from identity.deps import Deps
 from identity.limits import PROVIDER_BY_IP
 from identity.provider_states import SignInPlan
 from identity.providers.failures import ProviderFailed
-from identity.queries import identity_links, identity_providers
+from identity.queries import identity_providers
 from identity.queries.identity_providers import Provider
-
-MOST_LINKS: Final = 50
-"""Accounts at providers that one user may connect."""
 
 
 async def start_sign_in(deps: Deps, ctx: Context, request: StartProviderSignIn) -> ProviderRedirect:
@@ -52,9 +46,7 @@ async def start_link(deps: Deps, ctx: Context, request: StartProviderLink) -> Pr
     ProviderNotFound, ProviderAway, RateLimited."""
     user_id = the_user(ctx)
     async with deps.db.reader(ctx) as db:
-        count = await identity_links.count_of_user(db, app_id=ctx.app_id, user_id=user_id)
-    if count >= MOST_LINKS:
-        raise TooManyIdentities
+        await identity_linking.check_number(ctx, db, user_id)
     plan = SignInPlan(
         purpose="link",
         browser=request.browser,

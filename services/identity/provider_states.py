@@ -34,7 +34,8 @@ MAX_AGE: Final = 60
 
 @dataclass(frozen=True)
 class SignInPlan:
-    """The sign-in that a browser starts at a provider. `user_id` is the signed-in user who links or confirms."""
+    """The sign-in that a browser starts at a provider. `user_id` is the signed-in user who links or
+    confirms."""
 
     purpose: Purpose
     browser: str = field(repr=False)

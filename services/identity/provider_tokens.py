@@ -53,12 +53,15 @@ async def get(deps: Deps, ctx: Context, request: GetProviderToken) -> ProviderTo
     if ctx.caller.kind not in BACKENDS:
         raise OnlyForBackends
     await delegation_checks.over_user(deps, ctx, request.user_id)
-    give_up = time.monotonic() + PATIENCE
+    give_up, refreshed = time.monotonic() + PATIENCE, False
     while not (stored := await _stored(deps, ctx, request)).fresh:
+        if refreshed:
+            break  # its whole life is shorter than our margin: another one would be, too
         if stored.refresh_token_sealed is None:
             raise ProviderTokenMissing
         if not stored.leased and await _lease(deps, ctx, stored):
             await _refresh(deps, ctx, stored)
+            refreshed = True
         elif time.monotonic() > give_up:
             raise Busy
         else:

@@ -12,12 +12,13 @@ from common.contracts.sign_in import WrongCredentials
 from common.contracts.tenants import Tenant
 from common.db import Db
 from common.events.sessions import ImpersonationStarted, Login
+from common.events.users import GuestKept
 from common.ids import new_id
 from identity import gate, notices, session_lifetimes
 from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
 from identity.devices import device_hash, device_name
-from identity.queries import session_ends, session_starts
+from identity.queries import accounts, session_ends, session_starts
 from identity.queries.accounts import Account
 from identity.queries.session_starts import InsertedSession, NewSession
 from identity.queries.sessions import actor_of
@@ -45,6 +46,7 @@ async def insert(
         await session_ends.revoke(
             tx, app_id=ctx.app_id, id=result.previous, user_id=account.id, reason="replaced"
         )
+    await _record_kept_guest(ctx, tx, account, result)
     new_device = inserted.new_device and not result.new_user
     if result.auth_time is None:
         await _record(ctx, tx, new, account=account, result=result, new_device=new_device)
@@ -52,6 +54,18 @@ async def insert(
         data = {"device": new.device_name, "ip": ctx.ip, "place": new.place}
         await notices.send(deps, ctx, tx, tenant, owner=account, kind="new_device", **data)
     return _session(new.id, account, result, inserted, facts=facts), new_device
+
+
+async def _record_kept_guest(
+    ctx: Context, tx: Db, account: Account, result: AuthenticationResult
+) -> None:
+    """Records that a guest of the browser has signed in to another account, and stays."""
+    if result.kept_guest_id is None or result.kept_guest_id == account.id:
+        return
+    guest = await accounts.by_id(tx, app_id=ctx.app_id, id=result.kept_guest_id)
+    if guest is not None and guest.guest:
+        kept = GuestKept(guest_id=guest.id, user_id=account.id)
+        await audit.record(tx, ctx, kept, user_id=account.id)
 
 
 async def _record(

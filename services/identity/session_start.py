@@ -11,27 +11,25 @@ from dataclasses import dataclass, field, replace
 from common import audit, logs
 from common.context import Context
 from common.contracts.sessions import SignedInSession
-from common.contracts.sign_in import AccountDisabled, SsoRequired
+from common.contracts.sign_in import AccountDisabled
 from common.contracts.tenants import Tenant
 from common.db import Db
 from common.events.users import UserVerified
 from common.ids import DASHBOARD
 from identity import (
-    gate,
+    first_proof,
+    gate_refusals,
     half_sessions,
     idempotency,
     operators,
+    session_end,
     session_insert,
     session_lifetimes,
     session_start_facts,
-    sso,
 )
 from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
-from identity.queries import (
-    accounts,
-    trusted_devices,
-)
+from identity.queries import accounts, trusted_devices
 from identity.queries.accounts import Account
 from identity.queries.sign_in_facts import SignInFacts
 from identity.user_provisioning import provision_new_user
@@ -52,6 +50,9 @@ class StartedSession:
     replaced: str | None = None
     personal_team: bool = False
     undecided: AuthenticationResult | None = None
+    ended: list[str] | None = None
+    """The sessions that ended because the address was proven for the first time; None if nothing
+    ended."""
 
     @property
     def user_id(self) -> str:
@@ -88,11 +89,33 @@ async def _begin(
 ) -> StartedSession:
     """Starts what `begin` returns, now that it is known whether the user is an operator."""
     facts = await session_start_facts.locked_facts(deps, ctx, tx, account=account, result=result)
+    account, ended = await first_proof.of_sign_in(deps, ctx, tx, account=account, result=result)
+    if ended is not None:
+        facts = await session_start_facts.locked_facts(
+            deps, ctx, tx, account=account, result=result
+        )
+    started = await _begin_gated(
+        deps, ctx, tx, tenant, account=account, result=result, facts=facts, operates=operates
+    )
+    return replace(started, ended=ended)
+
+
+async def _begin_gated(
+    deps: Deps,
+    ctx: Context,
+    tx: Db,
+    tenant: Tenant,
+    *,
+    account: Account,
+    result: AuthenticationResult,
+    facts: SignInFacts,
+    operates: bool,
+) -> StartedSession:
+    """Asks the gate, and starts the session or the half session."""
     result = await session_start_facts.with_replaced(ctx, tx, account, result)
-    try:
-        missing = gate.check(tenant, facts, result, operates=operates)
-    except SsoRequired:
-        raise await sso.refusal(ctx, tx, facts.sso_org_ids) from None
+    missing = await gate_refusals.check(
+        ctx, tx, tenant, facts, account=account, result=result, operates=operates
+    )
     proven = await accounts.record_sign_in(
         tx,
         app_id=ctx.app_id,
@@ -196,6 +219,8 @@ async def finish(deps: Deps, ctx: Context, started: StartedSession) -> SignedInS
         started = await _decide(deps, ctx, started.account.id, started.undecided)
     assert started.reply is not None
     account, session = started.account, started.reply.session
+    if started.ended is not None:
+        await session_end.publish_revocations(deps, ctx, account.id, started.ended)
     if started.replaced is not None:
         await deps.invalidation.publish(ctx, "session", started.replaced)
     if started.verified:

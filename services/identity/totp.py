@@ -34,14 +34,17 @@ from identity import (
 from identity.authentication_result import AuthenticationResult
 from identity.caller_checks import the_user
 from identity.deps import Deps
+from identity.limits import FACTOR_CHANGE_BY_USER
 from identity.queries import accounts, sign_in_facts, totp
 from identity.queries import recovery_codes as recovery_code_rows
 from identity.queries.accounts import Account
 
 
 async def set_up(deps: Deps, ctx: Context, request: SetUpTotp) -> TotpSetup:
-    """Creates a secret that waits for its first code. Raises SecondFactorsOff, FreshSignInNeeded."""
+    """Creates a secret that waits for its first code. Raises SecondFactorsOff, FreshSignInNeeded,
+    RateLimited."""
     tenant, session_id = await _may_enrol(deps, ctx)
+    await deps.limits.count(ctx, (FACTOR_CHANGE_BY_USER, the_user(ctx)))
     async with deps.db.transaction(ctx) as tx:
         return await create_pending(
             deps, ctx, tx, tenant, user_id=the_user(ctx), session_id=session_id
@@ -152,9 +155,10 @@ async def enrol(
 
 
 async def remove(deps: Deps, ctx: Context, request: RemoveTotp) -> Done:
-    """Turns the authenticator app off. Raises TotpNotFound, LastSecondFactor,
-    FreshSignInNeeded."""
+    """Turns the authenticator app off. Raises TotpNotFound, LastSecondFactor, FreshSignInNeeded,
+    RateLimited."""
     tenant, user_id = await deps.tenants.get(ctx), the_user(ctx)
+    await deps.limits.count(ctx, (FACTOR_CHANGE_BY_USER, user_id))
     async with deps.db.transaction(ctx) as tx:
         account = await locked_account(ctx, tx, user_id)
         if not await totp.delete_confirmed(tx, app_id=ctx.app_id, user_id=user_id):

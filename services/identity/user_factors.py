@@ -30,6 +30,7 @@ from identity import (
 from identity.authentication_result import AuthenticationResult
 from identity.caller_checks import the_user
 from identity.deps import Deps
+from identity.limits import FACTOR_CHANGE_BY_USER
 from identity.queries import accounts, factors, sign_in_facts, totp, trusted_devices
 from identity.queries import recovery_codes as recovery_code_rows
 from identity.queries.accounts import Account
@@ -38,21 +39,27 @@ from identity.totp import locked_account
 
 async def get(deps: Deps, ctx: Context, request: GetSecondFactors) -> SecondFactors:
     """Returns the calling user's second factors and remembered devices."""
-    user_id = the_user(ctx)
     async with deps.db.reader(ctx) as db:
-        return SecondFactors(
-            totp=await totp.get_entry(db, app_id=ctx.app_id, user_id=user_id),
-            passkeys=await factors.count_passkeys(db, app_id=ctx.app_id, user_id=user_id),
-            recovery_codes_left=await recovery_code_rows.count_unused(
-                db, app_id=ctx.app_id, user_id=user_id
-            ),
-            devices=await trusted_devices.list_of_user(db, app_id=ctx.app_id, user_id=user_id),
-        )
+        return await of_user(ctx, db, the_user(ctx))
+
+
+async def of_user(ctx: Context, db: Db, user_id: str) -> SecondFactors:
+    """Returns a user's second factors and remembered devices, without secrets."""
+    return SecondFactors(
+        totp=await totp.get_entry(db, app_id=ctx.app_id, user_id=user_id),
+        passkeys=await factors.count_passkeys(db, app_id=ctx.app_id, user_id=user_id),
+        recovery_codes_left=await recovery_code_rows.count_unused(
+            db, app_id=ctx.app_id, user_id=user_id
+        ),
+        devices=await trusted_devices.list_of_user(db, app_id=ctx.app_id, user_id=user_id),
+    )
 
 
 async def regenerate(deps: Deps, ctx: Context, request: RegenerateRecoveryCodes) -> RecoveryCodes:
-    """Replaces the calling user's recovery codes. Raises NoSecondFactor, FreshSignInNeeded."""
+    """Replaces the calling user's recovery codes. Raises NoSecondFactor, FreshSignInNeeded,
+    RateLimited."""
     tenant, user_id = await deps.tenants.get(ctx), the_user(ctx)
+    await deps.limits.count(ctx, (FACTOR_CHANGE_BY_USER, user_id))
     async with deps.db.transaction(ctx) as tx:
         account = await locked_account(ctx, tx, user_id)
         facts = await sign_in_facts.lock(tx, app_id=ctx.app_id, user_id=user_id, device_hashes=[])

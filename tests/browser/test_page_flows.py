@@ -120,6 +120,21 @@ async def test_by_link(site: Site, js: bool) -> None:
 
 
 @JS
+async def test_confirming_by_a_mailed_code(site: Site, js: bool) -> None:
+    """A user without a password confirms with a code to their own address, and continues. No form asks
+    for an address."""
+    site.people.has_password = False
+    async with site.visit(signed_in=True, js=js) as look:
+        await look.go("/login/confirm?return_to=/account/sessions")
+        assert await look.page.locator("[name=email]").count() == 0
+        await look.page.click("text=E-mail me a code")
+        await look.enter_code(CODE)
+
+        assert look.path == "/account/sessions"
+        assert not any(isinstance(call, SignInWithCode) for call in site.world.bus.calls)
+
+
+@JS
 async def test_sign_up(site: Site, js: bool) -> None:
     """The user goes from the sign-in page through a code to the account."""
     async with site.visit(js=js) as look:

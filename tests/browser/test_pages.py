@@ -16,10 +16,14 @@ from axe_core_python.async_playwright import Axe
 from playwright.async_api import Page
 from tests.browser.conftest import Look, Site
 from tests.kit import factor_people
+from tests.kit.fake_providers import PROOF, FakeProviders
 from tests.kit.people import EMAIL, LINK, ORGANIZATION, PASSWORD
 
 from common.contracts.authorization import Authorization
+from common.contracts.link_proofs import LinkProof
 from common.contracts.passkeys import Passkey
+from common.contracts.provider_sign_in import ProviderOutcome
+from common.contracts.sessions import SessionActor
 from common.ids import new_id
 
 WIDTHS = (320, 360, 768, 1280)
@@ -211,9 +215,112 @@ async def passkeys(look: Look) -> None:
     await look.go("/account/passkeys?done=passkey")
 
 
+async def sign_in_with_providers(look: Look) -> None:
+    FakeProviders(look.site.world, look.site.app)
+    await look.go("/login")
+
+
+async def sign_in_by_organization(look: Look) -> None:
+    look.site.configure(auth_methods=["oauth", "passkey"])
+    look.site.world.with_organization_providers.add(look.site.app.app_id)
+    await sign_in_with_providers(look)
+
+
+async def provider_failed(look: Look) -> None:
+    providers = FakeProviders(look.site.world, look.site.app)
+    providers.outcome = ProviderOutcome(
+        kind="failed", failure="other_invitation", idp="acme", provider="Acme"
+    )
+    await look.go("/rp/callback/acme?code=c&state=s1")
+
+
+async def invitation_with_providers(look: Look) -> None:
+    FakeProviders(look.site.world, look.site.app)
+    await look.go(f"/invitation?token={LINK}")
+
+
+async def link_proof(look: Look) -> None:
+    providers = FakeProviders(look.site.world, look.site.app)
+    providers.link_proof = LinkProof(
+        kind="account", idp="acme", provider="Acme", email=EMAIL, destination="/account"
+    )
+    providers.outcome = ProviderOutcome(kind="account_needed", link_proof=PROOF)
+    await look.go("/login")
+    await look.go("/rp/callback/acme?code=c&state=s1")
+
+
+async def connections(look: Look) -> None:
+    FakeProviders(look.site.world, look.site.app)
+    await look.go("/account/connections")
+
+
+async def confirm_every_way(look: Look) -> None:
+    FakeProviders(look.site.world, look.site.app)
+    look.site.people.has_password = False
+    await second_factors_of_session(look, "passkey")
+    await look.go("/login/confirm")
+
+
+async def confirm_code(look: Look) -> None:
+    look.site.people.has_password = False
+    await look.go("/login/confirm")
+    await look.send("form[action='/login/confirm/send'] button")
+
+
+async def second_factors_of_session(look: Look, *factors: str) -> None:
+    sessions = look.site.world.sessions
+    key = (look.site.app.app_id, "t_ada")
+    sessions[key] = sessions[key].model_copy(update={"second_factors": list(factors)})
+
+
+async def step_up(look: Look) -> None:
+    await second_factors_of_session(look, "totp", "passkey", "recovery_code")
+    await look.go("/login/step-up")
+
+
+async def step_up_by_passkey(look: Look) -> None:
+    await second_factors_of_session(look, "passkey", "recovery_code")
+    await look.go("/login/step-up")
+
+
+async def step_up_setup(look: Look) -> None:
+    look.site.configure(mfa_policy="optional")
+    await look.go("/login/step-up/setup")
+
+
+async def second_factor_by_passkey(look: Look) -> None:
+    waiting = factor_people.challenge().model_copy(update={"factors": ["passkey"]})
+    look.site.people.challenge = waiting
+    await password(look)
+    await look.fill(password=PASSWORD)
+    await look.send()
+
+
+async def impersonated(look: Look) -> None:
+    sessions = look.site.world.sessions
+    key = (look.site.app.app_id, "t_ada")
+    actor = SessionActor(kind="user", id=new_id(), session_id=new_id())
+    sessions[key] = sessions[key].model_copy(update={"actor": actor})
+    await look.go("/account")
+
+
+async def guest(look: Look) -> None:
+    sessions = look.site.world.sessions
+    key = (look.site.app.app_id, "t_ada")
+    changes = {"guest": True, "email": None, "name": None}
+    sessions[key] = sessions[key].model_copy(update=changes)
+    await look.go("/account")
+
+
 SCENES: dict[str, Callable[[Look], Awaitable[None]]] = {
     "sign_in": at("/login"),
     "sign_in_wrong": wrong_address,
+    "sign_in_providers": sign_in_with_providers,
+    "sign_in_organization": sign_in_by_organization,
+    "provider_failed": provider_failed,
+    "invitation_providers": invitation_with_providers,
+    "link_proof": link_proof,
+    "second_factor_passkey": second_factor_by_passkey,
     "password": password,
     "password_wrong": wrong_password,
     "password_locked": locked,
@@ -256,6 +363,14 @@ OWN: dict[str, Callable[[Look], Awaitable[None]]] = {
     "consent": consent,
     "organization": at(f"/accept-org-invite?token={LINK}"),
     "confirm": at("/login/confirm"),
+    "confirm_ways": confirm_every_way,
+    "confirm_code": confirm_code,
+    "step_up": step_up,
+    "step_up_passkey": step_up_by_passkey,
+    "step_up_setup": step_up_setup,
+    "connections": connections,
+    "impersonated": impersonated,
+    "guest": guest,
     "two_step": two_step,
     "two_step_on": two_step_on,
     "authenticator_app": authenticator_app,

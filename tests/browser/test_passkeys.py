@@ -12,49 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import CDPSession, expect
+from playwright.async_api import Route, expect
 from tests.browser.conftest import Look, Site
+from tests.kit import factor_people
 from tests.kit.people import EMAIL, PASSWORD
+from tests.kit.virtual_authenticator import VirtualAuthenticator
 
-OPTIONS = {
-    "protocol": "ctap2",
-    "transport": "internal",
-    "hasResidentKey": True,
-    "hasUserVerification": True,
-    "isUserVerified": True,
-}
-
-
-class Device:
-    """The virtual authenticator of a page. Its user touches it only while `touch` is on."""
-
-    def __init__(self, cdp: CDPSession, id: str) -> None:
-        self.cdp, self.id = cdp, id
-
-    async def touch(self, enabled: bool = True) -> None:
-        await self._set("AutomaticPresenceSimulation", enabled=enabled)
-
-    async def verify_user(self, is_user_verified: bool) -> None:
-        await self._set("UserVerified", isUserVerified=is_user_verified)
-
-    async def _set(self, name: str, **values: Any) -> None:
-        await self.cdp.send(f"WebAuthn.set{name}", {"authenticatorId": self.id, **values})
-
-    async def credentials(self) -> list[dict[str, Any]]:
-        answer = await self.cdp.send("WebAuthn.getCredentials", {"authenticatorId": self.id})
-        listed: list[dict[str, Any]] = answer["credentials"]
-        return listed
+from common.contracts.passkey_sign_in import ConfirmWithPasskey
+from common.contracts.sessions import SecondFactor
 
 
 @asynccontextmanager
-async def visit(site: Site, **more: Any) -> AsyncIterator[tuple[Look, Device]]:
+async def visit(site: Site, **more: Any) -> AsyncIterator[tuple[Look, VirtualAuthenticator]]:
     """Yields a page with an authenticator."""
     async with site.visit(**more) as look:
-        cdp = await look.page.context.new_cdp_session(look.page)
-        await cdp.send("WebAuthn.enable", {"enableUI": False})
-        options = {**OPTIONS, "automaticPresenceSimulation": False}
-        made = await cdp.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-        yield look, Device(cdp, made["authenticatorId"])
+        yield look, await VirtualAuthenticator.of(look.page)
 
 
 async def shots(look: Look, name: str) -> None:
@@ -69,7 +41,7 @@ async def shots(look: Look, name: str) -> None:
                 await look.page.screenshot(path=path, full_page=True)
 
 
-async def add(look: Look, device: Device) -> None:
+async def add(look: Look, device: VirtualAuthenticator) -> None:
     """Adds a passkey on the page of the account."""
     await device.touch()
     async with look.page.expect_response("**/api/users/me/passkeys/options"):
@@ -77,7 +49,7 @@ async def add(look: Look, device: Device) -> None:
     await look.page.click("text=Add a passkey")
 
 
-async def sign_out(look: Look, device: Device) -> None:
+async def sign_out(look: Look, device: VirtualAuthenticator) -> None:
     await device.touch(False)
     await look.page.context.clear_cookies()
     look.site.world.sessions.clear()
@@ -131,6 +103,46 @@ async def test_the_button_stops_what_waits_in_the_address_field(site: Site) -> N
         await look.page.wait_for_url("**/account")
 
         assert len([one for one in sent if one.endswith("/passkey/options")]) == 1
+        assert len([one for one in sent if one.endswith("/passkey/verify")]) == 1
+
+
+async def test_the_button_waits_for_the_answer_of_the_address_field(site: Site) -> None:
+    """A second answer would start another session, end the first one, and be lost with the page."""
+    async with visit(site, signed_in=True) as (look, device):
+        await add(look, device)
+        await expect(look.page.locator("[data-codes]")).to_be_visible()
+        await sign_out(look, device)
+        held: list[Route] = []
+        await look.page.route("**/passkey/verify", lambda route: held.append(route))
+        await device.touch()
+        async with look.page.expect_request("**/passkey/verify"):
+            await look.go("/login")
+        await look.page.click("text=Sign in with a passkey")
+        await look.page.click("text=Sign in with a passkey")
+        await expect(look.page.locator("[data-said]")).to_be_hidden()
+        await held[0].continue_()
+        await look.page.wait_for_url("**/account")
+
+        assert len(held) == 1
+
+
+async def test_the_button_before_the_options_have_come(site: Site) -> None:
+    """The button asks as soon as it can, and the address field does not ask beside it."""
+    async with visit(site, signed_in=True) as (look, device):
+        await add(look, device)
+        await expect(look.page.locator("[data-codes]")).to_be_visible()
+        await sign_out(look, device)
+        held: list[Route] = []
+        sent: list[str] = []
+        look.page.on("request", lambda one: sent.append(one.url))
+        await look.page.route("**/passkey/options", lambda route: held.append(route))
+        await device.touch()
+        async with look.page.expect_request("**/passkey/options"):
+            await look.go("/login")
+        await look.page.click("text=Sign in with a passkey")
+        await held[0].continue_()
+        await look.page.wait_for_url("**/account")
+
         assert len([one for one in sent if one.endswith("/passkey/verify")]) == 1
 
 
@@ -244,6 +256,32 @@ async def test_the_browser_hears_which_passkeys_are_left(site: Site) -> None:
         assert (details["name"], details["displayName"]) == (EMAIL, "Ada Lovelace")
 
 
+async def test_a_late_list_does_not_delete_the_new_passkey(site: Site) -> None:
+    """The page asks for the list when it opens. If the answer comes after a passkey was created, the
+    browser does not hear of it, because it would delete the passkey."""
+    async with visit(site, signed_in=True) as (look, device):
+        held: list[Route] = []
+        await look.page.route("**/api/users/me/passkeys", lambda route: held.append(route), times=1)
+        async with look.page.expect_request("**/api/users/me/passkeys"):
+            await add(look, device)
+        await expect(look.page.locator("[data-codes]")).to_be_visible()
+        late: dict[str, Any] = {
+            "passkeys": [],
+            "user_name": EMAIL,
+            "display_name": "Ada",
+            "rp_id": "acme.localhost",
+        }
+        (credential,) = await device.credentials()
+        handle = credential["userHandle"].rstrip("=")
+        late["user_handle"] = handle.replace("+", "-").replace("/", "_")
+        async with look.page.expect_response("**/api/users/me/passkeys"):
+            await held[0].fulfill(json=late)
+        await look.page.click("[data-codes] .primary")
+        await expect(look.page.locator(".note")).to_contain_text("Passkey added")
+
+        assert len(await device.credentials()) == 1
+
+
 async def test_a_passkey_is_renamed_on_the_page(site: Site) -> None:
     async with visit(site, signed_in=True) as (look, device):
         await add(look, device)
@@ -275,6 +313,73 @@ async def test_an_old_sign_in_is_confirmed_first(site: Site) -> None:
         await look.send()
 
         assert look.path == "/account/passkeys"
+
+
+@pytest.mark.parametrize("path", ["/login/step-up", "/login/confirm"])
+async def test_a_passkey_confirms(site: Site, path: str) -> None:
+    """A user whose only second factor is a passkey confirms with it, also on the page that asks for
+    second factors. Then they continue where they were going, in a new session."""
+    site.sign_in()
+    key = (site.app.app_id, "t_ada")
+    factors = {"second_factors": ["passkey", "recovery_code"]}
+    site.world.sessions[key] = site.world.sessions[key].model_copy(update=factors)
+    async with visit(site, signed_in=True) as (look, device):
+        await add(look, device)
+        await expect(look.page.locator(".codes li")).to_have_count(10)
+        async with look.page.expect_response("**/api/auth/passkey/confirm/options"):
+            await look.go(f"{path}?return_to=/account/sessions")
+        assert "authenticator app" not in await look.text()
+        await shots(look, f"passkey-{path[7:]}")
+        await look.page.click("text=Use a passkey")
+        await look.page.wait_for_url("**/account/sessions")
+
+        assert any(isinstance(call, ConfirmWithPasskey) for call in site.world.bus.calls)
+        cookies = {one["name"]: one["value"] for one in await look.page.context.cookies()}
+        assert cookies["aero2_session"].startswith("tok")
+
+
+@pytest.mark.parametrize("factors", [["passkey"], ["totp", "passkey"]])
+async def test_a_passkey_as_second_factor_remembers_the_device(
+    site: Site, factors: list[SecondFactor]
+) -> None:
+    """The choice is offered beside the passkey too, and goes with it. Without the choice, no cookie is
+    set."""
+    async with visit(site, signed_in=True) as (look, device):
+        await add(look, device)
+        await expect(look.page.locator(".codes li")).to_have_count(10)
+        for chosen in (False, True):
+            await sign_out(look, device)
+            waiting = factor_people.challenge().model_copy(update={"factors": factors})
+            site.people.challenge = waiting
+            await look.go("/login")
+            await look.fill(email=EMAIL)
+            await look.send()
+            await look.fill(password=PASSWORD)
+            async with look.page.expect_response("**/second-factor/options"):
+                await look.send()
+            if chosen:
+                await look.page.check("[name=remember_device]")
+                await shots(look, f"second-factor-{len(factors)}")
+            await device.touch()
+            await look.page.click("text=Use a passkey")
+            await look.page.wait_for_url("**/account")
+            names = {one["name"] for one in await look.page.context.cookies()}
+            assert any(name.startswith("aero2_device_") for name in names) == chosen
+
+
+async def test_no_device_is_remembered_for_no_days(site: Site) -> None:
+    """With 0 days the page offers no choice."""
+    site.configure(mfa_remember_device_days=0)
+    waiting = factor_people.challenge().model_copy(update={"factors": ["passkey"]})
+    site.people.challenge = waiting
+    async with visit(site) as (look, _):
+        await look.go("/login")
+        await look.fill(email=EMAIL)
+        await look.send()
+        await look.fill(password=PASSWORD)
+        await look.send()
+        assert look.path.startswith("/login/second-factor")
+        assert await look.page.locator("[name=remember_device]").count() == 0
 
 
 async def test_the_offer_after_a_password(site: Site) -> None:

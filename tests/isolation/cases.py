@@ -6,13 +6,14 @@ contract has no case and the test fails.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.isolation.sides import KEY_HOLDER, PASSWORD, Side
 
 from common.context import ANONYMOUS, SYSTEM_CALLER, Caller
 from common.contracts.base import KNOWN, SIGNED_IN, SYSTEM, Request
+from common.contracts.impersonation import PERMISSION as IMPERSONATES
 
 NEUTRAL: dict[str, Any] = {
     "name": "Something new",
@@ -43,8 +44,6 @@ NEUTRAL: dict[str, Any] = {
     "UpdateOrganization.changes": {"name": "changed"},
     "CompleteSignIn.code": None,
     "ConfirmFactor.code": None,
-    "ConfirmTotp.code": "123456",
-    "ConfirmTotpAtSignIn.code": "123456",
     "UpdateIdentityProvider.changes": {"display_name": "changed"},
     "CreateIdentityProvider.name": "another",
     "CreateIdentityProvider.preset": "github",
@@ -94,7 +93,8 @@ def case(contract: type[Request[Any]], away: Side) -> Case:
     for name, field in contract.model_fields.items():
         full = f"{contract.__name__}.{name}"
         if full in away.things:
-            values[name] = away.things[full]
+            value = away.things[full]
+            values[name] = value() if callable(value) else value
             named.append(name)
         elif full in NEUTRAL:
             values[name] = NEUTRAL[full]
@@ -124,4 +124,7 @@ def askers(contract: type[Request[Any]], home: Side) -> list[Caller]:
         return [home.ada]
     if contract.needs == KNOWN:
         return [KEY_HOLDER, home.ada]
+    if contract.needs == IMPERSONATES:  # nobody acts as a user without a session of their own
+        held = frozenset({IMPERSONATES, f"zoo:{home.word}"})
+        return [KEY_HOLDER, replace(home.ada, permissions=held)]
     return [KEY_HOLDER]

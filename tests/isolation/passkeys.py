@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tests.isolation.sides import Side, Sides
 
 FACTORS = ["passkey"]
+BOBS_SIGN_IN = "StartFirstPasskey.token"
+"""Where the token is of a sign-in in which Bob has to enrol a second factor."""
 
 
 async def add_passkeys(sides: Sides, side: Side, password: str, browser: str) -> None:
@@ -48,8 +50,7 @@ async def add_passkeys(sides: Sides, side: Side, password: str, browser: str) ->
         "SignInWithPasskey.credential": bobs.get(sign_in.options),
         "ConfirmWithPasskey.credential": adas.get(confirm.options),
         "AddPasskey.credential": Authenticator(side.origin).create(registration),
-        "SignUpWithPasskey.credential": Authenticator(side.origin).create(registration),
-        "StartFirstPasskey.token": enrolling,
+        BOBS_SIGN_IN: enrolling,
         "AddFirstPasskey.token": enrolling,
         "AddFirstPasskey.credential": Authenticator(side.origin).create(first.options),
         "StartPasskeySecondFactor.token": asked,

@@ -23,6 +23,8 @@ ENDS: Final = ("delete", "revoke", "remove", "end", "sign_out", "leave", "disabl
 AGAIN: Final = {
     "identity.email_code.start": "mails another code",
     "identity.factor.confirm": "each wrong code is audited",
+    "identity.guest.create": "another guest",
+    "identity.identity_link.token": "each read of a token is audited",
     "identity.me.change_email": "mails another link",
     "identity.password.sign_in": "another session",
     "identity.reset.start": "mails another code",

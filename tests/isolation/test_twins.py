@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 from tests.architecture.source import contracts
 from tests.isolation.cases import askers, case
+from tests.isolation.restoring import SavedRows
 from tests.isolation.sides import Sides, built, populate
 from tests.isolation.test_every_contract import in_dashboard, said_to
 from tests.kit.postgres import Postgres
@@ -113,8 +114,10 @@ def rank(subject: str) -> tuple[int, str]:
 
 
 async def test_nothing_touches_the_twin(pair: tuple[Sides, str]) -> None:
-    """Every contract is called in one application, with ids that the twin has too."""
+    """Every contract is called in one application, with ids that the twin has too. Each finds the rows
+    that were there at first, so that most of them really do something."""
     sides, other = pair
+    saved = await SavedRows.save(sides, sides.home.app_id)
     before = await sides.rows(other)
     done: list[str] = []
     faults: list[str] = []
@@ -137,10 +140,12 @@ async def test_nothing_touches_the_twin(pair: tuple[Sides, str]) -> None:
                 changed = sorted(table for table in now if now[table] != before.get(table))
                 faults.append(f"{subject} changed the twin's {', '.join(changed)}")
                 before = now
+        if not contract.safe:
+            await saved.restore(sides)
 
     assert faults == []
     undone = sorted(set(contracts()) - set(done))
-    assert len(set(done)) >= 0.75 * len(contracts()), f"too many were refused: {undone}"
+    assert len(set(done)) >= 0.90 * len(contracts()), f"too many were refused: {undone}"
 
 
 async def test_the_twin_is_one(pair: tuple[Sides, str]) -> None:

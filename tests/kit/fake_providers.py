@@ -33,6 +33,7 @@ from common.contracts.provider_sign_in import (
     ProviderResponseSpent,
     StartProviderLink,
     StartProviderSignIn,
+    StartProviderStepUp,
 )
 from common.contracts.sign_in import Flow, LastWayIn, WrongCode
 from common.contracts.tenants import Tenant
@@ -60,6 +61,7 @@ class FakeProviders:
             provider_display_name="Acme",
             provider_user_id="ada-1",
             email="ada@home.example",
+            can_confirm=True,
             created_at=now,
         )
         world.providers[tenant.app_id] = [
@@ -133,6 +135,7 @@ async def unlink(fake: FakeProviders, ctx: Context, request: UnlinkMyIdentity) -
 HANDLERS: dict[Any, Any] = {
     StartProviderSignIn: start,
     StartProviderLink: start,
+    StartProviderStepUp: start,
     KeepFormPost: keep,
     FinishProviderSignIn: finish,
     GetLinkProof: get_proof,

@@ -44,6 +44,8 @@ class FakeServices:
     rights: dict[str, list[str]] = field(default_factory=dict)
     contexts: list[Context] = field(default_factory=list)
     providers: dict[str, list[PublicProvider]] = field(default_factory=dict)
+    with_organization_providers: set[str] = field(default_factory=set)
+    """The applications with an organization that has a provider."""
     """By application."""
 
     def add(self, slug: str, **settings: Any) -> Tenant:
@@ -124,7 +126,8 @@ async def _token(world: FakeServices, ctx: Context, request: CheckAccessToken) -
 async def _providers(
     world: FakeServices, ctx: Context, request: ListPublicProviders
 ) -> PublicProviders:
-    return PublicProviders(idps=world.providers.get(ctx.app_id, []))
+    by_address = ctx.app_id in world.with_organization_providers
+    return PublicProviders(idps=world.providers.get(ctx.app_id, []), by_address=by_address)
 
 
 def serve(world: FakeServices) -> FakeServices:

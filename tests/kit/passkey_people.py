@@ -15,9 +15,11 @@ from common.context import Context
 from common.contracts.base import Done
 from common.contracts.passkey_sign_in import (
     ConfirmWithPasskey,
+    ShowPasskeySecondFactor,
     SignInWithPasskey,
     SignUpWithPasskey,
     StartPasskeyConfirmation,
+    StartPasskeySecondFactor,
     StartPasskeySignIn,
     StartPasskeySignUp,
 )
@@ -37,6 +39,7 @@ from common.contracts.passkeys import (
     RenamePasskey,
     StartPasskey,
 )
+from common.contracts.second_factors import CompletedSignIn
 from common.contracts.sessions import FreshSignInNeeded, SignedInSession
 from common.ids import new_id
 from identity.webauthn_answers import BrowserAnswer, read_answer
@@ -111,6 +114,14 @@ async def sign_in(people: People, ctx: Context, request: Any) -> SignedInSession
         raise PasskeyRefused from None
     people.fresh = True
     return people.begin(ctx)
+
+
+async def second_factor(
+    people: People, ctx: Context, request: ShowPasskeySecondFactor
+) -> CompletedSignIn:
+    people.challenge = None
+    device = "p" * 43 if request.remember_device else None
+    return CompletedSignIn(signed_in=await sign_in(people, ctx, request), device=device)
 
 
 async def options(people: People, ctx: Context, request: Any) -> PasskeyOptions:
@@ -193,6 +204,8 @@ HANDLERS: Any = {
     StartPasskeySignIn: sign_in_options,
     SignInWithPasskey: sign_in,
     StartPasskeyConfirmation: sign_in_options,
+    StartPasskeySecondFactor: sign_in_options,
+    ShowPasskeySecondFactor: second_factor,
     ConfirmWithPasskey: sign_in,
     StartPasskey: options,
     AddPasskey: add,

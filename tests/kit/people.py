@@ -20,7 +20,13 @@ from common.contracts.authorization import (
 from common.contracts.base import Done
 from common.contracts.clients import ClientNotFound
 from common.contracts.consents import Grant, Grants, ListMyGrants, RevokeMyGrant
-from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
+from common.contracts.email_codes import (
+    ConfirmWithCode,
+    SignInWithCode,
+    SignInWithLink,
+    StartEmailCode,
+)
+from common.contracts.identities import Identities, ListMyIdentities
 from common.contracts.identity_providers import PublicProvider
 from common.contracts.impersonation import RedeemImpersonation
 from common.contracts.invitations import AcceptInvitation, GetInvitation, InvitationOffer
@@ -248,6 +254,15 @@ async def by_password(people: People, ctx: Context, request: SignInWithPassword)
 async def by_code(people: People, ctx: Context, request: SignInWithCode) -> SignedInSession:
     if (request.flow, request.code) != (people.flow, CODE):
         raise WrongCode
+    return people.begin(ctx)
+
+
+async def confirm_by_code(
+    people: People, ctx: Context, request: ConfirmWithCode
+) -> SignedInSession:
+    if (request.flow, request.code) != (people.flow, CODE):
+        raise WrongCode
+    people.fresh = True
     return people.begin(ctx)
 
 
@@ -487,6 +502,10 @@ async def confirm_email(people: People, ctx: Context, request: ConfirmEmail) -> 
     return await me(people, ctx, request)
 
 
+async def identities(people: People, ctx: Context, request: ListMyIdentities) -> Identities:
+    return Identities(identities=[])
+
+
 async def delete(people: People, ctx: Context, request: DeleteMe) -> Done:
     if request.password != PASSWORD:
         raise WrongCredentials
@@ -520,6 +539,7 @@ HANDLERS: dict[Any, Any] = {
     ResendSignUp: resend_sign_up,
     SignInWithPassword: by_password,
     SignInWithCode: by_code,
+    ConfirmWithCode: confirm_by_code,
     SignInWithLink: by_link,
     AcceptInvitation: by_link,
     RedeemImpersonation: by_link,
@@ -552,6 +572,7 @@ HANDLERS: dict[Any, Any] = {
     SignOut: sign_out,
     ConfirmEmail: confirm_email,
     ExportMe: export,
+    ListMyIdentities: identities,
     DeleteMe: delete,
     Authorize: authorization,
     ResumeAuthorization: authorization,

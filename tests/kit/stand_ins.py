@@ -27,7 +27,7 @@ from common.contracts.org_invitations import (
 )
 from common.contracts.organizations import EnsurePersonalTeam, Organization
 from common.contracts.rights import GetRights, Rights
-from common.contracts.roles import NotHeld, SeedRoles
+from common.contracts.roles import GetRole, NotHeld, Role, RoleNotFound, SeedRoles
 from common.contracts.sessions import (
     ActivateOrganization,
     EndUnqualifiedSessions,
@@ -190,6 +190,8 @@ class Rbac:
     roles: list[tuple[str, str, bool]] = field(default_factory=list)
     mapped: list[SetMappedRoles] = field(default_factory=list)
     """Roles that providers' claims gave."""
+    unknown_roles: set[tuple[str, str]] = field(default_factory=set)
+    """Kinds and ids of roles that do not exist."""
     stronger_users: set[str] = field(default_factory=set)
     """Users with permissions that callers of tests do not hold."""
 
@@ -200,12 +202,14 @@ class Rbac:
             AssignRole: self._assign,
             SetMappedRoles: self._set_mapped,
             CheckDelegation: self._check_delegation,
+            GetRole: self._role,
         }
 
     def reset(self) -> None:
         self.running = True
         self.roles.clear()
         self.mapped.clear()
+        self.unknown_roles.clear()
         self.stronger_users.clear()
 
     def make_operator(self, user_id: str) -> None:
@@ -223,6 +227,12 @@ class Rbac:
         self._require_running()
         self.roles.append((ctx.app_id, request.user_id, request.operator))
         return Done()
+
+    async def _role(self, _: Any, ctx: Context, request: GetRole) -> Role:
+        if (request.kind, request.role_id) in self.unknown_roles:
+            raise RoleNotFound
+        now = datetime.now(UTC)
+        return Role(id=request.role_id, name=request.role_id, created_at=now, updated_at=now)
 
     async def _set_mapped(self, _: Any, ctx: Context, request: SetMappedRoles) -> Done:
         self._require_running()

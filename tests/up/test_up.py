@@ -175,7 +175,8 @@ def test_another_one_side_by_side_with_tls(
     shared: Instance, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Another folder and port have other keys and secrets. With --tls every name has https by the
-    folder's own authority, cookies are secure, and the printed commands work."""
+    folder's own authority, also for the demo's provider. Cookies are secure, and the printed commands
+    work."""
     folder = tmp_path_factory.mktemp("up") / "tls"
     instance = Instance(folder, more=["--tls"]).start()
     try:
@@ -195,6 +196,10 @@ def test_another_one_side_by_side_with_tls(
         with browser(ca=ca) as client:
             sign_in(client, url, *found.groups())
             assert client.get(f"{url}/api/auth/session").status_code == 200
+            key = {"authorization": f"Bearer {theirs['demo']['secret_key']}"}
+            (acme,) = client.get(f"{url}/api/idps", headers=key).json()["idps"]
+            checked = client.post(f"{url}/api/idps/{acme['id']}/test", headers=key).json()
+            assert checked["passed"], checked
             assert all(cookie.secure for cookie in client.cookies.jar)
             assert "strict-transport-security" not in client.get(f"{url}/login").headers
         answers = pasted(instance, os.environ | {"SSL_CERT_FILE": str(ca)})

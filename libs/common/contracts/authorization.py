@@ -44,8 +44,8 @@ class Authorization(Contract):
 
     `redirect`: go to `location`. `form_post`: post `fields` to `location` (OAuth 2.0 Form Post
     Response Mode). `sign_in`, `step_up`, `select_account` and `consent`: show that page; `request`
-    names the pending request. `step_up` asks a signed-in user for the second factor. `resume`: come back with `request` and the cookies. `error`: show the error to
-    the user, never redirect.
+    names the pending request. `step_up` asks a signed-in user for the second factor. `resume`: come
+    back with `request` and the cookies. `error`: show the error to the user, never redirect.
     """
 
     kind: Literal[

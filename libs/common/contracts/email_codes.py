@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from common.contracts.base import OPEN, Id, Request
+from common.contracts.base import OPEN, SIGNED_IN, Id, Request
 from common.contracts.fields import Email, Token
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import Attempt, Flow, SignInAttempt
@@ -35,3 +35,17 @@ class SignInWithLink(
     OtherBrowser."""
 
     token: Token = Field(repr=False)
+
+
+class ConfirmWithCode(
+    Request[SignedInSession],
+    subject="identity.email_code.confirm",
+    needs=SIGNED_IN,
+    guests=False,
+):
+    """Confirms the identity of the caller with a code that was mailed to their own address. The
+    session gets a new id, a new token and a new `auth_time`. Raises WrongCode, CodeSpent,
+    MethodOff."""
+
+    flow: Id
+    code: str = Field(max_length=20, repr=False)

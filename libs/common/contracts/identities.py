@@ -24,7 +24,8 @@ class TooManyIdentities(Conflict):
 
 class Identity(Contract):
     """An account at a provider. `provider_user_id` is the user's id there. `email` is the address that
-    the provider named last: it may differ from the user's own."""
+    the provider named last: it may differ from the user's own. `can_confirm`: the provider is enabled
+    and is an OpenID provider, so it can say when it last asked for a credential."""
 
     id: Id
     provider_name: str
@@ -33,6 +34,7 @@ class Identity(Contract):
     email: str | None = None
     name: str | None = None
     last_used_at: Timestamp | None = None
+    can_confirm: bool = False
     created_at: Timestamp
 
 

@@ -144,9 +144,11 @@ class PublicProvider(Contract):
 
 
 class PublicProviders(Contract):
-    """The identity providers of a sign-in page, in the order of their buttons."""
+    """The identity providers of a sign-in page, in the order of their buttons. `by_address`: the
+    application has organizations with providers of their own, to which an address leads."""
 
     idps: list[PublicProvider]
+    by_address: bool = False
 
 
 class ListPublicProviders(

@@ -8,7 +8,10 @@ from pydantic import Field
 
 from common.contracts.base import OPEN, SIGNED_IN, Contract, Done, Id, Request
 from common.contracts.fields import Email, Secret, Timestamp, Token
+from common.contracts.identities import Identity
+from common.contracts.passkeys import Passkey
 from common.contracts.profiles import Me, MyChanges, User
+from common.contracts.second_factors import SecondFactors
 from common.contracts.sessions import SessionEntry
 from common.contracts.sign_in import Flow
 
@@ -52,6 +55,12 @@ class Export(Contract):
     user: User
     sessions: list[SessionEntry]
     devices: list[dict[str, Any]]
+    second_factors: SecondFactors | None = Field(
+        default=None,
+        description="The authenticator app and the devices that skip the second factor.",
+    )
+    passkeys: list[Passkey] = []
+    identities: list[Identity] = Field(default=[], description="Connected accounts at providers.")
     events: list[dict[str, Any]] = []
     exported_at: Timestamp
 
@@ -70,8 +79,9 @@ class ExportMe(
 class DeleteMe(
     Request[Done], subject="identity.me.delete", needs=SIGNED_IN, within=10.0, fresh=True
 ):
-    """Deletes the account of the caller. A `password` is checked. Needs a fresh sign-in. Raises FreshSignInNeeded, WrongCredentials, Locked. Raises LastAdmin if an organization with
-    other members would have no admin left, and TeamOwnsApplications if a team with applications
-    would have no member left."""
+    """Deletes the account of the caller. A `password` is checked. Needs a fresh sign-in. Raises
+    FreshSignInNeeded, WrongCredentials, Locked. Raises LastAdmin if an organization with other
+    members would have no admin left, and TeamOwnsApplications if a team with applications would have
+    no member left."""
 
     password: Secret | None = Field(default=None, repr=False)

@@ -7,6 +7,7 @@ from pydantic import Field
 from common.contracts.base import OPEN, SIGNED_IN, Request
 from common.contracts.fields import Email, Name, PublicTitle, Token
 from common.contracts.passkeys import AddedPasskey, CredentialJson, PasskeyOptions, RpId
+from common.contracts.second_factors import CompletedSignIn
 from common.contracts.sessions import SignedInSession
 from common.contracts.sign_in import Attempt, SignInAttempt
 
@@ -40,13 +41,14 @@ class StartPasskeySecondFactor(
 
 
 class ShowPasskeySecondFactor(
-    SignInAttempt, Request[SignedInSession], subject="identity.passkey.second_factor", needs=OPEN
+    SignInAttempt, Request[CompletedSignIn], subject="identity.passkey.second_factor", needs=OPEN
 ):
     """Completes the sign-in with this `token` by a passkey of its user. Raises NoSession,
     PasskeyRefused, PasskeyChallengeSpent."""
 
     token: Token = Field(repr=False)
     credential: CredentialJson
+    remember_device: bool = False
 
 
 class StartPasskeyConfirmation(

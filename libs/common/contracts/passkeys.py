@@ -156,7 +156,7 @@ class RenamePasskey(Request[Passkey], subject="identity.passkey.rename", needs=S
 
 class RemovePasskey(Request[Done], subject="identity.passkey.remove", needs=SIGNED_IN, fresh=True):
     """Removes one of the caller's passkeys. Raises PasskeyNotFound, LastWayIn, LastSecondFactor,
-    FreshSignInNeeded."""
+    FreshSignInNeeded, RateLimited."""
 
     passkey_id: Id
 

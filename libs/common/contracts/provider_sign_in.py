@@ -44,6 +44,7 @@ Failure = Literal[
     "email_unverified",
     "email_refused",
     "sign_up_closed",
+    "other_invitation",
     "sso_required",
 ]
 """Why a sign-in with a provider ended. The page has one sentence for each."""
@@ -156,7 +157,7 @@ class FinishProviderSignIn(
     within=20.0,
 ):
     """Finishes what the browser started, with the provider's response. A posted response is read
-    from where KeepFormPost has kept it. Raises RateLimited."""
+    from where KeepFormPost has kept it. Raises RateLimited, TooManyIdentities."""
 
     idp: ProviderName
     state: str = Field(max_length=200, repr=False)

@@ -130,7 +130,7 @@ class SetUpTotp(
 ):
     """Creates the secret of an authenticator app. Until its first code confirms it, an earlier app
     stays valid. In the same session the secret stays the same for an hour. Needs a fresh sign-in.
-    Raises SecondFactorsOff, FreshSignInNeeded."""
+    Raises SecondFactorsOff, FreshSignInNeeded, RateLimited."""
 
 
 class EnrolledTotp(Contract):
@@ -152,7 +152,7 @@ class ConfirmTotp(
 
 class RemoveTotp(Request[Done], subject="identity.totp.remove", needs=SIGNED_IN, fresh=True):
     """Turns the authenticator app off. Without any second factor left, the recovery codes end too.
-    Needs a fresh sign-in. Raises TotpNotFound, LastSecondFactor, FreshSignInNeeded."""
+    Needs a fresh sign-in. Raises TotpNotFound, LastSecondFactor, FreshSignInNeeded, RateLimited."""
 
 
 class RecoveryCodes(Contract):
@@ -165,7 +165,7 @@ class RegenerateRecoveryCodes(
     Request[RecoveryCodes], subject="identity.recovery_code.regenerate", needs=SIGNED_IN, fresh=True
 ):
     """Replaces all recovery codes of the caller. Needs a fresh sign-in. Raises NoSecondFactor,
-    FreshSignInNeeded."""
+    FreshSignInNeeded, RateLimited."""
 
 
 class RevokeDevice(Request[Done], subject="identity.device.revoke", needs=SIGNED_IN):

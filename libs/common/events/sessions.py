@@ -38,11 +38,14 @@ class ImpersonationEnded(Event, type="impersonation_ended"):
 
 class LoginFailed(Event, type="login_failed"):
     """A sign-in failed. The page does not show `reason` to the visitor. If no user has the address,
-    `address_hash` is a keyed hash of it. Equal hashes mean the same address."""
+    `address_hash` is a keyed hash of it. Equal hashes mean the same address. With the reason
+    `sso_required`, `org_ids` are the organizations that require their own provider. With
+    `account_disabled`, the user showed the right credential, and is disabled."""
 
     method: str
     reason: str
     address_hash: str | None = None
+    org_ids: list[str] = []
 
 
 class SignInLocked(Event, type="sign_in_locked"):

@@ -24,9 +24,11 @@ HALF_SESSION_AGE: Final = 600
 
 
 async def start(gateway: Gateway, request: GatewayRequest, new: SignedInSession) -> None:
-    """Sets the cookie of a new session, or that of a half session. Earlier sessions of other users stay accounts of this browser.
-    Earlier sessions of the same user end, so that a cookie from before the sign-in is worth nothing.
-    Clients that were signed in by them stay signed in by the new one."""
+    """Sets the cookie of a new session, or that of a half session.
+
+    Earlier sessions of other users stay accounts of this browser. Earlier sessions of the same user end,
+    so that a cookie from before the sign-in is worth nothing. Clients that were signed in by them stay
+    signed in by the new one."""
     if new.session is None:
         request.set_cookie(gateway.settings.half_session_cookie, new.token, HALF_SESSION_AGE)
         return

@@ -39,6 +39,8 @@ class RequestState:
     """The challenge that the forms of the response contain for anonymous visitors."""
     providers: tuple[PublicProvider, ...] = ()
     """The identity providers for which the page of the response has buttons."""
+    sign_in_by_address: bool = False
+    """Whether an address may lead to the identity provider of an organization."""
     form_page: str | None = None
     """Where a GET shows the page of the posted form again, with what it carried."""
     impersonated_session: Session | None = None

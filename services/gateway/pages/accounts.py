@@ -41,7 +41,7 @@ async def choose(gateway: Gateway, request: GatewayRequest, fields: Fields) -> G
         raise BadRequest("this account is not signed in in this browser")
     if pending := fields.text_or_none("request"):
         return redirect(at("/oauth2/authorize/resume", request=pending, selected="1"))
-    return redirect(destination(fields))
+    return redirect(destination(request.app, fields))
 
 
 routes = RouteSet(

@@ -93,6 +93,9 @@ async def send(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Gat
     page, email = open_page(gateway, request), fields.text("email")
     try:
         waiting = await _waiting(gateway, request)
+    except LinkProofSpent:
+        return _over(page)
+    try:
         call = SendLinkProofCode(
             link_proof=waiting.token,
             email=email,

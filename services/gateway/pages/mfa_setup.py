@@ -9,12 +9,13 @@ from pydantic import ValidationError
 
 from common.contracts.second_factors import (
     ConfirmTotpAtSignIn,
+    EnrolledTotp,
     FactorNeeded,
     SetUpTotpAtSignIn,
     TotpSetup,
     TotpSetupMissing,
 )
-from common.contracts.sessions import NoSession
+from common.contracts.sessions import NoSession, SignedInSession
 from common.problems import Problem
 from gateway.auth import browser_sessions
 from gateway.http import csrf
@@ -70,7 +71,7 @@ async def _ask(
         carried(fields),
         errors=errors,
         passkeys="passkey" in page.app.settings.auth_methods,
-        onward=destination(fields),
+        onward=destination(page.app, fields),
     )
 
 
@@ -107,17 +108,26 @@ async def confirm(gateway: Gateway, request: GatewayRequest, fields: Fields) -> 
     except (Problem, ValidationError) as error:
         return await _ask(page, fields, errors_of(page.language, error))
     assert enrolled.signed_in is not None
-    onward = await signed_in(gateway, request, fields, enrolled.signed_in)
+    return await enrolment_shown(page, fields, enrolled, enrolled.signed_in)
+
+
+async def enrolment_shown(
+    page: PageView, fields: Fields, enrolled: EnrolledTotp, new_session: SignedInSession
+) -> GatewayResponse:
+    """Sets the cookie of the new session. Shows the recovery codes first if there are new ones, and then
+    leads on."""
+    leads_on = await signed_in(page.gateway, page.request, fields, new_session)
     if not enrolled.recovery_codes:
-        return onward
+        return leads_on
+    onward = (
+        "/account/password" if new_session.must_change_password else destination(page.app, fields)
+    )
     return page.show(
         "recovery_codes.html",
-        address=destination(fields),
+        address=destination(page.app, fields),
         codes=enrolled.recovery_codes,
         download=text_file(page, enrolled.recovery_codes),
-        onward="/account/password"
-        if enrolled.signed_in.must_change_password
-        else destination(fields),
+        onward=onward,
     )
 
 

@@ -69,12 +69,17 @@ def form_route(
     return _route("POST", path, endpoint)
 
 
-def user_page_route(path: str, handler: UserPageHandler, *, fresh: bool = False) -> Route:
+def user_page_route(
+    path: str, handler: UserPageHandler, *, fresh: bool = False, challenged: bool = False
+) -> Route:
     """Returns the route of a page for the signed-in user. Everybody else is sent to sign in. `fresh`:
-    the user confirms that it is them before they fill in the form, not after."""
+    the user confirms that it is them before they fill in the form, not after. `challenged`: its forms
+    may need a captcha or a proof of work."""
 
     @wraps(handler)
     async def endpoint(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
+        if challenged:
+            await challenge.prepare(gateway, request)
         fields = read_query(request)
         user = await signed_in_user(gateway, request)
 
@@ -88,13 +93,18 @@ def user_page_route(path: str, handler: UserPageHandler, *, fresh: bool = False)
     return _route("GET", path, endpoint)
 
 
-def user_form_route(path: str, handler: UserPageHandler, *, page_path: str | None = None) -> Route:
+def user_form_route(
+    path: str, handler: UserPageHandler, *, page_path: str | None = None, challenged: bool = False
+) -> Route:
     """Returns the route of a form for the signed-in user. It acts only in the session in which the
-    form was shown. `page_path` is the page with the form, if its path is not `path`."""
+    form was shown. `page_path` is the page with the form, if its path is not `path`. `challenged` is
+    that of its page."""
 
     @wraps(handler)
     async def endpoint(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
         fields = await checked_form(gateway, request, page_path or path)
+        if challenged:
+            await challenge.prepare(gateway, request)
         user = await signed_in_user(gateway, request)
         token = fields.get("csrf")
         if user and not csrf.is_form_of_session(gateway.settings, token, user.session):

@@ -83,7 +83,7 @@ async def offer(
     """GET /login/passkey-offer: the page is shown once"""
     await gateway.bus.call(request.context(user.caller), NotePasskeyOffer())
     page = open_page(gateway, request, user)
-    return page.show("passkey_offer.html", onward=destination(fields))
+    return page.show("passkey_offer.html", onward=destination(request.app, fields))
 
 
 async def sign_up(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
@@ -106,7 +106,7 @@ async def sign_up(gateway: Gateway, request: GatewayRequest, fields: Fields) -> 
         address=back,
         email=email,
         options=offered.options,
-        onward=destination(fields),
+        onward=destination(request.app, fields),
         back=back,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from common import logs
-from common.contracts.identity_providers import ListPublicProviders, PublicProvider
+from common.contracts.identity_providers import ListPublicProviders, PublicProviders
 from common.problems import Problem
 from gateway.http.request import GatewayRequest
 from gateway.pages.fields import at
@@ -15,6 +15,7 @@ from gateway.state import Gateway
 log = logs.get(__name__)
 START: Final = "/rp/authorize"
 YEAR: Final = 31_536_000
+CARRIED: Final = ("request", "return_to", "invitation", "again")
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,9 @@ class ProviderButton:
     last_used: bool
 
     def link(self, carried: dict[str, str | None]) -> str:
-        """Returns where the button leads. `carried` says where the user is going."""
-        onward = {name: carried.get(name) for name in ("request", "return_to")}
+        """Returns where the button leads. `carried` says where the user is going, and whether they
+        confirm who they are (`again`)."""
+        onward = {name: carried.get(name) for name in CARRIED}
         return at(START, idp=self.name, **onward)
 
 
@@ -38,17 +40,19 @@ async def prepare(gateway: Gateway, request: GatewayRequest) -> None:
     if "oauth" not in request.app.settings.auth_methods:
         return
     try:
-        request.state.providers = await listed(gateway, request)
+        public = await listed(gateway, request)
+        request.state.providers = tuple(public.idps)
+        request.state.sign_in_by_address = public.by_address
     except Problem as problem:
         log.warning("providers not listed", code=problem.code)
 
 
-async def listed(gateway: Gateway, request: GatewayRequest) -> tuple[PublicProvider, ...]:
+async def listed(gateway: Gateway, request: GatewayRequest) -> PublicProviders:
     """Returns the enabled providers that anybody can sign in with, in the application's order."""
     ctx = request.context()
 
-    async def load() -> tuple[PublicProvider, ...]:
-        return tuple((await gateway.bus.call(ctx, ListPublicProviders())).idps)
+    async def load() -> PublicProviders:
+        return await gateway.bus.call(ctx, ListPublicProviders())
 
     return await gateway.providers.fetch(
         (ctx.app_id, "providers"),

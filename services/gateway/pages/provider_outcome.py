@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from common.contracts.provider_sign_in import Failure, ProviderOutcome
+from common.contracts.tenants import Tenant
 from common.message_ids import N_
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
-from gateway.pages import link_proof_cookie, provider_buttons
+from gateway.pages import default_destination, link_proof_cookie, provider_buttons
 from gateway.pages.fields import Fields, at, local
 from gateway.pages.render import PageView
 from gateway.pages.sign_in import signed_in
 from gateway.state import Gateway
 
-Next = Literal["sign_in", "again", "other", "mail", "onward"]
+Next = Literal["sign_in", "again", "other", "confirm", "onward"]
 """The link of a failure: to the sign-in page; to the provider; to the provider, which asks for another of
-its accounts; to a code by mail; or to where the user was going."""
+its accounts; to the other ways to confirm; or to where the user was going."""
 CONNECT: Final = "/login/connect"
 
 FAILURES: Final[dict[Failure, tuple[int, str, str, Next]]] = {
@@ -53,8 +54,8 @@ FAILURES: Final[dict[Failure, tuple[int, str, str, Next]]] = {
     "not_fresh": (
         403,
         N_("We couldn't confirm that it's you"),
-        N_("%(provider)s didn't ask you to sign in again. Confirm with a code by e-mail instead."),
-        "mail",
+        N_("%(provider)s didn't ask you to sign in again. Confirm in another way."),
+        "confirm",
     ),
     "other_account": (
         409,
@@ -107,6 +108,15 @@ FAILURES: Final[dict[Failure, tuple[int, str, str, Next]]] = {
         N_("You need an invitation to create an account here. Ask the people who run this site."),
         "other",
     ),
+    "other_invitation": (
+        403,
+        N_("A different address"),
+        N_(
+            "This invitation was sent to a different address than that of your account at %(provider)s. "
+            "Open the invitation again to accept it another way."
+        ),
+        "sign_in",
+    ),
     "sso_required": (
         403,
         N_("Your organization has its own sign-in"),
@@ -119,7 +129,7 @@ BUTTONS: Final[dict[Next, str]] = {
     "sign_in": N_("Sign in"),
     "again": N_("Continue with %(provider)s"),
     "other": N_("Use another account"),
-    "mail": N_("E-mail me a code"),
+    "confirm": N_("Confirm in another way"),
     "onward": N_("Go back"),
 }
 
@@ -137,7 +147,7 @@ async def answer(
     if outcome.idp:
         provider_buttons.remember_last_used(request, outcome.idp)
     if outcome.session is None:
-        return redirect(local(outcome.destination, "/account"))
+        return redirect(local(outcome.destination, default_destination.of(request.app)))
     fields = Fields(return_to=outcome.destination)
     return await signed_in(gateway, request, fields, outcome.session)
 
@@ -153,20 +163,20 @@ def failed(page: PageView, outcome: ProviderOutcome) -> GatewayResponse:
         page.translate(heading),
         page.translate(says, provider=provider),
         status,
-        link=_link(next_step, outcome),
+        link=_link(page.app, next_step, outcome),
         button=page.translate(BUTTONS[next_step], provider=provider),
         primary=True,
         address="/login",
     )
 
 
-def _link(next_step: Next, outcome: ProviderOutcome) -> str:
-    going = local(outcome.destination, "/account")
+def _link(app: Tenant, next_step: Next, outcome: ProviderOutcome) -> str:
+    going = local(outcome.destination, default_destination.of(app))
     links: dict[Next, str] = {
         "sign_in": at("/login", return_to=going),
         "again": at(provider_buttons.START, idp=outcome.idp, return_to=going),
         "other": at(provider_buttons.START, idp=outcome.idp, return_to=going, select="1"),
-        "mail": at("/login", again="1", way="mail", return_to=going),
+        "confirm": at("/login/confirm", return_to=going),
         "onward": going,
     }
     return links[next_step]

@@ -18,6 +18,7 @@ from common.contracts.provider_sign_in import (
     ProviderOutcome,
     ProviderResponseSpent,
     StartProviderSignIn,
+    StartProviderStepUp,
 )
 from common.contracts.sign_in import MethodOff
 from gateway.auth import remembered_devices
@@ -25,14 +26,14 @@ from gateway.auth.caller import user_even_without_rights
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
+from gateway.pages import default_destination, flow_cookie, provider_buttons, provider_outcome
 from gateway.pages import errors as error_pages
-from gateway.pages import flow_cookie, provider_buttons, provider_outcome
 from gateway.pages.fields import Fields, at, local, read_form, read_query
 from gateway.pages.page_routes import page_route
 from gateway.pages.render import PageView, open_page
 from gateway.pages.sign_up import invitation_token
 from gateway.routing import ErrorStyle, HostKind, Route, RouteSet
-from gateway.state import Gateway
+from gateway.state import Gateway, SignedInUser
 
 RESPONSE: Final = ("code", "iss", "error", "error_description", "user")
 """The parameters of a provider's response that are read, in addition to `state`."""
@@ -43,22 +44,26 @@ LONGEST_STATE: Final = 200
 
 async def start(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
     """GET /rp/authorize?idp=: to the provider. The user comes back to this browser alone, and goes on to a
-    path of this host or to the pending request."""
+    path of this host or to the pending request. With `again`, the signed-in user confirms who they are."""
     pending = fields.text_or_none("request")
     if (over := await error_pages.sign_in_over(gateway, request, pending)) is not None:
         return over
     page = open_page(gateway, request)
     going = fields.text_or_none("redirect_uri") or fields.text_or_none("return_to")
-    destination = local(going, "/account")
+    destination = local(going, default_destination.of(request.app))
     if pending:
         destination = at("/oauth2/authorize/resume", request=pending)
+    confirms = "again" in fields and not pending
+    user = await user_even_without_rights(gateway, request) if confirms else None
     try:
+        if user is not None:
+            return await _start_confirmation(page, user, fields.text("idp"), destination)
         call = StartProviderSignIn(
             idp=fields.text("idp"),
             browser=csrf.browser_id(gateway.settings, request),
             destination=destination,
             remember=flow_cookie.read(request).remember,
-            invitation=invitation_token(fields),
+            invitation=fields.text_or_none("invitation") or invitation_token(fields),
             choose_account="select" in fields,
             login_hint=fields.text_or_none("login_hint"),
             locale=page.language.code,
@@ -68,6 +73,20 @@ async def start(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Ga
         return _ended(page, "provider_off", destination)
     except ProviderAway:
         return _ended(page, "provider_failed", destination)
+
+
+async def _start_confirmation(
+    page: PageView, user: SignedInUser, idp: str, destination: str
+) -> GatewayResponse:
+    """Sends the user to the provider to confirm the session: a new sign-in alone would not be fresh."""
+    call = StartProviderStepUp(
+        idp=idp,
+        browser=csrf.browser_id(page.gateway.settings, page.request),
+        destination=destination,
+        locale=page.language.code,
+    )
+    ctx = page.request.context(user.caller)
+    return redirect((await page.gateway.bus.call(ctx, call)).url)
 
 
 def _ended(page: PageView, failure: Failure, going: str) -> GatewayResponse:
@@ -89,7 +108,7 @@ async def callback(gateway: Gateway, request: GatewayRequest) -> GatewayResponse
             response=_response(fields),
         )
     except ValidationError:
-        return _ended(page, "over", "/account")
+        return _ended(page, "over", default_destination.of(request.app))
     outcome = await gateway.bus.call(await _context(gateway, request), call)
     return await provider_outcome.answer(gateway, request, page, outcome)
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from common.contracts.passwords import ResetPassword, StartReset
 from common.contracts.sign_in import LinkSpent, OtherBrowser
 from common.problems import Problem
+from gateway.auth.caller import guest_context
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages import flow_cookie
@@ -98,7 +99,8 @@ async def finish(gateway: Gateway, request: GatewayRequest, fields: Fields) -> G
             password=fields.get("password", ""),
             **attempt(gateway, request, fields, page.language.code),
         )
-        new_session = await gateway.bus.call(request.context(), call)
+        ctx = await guest_context(gateway, request)
+        new_session = await gateway.bus.call(ctx, call)
     except OtherBrowser:
         address = at("/reset", token=token)
         return other_browser(

@@ -38,7 +38,9 @@ async def waiting(
     token = browser_sessions.half_session(gateway, request)
     if token is None:
         user = await signed_in_user(gateway, request)
-        return redirect(destination(fields) if user else at("/login", **carried(fields)))
+        return redirect(
+            destination(request.app, fields) if user else at("/login", **carried(fields))
+        )
     try:
         return await gateway.bus.call(request.context(), GetSecondFactorChallenge(token=token))
     except NoSession:
@@ -87,7 +89,7 @@ def _ask(
         days=days,
         back=None,
         passkey_path="/api/auth/passkey/second-factor",
-        onward=destination(fields),
+        onward=destination(page.app, fields),
         remember_device="remember_device" in fields,
         **choice_of_factor(PATH, challenge.factors, fields, going),
     )

@@ -22,13 +22,14 @@ from gateway.auth import browser_sessions
 from gateway.auth.caller import guest_context, signed_in_user
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
+from gateway.pages import default_destination, flow_cookie
 from gateway.pages import errors as error_pages
-from gateway.pages import flow_cookie
 from gateway.pages.challenge import attempt
 from gateway.pages.fields import Fields, at, form_key, local
 from gateway.pages.form_errors import errors_of
 from gateway.pages.page_routes import form_route, page_route
 from gateway.pages.render import PageView, open_page
+from gateway.pages.sign_in_ways import BY_MAIL, by_mail_label, way_of
 from gateway.pages.sso_required import provider_address
 from gateway.routing import RouteSet
 from gateway.state import Gateway
@@ -38,7 +39,6 @@ CHALLENGE_PAGES: Final[dict[HalfKind, str]] = {
     "mfa_setup_required": "/mfa-setup",
 }
 PASSKEY_OFFER: Final = "/login/passkey-offer"  # after a sign-in with a password
-BY_MAIL: Final = {"email_code", "magic_link"}
 
 
 def carried(fields: Fields) -> dict[str, str | None]:
@@ -46,11 +46,11 @@ def carried(fields: Fields) -> dict[str, str | None]:
     return {name: fields.text_or_none(name) for name in ("request", "return_to", "way")}
 
 
-def destination(fields: Fields) -> str:
+def destination(app: Tenant, fields: Fields) -> str:
     """Returns where the user continues after signing in."""
     if pending := fields.text_or_none("request"):
         return at("/oauth2/authorize/resume", request=pending)
-    return local(fields.text_or_none("return_to"), "/account")
+    return local(fields.text_or_none("return_to"), default_destination.of(app))
 
 
 async def signed_in(
@@ -66,7 +66,7 @@ async def signed_in(
         return redirect("/account/password")
     if new_session.offers_passkey and fields.text("has_authenticator") == "1":
         return redirect(at(PASSKEY_OFFER, **carried(fields)))
-    return redirect(destination(fields))
+    return redirect(destination(request.app, fields))
 
 
 async def address(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
@@ -78,7 +78,7 @@ async def address(gateway: Gateway, request: GatewayRequest, fields: Fields) -> 
     page = open_page(gateway, request, await signed_in_user(gateway, request))
     has_account = page.user is not None and not page.user.session.guest
     if has_account and not {"request", "again", "add", "email"} & set(fields):
-        return redirect(destination(fields))
+        return redirect(destination(request.app, fields))
     asked_for = {"again", "add", "email", "login_hint"} & set(fields)
     if (
         not page.user
@@ -101,27 +101,19 @@ def _ask_address(page: PageView, fields: Fields, **more: dict[str, str]) -> Gate
     return page.show(
         "sign_in.html",
         address=at("/login", **going, email=more.get("values", {}).get("email")),
-        carried=going,
+        carried=going | {"again": "1" if page.user and "again" in fields else None},
         client=flow_cookie.read(page.request).client_of(fields),
-        mails=_way(page.app, fields) in BY_MAIL,
-        offered=bool(({"password"} | BY_MAIL) & set(settings.auth_methods)),
+        mails=way_of(page.app, fields) in BY_MAIL,
+        offered=way_of(page.app, fields) is not None or page.request.state.sign_in_by_address,
+        work_only=way_of(page.app, fields) is None,
         passkeys="passkey" in settings.auth_methods,
-        onward=destination(fields),
+        onward=destination(page.app, fields),
         sign_up=_sign_up(page, fields),
         others=at("/accounts", **going) if page.user else None,
         may_stay=not page.app.is_dashboard,
         stay="remember" in fields and page.request.method == "POST",
         **more,  # type: ignore[arg-type]
     )
-
-
-def _way(app: Tenant, fields: Fields) -> str:
-    """Returns how to sign in: the way that the client wants, else the first way of the application."""
-    ways = [way for way in app.settings.auth_methods if way == "password" or way in BY_MAIL]
-    wanted = {"password": {"password"}, "mail": BY_MAIL}.get(
-        fields.text_or_none("way") or "", set()
-    )
-    return next((way for way in ways if way in wanted), ways[0] if ways else "password")
 
 
 async def choose(gateway: Gateway, request: GatewayRequest, fields: Fields) -> GatewayResponse:
@@ -137,9 +129,13 @@ async def choose(gateway: Gateway, request: GatewayRequest, fields: Fields) -> G
     flow_cookie.write(request, email=email, remember="remember" in fields)
     route = await gateway.bus.call(request.context(), FindSignInRoute(email=email))
     if route.idp is not None:
-        target = provider_address(route.idp.name, destination(fields), email=email)
+        target = provider_address(route.idp.name, destination(request.app, fields), email=email)
         return redirect(target)
-    if _way(request.app, fields) in BY_MAIL:
+    way = way_of(request.app, fields)
+    if way is None:  # the domain decides: nothing is said about accounts
+        says = page.translate("No organization signs in with this address. Use another way.")
+        return _ask_address(page, fields, errors={"email": says}, values={"email": email})
+    if way in BY_MAIL:
         return await send_code(gateway, request, Fields(fields, email=email))
     return redirect(at("/login/password", **carried(fields)))
 
@@ -173,7 +169,7 @@ def _ask_password(
         action="/login/password",
         change=at("/login", email=email, **going),
         forgot=forgot,
-        by_mail=_by_mail(page),
+        by_mail=by_mail_label(page),
         offers_passkey="passkey" in page.app.settings.auth_methods,
         sign_up=_sign_up(page, fields, email=email),
         button=page.translate("Sign in"),
@@ -187,14 +183,6 @@ def _sign_up(page: PageView, fields: Fields, **more: str) -> str | None:
     if page.app.settings.signup_mode == "invite_only" and path != INVITATION_PATH:
         return None
     return at("/signup", **more, **carried(fields))
-
-
-def _by_mail(page: PageView) -> str | None:
-    """Returns the label of the second button, or None if there is no other way to sign in."""
-    methods = page.app.settings.auth_methods
-    if "email_code" in methods:
-        return str(page.translate("E-mail me a code instead"))
-    return str(page.translate("E-mail me a link instead")) if "magic_link" in methods else None
 
 
 async def try_password(

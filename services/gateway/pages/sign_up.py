@@ -25,7 +25,8 @@ from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
 from gateway.pages.page_routes import form_route, page_route
 from gateway.pages.render import PageView, open_page
-from gateway.pages.sign_in import BY_MAIL, carried, signed_in
+from gateway.pages.sign_in import carried, signed_in
+from gateway.pages.sign_in_ways import BY_MAIL
 from gateway.routing import RouteSet
 from gateway.state import Gateway
 
@@ -236,8 +237,8 @@ routes = RouteSet(
         page_route("/signup", show, challenged=True),
         form_route("/signup", begin, challenged=True),
         form_route("/signup/code/send", send_again, page_path="/signup", challenged=True),
-        page_route("/invitation", invitation),
-        form_route("/invitation", accept),
+        page_route("/invitation", invitation, challenged=True),
+        form_route("/invitation", accept, challenged=True),
         page_route("/welcome", welcome),
         form_route("/welcome", claim),
     )

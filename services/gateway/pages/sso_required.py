@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from common.contracts.sign_in import SsoRequired
+from gateway.pages import default_destination
 from gateway.pages.fields import at, local
 from gateway.pages.render import PageView
 
@@ -40,4 +41,4 @@ def _destination(page: PageView) -> str:
     query = parse_qs(urlsplit(page.request.state.form_page or "").query)
     if pending := query.get("request"):
         return at("/oauth2/authorize/resume", request=pending[0])
-    return local(query.get("return_to", [None])[0], "/account")
+    return local(query.get("return_to", [None])[0], default_destination.of(page.app))

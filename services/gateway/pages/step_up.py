@@ -23,7 +23,7 @@ from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
-from gateway.pages.mfa_setup import grouped, text_file
+from gateway.pages.mfa_setup import enrolment_shown, grouped
 from gateway.pages.page_routes import user_form_route, user_page_route
 from gateway.pages.render import PageView, open_page
 from gateway.pages.second_factor import choice_of_factor, code_errors, proof_of
@@ -56,16 +56,16 @@ def _ask(
         cancel=None,
         button=page.translate("Confirm"),
         days=0,
-        back=_back(fields),
+        back=_back(page, fields),
         passkey_path="/api/auth/passkey/confirm",
-        onward=destination(fields),
+        onward=destination(page.app, fields),
         **choice_of_factor(PATH, list(user.session.second_factors), fields, going),
     )
 
 
-def _back(fields: Fields) -> str | None:
+def _back(page: PageView, fields: Fields) -> str | None:
     """Returns where a user continues who does not show the factor: the client decides then."""
-    return destination(fields) if fields.text_or_none("request") else None
+    return destination(page.app, fields) if fields.text_or_none("request") else None
 
 
 async def enter(
@@ -98,7 +98,7 @@ async def _ask_setup(
     try:
         setup = await page.gateway.bus.call(page.request.context(user.caller), SetUpTotp())
     except SecondFactorsOff:
-        return redirect(destination(fields))
+        return redirect(destination(page.app, fields))
     return page.show(
         "step_up_setup.html",
         address=at(SETUP_PATH, **carried(fields)),
@@ -107,7 +107,7 @@ async def _ask_setup(
         grouped=grouped,
         errors=errors,
         action=SETUP_PATH,
-        back=_back(fields),
+        back=_back(page, fields),
     )
 
 
@@ -126,16 +126,7 @@ async def finish_setup(
     except (Problem, ValidationError) as error:
         return await _ask_setup(page, fields, user, errors_of(page.language, error))
     assert enrolled.signed_in is not None
-    onward = await signed_in(gateway, request, fields, enrolled.signed_in)
-    if not enrolled.recovery_codes:
-        return onward
-    return page.show(
-        "recovery_codes.html",
-        address=destination(fields),
-        codes=enrolled.recovery_codes,
-        download=text_file(page, enrolled.recovery_codes),
-        onward=destination(fields),
-    )
+    return await enrolment_shown(page, fields, enrolled, enrolled.signed_in)
 
 
 routes = RouteSet(

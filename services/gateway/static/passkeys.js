@@ -46,6 +46,12 @@ function stop() {
   waiting = null;
 }
 
+// A page sends one answer at a time. A second one would replace the session that the first one starts.
+let sending = false;
+
+// How many passkeys the page has asked for by a button.
+let asked = 0;
+
 class Box {
   constructor(element) {
     this.element = element;
@@ -84,13 +90,13 @@ class Box {
 
   async offer() {
     const field = document.querySelector("[autocomplete~=webauthn]");
-    if (!field || !(await kit.isConditionalMediationAvailable?.())) return;
+    if (!field || !(await kit.isConditionalMediationAvailable?.()) || this.asks()) return;
     stop();
     const own = (waiting = new AbortController());
     const options = decoded(this.options.get(""));
     try {
       const credential = await navigator.credentials.get({ publicKey: options, mediation: "conditional", signal: own.signal });
-      if (credential) await this.finish(credential);
+      if (credential && !own.signal.aborted) await this.finish(credential);
     } catch {
       // Stopped by the button, or dismissed.
     }
@@ -98,10 +104,12 @@ class Box {
 
   async press(button) {
     if (!this.options.size) await this.fetching; // pressed at once
+    if (sending || this.asks()) return;
     if (this.problem === "fresh_sign_in_needed") return void location.assign(this.words.confirm);
     const options = this.options.get(button.dataset.ask ?? "");
     if (!options) return void this.fail(this.problem ?? "failed");
     stop();
+    asked += 1;
     this.busy(true);
     this.say("");
     try {
@@ -116,12 +124,18 @@ class Box {
   }
 
   async finish(credential) {
+    if (sending) return;
+    sending = true;
     this.busy(true);
-    const remember = document.querySelector("[name=remember]")?.checked ? { remember: true } : {};
+    const remember = {};
+    for (const box of document.querySelectorAll("[name=remember], [name=remember_device]")) {
+      if (box.checked) remember[box.name] = true;
+    }
     let answer;
     try {
       answer = await post(this.words.verify, { credential: encoded(credential), ...remember });
     } catch (error) {
+      sending = false;
       if (error.code === "passkey_unknown") await forget(credential, this.options.get("")?.rpId);
       if (error.code === "no_session") return void location.reload();
       return void (await this.fail(error.code));
@@ -154,6 +168,10 @@ class Box {
     this.said.querySelector("span").textContent = sentence;
   }
 
+  asks() {
+    return this.buttons.some((button) => button.getAttribute("aria-busy") === "true");
+  }
+
   busy(is) {
     for (const button of this.buttons) button.setAttribute("aria-busy", String(is));
   }
@@ -169,21 +187,26 @@ async function forget(credential, rpId) {
   await kit.signalUnknownCredential?.({ rpId: rpId ?? location.hostname, credentialId: credential.id }).catch(() => {});
 }
 
-// Tells the browser which passkeys are left, and how their user is called now.
+// Tells the browser which passkeys are left, and how their user is called now. The browser deletes the
+// others. So a list from before a press is not used: it may lack the passkey that is being created.
 async function tellBrowser() {
   if (!kit.signalAllAcceptedCredentials) return;
+  const before = asked;
   const answer = await fetch("/api/users/me/passkeys", { credentials: "same-origin" });
   if (!answer.ok) return;
   const { passkeys, user_handle: userId, user_name: name, display_name: displayName, rp_id: own } = await answer.json();
   if (!userId) return;
   const hosts = new Set([own, ...passkeys.map((one) => one.rp_id)]);
   for (const rpId of hosts) {
+    if (asked !== before) return;
     const ids = passkeys.filter((one) => one.rp_id === rpId).map((one) => one.credential_id);
     await kit.signalAllAcceptedCredentials({ rpId, userId, allAcceptedCredentialIds: ids }).catch(() => {});
     await kit.signalCurrentUserDetails?.({ rpId, userId, name, displayName }).catch(() => {});
   }
 }
 
+// Back may show the page as it was left, while its answer was sent.
+addEventListener("pageshow", (event) => { if (event.persisted && sending) location.reload(); });
 for (const element of document.querySelectorAll("[data-passkey]")) {
   if (supported) new Box(element).arm();
   else element.hidden = true;

@@ -57,10 +57,12 @@ def at(claims: Any, path: str) -> Any:
 def subject(provider: Provider, claims: dict[str, Any]) -> str:
     """Returns the subject. Raises ProviderFailed.
 
-    All parts of it must be there. A part is never replaced by another claim: two accounts could then
-    have one subject.
+    All parts of it must be there. A part is never replaced by another claim, and a dot inside one of
+    several parts is encoded: two accounts could otherwise have one subject.
     """
     parts = [_identifier(at(claims, path)) for path in paths(provider, "subject")]
+    if len(parts) > 1:
+        parts = [part.replace("%", "%25").replace(".", "%2E") for part in parts]
     text = ".".join(parts)
     if not parts or not all(parts) or len(text) > SUBJECT:
         raise ProviderFailed("response", "the provider did not say which account this is")

@@ -26,6 +26,8 @@ MAX_KEYS: Final = 100
 MAX_MEMBER: Final = 1500
 """Characters of a member."""
 RSA_BITS: Final = range(2048, 8193)
+MAX_EXPONENT: Final = 1 << 32
+"""Of an RSA key. With a longer one, each of a provider's keys would cost milliseconds."""
 
 
 def keys_source(url: str) -> DocumentSource:
@@ -88,7 +90,11 @@ def load(jwk: dict[str, str], alg: str) -> Any:
     except (PyJWTError, ValueError, TypeError, KeyError, UnsupportedAlgorithm):
         raise ProviderFailed("keys", "the key of the ID token is malformed") from None
     good = (
-        (isinstance(key, rsa.RSAPublicKey) and key.key_size in RSA_BITS)
+        (
+            isinstance(key, rsa.RSAPublicKey)
+            and key.key_size in RSA_BITS
+            and key.public_numbers().e < MAX_EXPONENT
+        )
         or (isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1))
         or isinstance(key, ed25519.Ed25519PublicKey)
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common.address_keys import address_key
-from common.db import Db, many, value
+from common.db import Db, many, run, value
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,24 @@ async def knows_browser(db: Db, *, app_id: str, email: str, device_hashes: list[
             address_key(email),
             device_hashes,
         )
+    )
+
+
+async def remember_browser(
+    db: Db, *, app_id: str, user_id: str, device_hash: str, name: str | None
+) -> None:
+    """Records that the user has used this browser."""
+    await run(
+        db,
+        """
+        INSERT INTO known_devices (app_id, user_id, device_hash, name)
+        SELECT app_id, id, $3, $4 FROM users WHERE app_id = $1 AND id = $2
+        ON CONFLICT (app_id, user_id, device_hash) DO UPDATE SET last_seen_at = now()
+        """,
+        app_id,
+        user_id,
+        device_hash,
+        name,
     )
 
 

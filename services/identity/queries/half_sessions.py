@@ -10,8 +10,8 @@ from common.contracts.sessions import Factor, HalfKind
 from common.db import Db, maybe, run, value
 from identity.authentication_result import EarlierSession
 
-HALF_COLUMNS: Final = """s.id, s.user_id, s.kind, s.acr, s.amr, s.idp_name, s.idp_org_id, s.remembered, s.auth_time,
-               s.factor_times, s.factor_epoch, s.pending, s.expires_at"""
+HALF_COLUMNS: Final = """s.id, s.user_id, s.kind, s.acr, s.amr, s.idp_name, s.idp_org_id,
+               s.remembered, s.auth_time, s.factor_times, s.factor_epoch, s.pending, s.expires_at"""
 """Of a half session `s`: the columns of `HalfSession`."""
 LIVE_HALF: Final = """s.kind <> 'full' AND s.revoked_at IS NULL AND s.expires_at > now()"""
 """Whether `s` is a half session that has not ended."""

@@ -132,7 +132,7 @@ async def list_of_user(db: Db, *, app_id: str, user_id: str) -> list[Identity]:
         """
         SELECT l.id, i.name AS provider_name, i.display_name AS provider_display_name,
                l.idp_user_id AS provider_user_id, l.idp_email AS email, l.idp_username AS name,
-               l.last_used_at, l.created_at
+               l.last_used_at, l.created_at, i.enabled AND i.type = 'oidc' AS can_confirm
         FROM user_identity_links l
         JOIN identity_providers i ON i.app_id = l.app_id AND i.id = l.idp_id
         WHERE l.app_id = $1 AND l.user_id = $2 ORDER BY l.created_at, l.id LIMIT 200

@@ -101,17 +101,17 @@ async def list_public(db: Db, *, app_id: str) -> list[Provider]:
     )
 
 
-async def list_of_organization(db: Db, *, app_id: str, org_id: str) -> list[Provider]:
-    """Lists the enabled providers of an organization."""
-    return await many(
-        db,
-        Provider,
-        f"""
-        SELECT {COLUMNS} FROM identity_providers
-        WHERE app_id = $1 AND org_id = $2 AND enabled ORDER BY position, name
-        """,
-        app_id,
-        org_id,
+async def has_of_organizations(db: Db, *, app_id: str) -> bool:
+    """Returns whether an organization has an enabled provider of its own."""
+    return bool(
+        await value(
+            db,
+            """
+            SELECT true FROM identity_providers
+            WHERE app_id = $1 AND enabled AND org_id IS NOT NULL LIMIT 1
+            """,
+            app_id,
+        )
     )
 
 

@@ -53,7 +53,8 @@ async def revoke_by_token(db: Db, *, app_id: str, token_hashes: list[str]) -> En
 
 async def set_successor(db: Db, *, app_id: str, id: str, successor: str) -> bool:
     """Records that a newer session of the same user replaces this one. Returns False if it cannot:
-    it belongs to another user, is older, has ended, or replaced a session already, or somebody acted as the user in one of them."""
+    it belongs to another user, is older, has ended, or replaced a session already, or somebody acted as
+    the user in one of them."""
     return (
         await run(
             db,

@@ -53,16 +53,31 @@ EXPIRED: Final[Expired] = {
         DELETE FROM rate_limits WHERE expires_at < now() - interval '1 minute'
         """,
     "oauth_state": """
-        -- any-tenant: sign-ins by a provider that were never finished; rows are small and few
-        DELETE FROM oauth_state WHERE expires_at < now() - interval '1 day'
+        -- any-tenant: sign-ins with a provider. Anybody can start one, so they are deleted in parts. For
+        -- a day the log still says why a late response is refused
+        DELETE FROM oauth_state WHERE (app_id, state_hash) IN (
+            SELECT app_id, state_hash FROM oauth_state
+            WHERE expires_at < now() - interval '1 day' LIMIT 1000
+        )
         """,
     "link_proofs": """
-        -- any-tenant: accounts at a provider that were never linked; rows are small and few
-        DELETE FROM link_proofs WHERE expires_at < now() - interval '1 day'
+        -- any-tenant: accounts at a provider that wait for no proof any more
+        DELETE FROM link_proofs WHERE (app_id, id) IN (
+            SELECT app_id, id FROM link_proofs WHERE expires_at < now() LIMIT 1000
+        )
         """,
     "webauthn_challenges": """
-        -- any-tenant: passkey ceremonies that were never finished; rows are small and few
-        DELETE FROM webauthn_challenges WHERE expires_at < now() - interval '1 day'
+        -- any-tenant: passkey ceremonies. Each sign-in page starts one, so they are deleted in parts
+        DELETE FROM webauthn_challenges WHERE (app_id, challenge_hash) IN (
+            SELECT app_id, challenge_hash FROM webauthn_challenges WHERE expires_at < now() LIMIT 1000
+        )
+        """,
+    "totp_factors": """
+        -- any-tenant: secrets of authenticator apps that nobody has confirmed within their hour
+        DELETE FROM totp_factors WHERE (app_id, id) IN (
+            SELECT app_id, id FROM totp_factors
+            WHERE confirmed_at IS NULL AND created_at < now() - interval '1 day' LIMIT 1000
+        )
         """,
     "mail_outbox": """
         -- any-tenant: mails that could not be delivered are kept for a month

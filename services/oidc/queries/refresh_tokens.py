@@ -47,7 +47,8 @@ async def rotate(
     """Consumes the refresh token and stores its successor, valid for `lifetime` seconds.
 
     Returns None if the token is unknown, used, expired or revoked, or if its family, user or
-    session has ended. The grant loses an organization that requires another sign-in. One statement decides all of this, so nothing can change in between.
+    session has ended. The grant loses an organization that requires another sign-in. One statement
+    decides all of this, so nothing can change in between.
     """
     return await maybe(
         db,

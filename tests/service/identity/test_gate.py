@@ -20,6 +20,7 @@ from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEm
 from common.contracts.invitations import AcceptInvitation, InviteUser
 from common.contracts.keys import EnsureKeys
 from common.contracts.oauth_errors import InvalidGrant, InvalidToken
+from common.contracts.owner import ClaimOwner, CreateOwnerLink
 from common.contracts.passwords import (
     ChangePassword,
     ResetPassword,
@@ -28,9 +29,10 @@ from common.contracts.passwords import (
 )
 from common.contracts.profiles import User
 from common.contracts.sessions import CheckSession, NoSession, SignedInSession
+from common.contracts.sign_in import LinkSpent
 from common.contracts.sign_up import SignUp
 from common.contracts.tokens import CheckAccessToken
-from common.ids import new_id
+from common.ids import DASHBOARD, new_id
 
 BROWSER: Final = "b" * 43
 NEW: Final = "a new and better phrase"
@@ -169,6 +171,35 @@ async def test_an_invited_user(world: World, policy: str, kind: str) -> None:
     code = (await world.mail()).code
     signed = await world.call(SignInWithCode(flow=flow.flow, code=code, browser=BROWSER))
     assert kind_of(signed) == kind
+
+
+@pytest.mark.parametrize("password", [None, PASSWORD], ids=["link alone", "with a password"])
+@pytest.mark.parametrize(
+    ("policy", "kind"),
+    [("off", "full"), ("optional", "full"), ("required", "mfa_setup_required")],
+)
+async def test_the_owner_link(world: World, policy: str, kind: str, password: str | None) -> None:
+    """The holder of the link passes the gate of the Dashboard like everybody who signs up. The link
+    starts one sign-in: the second use starts nothing, whatever came of the first."""
+    world.configure(DASHBOARD, mfa_policy=policy)
+    link = await world.call(CreateOwnerLink(), SYSTEM_CALLER, DASHBOARD)
+    email = f"owner-{new_id()[-12:]}@example.com"
+    request = ClaimOwner(token=link.token, email=email, password=password, browser=BROWSER)
+    signed = await world.call(request, app_id=DASHBOARD)
+
+    assert kind_of(signed) == kind
+    is_session = await world.live_session(signed.token, DASHBOARD) is not None
+    assert is_session == (kind == "full")
+    assert signed.session is None or "mfa" not in signed.session.amr
+    again = ClaimOwner(token=link.token, email=f"second-{email}", browser=BROWSER)
+    assert isinstance(await world.refused(again, app_id=DASHBOARD), LinkSpent)
+    rows = await world.owner.fetch(
+        "SELECT s.kind FROM user_sessions s JOIN users u ON u.app_id = s.app_id AND u.id = s.user_id"
+        " WHERE s.app_id = $1 AND u.email LIKE '%' || $2",
+        DASHBOARD,
+        email,
+    )
+    assert [row["kind"] for row in rows] == [kind]
 
 
 @pytest.fixture

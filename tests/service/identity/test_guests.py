@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.kit.callers import ADMIN, PASSWORD, as_user
+from tests.kit.second_factors import complete, two_step_user
 from tests.kit.world import World
 
 from common import acr
@@ -12,7 +15,7 @@ from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEm
 from common.contracts.guests import CreateGuest, GuestsOff
 from common.contracts.invitations import AcceptInvitation, InviteUser
 from common.contracts.me import ChangeEmail, ConfirmEmail, GetMe
-from common.contracts.passwords import ChangePassword, SignInWithPassword
+from common.contracts.passwords import ChangePassword, ResetPassword, SignInWithPassword, StartReset
 from common.contracts.profiles import UserChanges
 from common.contracts.protection import CaptchaFailed
 from common.contracts.second_factors import SetUpTotp
@@ -156,6 +159,57 @@ async def test_a_known_address_leaves_the_guest_alone(world: World, way: str) ->
     events = dict(await world.events())
     assert events["guest_kept"] == {"guest_id": guest.full().user_id, "user_id": user.id}
     assert "guest_upgraded" not in events
+
+
+async def test_a_reset_leaves_the_guest_alone(world: World) -> None:
+    """A guest who resets the password of an existing account stays, and one event names both ids."""
+    user = await world.user("ada@example.com")
+    guest = await new_guest(world)
+    await world.call(StartReset(email="ada@example.com", browser=BROWSER))
+    token = (await world.mail()).token
+    request = ResetPassword(token=token, password="six unusual otters juggle", browser=BROWSER)
+    signed = await world.call(request, caller=as_guest(guest))
+
+    assert signed.full().user_id == user.id
+    assert await world.live_session(guest.token) is not None
+    kept = [data for kind, data in await world.events() if kind == "guest_kept"]
+    assert kept == [{"guest_id": guest.full().user_id, "user_id": user.id}]
+
+
+@pytest.mark.parametrize("way", ["password", "code", "reset"])
+async def test_a_second_factor_leaves_the_guest_alone(world: World, way: str) -> None:
+    """The event is recorded once, when the second factor completes the sign-in, and not before."""
+    person = await two_step_user(world)
+    guest, email = await new_guest(world), person.user.email or ""
+    world.configure(world.app_id, guests=True, mfa_policy="optional")
+    request: Any = SignInWithPassword(email=email, password=PASSWORD)
+    if way == "code":
+        flow = await world.call(StartEmailCode(email=email))
+        request = SignInWithCode(flow=flow.flow, code=(await world.mail()).code)
+    elif way == "reset":
+        await world.call(StartReset(email=email, browser=BROWSER))
+        token = (await world.mail()).token
+        request = ResetPassword(token=token, password="six unusual otters juggle", browser=BROWSER)
+    half = await world.call(request, caller=as_guest(guest))
+    assert half.session is None
+    assert await world.event_types("guest_kept") == []
+
+    await complete(world, half, person.app.code())
+    kept = [data for kind, data in await world.events() if kind == "guest_kept"]
+    assert kept == [{"guest_id": guest.full().user_id, "user_id": person.user.id}]
+
+
+async def test_a_guest_who_became_a_user_is_not_kept(world: World) -> None:
+    """Between the two factors the guest got an address in another tab: nobody was left behind."""
+    person = await two_step_user(world)
+    guest = await new_guest(world)
+    world.configure(world.app_id, guests=True, mfa_policy="optional")
+    request = SignInWithPassword(email=person.user.email or "", password=PASSWORD)
+    half = await world.call(request, caller=as_guest(guest))
+    await signed_up(world, "new@example.com", as_guest(guest))
+    await complete(world, half, person.app.code())
+
+    assert await world.event_types("guest_kept") == []
 
 
 async def test_closed_sign_up_is_closed_for_guests(world: World) -> None:

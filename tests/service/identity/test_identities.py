@@ -14,6 +14,7 @@ from common.contracts.identities import (
     IdentityNotFound,
     ListMyIdentities,
     ListUserIdentities,
+    TooManyIdentities,
     UnlinkMyIdentity,
     UnlinkUserIdentity,
 )
@@ -24,6 +25,7 @@ from common.contracts.sign_in import LastWayIn
 from common.contracts.users import UserNotFound
 from common.ids import new_id
 from common.problems import Problem
+from identity import identity_linking
 
 from .provider_stand_in import BROWSER, OTHER_BROWSER, ProviderStandIn, provider_account
 
@@ -97,6 +99,24 @@ async def test_two_users_never_share_an_account(world: World, providers: Provide
         )
     )
     assert sorted(one.failure or one.kind for one in outcomes) == ["link_taken", "linked"]
+    assert len(await providers.links()) == 1
+
+
+async def test_the_number_of_connected_accounts_is_bounded(
+    world: World, providers: ProviderStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two links that were started when one more was possible do not make two more."""
+    monkeypatch.setattr(identity_linking, "MOST", 1)
+    await providers.add("other")
+    caller = as_user(await world.sign_in(await world.user("ada@example.com")))
+    states = [(await providers.start_link(caller, idp=idp))["state"] for idp in ("acme", "other")]
+    await providers.finish(states[0], provider_account("a"), caller=caller)
+    with pytest.raises(TooManyIdentities):
+        await providers.finish(states[1], provider_account("b"), idp="other", caller=caller)
+    assert isinstance(
+        await world.refused(StartProviderLink(idp="acme", browser=BROWSER), caller),
+        TooManyIdentities,
+    )
     assert len(await providers.links()) == 1
 
 

@@ -16,6 +16,7 @@ from tests.kit.world import World
 from common.context import Caller
 from common.contracts.identity_providers import (
     CheckIdentityProvider,
+    CreateIdentityProvider,
     DeleteIdentityProvider,
     GetIdentityProvider,
     IdentityProvider,
@@ -71,13 +72,16 @@ def fields_of(error: Invalid) -> set[str]:
 
 
 async def test_a_sign_in_page_sees_four_fields_of_open_providers(world: World) -> None:
-    """Providers that are disabled, or belong to an organization, are not shown to strangers."""
+    """Providers that are disabled, or belong to an organization, are not shown to strangers. They read
+    only whether an address may lead to one of an organization."""
     org = await world.insert_organization(world.app_id)
     await new_provider(world, name="second", issuer=ISSUER, position=2)
     first = await new_provider(world, name="first", issuer=ISSUER, position=1)
     await new_provider(world, name="disabled", issuer=ISSUER, enabled=False)
-    await new_provider(world, name="of-acme", issuer=ISSUER, org_id=org)
+    of_acme = await new_provider(world, name="of-acme", issuer=ISSUER, org_id=org)
     shown = await world.call(ListPublicProviders())
+    await update(world, of_acme, enabled=False)
+    assert (shown.by_address, (await world.call(ListPublicProviders())).by_address) == (True, False)
     everything = await world.call(ListIdentityProviders(), ADMIN)
 
     assert [idp.name for idp in shown.idps] == ["first", "second"]
@@ -192,6 +196,10 @@ async def test_a_stored_secret_goes_to_no_other_server(
         (
             {"issuer": ISSUER, "options": {"version_header": "Authorization"}},
             "options.version_header",
+        ),
+        (
+            {"issuer": ISSUER, "options": {"discovery_url": "https://{tenant}.example/d"}},
+            "options.discovery_url",
         ),
         ({"type": "oauth2"}, "claim_mapping.subject"),
         ({"type": "oauth2"}, "token_endpoint"),
@@ -351,3 +359,62 @@ async def test_tests_are_limited(world: World, server: ProviderServer) -> None:
         await report(world, provider)
     with pytest.raises(RateLimited):
         await report(world, provider)
+
+
+def rules(*role_ids: str) -> list[dict[str, str]]:
+    return [{"claim": "groups", "value": id, "role_id": id} for id in role_ids]
+
+
+def unknown_roles(problem: Exception) -> list[tuple[str, str]]:
+    """Returns the fields of the errors, and the roles that they name."""
+    assert isinstance(problem, Invalid)
+    errors = problem.extra["errors"]
+    assert {error["code"] for error in errors} == {"role_unknown"}
+    return [(error["field"], error["params"]["role"]) for error in errors]
+
+
+async def test_rules_name_roles_that_exist(world: World) -> None:
+    """An unknown role is refused by name, at creation and at a change. Nothing is written then."""
+    missing = world.stand_ins.rbac.unknown_roles
+    missing.add(("application", "ghost"))
+    settings = {"display_name": "One", "issuer": ISSUER, "client_id": "c"}
+    create = CreateIdentityProvider(
+        name="one", client_secret="s", settings=settings | {"role_mapping": rules("staff", "ghost")}
+    )
+    named = [("role_mapping.1.role_id", "ghost")]
+    assert unknown_roles(await world.refused(create, ADMIN)) == named
+    assert (await world.call(ListIdentityProviders(), ADMIN)).idps == []
+
+    provider = await new_provider(world, issuer=ISSUER, role_mapping=rules("staff"))
+    change = UpdateIdentityProvider(
+        provider=provider.id, changes={"role_mapping": rules("ghost", "staff", "ghost")}
+    )
+    assert unknown_roles(await world.refused(change, ADMIN)) == [
+        ("role_mapping.0.role_id", "ghost"),
+        ("role_mapping.2.role_id", "ghost"),
+    ]
+    row = await world.call(GetIdentityProvider(provider=provider.id), ADMIN)
+    assert [rule.role_id for rule in row.role_mapping] == ["staff"]
+
+
+async def test_an_organizations_provider_names_roles_of_organizations(world: World) -> None:
+    """The kind of the roles follows `org_id`, also if only that changes."""
+    world.stand_ins.rbac.unknown_roles.add(("organization", "staff"))
+    org_id = await world.insert_organization(world.app_id)
+    provider = await new_provider(world, issuer=ISSUER, role_mapping=rules("staff"))
+    moved = UpdateIdentityProvider(provider=provider.id, changes={"org_id": org_id})
+    named = [("role_mapping.0.role_id", "staff")]
+    assert unknown_roles(await world.refused(moved, ADMIN)) == named
+
+    world.stand_ins.rbac.unknown_roles.clear()
+    world.stand_ins.rbac.unknown_roles.add(("application", "staff"))
+    assert (await update(world, provider, org_id=org_id)).org_id == org_id
+
+
+async def test_a_role_that_is_deleted_later_is_harmless(world: World) -> None:
+    """The provider can still be changed, and the same rules can be sent again."""
+    provider = await new_provider(world, issuer=ISSUER, role_mapping=rules("staff"))
+    world.stand_ins.rbac.unknown_roles.add(("application", "staff"))
+    assert (await update(world, provider, display_name="Two")).display_name == "Two"
+    assert (await update(world, provider, role_mapping=rules("staff"))).role_mapping
+    assert not (await update(world, provider, role_mapping=[])).role_mapping

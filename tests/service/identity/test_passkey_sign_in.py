@@ -341,13 +341,34 @@ async def test_a_passkey_completes_a_half_session(world: World) -> None:
     shown = ShowPasskeySecondFactor(
         token=half.token, browser=BROWSER, credential=authenticator.get(options)
     )
-    signed = await world.call(shown, origin=SITE)
+    done = await world.call(shown, origin=SITE)
 
-    session = signed.full()
+    assert done.device is None
+    session = done.signed_in.full()
     assert (session.user_id, session.acr) == (user.id, TWO_FACTORS)
     assert session.amr == ["pwd", "swk", "user", "mfa"]
     assert set(session.factor_times) == {"password", "passkey"}
     assert isinstance(await world.refused(shown, origin=SITE), NoSession)
+
+
+@pytest.mark.parametrize("days", [0, 30])
+async def test_a_passkey_as_second_factor_remembers_the_device(world: World, days: int) -> None:
+    """The user chose it, and the application decides: with 0 days no device is remembered."""
+    user, authenticator = await with_passkey(world)
+    world.configure(world.app_id, mfa_policy="required", mfa_remember_device_days=days)
+    half = await _half(world, user.email)
+    asked = StartPasskeySecondFactor(token=half.token, browser=BROWSER)
+    credential = authenticator.get((await world.call(asked, origin=SITE)).options)
+    shown = ShowPasskeySecondFactor(
+        token=half.token, browser=BROWSER, credential=credential, remember_device=True
+    )
+    done = await world.call(shown, origin=SITE)
+
+    assert (done.device is not None) == (days > 0)
+    assert len(await world.event_types("device_remembered")) == (1 if days else 0)
+    devices = [done.device] if done.device else []
+    again = SignInWithPassword(email=user.email or "", password=PASSWORD, devices=devices)
+    assert ((await world.call(again)).challenge is None) == (days > 0)
 
 
 async def test_another_users_passkey_does_not_complete_a_half_session(world: World) -> None:

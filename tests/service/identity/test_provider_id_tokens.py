@@ -21,6 +21,7 @@ from tests.kit.identity_provider import (
 from tests.kit.provider_sign_in import new_provider, sign_in_at
 from tests.kit.world import World
 
+from common.crypto import b64url
 from identity.providers.account import ProviderAccount
 from identity.providers.failures import ProviderFailed
 
@@ -231,6 +232,30 @@ async def test_a_weak_key_is_refused(world: World, op: OpenIdProvider) -> None:
     op.key = SigningKey("weak", "RS256", rsa.generate_private_key(65537, 1024))
 
     assert (await refusal(world, op)).step == "keys"
+
+
+async def test_an_expensive_key_is_refused(world: World, op: OpenIdProvider) -> None:
+    """A key with a long exponent would make each verification slow for everybody."""
+    slow = op.key.jwk | {"e": b64url((1 << 2046 | 1).to_bytes(256))}
+    op.server.routes[f"{op.place}/jwks"] = lambda _: {"keys": [slow]}
+
+    assert (await refusal(world, op)).step == "keys"
+
+
+async def test_two_accounts_never_share_a_subject_of_parts(
+    world: World, op: OpenIdProvider
+) -> None:
+    """A tenant and a user with dots in their names are not another tenant and another user."""
+    mapping = {"subject": ["tenant", "sub"]}
+    provider = await new_provider(world, issuer=op.issuer, claim_mapping=mapping)
+    subjects = set()
+    for tenant, op.subject in (("a", "b.c"), ("a.b", "c"), ("a%2Eb", "c")):
+        op.claims = {"tenant": tenant}
+        sign_in = await sign_in_at(world, provider)
+        signed_in = await sign_in.account(op.authorize(await sign_in.url()))
+        subjects.add(signed_in.subject)
+
+    assert len(subjects) == 3
 
 
 async def test_userinfo_is_about_the_same_user(world: World, op: OpenIdProvider) -> None:

@@ -176,6 +176,33 @@ async def test_application_roles_follow_the_claims(
     ]
 
 
+async def test_a_proof_keeps_no_more_claims_than_the_rules_need(
+    world: World, providers: ProviderStandIn
+) -> None:
+    """A provider may send claims that are long, or deeper than our own JSON can be. The proof that waits
+    for its user stays small, and the roles follow the claims once it is given."""
+    rules = [
+        {"claim": "team.name", "value": "ops", "role_id": "operator"},
+        {"claim": "groups", "value": "admins", "role_id": "admin"},
+        {"claim": "absent", "value": "x", "role_id": "other"},
+    ]
+    idp_id = await providers.add("roles", role_mapping=json.dumps(rules))
+    deep: dict[str, Any] = {}
+    for _ in range(400):
+        deep = {"deeper": deep}
+    claims = {"team": {"name": "ops"}, "groups": ["x" * 100_000, "admins"], "deep": deep}
+    outcome = await providers.sign_in(provider_account("r-1", None, claims=claims), idp="roles")
+    assert outcome.link_proof is not None
+    size = await world.owner.fetchval(
+        "SELECT max(length(sealed)) FROM link_proofs WHERE app_id = $1", world.app_id
+    )
+    assert size < 5000
+    await providers.prove(outcome.link_proof, "new@example.com")
+
+    (call,) = world.stand_ins.rbac.mapped
+    assert (call.idp_id, call.role_ids) == (idp_id, ["operator", "admin"])
+
+
 async def test_profile_is_refreshed_if_the_row_says_so(
     world: World, providers: ProviderStandIn
 ) -> None:

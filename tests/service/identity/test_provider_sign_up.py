@@ -12,6 +12,7 @@ from tests.kit.world import World
 
 from common import acr
 from common.contracts.email_codes import SignInWithCode, StartEmailCode
+from common.contracts.invitations import InviteUser
 from common.contracts.link_proofs import (
     ConnectProvenAccount,
     FinishLinkProof,
@@ -367,6 +368,36 @@ async def test_an_organizations_invitation_admits_its_recipient(
     other = provider_account("2", "eve@example.com")
     assert (await providers.sign_in(other, invitation="token")).failure == "sign_up_closed"
     assert (await providers.sign_in(invitation="token")).kind == "signed_in"
+
+
+async def _pending(world: World) -> bool:
+    return bool(
+        await world.owner.fetchval(
+            "SELECT accepted_at IS NULL FROM user_invitations WHERE app_id = $1", world.app_id
+        )
+    )
+
+
+@pytest.mark.parametrize("mode", ["open", "invite_only"])
+async def test_an_invitation_into_the_application(
+    world: World, providers: ProviderStandIn, mode: str
+) -> None:
+    """It admits its own address. An account with another verified address is refused, whether the
+    application is open or not, and the invitation stays unused. Its roles go to the new user."""
+    world.configure(world.app_id, signup_mode=mode)
+    await world.call(InviteUser(email="ada@example.com", role_ids=["member"]), ADMIN)
+    token = (await world.mail()).token
+    other = provider_account("2", "eve@example.com")
+    assert (await providers.sign_in(other, invitation=token)).failure == "other_invitation"
+    assert await _pending(world)
+    assert await world.event_types("user_created") == []
+
+    signed = await providers.sign_in(invitation=token)
+    assert signed.session is not None
+    user_id = signed.session.full().user_id
+    assert not await _pending(world)
+    # The default role, and that of the invitation.
+    assert world.stand_ins.rbac.roles == [(world.app_id, user_id, False)] * 2
 
 
 async def test_a_disabled_user_stays_out(world: World, providers: ProviderStandIn) -> None:

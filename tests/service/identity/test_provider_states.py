@@ -273,6 +273,21 @@ async def test_a_confirmation_is_not_for_another_account(
     assert (await providers.finish(sent["state"], other, caller=caller)).failure == "other_account"
 
 
+async def test_a_confirmation_is_for_the_session_that_started_it(
+    world: World, providers: ProviderStandIn
+) -> None:
+    """Another session of the same user is not confirmed by it, and stays as it is."""
+    first, second = await providers.sign_in(), await providers.sign_in()
+    assert first.session is not None
+    assert second.session is not None
+    at = await world.owner.fetchval("SELECT now()")
+    sent = await providers.start_step_up(as_user(first.session))
+    fresh = provider_account(auth_time=at)
+    done = await providers.finish(sent["state"], fresh, caller=as_user(second.session))
+    assert done.failure == "other_account"
+    assert await world.live_session(second.session.token) is not None
+
+
 async def test_an_error_without_a_state_is_explained(
     world: World, providers: ProviderStandIn
 ) -> None:

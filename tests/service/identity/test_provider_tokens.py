@@ -36,6 +36,7 @@ class Refreshes:
     accepted: str = "refresh"
     calls: list[str] = field(default_factory=list)
     failure: Exception | None = None
+    life: timedelta = timedelta(hours=1)
 
     async def __call__(
         self, _: Any, ctx: Any, provider: Any, *, refresh_token: str
@@ -50,7 +51,7 @@ class Refreshes:
         return ProviderTokens(
             access=f"access-{len(self.calls)}",
             refresh=self.accepted,
-            expires_at=datetime.now(UTC) + timedelta(hours=1),
+            expires_at=datetime.now(UTC) + self.life,
         )
 
 
@@ -113,6 +114,16 @@ async def test_eight_callers_refresh_once(
     )
     assert (await world.call(request, ADMIN)).access_token == "access-2"
     assert refreshes.calls == ["refresh", "refresh-1"]
+
+
+async def test_a_short_life_is_refreshed_once(
+    world: World, providers: ProviderStandIn, refreshes: Refreshes
+) -> None:
+    """A token that always expires within a minute is refreshed once for each call, and handed out."""
+    refreshes.life = timedelta(seconds=30)
+    request = await _link(world, providers)
+    assert (await world.call(request, ADMIN)).access_token == "access-1"
+    assert refreshes.calls == ["refresh"]
 
 
 async def test_never_for_users(

@@ -624,12 +624,14 @@ async def test_methods_can_be_off(world: World) -> None:
 
 async def test_unverified_address(world: World) -> None:
     """If the application asks for verified addresses, the right password is not enough. A code
-    verifies the address and signs in."""
-    user = await world.user(email_verified=False)
+    verifies the address and signs in. In the same browser the password stays valid."""
+    user, browser = await world.user(email_verified=False), "b" * 32
     world.configure(world.app_id, require_verified_email=True)
-    problem = await world.refused(SignInWithPassword(email=user.email or "", password=PASSWORD))
-    flow = await world.call(StartEmailCode(email=user.email or ""))
-    await world.call(SignInWithCode(flow=flow.flow, code=(await world.mail()).code))
+    request = SignInWithPassword(email=user.email or "", password=PASSWORD, browser=browser)
+    problem = await world.refused(request)
+    flow = await world.call(StartEmailCode(email=user.email or "", browser=browser))
+    code = (await world.mail()).code
+    await world.call(SignInWithCode(flow=flow.flow, code=code, browser=browser))
 
     assert isinstance(problem, EmailUnverified)
     assert (await world.sign_in(user)).full().email_verified

@@ -18,6 +18,7 @@ from tests.kit.world import World
 
 from common import acr
 from common.contracts.base import Request
+from common.contracts.passkeys import RemovePasskey
 from common.contracts.second_factors import (
     CompleteSignIn,
     ConfirmFactor,
@@ -34,6 +35,8 @@ from common.contracts.second_factors import (
     WrongFactorCode,
 )
 from common.contracts.sessions import FreshSignInNeeded, NoSession, SignedInSession
+from common.ids import new_id
+from common.problems import RateLimited
 
 
 async def set_up(world: World, signed: SignedInSession) -> AuthenticatorApp:
@@ -96,6 +99,25 @@ async def test_the_secret_is_sealed_and_never_logged(world: World) -> None:
     logged = await world.owner.fetch("SELECT event_data::text AS text FROM audit_logs")
     assert all(setup.secret not in row["text"] for row in [*rows, *logged])
     assert setup.secret not in repr(setup)
+
+
+async def test_changes_of_factors_are_limited(world: World) -> None:
+    """Nearly every change sends a mail. After sixty in an hour the user waits, and others do not."""
+    person = await two_step_user(world)
+    await world.owner.execute(
+        "UPDATE rate_limits SET hits = 60 WHERE app_id = $1 AND key LIKE 'factor_change_user:%'",
+        world.app_id,
+    )
+    for request in (
+        SetUpTotp(),
+        RegenerateRecoveryCodes(),
+        RemoveTotp(),
+        RemovePasskey(passkey_id=new_id()),
+    ):
+        problem = await world.refused(request, as_user(person.signed))
+        assert isinstance(problem, RateLimited), request
+    other = await two_step_user(world)
+    await world.call(RegenerateRecoveryCodes(), as_user(other.signed))
 
 
 async def test_a_secret_belongs_to_the_session_that_created_it(world: World) -> None:

@@ -103,6 +103,9 @@ async def test_a_gateway_with_tls_is_asked_for_the_applications_certificate(
         "https://acme.id.example.com/internal/domains/allowed?domain=x",
         "https://acme.id.example.com/oauth2",
         "https://acme.id.example.com/api/users",
+        "https://acme.id.example.com/oauth2/../metrics",
+        "https://acme.id.example.com/oauth2/%2e%2e/metrics",
+        "https://acme.id.example.com/rp/./../health",
     ],
 )
 async def test_nothing_else_reaches_the_gateway(url: str) -> None:

@@ -225,4 +225,8 @@ def test_every_form_that_acts_on_a_session_is_tried() -> None:
     pages = {page if page in shown else "/account" for page in pages}
 
     assert len(forms) > 15
-    assert pages <= {*(page.partition("?")[0] for page in SHOWN), "/account/email/code"}
+    assert pages <= {
+        *(page.partition("?")[0] for page in SHOWN),
+        "/account/email/code",
+        "/login/confirm/code",
+    }

@@ -87,7 +87,8 @@ KEY = {"authorization": "Bearer sk_live_1"}
 
 async def test_a_stranger_sees_the_buttons(http: httpx.AsyncClient, providers: Providers) -> None:
     """Nobody has to sign in to learn how to sign in. A user without `idps:read` sees no more."""
-    expected = {"idps": [{"id": IDP, "name": "op", "type": "oidc", "display_name": "OP"}]}
+    button = {"id": IDP, "name": "op", "type": "oidc", "display_name": "OP"}
+    expected = {"idps": [button], "by_address": False}
     for headers in ({}, {"cookie": "aero2_session=plain"}):
         answer = await http.get(f"{ORIGIN}/api/idps", headers=headers)
         assert (answer.status_code, answer.json()) == (200, expected)

@@ -1110,6 +1110,9 @@ ELSEWHERE = {
     "/account/devices",
     "/account/two-step",
     "/account/two-step/app",
+    "/login/confirm/code",
+    "/login/confirm/provider",
+    "/login/confirm/send",
     "/login/connect",
     "/login/connect/code",
     "/login/connect/send",
@@ -1118,7 +1121,7 @@ ELSEWHERE = {
     "/mfa-setup",
     "/rp/callback/{idp}",
 }
-"""Forms that `test_provider_pages` and the tests of second factors have tests for."""
+"""Forms that `test_provider_pages`, `test_confirm_pages` and the tests of second factors have tests for."""
 
 
 @pytest.mark.parametrize(("path", "where", "fields"), REFUSED, ids=[one[1] for one in REFUSED])

@@ -12,10 +12,17 @@ import pytest
 from tests.kit.fake_providers import CODE, PROOF, PROVIDER_URL, STATE, FakeProviders
 from tests.kit.fake_services import FakeServices
 from tests.kit.people import EMAIL, People, person
+from tests.kit.people import LINK as GOOD_LINK
 from tests.unit.gateway.test_pages import TOKEN, change_settings, post, signed_in
 
+from common.context import Context
 from common.contracts.authorization import AuthorizationState
-from common.contracts.link_proofs import ConnectProvenAccount, LinkProof, SendLinkProofCode
+from common.contracts.link_proofs import (
+    ConnectProvenAccount,
+    GetLinkProof,
+    LinkProof,
+    SendLinkProofCode,
+)
 from common.contracts.provider_sign_in import (
     Failure,
     FinishProviderSignIn,
@@ -23,9 +30,11 @@ from common.contracts.provider_sign_in import (
     ProviderOutcome,
     StartProviderLink,
     StartProviderSignIn,
+    StartProviderStepUp,
 )
 from common.contracts.sessions import SecondFactorChallenge, SignedInSession
 from common.contracts.tenants import Tenant
+from common.problems import Busy
 from gateway.app import GatewayApp
 
 LINK = re.compile(r'href="(/rp/authorize[^"]*)"')
@@ -68,6 +77,20 @@ async def test_sign_in_and_sign_up_have_a_button_for_each_provider(
         ]
         assert "Continue with" in page
         assert "Acme" in page
+
+
+async def test_an_invitation_has_the_buttons(
+    http: httpx.AsyncClient, providers: FakeProviders
+) -> None:
+    """They carry the invitation to the start of the sign-in, and nothing else."""
+    page = (await http.get(f"/invitation?token={GOOD_LINK}")).text
+    assert links(page) == [
+        {"idp": "acme", "invitation": GOOD_LINK},
+        {"idp": "zoo", "invitation": GOOD_LINK},
+    ]
+    await http.get(f"/rp/authorize?idp=acme&invitation={GOOD_LINK}")
+    (call,) = providers.calls(StartProviderSignIn)
+    assert (call.invitation, call.destination) == (GOOD_LINK, "/account")
 
 
 async def test_without_the_method_there_is_no_button(
@@ -278,6 +301,40 @@ async def test_an_address_is_asked_for_and_proven(
     assert "aero2_link" not in http.cookies
     (call,) = providers.calls(SendLinkProofCode)
     assert (call.email, call.link_proof, call.proof) == (EMAIL, PROOF, None)
+
+
+async def test_a_provider_confirms_who_the_user_is(
+    http: httpx.AsyncClient, world: FakeServices, app: Tenant, providers: FakeProviders
+) -> None:
+    """On the page that asks a signed-in user to confirm, the buttons start a confirmation: another sign-in
+    would not count as fresh. Without a user, or for a client's request, they start a sign-in."""
+    start = "/rp/authorize?idp=acme&again=1&return_to=/account/data"
+    await http.get(start)
+    assert providers.calls(StartProviderStepUp) == []
+    await signed_in(http, world, app)
+    page = (await http.get("/login?again=1&return_to=/account/data")).text
+    assert links(page)[0] == {"idp": "acme", "return_to": "/account/data", "again": "1"}
+    assert (await http.get(start)).headers["location"] == PROVIDER_URL
+    (call,) = providers.calls(StartProviderStepUp)
+    assert (call.idp, call.destination) == ("acme", "/account/data")
+    assert len(providers.calls(StartProviderSignIn)) == 1
+
+
+async def test_a_proof_that_cannot_be_read_now_mails_nothing(
+    http: httpx.AsyncClient, world: FakeServices, app: Tenant, providers: FakeProviders
+) -> None:
+    """If identity is busy, the page says so and the form can be sent again."""
+
+    async def busy(fake: FakeProviders, ctx: Context, request: GetLinkProof) -> LinkProof:
+        raise Busy
+
+    providers.outcome = ProviderOutcome(kind="address_needed", link_proof=PROOF)
+    await http.get("/login")
+    await http.get(f"/rp/callback/acme?code=c&state={STATE}")
+    world.bus.serve(providers, {GetLinkProof: busy})
+    answer = await post(http, "/login/connect/send", "/login", email=EMAIL)
+    assert answer.status_code == 503
+    assert providers.calls(SendLinkProofCode) == []
 
 
 async def test_an_existing_account_is_proven_before_it_is_connected(

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from tests.kit.fake_services import FakeServices
 from tests.kit.people import EMAIL, PASSWORD, People
-from tests.unit.gateway.test_pages import post
+from tests.unit.gateway.test_pages import change_settings, post
 
 from common.contracts.sign_in import SsoRequired
 from common.contracts.tenants import Tenant
@@ -76,3 +76,41 @@ async def test_route_as_json(http: httpx.AsyncClient, people: People) -> None:
 
     assert (found.status_code, found.json()["idp"]["name"]) == (200, "acme")
     assert none.json() == {"idp": None}
+
+
+async def test_an_address_leads_to_an_organization_without_another_way(
+    http: httpx.AsyncClient, world: FakeServices, app: Tenant, people: People
+) -> None:
+    """The application uses only providers. The page asks for an address, because an organization has a
+    provider. An address of no organization gets one sentence, whether it has an account or not."""
+    change_settings(world, app, auth_methods=["oauth"])
+    world.with_organization_providers.add(app.app_id)
+    people.sso_domain = "acme.example"
+    page = (await http.get("/login")).text
+    assert 'name="email"' in page
+    assert "Continue with your organization" in page
+    sent = await post(http, "/login", email="ada@acme.example", return_to="/account/data")
+    assert sent.headers["location"].startswith("/rp/authorize?idp=acme&redirect_uri=%2Faccount")
+    known, unknown = [
+        await post(http, "/login", email=email) for email in (EMAIL, "nobody@example.com")
+    ]
+    assert (known.status_code, unknown.status_code) == (422, 422)
+    sentence = "No organization signs in with this address."
+    assert (sentence in known.text, sentence in unknown.text) == (True, True)
+
+
+async def test_without_a_provider_of_an_organization_no_address_is_asked(
+    http: httpx.AsyncClient, world: FakeServices, app: Tenant, people: People
+) -> None:
+    """An address would lead nowhere."""
+    change_settings(world, app, auth_methods=["oauth"])
+    assert 'name="email"' not in (await http.get("/login")).text
+
+
+async def test_without_the_method_no_address_is_asked(
+    http: httpx.AsyncClient, world: FakeServices, app: Tenant, people: People
+) -> None:
+    """The organization's provider is no way in then."""
+    change_settings(world, app, auth_methods=["passkey"])
+    world.with_organization_providers.add(app.app_id)
+    assert 'name="email"' not in (await http.get("/login")).text

@@ -44,6 +44,12 @@ class ShownPasskey(Contract):
     credential: CredentialJson
 
 
+class ShownSecondFactor(ShownPasskey):
+    """The answer of the browser, and whether this device is not asked again for some days."""
+
+    remember_device: bool = False
+
+
 class NewPasskeyAnswer(ShownPasskey):
     """The answer of the browser, and a name for the passkey."""
 
@@ -118,11 +124,15 @@ async def second_factor_options(
     summary="Complete a sign-in with a passkey",
 )
 async def second_factor(
-    body: ShownPasskey, gateway: TheGateway, request: TheRequest, ctx: Anyone
+    body: ShownSecondFactor, gateway: TheGateway, request: TheRequest, ctx: Anyone
 ) -> SignedInSession:
-    """Starts the session and sets its cookie. After five wrong answers the sign-in ends."""
-    call = ShowPasskeySecondFactor(credential=body.credential, **_half(gateway, request))
-    return await _start(gateway, request, await gateway.bus.call(ctx, call))
+    """Starts the session and sets its cookie. With `remember_device`, this browser is not asked again
+    for the days that the application has set. After five wrong answers the sign-in ends."""
+    call = ShowPasskeySecondFactor(**body.model_dump(), **_half(gateway, request))
+    done = await gateway.bus.call(ctx, call)
+    user_id = done.signed_in.full().user_id
+    remembered_devices.remember(gateway, request, user_id, done.device)
+    return await _start(gateway, request, done.signed_in)
 
 
 @router.post("/setup/options", summary="Get the options to enrol a passkey at sign-in")
