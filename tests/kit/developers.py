@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import httpx
 from tests.kit.fake_services import FakeServices
@@ -22,7 +22,7 @@ from common.contracts.applications import (
     NewApplication,
 )
 from common.contracts.audit_log import AuditRecords, ListAudit
-from common.contracts.base import Contract, Request
+from common.contracts.base import Request
 from common.contracts.organizations import ListOrganizations, Organization, Organizations
 from common.contracts.sessions import Session
 from common.contracts.tenants import ManageApplication, Managed, Tenant
@@ -46,7 +46,7 @@ class Developers:
     managed: dict[str, Tenant] = field(default_factory=dict)
     permissions: list[str] = field(default_factory=lambda: ["audit:read", "users:read"])
     teams: list[Organization] = field(default_factory=list)
-    calls: list[tuple[Context, Request[Contract]]] = field(default_factory=list)
+    calls: list[tuple[Context, Request[Any]]] = field(default_factory=list)
 
     def application(self, slug: str) -> Application:
         tenant = self.managed[slug]

@@ -7,8 +7,9 @@ import pytest
 from tests.kit.developers import ORIGIN, SECRET, Developers, developers, post, sign_in
 from tests.kit.fake_services import FakeServices
 
+from common.context import Context
 from common.contracts.applications import CreateApplication
-from common.contracts.audit_log import ListAudit
+from common.contracts.audit_log import AuditRecords, ListAudit
 from common.problems import Unavailable
 
 HTMX = {"hx-request": "true", "hx-request-type": "partial"}
@@ -168,7 +169,7 @@ async def test_an_unavailable_service_is_no_missing_page(
 ) -> None:
     """If a service does not answer, the page says so."""
 
-    async def away(world: Developers, ctx: object, request: ListAudit) -> None:
+    async def away(world: Developers, ctx: Context, request: ListAudit) -> AuditRecords:
         raise Unavailable
 
     world.bus.serve(developer, {ListAudit: away})

@@ -10,19 +10,16 @@ from tests.kit.people import EMAIL, PASSWORD, People
 from tests.unit.gateway.test_pages import post
 
 from common.contracts.provider_sign_in import StartProviderSignIn
-from gateway.pages import default_destination
 
 
 @pytest.mark.parametrize(("is_dashboard", "page"), [(False, "/account"), (True, "/dashboard")])
 async def test_each_kind_of_application_has_its_page(
     http: httpx.AsyncClient,
     world: FakeServices,
-    monkeypatch: pytest.MonkeyPatch,
     is_dashboard: bool,
     page: str,
 ) -> None:
     """A password and a provider lead to the same page."""
-    monkeypatch.setattr(default_destination, "DASHBOARD", "/dashboard")
     app = world.add("demo")
     world.tenants[app.host] = app.model_copy(update={"is_dashboard": is_dashboard})
     People(world)
@@ -33,8 +30,3 @@ async def test_each_kind_of_application_has_its_page(
     await post(http, "/login", email=EMAIL)
     done = await post(http, "/login/password", email=EMAIL, password=PASSWORD)
     assert done.headers["location"] == page
-
-
-def test_the_dashboard_has_no_pages_yet() -> None:
-    """Both kinds lead to the account."""
-    assert default_destination.APPLICATION == default_destination.DASHBOARD == "/account"
