@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.dashboard import applications, new_application, overview, start
+from gateway.dashboard import applications, new_application, overview, search, start
 from gateway.routing import RouteSet
 
 ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     applications.routes,
     new_application.routes,
     overview.routes,
+    search.routes,
     start.routes,
 )
