@@ -129,14 +129,19 @@ async def _failed_step(
         if error.step == "connect":
             await asyncio.sleep(began + CONNECT_WITHIN - time.monotonic())
         return _after(passed, error.step)
-    except (TryLater, Undeliverable, TimeoutError):
+    except (TryLater, Undeliverable):
         return _after(passed, "message")
+    except TimeoutError:
+        return server.following(passed)
     passed += ["sender", "message"]
     return None
 
 
 def _after(passed: list[SenderStep], step: SenderStep) -> SenderStep:
-    """Returns the failed step. A message that was refused had its sender accepted."""
+    """Returns the failed step. A message that was refused had its sender accepted. A server may ask
+    to sign in although it took the sign-in."""
+    if step in passed:
+        passed.remove(step)
     if step == "message" and passed:
         passed.append("sender")
     return step

@@ -120,13 +120,14 @@ class Mailer:
             return
         try:
             own = await self._own_sender(leased)
+            is_admitted = own is None or await self.own.admit(leased, own.row)
         except (*FAULTS, Unsealable) as error:
             await self._later(leased, type(error).__name__)
-        else:
-            if own is None:
-                await self._by_platform(leased)
-            elif await self.own.admit(leased, own.row):
-                self.own.start(leased.app_id, self._by_own(leased, own))
+            return
+        if own is None:
+            await self._by_platform(leased)
+        elif is_admitted:
+            self.own.start(leased.app_id, self._by_own(leased, own))
 
     async def _by_platform(self, leased: Leased) -> None:
         if self.sender is None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from common import audit, logs
 from common.context import system_context
+from common.contracts.mail_sender import SenderStep
 from common.db import Database, Db
 from common.events.mail_senders import MailSenderFailed, MailSenderRecovered
 from common.outgoing_http import OutgoingHttp
@@ -72,13 +73,15 @@ class OwnSender:
         """Raises Undeliverable, TryLater, SenderFailed."""
         key = (self.row.app_id, self.row.version)
         client = None
+        passed: list[SenderStep] = []
         try:
             async with asyncio.timeout(CONVERSATION):
-                client = await self.connections.take(key) or await self.server.open([])
+                client = await self.connections.take(key) or await self.server.open(passed)
                 self.reached = True
                 await hand_over(client, message)
         except TimeoutError:
-            raise SenderFailed("message" if client else "connect", "too slow") from None
+            step = "message" if client else self.server.following(passed)
+            raise SenderFailed(step, "too slow") from None
         finally:
             if client is not None:
                 self.connections.give(key, client)

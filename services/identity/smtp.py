@@ -127,6 +127,16 @@ class Smtp:
             raise
         return client
 
+    def following(self, passed: list[SenderStep]) -> SenderStep:
+        """Returns the step after those that passed: the one that took too long."""
+        if "connect" not in passed:
+            return "connect"
+        if self.tls != "none" and "tls" not in passed:
+            return "tls"
+        if self.user is not None and "sign_in" not in passed:
+            return "sign_in"
+        return "message"
+
     async def _connect(self, client: aiosmtplib.SMTP) -> None:
         """Connects to the address that was checked, and to no other."""
         if self.resolve is None:

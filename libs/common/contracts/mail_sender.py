@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from common.contracts.base import Contract, Done, Request
-from common.contracts.fields import Email, Secret, Title, Visible
+from common.contracts.fields import Email, Secret, Title
 from common.field_errors import value_error
 from common.problems import Forbidden, NotFound
 
@@ -65,7 +65,7 @@ class MailSenderFields(Contract):
     from_address: Annotated[Email, AfterValidator(_ascii)] = Field(
         description="The address that mails come from."
     )
-    from_name: Annotated[Title | None, BeforeValidator(_none_if_empty), Visible] = Field(
+    from_name: Annotated[Title | None, BeforeValidator(_none_if_empty)] = Field(
         default=None,
         description="The name that mails come from. `null`: the name of the application.",
     )

@@ -181,8 +181,9 @@ async def test_a_failing_sender_pauses_longer_each_time(post: Post) -> None:
         await post.mailer.deliver_batch()
         pauses.append(
             await post.world.owner.fetchval(
-                "SELECT round(extract(epoch FROM min(next_attempt_at) - now()))::int"
-                " FROM mail_outbox"
+                "SELECT round(extract(epoch FROM paused_until - now()))::int FROM mail_senders"
+                " WHERE app_id = $1",
+                post.world.app_id,
             )
         )
         await post.due()
