@@ -47,7 +47,7 @@ WITHIN: Final = 12.0
 
 @dataclass
 class _Sender:
-    """What is tested. `row` is the stored sender if no other one was sent."""
+    """The sender to test. `row` is the stored sender if no other one was sent."""
 
     server: Smtp
     from_address: str

@@ -137,7 +137,7 @@ class Mailer:
         await self._send(leased, self.sender, self.mail_from)
 
     async def _by_own(self, leased: Leased, own: OwnSender) -> None:
-        """Sends by the application's own server. What concerns the server pauses it, and no other."""
+        """Sends by the application's own server. A failure of the server pauses this sender alone."""
         row = own.row
         try:
             await self._send(leased, own, row.from_address, from_name=row.from_name)

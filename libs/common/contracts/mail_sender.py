@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from common.contracts.base import Contract, Done, Request
-from common.contracts.fields import Email, Secret, Title
+from common.contracts.fields import Email, Secret, Timestamp, Title
 from common.field_errors import value_error
 from common.problems import Forbidden, NotFound
 
@@ -74,12 +73,12 @@ class MailSenderFields(Contract):
 class MailSenderState(Contract):
     """Whether mails go out. While the sender fails, they wait."""
 
-    failing_since: datetime | None = Field(
+    failing_since: Timestamp | None = Field(
         default=None, description="When the sender began to fail. `null`: it does not fail."
     )
     last_error: SenderStep | None = Field(default=None, description="The step that failed last.")
     waiting: int = Field(default=0, description="Mails that wait, 10,000 at most.")
-    waiting_since: datetime | None = Field(
+    waiting_since: Timestamp | None = Field(
         default=None, description="When the oldest of these mails was written."
     )
 
@@ -94,7 +93,7 @@ class MailSender(Contract):
     password: str | None = Field(description="`********` if there is one.")
     from_address: str
     from_name: str | None
-    updated_at: datetime
+    updated_at: Timestamp
     state: MailSenderState
 
 
