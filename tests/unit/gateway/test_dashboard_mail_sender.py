@@ -60,7 +60,7 @@ async def test_a_form_saves_the_sender(
     assert isinstance(call, PutMailSender)
     assert call.sender.model_dump() == FORM | {"port": None}
     assert ctx.app_id == developer.managed["shop"].app_id
-    assert "Your mail server sends the e-mails" in page.text
+    assert "The mail sender was saved." in page.text
     assert 'value="smtp.example.com"' in page.text
 
 
