@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.dashboard import applications, mail_sender, new_application, overview, start
+from gateway.dashboard import (
+    applications,
+    mail_sender,
+    new_application,
+    overview,
+    search,
+    start,
+)
 from gateway.routing import RouteSet
 
 ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
@@ -12,5 +19,6 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     mail_sender.routes,
     new_application.routes,
     overview.routes,
+    search.routes,
     start.routes,
 )
