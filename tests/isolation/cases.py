@@ -30,6 +30,7 @@ NEUTRAL: dict[str, Any] = {
     "SetMappedRoles.idp_id": "01900000-0000-7000-8000-00000000abcd",
     "SetMappedRoles.role_ids": ["user", "admin"],
     "PutTemplate.template": {"subject": "s", "text": "{{ code }}", "html": "{{ code }}"},
+    "PutMailSender.sender": {"host": "mail.example.com", "from_address": "new@example.com"},
     "CreatePermission.name": "zoo:visit",
     "CreateScope.name": "visit",
     "EnsureApplication.slug": "a-slug-of-ours",

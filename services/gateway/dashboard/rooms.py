@@ -36,6 +36,10 @@ GROUPS: Final = (
             Room(N_("Getting started"), "/start", "start"),
         ),
     ),
+    RoomGroup(
+        N_("Building"),
+        (Room(N_("Mail"), "/mail-sender", "mail", "settings:read"),),
+    ),
 )
 
 

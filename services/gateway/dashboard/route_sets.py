@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.dashboard import applications, new_application, overview, search, start
+from gateway.dashboard import (
+    applications,
+    mail_sender,
+    new_application,
+    overview,
+    search,
+    start,
+)
 from gateway.routing import RouteSet
 
 ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     applications.routes,
+    mail_sender.routes,
     new_application.routes,
     overview.routes,
     search.routes,

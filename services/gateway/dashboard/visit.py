@@ -65,9 +65,8 @@ class Visit:
 
     def may(self, permission: str) -> bool:
         """Returns whether to show what needs this permission. The services decide."""
-        if self.application is not None:
-            return permission in self.application.permissions
-        return permission in self.user.caller.permissions
+        caller = self.application.ctx.caller if self.application else self.user.caller
+        return caller.may(permission)
 
     @property
     def by_htmx(self) -> bool:

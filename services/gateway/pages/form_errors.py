@@ -11,6 +11,7 @@ from common.contracts.clients import ClientNotFound
 from common.contracts.identities import IdentityNotFound, TooManyIdentities
 from common.contracts.identity_providers import ProviderNotFound
 from common.contracts.impersonation import ImpersonationOff, ImpersonationRefused
+from common.contracts.mail_sender import OwnAddressUnverified
 from common.contracts.members import AlreadyMember, LastAdmin, MemberNotFound
 from common.contracts.org_invitations import (
     OrganizationInvitationNotFound,
@@ -20,7 +21,7 @@ from common.contracts.org_invitations import (
 from common.contracts.organizations import OrganizationNotFound
 from common.contracts.protection import CaptchaFailed
 from common.contracts.provider_sign_in import ProviderAway
-from common.contracts.roles import RoleNotFound
+from common.contracts.roles import NotHeld, RoleNotFound
 from common.contracts.second_factors import (
     DeviceNotFound,
     LastSecondFactor,
@@ -109,6 +110,11 @@ SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
     LastAdmin: ("", N_("An organization needs an admin. Make another member an admin first.")),
     MemberNotFound: ("", N_("This person is no longer a member.")),
     AlreadyMember: ("email", N_("This person is already a member.")),
+    OwnAddressUnverified: (
+        "",
+        N_("The test e-mail goes to your own address. Verify it in your account first."),
+    ),
+    NotHeld: ("", N_("Only somebody with every permission here can do this.")),
     RoleNotFound: ("role", N_("This role no longer exists. Choose another one.")),
     OrganizationInvitationPending: (
         "email",
@@ -137,6 +143,10 @@ FIELDS: Final = {
     "picture": N_("Enter a web address, like https://example.com/picture.jpg."),
     "locale": N_("Choose a language from the list."),
     "role": N_("Choose a role from the list."),
+    "host": N_("Enter the name of a server, like smtp.example.com."),
+    "port": N_("Enter a number from 1 to 65535."),
+    "from_address": N_("Enter an e-mail address, like name@example.com."),
+    "from_name": N_("Enter a name of at most 100 characters."),
 }
 """By field: the text for an error of its value. A rule of a service has a text of its own."""
 OTHERWISE: Final = N_("This value isn't valid.")
