@@ -36,6 +36,7 @@ GROUPS: Final = (
             Room(N_("Getting started"), "/start", "start"),
         ),
     ),
+    RoomGroup(N_("People"), (Room(N_("Users"), "/users", "users", needs="users:read"),)),
 )
 
 
