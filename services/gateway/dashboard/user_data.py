@@ -11,6 +11,7 @@ from common.contracts.profiles import User, UserChanges
 from common.contracts.users import UpdateUser
 from common.field_errors import MESSAGES, FieldError
 from common.problems import Forbidden, Invalid, Problem
+from gateway.dashboard.api_call import curl
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.user_errors import user_errors
 from gateway.dashboard.user_frame import USER, get_user, show_user, user_path
@@ -35,8 +36,16 @@ async def show(visit: Visit) -> GatewayResponse:
 def _data(
     visit: Visit, user: User, errors: Errors | None = None, values: dict[str, str] | None = None
 ) -> GatewayResponse:
+    example = {"public_metadata": {"plan": "studio"}}
     return show_user(
-        visit, "user_data.html", user, TAB, errors=errors, values=values, stored=_stored(user)
+        visit,
+        "user_data.html",
+        user,
+        TAB,
+        errors=errors,
+        values=values,
+        stored=_stored(user),
+        api=curl(visit.managed.tenant, "PUT", f"/users/{user.id}", example),
     )
 
 

@@ -131,6 +131,17 @@ async def test_a_reader_sees_no_form(http: httpx.AsyncClient, developer: Develop
     assert people.acts == []
 
 
+async def test_every_permission_shows_every_button(
+    http: httpx.AsyncClient, developer: Developers
+) -> None:
+    """A developer of the owning team has all permissions, written as `*`."""
+    people_of(developer, "*").add()
+    page = await http.get(PAGE)
+
+    assert f'href="{USERS}/new"' in page.text
+    assert f'href="{USERS}"' in page.text
+
+
 async def test_without_the_right_to_read_there_is_no_list(
     http: httpx.AsyncClient, developer: Developers
 ) -> None:
