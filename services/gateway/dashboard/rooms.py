@@ -37,8 +37,16 @@ GROUPS: Final = (
         ),
     ),
     RoomGroup(
+        N_("People"),
+        (
+            Room(N_("Users"), "/users", "users", needs="users:read"),
+        ),
+    ),
+    RoomGroup(
         N_("Building"),
-        (Room(N_("Mail"), "/mail-sender", "mail", "settings:read"),),
+        (
+            Room(N_("Mail"), "/mail-sender", "mail", "settings:read"),
+        ),
     ),
 )
 

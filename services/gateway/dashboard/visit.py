@@ -65,8 +65,7 @@ class Visit:
 
     def may(self, permission: str) -> bool:
         """Returns whether to show what needs this permission. The services decide."""
-        caller = self.application.ctx.caller if self.application else self.user.caller
-        return caller.may(permission)
+        return self.ctx.caller.may(permission)
 
     @property
     def by_htmx(self) -> bool:
