@@ -36,6 +36,13 @@ GROUPS: Final = (
             Room(N_("Getting started"), "/start", "start"),
         ),
     ),
+    RoomGroup(
+        N_("People"),
+        (
+            Room(N_("Organizations"), "/organizations", "org", "organizations:read"),
+            Room(N_("Roles"), "/roles", "shield", "roles:read"),
+        ),
+    ),
 )
 
 

@@ -4,12 +4,35 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.dashboard import applications, new_application, overview, start
+from gateway.dashboard import (
+    applications,
+    new_application,
+    organization,
+    organization_domains,
+    organization_invitations,
+    organization_members,
+    organization_sso,
+    organizations,
+    overview,
+    permissions,
+    role,
+    roles,
+    start,
+)
 from gateway.routing import RouteSet
 
 ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     applications.routes,
     new_application.routes,
+    organization.routes,
+    organization_domains.routes,
+    organization_invitations.routes,
+    organization_members.routes,
+    organization_sso.routes,
+    organizations.routes,
     overview.routes,
+    permissions.routes,
+    role.routes,
+    roles.routes,
     start.routes,
 )
