@@ -15,9 +15,18 @@ from common.contracts.organizations import (
     UpdateOrganization,
 )
 from common.message_ids import N_
-from common.problems import Forbidden, NotFound, Problem
+from common.problems import NotFound, Problem
 from gateway.dashboard import form_guard
-from gateway.dashboard.organization_tabs import PATH, address_of, org_id_of, show_tab, tab_page
+from gateway.dashboard.organization_tabs import (
+    PATH,
+    TEAM,
+    address_of,
+    check_manages,
+    list_address,
+    org_id_of,
+    show_tab,
+    tab_page,
+)
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.problem_sentences import errors_in
 from gateway.dashboard.visit import Visit
@@ -77,8 +86,7 @@ async def save_metadata(visit: Visit) -> GatewayResponse:
 
 async def _save(visit: Visit, changes: dict[str, Any]) -> GatewayResponse:
     """Saves the changes, unless somebody else has changed the organization since the form was shown."""
-    if not visit.may("organizations:write"):
-        raise Forbidden
+    check_manages(visit)
     org_id, language = org_id_of(visit), visit.open().language
     organization = await visit.call(GetOrganization(org_id=org_id))
     if form_guard.is_outdated(visit, organization.updated_at):
@@ -99,8 +107,7 @@ def _errors_of(visit: Visit, error: Problem | ValidationError) -> Errors:
 
 async def delete(visit: Visit) -> GatewayResponse:
     """POST …/organizations/{org_id}/delete"""
-    if not visit.may("organizations:write"):
-        raise Forbidden
+    check_manages(visit)
     organization = await visit.call(GetOrganization(org_id=org_id_of(visit)))
     if errors := form_guard.name_errors(visit, organization.name):
         return _show(visit, organization, errors)
@@ -108,7 +115,7 @@ async def delete(visit: Visit) -> GatewayResponse:
         await visit.call(DeleteOrganization(org_id=organization.id))
     except Problem as error:
         return _show(visit, organization, _errors_of(visit, error))
-    return redirect(at(f"{visit.home}/organizations", done="deleted"))
+    return redirect(at(list_address(visit), done="deleted"))
 
 
 routes = RouteSet(
@@ -117,5 +124,8 @@ routes = RouteSet(
         dashboard_form(PATH, save),
         dashboard_form(f"{PATH}/metadata", save_metadata, page_path=PATH),
         dashboard_form(f"{PATH}/delete", delete, page_path=PATH),
+        dashboard_page(TEAM, tab_page(show)),
+        dashboard_form(TEAM, save),
+        dashboard_form(f"{TEAM}/delete", delete, page_path=TEAM),
     )
 )

@@ -16,6 +16,7 @@ from common.contracts.organizations import GetOrganization
 from common.message_ids import N_
 from gateway.dashboard.organization_tabs import (
     PATH,
+    TEAM,
     address_of,
     member_roles,
     org_id_of,
@@ -28,7 +29,7 @@ from gateway.dashboard.visit import Visit
 from gateway.http.response import GatewayResponse
 from gateway.pages.fields import at
 from gateway.pages.form_errors import Errors
-from gateway.routing import RouteSet
+from gateway.routing import Route, RouteSet
 
 TAB: Final = "/invitations"
 STATUSES: Final[dict[InvitationStatus, str]] = {
@@ -59,6 +60,7 @@ async def show(visit: Visit, errors: Errors | None) -> GatewayResponse:
         invitations=listed.invitations,
         roles=roles,
         shown_status=status,
+        default_role="member" if visit.application else "developer",
         statuses=STATUSES,
         more=at(here, status=status, cursor=listed.next) if listed.next else None,
     )
@@ -90,22 +92,17 @@ def _revoke(visit: Visit) -> RevokeOrganizationInvitation:
     )
 
 
-HERE: Final = f"{PATH}{TAB}"
-INVITATION: Final = f"{HERE}/{{invitation_id}}"
-
-routes = RouteSet(
-    (
-        dashboard_page(HERE, tab_page(show)),
-        dashboard_form(HERE, tab_form(_invite, page=show, tab=TAB, done="invited")),
-        dashboard_form(
-            f"{INVITATION}/resend",
-            tab_form(_resend, page=show, tab=TAB, done="invited"),
-            page_path=HERE,
-        ),
-        dashboard_form(
-            f"{INVITATION}/revoke",
-            tab_form(_revoke, page=show, tab=TAB, done="revoked"),
-            page_path=HERE,
-        ),
+def _routes(path: str) -> tuple[Route, ...]:
+    """Returns the routes below the path of an organization or a team."""
+    here, invitation = f"{path}{TAB}", f"{path}{TAB}/{{invitation_id}}"
+    resend = tab_form(_resend, page=show, tab=TAB, done="invited")
+    revoke = tab_form(_revoke, page=show, tab=TAB, done="revoked")
+    return (
+        dashboard_page(here, tab_page(show)),
+        dashboard_form(here, tab_form(_invite, page=show, tab=TAB, done="invited")),
+        dashboard_form(f"{invitation}/resend", resend, page_path=here),
+        dashboard_form(f"{invitation}/revoke", revoke, page_path=here),
     )
-)
+
+
+routes = RouteSet((*_routes(PATH), *_routes(TEAM)))

@@ -9,6 +9,7 @@ from common.contracts.members import AddMember, ChangeMemberRole, ListMembers, R
 from common.contracts.organizations import GetOrganization
 from gateway.dashboard.organization_tabs import (
     PATH,
+    TEAM,
     address_of,
     member_roles,
     org_id_of,
@@ -22,7 +23,7 @@ from gateway.dashboard.visit import Visit
 from gateway.http.response import GatewayResponse
 from gateway.pages.fields import at
 from gateway.pages.form_errors import Errors
-from gateway.routing import RouteSet
+from gateway.routing import Route, RouteSet
 
 TAB: Final = "/members"
 
@@ -65,22 +66,17 @@ def _remove(visit: Visit) -> RemoveMember:
     return RemoveMember(org_id=org_id_of(visit), user_id=visit.parameters["user_id"])
 
 
-HERE: Final = f"{PATH}{TAB}"
-MEMBER: Final = f"{HERE}/{{user_id}}"
-
-routes = RouteSet(
-    (
-        dashboard_page(HERE, tab_page(show)),
-        dashboard_form(HERE, tab_form(_add, page=show, tab=TAB, done="added")),
-        dashboard_form(
-            f"{MEMBER}/role",
-            tab_form(_change_role, page=show, tab=TAB, done="role"),
-            page_path=HERE,
-        ),
-        dashboard_form(
-            f"{MEMBER}/remove",
-            tab_form(_remove, page=show, tab=TAB, done="removed"),
-            page_path=HERE,
-        ),
+def _routes(path: str) -> tuple[Route, ...]:
+    """Returns the routes below the path of an organization or a team."""
+    here, member = f"{path}{TAB}", f"{path}{TAB}/{{user_id}}"
+    change_role = tab_form(_change_role, page=show, tab=TAB, done="role")
+    remove = tab_form(_remove, page=show, tab=TAB, done="removed")
+    return (
+        dashboard_page(here, tab_page(show)),
+        dashboard_form(f"{member}/role", change_role, page_path=here),
+        dashboard_form(f"{member}/remove", remove, page_path=here),
     )
-)
+
+
+add = tab_form(_add, page=show, tab=TAB, done="added")
+routes = RouteSet((*_routes(PATH), *_routes(TEAM), dashboard_form(f"{PATH}{TAB}", add)))

@@ -22,10 +22,24 @@ from gateway.dashboard.visit import Visit
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import at
 from gateway.pages.form_errors import Errors
+from gateway.pages.organization import ROLES as TEAM_ROLES
 
 PATH: Final = f"{ORGANIZATIONS}/{{org_id}}"
+TEAMS: Final = "/dashboard/teams"
+TEAM: Final = f"{TEAMS}/{{org_id}}"
+"""A developer's team. It is an organization of the Dashboard, so it has some of the same tabs."""
+TABS: Final = (
+    ("", N_("Profile")),
+    ("/members", N_("Members")),
+    ("/invitations", N_("Invitations")),
+    ("/domains", N_("E-mail domains")),
+    ("/sso", N_("Single sign-on")),
+)
+TEAM_TABS: Final = (*TABS[:3], ("/applications", N_("Applications")))
+"""Path after that of the organization, and name. Only admins of a team see its invitations."""
 NOTICES: Final = {
     "created": N_("Organization created."),
+    "team": N_("Team created."),
     "saved": N_("Changes saved."),
     "role": N_("Role changed."),
     "added": N_("Member added."),
@@ -35,6 +49,7 @@ NOTICES: Final = {
     "domain": N_("Domain added. Set its TXT record, then check it."),
     "verified": N_("Domain verified."),
     "domain_removed": N_("Domain removed."),
+    "transferred": N_("Application transferred."),
 }
 BUILT_IN_ROLES: Final = ("admin", "member")
 """The roles of members in every application."""
@@ -49,7 +64,32 @@ def org_id_of(visit: Visit) -> str:
 
 def address_of(visit: Visit) -> str:
     """Returns the path of the organization's pages."""
-    return f"{visit.home}/organizations/{org_id_of(visit)}"
+    return f"{list_address(visit)}/{org_id_of(visit)}"
+
+
+def list_address(visit: Visit) -> str:
+    """Returns the path of the list: the organizations of the application, or the developer's teams."""
+    return f"{visit.home}/organizations" if visit.application else TEAMS
+
+
+def check_manages(visit: Visit) -> None:
+    """Raises Forbidden if the developer may change no organization, or no team."""
+    if not visit.may("organizations:write" if visit.application else "teams:write"):
+        raise Forbidden
+
+
+def manages(visit: Visit, organization: Organization) -> bool:
+    """Returns whether to show what changes the organization. A team is changed by its admins."""
+    if visit.application:
+        return visit.may("organizations:write")
+    return organization.role == "admin" and visit.may("teams:write")
+
+
+def _tabs(visit: Visit, organization: Organization) -> list[tuple[str, str]]:
+    if visit.application:
+        return list(TABS)
+    hidden = () if manages(visit, organization) else ("/invitations",)
+    return [tab for tab in TEAM_TABS if tab[0] not in hidden]
 
 
 def show_tab(
@@ -68,17 +108,29 @@ def show_tab(
         organization=organization,
         base=address_of(visit),
         tab=tab,
-        manages=visit.may("organizations:write"),
+        tabs=_tabs(visit, organization),
+        list_path=list_address(visit),
+        manages=manages(visit, organization),
         notice=visit.open().translate(sentence) if sentence and not errors else None,
         errors=errors,
         values=visit.fields if errors else {},
-        api=curl(visit.managed.tenant, "GET", f"/organizations/{organization.id}{tab}"),
+        api=_api(visit, organization, tab),
         **more,
     )
 
 
+def _api(visit: Visit, organization: Organization, tab: str) -> str | None:
+    """Returns the API call behind the page. A team has no secret key."""
+    if visit.application is None:
+        return None
+    path = f"/organizations/{organization.id}{'' if tab == '/sso' else tab}"
+    return curl(visit.managed.tenant, "GET", path)
+
+
 async def member_roles(visit: Visit) -> dict[str, str]:
     """Returns the names of the roles of members, by id."""
+    if visit.application is None:
+        return {id: visit.open().translate(name) for id, name in TEAM_ROLES.items()}
     if not visit.may("roles:read"):
         return {role: role for role in BUILT_IN_ROLES}
     listed = await visit.call(ListRoles(kind="organization", limit=100))
@@ -106,8 +158,7 @@ def tab_form(
     A thing of the path that does not exist is a missing page."""
 
     async def act(visit: Visit) -> GatewayResponse:
-        if not visit.may("organizations:write"):
-            raise Forbidden
+        check_manages(visit)
         language = visit.open().language
         try:
             request = request_of(visit)

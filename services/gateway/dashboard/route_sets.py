@@ -18,6 +18,8 @@ from gateway.dashboard import (
     role,
     roles,
     start,
+    team_applications,
+    teams,
 )
 from gateway.routing import RouteSet
 
@@ -35,4 +37,6 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     role.routes,
     roles.routes,
     start.routes,
+    team_applications.routes,
+    teams.routes,
 )
