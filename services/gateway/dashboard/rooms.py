@@ -40,6 +40,8 @@ GROUPS: Final = (
         N_("People"),
         (
             Room(N_("Users"), "/users", "users", needs="users:read"),
+            Room(N_("Organizations"), "/organizations", "org", "organizations:read"),
+            Room(N_("Roles"), "/roles", "shield", "roles:read"),
         ),
     ),
     RoomGroup(
