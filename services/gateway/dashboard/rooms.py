@@ -36,6 +36,13 @@ GROUPS: Final = (
             Room(N_("Getting started"), "/start", "start"),
         ),
     ),
+    RoomGroup(
+        N_("Signing in"),
+        (
+            Room(N_("Identity providers"), "/providers", "provider", "idps:read"),
+            Room(N_("OAuth clients"), "/clients", "client", "clients:read"),
+        ),
+    ),
 )
 
 

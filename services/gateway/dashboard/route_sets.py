@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.dashboard import applications, new_application, overview, start
+from gateway.dashboard import (
+    applications,
+    authorization_check,
+    client,
+    client_grants,
+    client_secrets,
+    clients,
+    new_application,
+    overview,
+    provider,
+    providers,
+    start,
+)
 from gateway.routing import RouteSet
 
 ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
@@ -12,4 +24,11 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     new_application.routes,
     overview.routes,
     start.routes,
+    clients.routes,
+    client.routes,
+    client_secrets.routes,
+    client_grants.routes,
+    authorization_check.routes,
+    providers.routes,
+    provider.routes,
 )
