@@ -22,7 +22,6 @@ CONTRACTS: Final = contracts()
 ENDS: Final = ("delete", "revoke", "remove", "end", "sign_out", "leave", "disable", "unassign")
 AGAIN: Final = {
     "identity.email_code.start": "mails another code",
-    "identity.factor.confirm": "each wrong code is audited",
     "identity.guest.create": "another guest",
     "identity.identity_link.token": "each read of a token is audited",
     "identity.me.change_email": "mails another link",

@@ -207,7 +207,7 @@ async def test_a_passkey_of_another_application_is_unknown(world: World) -> None
     assert isinstance(problem, PasskeyUnknown)
     assert (await world.events(world.other_app_id))[-1] == (
         "login_failed",
-        {"method": "passkey", "reason": "unknown_passkey", "address_hash": None},
+        {"method": "passkey", "reason": "unknown_passkey", "org_ids": [], "address_hash": None},
     )
 
 
