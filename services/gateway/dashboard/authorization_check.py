@@ -39,6 +39,24 @@ RULES: Final[dict[AuthorizationRule, str]] = {
     "id_token_hint": N_("The ID token hint is valid, or missing"),
 }
 """The sentence for each rule: how it passes."""
+REFUSALS: Final[dict[AuthorizationRule, str]] = {
+    "address": N_("The URL leads somewhere else"),
+    "parameters": N_("The parameters cannot be read"),
+    "client": N_("The client is unknown or disabled"),
+    "redirect_uri": N_("The redirect URI is not registered"),
+    "response_mode": N_("The response mode is not supported"),
+    "repeated_parameters": N_("A parameter is repeated"),
+    "request_object": N_("Request objects are not supported"),
+    "response_type": N_("The response type is not `code`, or the client may not use it"),
+    "pkce": N_("The `code_challenge` (PKCE) is missing or wrong"),
+    "scope": N_("A scope is not allowed for this client"),
+    "resource": N_("A resource is unknown"),
+    "prompt": N_("`prompt` or `max_age` is not valid"),
+    "claims": N_("`claims` is not valid"),
+    "acr_values": N_("The requested class of sign-in is not possible"),
+    "id_token_hint": N_("The ID token hint is not valid"),
+}
+"""The sentence for each rule: how it refuses."""
 NO_URL: Final = N_("Paste the URL to which your client sends people.")
 
 
@@ -71,6 +89,7 @@ def _show(
         values={"url": visit.fields.text("url")[:MAX_URL]},
         report=report,
         names=RULES,
+        refusals=REFUSALS,
         most=MAX_URL,
         api=curl(visit.managed.tenant, "POST", "/clients/check", {"url": url}),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from typing import get_args
 
 import httpx
 import pytest
@@ -12,13 +13,14 @@ from tests.kit.developers import NOW, ORIGIN, TOKEN, developers, post, sign_in
 from tests.kit.fake_services import FakeServices
 from tests.kit.markup import is_inert
 
-from common.contracts.authorization_check import CheckAuthorizationUrl
+from common.contracts.authorization_check import AuthorizationRule, CheckAuthorizationUrl
 from common.contracts.client_secrets import ClientSecret, DeleteClientSecret, RotateClientSecret
 from common.contracts.clients import CreateClient, DeleteClient, UpdateClient
 from common.contracts.consents import Grant, RevokeClientGrants
 from common.field_errors import field_error
 from common.ids import new_id
 from common.problems import Conflict, Invalid
+from gateway.dashboard.authorization_check import REFUSALS, RULES
 
 HOME = "/dashboard/applications/shop/clients"
 AT_CLIENT = f"{HOME}/client_a"
@@ -306,6 +308,7 @@ async def test_the_checker_names_the_rule(http: httpx.AsyncClient, fake: FakeCli
     assert call.url == url
     assert answer.status_code == 200
     assert "the client is unknown" in answer.text
+    assert "The client is unknown or disabled" in answer.text
     assert html.escape(url, quote=False).replace("&gt;", "&gt;") in answer.text
     assert is_inert(answer.text)
     assert empty.status_code == 422
@@ -339,3 +342,10 @@ async def test_the_list_is_a_part(http: httpx.AsyncClient, fake: FakeClients) ->
     assert "No clients yet" in empty.text
     assert "<html" not in part.text
     assert 'id="clients"' in part.text
+
+
+def test_each_rule_has_its_sentences() -> None:
+    """A new rule of the checker needs a sentence for passing and one for refusing."""
+    rules = get_args(AuthorizationRule)
+    assert tuple(RULES) == rules
+    assert tuple(REFUSALS) == rules
