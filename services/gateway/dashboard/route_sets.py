@@ -15,6 +15,7 @@ from gateway.dashboard import (
     overview,
     provider,
     providers,
+    search,
     start,
 )
 from gateway.routing import RouteSet
@@ -23,6 +24,7 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     applications.routes,
     new_application.routes,
     overview.routes,
+    search.routes,
     start.routes,
     clients.routes,
     client.routes,
