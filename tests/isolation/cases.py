@@ -35,6 +35,8 @@ NEUTRAL: dict[str, Any] = {
     "CreateScope.name": "visit",
     "EnsureApplication.slug": "a-slug-of-ours",
     "CreateRole.name": "Visitor",
+    "CreateClient.id": None,
+    "RotateClientSecret.id": None,
     "CreateClient.redirect_uris": ["https://another.example.com/cb"],
     "CreateOrganization.slug": None,
     "UpdatePermission.description": "changed",

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import asyncpg
 from tests.isolation.passkeys import add_passkeys
@@ -325,6 +325,7 @@ async def _clients(sides: Sides, side: Side) -> None:
         "basic": basic,
         "request": pending.request,
         "Authorize.params": params,
+        "CheckAuthorizationUrl.url": f"/oauth2/authorize?{urlencode(params)}",
         "ExchangeToken.params": _redeem(await _code(sides, side, params)),
         "IntrospectToken.params": [("token", tokens.access_token)],
         "RevokeToken.params": [("token", tokens.refresh_token)],

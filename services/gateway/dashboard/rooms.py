@@ -45,6 +45,13 @@ GROUPS: Final = (
         ),
     ),
     RoomGroup(
+        N_("Signing in"),
+        (
+            Room(N_("Identity providers"), "/providers", "provider", "idps:read"),
+            Room(N_("OAuth clients"), "/clients", "client", "clients:read"),
+        ),
+    ),
+    RoomGroup(
         N_("Building"),
         (
             Room(N_("Mail"), "/mail-sender", "mail", "settings:read"),

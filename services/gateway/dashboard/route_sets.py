@@ -6,6 +6,11 @@ from typing import Final
 
 from gateway.dashboard import (
     applications,
+    authorization_check,
+    client,
+    client_grants,
+    client_secrets,
+    clients,
     mail_sender,
     new_application,
     new_user,
@@ -17,6 +22,8 @@ from gateway.dashboard import (
     organizations,
     overview,
     permissions,
+    provider,
+    providers,
     role,
     roles,
     search,
@@ -39,6 +46,11 @@ from gateway.routing import RouteSet
 
 ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     applications.routes,
+    authorization_check.routes,
+    client.routes,
+    client_grants.routes,
+    client_secrets.routes,
+    clients.routes,
     mail_sender.routes,
     new_application.routes,
     new_user.routes,
@@ -50,6 +62,8 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     organizations.routes,
     overview.routes,
     permissions.routes,
+    provider.routes,
+    providers.routes,
     role.routes,
     roles.routes,
     search.routes,

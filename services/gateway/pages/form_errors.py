@@ -9,7 +9,12 @@ from pydantic import ValidationError
 
 from common.contracts.clients import ClientNotFound
 from common.contracts.identities import IdentityNotFound, TooManyIdentities
-from common.contracts.identity_providers import ProviderNotFound
+from common.contracts.identity_providers import (
+    ProviderInUse,
+    ProviderNameTaken,
+    ProviderNotFound,
+    TooManyProviders,
+)
 from common.contracts.impersonation import ImpersonationOff, ImpersonationRefused
 from common.contracts.mail_sender import OwnAddressUnverified
 from common.contracts.members import AlreadyMember, LastAdmin, MemberNotFound
@@ -128,6 +133,15 @@ SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
         N_("You've connected too many accounts. Disconnect one first."),
     ),
     ProviderNotFound: ("", N_("This sign-in provider isn't available here. Choose another one.")),
+    ProviderNameTaken: ("name", N_("Another identity provider has this name. Choose another one.")),
+    ProviderInUse: (
+        "",
+        N_(
+            "Users have accounts linked to this provider, so this can't change. Add a new provider."
+        ),
+    ),
+    TooManyProviders: ("", N_("There are too many identity providers. Delete one first.")),
+    NotHeld: ("", N_("You can only give or take permissions that you have yourself.")),
     ProviderAway: ("", N_("This provider doesn't answer right now. Try again in a moment.")),
     Busy: ("", N_("The service is busy, so nothing was changed. Try again in a moment.")),
 }
@@ -193,13 +207,24 @@ def _by_field(language: Language, errors: Sequence[FieldError]) -> dict[str, str
     """Returns the text for each field. Several rules that a field breaks are all named."""
     texts: dict[str, str] = {}
     for error in errors:
-        name = error["field"].split(".")[-1]
+        name, line = _place(error["field"])
         text = _text(language, name, error)
+        if line is not None:
+            number = language.number(line)
+            text = language.translate(N_("Line %(number)s: %(error)s"), number=number, error=text)
         if name not in texts:
             texts[name] = text
         elif text not in texts[name]:
             texts[name] = f"{texts[name]} {text}"
     return texts
+
+
+def _place(field: str) -> tuple[str, int | None]:
+    """Returns the name of a field, and the line for an entry of a list: one stands in each line."""
+    *parents, name = field.split(".")
+    if name.isdecimal() and parents:
+        return parents[-1], int(name) + 1
+    return name, None
 
 
 def _text(language: Language, name: str, error: FieldError) -> str:
