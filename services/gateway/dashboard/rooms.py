@@ -36,6 +36,22 @@ GROUPS: Final = (
             Room(N_("Getting started"), "/start", "start"),
         ),
     ),
+    RoomGroup(
+        N_("Signing in"),
+        (
+            Room(N_("Methods and security"), "/settings", "sliders", "settings:read"),
+            Room(N_("Branding"), "/branding", "brush"),
+        ),
+    ),
+    RoomGroup(
+        N_("Building"),
+        (
+            Room(N_("API keys"), "/keys", "key", "api_keys:read"),
+            Room(N_("Domains"), "/domains", "globe", "domains:read"),
+            Room(N_("Mail"), "/mail", "mail", "apps:read"),
+            Room(N_("Danger zone"), "/danger", "alert", "apps:write"),
+        ),
+    ),
 )
 
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.dashboard import applications, new_application, overview, start
+from gateway.dashboard import (
+    api_keys,
+    app_settings,
+    applications,
+    branding,
+    custom_domains,
+    danger,
+    mail_templates,
+    new_application,
+    overview,
+    start,
+)
 from gateway.routing import RouteSet
 
 ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
@@ -12,4 +23,10 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     new_application.routes,
     overview.routes,
     start.routes,
+    app_settings.routes,
+    branding.routes,
+    api_keys.routes,
+    custom_domains.routes,
+    mail_templates.routes,
+    danger.routes,
 )

@@ -7,7 +7,14 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from common.contracts.api_keys import AlreadyRotated, TooManyApiKeys
+from common.contracts.applications import DeletionNotConfirmed
 from common.contracts.clients import ClientNotFound
+from common.contracts.domains import (
+    CustomDomainNotVerified,
+    CustomDomainTaken,
+    TooManyCustomDomains,
+)
 from common.contracts.identities import IdentityNotFound, TooManyIdentities
 from common.contracts.identity_providers import ProviderNotFound
 from common.contracts.impersonation import ImpersonationOff, ImpersonationRefused
@@ -122,6 +129,12 @@ SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
         N_("You've connected too many accounts. Disconnect one first."),
     ),
     ProviderNotFound: ("", N_("This sign-in provider isn't available here. Choose another one.")),
+    TooManyApiKeys: ("", N_("The application has too many API keys. Revoke one first.")),
+    AlreadyRotated: ("", N_("This key was already rotated. Rotate the new key instead.")),
+    CustomDomainTaken: ("domain", N_("Another application has verified this domain.")),
+    CustomDomainNotVerified: ("", N_("Check the records of this domain first.")),
+    TooManyCustomDomains: ("domain", N_("The application has too many domains. Remove one first.")),
+    DeletionNotConfirmed: ("confirm", N_("Type the name exactly as it is shown.")),
     ProviderAway: ("", N_("This provider doesn't answer right now. Try again in a moment.")),
     Busy: ("", N_("The service is busy, so nothing was changed. Try again in a moment.")),
 }
@@ -184,7 +197,7 @@ def _by_field(language: Language, errors: Sequence[FieldError]) -> dict[str, str
     texts: dict[str, str] = {}
     for error in errors:
         name = error["field"].split(".")[-1]
-        text = _text(language, name, error)
+        text = sentence_of(language, name, error)
         if name not in texts:
             texts[name] = text
         elif text not in texts[name]:
@@ -192,7 +205,8 @@ def _by_field(language: Language, errors: Sequence[FieldError]) -> dict[str, str
     return texts
 
 
-def _text(language: Language, name: str, error: FieldError) -> str:
+def sentence_of(language: Language, name: str, error: FieldError) -> str:
+    """Returns the sentence for one error of the field `name`."""
     code = error["code"]
     if code not in MESSAGES:
         return language.translate(FIELDS.get(name, OTHERWISE))
