@@ -37,7 +37,7 @@ async def show(visit: Visit) -> GatewayResponse:
 
 async def _show(visit: Visit, errors: Errors | None = None) -> GatewayResponse:
     _check_may(visit, DELETES, TRANSFERS)
-    slug = visit.managed.tenant.slug
+    slug, stays = visit.managed.tenant.slug, visit.managed.tenant.is_dashboard
     application, listed = await asyncio.gather(
         visit.call_dashboard(GetApplication(slug=slug)),
         visit.call_dashboard(ListOrganizations(limit=100)),
@@ -55,8 +55,9 @@ async def _show(visit: Visit, errors: Errors | None = None) -> GatewayResponse:
             if org.role in CREATORS and org.id != application.owner_org_id
         ],
         transferred=visit.fields.text("done") == "transferred",
-        deletes=visit.may_in_dashboard(DELETES),
-        transfers=visit.may_in_dashboard(TRANSFERS),
+        stays=stays,
+        deletes=visit.may_in_dashboard(DELETES) and not stays,
+        transfers=visit.may_in_dashboard(TRANSFERS) and not stays,
         address=f"{visit.home}/danger",
         api=curl_in_dashboard(visit.request.app, "DELETE", f"/applications/{slug}?confirm={slug}"),
     )
@@ -65,7 +66,7 @@ async def _show(visit: Visit, errors: Errors | None = None) -> GatewayResponse:
 def _check_may(visit: Visit, *permissions: str) -> None:
     """Raises Forbidden if the developer has none of the permissions, or may only read here."""
     may = any(visit.may_in_dashboard(permission) for permission in permissions)
-    if not may or not visit.may("apps:write") or visit.managed.tenant.is_dashboard:
+    if not may or not visit.may("apps:write"):
         raise Forbidden
 
 

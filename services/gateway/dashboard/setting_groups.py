@@ -77,7 +77,7 @@ ORGANIZATIONS: Final = Section(
     ),
 )
 GUESTS: Final = Section(
-    "guests",
+    "guest-access",
     N_("Guests and impersonation"),
     (
         Setting(

@@ -61,7 +61,7 @@ SIGN_IN: Final = Section(
             "auth_methods",
             "methods",
             N_("Ways to sign in"),
-            N_("Sign-in pages offer only these. People with no other way can't sign in."),
+            N_("Pages offer only the ways that are on. This one comes first after the address."),
         ),
         Setting(
             "link_policy",

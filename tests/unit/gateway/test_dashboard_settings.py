@@ -243,7 +243,9 @@ async def test_a_reader_can_read_only(http: httpx.AsyncClient, world: FakeServic
     forged = await http.get(f"{ORIGIN}/dashboard/new")
     token = TOKEN.search(forged.text)
     assert token
-    answer = await save(http, "guests", {"csrf": token[1], "before.guests": "x", "guests": "on"})
+    answer = await save(
+        http, "guest-access", {"csrf": token[1], "before.guests": "x", "guests": "on"}
+    )
 
     assert page.status_code == 200
     assert "<button>" not in page.text
@@ -258,11 +260,21 @@ async def test_a_reader_can_read_only(http: httpx.AsyncClient, world: FakeServic
     assert own.changes == []
 
 
+async def test_every_id_is_there_once(http: httpx.AsyncClient, own: OwnApplication) -> None:
+    """Labels and links of the page lead to one element each."""
+    page = await http.get(f"{ORIGIN}{SETTINGS}")
+    ids = re.findall(r'\bid="([^"]+)"', page.text)
+    targets = re.findall(r'\b(?:for|aria-labelledby)="([^"]+)"', page.text)
+
+    assert len(ids) == len(set(ids))
+    assert set(targets) <= set(ids)
+
+
 async def test_an_unknown_section_is_not_found(
     http: httpx.AsyncClient, own: OwnApplication
 ) -> None:
     """A form of a section that does not exist finds nothing."""
-    fields = await opened(http, "guests")
+    fields = await opened(http, "guest-access")
 
     assert (await save(http, "nothing", fields)).status_code == 404
 
