@@ -14,6 +14,7 @@ from gateway.dashboard import (
     mail_templates,
     new_application,
     overview,
+    search,
     start,
 )
 from gateway.routing import RouteSet
@@ -22,6 +23,7 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     applications.routes,
     new_application.routes,
     overview.routes,
+    search.routes,
     start.routes,
     app_settings.routes,
     branding.routes,
