@@ -49,12 +49,17 @@ GROUPS: Final = (
         (
             Room(N_("Identity providers"), "/providers", "provider", "idps:read"),
             Room(N_("OAuth clients"), "/clients", "client", "clients:read"),
+            Room(N_("Methods and security"), "/settings", "sliders", "settings:read"),
+            Room(N_("Branding"), "/branding", "brush"),
         ),
     ),
     RoomGroup(
         N_("Building"),
         (
-            Room(N_("Mail"), "/mail-sender", "mail", "settings:read"),
+            Room(N_("API keys"), "/keys", "key", "api_keys:read"),
+            Room(N_("Domains"), "/domains", "globe", "domains:read"),
+            Room(N_("Mail"), "/mail", "mail", "apps:read"),
+            Room(N_("Danger zone"), "/danger", "alert", "apps:write"),
         ),
     ),
 )

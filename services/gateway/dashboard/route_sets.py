@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.dashboard import (
+    api_keys,
+    app_settings,
     applications,
     authorization_check,
+    branding,
     client,
     client_grants,
     client_secrets,
     clients,
+    custom_domains,
+    danger,
     mail_sender,
+    mail_templates,
     new_application,
     new_user,
     organization,
@@ -45,13 +51,19 @@ from gateway.dashboard import (
 from gateway.routing import RouteSet
 
 ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
+    api_keys.routes,
+    app_settings.routes,
     applications.routes,
     authorization_check.routes,
+    branding.routes,
     client.routes,
     client_grants.routes,
     client_secrets.routes,
     clients.routes,
+    custom_domains.routes,
+    danger.routes,
     mail_sender.routes,
+    mail_templates.routes,
     new_application.routes,
     new_user.routes,
     organization.routes,

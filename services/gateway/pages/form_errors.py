@@ -7,7 +7,14 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from common.contracts.api_keys import AlreadyRotated, TooManyApiKeys
+from common.contracts.applications import DeletionNotConfirmed
 from common.contracts.clients import ClientNotFound
+from common.contracts.domains import (
+    CustomDomainNotVerified,
+    CustomDomainTaken,
+    TooManyCustomDomains,
+)
 from common.contracts.identities import IdentityNotFound, TooManyIdentities
 from common.contracts.identity_providers import (
     ProviderInUse,
@@ -142,6 +149,12 @@ SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
     ),
     TooManyProviders: ("", N_("There are too many identity providers. Delete one first.")),
     NotHeld: ("", N_("You can only give or take permissions that you have yourself.")),
+    TooManyApiKeys: ("", N_("The application has too many API keys. Revoke one first.")),
+    AlreadyRotated: ("", N_("This key was already rotated. Rotate the new key instead.")),
+    CustomDomainTaken: ("domain", N_("Another application has verified this domain.")),
+    CustomDomainNotVerified: ("", N_("Check the records of this domain first.")),
+    TooManyCustomDomains: ("domain", N_("The application has too many domains. Remove one first.")),
+    DeletionNotConfirmed: ("confirm", N_("Type the name exactly as it is shown.")),
     ProviderAway: ("", N_("This provider doesn't answer right now. Try again in a moment.")),
     Busy: ("", N_("The service is busy, so nothing was changed. Try again in a moment.")),
 }
@@ -208,7 +221,7 @@ def _by_field(language: Language, errors: Sequence[FieldError]) -> dict[str, str
     texts: dict[str, str] = {}
     for error in errors:
         name, line = _place(error["field"])
-        text = _text(language, name, error)
+        text = sentence_of(language, name, error)
         if line is not None:
             number = language.number(line)
             text = language.translate(N_("Line %(number)s: %(error)s"), number=number, error=text)
@@ -227,7 +240,8 @@ def _place(field: str) -> tuple[str, int | None]:
     return name, None
 
 
-def _text(language: Language, name: str, error: FieldError) -> str:
+def sentence_of(language: Language, name: str, error: FieldError) -> str:
+    """Returns the sentence for one error of the field `name`."""
     code = error["code"]
     if code not in MESSAGES:
         return language.translate(FIELDS.get(name, OTHERWISE))
