@@ -36,7 +36,9 @@ GROUPS: Final = (
             Room(N_("Getting started"), "/start", "start"),
         ),
     ),
+    RoomGroup(N_("Building"), (Room(N_("Audit log"), "/audit", "log", "audit:read"),)),
 )
+PATHS: Final = frozenset(room.path for group in GROUPS for room in group.rooms)
 
 
 def rooms_of(may: Callable[[str], bool]) -> list[RoomGroup]:
