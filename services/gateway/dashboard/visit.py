@@ -65,9 +65,7 @@ class Visit:
 
     def may(self, permission: str) -> bool:
         """Returns whether to show what needs this permission. The services decide."""
-        if self.application is not None:
-            return permission in self.application.permissions
-        return permission in self.user.caller.permissions
+        return self.ctx.caller.may(permission)
 
     @property
     def by_htmx(self) -> bool:
