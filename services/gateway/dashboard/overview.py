@@ -22,6 +22,7 @@ FIGURES: Final = (
     (N_("Sign-ins"), ("login",)),
     (N_("New users"), ("user_created",)),
     (N_("Failed sign-ins"), ("login_failed", "idp_sign_in_failed", "passkey_refused")),
+    (N_("Locked addresses"), ("sign_in_locked",)),
 )
 """The figures of the page, each with the types of events that it counts."""
 
