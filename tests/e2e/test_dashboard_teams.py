@@ -97,7 +97,7 @@ def test_there_are_pages() -> None:
 async def test_nothing_of_another_team_exists(
     teams: tuple[Developer, Developer], route: Route
 ) -> None:
-    """Bob gets 404 for Ada's application, whatever the path. A page of his own that names nothing else
+    """Bob gets 404 for Ada's application, whatever the path. A page of their own that names nothing else
     exists."""
     ada, bob = teams
 

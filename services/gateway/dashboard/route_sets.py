@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.dashboard import applications, audit_log, live, new_application, overview, start
+from gateway.dashboard import (
+    applications,
+    audit_log,
+    live,
+    new_application,
+    overview,
+    search,
+    start,
+)
 from gateway.routing import RouteSet
 
 ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
@@ -13,5 +21,6 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     live.routes,
     new_application.routes,
     overview.routes,
+    search.routes,
     start.routes,
 )

@@ -32,6 +32,39 @@ document.addEventListener("click", async (event) => {
   say(button.dataset.copy);
 });
 
+// The palette: Ctrl-K opens it, arrows choose, Enter opens. The focus stays in the field.
+const palette = document.querySelector("#palette");
+const query = palette.querySelector("[role=combobox]");
+const options = () => [...palette.querySelectorAll("[role=option]")];
+const choose = (option) => {
+  for (const other of options()) other.removeAttribute("aria-current");
+  option?.setAttribute("aria-current", "true");
+  option?.scrollIntoView({ block: "nearest" });
+  if (option) query.setAttribute("aria-activedescendant", option.id);
+  else query.removeAttribute("aria-activedescendant");
+};
+const openPalette = (event) => {
+  event.preventDefault();
+  palette.showPopover();
+  query.focus();
+};
+document.querySelector("[data-palette]").addEventListener("click", openPalette);
+addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") openPalette(event);
+});
+query.addEventListener("keydown", (event) => {
+  const all = options();
+  const now = all.findIndex((option) => option.hasAttribute("aria-current"));
+  if (event.key === "Enter" && now >= 0) {
+    event.preventDefault();
+    all[now].click();
+  } else if (all.length && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+    event.preventDefault();
+    choose(all[(now + (event.key === "ArrowDown" ? 1 : -1) + all.length) % all.length]);
+  }
+});
+document.addEventListener("htmx:after:swap", () => choose(options()[0]));
+
 // A page that the browser kept may show what has changed since, or a secret.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
