@@ -14,12 +14,14 @@ from common.ids import new_id
 from gateway.build import route_table
 from gateway.routing import HostKind, Route
 
+LIVE = "/dashboard/applications/{slug}/live"
+"""The stream of live events, which has no end for its own team."""
 ROUTES = sorted(
     {
         route
         for alike in route_table(internal=False).templates.values()
         for route in alike
-        if route.host is HostKind.DASHBOARD and "{slug}" in route.path
+        if route.host is HostKind.DASHBOARD and "{slug}" in route.path and route.path != LIVE
     },
     key=lambda route: (route.path, route.method),
 )
@@ -59,3 +61,15 @@ async def test_nothing_of_another_team_exists(
     if route.method == "GET" and route.path.count("{") == 1:
         own = await bob.open(route.method, path_in(route, bob.slug))
         assert own.status_code in (200, 303), own.text
+
+
+async def test_no_event_of_another_team(teams: tuple[Developer, Developer]) -> None:
+    """The stream of another team's application ends at once, as one of no application does."""
+    ada, bob = teams
+    texts = []
+    for slug in (ada.slug, "no-such-application"):
+        answer = await bob.browser.http.get(LIVE.replace("{slug}", slug))
+        assert answer.text.endswith("event: end\ndata:\n\n")
+        texts.append(answer.text)
+
+    assert texts[0] == texts[1]

@@ -148,7 +148,6 @@ SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
         ),
     ),
     TooManyProviders: ("", N_("There are too many identity providers. Delete one first.")),
-    NotHeld: ("", N_("You can only give or take permissions that you have yourself.")),
     TooManyApiKeys: ("", N_("The application has too many API keys. Revoke one first.")),
     AlreadyRotated: ("", N_("This key was already rotated. Rotate the new key instead.")),
     CustomDomainTaken: ("domain", N_("Another application has verified this domain.")),
