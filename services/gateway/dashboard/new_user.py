@@ -16,7 +16,8 @@ from gateway.dashboard.users import USERS
 from gateway.dashboard.visit import Visit
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import at
-from gateway.pages.form_errors import FIELDS, Errors
+from gateway.pages.form_errors import Errors
+from gateway.pages.form_sentences import FIELDS
 from gateway.routing import RouteSet
 
 PATH: Final = f"{USERS}/new"

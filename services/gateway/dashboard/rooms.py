@@ -64,6 +64,7 @@ GROUPS: Final = (
         ),
     ),
 )
+PATHS: Final = frozenset(room.path for group in GROUPS for room in group.rooms)
 
 
 def rooms_of(may: Callable[[str], bool]) -> list[RoomGroup]:

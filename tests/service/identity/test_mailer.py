@@ -126,7 +126,7 @@ async def test_a_server_that_is_away_loses_nothing(world: World, post: Post) -> 
     post.inbox.answers = ["451 try later"]
     await post.mailer.deliver_batch()
     assert await post.mailer.deliver_batch() == 0
-    port = post.mailer.sender.port  # type: ignore[attr-defined]
+    port = post.mailer.sender.port  # type: ignore[union-attr]
     post.controller.stop()
     await _due(world)
     await post.mailer.deliver_batch()

@@ -16,7 +16,7 @@ from common.contracts.sessions import FreshSignInNeeded
 from common.contracts.sign_in import SsoRequired
 from common.problems import Invalid, Problem, RateLimited, Unauthenticated, Unavailable
 from gateway import pages
-from gateway.pages.form_errors import SENTENCES
+from gateway.pages.form_sentences import SENTENCES
 
 SAID = (*SENTENCES, Invalid, RateLimited, Unavailable)
 """Problems for which `errors_of` has a sentence."""
