@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -81,6 +83,7 @@ class FollowerSlots:
     in_use: Counter[str] = field(default_factory=Counter)
     followers: set[Follower] = field(default_factory=set)
     newest: Newest = field(default_factory=Newest, compare=False)
+    of_sessions: Counter[str] = field(default_factory=Counter)
 
     def changed(self, noun: str, id: str) -> None:
         """Handles an invalidation message: followers with a credential that it names are checked again."""
@@ -108,3 +111,17 @@ class FollowerSlots:
         self.in_use[app_id] -= 1
         if not self.in_use[app_id]:
             del self.in_use[app_id]
+
+    @contextmanager
+    def one_of(self, session_id: str, most: int) -> Iterator[None]:
+        """Counts a stream of this session while the context is open. Raises Busy if it has `most`
+        streams already: browsers open few connections to a host, and pages need some of them."""
+        if self.of_sessions[session_id] >= most:
+            raise Busy("this session has too many streams already", retry_after=10)
+        self.of_sessions[session_id] += 1
+        try:
+            yield
+        finally:
+            self.of_sessions[session_id] -= 1
+            if not self.of_sessions[session_id]:
+                del self.of_sessions[session_id]

@@ -20,6 +20,7 @@ from gateway.http.response import (
     Headers,
     problem_response,
 )
+from gateway.http.streaming import send_pieces
 from gateway.routing import ErrorStyle
 from gateway.state import Gateway
 
@@ -61,9 +62,14 @@ class ResponseSender:
         await self.send(message)
 
     async def respond(self, response: GatewayResponse) -> None:
-        """Sends a whole response."""
+        """Sends a whole response, or its pieces until the client leaves."""
         self.status = response.status
         headers = self._complete(response.headers)
+        if response.pieces is not None and self.request.method != "HEAD":
+            start = {"type": "http.response.start", "status": self.status, "headers": headers}
+            await self.send(start)
+            await send_pieces(self.request.body, self.send, response.pieces)
+            return
         headers.append((b"content-length", b"%d" % len(response.body)))
         body = b"" if self.request.method == "HEAD" else response.body
         await self.send(

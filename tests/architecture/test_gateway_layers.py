@@ -12,6 +12,7 @@ from gateway.build import ROUTE_SETS
 
 LAYERS = (
     ("settings", "audit_followers"),
+    ("audit_tail",),
     ("http",),
     ("admission",),
     ("state",),

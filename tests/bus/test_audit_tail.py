@@ -22,9 +22,9 @@ from common.crypto import Keys
 from common.outbox import ensure_stream
 from common.periodic import stop
 from common.problems import BadRequest, Busy, Forbidden
-from gateway.api import audit_tail
-from gateway.api.audit_tail import Places, Tail
+from gateway import audit_tail
 from gateway.audit_followers import FollowerSlots, Place
+from gateway.audit_tail import Places, Tail
 
 A = "01900000-0000-7000-8000-00000000000a"
 B = "01900000-0000-7000-8000-00000000000b"

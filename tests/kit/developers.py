@@ -21,11 +21,12 @@ from common.contracts.applications import (
     ListApplications,
     NewApplication,
 )
-from common.contracts.audit_log import AuditRecords, ListAudit
+from common.contracts.audit_log import AuditRecords, CountAudit, EventCounts, ListAudit
 from common.contracts.base import Request
 from common.contracts.organizations import ListOrganizations, Organization, Organizations
 from common.contracts.sessions import Session
 from common.contracts.tenants import ManageApplication, Managed, Tenant
+from common.contracts.users import ListUsers, Users
 from common.ids import new_id
 
 ORIGIN: Final = "http://dashboard.localhost:8080"
@@ -92,6 +93,14 @@ async def _audit(world: Developers, ctx: Context, request: ListAudit) -> AuditRe
     return AuditRecords(audit_logs=[])
 
 
+async def _count(world: Developers, ctx: Context, request: CountAudit) -> EventCounts:
+    return EventCounts(event_types=[])
+
+
+async def _users(world: Developers, ctx: Context, request: ListUsers) -> Users:
+    return Users(users=[])
+
+
 def developers(world: FakeServices, *permissions: str) -> Developers:
     """Registers the fake services, with a developer who is signed in by the cookie `t_dev`."""
     dashboard = world.add("dashboard")
@@ -114,6 +123,8 @@ def developers(world: FakeServices, *permissions: str) -> Developers:
             CreateApplication: _create,
             ListOrganizations: _teams,
             ListAudit: _audit,
+            CountAudit: _count,
+            ListUsers: _users,
         },
     )
     return people

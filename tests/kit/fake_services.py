@@ -47,6 +47,8 @@ class FakeServices:
     with_organization_providers: set[str] = field(default_factory=set)
     """The applications with an organization that has a provider."""
     """By application."""
+    checks: list[CheckSession] = field(default_factory=list)
+    """The checks of sessions, in order."""
 
     def add(self, slug: str, **settings: Any) -> Tenant:
         host = f"{slug}.localhost:8080"
@@ -102,6 +104,7 @@ async def _resolve(world: FakeServices, ctx: Context, request: ResolveHost) -> T
 
 
 async def _session(world: FakeServices, ctx: Context, request: CheckSession) -> Session:
+    world.checks.append(request)
     if (ctx.app_id, request.token) not in world.sessions:
         raise NoSession
     return world.sessions[ctx.app_id, request.token]

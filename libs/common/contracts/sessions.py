@@ -97,6 +97,10 @@ class CheckSession(
     """Returns the session of a cookie. Raises NoSession."""
 
     token: str = Field(max_length=200, repr=False)
+    is_use: bool = Field(
+        default=True,
+        description="Whether the user is active now. If not, the idle limit of the session runs on.",
+    )
 
 
 class SessionEntry(Contract):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
@@ -49,11 +49,12 @@ AUTHENTICATE: Final = (
 
 @dataclass(slots=True)
 class GatewayResponse:
-    """A complete response."""
+    """A complete response. With `pieces`, the body is what they yield, for as long as the client stays."""
 
     status: int
     body: bytes = b""
     headers: Headers = field(default_factory=list)
+    pieces: AsyncGenerator[bytes, None] | None = None
 
 
 def json_response(status: int, value: Any, *headers: tuple[bytes, bytes]) -> GatewayResponse:

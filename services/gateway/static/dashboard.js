@@ -67,3 +67,9 @@ document.addEventListener("htmx:after:swap", () => choose(options()[0]));
 
 // A page that the browser kept may show what has changed since, or a secret.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+
+// A stream that cannot connect says so. The server says the rest.
+document.addEventListener("htmx:sse:error", () => {
+  const state = document.querySelector("#live-state");
+  if (state) Object.assign(state, { className: "state", textContent: state.dataset.waiting });
+});

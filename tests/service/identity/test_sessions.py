@@ -18,6 +18,7 @@ from common.contracts.passwords import (
 )
 from common.contracts.sessions import (
     ActivateOrganization,
+    CheckSession,
     CurrentSession,
     EndSession,
     ListSessions,
@@ -461,4 +462,17 @@ async def test_ending_a_session_by_its_id(world: World) -> None:
     for _ in range(2):
         await world.call(EndSession(session_id=signed.full().id), caller=SYSTEM_CALLER)
 
+    assert await world.live_session(signed.token) is None
+
+
+async def test_a_look_at_a_session_is_no_use_of_it(world: World) -> None:
+    """A check that is no use finds the session, and its idle limit runs on."""
+    world.configure(world.app_id, session_ttl=3600, session_idle_ttl=600)
+    signed = await world.sign_in(await world.user())
+    await _age(world, 500)
+    looked = await world.call(CheckSession(token=signed.token, is_use=False))
+    await world.identity.last_active.flush()
+    await _age(world, 200)
+
+    assert looked.id == signed.full().id
     assert await world.live_session(signed.token) is None

@@ -29,9 +29,9 @@ from common.contracts.audit_log import (
 from common.contracts.base import Id, Page
 from common.problems import Unavailable
 from gateway.api import audit_export
-from gateway.api.audit_tail import Places, Tail
 from gateway.api.deps import Acting, TheBus, TheGateway, TheRequest, acting
 from gateway.api.noun_router import NounRouter
+from gateway.audit_tail import Places, Tail
 from gateway.routing import RouteSet
 
 router = NounRouter(tags=["audit"])

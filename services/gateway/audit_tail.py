@@ -12,9 +12,9 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -60,6 +60,37 @@ class Places:
         return AESSIV(self.keys.derive("audit tail"))
 
 
+class EventWriter(Protocol):
+    """Writes what a follower receives, as server-sent events (WHATWG HTML section 9.2)."""
+
+    def begin(self, place: str) -> bytes:
+        """Returns what comes first. `place` is where the stream begins."""
+
+    async def write(self, place: str, kind: str, lines: list[bytes]) -> bytes:
+        """Returns the events of one message of the stream. `kind` is their type, and each line the JSON
+        of one."""
+
+    def end(self, problem: Problem) -> bytes:
+        """Returns what comes last, when the follower may not follow any longer."""
+
+
+class JsonEvents:
+    """Writes each audit event as JSON, under its type as name."""
+
+    def begin(self, place: str) -> bytes:
+        return b": following\nretry: 2000\n\n"
+
+    async def write(self, place: str, kind: str, lines: list[bytes]) -> bytes:
+        """Returns the events. Only the last one names the place, so that a follower who is cut off in
+        between gets the whole message again."""
+        events = [f"event: {kind}\ndata: ".encode() + line for line in lines]
+        events[-1] = f"id: {place}\n".encode() + events[-1]
+        return b"\n\n".join(events) + b"\n\n"
+
+    def end(self, problem: Problem) -> bytes:
+        return f"event: end\ndata: {problem.code}\n\n".encode()
+
+
 @dataclass
 class Tail:
     """Sends the log to one follower. `allowed` raises a Problem if they may no longer follow it."""
@@ -71,6 +102,7 @@ class Tail:
     app_id: str
     allowed: Callable[[], Awaitable[object]]
     credential: frozenset[str] = frozenset()
+    writer: EventWriter = field(default_factory=JsonEvents)
 
     async def start(self, last: str | None) -> Place:
         """Returns the place after which to continue. Raises BadRequest, Busy, Unavailable."""
@@ -85,7 +117,7 @@ class Tail:
         place = _resumed(last_place, newest)
         return place if place.seq <= newest.seq else Place(newest.created, 0)  # its end was lost
 
-    async def events(self, after: Place) -> AsyncIterator[bytes]:
+    async def events(self, after: Place) -> AsyncGenerator[bytes, None]:
         """Yields server-sent events (WHATWG HTML section 9.2) until the follower leaves or may not follow."""
         follower = Follower(self.credential)
 
@@ -100,14 +132,14 @@ class Tail:
             self.slots.followers.add(follower)
             subscription = await self.nc.subscribe(subjects_of(self.app_id), cb=wake)
             alive = time.monotonic()
-            yield b": following\nretry: 2000\n\n"
+            yield self.writer.begin(self.places.show(self.app_id, after))
             while True:
                 after = await self._in_this_stream(after)
                 async for place, message in self._new(after):
                     if follower.doubtful:
                         break
                     after = place
-                    yield self._event(place, message)
+                    yield await self._event(place, message)
                 if follower.doubtful:
                     follower.doubtful = False
                     await self.allowed()
@@ -118,7 +150,7 @@ class Tail:
                     yield b": still here\n\n"
                 await self._pause(follower.woken)
         except Problem as problem:
-            yield f"event: end\ndata: {problem.code}\n\n".encode()
+            yield self.writer.end(problem)
         finally:
             self.slots.followers.discard(follower)
             if has_slot:
@@ -148,15 +180,11 @@ class Tail:
             after = Place(after.created, message.seq)
             yield after, message
 
-    def _event(self, at: Place, message: RawStreamMsg) -> bytes:
-        """Formats one message. Activity has several lines in a message. Only the last event names the
-        place, so that a follower who is cut off in between gets the whole message again."""
+    async def _event(self, at: Place, message: RawStreamMsg) -> bytes:
+        """Formats one message. Activity has several lines in a message."""
         kind = (message.subject or "").rpartition(".")[2]
-        place = self.places.show(self.app_id, at)
         lines = (message.data or b"{}").split(b"\n")
-        events = [f"event: {kind}\ndata: ".encode() + line for line in lines]
-        events[-1] = f"id: {place}\n".encode() + events[-1]
-        return b"\n\n".join(events) + b"\n\n"
+        return await self.writer.write(self.places.show(self.app_id, at), kind, lines)
 
     async def _pause(self, heard: asyncio.Event) -> None:
         try:
