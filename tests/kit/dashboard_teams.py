@@ -9,7 +9,7 @@ from typing import Any
 from tests.kit.developers import NOW, Developers
 
 from common.context import Context
-from common.contracts.applications import Application, TransferApplication
+from common.contracts.applications import Application, GetApplication, TransferApplication
 from common.contracts.base import Done
 from common.contracts.members import ChangeMemberRole, ListMembers, Member, Members
 from common.contracts.org_invitations import (
@@ -109,6 +109,11 @@ async def _invite(world: TeamPages, ctx: Context, request: InviteMember) -> Orga
     )
 
 
+async def _application(world: TeamPages, ctx: Context, request: GetApplication) -> Application:
+    owner = world.people.teams[0].id
+    return world.people.application(request.slug).model_copy(update={"owner_org_id": owner})
+
+
 async def _transfer(world: TeamPages, ctx: Context, request: TransferApplication) -> Application:
     world.changes.append(request)
     return world.people.application(request.slug)
@@ -123,6 +128,7 @@ HANDLERS: Any = {
     ChangeMemberRole: _change_role,
     ListOrganizationInvitations: _invitations,
     InviteMember: _invite,
+    GetApplication: _application,
     TransferApplication: _transfer,
 }
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from common.contracts.applications import ListApplications, TransferApplication
+from common.contracts.applications import GetApplication, ListApplications, TransferApplication
 from common.contracts.organizations import GetOrganization, ListOrganizations, Organization
 from common.problems import Forbidden, NotFound, Problem
 from gateway.dashboard.new_application import CREATORS
@@ -55,11 +55,13 @@ async def transfer(visit: Visit) -> GatewayResponse:
     """POST /dashboard/teams/{org_id}/applications/{application}/transfer"""
     if not visit.may("apps:transfer"):
         raise Forbidden
+    slug = visit.parameters["application"]
+    owned = await visit.call(GetApplication(slug=slug))
+    if owned.owner_org_id != org_id_of(visit):
+        raise NotFound
     try:
-        call = TransferApplication(
-            slug=visit.parameters["application"], owner_org_id=visit.fields.text("owner_org_id")
-        )
-        await visit.call(call)
+        new_owner = visit.fields.text("owner_org_id")
+        await visit.call(TransferApplication(slug=slug, owner_org_id=new_owner))
     except (Problem, ValidationError) as error:
         if isinstance(error, NotFound):
             raise

@@ -90,11 +90,15 @@ async def test_a_team_is_created(http: httpx.AsyncClient, fakes: TeamPages) -> N
 
 
 async def test_an_application_is_transferred(http: httpx.AsyncClient, fakes: TeamPages) -> None:
-    """To another team in which the developer may manage applications."""
+    """To another team in which the developer may manage applications. The path of a team that does not
+    own the application is no page."""
     page = at(fakes, "/applications")
     other = fakes.people.teams[1]
     answer = await post(http, f"{page}/shop/transfer", page, owner_org_id=other.id)
+    below = f"{TEAMS}/{other.id}/applications/shop/transfer"
+    elsewhere = await post(http, below, page, owner_org_id=fakes.people.teams[0].id)
 
+    assert elsewhere.status_code == 404
     assert answer.headers["location"] == f"{page}?done=transferred"
     assert fakes.changes == [TransferApplication(slug="shop", owner_org_id=other.id)]
 
