@@ -59,6 +59,7 @@ GROUPS: Final = (
             Room(N_("API keys"), "/keys", "key", "api_keys:read"),
             Room(N_("Domains"), "/domains", "globe", "domains:read"),
             Room(N_("Mail"), "/mail", "mail", "apps:read"),
+            Room(N_("Mail server"), "/mail-sender", "server", "settings:read"),
             Room(N_("Audit log"), "/audit", "log", "audit:read"),
             Room(N_("Danger zone"), "/danger", "alert", "apps:write"),
         ),
