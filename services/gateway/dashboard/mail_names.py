@@ -27,5 +27,6 @@ MAIL_NAMES: Final = {
     "factors_reset": N_("The second steps were removed"),
     "invitation": N_("Invitation to the application"),
     "org_invitation": N_("Invitation to an organization"),
+    "mail_sender_test": N_("Test of the mail server"),
 }
 """By kind of mail."""
