@@ -804,6 +804,28 @@ CREATE TABLE mail_templates (
     CONSTRAINT mail_templates_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 
+-- owner: identity. The SMTP server of an application's own. While it fails, its mails wait until
+-- `paused_until`, and then one of them tries again.
+CREATE TABLE mail_senders (
+    app_id          uuid        NOT NULL,
+    host            text        NOT NULL,
+    port            integer     NOT NULL,
+    tls             text        NOT NULL,  -- tls | starttls | none
+    username        text,
+    password_sealed text,
+    from_address    text        NOT NULL,
+    from_name       text,
+    version         integer     NOT NULL DEFAULT 1,  -- of the settings: a late failure of older ones does not count
+    failures        integer     NOT NULL DEFAULT 0,  -- in a row
+    failing_since   timestamptz,
+    paused_until    timestamptz,
+    last_error      text,  -- the step that failed
+    updated_at      timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT mail_senders_pkey PRIMARY KEY (app_id),
+    CONSTRAINT mail_senders_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
+    CONSTRAINT mail_senders_tls_check CHECK (tls IN ('tls', 'starttls', 'none'))
+) PARTITION BY HASH (app_id);
+
 -- owner: identity. One UPDATE … WHERE used_at IS NULL consumes a row, and only for the browser that
 -- started the sign-in, at the provider that it was started for.
 CREATE TABLE oauth_state (
@@ -1659,7 +1681,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     users, passwords, sign_in_guards, user_sessions, email_verification_codes, user_invitations,
     known_devices, trusted_devices, passkeys, webauthn_challenges, totp_factors, recovery_codes,
     identity_providers, identity_provider_documents, user_identity_links, oauth_state, link_proofs,
-    mail_templates
+    mail_templates, mail_senders
     TO aero2_identity;
 GRANT SELECT, INSERT, DELETE ON user_words TO aero2_identity;
 GRANT SELECT, UPDATE, DELETE ON mail_outbox TO aero2_identity;

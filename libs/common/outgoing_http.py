@@ -99,10 +99,11 @@ class OutgoingHttp:
                 raise Unreachable(f"{target.host}: the gateway has no address")
             return own._replace(host=addresses[0])
         port = pinned_http.port_of(target)
-        return Endpoint(target.scheme, await self._resolve(target.raw_host.decode(), port), port)
+        return Endpoint(target.scheme, await self.resolve(target.raw_host.decode(), port), port)
 
-    async def _resolve(self, host: str, port: int) -> str:
-        """Returns an address of the host. All addresses of the host must be permitted."""
+    async def resolve(self, host: str, port: int) -> str:
+        """Returns an address of the host, to connect to. All addresses of the host must be permitted.
+        Raises Unreachable."""
         addresses = await _addresses(host, port)
         if not addresses:
             raise Unreachable(f"{host}: the host has no address")

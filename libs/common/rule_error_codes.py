@@ -89,6 +89,8 @@ APPLICATION_ERRORS: Final = {
     "allowed_domain_required": N_("The signup_mode `restricted` requires at least one domain."),
     "domain_allowed_and_blocked": N_("A domain is both allowed and blocked."),
     "user_required": N_("Name a user: the caller is not a user of this application."),
+    "password_required_again": N_("Enter the password again: it would go to another server."),
+    "mail_tls_required": N_("Choose TLS. Mail is never sent without encryption."),
 }
 CLIENT_ERRORS: Final = {
     # URIs

@@ -85,15 +85,15 @@ def _deliver_mail(
     """Starts the mailer, which each commit of this service wakes at once."""
     if settings.smtp_url is None:
         log.warning("AERO2_SMTP_URL is not set: mail waits in the outbox")
-        return common
     mailer = Mailer(
         common.db,
         mail_db,
         common.sealer,
         common.tenants,
-        Smtp.parse(settings.smtp_url.get_secret_value()),
+        Smtp.parse(settings.smtp_url.get_secret_value()) if settings.smtp_url else None,
         settings.mail_from,
         workers,
+        OutgoingHttp(settings.egress),
     )
     links.spawn(mailer.run(), "mailer")
     return replace(common, db=replace(common.db, on_commit=mailer.waking(common.db.on_commit)))

@@ -22,6 +22,12 @@ from common.contracts.invitations import (
     ResendInvitation,
     RevokeInvitation,
 )
+from common.contracts.mail_sender import (
+    CheckMailSender,
+    DeleteMailSender,
+    GetMailSender,
+    PutMailSender,
+)
 from common.contracts.mail_templates import (
     ListTemplates,
     PreviewTemplate,
@@ -101,6 +107,8 @@ from identity import (
     invitation_acceptance,
     invitations,
     mail_confirmation,
+    mail_sender,
+    mail_sender_check,
     mail_templates,
     me,
     my_data,
@@ -202,4 +210,8 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     ResetTemplate: mail_templates.reset,
     PreviewTemplate: mail_templates.preview,
     SendTestMail: mail_templates.send_test,
+    GetMailSender: mail_sender.get,
+    PutMailSender: mail_sender.put,
+    DeleteMailSender: mail_sender.delete,
+    CheckMailSender: mail_sender_check.check,
 }

@@ -27,6 +27,7 @@ from identity.factor_mails import (
 )
 from identity.mail_languages import LOCALES, Locale, Translate, translator
 from identity.mail_layout import MailParts
+from identity.mail_sender_mails import mail_sender_test_mail
 from identity.mail_sentences import (
     greeting,
 )
@@ -66,6 +67,7 @@ MAILS: Final[dict[str, Callable[[Translate], MailParts]]] = {
     "factors_reset": factors_reset_mail,
     "invitation": invitation_mail,
     "org_invitation": organization_invitation_mail,
+    "mail_sender_test": mail_sender_test_mail,
 }
 """By kind of mail."""
 

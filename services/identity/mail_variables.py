@@ -46,6 +46,7 @@ KIND_SAMPLES: Final[dict[str, dict[str, object]]] = {
         "expires_at": "2030-01-01",
         "days": 7,
     },
+    "mail_sender_test": {},
 }
 """By kind of mail: the variables of this kind alone. `required` says that an administrator requires
 a new password."""

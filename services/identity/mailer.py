@@ -11,36 +11,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
-from typing import Any, Final, Protocol
-
-import orjson
+from typing import Final, Protocol
 
 from common import logs, mail, metrics
-from common.context import Context, system_context, traced
-from common.contracts.mail_templates import (
-    RenderedMail,
-    TemplateInvalid,
-    TemplateNotFound,
-    TemplateText,
-)
-from common.contracts.tenants import Tenant
+from common.context import system_context, traced
+from common.contracts.mail_templates import TemplateNotFound
 from common.db import Database
+from common.outgoing_http import OutgoingHttp
 from common.periodic import FAULTS
 from common.problems import NotFound
 from common.sealing import Sealer, Unsealable
 from common.tenants import Tenants
 from common.worker import WakeableWorker
-from common.worker_processes import TookTooLong, WorkerFailed, WorkerProcesses
-from identity import mail_rendering
-from identity.mail_languages import Locale, closest
-from identity.mail_texts import built_in_source
-from identity.queries import mail_templates, mails
+from common.worker_processes import WorkerProcesses
+from identity.mail_message import MessageWriter
+from identity.own_sender import OwnSender, OwnSenders, server_of
+from identity.queries import mail_senders, mails
 from identity.queries.mails import Leased
-from identity.smtp import TryLater, Undeliverable
+from identity.smtp import SenderFailed, TryLater, Undeliverable
 
 log = logs.get(__name__)
 
@@ -51,6 +40,8 @@ PAUSES: Final = (5, 20, 60, 300, 900, 1800, 3600)
 """Seconds until the next try; the last one again and again."""
 GIVE_UP: Final = 72
 """Tries: about three days."""
+UNSENDABLE: Final = 60.0
+"""Seconds until the next look at a mail if the platform has no mail server."""
 
 
 class Sender(Protocol):
@@ -61,16 +52,25 @@ class Sender(Protocol):
 
 @dataclass
 class Mailer:
-    """`mail_db` sees the outbox of every application; `db` opens one application's mail."""
+    """`mail_db` sees the outbox of every application; `db` opens one application's mail. Without
+    `sender`, only applications with a mail server of their own send."""
 
     db: Database
     mail_db: Database
     sealer: Sealer
     tenants: Tenants
-    sender: Sender
+    sender: Sender | None
     mail_from: str
     workers: WorkerProcesses = field(default_factory=lambda: WorkerProcesses("identity.jobs"))
+    http: OutgoingHttp = field(default_factory=OutgoingHttp)
+    """Checks the addresses of servers that applications chose."""
     worker: WakeableWorker = field(default_factory=lambda: WakeableWorker(IDLE))
+    own: OwnSenders = field(init=False)
+    _writer: MessageWriter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.own = OwnSenders(self.db, self.mail_db)
+        self._writer = MessageWriter(self.db, self.sealer, self.tenants, self.workers)
 
     def waking(self, also: Callable[[], None]) -> Callable[[], None]:
         """Returns a function to call after every commit. It calls `also`, and wakes the mailer if
@@ -94,12 +94,18 @@ class Mailer:
 
     async def _work(self) -> bool:
         """Returns whether there is more."""
-        return await self.deliver_batch() == BATCH
+        return await self._round() == BATCH
 
     async def deliver_batch(self) -> int:
         """Delivers the mails that are due, at most BATCH at once. Returns how many were leased."""
+        count = await self._round()
+        await self.own.settled()
+        return count
+
+    async def _round(self) -> int:
+        """Delivers mails as `deliver_batch` does, but does not wait for servers of applications."""
         async with self.mail_db.unbound_transaction() as db:
-            leased = await mails.lease(db, limit=BATCH)
+            leased = await mails.lease(db, limit=BATCH, busy=self.own.busy())
         await asyncio.gather(*(self._traced(one) for one in leased))
         return len(leased)
 
@@ -113,11 +119,51 @@ class Mailer:
             await self._failed(leased, "its code or link has expired")
             return
         try:
-            message = await self.message(leased)
-            await self.sender.send(message)
+            own = await self._own_sender(leased)
+            is_admitted = own is None or await self.own.admit(leased, own.row)
+        except (*FAULTS, Unsealable) as error:
+            await self._later(leased, type(error).__name__)
+            return
+        if own is None:
+            await self._by_platform(leased)
+        elif is_admitted:
+            self.own.start(leased.app_id, self._by_own(leased, own))
+
+    async def _by_platform(self, leased: Leased) -> None:
+        if self.sender is None:
+            async with self.mail_db.unbound_transaction() as db:
+                await mails.release(db, seq=leased.seq, seconds=UNSENDABLE)
+            return
+        await self._send(leased, self.sender, self.mail_from)
+
+    async def _by_own(self, leased: Leased, own: OwnSender) -> None:
+        """Sends by the application's own server. A failure of the server pauses this sender alone."""
+        row = own.row
+        try:
+            await self._send(leased, own, row.from_address, from_name=row.from_name)
+        except SenderFailed as error:
+            log.warning("mail sender failed", app_id=row.app_id, step=error.step)
+            metrics.MAIL.labels("retried").inc()
+            await self.own.failed(leased, row, error.step)
+        else:
+            if row.failures and own.reached:
+                await self.own.recovered(row)
+        if row.app_id in self.own.busy():
+            self.worker.wake()
+
+    async def _send(
+        self, leased: Leased, sender: Sender, mail_from: str, *, from_name: str | None = None
+    ) -> None:
+        """Sends a mail, or records why not. Raises SenderFailed if the sender is the application's
+        own."""
+        try:
+            message = await self._writer.message(leased, mail_from, from_name)
+            await sender.send(message)
         except (Undeliverable, Unsealable, TemplateNotFound) as error:
             await self._failed(leased, f"{type(error).__name__}: {error}")
         except TryLater as error:
+            if isinstance(error, SenderFailed) and isinstance(sender, OwnSender):
+                raise
             await self._later(leased, str(error))
         except NotFound:
             await self._failed(leased, "the application is gone")
@@ -147,73 +193,11 @@ class Mailer:
         async with self.mail_db.unbound_transaction() as db:
             await mails.postpone(db, seq=leased.seq, seconds=pause, reason=reason[:300])
 
-    async def message(self, leased: Leased) -> EmailMessage:
-        """Opens a mail, renders it, and returns the message."""
-        ctx = system_context(leased.app_id)
-        tenant = await self.tenants.get(ctx)
-        locale = closest(leased.locale)
-        place = ("mail_outbox", "sealed", leased.id)
-        async with self.db.reader(ctx) as db:
-            sealed = await self.sealer.open(db, leased.app_id, place, leased.sealed)
-            custom = await mail_templates.get(
-                db, app_id=leased.app_id, kind=leased.kind, locale=locale
-            )
-        letter = orjson.loads(sealed)
-        data = letter["data"]
-        rendered = None
-        if custom is not None:
-            rendered = await self._custom(
-                ctx, tenant, leased.kind, locale, data=data, source=custom
-            )
-        if rendered is None:
-            source = built_in_source(leased.kind, locale)
-            rendered = mail_rendering.render(leased.kind, locale, tenant, data=data, source=source)
-        return compose(
-            self.mail_from, tenant, letter["to"], leased.id, locale=locale, rendered=rendered
-        )
-
-    async def _custom(
-        self,
-        ctx: Context,
-        tenant: Tenant,
-        kind: str,
-        locale: Locale,
-        *,
-        data: dict[str, Any],
-        source: TemplateText,
-    ) -> RenderedMail | None:
-        """Returns the mail from the application's own template, or None if that does not render in
-        time. The built-in template is used then, so no retry meets the same fault again."""
-        try:
-            return await mail_rendering.render_in_worker(
-                self.workers, ctx.app_id, kind, locale, tenant=tenant, data=data, source=source
-            )
-        except (TemplateInvalid, TookTooLong, WorkerFailed):
-            log.warning("custom mail does not render", app_id=ctx.app_id, kind=kind)
-            return None
-
-
-def compose(
-    mail_from: str, tenant: Tenant, to: str, id: str, *, locale: str, rendered: RenderedMail
-) -> EmailMessage:
-    """Returns a message with both parts. No text from outside can add a header."""
-    _, address = parseaddr(mail_from)
-    user, _, domain = address.rpartition("@")
-    message = EmailMessage()
-    message["From"] = Address(_one_line(tenant.name), user, domain)
-    message["To"] = to
-    if tenant.branding.support_email:
-        message["Reply-To"] = tenant.branding.support_email
-    message["Subject"] = rendered.subject
-    message["Date"] = format_datetime(datetime.now(UTC))
-    message["Message-ID"] = f"<{id}@{domain}>"
-    message["Content-Language"] = locale
-    message["Auto-Submitted"] = "auto-generated"
-    message["X-Auto-Response-Suppress"] = "All"
-    message.set_content(rendered.text)
-    message.add_alternative(rendered.html, subtype="html")
-    return message
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:100]
+    async def _own_sender(self, leased: Leased) -> OwnSender | None:
+        """Returns the mail server of the application, if it has one of its own. Raises Unsealable."""
+        async with self.db.reader(system_context(leased.app_id)) as db:
+            row = await mail_senders.get(db, app_id=leased.app_id)
+            if row is None:
+                return None
+            server = await server_of(self.sealer, self.http, db, row)
+        return OwnSender(row, server, self.own.connections)

@@ -7,6 +7,7 @@ from common.context import Context
 from common.contracts.base import Done
 from common.contracts.client_secrets import (
     ClientSecret,
+    ClientSecretExists,
     ClientSecrets,
     DeleteClientSecret,
     ListClientSecrets,
@@ -36,6 +37,7 @@ async def rotate(deps: Deps, ctx: Context, request: RotateClientSecret) -> NewSe
     """Creates a secret. The client's other secrets expire after the overlap.
 
     Raises Conflict if another secret was created at the same time: each would let the other expire.
+    Raises ClientSecretExists if the client has a secret with the requested id.
     """
     client = await find(deps, ctx, request.client)
     await check_rights(deps, ctx, client)
@@ -45,6 +47,8 @@ async def rotate(deps: Deps, ctx: Context, request: RotateClientSecret) -> NewSe
     of_client = {"app_id": ctx.app_id, "client_id": client.client_id}
     async with deps.db.reader(ctx) as db:
         previous = await client_secrets.list_(db, **of_client)
+    if request.id in {row.id for row in previous}:
+        raise ClientSecretExists
     secret = await new_client_secret.generate(deps, ctx)
     async with deps.db.transaction(ctx) as tx:
         await find_locked(tx, ctx, client.client_id)
@@ -52,7 +56,7 @@ async def rotate(deps: Deps, ctx: Context, request: RotateClientSecret) -> NewSe
         if {row.id for row in present} - {row.id for row in previous}:
             raise Conflict("another secret was created at the same time")
         row = await new_client_secret.insert(
-            deps, tx, ctx, secret, client_id=client.client_id, auth_method=method
+            deps, tx, ctx, secret, id=request.id, client_id=client.client_id, auth_method=method
         )
         await client_secrets.expire_others(tx, **of_client, kept_id=row.id, overlap=request.overlap)
         event = ClientSecretCreated(client_id=client.client_id, secret_id=row.id)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+import asyncpg
 from pydantic import ValidationError
 
 from common import audit
@@ -11,6 +13,7 @@ from common.context import Context
 from common.contracts.base import Done
 from common.contracts.clients import (
     Client,
+    ClientExists,
     ClientFields,
     ClientNotFound,
     Clients,
@@ -25,6 +28,7 @@ from common.contracts.clients import (
 )
 from common.crypto import token
 from common.db import Db
+from common.db_errors import violated_constraint
 from common.events.clients import (
     ClientCreated,
     ClientDeleted,
@@ -44,21 +48,19 @@ from oidc.timestamps import from_text
 
 
 async def create(deps: Deps, ctx: Context, request: CreateClient) -> NewClient:
-    """Creates a client, and its first secret if it authenticates with one."""
+    """Creates a client, and its first secret if it authenticates with one. Raises ClientExists."""
     request = client_defaults.with_defaults(request)
     client_rules.check(request, await client_rules.environment(deps, ctx))
     await check_rights(deps, ctx, request)
     await _ensure_keys(deps, ctx, request)
-    id, client_id = new_id(), token("client_", 18)
+    id, client_id = request.id or new_id(), token("client_", 18)
     fields = {name: getattr(request, name) for name in ClientFields.model_fields}
     method = request.token_endpoint_auth_method
     secret = None
     if method in new_client_secret.METHODS:
         secret = await new_client_secret.generate(deps, ctx)
     async with deps.db.transaction(ctx) as tx:
-        created_at = await clients.insert(
-            tx, app_id=ctx.app_id, id=id, client_id=client_id, fields=fields
-        )
+        created_at = await _insert(tx, ctx, id, client_id, fields=fields)
         if secret is not None:
             await new_client_secret.insert(
                 deps, tx, ctx, secret, client_id=client_id, auth_method=method
@@ -73,6 +75,20 @@ async def create(deps: Deps, ctx: Context, request: CreateClient) -> NewClient:
         updated_at=created_at,
         client_secret=secret.text if secret else None,
     )
+
+
+async def _insert(
+    tx: Db, ctx: Context, id: str, client_id: str, *, fields: dict[str, Any]
+) -> datetime:
+    """Stores a client. Raises ClientExists if the application has one with this id."""
+    try:
+        return await clients.insert(
+            tx, app_id=ctx.app_id, id=id, client_id=client_id, fields=fields
+        )
+    except asyncpg.UniqueViolationError as error:
+        if violated_constraint(error) != "oauth_clients_pkey":
+            raise
+        raise ClientExists from None
 
 
 async def get(deps: Deps, ctx: Context, request: GetClient) -> Client:

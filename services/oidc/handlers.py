@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from common.bus import Handler
 from common.contracts.authorization import Authorize, GetAuthorizationState, ResumeAuthorization
+from common.contracts.authorization_check import CheckAuthorizationUrl
 from common.contracts.base import Request
 from common.contracts.client_secrets import (
     DeleteClientSecret,
@@ -35,6 +36,7 @@ from common.contracts.tokens import CheckAccessToken, ExchangeToken, IntrospectT
 from common.contracts.userinfo import GetUserinfo
 from oidc import (
     access_tokens,
+    authorization_check,
     authorize,
     client_secrets,
     clients,
@@ -55,6 +57,7 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     Authorize: authorize.start,
     ResumeAuthorization: authorize.resume,
     GetAuthorizationState: authorize.get_state,
+    CheckAuthorizationUrl: authorization_check.check,
     ExchangeToken: token_endpoint.exchange,
     GetUserinfo: userinfo.get,
     CheckAccessToken: access_tokens.check,

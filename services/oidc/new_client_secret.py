@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+import asyncpg
+
 from common.context import Context
+from common.contracts.client_secrets import ClientSecretExists
 from common.crypto import token
 from common.db import Db
 from common.ids import new_id
@@ -40,24 +43,28 @@ async def insert(
     ctx: Context,
     secret: GeneratedSecret,
     *,
+    id: str | None = None,
     client_id: str,
     auth_method: str | None,
 ) -> SecretRow:
-    """Stores a secret's hash.
+    """Stores a secret's hash. `id` is a new one by default.
 
     Only `client_secret_jwt` needs the secret itself, to verify HMACs. For it the secret is stored
-    encrypted too.
+    encrypted too. Raises ClientSecretExists if the application has a secret with this id.
     """
-    id, sealed = new_id(), None
+    id, sealed = id or new_id(), None
     if auth_method == "client_secret_jwt":
         place = ("oauth_client_secrets", "secret_sealed", id)
         sealed = await deps.sealer.seal(tx, ctx.app_id, place, secret.text.encode())
-    return await client_secrets.insert(
-        tx,
-        app_id=ctx.app_id,
-        id=id,
-        client_id=client_id,
-        hash=secret.hash,
-        hint=secret.text[-4:],
-        sealed=sealed,
-    )
+    try:
+        return await client_secrets.insert(
+            tx,
+            app_id=ctx.app_id,
+            id=id,
+            client_id=client_id,
+            hash=secret.hash,
+            hint=secret.text[-4:],
+            sealed=sealed,
+        )
+    except asyncpg.UniqueViolationError:
+        raise ClientSecretExists from None

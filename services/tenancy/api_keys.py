@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import asyncpg
+
 from common import audit
 from common.context import Context
 from common.contracts.api_keys import (
     AlreadyRotated,
     ApiKey,
+    ApiKeyExists,
     ApiKeyHolder,
     ApiKeyNotFound,
     ApiKeys,
@@ -25,6 +28,7 @@ from common.contracts.api_keys import (
 from common.contracts.base import Done
 from common.contracts.delegation import CheckDelegation
 from common.db import Db
+from common.db_errors import violated_constraint
 from common.events.api_keys import ApiKeyCreated, ApiKeyRevoked, ApiKeyRotated
 from common.field_errors import field_error
 from common.ids import new_id
@@ -73,15 +77,29 @@ async def list_(deps: Deps, ctx: Context, request: ListApiKeys) -> ApiKeys:
 
 
 async def create(deps: Deps, ctx: Context, request: CreateApiKey) -> NewApiKey:
-    """Creates a key. Only this reply contains it. Raises Invalid, NotHeld, TooManyApiKeys."""
+    """Creates a key. Only this reply contains it.
+
+    Raises Invalid, NotHeld, TooManyApiKeys, ApiKeyExists.
+    """
     _check_expiry(request.expires_at)
     await _must_hold_everything(deps, ctx)
-    async with deps.db.transaction(ctx) as tx:
-        if await api_keys.count(tx, app_id=ctx.app_id) >= LIMIT:
-            raise TooManyApiKeys
-        return await insert(
-            deps, tx, ctx, request.key_type, name=request.name, expires_at=request.expires_at
-        )
+    try:
+        async with deps.db.transaction(ctx) as tx:
+            if await api_keys.count(tx, app_id=ctx.app_id) >= LIMIT:
+                raise TooManyApiKeys
+            return await insert(
+                deps,
+                tx,
+                ctx,
+                request.key_type,
+                id=request.id,
+                name=request.name,
+                expires_at=request.expires_at,
+            )
+    except asyncpg.UniqueViolationError as error:
+        if violated_constraint(error) != "application_api_keys_pkey":
+            raise
+        raise ApiKeyExists from None
 
 
 def _check_expiry(expires_at: datetime | None) -> None:
@@ -151,6 +169,7 @@ async def insert(
     ctx: Context,
     key_type: KeyType,
     *,
+    id: str | None = None,
     name: str | None,
     expires_at: datetime | None = None,
 ) -> NewApiKey:
@@ -159,7 +178,7 @@ async def insert(
     row = await api_keys.insert(
         tx,
         app_id=ctx.app_id,
-        id=new_id(),
+        id=id or new_id(),
         key_type=key_type,
         key_prefix=key[: api_key_format.PREFIX],
         key_hash=deps.keys.hash(LABEL, key),

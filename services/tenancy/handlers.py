@@ -69,6 +69,7 @@ from common.contracts.organizations import (
     EnsurePersonalTeam,
     GetOrganization,
     ListOrganizations,
+    ListUserOrganizations,
     SwitchOrganization,
     UpdateOrganization,
 )
@@ -93,6 +94,7 @@ from tenancy import (
     organizations,
     sso_members,
     tenant_lookup,
+    user_organizations,
 )
 
 HANDLERS: dict[type[Request[Any]], Handler] = {
@@ -111,6 +113,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     VerifyApiKey: api_keys.verify,
     CreateOrganization: organization_creation.create,
     ListOrganizations: organizations.list_,
+    ListUserOrganizations: user_organizations.list_,
     GetOrganization: organizations.get,
     UpdateOrganization: organizations.update,
     DeleteOrganization: organizations.delete,

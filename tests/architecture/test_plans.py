@@ -139,7 +139,7 @@ def _roles(made: Statement) -> list[str]:
 FEW = {
     "roles", "permissions", "role_permissions", "organization_roles",
     "organization_role_permissions", "oauth_clients", "oauth_client_secrets", "resources", "scopes",
-    "signing_keys", "data_keys", "mail_templates", "identity_providers", "audit_checkpoints",
+    "signing_keys", "data_keys", "mail_templates", "mail_senders", "identity_providers", "audit_checkpoints",
     "identity_provider_documents",
 }  # fmt: skip
 """Tables that do not grow with an application's users, and may be read whole."""

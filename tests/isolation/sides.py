@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import asyncpg
 from tests.isolation.passkeys import add_passkeys
@@ -37,6 +37,7 @@ from common.contracts.domains import AddCustomDomain
 from common.contracts.email_codes import StartEmailCode
 from common.contracts.identity_providers import CreateIdentityProvider
 from common.contracts.invitations import InviteUser
+from common.contracts.mail_sender import MailSenderFields, PutMailSender
 from common.contracts.members import AddMember
 from common.contracts.org_domains import AddOrganizationDomain
 from common.contracts.org_invitations import InviteMember
@@ -324,6 +325,7 @@ async def _clients(sides: Sides, side: Side) -> None:
         "basic": basic,
         "request": pending.request,
         "Authorize.params": params,
+        "CheckAuthorizationUrl.url": f"/oauth2/authorize?{urlencode(params)}",
         "ExchangeToken.params": _redeem(await _code(sides, side, params)),
         "IntrospectToken.params": [("token", tokens.access_token)],
         "RevokeToken.params": [("token", tokens.refresh_token)],
@@ -482,6 +484,15 @@ def _token(letter: Letter) -> str:
     return found[1]
 
 
+def _sender(side: Side) -> MailSenderFields:
+    return MailSenderFields(
+        host=f"mail.{side.word}.example",
+        user=side.word,
+        password=f"the password of {side.word}",
+        from_address=f"{side.word}@mails.example",
+    )
+
+
 async def _rest(sides: Sides, side: Side) -> None:
     resource = await sides.ask(
         side,
@@ -494,6 +505,7 @@ async def _rest(sides: Sides, side: Side) -> None:
     domain = await sides.ask(
         side, KEY_HOLDER, AddCustomDomain(domain=f"login.{side.word}.example.org")
     )
+    await sides.ask(side, KEY_HOLDER, PutMailSender(sender=_sender(side)))
     logged = await sides.ask(side, KEY_HOLDER, ListAudit(limit=1))
     settings = {"client_id": f"client-{side.word}", "display_name": f"Club {side.word}"}
     provider = await sides.ask(

@@ -29,6 +29,7 @@ QUIET = {
     "identity.session.end": "nothing to end is ended",
     "identity.session.sign_out": "nothing to end is ended",
     "identity.user.import": "makes a user of its own, who may have any id",
+    "oidc.authorization.check": "reports an unknown client",
     "oidc.authorization.resume": "answers an error to show, never a redirect",
     "oidc.authorization.start": "answers an error to show, never a redirect",
     "oidc.authorization.state": "a request it does not know is over, without a client",

@@ -73,6 +73,12 @@ class AlreadyRotated(Conflict):
     code, title = "already_rotated", "This key was already rotated. Rotate the new key instead."
 
 
+class ApiKeyExists(Conflict):
+    """A key was already created with this id."""
+
+    code, title = "api_key_exists", "This key was already created. It cannot be shown again."
+
+
 class ApiKeys(Contract):
     """A page of API keys."""
 
@@ -89,8 +95,12 @@ class ListApiKeys(
 class CreateApiKey(
     Request[NewApiKey], subject="tenancy.api_key.create", needs="api_keys:write", fresh=True
 ):
-    """Creates an API key. The whole key is shown only once."""
+    """Creates an API key. The whole key is shown only once. Raises ApiKeyExists."""
 
+    id: Id | None = Field(
+        default=None,
+        description="A new UUID. If you send the request twice, the second one creates no key.",
+    )
     key_type: KeyType = "secret"
     name: KeyName | None = None
     expires_at: Timestamp | None = Field(

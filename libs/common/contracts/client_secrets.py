@@ -6,6 +6,16 @@ from pydantic import Field
 
 from common.contracts.base import Contract, Done, Id, Request
 from common.contracts.fields import Timestamp
+from common.problems import Conflict
+
+
+class ClientSecretExists(Conflict):
+    """A secret was already created with this id."""
+
+    code, title = (
+        "client_secret_exists",
+        "This secret was already created. It cannot be shown again.",
+    )
 
 
 class ClientSecret(Contract):
@@ -45,9 +55,14 @@ class RotateClientSecret(
     within=5.0,
     fresh=True,
 ):
-    """Creates a new secret. The old secrets stop working at once, or after `overlap` seconds."""
+    """Creates a new secret. The old secrets stop working at once, or after `overlap` seconds. Raises
+    ClientSecretExists."""
 
     client: str = Field(max_length=200)
+    id: Id | None = Field(
+        default=None,
+        description="A new UUID. If you send the request twice, the second one creates no secret.",
+    )
     overlap: int = Field(
         default=0, ge=0, le=2_592_000, description="How long the old secrets work, in seconds."
     )

@@ -10,7 +10,7 @@ from common.contracts.base import SYSTEM, Contract, Done, Id, Page, Request
 from common.contracts.fields import Timestamp, Title, Uri
 from common.contracts.keys import SigningAlg
 from common.contracts.scopes import ScopeName
-from common.problems import NotFound
+from common.problems import Conflict, NotFound
 
 ClientType = Literal["web", "spa", "native", "service"]
 
@@ -27,6 +27,12 @@ class ClientNotFound(NotFound):
     """The application has no client with this id."""
 
     code, title = "client_not_found", "This client does not exist."
+
+
+class ClientExists(Conflict):
+    """A client was already created with this id."""
+
+    code, title = "client_exists", "This client was already created."
 
 
 class ClientFields(Contract):
@@ -149,7 +155,12 @@ class NewClient(Client, omit_none=True):
 class CreateClient(
     ClientFields, Request[NewClient], subject="oidc.client.create", needs="clients:write"
 ):
-    """Creates a client. A confidential client gets a generated secret."""
+    """Creates a client. A confidential client gets a generated secret. Raises ClientExists."""
+
+    id: Id | None = Field(
+        default=None,
+        description="A new UUID. If you send the request twice, the second one creates no client.",
+    )
 
 
 class Clients(Contract):

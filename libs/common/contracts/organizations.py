@@ -139,6 +139,18 @@ class ListOrganizations(
     )
 
 
+class ListUserOrganizations(
+    Page,
+    Request[Organizations],
+    subject="tenancy.organization.list_user",
+    needs="organizations:read",
+    safe=True,
+):
+    """Lists the organizations of any user. `role` is the role of that user. Raises UserNotFound."""
+
+    user_id: Id
+
+
 class GetOrganization(
     Request[Organization], subject="tenancy.organization.get", needs=KNOWN, safe=True
 ):

@@ -36,7 +36,33 @@ GROUPS: Final = (
             Room(N_("Getting started"), "/start", "start"),
         ),
     ),
-    RoomGroup(N_("Building"), (Room(N_("Audit log"), "/audit", "log", "audit:read"),)),
+    RoomGroup(
+        N_("People"),
+        (
+            Room(N_("Users"), "/users", "users", needs="users:read"),
+            Room(N_("Organizations"), "/organizations", "org", "organizations:read"),
+            Room(N_("Roles"), "/roles", "shield", "roles:read"),
+        ),
+    ),
+    RoomGroup(
+        N_("Signing in"),
+        (
+            Room(N_("Identity providers"), "/providers", "provider", "idps:read"),
+            Room(N_("OAuth clients"), "/clients", "client", "clients:read"),
+            Room(N_("Methods and security"), "/settings", "sliders", "settings:read"),
+            Room(N_("Branding"), "/branding", "brush"),
+        ),
+    ),
+    RoomGroup(
+        N_("Building"),
+        (
+            Room(N_("API keys"), "/keys", "key", "api_keys:read"),
+            Room(N_("Domains"), "/domains", "globe", "domains:read"),
+            Room(N_("Mail"), "/mail", "mail", "apps:read"),
+            Room(N_("Audit log"), "/audit", "log", "audit:read"),
+            Room(N_("Danger zone"), "/danger", "alert", "apps:write"),
+        ),
+    ),
 )
 PATHS: Final = frozenset(room.path for group in GROUPS for room in group.rooms)
 

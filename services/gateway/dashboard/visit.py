@@ -59,6 +59,10 @@ class Visit:
         """Returns the request as one for a page of this application."""
         return replace(self, application=application)
 
+    async def call_dashboard(self, call: Request[R]) -> R:
+        """Calls a service as this developer, in the Dashboard."""
+        return await self.gateway.bus.call(self.team_ctx, call)
+
     async def call(self, call: Request[R]) -> R:
         """Calls a service as this developer, in the application of the page."""
         return await self.gateway.bus.call(self.ctx, call)
@@ -66,6 +70,10 @@ class Visit:
     def may(self, permission: str) -> bool:
         """Returns whether to show what needs this permission. The services decide."""
         return self.ctx.caller.may(permission)
+
+    def may_in_dashboard(self, permission: str) -> bool:
+        """Returns the same for what belongs to the team, like deleting an application."""
+        return self.user.caller.may(permission)
 
     @property
     def by_htmx(self) -> bool:

@@ -164,10 +164,10 @@ class PageView:
 
     def may_show(self, picture: str) -> bool:
         """Returns whether the policy allows this picture: the branding's, or that of the signed-in user."""
-        return picture in self._pictures
+        return picture in self.pictures
 
     @property
-    def _pictures(self) -> list[str]:
+    def pictures(self) -> list[str]:
         own = self.user.session.picture if self.user else None
         urls = (self.branding.logo_url, self.branding.favicon_url, own)
         return [url for url in urls if url and origin_of(url)]
@@ -184,7 +184,7 @@ class PageView:
 
     def policy(self, frames: list[str]) -> str:
         """Returns the Content-Security-Policy: own files, and the origins of known pictures and frames."""
-        pictures = sorted({origin_of(url) or "" for url in self._pictures})
+        pictures = sorted({origin_of(url) or "" for url in self.pictures})
         captcha = challenge.protection_of(self.request).captcha_script_url or ""
         scripts = [origin] if (origin := origin_of(captcha)) else []
         framed = sorted({*scripts, *(origin_of(url) or "" for url in frames)})

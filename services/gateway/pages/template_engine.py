@@ -30,6 +30,8 @@ def environment() -> Environment:
     )
     templates.filters["code"] = _with_code
     templates.filters["isolate"] = _isolate
+    as_typed = Markup('<strong class="as-typed"><bdi>%s</bdi></strong>')
+    templates.filters["as_typed"] = lambda text: as_typed % text
     templates.filters["bold"] = lambda text: Markup("<strong><bdi>%s</bdi></strong>") % text
     return templates
 

@@ -19,8 +19,9 @@ class Leased:
     expired: bool
 
 
-async def lease(db: Db, *, limit: int) -> list[Leased]:
-    """Leases the mails that are due for a minute. If a mailer dies, the next one gets its mails."""
+async def lease(db: Db, *, limit: int, busy: list[str]) -> list[Leased]:
+    """Leases the mails that are due for a minute. If a mailer dies, the next one gets its mails.
+    Applications that are `busy` have enough mails under way."""
     return await many(
         db,
         Leased,
@@ -30,12 +31,14 @@ async def lease(db: Db, *, limit: int) -> list[Leased]:
             next_attempt_at = now() + interval '1 minute'
         WHERE seq IN (
             SELECT seq FROM mail_outbox WHERE failed_at IS NULL AND next_attempt_at <= now()
+                AND app_id <> ALL($2::uuid[])
             ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED
         )
         RETURNING seq, app_id, id, kind, locale, sealed, attempts,
             coalesce(expires_at <= now(), false) AS expired
         """,
         limit,
+        busy,
     )
 
 
@@ -63,6 +66,21 @@ async def postpone(db: Db, *, seq: int, seconds: int, reason: str) -> None:
         seq,
         seconds,
         reason,
+    )
+
+
+async def release(db: Db, *, seq: int, seconds: float) -> None:
+    """Gives a leased mail back. This was no try, because nothing was sent."""
+    await run(
+        db,
+        """
+        -- any-tenant: the mail just leased
+        UPDATE mail_outbox SET attempts = attempts - 1,
+            next_attempt_at = now() + make_interval(secs => $2)
+        WHERE seq = $1
+        """,
+        seq,
+        seconds,
     )
 
 

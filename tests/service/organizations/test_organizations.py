@@ -15,6 +15,7 @@ from common.contracts.organizations import (
     EnsurePersonalTeam,
     GetOrganization,
     ListOrganizations,
+    ListUserOrganizations,
     NoOrganizationsHere,
     OrganizationChanges,
     OrganizationNotFound,
@@ -24,6 +25,9 @@ from common.contracts.organizations import (
     TeamOwnsApplications,
     UpdateOrganization,
 )
+from common.contracts.users import UserNotFound
+from common.cursors import BadCursor
+from common.ids import new_id
 from common.problems import Forbidden, Invalid, Unauthenticated
 
 
@@ -283,3 +287,25 @@ async def test_operator_sees_every_team(world: World) -> None:
         UpdateOrganization(org_id=team.id, changes=changes), operator, world.dashboard
     )
     assert (renamed.name, renamed.role) == ("Seized", None)
+
+
+async def test_administrators_list_the_organizations_of_a_user(world: World) -> None:
+    """The list has the user's own role, page by page. A user of another application is not found, and
+    nobody else may read the list."""
+    ada, bob = await world.user_caller(), await world.user_caller()
+    foreign = await world.user_caller(app_id=world.other_app_id)
+    first, second = await world.organization(ada, "One"), await world.organization(ada, "Two")
+    await world.organization(bob, "Three")
+    page = await world.call(ListUserOrganizations(user_id=ada.id, limit=1), ADMIN)
+    rest = await world.call(ListUserOrganizations(user_id=ada.id, cursor=page.next), ADMIN)
+
+    assert [(org.id, org.role) for org in page.organizations] == [(first.id, "admin")]
+    assert [(org.id, org.role) for org in rest.organizations] == [(second.id, "admin")]
+    assert rest.next is None
+    with pytest.raises(BadCursor):
+        await world.call(ListUserOrganizations(user_id=bob.id, cursor=page.next), ADMIN)
+    for unknown in (foreign.id, new_id()):
+        with pytest.raises(UserNotFound):
+            await world.call(ListUserOrganizations(user_id=unknown), ADMIN)
+    with pytest.raises(Forbidden):
+        await world.call(ListUserOrganizations(user_id=bob.id), bob)

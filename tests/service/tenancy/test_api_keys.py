@@ -12,6 +12,7 @@ from tests.kit.world import World
 from common.context import Caller
 from common.contracts.api_keys import (
     AlreadyRotated,
+    ApiKeyExists,
     ApiKeyNotFound,
     CreateApiKey,
     ListApiKeys,
@@ -274,3 +275,19 @@ async def test_a_lost_database_loses_no_use(world: World, monkeypatch: pytest.Mo
         "SELECT last_used_at IS NOT NULL FROM application_api_keys WHERE id = $1",
         made.api_keys[0].id,
     )
+
+
+async def test_a_repeated_request_makes_no_second_key(world: World) -> None:
+    """Of two requests with the same id, one creates the key, also at the same time and after the key
+    was revoked."""
+    made = await world.create_application()
+    ctx, id = secret_key_of(made.id), new_id()
+    answers = await asyncio.gather(
+        *(world.call(CreateApiKey(id=id), ctx) for _ in range(2)), return_exceptions=True
+    )
+    await world.call(RevokeApiKey(id=id), ctx)
+    with pytest.raises(ApiKeyExists):
+        await world.call(CreateApiKey(id=id), ctx)
+
+    assert sorted(type(answer).__name__ for answer in answers) == ["ApiKeyExists", "NewApiKey"]
+    assert (await world.event_types(app_id=made.id)).count("api_key_created") == 3

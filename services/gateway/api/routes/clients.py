@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Body, Query
 from pydantic import Field, create_model
 
+from common.contracts.authorization_check import AuthorizationUrlReport, CheckAuthorizationUrl
 from common.contracts.base import Contract, Done, Id
 from common.contracts.client_secrets import (
     ClientSecrets,
@@ -75,6 +76,13 @@ async def create(new: CreateClient, ctx: Acting, bus: TheBus) -> NewClient:
     """Creates a client and returns its secret, if its type has one. The secret cannot be shown
     again. Needs `clients:write`."""
     return await bus.call(ctx, new)
+
+
+@router.post("/check", summary="Check an authorization URL")
+async def check(url: CheckAuthorizationUrl, ctx: Acting, bus: TheBus) -> AuthorizationUrlReport:
+    """Says which rule of the authorization endpoint refuses a URL, and why. Nothing is sent or stored.
+    Needs `clients:read`."""
+    return await bus.call(ctx, url)
 
 
 @router.get("/{id}", summary="Get a client")

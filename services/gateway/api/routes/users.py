@@ -16,6 +16,7 @@ from common.contracts.invitations import (
     ResendInvitation,
     RevokeInvitation,
 )
+from common.contracts.organizations import ListUserOrganizations, Organizations
 from common.contracts.passkeys import ListUserPasskeys, Passkeys, RemoveUserPasskey
 from common.contracts.profiles import User, UserChanges
 from common.contracts.second_factors import ResetSecondFactors
@@ -174,6 +175,15 @@ async def remove_passkey(id: Id, passkey_id: Id, ctx: Acting, bus: TheBus) -> Do
     """Removes the passkey, even if the user has no other way to sign in. The user is notified by
     e-mail. Needs `users:write`."""
     return await bus.call(ctx, RemoveUserPasskey(user_id=id, passkey_id=passkey_id))
+
+
+@router.get("/{id}/organizations", summary="List organizations of a user")
+async def organizations(
+    id: Id, page: Annotated[Page, Query()], ctx: Acting, bus: TheBus
+) -> Organizations:
+    """Lists the organizations that the user belongs to. `role` is the role of the user there. Needs
+    `organizations:read`."""
+    return await bus.call(ctx, ListUserOrganizations(user_id=id, **page.model_dump()))
 
 
 @router.get("/{id}/sessions", summary="List sessions of a user")

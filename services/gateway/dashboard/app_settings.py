@@ -1,0 +1,155 @@
+"""Methods and security: every setting of an application, with one form for each section."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from common.contracts.app_settings import AppSettings
+from common.contracts.settings_change import GetSettings, SettingsChange, UpdateSettings
+from common.message_ids import N_
+from common.problems import Forbidden, NotFound, Problem
+from gateway.dashboard import setting_fields, setting_sections
+from gateway.dashboard.api_call import curl
+from gateway.dashboard.page_routes import dashboard_form, dashboard_page
+from gateway.dashboard.setting_errors import in_words, setting_errors
+from gateway.dashboard.setting_fields import BEFORE, from_fields, stored_values, to_fields, version
+from gateway.dashboard.setting_groups import SECTIONS
+from gateway.dashboard.setting_sections import Section, Setting
+from gateway.dashboard.visit import APPLICATIONS, Visit
+from gateway.http.response import GatewayResponse, redirect
+from gateway.pages.fields import at
+from gateway.pages.form_errors import Errors
+from gateway.pages.languages import Language
+from gateway.routing import RouteSet
+
+HERE: Final = f"{APPLICATIONS}/{{slug}}/settings"
+BY_ID: Final = {section.id: section for section in SECTIONS}
+CHANGED_MEANWHILE: Final = N_(
+    "Somebody else has changed this to: %(theirs)s. You entered: %(mine)s. Save again to keep yours."
+)
+CONFLICT: Final = 409
+
+
+@dataclass(frozen=True)
+class TypedSection:
+    """A section as it was sent: the values that differ from the stored ones, and those of them that
+    somebody else has changed since the page was shown."""
+
+    section: Section
+    changes: dict[str, Any]
+    conflicts: list[Setting]
+
+
+async def show(visit: Visit) -> GatewayResponse:
+    """GET …/settings"""
+    return _show(visit, await visit.call(GetSettings()))
+
+
+def _show(
+    visit: Visit,
+    settings: AppSettings,
+    changes: Mapping[str, Any] | None = None,
+    errors: Errors | None = None,
+) -> GatewayResponse:
+    """Shows all sections, with the stored values. The settings in `changes` keep what was typed."""
+    stored = stored_values(settings)
+    values: dict[str, str] = {}
+    for setting in (each for section in SECTIONS for each in section.settings):
+        name = setting.name
+        if name in (changes or {}):
+            values |= {k: v for k, v in visit.fields.items() if f"{k}.".startswith(f"{name}.")}
+        else:
+            values |= to_fields(setting, stored[name])
+    return visit.show(
+        "settings.html",
+        errors=errors,
+        values=values,
+        sections=SECTIONS,
+        saved=visit.fields.text("saved") if changes is None else "",
+        before={name: version(value) for name, value in stored.items()},
+        begins=BEFORE,
+        limits=_limits,
+        fields=setting_fields,
+        lists=setting_sections,
+        has_captcha=settings.captcha is not None,
+        writes=visit.may("settings:write"),
+        address=f"{visit.home}/settings",
+        api=curl(visit.managed.tenant, "PUT", "/settings", {"signup_mode": "invite_only"}),
+    )
+
+
+def _limits(setting: Setting) -> dict[str, int]:
+    """Returns the bounds of a number, as the contract has them."""
+    bounds: dict[str, int] = {}
+    for rule in AppSettings.model_fields[setting.name].metadata:
+        for name, limit in (("ge", "min"), ("le", "max")):
+            if hasattr(rule, name):
+                bounds[limit] = getattr(rule, name)
+    return bounds
+
+
+async def save(visit: Visit) -> GatewayResponse:
+    """POST …/settings/{section}: sends only what differs. If somebody else has changed one of these
+    settings meanwhile, nothing is saved, and the page shows both values."""
+    if not visit.may("settings:write"):
+        raise Forbidden
+    section = BY_ID.get(visit.parameters["section"])
+    if section is None:
+        raise NotFound
+    language = visit.open().language
+    stored = await visit.call(GetSettings())
+    typed = read_section(section, visit.fields, stored)
+    if typed.conflicts:
+        return _show(visit, stored, typed.changes, _conflicts(language, typed, stored))
+    try:
+        if typed.changes:
+            change = SettingsChange.model_validate(typed.changes)
+            await visit.call(UpdateSettings(changes=change))
+    except (Problem, ValidationError) as error:
+        errors = setting_errors(language, error, section.settings, typed.changes)
+        return _show(visit, stored, typed.changes, errors)
+    return redirect(at(f"{visit.home}/settings", saved=section.id) + f"#{section.id}")
+
+
+def read_section(
+    section: Section, fields: Mapping[str, str], settings: AppSettings
+) -> TypedSection:
+    """Returns what was changed. A setting counts only if the form had it."""
+    stored = stored_values(settings)
+    changes: dict[str, Any] = {}
+    conflicts = []
+    for setting in section.settings:
+        before = fields.get(f"{BEFORE}{setting.name}")
+        now = stored[setting.name]
+        mine = from_fields(setting, fields, now)
+        if before is None or mine == now or version(mine) == before:
+            continue
+        changes[setting.name] = mine
+        if version(now) != before:
+            conflicts.append(setting)
+    return TypedSection(section, changes, conflicts)
+
+
+def _conflicts(language: Language, typed: TypedSection, settings: AppSettings) -> Errors:
+    stored = stored_values(settings)
+    errors = Errors()
+    errors.status = CONFLICT
+    for setting in typed.conflicts:
+        errors[setting.name] = language.translate(
+            CHANGED_MEANWHILE,
+            theirs=in_words(language, setting, stored[setting.name]),
+            mine=in_words(language, setting, typed.changes[setting.name]),
+        )
+    return errors
+
+
+routes = RouteSet(
+    (
+        dashboard_page(HERE, show),
+        dashboard_form(f"{HERE}/{{section}}", save, page_path=HERE),
+    )
+)

@@ -1,0 +1,185 @@
+"""The branding of an application: name, pictures, colour and links, with a preview of the real pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from common import brand_colors
+from common.brand_colors import Shades, contrast, parse
+from common.contracts.applications import ApplicationPatch, UpdateApplication
+from common.contracts.tenants import Branding, Tenant
+from common.message_ids import N_
+from common.problems import Forbidden, Problem
+from gateway.dashboard.api_call import curl_in_dashboard
+from gateway.dashboard.app_settings import CHANGED_MEANWHILE, CONFLICT
+from gateway.dashboard.brand_preview import SCHEMES, show_preview
+from gateway.dashboard.page_routes import dashboard_form, dashboard_page
+from gateway.dashboard.setting_fields import BEFORE, version
+from gateway.dashboard.visit import APPLICATIONS, Visit
+from gateway.http.response import GatewayResponse, redirect
+from gateway.pages.fields import at
+from gateway.pages.form_errors import Errors, errors_of
+from gateway.routing import RouteSet
+
+HERE: Final = f"{APPLICATIONS}/{{slug}}/branding"
+FIELDS: Final = ("name", *Branding.model_fields)
+LINKS: Final = (
+    ("homepage_url", N_("Home page"), N_("The name on the sign-in page leads there.")),
+    ("privacy_policy_url", N_("Privacy policy"), N_("Linked at the foot of every page.")),
+    ("terms_url", N_("Terms"), N_("Linked at the foot of every page and below the sign-up form.")),
+)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """The contrasts of a colour in one scheme (WCAG 1.4.3 asks for 4.5)."""
+
+    scheme: str
+    button: float
+    text: float
+
+
+async def show(visit: Visit) -> GatewayResponse:
+    """GET …/branding"""
+    return _show(visit, _stored(visit))
+
+
+def _stored(visit: Visit) -> dict[str, str]:
+    tenant = visit.managed.tenant
+    values = {"name": tenant.name, **tenant.branding.model_dump()}
+    return {name: value or "" for name, value in values.items()}
+
+
+def _show(
+    visit: Visit, values: dict[str, str], errors: Errors | None = None, status: int | None = None
+) -> GatewayResponse:
+    stored = _stored(visit)
+    origin = visit.request.app.origin
+    previewed = _previewed(visit.managed.tenant, values)
+    return visit.show(
+        "branding.html",
+        status,
+        part="branding_preview.html",
+        errors=errors,
+        values=values,
+        before={name: version(value) for name, value in stored.items()},
+        begins=BEFORE,
+        links=LINKS,
+        presets=brand_colors.PRESETS,
+        color=f"#{brand_colors.color_of(previewed.branding.primary_color)}",
+        contrasts=_contrasts(previewed.branding.primary_color),
+        previews={scheme: _preview_address(visit, previewed, scheme) for scheme in SCHEMES},
+        writes=visit.may("apps:write"),
+        saved=visit.fields.text("done") == "saved" and errors is None,
+        frames=[origin],
+        address=f"{visit.home}/branding",
+        api=curl_in_dashboard(
+            visit.request.app,
+            "PATCH",
+            f"/applications/{visit.managed.tenant.slug}",
+            {"primary_color": values["primary_color"] or f"#{brand_colors.DEFAULT}"},
+        ),
+    )
+
+
+def _contrasts(color: str | None) -> list[Contrast]:
+    palette = brand_colors.palette(brand_colors.color_of(color))
+
+    def of(scheme: str, shades: Shades, surface: str) -> Contrast:
+        button = contrast(parse(shades.on_fill), parse(shades.fill))
+        return Contrast(scheme, button, contrast(parse(shades.text), parse(surface)))
+
+    surfaces = {
+        scheme: brand_colors.to_hex((light, tint, palette.hue))
+        for scheme, ((light, tint), *_) in brand_colors.SURFACES.items()
+    }
+    return [
+        of("light", palette.light, surfaces["light"]),
+        of("dark", palette.dark, surfaces["dark"]),
+    ]
+
+
+def _previewed(tenant: Tenant, values: dict[str, str]) -> Tenant:
+    """Returns the application with the values that are valid. The others stay as stored."""
+    good: dict[str, Any] = {}
+    for name in FIELDS:
+        if name in values:
+            try:
+                patch = ApplicationPatch.model_validate({name: values[name].strip() or None})
+            except ValidationError:
+                continue
+            good[name] = getattr(patch, name)
+    name = good.pop("name", tenant.name)
+    branding = tenant.branding.model_copy(update=good)
+    return tenant.model_copy(update={"name": name, "branding": branding})
+
+
+def _preview_address(visit: Visit, previewed: Tenant, scheme: str) -> str:
+    """Returns the address of a preview. It has only what differs from the stored branding."""
+    stored, values = _stored(visit), {"name": previewed.name, **previewed.branding.model_dump()}
+    differing = {
+        name: str(values[name] or "") for name in FIELDS if (values[name] or "") != stored[name]
+    }
+    return at(f"{visit.home}/branding/page", scheme=scheme, **differing)
+
+
+async def preview_page(visit: Visit) -> GatewayResponse:
+    """GET …/branding/page: the sign-in page as it will be, for a frame."""
+    given_values = {name: visit.fields[name] for name in FIELDS if name in visit.fields}
+    return await show_preview(visit, _previewed(visit.managed.tenant, given_values))
+
+
+async def preview(visit: Visit) -> GatewayResponse:
+    """POST …/branding/preview: shows what was typed, and saves nothing."""
+    return _show(visit, _typed(visit))
+
+
+def _typed(visit: Visit) -> dict[str, str]:
+    return {name: visit.fields.text(name) for name in FIELDS}
+
+
+async def save(visit: Visit) -> GatewayResponse:
+    """POST …/branding: sends only what differs. If somebody else has changed one of these fields
+    meanwhile, nothing is saved, and the page shows both values."""
+    if not visit.may("apps:write"):
+        raise Forbidden
+    language = visit.open().language
+    stored, typed = _stored(visit), _typed(visit)
+    changed = {
+        name
+        for name in FIELDS
+        if typed[name] != stored[name]
+        and version(typed[name]) != visit.fields.get(f"{BEFORE}{name}")
+        and f"{BEFORE}{name}" in visit.fields
+    }
+    values = stored | {name: typed[name] for name in changed}
+    errors = Errors(
+        (name, language.translate(CHANGED_MEANWHILE, theirs=stored[name], mine=typed[name]))
+        for name in sorted(changed)
+        if version(stored[name]) != visit.fields.get(f"{BEFORE}{name}")
+    )
+    errors.status = CONFLICT
+    if errors:
+        return _show(visit, values, errors)
+    try:
+        if changed:
+            sent = {name: typed[name] or (None if name != "name" else "") for name in changed}
+            patch = ApplicationPatch.model_validate(sent)
+            slug = visit.managed.tenant.slug
+            await visit.call_dashboard(UpdateApplication(slug=slug, changes=patch))
+    except (Problem, ValidationError) as error:
+        return _show(visit, values, errors_of(language, error))
+    return redirect(at(f"{visit.home}/branding", done="saved"))
+
+
+routes = RouteSet(
+    (
+        dashboard_page(HERE, show),
+        dashboard_form(HERE, save),
+        dashboard_form(f"{HERE}/preview", preview, page_path=HERE),
+        dashboard_page(f"{HERE}/page", preview_page),
+    )
+)

@@ -1,0 +1,179 @@
+"""One OAuth client: its facts to copy and its settings; disabling and deleting it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from common.contracts.clients import (
+    Client,
+    ClientNotFound,
+    DeleteClient,
+    GetClient,
+    UpdateClient,
+)
+from common.message_ids import N_
+from common.problems import Forbidden, Problem
+from gateway.dashboard.api_call import curl
+from gateway.dashboard.client_fields import changes, signs_users_in, typed, values_of
+from gateway.dashboard.client_kinds import KINDS
+from gateway.dashboard.page_routes import dashboard_form, dashboard_page
+from gateway.dashboard.typed_name import names, typed_name_error
+from gateway.dashboard.visit import APPLICATIONS, Visit
+from gateway.http.response import GatewayResponse, redirect
+from gateway.pages.fields import at
+from gateway.pages.form_errors import Errors, errors_of
+from gateway.routing import RouteSet
+
+HERE: Final = f"{APPLICATIONS}/{{slug}}/clients/{{client}}"
+WITH_SECRET: Final = (None, "client_secret_basic", "client_secret_post", "client_secret_jwt")
+"""Methods of client authentication that need a secret."""
+NOTICES: Final = {
+    "created": N_("The client is created. Copy its id into your application."),
+    "saved": N_("The changes are saved."),
+    "enabled": N_("The client is enabled. Users can sign in with it."),
+    "disabled": N_(
+        "The client is disabled. Nobody can sign in with it, and its tokens stopped working."
+    ),
+}
+CHANGED_MEANWHILE: Final = N_(
+    "Somebody changed this client while you were editing. Your input is kept below. Compare it with the"
+    " saved values, then save again."
+)
+
+
+def name_of(visit: Visit) -> str:
+    """Returns the client id in the path. Raises ClientNotFound if it is not even a text of one."""
+    name = visit.parameters["client"]
+    if not name.isprintable():
+        raise ClientNotFound
+    return name
+
+
+async def find(visit: Visit) -> Client:
+    """Returns the client of the path. Raises ClientNotFound."""
+    return await visit.call(GetClient(client=name_of(visit)))
+
+
+def of_client(visit: Visit, client: Client) -> dict[str, Any]:
+    """Returns what every page of a client needs: for its head and its tabs."""
+    return {
+        "client": client,
+        "kind": KINDS[client.type],
+        "at_client": f"{visit.home}/clients/{client.client_id}",
+        "has_secret": client.token_endpoint_auth_method in WITH_SECRET,
+        "has_users": signs_users_in(client),
+        "writes": visit.may("clients:write"),
+        "deletes": visit.may("clients:delete"),
+    }
+
+
+async def show(visit: Visit) -> GatewayResponse:
+    """GET …/clients/{client}"""
+    client = await find(visit)
+    return _show(visit, client, values_of(client), done=NOTICES.get(visit.fields.text("done")))
+
+
+def _show(
+    visit: Visit,
+    client: Client,
+    values: dict[str, str],
+    errors: dict[str, str] | None = None,
+    *,
+    done: str | None = None,
+) -> GatewayResponse:
+    origin = visit.managed.tenant.origin
+    return visit.show(
+        "client.html",
+        errors=errors,
+        values=values,
+        done=done,
+        facts=_facts(client, origin),
+        saved=values_of(client),
+        version=client.updated_at.isoformat(),
+        address=f"{visit.home}/clients/{client.client_id}",
+        api=curl(visit.managed.tenant, "GET", f"/clients/{client.client_id}"),
+        **of_client(visit, client),
+    )
+
+
+def _facts(client: Client, origin: str) -> list[tuple[str, str]]:
+    """Returns what developers copy into their application: labels and values."""
+    facts = [(N_("Client id"), client.client_id), (N_("Issuer"), origin)]
+    if signs_users_in(client):
+        facts.append((N_("Authorization endpoint"), f"{origin}/oauth2/authorize"))
+    facts.append((N_("Token endpoint"), f"{origin}/oauth2/token"))
+    if signs_users_in(client):
+        facts.append((N_("UserInfo endpoint"), f"{origin}/oauth2/userinfo"))
+        facts.append((N_("End of session endpoint"), f"{origin}/oauth2/logout"))
+    facts.append((N_("Discovery document"), f"{origin}/.well-known/openid-configuration"))
+    return facts
+
+
+async def save(visit: Visit) -> GatewayResponse:
+    """POST …/clients/{client}: changes what differs. If somebody else changed the client since the form
+    was shown, nothing is saved, and the input is kept."""
+    client = await find(visit)
+    page, values = visit.open(), typed(visit.fields, client)
+    if visit.fields.text("version") != client.updated_at.isoformat():
+        if not visit.may("clients:write"):
+            raise Forbidden
+        errors = Errors({"": page.translate(CHANGED_MEANWHILE)})
+        errors.status = 409
+        return _show(visit, client, values, errors)
+    try:
+        changed = changes(client, values)
+        await visit.call(UpdateClient(client=client.client_id, changes=changed))
+    except (Problem, ValidationError) as error:
+        return _show(visit, client, values, errors_of(page.language, error))
+    return redirect(at(f"{visit.home}/clients/{client.client_id}", done="saved"))
+
+
+async def switch(visit: Visit) -> GatewayResponse:
+    """POST …/clients/{client}/enabled: enables the client, or disables it."""
+    enabled = visit.fields.get("enabled") == "true"
+    client = await visit.call(UpdateClient(client=name_of(visit), changes={"enabled": enabled}))
+    done = "enabled" if enabled else "disabled"
+    return redirect(at(f"{visit.home}/clients/{client.client_id}", done=done))
+
+
+async def ask_deletion(visit: Visit) -> GatewayResponse:
+    """GET …/clients/{client}/delete"""
+    if not visit.may("clients:delete"):
+        raise Forbidden
+    return _ask_deletion(visit, await find(visit))
+
+
+def _ask_deletion(
+    visit: Visit, client: Client, errors: dict[str, str] | None = None
+) -> GatewayResponse:
+    return visit.show(
+        "client_delete.html",
+        errors=errors,
+        values={"typed": visit.fields.text("typed")},
+        api=curl(visit.managed.tenant, "DELETE", f"/clients/{client.client_id}"),
+        **of_client(visit, client),
+    )
+
+
+async def delete(visit: Visit) -> GatewayResponse:
+    """POST …/clients/{client}/delete: needs the client's name, typed."""
+    if not visit.may("clients:delete"):
+        raise Forbidden
+    client = await find(visit)
+    if not names(visit.fields.text("typed"), client.name):
+        return _ask_deletion(visit, client, typed_name_error(visit.open().language))
+    await visit.call(DeleteClient(client=client.client_id))
+    return redirect(at(f"{visit.home}/clients", done="deleted"))
+
+
+routes = RouteSet(
+    (
+        dashboard_page(HERE, show),
+        dashboard_form(HERE, save),
+        dashboard_form(f"{HERE}/enabled", switch, page_path=HERE),
+        dashboard_page(f"{HERE}/delete", ask_deletion),
+        dashboard_form(f"{HERE}/delete", delete),
+    )
+)

@@ -1,0 +1,74 @@
+"""The fields of a client's form: from a client to what people type, and back."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from common.contracts.clients import Client
+from gateway.pages.fields import Fields
+
+LISTS: Final = ("redirect_uris", "post_logout_redirect_uris", "allowed_origins")
+"""Fields with one entry in each line."""
+URLS: Final = ("backchannel_logout_uri", "frontchannel_logout_uri", "initiate_login_uri")
+FLAGS: Final = ("first_party",)
+OF_USERS: Final = frozenset((*LISTS, *URLS, *FLAGS))
+"""Fields of clients that sign users in."""
+MAX_LINES: Final = 200
+
+
+def lines(text: str | None) -> list[str]:
+    """Returns the lines that are not blank, without surrounding spaces."""
+    stripped = (line.strip() for line in (text or "").splitlines()[:MAX_LINES])
+    return [line for line in stripped if line]
+
+
+def signs_users_in(client: Client) -> bool:
+    return "authorization_code" in client.grant_types
+
+
+def values_of(client: Client) -> dict[str, str]:
+    """Returns the texts that the form shows."""
+    values = {name: "\n".join(getattr(client, name)) for name in LISTS}
+    values |= {name: getattr(client, name) or "" for name in URLS}
+    values |= {name: "on" if getattr(client, name) else "" for name in FLAGS}
+    return values | {
+        "name": client.name,
+        "scopes": " ".join(client.scopes),
+        "access_token_format": client.access_token_format,
+        "access_token_lifetime": str(client.access_token_lifetime),
+    }
+
+
+def typed(fields: Fields, client: Client) -> dict[str, str]:
+    """Returns the texts of a posted form. Blank lines are left out, so that the number of a line is that
+    of its entry. A field that the form does not have keeps its value."""
+    values = values_of(client)
+    for name in values:
+        if name in LISTS and name in fields:
+            values[name] = "\n".join(lines(fields.get(name)))
+        elif name in FLAGS and signs_users_in(client):
+            values[name] = "on" if name in fields else ""
+        elif name in fields:
+            values[name] = fields.text(name)
+    return values
+
+
+def changes(client: Client, values: dict[str, str]) -> dict[str, Any]:
+    """Returns the fields whose values differ from those of the client."""
+    before = values_of(client)
+    changed = {name: text for name, text in values.items() if text != before[name]}
+    return {name: _parsed(name, text) for name, text in changed.items()}
+
+
+def _parsed(name: str, text: str) -> Any:
+    if name in LISTS:
+        return lines(text)
+    if name == "scopes":
+        return text.split()
+    if name in FLAGS:
+        return text == "on"
+    if name in URLS:
+        return text or None
+    if name == "access_token_lifetime" and text.isascii() and text.isdigit() and len(text) < 10:
+        return int(text)
+    return text

@@ -1,0 +1,184 @@
+"""The texts of an application's mails: a list of kinds, and a page that edits, shows and tests one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import ValidationError
+
+from common.contracts.mail_templates import (
+    ListTemplates,
+    PreviewTemplate,
+    PutTemplate,
+    ResetTemplate,
+    SendTestMail,
+    Template,
+    TemplateNotFound,
+    TemplateText,
+)
+from common.message_ids import N_
+from common.problems import Forbidden, Problem
+from gateway.dashboard.api_call import curl
+from gateway.dashboard.mail_names import MAIL_NAMES
+from gateway.dashboard.page_routes import dashboard_form, dashboard_page
+from gateway.dashboard.visit import APPLICATIONS, Visit
+from gateway.http.response import GatewayResponse, html_response, redirect
+from gateway.pages.branding import origin_of
+from gateway.pages.fields import at
+from gateway.pages.form_errors import Errors, errors_of
+from gateway.routing import RouteSet
+
+HERE: Final = f"{APPLICATIONS}/{{slug}}/mail"
+ONE: Final = f"{HERE}/{{kind}}/{{locale}}"
+PARTS: Final = ("subject", "text", "html")
+NOTICES: Final = {
+    "saved": N_("Saved. New mails have this text."),
+    "reset": N_("New mails have the built-in text again."),
+    "sent": N_("We sent a test mail to your own address."),
+}
+
+
+async def show(visit: Visit) -> GatewayResponse:
+    """GET …/mail"""
+    listed = await visit.call(ListTemplates())
+    by_kind: dict[str, list[Template]] = {}
+    for template in listed.templates:
+        by_kind.setdefault(template.kind, []).append(template)
+    return visit.show(
+        "mail.html",
+        kinds=by_kind,
+        names=MAIL_NAMES,
+        writes=visit.may("apps:write"),
+        api=curl(visit.managed.tenant, "GET", "/mail-templates"),
+    )
+
+
+async def edit(visit: Visit) -> GatewayResponse:
+    """GET …/mail/{kind}/{locale}"""
+    return await _edit(visit)
+
+
+async def _edit(visit: Visit, errors: Errors | None = None) -> GatewayResponse:
+    template = await _template(visit)
+    fields = {name: visit.fields[name] for name in PARTS if name in visit.fields}
+    path = f"/mail-templates/{template.kind}/{template.locale}"
+    return visit.show(
+        "mail_edit.html",
+        errors=errors,
+        values={name: fields.get(name, getattr(template, name)) for name in PARTS},
+        mail=template,
+        names=MAIL_NAMES,
+        path=f"{visit.home}/mail/{template.kind}/{template.locale}",
+        notice=NOTICES.get(visit.fields.text("done")) if errors is None else None,
+        writes=visit.may("apps:write"),
+        own_address=visit.user.session.email,
+        frames=[visit.request.app.origin],
+        api=curl(visit.managed.tenant, "POST", f"{path}/preview", {}),
+    )
+
+
+async def _template(visit: Visit) -> Template:
+    """Returns the template of the path. Raises TemplateNotFound."""
+    kind, locale = visit.parameters["kind"], visit.parameters["locale"]
+    for template in (await visit.call(ListTemplates())).templates:
+        if template.kind == kind and template.locale == locale:
+            return template
+    raise TemplateNotFound
+
+
+async def save(visit: Visit) -> GatewayResponse:
+    """POST …/mail/{kind}/{locale}"""
+    _check_may_write(visit)
+    template, language = await _template(visit), visit.open().language
+    try:
+        text = TemplateText.model_validate(_typed(visit))
+        await visit.call(PutTemplate(kind=template.kind, locale=template.locale, template=text))
+    except (Problem, ValidationError) as error:
+        return await _edit(visit, errors_of(language, error))
+    return _back(visit, "saved")
+
+
+def _check_may_write(visit: Visit) -> None:
+    if not visit.may("apps:write"):
+        raise Forbidden
+
+
+def _typed(visit: Visit) -> dict[str, str]:
+    return {name: visit.fields.get(name, "").replace("\r\n", "\n") for name in PARTS}
+
+
+def _back(visit: Visit, done: str) -> GatewayResponse:
+    kind, locale = visit.parameters["kind"], visit.parameters["locale"]
+    return redirect(at(f"{visit.home}/mail/{kind}/{locale}", done=done))
+
+
+async def reset(visit: Visit) -> GatewayResponse:
+    """POST …/mail/{kind}/{locale}/reset"""
+    _check_may_write(visit)
+    template = await _template(visit)
+    await visit.call(ResetTemplate(kind=template.kind, locale=template.locale))
+    return _back(visit, "reset")
+
+
+async def test(visit: Visit) -> GatewayResponse:
+    """POST …/mail/{kind}/{locale}/test: sends the stored text, only to the developer's own address."""
+    _check_may_write(visit)
+    template, language = await _template(visit), visit.open().language
+    email = visit.user.session.email
+    if email is None:
+        raise Forbidden
+    try:
+        await visit.call(SendTestMail(kind=template.kind, locale=template.locale, to=email))
+    except Problem as error:
+        return await _edit(visit, errors_of(language, error))
+    return _back(visit, "sent")
+
+
+async def preview_stored(visit: Visit) -> GatewayResponse:
+    """GET …/mail/{kind}/{locale}/page: the stored text as a mail, for a frame."""
+    return await _preview(visit, None)
+
+
+async def preview_typed(visit: Visit) -> GatewayResponse:
+    """POST …/mail/{kind}/{locale}/page: what was typed as a mail, for the frame that the form names."""
+    return await _preview(visit, _typed(visit))
+
+
+async def _preview(visit: Visit, typed: dict[str, str] | None) -> GatewayResponse:
+    template, page = await _template(visit), visit.open()
+    try:
+        text = None if typed is None else TemplateText.model_validate(typed)
+        wanted = PreviewTemplate(kind=template.kind, locale=template.locale, template=text)
+        mail = await visit.call(wanted)
+    except (Problem, ValidationError) as error:
+        sentences = errors_of(page.language, error)
+        return visit.show("mail_preview_error.html", sentences.status, sentences=sentences)
+    return html_response(mail.html, 200, _inert(visit))
+
+
+def _inert(visit: Visit) -> dict[str, str]:
+    """Returns headers that let the mail have its own styles and the logo, and nothing else."""
+    logo = origin_of(visit.managed.tenant.branding.logo_url or "") or "'none'"
+    policy = (
+        "default-src 'none'",
+        "style-src 'unsafe-inline'",
+        f"img-src {logo}",
+        "base-uri 'none'",
+        "form-action 'none'",
+        f"frame-ancestors {visit.request.app.origin}",
+        "sandbox",
+    )
+    return {"content-security-policy": "; ".join(policy), "cache-control": "no-store"}
+
+
+routes = RouteSet(
+    (
+        dashboard_page(HERE, show),
+        dashboard_page(ONE, edit),
+        dashboard_form(ONE, save),
+        dashboard_form(f"{ONE}/reset", reset, page_path=ONE),
+        dashboard_form(f"{ONE}/test", test, page_path=ONE),
+        dashboard_page(f"{ONE}/page", preview_stored),
+        dashboard_form(f"{ONE}/page", preview_typed, page_path=ONE),
+    )
+)

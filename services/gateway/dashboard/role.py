@@ -1,0 +1,159 @@
+"""One role: its name, its permissions, who has it, and deleting it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from pydantic import ValidationError
+
+from common.contracts.permissions import Permissions
+from common.contracts.roles import (
+    DeleteRole,
+    GetRole,
+    Holders,
+    Kind,
+    ListHolders,
+    Role,
+    RoleChanges,
+    UpdateRole,
+)
+from common.problems import Forbidden, Problem
+from gateway.dashboard import form_guard, role_pages
+from gateway.dashboard.api_call import curl
+from gateway.dashboard.page_routes import dashboard_form, dashboard_page
+from gateway.dashboard.permission_groups import EXPLANATIONS, grouped
+from gateway.dashboard.problem_sentences import errors_in
+from gateway.dashboard.role_pages import kind_of, role_address, roles_address
+from gateway.dashboard.visit import Visit
+from gateway.http.response import GatewayResponse, redirect
+from gateway.pages.form_errors import Errors
+from gateway.routing import RouteSet
+
+PATH: Final = f"{role_pages.PATH}/{{role_id}}"
+HOLDERS_SHOWN: Final = 20
+
+
+async def show(visit: Visit) -> GatewayResponse:
+    """GET …/roles/{role_id}"""
+    return await _show(visit)
+
+
+async def _show(visit: Visit, errors: Errors | None = None) -> GatewayResponse:
+    role, permissions, holders = await asyncio.gather(
+        visit.call(_reading(visit)), role_pages.shown_permissions(visit), _holders(visit)
+    )
+    return _render(visit, role, permissions, errors=errors, holders=holders)
+
+
+def _render(
+    visit: Visit,
+    role: Role,
+    permissions: Permissions,
+    *,
+    holders: Holders | None,
+    errors: Errors | None = None,
+) -> GatewayResponse:
+    kind = kind_of(visit)
+    is_permissions_form = errors is not None and "permissions_form" in visit.fields
+    return visit.show(
+        "role.html",
+        errors=errors,
+        values=visit.fields if errors else {},
+        role=role,
+        version=form_guard.version_of(role.updated_at),
+        changed=errors is not None and form_guard.is_outdated(visit, role.updated_at),
+        groups=grouped(role_pages.for_kind(permissions, kind)),
+        explanations=EXPLANATIONS,
+        checked=role_pages.checked(visit) if is_permissions_form else set(role.permissions),
+        fixed=role_pages.has_fixed_permissions(role, kind),
+        cursor=visit.fields.text("cursor"),
+        more=role_address(visit, kind, role.id, cursor=permissions.next)
+        if permissions.next
+        else None,
+        holders=holders,
+        notice=role_pages.notice(visit) if not errors else None,
+        api=curl(visit.managed.tenant, "GET", f"/roles/{role.id}"),
+        **role_pages.common_variables(visit, kind),
+    )
+
+
+def _reading(visit: Visit) -> GetRole:
+    return GetRole(role_id=visit.parameters["role_id"], kind=kind_of(visit))
+
+
+async def _holders(visit: Visit) -> Holders | None:
+    """Returns users with the role. Members of organizations are not listed by their role."""
+    if kind_of(visit) == "organization":
+        return None
+    listing = ListHolders(role_id=visit.parameters["role_id"], limit=HOLDERS_SHOWN)
+    return await visit.call(listing)
+
+
+async def save(visit: Visit) -> GatewayResponse:
+    """POST …/roles/{role_id}: the name and the description."""
+    role = await visit.call(_reading(visit))
+    try:
+        changes = RoleChanges(
+            name=visit.fields.text("name"), description=visit.fields.text_or_none("description")
+        )
+    except ValidationError as error:
+        return await _show(visit, errors_in(visit, error))
+    return await _save(visit, role, changes)
+
+
+async def save_permissions(visit: Visit) -> GatewayResponse:
+    """POST …/roles/{role_id}/permissions: those that the form shows. All others stay."""
+    role, listed = await asyncio.gather(
+        visit.call(_reading(visit)), role_pages.shown_permissions(visit)
+    )
+    shown = {one.id for one in role_pages.for_kind(listed, kind_of(visit))}
+    after = (set(role.permissions) - shown) | role_pages.checked(visit)
+    try:
+        changes = RoleChanges(permissions=sorted(after))
+    except ValidationError as error:
+        return await _show(visit, errors_in(visit, error))
+    return await _save(visit, role, changes)
+
+
+async def _save(visit: Visit, role: Role, changes: RoleChanges) -> GatewayResponse:
+    """Saves the changes, unless somebody else has changed the role since the form was shown."""
+    if not visit.may("roles:write"):
+        raise Forbidden
+    kind, language = kind_of(visit), visit.open().language
+    if form_guard.is_outdated(visit, role.updated_at):
+        return await _show(visit, form_guard.changed_meanwhile(language))
+    try:
+        await visit.call(UpdateRole(role_id=role.id, kind=kind, changes=changes))
+    except Problem as error:
+        return await _show(visit, errors_in(visit, error))
+    cursor = visit.fields.text("cursor")
+    if "matrix" in visit.fields:
+        after = visit.fields.text("after")
+        return redirect(roles_address(visit, kind, cursor=cursor, after=after, done="saved"))
+    return redirect(role_address(visit, kind, role.id, cursor=cursor, done="saved"))
+
+
+async def delete(visit: Visit) -> GatewayResponse:
+    """POST …/roles/{role_id}/delete"""
+    if not visit.may("roles:write"):
+        raise Forbidden
+    kind: Kind = kind_of(visit)
+    role = await visit.call(_reading(visit))
+    if errors := form_guard.name_errors(visit, role.name):
+        return await _show(visit, errors)
+    try:
+        await visit.call(DeleteRole(role_id=role.id, kind=kind))
+    except Problem as error:
+        return await _show(visit, errors_in(visit, error))
+    return redirect(roles_address(visit, kind, done="deleted"))
+
+
+routes = RouteSet(
+    (
+        dashboard_page(PATH, show),
+        dashboard_form(PATH, save),
+        dashboard_form(f"{PATH}/permissions", save_permissions, page_path=PATH),
+        dashboard_form(f"{PATH}/delete", delete, page_path=PATH),
+    )
+)

@@ -1,0 +1,59 @@
+"""Sentences for what a service refuses about another user."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import ValidationError
+
+from common.contracts.invitations import InvitationNotFound, InvitationPending
+from common.contracts.passkeys import PasskeyNotFound
+from common.contracts.roles import LastHolder, NotHeld, RoleNotFound
+from common.contracts.sign_in import AccountDisabled, LastWayIn
+from common.contracts.users import EmailTaken
+from common.message_ids import N_
+from common.problems import Conflict, NotFound, Problem
+from gateway.dashboard.visit import Visit
+from gateway.pages.form_errors import Errors, errors_of
+
+SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
+    NotHeld: (
+        "",
+        N_("This user has permissions, or the role gives permissions, that you don't have here."),
+    ),
+    LastWayIn: (
+        "",
+        N_(
+            "This is the user's only way to sign in. Give them an e-mail address or password first."
+        ),
+    ),
+    LastHolder: ("", N_("This is the last user with this role. Give it to another user first.")),
+    RoleNotFound: ("role_id", N_("This role no longer exists. Choose another one.")),
+    PasskeyNotFound: ("", N_("This passkey was already removed.")),
+    AccountDisabled: ("", N_("This user is disabled. Enable them first.")),
+    EmailTaken: ("email", N_("Another user already has this address.")),
+    InvitationPending: (
+        "email",
+        N_("This address already has an invitation. You can send it again below."),
+    ),
+    InvitationNotFound: ("", N_("This invitation is no longer open.")),
+}
+"""The field and the sentence. The account pages speak to the user about themselves, these pages do not.
+"""
+
+
+def user_errors(visit: Visit, error: Problem | ValidationError) -> Errors:
+    """Returns the sentences for an error. Raises it again if the developer can do nothing about it, or
+    if it is about rights."""
+    errors = _errors(visit, error)
+    if isinstance(error, NotFound | Conflict):
+        errors.status = error.status
+    return errors
+
+
+def _errors(visit: Visit, error: Problem | ValidationError) -> Errors:
+    for kind in type(error).__mro__:
+        if kind in SENTENCES:
+            field, sentence = SENTENCES[kind]
+            return Errors({field: visit.open().translate(sentence)})
+    return errors_of(visit.open().language, error)

@@ -1,0 +1,163 @@
+"""The test of a mail sender: one mail to the caller's own address, and which step failed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from email.message import EmailMessage
+from typing import Any, Final
+
+from common.context import Context
+from common.contracts.mail_sender import (
+    CheckMailSender,
+    MailSenderCheck,
+    MailSenderFields,
+    OwnAddressUnverified,
+    SenderStep,
+)
+from common.contracts.tenants import Tenant
+from common.ids import DASHBOARD, new_id
+from identity import mail_rendering
+from identity.deps import Deps
+from identity.limits import SENDER_TEST_BY_CALLER
+from identity.mail_languages import closest
+from identity.mail_message import compose
+from identity.mail_sender import check_tls, new_password, stored, values_of
+from identity.mail_texts import built_in_source
+from identity.mail_variables import sample_data
+from identity.own_sender import OwnSenders, server_of
+from identity.queries import accounts, mail_senders
+from identity.queries.accounts import Account
+from identity.queries.mail_senders import SenderRow
+from identity.smtp import (
+    CONNECT_WITHIN,
+    SenderFailed,
+    Smtp,
+    TryLater,
+    Undeliverable,
+    hand_over,
+    leave,
+)
+
+KIND: Final = "mail_sender_test"
+WITHIN: Final = 12.0
+"""Seconds for the whole conversation: somebody waits for it."""
+
+
+@dataclass
+class _Sender:
+    """The sender to test. `row` is the stored sender if no other one was sent."""
+
+    server: Smtp
+    from_address: str
+    from_name: str | None
+    row: SenderRow | None
+
+
+async def check(deps: Deps, ctx: Context, request: CheckMailSender) -> MailSenderCheck:
+    """Sends a test mail to the caller, and to nobody else. Raises MailSenderNotFound, Invalid,
+    OwnAddressUnverified, RateLimited."""
+    recipient, to = await _recipient(deps, ctx)
+    await deps.limits.count(ctx, (SENDER_TEST_BY_CALLER, recipient.id))
+    sender = await _sender(deps, ctx, request.sender)
+    message = _message(await deps.tenants.get(ctx), sender, recipient, to)
+    passed: list[SenderStep] = []
+    failed = await _failed_step(sender.server, message, passed)
+    if failed is None and sender.row is not None:
+        await OwnSenders(deps.db, deps.mail_db).recovered(sender.row)
+    return MailSenderCheck(passed=passed, failed=failed, to=to)
+
+
+async def _recipient(deps: Deps, ctx: Context) -> tuple[Account, str]:
+    """Returns the account and the verified address of the caller. A developer is a user of the
+    Dashboard."""
+    caller = ctx.caller
+    if caller.id is None or caller.kind not in ("user", "developer"):
+        raise OwnAddressUnverified
+    home = ctx.with_application(DASHBOARD) if caller.kind == "developer" else ctx
+    async with deps.db.reader(home) as db:
+        account = await accounts.by_id(db, app_id=home.app_id, id=caller.id)
+    if account is None or account.email is None:
+        raise OwnAddressUnverified
+    if account.disabled or not account.email_verified:
+        raise OwnAddressUnverified
+    return account, account.email
+
+
+async def _sender(deps: Deps, ctx: Context, fields: MailSenderFields | None) -> _Sender:
+    """Returns the stored sender, or the one that was sent. The stored password goes to the stored
+    server only."""
+    async with deps.db.reader(ctx) as db:
+        if fields is None:
+            row = await stored(db, ctx)
+            server = await server_of(deps.sealer, deps.http, db, row)
+            return _Sender(server, row.from_address, row.from_name, row)
+        check_tls(fields, deps.http.egress)
+        before = await mail_senders.get(db, app_id=ctx.app_id)
+        password = new_password(fields, before)
+        values: dict[str, Any] = values_of(fields)
+        server = Smtp(
+            values["host"],
+            values["port"],
+            fields.tls,
+            fields.user,
+            password,
+            resolve=deps.http.resolve,
+            name=fields.from_address.rpartition("@")[2],
+        )
+        if password is None and fields.user is not None and before is not None:
+            kept = await server_of(deps.sealer, deps.http, db, before)
+            server = replace(server, password=kept.password)
+    return _Sender(server, fields.from_address, fields.from_name, None)
+
+
+async def _failed_step(
+    server: Smtp, message: EmailMessage, passed: list[SenderStep]
+) -> SenderStep | None:
+    """Returns the step that failed, or None. It takes the same time whyever a server cannot be
+    connected to, so nobody learns which addresses exist inside."""
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(WITHIN):
+            client = await server.open(passed)
+            try:
+                await hand_over(client, message)
+            finally:
+                await leave(client)
+    except SenderFailed as error:
+        if error.step == "connect":
+            await asyncio.sleep(began + CONNECT_WITHIN - time.monotonic())
+        return _after(passed, error.step)
+    except (TryLater, Undeliverable):
+        return _after(passed, "message")
+    except TimeoutError:
+        return server.following(passed)
+    passed += ["sender", "message"]
+    return None
+
+
+def _after(passed: list[SenderStep], step: SenderStep) -> SenderStep:
+    """Returns the failed step. A message that was refused had its sender accepted. A server may ask
+    to sign in although it took the sign-in."""
+    if step in passed:
+        passed.remove(step)
+    if step == "message" and passed:
+        passed.append("sender")
+    return step
+
+
+def _message(tenant: Tenant, sender: _Sender, recipient: Account, to: str) -> EmailMessage:
+    locale = closest(recipient.locale or tenant.settings.default_locale)
+    data = sample_data(KIND, tenant) | {"name": recipient.name or ""}
+    source = built_in_source(KIND, locale)
+    rendered = mail_rendering.render(KIND, locale, tenant, data=data, source=source)
+    return compose(
+        sender.from_address,
+        tenant,
+        to,
+        new_id(),
+        locale=locale,
+        rendered=rendered,
+        from_name=sender.from_name,
+    )
