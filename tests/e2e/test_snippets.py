@@ -5,6 +5,7 @@ Each has the client that the button of the page creates. Only its port is a free
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -31,9 +32,9 @@ HERE: Command = ([sys.executable], {})
 """The Python of these tests, which has FastAPI and Authlib."""
 RUN_BY: dict[str, Callable[[Path], Command]] = {
     "fastapi": lambda folder: HERE,
-    "django": lambda folder: python("", folder),
-    "flask": lambda folder: python("", folder),
-    "express": lambda folder: node("", folder),
+    "django": functools.partial(python, "authlib_flask.py"),
+    "flask": functools.partial(python, "authlib_flask.py"),
+    "express": functools.partial(node, "authjs.js"),
 }
 PROGRAMS_SHOWN = [
     pytest.param("fastapi"),
@@ -75,13 +76,14 @@ def running(folder: Path, snippet: Snippet, text: str, secret: str) -> Iterator[
     name, command = lines_of(text)
     (folder / name).write_text(text)
     program, *arguments = command.split()
-    (interpreter, *_, last), more = RUN_BY[snippet.key](folder)
+    (interpreter, *others), more = RUN_BY[snippet.key](folder)
     line = [interpreter, *arguments]
     if program not in ("python", "node"):
         line = [interpreter, "-m", program, *arguments]
     if program == "node":
-        (folder / "node_modules").symlink_to(Path(last).parent / "node_modules")
-        line[1:1] = ["--require", str(Path(last).parent / "localhost.cjs")]
+        packages = Path(others[-1]).parent
+        (folder / "node_modules").symlink_to(packages / "node_modules")
+        line[1:1] = ["--require", str(packages / "localhost.cjs")]
     path = os.pathsep.join([str(PROGRAMS / "python"), *more.get("PYTHONPATH", "").split()])
     env = os.environ | {
         "CLIENT_SECRET": secret,

@@ -96,7 +96,7 @@ async def _clients(log: FakeLog, ctx: Context, request: ListClients) -> Clients:
 async def _create_client(log: FakeLog, ctx: Context, request: CreateClient) -> NewClient:
     log.note(ctx, request, "clients:write")
     client = NewClient(
-        **request.model_dump(),
+        **request.model_dump(exclude={"id"}),
         id=new_id(),
         client_id=f"client_{len(log.clients)}",
         created_at=NOW,

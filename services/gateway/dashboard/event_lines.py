@@ -88,7 +88,11 @@ USERS: Final = {
         user_invitation_revoked=N_("Invitation revoked"),
         user_invitation_accepted=N_("Invitation accepted"),
         mail_template_changed=N_("Mail template changed"),
+        mail_sender_changed=N_("Mail sender changed"),
+        mail_sender_deleted=N_("Mail sender removed"),
+        mail_sender_recovered=N_("Mail sender works again"),
     ),
+    **_bad("mail", mail_sender_failed=N_("Mail sender failed")),
     **_lines(
         "lock",
         password_changed=N_("Password changed"),
