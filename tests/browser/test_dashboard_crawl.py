@@ -147,5 +147,5 @@ async def test_every_page_on_a_phone(crawl: Crawl) -> None:
     """No page is too wide, breaks a rule of axe, speaks to the console, or takes a name for markup."""
     await crawl.all()
 
-    assert crawl.faults == []
+    assert crawl.faults == [], "\n".join(crawl.faults)
     assert len(crawl.seen) >= 5

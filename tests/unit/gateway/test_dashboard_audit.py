@@ -203,7 +203,9 @@ async def test_names_of_fields_alone(http: httpx.AsyncClient, log: FakeLog) -> N
     assert "the log keeps no values" in page.text
 
 
-@pytest.mark.parametrize("id", [new_id(), "not-an-id", "%00", "x" * 500])
+@pytest.mark.parametrize(
+    "id", ["0196f0a0-0000-7000-8000-000000000001", "not-an-id", "%00", "x" * 500]
+)
 async def test_an_event_of_others_does_not_exist(
     http: httpx.AsyncClient, log: FakeLog, id: str
 ) -> None:
