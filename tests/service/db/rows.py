@@ -23,6 +23,7 @@ SPECIAL: Final = {
     ("email_verification_codes", "type"): "'email_code'",
     ("email_verification_codes", "code_hash"): "'x'",
     ("identity_providers", "type"): "'oauth2'",
+    ("mail_senders", "tls"): "'tls'",
     ("user_sessions", "kind"): "'full'",
     ("signing_keys", "private_sealed"): "'x'",
 }
