@@ -26,7 +26,7 @@ from common.problems import Problem
 from identity import authentication_result, guests, password_policy, session_start, sign_up
 from identity.deps import Deps
 from identity.limits import SIGN_UP_BY_IP
-from identity.queries import accounts, invitations, users
+from identity.queries import accounts, users
 from identity.queries.invitations import OpenInvitation
 
 log = logs.get(__name__)
@@ -154,15 +154,7 @@ async def assign_roles(deps: Deps, ctx: Context, user_id: str, role_ids: list[st
 
 
 async def _open_invitation(deps: Deps, ctx: Context, token: str) -> OpenInvitation:
-    invitation = await find_open(deps, ctx, token)
+    invitation = await sign_up.open_invitation(deps, ctx, token)
     if invitation is None:
         raise LinkSpent
     return invitation
-
-
-async def find_open(deps: Deps, ctx: Context, token: str) -> OpenInvitation | None:
-    """Returns the pending invitation into the application with this token."""
-    async with deps.db.reader(ctx) as db:
-        return await invitations.get_open(
-            db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("invitation", token)
-        )

@@ -15,7 +15,6 @@ from common.db import Db
 from identity import (
     guests,
     identity_linking,
-    invitation_acceptance,
     link_proofs,
     provider_domains,
     session_start,
@@ -37,13 +36,14 @@ async def with_admission(deps: Deps, ctx: Context, flow: SignInFlow, email: str)
     for another address."""
     if flow.invitation is None:
         return flow
-    offer = await invitation_acceptance.find_open(deps, ctx, flow.invitation)
-    if offer is not None and address_key(offer.email) != address_key(email):
-        raise SignInEnded("other_invitation", "sign_up", "the invitation is for another address")
+    offer = await sign_up.open_invitation(deps, ctx, flow.invitation)
     try:
-        admission = await sign_up.admission(deps, ctx, email=email, token=flow.invitation)
+        admission = await sign_up.admission_by(deps, ctx, offer, email=email, token=flow.invitation)
     except InvitationNotFound:
-        return flow
+        if offer is None:
+            return flow
+        detail = "the invitation is for another address"
+        raise SignInEnded("other_invitation", "sign_up", detail) from None
     return replace(flow, admission=admission, role_ids=offer.role_ids if offer else [])
 
 

@@ -23,6 +23,7 @@ from identity.limits import SIGN_UP_BY_IP
 from identity.queries import accounts, codes, invitations
 from identity.queries.accounts import Account
 from identity.queries.codes import ConsumedEmailCode
+from identity.queries.invitations import OpenInvitation
 
 
 async def sign_up(deps: Deps, ctx: Context, request: SignUp) -> Flow:
@@ -197,27 +198,32 @@ async def admission(deps: Deps, ctx: Context, *, email: str, token: str | None) 
     """Returns what the token of an invitation admits this address to: `invitation` is the id of a
     pending invitation into the application, and `into_organization` says whether an organization has
     invited them. Raises InvitationNotFound for any other token."""
-    invitation = await _invitation(deps, ctx, email=email, token=token)
-    into_organization = invitation is None and await _into_organization(
-        deps, ctx, email=email, token=token
+    return await admission_by(
+        deps, ctx, await open_invitation(deps, ctx, token), email=email, token=token
     )
-    return {"invitation": invitation, "into_organization": into_organization}
 
 
-async def _invitation(deps: Deps, ctx: Context, *, email: str, token: str | None) -> str | None:
-    """Returns the id of the pending invitation of this address into the application. Raises
-    InvitationNotFound if the token belongs to another address."""
+async def admission_by(
+    deps: Deps, ctx: Context, offer: OpenInvitation | None, *, email: str, token: str | None
+) -> dict[str, Any]:
+    """Returns what `admission` returns for a caller who has read the pending invitation of the token.
+    Raises InvitationNotFound."""
+    if offer is None:
+        into_organization = await _into_organization(deps, ctx, email=email, token=token)
+        return {"invitation": None, "into_organization": into_organization}
+    if address_key(offer.email) != address_key(email):
+        raise InvitationNotFound
+    return {"invitation": offer.id, "into_organization": False}
+
+
+async def open_invitation(deps: Deps, ctx: Context, token: str | None) -> OpenInvitation | None:
+    """Returns the pending invitation into the application with this token."""
     if token is None:
         return None
     async with deps.db.reader(ctx) as db:
-        offer = await invitations.get_open(
+        return await invitations.get_open(
             db, app_id=ctx.app_id, token_hashes=deps.keys.hashes("invitation", token)
         )
-    if offer is None:
-        return None
-    if address_key(offer.email) != address_key(email):
-        raise InvitationNotFound
-    return offer.id
 
 
 async def _into_organization(deps: Deps, ctx: Context, *, email: str, token: str | None) -> bool:

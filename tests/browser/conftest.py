@@ -16,8 +16,11 @@ from typing import Any
 import pytest
 import uvicorn
 from playwright.async_api import Browser, Page
+from tests.browser.journey_people import People as JourneyPeople
+from tests.browser.relying_party import website
 from tests.kit.fake_services import FakeServices, serve, settings
 from tests.kit.people import People, person
+from tests.kit.system import System
 
 from common.contracts.tenants import Branding, Tenant
 from gateway.build import build
@@ -172,3 +175,12 @@ async def site(chromium: Browser) -> AsyncIterator[Site]:
     yield Site(chromium, f"http://{host}", world, app, people)
     server.should_exit = True
     await serving
+
+
+@pytest.fixture
+async def people(chromium: Browser, system: System) -> AsyncIterator[JourneyPeople]:
+    async with (
+        website(system, "Shop", first_party=True) as shop,
+        website(system, "Notes", first_party=False) as notes,
+    ):
+        yield JourneyPeople(chromium, system, shop, notes)

@@ -112,18 +112,18 @@ async def test_the_button_waits_for_the_answer_of_the_address_field(site: Site) 
         await add(look, device)
         await expect(look.page.locator("[data-codes]")).to_be_visible()
         await sign_out(look, device)
-        held: list[Route] = []
-        await look.page.route("**/passkey/verify", lambda route: held.append(route))
+        waiting: list[Route] = []
+        await look.page.route("**/passkey/verify", lambda route: waiting.append(route))
         await device.touch()
         async with look.page.expect_request("**/passkey/verify"):
             await look.go("/login")
         await look.page.click("text=Sign in with a passkey")
         await look.page.click("text=Sign in with a passkey")
         await expect(look.page.locator("[data-said]")).to_be_hidden()
-        await held[0].continue_()
+        await waiting[0].continue_()
         await look.page.wait_for_url("**/account")
 
-        assert len(held) == 1
+        assert len(waiting) == 1
 
 
 async def test_the_button_before_the_options_have_come(site: Site) -> None:
@@ -132,15 +132,15 @@ async def test_the_button_before_the_options_have_come(site: Site) -> None:
         await add(look, device)
         await expect(look.page.locator("[data-codes]")).to_be_visible()
         await sign_out(look, device)
-        held: list[Route] = []
+        waiting: list[Route] = []
         sent: list[str] = []
         look.page.on("request", lambda one: sent.append(one.url))
-        await look.page.route("**/passkey/options", lambda route: held.append(route))
+        await look.page.route("**/passkey/options", lambda route: waiting.append(route))
         await device.touch()
         async with look.page.expect_request("**/passkey/options"):
             await look.go("/login")
         await look.page.click("text=Sign in with a passkey")
-        await held[0].continue_()
+        await waiting[0].continue_()
         await look.page.wait_for_url("**/account")
 
         assert len([one for one in sent if one.endswith("/passkey/verify")]) == 1
@@ -260,8 +260,10 @@ async def test_a_late_list_does_not_delete_the_new_passkey(site: Site) -> None:
     """The page asks for the list when it opens. If the answer comes after a passkey was created, the
     browser does not hear of it, because it would delete the passkey."""
     async with visit(site, signed_in=True) as (look, device):
-        held: list[Route] = []
-        await look.page.route("**/api/users/me/passkeys", lambda route: held.append(route), times=1)
+        waiting: list[Route] = []
+        await look.page.route(
+            "**/api/users/me/passkeys", lambda route: waiting.append(route), times=1
+        )
         async with look.page.expect_request("**/api/users/me/passkeys"):
             await add(look, device)
         await expect(look.page.locator("[data-codes]")).to_be_visible()
@@ -275,7 +277,7 @@ async def test_a_late_list_does_not_delete_the_new_passkey(site: Site) -> None:
         handle = credential["userHandle"].rstrip("=")
         late["user_handle"] = handle.replace("+", "-").replace("/", "_")
         async with look.page.expect_response("**/api/users/me/passkeys"):
-            await held[0].fulfill(json=late)
+            await waiting[0].fulfill(json=late)
         await look.page.click("[data-codes] .primary")
         await expect(look.page.locator(".note")).to_contain_text("Passkey added")
 

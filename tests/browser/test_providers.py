@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 import asyncpg
 import pytest
 from playwright.async_api import Browser
+from tests.browser.journey_people import PHONE, People
 from tests.browser.relying_party import website
-from tests.browser.test_journeys import PHONE, People
 from tests.browser.test_ways_in import DESK
 from tests.e2e.test_provider_sign_in import SECRET, stock_provider
 from tests.kit.deployments import Ability

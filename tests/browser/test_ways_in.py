@@ -4,14 +4,12 @@ to a passkey and a second factor, while the developer sees each event arrive."""
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pyotp
 import pytest
-from playwright.async_api import Browser, TimeoutError
-from tests.browser.relying_party import website
-from tests.browser.test_journeys import PHONE, PRIMARY, People, Person
+from playwright.async_api import TimeoutError
+from tests.browser.journey_people import PHONE, PRIMARY, People, Person
 from tests.kit.system import PASSWORD, System, fresh_email
 from tests.kit.virtual_authenticator import VirtualAuthenticator
 
@@ -33,15 +31,6 @@ EXPECTED = [
 """The events of the journey, in order. Others may stand between them."""
 
 
-@pytest.fixture
-async def people(chromium: Browser, system: System) -> AsyncIterator[People]:
-    async with (
-        website(system, "Shop", first_party=True) as shop,
-        website(system, "Notes", first_party=False) as notes,
-    ):
-        yield People(chromium, system, shop, notes)
-
-
 async def sign_up_through_acme(person: Person, website_login: str, email: str) -> None:
     """Goes from the website to Acme, creates an account there, and comes back signed in."""
     await person.go(website_login)
@@ -58,8 +47,8 @@ async def arrives(person: Person, url: str) -> None:
     try:
         await person.page.wait_for_url(url, wait_until="commit")
     except TimeoutError:
-        shown = await person.page.inner_text("body")
-        raise AssertionError(f"{person.page.url} is not {url} but: {shown}") from None
+        text = await person.page.inner_text("body")
+        raise AssertionError(f"{person.page.url} is not {url} but: {text}") from None
 
 
 async def add_passkey(person: Person, device: VirtualAuthenticator) -> None:

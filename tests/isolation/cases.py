@@ -128,6 +128,6 @@ def askers(contract: type[Request[Any]], home: Side) -> list[Caller]:
     if contract.needs == KNOWN:
         return [KEY_HOLDER, home.ada]
     if contract.needs == IMPERSONATES:  # nobody acts as a user without a session of their own
-        held = frozenset({IMPERSONATES, f"zoo:{home.word}"})
-        return [KEY_HOLDER, replace(home.ada, permissions=held)]
+        permissions = frozenset({IMPERSONATES, f"zoo:{home.word}"})
+        return [KEY_HOLDER, replace(home.ada, permissions=permissions)]
     return [KEY_HOLDER]

@@ -3,6 +3,7 @@ else with a passkey, the password, a provider, or a mailed code. The session sta
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from pydantic import ValidationError
@@ -12,13 +13,12 @@ from common.contracts.identities import Identity, ListMyIdentities
 from common.contracts.identity_providers import ProviderNotFound
 from common.contracts.me import GetMe
 from common.contracts.passwords import Reauthenticate
-from common.contracts.provider_sign_in import ProviderAway, StartProviderStepUp
+from common.contracts.provider_sign_in import ProviderAway
 from common.contracts.sign_in import MethodOff
 from common.problems import Problem
-from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
-from gateway.pages import flow_cookie
+from gateway.pages import flow_cookie, provider_confirmation
 from gateway.pages.challenge import attempt
 from gateway.pages.code import digits
 from gateway.pages.fields import Fields, at
@@ -55,8 +55,9 @@ async def _ask(
 ) -> GatewayResponse:
     """Shows every way in which this user can confirm. If there is none, they sign in again."""
     ctx, methods = page.request.context(user.caller), page.app.settings.auth_methods
-    me = await page.gateway.bus.call(ctx, GetMe())
-    providers = await _providers(page, user)
+    me, providers = await asyncio.gather(
+        page.gateway.bus.call(ctx, GetMe()), _providers(page, user)
+    )
     by_mail = not me.has_password and me.email is not None and "email_code" in methods
     going = _going(fields)
     has_passkey = "passkey" in user.session.second_factors
@@ -106,13 +107,9 @@ async def to_provider(
     """POST /login/confirm/provider: to the provider, which asks its user to sign in"""
     page = open_page(gateway, request, user)
     try:
-        call = StartProviderStepUp(
-            idp=fields.text("idp"),
-            browser=csrf.browser_id(gateway.settings, request),
-            destination=destination(request.app, fields),
-            locale=page.language.code,
+        return await provider_confirmation.to_provider(
+            page, user, fields.text("idp"), destination(request.app, fields)
         )
-        return redirect((await gateway.bus.call(request.context(user.caller), call)).url)
     except ValidationError:
         return redirect(at(PATH, **_going(fields)))
     except REFUSALS as error:

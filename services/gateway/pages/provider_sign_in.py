@@ -18,7 +18,6 @@ from common.contracts.provider_sign_in import (
     ProviderOutcome,
     ProviderResponseSpent,
     StartProviderSignIn,
-    StartProviderStepUp,
 )
 from common.contracts.sign_in import MethodOff
 from gateway.auth import remembered_devices
@@ -26,14 +25,20 @@ from gateway.auth.caller import user_even_without_rights
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
-from gateway.pages import default_destination, flow_cookie, provider_buttons, provider_outcome
+from gateway.pages import (
+    default_destination,
+    flow_cookie,
+    provider_buttons,
+    provider_confirmation,
+    provider_outcome,
+)
 from gateway.pages import errors as error_pages
 from gateway.pages.fields import Fields, at, local, read_form, read_query
 from gateway.pages.page_routes import page_route
 from gateway.pages.render import PageView, open_page
 from gateway.pages.sign_up import invitation_token
 from gateway.routing import ErrorStyle, HostKind, Route, RouteSet
-from gateway.state import Gateway, SignedInUser
+from gateway.state import Gateway
 
 RESPONSE: Final = ("code", "iss", "error", "error_description", "user")
 """The parameters of a provider's response that are read, in addition to `state`."""
@@ -57,7 +62,9 @@ async def start(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Ga
     user = await user_even_without_rights(gateway, request) if confirms else None
     try:
         if user is not None:
-            return await _start_confirmation(page, user, fields.text("idp"), destination)
+            return await provider_confirmation.to_provider(
+                page, user, fields.text("idp"), destination
+            )
         call = StartProviderSignIn(
             idp=fields.text("idp"),
             browser=csrf.browser_id(gateway.settings, request),
@@ -73,20 +80,6 @@ async def start(gateway: Gateway, request: GatewayRequest, fields: Fields) -> Ga
         return _ended(page, "provider_off", destination)
     except ProviderAway:
         return _ended(page, "provider_failed", destination)
-
-
-async def _start_confirmation(
-    page: PageView, user: SignedInUser, idp: str, destination: str
-) -> GatewayResponse:
-    """Sends the user to the provider to confirm the session: a new sign-in alone would not be fresh."""
-    call = StartProviderStepUp(
-        idp=idp,
-        browser=csrf.browser_id(page.gateway.settings, page.request),
-        destination=destination,
-        locale=page.language.code,
-    )
-    ctx = page.request.context(user.caller)
-    return redirect((await page.gateway.bus.call(ctx, call)).url)
 
 
 def _ended(page: PageView, failure: Failure, going: str) -> GatewayResponse:

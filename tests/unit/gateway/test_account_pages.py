@@ -20,11 +20,6 @@ PAGE = f"/account/organization?org_id={ORGANIZATION}"
 
 
 @pytest.fixture
-def app(world: FakeServices) -> Tenant:
-    return world.add("demo")
-
-
-@pytest.fixture
 async def people(world: FakeServices, app: Tenant, http: httpx.AsyncClient) -> People:
     people = People(world)
     await signed_in(http, world, app)

@@ -52,16 +52,6 @@ async def ended(told: Oidc, ctx: Context, request: LogOut) -> LoggedOut:
 
 
 @pytest.fixture
-def app(world: FakeServices) -> Tenant:
-    return world.add("demo")
-
-
-@pytest.fixture
-def people(world: FakeServices, app: Tenant) -> People:
-    return People(world)
-
-
-@pytest.fixture
 def told(world: FakeServices, people: People) -> Oidc:
     return Oidc(world)
 

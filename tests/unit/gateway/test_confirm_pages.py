@@ -24,21 +24,6 @@ WAYS = {
 """What the page has for each way."""
 
 
-@pytest.fixture
-def app(world: FakeServices) -> Tenant:
-    return world.add("demo")
-
-
-@pytest.fixture
-def people(world: FakeServices, app: Tenant) -> People:
-    return People(world)
-
-
-@pytest.fixture
-def providers(world: FakeServices, app: Tenant, people: People) -> FakeProviders:
-    return FakeProviders(world, app)
-
-
 def ways(page: str) -> list[str]:
     """Returns the ways of the page, from top to bottom."""
     places = {way: page.find(mark) for way, mark in WAYS.items()}

@@ -52,11 +52,6 @@ HIDDEN = re.compile(r'name="csrf" value="[^"]+"')
 
 
 @pytest.fixture
-def app(world: FakeServices) -> Tenant:
-    return world.add("demo")
-
-
-@pytest.fixture
 def calls(world: FakeServices, app: Tenant, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Records the names of called contracts that change something."""
     people = People(world)

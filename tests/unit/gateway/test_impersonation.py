@@ -35,11 +35,6 @@ def app(world: FakeServices) -> Tenant:
 
 
 @pytest.fixture
-def people(world: FakeServices, app: Tenant) -> People:
-    return People(world)
-
-
-@pytest.fixture
 def admin(world: FakeServices, app: Tenant, people: People, http: httpx.AsyncClient) -> Session:
     """An administrator who is signed in at this browser."""
     session = person(world, app, "t_admin", "boss@example.com", "Boss")

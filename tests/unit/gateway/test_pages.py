@@ -44,16 +44,6 @@ TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
 LANGUAGE_LINK = re.compile(r'href="([^"]+)" hreflang="de"')
 
 
-@pytest.fixture
-def app(world: FakeServices) -> Tenant:
-    return world.add("demo")
-
-
-@pytest.fixture
-def people(world: FakeServices, app: Tenant) -> People:
-    return People(world)
-
-
 def change_settings(world: FakeServices, tenant: Tenant, **settings: Any) -> None:
     """Changes the settings of the application, before anything is cached."""
     changed = tenant.model_copy(update={"settings": AppSettings(**settings)})

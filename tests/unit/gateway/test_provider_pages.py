@@ -40,21 +40,6 @@ from gateway.app import GatewayApp
 LINK = re.compile(r'href="(/rp/authorize[^"]*)"')
 
 
-@pytest.fixture
-def app(world: FakeServices) -> Tenant:
-    return world.add("demo")
-
-
-@pytest.fixture
-def people(world: FakeServices, app: Tenant) -> People:
-    return People(world)
-
-
-@pytest.fixture
-def providers(world: FakeServices, app: Tenant, people: People) -> FakeProviders:
-    return FakeProviders(world, app)
-
-
 def session(world: FakeServices, app: Tenant) -> SignedInSession:
     return SignedInSession(token="t_new", session=person(world, app, "t_new"))
 

@@ -38,11 +38,6 @@ def app(world: FakeServices) -> Tenant:
     return world.tenants[app.host]
 
 
-@pytest.fixture
-def people(world: FakeServices, app: Tenant) -> People:
-    return People(world)
-
-
 def last(people: People, kind: type[Any]) -> Any:
     return next(call for call in reversed(people.world.bus.calls) if isinstance(call, kind))
 

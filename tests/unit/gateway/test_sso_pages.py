@@ -5,23 +5,12 @@ from __future__ import annotations
 import html
 
 import httpx
-import pytest
 from tests.kit.fake_services import FakeServices
 from tests.kit.people import EMAIL, PASSWORD, People
 from tests.unit.gateway.test_pages import change_settings, post
 
 from common.contracts.sign_in import SsoRequired
 from common.contracts.tenants import Tenant
-
-
-@pytest.fixture
-def app(world: FakeServices) -> Tenant:
-    return world.add("demo")
-
-
-@pytest.fixture
-def people(world: FakeServices, app: Tenant) -> People:
-    return People(world)
 
 
 async def test_domain_leads_to_its_provider(http: httpx.AsyncClient, people: People) -> None:
