@@ -3,6 +3,7 @@ everything that they show."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ OTHER_WAY: Final = "עדה <b>Lovelace</b> (1815)"
 """A name in a script that runs from right to left."""
 MOST: Final = 120
 """Pages of one crawl."""
+MAIL: Final = re.compile(r"/mail/[a-z_]+/[a-zA-Z-]+")
+"""The pages of mails, one for each kind and language."""
 LIVE: Final = ("/live",)
 """Ends of paths that are streams."""
 
@@ -63,7 +66,7 @@ class Crawl:
 
     def _kind(self, path: str) -> str:
         """Returns the path without what makes one thing another: a page of each kind is enough."""
-        bare = urlsplit(path).path
+        bare = MAIL.sub("/mail/{}", urlsplit(path).path)
         return "/".join("{}" if len(part) > 25 else part for part in bare.split("/"))
 
     async def _open(self, path: str) -> list[str]:

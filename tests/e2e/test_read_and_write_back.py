@@ -32,6 +32,10 @@ MADE: dict[str, tuple[str, dict[str, Any]]] = {
     "/api/resources/{id}": ("/api/resources", {"identifier": "https://api.example", "name": "A"}),
 }
 """For each path to read: the call that creates one such object."""
+SET = {
+    "/api/mail-sender": {"host": "mail.example.com", "from_address": "no-reply@example.com"},
+}
+"""Paths of one thing that is absent at first: what to store there before it is read."""
 OF_A_USER = {"/api/users/me"}
 """Paths that need a session instead of a key."""
 
@@ -45,8 +49,12 @@ async def test_what_was_read_can_be_written_back(system: System) -> None:
                 continue
             methods = sorted(operations.keys() & {"put", "patch"})
             place = await _place(api, path) if methods else path
+            if path in SET:
+                (await api.put(path, json=SET[path])).raise_for_status()
             for method in methods:
                 await _write_back(api, method, place)
+            if path in SET:
+                (await api.delete(path)).raise_for_status()
 
 
 async def _place(api: httpx.AsyncClient, path: str) -> str:

@@ -36,6 +36,8 @@ MailHost = Annotated[
     Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([a-z0-9.:-]*[a-z0-9])?$"),
 ]
 
+MailUser = Annotated[str, Field(max_length=320)]
+
 
 class MailSenderFields(Contract):
     """A mail server, and the sender of the mails."""
@@ -52,7 +54,7 @@ class MailSenderFields(Contract):
         description="TLS from the first byte (`tls`), or from STARTTLS on (`starttls`). `none` is "
         "for development only.",
     )
-    user: Annotated[str | None, BeforeValidator(_none_if_empty), Field(max_length=320)] = Field(
+    user: Annotated[MailUser | None, BeforeValidator(_none_if_empty)] = Field(
         default=None, description="The name to sign in with. `null`: without signing in."
     )
     password: Secret | None = Field(
