@@ -815,7 +815,7 @@ CREATE TABLE mail_senders (
     password_sealed text,
     from_address    text        NOT NULL,
     from_name       text,
-    version         integer     NOT NULL DEFAULT 1,  -- of the settings: a late failure of older ones does not count
+    version         uuid        NOT NULL DEFAULT gen_random_uuid(),  -- of the settings: a late failure of older ones does not count
     failures        integer     NOT NULL DEFAULT 0,  -- in a row
     failing_since   timestamptz,
     paused_until    timestamptz,
