@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from common import freshness
 from common.contracts.mail_sender import (
     CheckMailSender,
     DeleteMailSender,
@@ -54,7 +55,10 @@ NOTICES: Final = {
 
 
 async def show(visit: Visit) -> GatewayResponse:
-    """GET /dashboard/applications/{slug}/mail-sender"""
+    """GET /dashboard/applications/{slug}/mail-sender. Developers who may change it confirm that it is
+    them before they type a password, not after."""
+    if visit.may("settings:write"):
+        freshness.check(visit.user.caller)
     return _page(visit, await _stored(visit))
 
 
