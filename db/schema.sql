@@ -49,6 +49,7 @@ CREATE TABLE applications (
     custom_domain          text,       -- the primary verified row of custom_domains
     custom_domain_verified boolean     NOT NULL DEFAULT false,
     cf_custom_hostname_id  text,
+    request_key            text,       -- its creator, and the id of their request: sent twice, it creates one
     state                  text        NOT NULL DEFAULT 'creating',
     provisioned            text[]      NOT NULL DEFAULT '{}',  -- services that have done their part
     created_at             timestamptz NOT NULL DEFAULT now(),
@@ -56,6 +57,7 @@ CREATE TABLE applications (
     CONSTRAINT applications_pkey PRIMARY KEY (id),
     CONSTRAINT applications_slug_key UNIQUE (slug),
     CONSTRAINT applications_custom_domain_key UNIQUE (custom_domain),
+    CONSTRAINT applications_request_key_key UNIQUE (request_key),
     CONSTRAINT applications_slug_check CHECK (slug ~ '^[a-z0-9]([a-z0-9-]{1,61})[a-z0-9]$'),
     CONSTRAINT applications_state_check CHECK (state IN ('creating', 'active', 'deleting')),
     CONSTRAINT applications_is_dashboard_check CHECK (is_dashboard = (id = '00000000-0000-0000-0000-000000000000'))

@@ -5,16 +5,22 @@ from __future__ import annotations
 from typing import Final
 
 from common.contracts.applications import ListApplications
+from common.message_ids import N_
 from common.problems import Forbidden
 from gateway.dashboard.new_application import PATH as NEW
 from gateway.dashboard.page_routes import dashboard_page
-from gateway.dashboard.visit import APPLICATIONS, Visit
+from gateway.dashboard.visit import APPLICATIONS, HOME, Visit
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import at
 from gateway.routing import RouteSet
 
-HOME: Final = "/dashboard"
 PAGE_SIZE: Final = 50
+NOTICES: Final = {
+    "exists": N_(
+        "This application was already created, and there is no second one. If you don't have its secret "
+        "key, rotate it."
+    ),
+}
 
 
 async def show(visit: Visit) -> GatewayResponse:
@@ -32,6 +38,7 @@ async def show(visit: Visit) -> GatewayResponse:
         applications=listed.applications,
         more=at(HOME, cursor=listed.next) if listed.next else None,
         creates=visit.may("apps:create"),
+        notice=NOTICES.get(visit.fields.text("done")),
     )
 
 

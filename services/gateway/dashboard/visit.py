@@ -16,7 +16,8 @@ from gateway.pages.render import PageView, open_page
 from gateway.state import Gateway, SignedInUser
 
 R = TypeVar("R", bound=Contract)
-APPLICATIONS: Final = "/dashboard/applications"
+HOME: Final = "/dashboard"
+APPLICATIONS: Final = f"{HOME}/applications"
 HTMX: Final = b"hx-request"
 HTMX_TYPE: Final = b"hx-request-type"
 """`partial` if the answer replaces a part of the page that is shown."""
