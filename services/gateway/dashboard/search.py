@@ -10,7 +10,7 @@ from typing import Final
 
 from common.contracts.applications import ListApplications
 from common.contracts.users import ListUsers
-from common.problems import Problem
+from common.problems import Forbidden, Problem
 from gateway.auth.managed_application import managed_application
 from gateway.dashboard import rooms
 from gateway.dashboard.new_application import PATH as NEW
@@ -70,7 +70,10 @@ async def _with_application(visit: Visit) -> Visit:
 
 
 async def _applications(visit: Visit, query: str) -> list[SearchResult]:
-    listed = await visit.gateway.bus.call(visit.team_ctx, ListApplications(limit=LISTED))
+    try:
+        listed = await visit.call_dashboard(ListApplications(limit=LISTED))
+    except Forbidden:  # they are in no team yet
+        return []
     candidates = (
         SearchResult(one.name, f"{APPLICATIONS}/{one.slug}", "client", one.host)
         for one in listed.applications
@@ -100,7 +103,7 @@ def _places(visit: Visit) -> Iterable[SearchResult]:
         for group in rooms.rooms_of(visit.may):
             for room in group.rooms:
                 yield SearchResult(translate(room.name), f"{visit.home}{room.path}", room.icon)
-    if "apps:create" in visit.user.caller.permissions:
+    if visit.may_in_dashboard("apps:create"):
         yield SearchResult(translate("Create application"), NEW, "plus")
     yield SearchResult(translate("Applications"), "/dashboard", "client")
     yield SearchResult(translate("Your account"), "/account", "user")
