@@ -144,10 +144,7 @@ class Tail:
                     after = place
                     yield await self._event(place, message)
                 if follower.doubtful:
-                    await asyncio.sleep(checked + CHECKED_EVERY - time.monotonic())
-                    follower.doubtful = False
-                    await self.allowed()
-                    checked = time.monotonic()
+                    checked = await self._check_again(follower, checked)
                     continue
                 if time.monotonic() - alive >= ALIVE:
                     await self.allowed()
@@ -162,6 +159,14 @@ class Tail:
                 self.slots.release(self.app_id)
             if subscription is not None and not self.nc.is_closed:
                 await subscription.unsubscribe()
+
+    async def _check_again(self, follower: Follower, checked: float) -> float:
+        """Checks the right to follow, CHECKED_EVERY seconds after `checked` at the earliest. Returns the
+        time. Raises a Problem if the follower has it no longer."""
+        await asyncio.sleep(checked + CHECKED_EVERY - time.monotonic())
+        follower.doubtful = False
+        await self.allowed()
+        return time.monotonic()
 
     async def _in_this_stream(self, after: Place) -> Place:
         """Returns the place in the stream as it is now: it may have been created again."""

@@ -12,7 +12,7 @@ from common.db import Db, Link, many, maybe, run
 OWNER_CONSTRAINT: Final = "applications_owner_org_id_fkey"
 """The constraint that an unknown owner violates."""
 REQUEST_CONSTRAINT: Final = "applications_request_key_key"
-"""The constraint that a request violates that was sent twice."""
+"""The constraint that a request violates if it was sent before."""
 
 
 @dataclass(frozen=True)
@@ -152,11 +152,8 @@ async def insert(
     owner_org_id: str | None,
     request_key: str | None,
 ) -> bool:
-    """Adds an application in state `creating`. Returns False if the slug is in use.
-
-    Raises ForeignKeyViolationError for an unknown owner, UniqueViolationError for a second application
-    with this `request_key`.
-    """
+    """Adds an application in state `creating`. Returns False if the slug is in use. Raises
+    ForeignKeyViolationError for an unknown owner, UniqueViolationError for a used `request_key`."""
     return (
         await run(
             db,
