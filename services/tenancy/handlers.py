@@ -32,6 +32,7 @@ from common.contracts.audit_log import (
     ListUserAudit,
 )
 from common.contracts.base import Request
+from common.contracts.developers import GetDeveloperTeams
 from common.contracts.domains import (
     AddCustomDomain,
     IsDomainAllowed,
@@ -73,6 +74,11 @@ from common.contracts.organizations import (
     SwitchOrganization,
     UpdateOrganization,
 )
+from common.contracts.platform_applications import (
+    GetPlatformApplication,
+    LabelApplications,
+    ListPlatformApplications,
+)
 from common.contracts.settings_change import GetSettings, UpdateSettings
 from common.contracts.sso_members import JoinThroughProvider
 from common.contracts.tenants import GetTenant, ManageApplication, ResolveHost
@@ -92,6 +98,7 @@ from tenancy import (
     org_invitations,
     organization_creation,
     organizations,
+    platform_applications,
     sso_members,
     tenant_lookup,
     user_organizations,
@@ -155,4 +162,8 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     SetPrimaryDomain: domains.set_primary,
     RemoveCustomDomain: domains.delete,
     IsDomainAllowed: domains.check_allowed,
+    ListPlatformApplications: platform_applications.list_,
+    GetPlatformApplication: platform_applications.get,
+    LabelApplications: platform_applications.label,
+    GetDeveloperTeams: platform_applications.teams_of_developer,
 }

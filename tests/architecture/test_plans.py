@@ -118,7 +118,7 @@ async def test_a_statement_is_allowed_to_its_service(
 
 
 JOBS_OF = {
-    "identity": ["sweep", "mail", "relay"],
+    "identity": ["sweep", "mail", "relay", "search"],
     "oidc": ["sweep", "logout"],
     "tenancy": ["sweep", "upkeep"],
 }

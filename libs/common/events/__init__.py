@@ -21,6 +21,7 @@ from common.events import (
     roles,
     second_factors,
     sessions,
+    support,
     templates,
     tokens,
     users,
@@ -47,6 +48,7 @@ NOUNS: Final = (
     resources,
     roles,
     organizations,
+    support,
     audit,
 )
 """The modules in the order of docs/events.md."""
