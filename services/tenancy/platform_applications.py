@@ -109,9 +109,7 @@ async def get(
     if not rows:
         raise ApplicationNotFound
     async with deps.db.reader(ctx.with_application(rows[0].id)) as db:
-        users = await platform_applications.count_users(
-            db, app_id=rows[0].id, limit=MOST_USERS + 1
-        )
+        users = await platform_applications.count_users(db, app_id=rows[0].id, limit=MOST_USERS + 1)
     return PlatformApplicationDetails(
         **to_platform_application(deps.hosts, rows[0]).model_dump(),
         users=min(users, MOST_USERS),
@@ -167,9 +165,7 @@ def to_platform_application(hosts: Hosts, row: PlatformApplicationRow) -> Platfo
     is_custom = row.custom_domain is not None and row.custom_domain_verified
     owner = None
     if row.owner_id is not None:
-        owner = OwnerTeam(
-            id=row.owner_id, slug=row.owner_slug or "", name=row.owner_name or ""
-        )
+        owner = OwnerTeam(id=row.owner_id, slug=row.owner_slug or "", name=row.owner_name or "")
     return PlatformApplication(
         id=row.id,
         slug=row.slug,

@@ -32,7 +32,8 @@ class DeveloperState(Developer):
     """A developer, and whether they are an operator now."""
 
     is_operator: bool = Field(
-        default=False, description="Whether they have `platform:manage`. A disabled user has nothing."
+        default=False,
+        description="Whether they have `platform:manage`. A disabled user has nothing.",
     )
 
 

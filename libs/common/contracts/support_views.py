@@ -22,7 +22,10 @@ MINUTES: Final = 30
 class SupportViewNotOpen(NotFound):
     """The caller has not opened the support view of this user in their session, or it has ended."""
 
-    code, title = "support_view_not_open", "Give a reason first. A support view is open for 30 minutes."
+    code, title = (
+        "support_view_not_open",
+        "Give a reason first. A support view is open for 30 minutes.",
+    )
 
 
 class OpenedSupportView(Contract):

@@ -43,6 +43,4 @@ class SearchUsers(
     outside the Dashboard or for a caller who is not signed in."""
 
     email: Email
-    reason: Reason = Field(
-        description="Why you search. The teams of the applications can read it."
-    )
+    reason: Reason = Field(description="Why you search. The teams of the applications can read it.")

@@ -89,13 +89,9 @@ OF_USER: Final = f"""
     """
 
 
-async def newest(
-    db: Db, *, app_id: str, before: Place, limit: int
-) -> list[PlatformApplicationRow]:
+async def newest(db: Db, *, app_id: str, before: Place, limit: int) -> list[PlatformApplicationRow]:
     """Returns the applications before (created_at, id), the newest first."""
-    return await many(
-        db, PlatformApplicationRow, NEWEST, app_id, *keyset.backward(*before), limit
-    )
+    return await many(db, PlatformApplicationRow, NEWEST, app_id, *keyset.backward(*before), limit)
 
 
 async def of_team(
@@ -111,9 +107,7 @@ async def named(
 ) -> list[PlatformApplicationRow]:
     """Returns the applications whose name begins with `prefix`, after (key, id), without `others`."""
     place = (prefix, keyset.LOWEST_ID) if after[0] is None else after
-    return await many(
-        db, PlatformApplicationRow, NAMED, app_id, *place, prefix, others, limit
-    )
+    return await many(db, PlatformApplicationRow, NAMED, app_id, *place, prefix, others, limit)
 
 
 async def exact(
@@ -123,9 +117,7 @@ async def exact(
     return await many(db, PlatformApplicationRow, EXACT, app_id, slug, id, domain)
 
 
-async def of_user(
-    db: Db, *, app_id: str, user_id: str, limit: int
-) -> list[PlatformApplicationRow]:
+async def of_user(db: Db, *, app_id: str, user_id: str, limit: int) -> list[PlatformApplicationRow]:
     """Returns the applications of a developer's teams, the newest first."""
     return await many(db, PlatformApplicationRow, OF_USER, app_id, user_id, limit)
 

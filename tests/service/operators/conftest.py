@@ -60,6 +60,4 @@ async def operator(world: World) -> Context:
 async def developer(world: World) -> Context:
     """The context of a developer who is no operator."""
     caller = await world.dashboard_user("developer", email=f"{new_id()}@team.example")
-    return context(
-        DASHBOARD, replace(caller, session_id=new_id(), proven_at=now()), within=15
-    )
+    return context(DASHBOARD, replace(caller, session_id=new_id(), proven_at=now()), within=15)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -18,14 +17,14 @@ from common.ids import DASHBOARD
 
 
 @pytest.fixture
-async def pair(world: World) -> AsyncIterator[tuple[str, str]]:
+async def pair(world: World) -> tuple[str, str]:
     """The only two operators."""
     await world.owner.execute(
         "DELETE FROM user_roles WHERE app_id = $1 AND role_id = 'operator'", DASHBOARD
     )
     one = await world.dashboard_user("operator")
     two = await world.dashboard_user("operator")
-    yield one.id or "", two.id or ""
+    return one.id or "", two.id or ""
 
 
 def ends(user_id: str) -> list[Request[Any]]:

@@ -135,7 +135,9 @@ async def test_a_developer_has_teams_and_applications(world: World, operator: Co
 async def test_developers_are_searched(world: World, operator: Context) -> None:
     """By address and name, and only among the users of the Dashboard."""
     word = new_id()[-12:]
-    user_id = await world.insert_user(DASHBOARD, email=f"ada-{word}@example.com", name=f"Ada {word}")
+    user_id = await world.insert_user(
+        DASHBOARD, email=f"ada-{word}@example.com", name=f"Ada {word}"
+    )
     await world.insert_user(email=f"ada-{word}@example.com")
     for search in (f"ada-{word}@example.com", word):
         page = await world.call(ListDevelopers(search=search), operator)

@@ -27,9 +27,7 @@ REASON = "ticket 4711"
 async def opened(
     world: World, ctx: Context, user_id: str, app_id: str | None = None
 ) -> OpenedSupportView:
-    call = OpenSupportView(
-        application_id=app_id or world.app_id, user_id=user_id, reason=REASON
-    )
+    call = OpenSupportView(application_id=app_id or world.app_id, user_id=user_id, reason=REASON)
     return await world.call(call, ctx)
 
 

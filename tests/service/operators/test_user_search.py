@@ -30,9 +30,7 @@ async def searches(world: World, operator: Context) -> list[dict[str, object]]:
     return [data for name, data in events if name == "users_searched"]
 
 
-async def test_a_search_finds_one_user_in_each_application(
-    world: World, operator: Context
-) -> None:
+async def test_a_search_finds_one_user_in_each_application(world: World, operator: Context) -> None:
     """The result has application, id and state, and neither profile nor address. Other spellings of the
     address are the same address."""
     email = f"{new_id()}@example.com"
@@ -124,9 +122,7 @@ async def test_nobody_is_shown_without_a_record(
     assert await world.events() == await world.events(world.other_app_id) == []
 
 
-async def test_others_may_not_search(
-    world: World, operator: Context, developer: Context
-) -> None:
+async def test_others_may_not_search(world: World, operator: Context, developer: Context) -> None:
     """Developers, keys, tokens and callers in an application are refused, and nothing is recorded. An
     application may have a permission of the same name."""
     email = f"{new_id()}@example.com"
