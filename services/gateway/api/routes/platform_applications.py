@@ -20,7 +20,7 @@ router = NounRouter(prefix="/platform/applications", tags=["platform"])
 
 
 @router.get("", summary="List the applications of all teams")
-async def list_(
+async def list_applications(
     page: Annotated[ListPlatformApplications, Query()], ctx: SignedIn, bus: TheBus
 ) -> PlatformApplications:
     """Lists all applications, newest first, also those that are being created or deleted. Needs
@@ -29,7 +29,7 @@ async def list_(
 
 
 @router.get("/{slug}", summary="Get an application of any team")
-async def get(slug: str, ctx: SignedIn, bus: TheBus) -> PlatformApplicationDetails:
+async def get_application(slug: str, ctx: SignedIn, bus: TheBus) -> PlatformApplicationDetails:
     """Returns an application with its team and the number of its users. Needs `apps:read:all`."""
     return await bus.call(ctx, GetPlatformApplication(slug=slug))
 

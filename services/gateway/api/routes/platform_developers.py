@@ -27,13 +27,15 @@ router = NounRouter(prefix="/platform/developers", tags=["platform"])
 
 
 @router.get("", summary="List developers")
-async def list_(page: Annotated[ListDevelopers, Query()], ctx: SignedIn, bus: TheBus) -> Developers:
+async def list_developers(
+    page: Annotated[ListDevelopers, Query()], ctx: SignedIn, bus: TheBus
+) -> Developers:
     """Lists the users of the Dashboard, newest first. Needs `developers:read`."""
     return await bus.call(ctx, page)
 
 
 @router.get("/{id}", summary="Get a developer")
-async def get(id: Id, ctx: SignedIn, bus: TheBus) -> DeveloperDetails:
+async def get_developer(id: Id, ctx: SignedIn, bus: TheBus) -> DeveloperDetails:
     """Returns a developer with their teams and the applications of these teams, at most 100 of each.
     Needs `developers:read`."""
     developer, teams = await asyncio.gather(
@@ -43,7 +45,7 @@ async def get(id: Id, ctx: SignedIn, bus: TheBus) -> DeveloperDetails:
 
 
 @router.post("/{id}/disable", summary="Disable a developer")
-async def disable(id: Id, ctx: SignedIn, bus: TheBus) -> User:
+async def disable_developer(id: Id, ctx: SignedIn, bus: TheBus) -> User:
     """Prevents a developer from signing in, and ends their sessions and tokens at once. Their teams and
     applications stay. Answers 409 `last_operator` for the last operator. Needs `users:write` and
     `developers:write`."""
@@ -51,7 +53,7 @@ async def disable(id: Id, ctx: SignedIn, bus: TheBus) -> User:
 
 
 @router.post("/{id}/enable", summary="Enable a developer")
-async def enable(id: Id, ctx: SignedIn, bus: TheBus) -> User:
+async def enable_developer(id: Id, ctx: SignedIn, bus: TheBus) -> User:
     """Lets a disabled developer sign in again. Needs `users:write` and `developers:write`."""
     return await bus.call(ctx, EnableUser(user_id=id))
 
