@@ -38,7 +38,8 @@ async def list_(
     if (request.search or "").strip():
         return await _search(deps, ctx, request)
     of = f"platform applications {request.owner_org_id or ''}"
-    place, limit = deps.cursors.read(ctx.app_id, of, request.cursor, 2), request.limit + 1
+    created_at, id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
+    place, limit = (created_at, id), request.limit + 1
     async with deps.db.reader(ctx) as db:
         if request.owner_org_id is None:
             rows = await platform_applications.newest(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import asyncpg
 import pytest
@@ -10,12 +11,14 @@ from pydantic import ValidationError
 from tests.kit.world import World
 
 from aero2.migrate import ROLES
+from common import audit
 from common.context import Caller, Context
 from common.contracts.sessions import FreshSignInNeeded
 from common.contracts.user_search import SearchUsers
 from common.ids import DASHBOARD, new_id
 from common.problems import Forbidden, Problem, RateLimited
 from identity import user_search
+from identity.queries import user_search as rows
 
 REASON = "ticket 4711"
 
@@ -93,7 +96,7 @@ async def test_the_record_comes_before_the_query(
     async def fail(*_: object, **__: object) -> None:
         raise asyncpg.QueryCanceledError("too slow")
 
-    monkeypatch.setattr(user_search.user_search, "by_address", fail)
+    monkeypatch.setattr(rows, "by_address", fail)
     with pytest.raises(Problem):
         await world.call(request_for("ada@example.com"), operator)
 
@@ -107,15 +110,15 @@ async def test_nobody_is_shown_without_a_record(
     email = f"{new_id()}@example.com"
     await world.insert_user(email=email)
     await world.insert_user(world.other_app_id, email=email)
-    record, calls = user_search.audit.record, []
+    record, calls = audit.record, []
 
-    async def fail_second(*args: object, **kwargs: object) -> None:
+    async def fail_second(*args: Any, **kwargs: Any) -> None:
         calls.append(args)
         if len(calls) == 3:
             raise asyncpg.QueryCanceledError("too slow")
-        await record(*args, **kwargs)  # type: ignore[arg-type]
+        await record(*args, **kwargs)
 
-    monkeypatch.setattr(user_search.audit, "record", fail_second)
+    monkeypatch.setattr(audit, "record", fail_second)
     with pytest.raises(Problem):
         await world.call(request_for(email), operator)
 
