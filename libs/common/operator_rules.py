@@ -22,7 +22,7 @@ OPERATES: Final = "platform:manage"
 ROLE: Final = "operator"
 """The role of the Dashboard that holds every permission. It has at least one enabled user."""
 LOCK: Final = 0x6F70657261746F72
-"""The key of the advisory lock that whoever may end the last operator takes first: `operator` in ASCII."""
+"""The key of the advisory lock around changes that can end the last operator: `operator` in ASCII."""
 OF_EVERY_DEVELOPER: Final = frozenset(
     {
         *("apps:create", "apps:read", "apps:write", "apps:delete", "apps:transfer"),

@@ -12,6 +12,8 @@ FRESH = {
     "identity.factor.reset_user",
     "identity.identity_link.remove_own",
     "identity.impersonation.start",
+    "identity.platform.search_users",
+    "identity.support_view.open",
     "identity.me.change_email",
     "identity.me.delete",
     "identity.passkey.add",

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from common.contracts.applications import SLUG
 from common.contracts.base import SYSTEM, Contract, Id, Page, Request
 from common.contracts.fields import Timestamp
 
@@ -80,11 +81,11 @@ class GetPlatformApplication(
 ):
     """Returns one application. Raises ApplicationNotFound, and Forbidden outside the Dashboard."""
 
-    slug: str = Field(max_length=63)
+    slug: str = Field(max_length=63, pattern=SLUG)
 
 
 class ApplicationLabel(Contract):
-    """What names an application to people."""
+    """An application as people name it."""
 
     id: Id
     slug: str

@@ -54,7 +54,7 @@ class OpenSupportView(
 
 
 class SupportView(OpenedSupportView):
-    """What an operator sees of a user: the profile without metadata, how they sign in, their latest
+    """The data of a user for an operator: the profile without metadata, how they sign in, their latest
     sessions and events. Nothing in it can be changed."""
 
     application: ApplicationLabel

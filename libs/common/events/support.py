@@ -1,4 +1,4 @@
-"""What operators look at in the applications of others."""
+"""Operators who look into the applications of others."""
 
 from __future__ import annotations
 

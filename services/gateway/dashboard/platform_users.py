@@ -44,6 +44,7 @@ def _show(
         located=located,
         errors=errors,
         values={name: visit.fields.text(name) for name in ("email", "reason")},
+        form_path=f"{visit.home}{PATH}",
         address=f"{visit.home}{PATH}",
         api=curl_in_dashboard(visit.request.app, "POST", "/platform/user-search", body),
     )
@@ -92,6 +93,7 @@ def _ask(visit: Visit, errors: Errors | None = None) -> GatewayResponse:
         minutes=MINUTES,
         errors=errors,
         values={"reason": visit.fields.text("reason")},
+        form_path=_address(visit),
         address=_address(visit),
         api=curl_in_dashboard(visit.request.app, "POST", "/platform/support-views", body),
     )

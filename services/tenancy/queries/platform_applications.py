@@ -11,8 +11,7 @@ from common.contracts.platform_applications import ApplicationLabel
 from common.db import Db, many, value
 
 Place = tuple[str | None, str | None]
-"""What the list is sorted by and the id, of the last row of the page before; (None, None) before the
-first."""
+"""The sort key and the id of the last row of the page before; (None, None) before the first."""
 
 
 @dataclass(frozen=True)

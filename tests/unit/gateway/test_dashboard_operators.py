@@ -112,7 +112,7 @@ async def test_a_reader_of_developers_sees_no_acts(
 async def test_what_does_not_exist_is_not_found(
     http: httpx.AsyncClient, fakes: Operators, id: str
 ) -> None:
-    """Unknown ids and texts that are none. The reason for a user is asked for whoever it is."""
+    """Unknown ids and texts that are none. The page asks for a reason, also if there is no such user."""
     for path in (f"developers/{id}", f"applications/{id}", f"teams/{id}"):
         assert (await http.get(f"{ORIGIN}{HOME}/{path}")).status_code == 404, path
     is_id = id.startswith("0197")
