@@ -32,6 +32,7 @@ from common.contracts.audit_log import (
     ListUserAudit,
 )
 from common.contracts.base import Request
+from common.contracts.database_state import GetDatabaseState
 from common.contracts.domains import (
     AddCustomDomain,
     IsDomainAllowed,
@@ -73,6 +74,7 @@ from common.contracts.organizations import (
     SwitchOrganization,
     UpdateOrganization,
 )
+from common.contracts.platform_settings import GetPlatformSettings, UpdatePlatformSettings
 from common.contracts.settings_change import GetSettings, UpdateSettings
 from common.contracts.sso_members import JoinThroughProvider
 from common.contracts.tenants import GetTenant, ManageApplication, ResolveHost
@@ -85,6 +87,7 @@ from tenancy import (
     applications,
     audit,
     audit_export,
+    database_state,
     domains,
     leave_organizations,
     members,
@@ -92,6 +95,7 @@ from tenancy import (
     org_invitations,
     organization_creation,
     organizations,
+    platform_settings,
     sso_members,
     tenant_lookup,
     user_organizations,
@@ -108,6 +112,9 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     UpdateApplication: applications.update,
     TransferApplication: application_transfer.transfer,
     DeleteApplication: application_deletion.delete,
+    GetDatabaseState: database_state.get,
+    GetPlatformSettings: platform_settings.get,
+    UpdatePlatformSettings: platform_settings.update,
     GetSettings: app_settings.get,
     UpdateSettings: app_settings.update,
     VerifyApiKey: api_keys.verify,

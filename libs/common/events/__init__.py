@@ -17,6 +17,7 @@ from common.events import (
     organizations,
     passkeys,
     passwords,
+    platform,
     resources,
     roles,
     second_factors,
@@ -47,6 +48,7 @@ NOUNS: Final = (
     resources,
     roles,
     organizations,
+    platform,
     audit,
 )
 """The modules in the order of docs/events.md."""

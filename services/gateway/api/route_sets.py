@@ -26,6 +26,8 @@ from gateway.api.routes import (
     passkey_sign_in,
     passkeys,
     permissions,
+    platform_health,
+    platform_settings,
     provider_tokens,
     resources,
     roles,
@@ -36,6 +38,7 @@ from gateway.api.routes import (
     sessions,
     settings,
     sign_in_route,
+    signing_keys,
     user_identities,
     users,
 )
@@ -63,6 +66,8 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     passkey_sign_in.routes,
     passkeys.routes,
     permissions.routes,
+    platform_health.routes,
+    platform_settings.routes,
     provider_tokens.routes,
     resources.routes,
     roles.routes,
@@ -73,6 +78,7 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     sessions.routes,
     settings.routes,
     sign_in_route.routes,
+    signing_keys.routes,
     user_identities.routes,
     users.routes,
 )
