@@ -65,6 +65,16 @@ CREATE INDEX idx_applications_created ON applications (created_at, id);
 CREATE INDEX idx_applications_state ON applications (state) WHERE state <> 'active';
 CREATE INDEX idx_applications_dashboard ON applications (is_dashboard) WHERE is_dashboard;
 
+-- owner: tenancy. Settings of the platform: one row, in the Dashboard.
+CREATE TABLE platform_settings (
+    app_id                uuid        NOT NULL,
+    applications_per_team integer,    -- NULL: no limit
+    new_applications      jsonb       NOT NULL DEFAULT '{}',  -- settings that new applications start with
+    updated_at            timestamptz,
+    CONSTRAINT platform_settings_pkey PRIMARY KEY (app_id),
+    CONSTRAINT platform_settings_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
 -- owner: tenancy. Slugs of deleted applications. Nobody gets such a slug for a while, because cookies,
 -- links and tokens that name it still exist.
 CREATE TABLE deleted_slugs (
@@ -1691,6 +1701,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     applications, deleted_slugs, application_api_keys, custom_domains, organizations,
     organization_members, organization_invitations, organization_domains
     TO aero2_tenancy;
+GRANT SELECT, INSERT, UPDATE ON platform_settings TO aero2_tenancy;
 -- Members are listed, and invitations matched, by name and address in one round trip (ADR 0003).
 GRANT SELECT (app_id, id, email, email_normalized, email_verified, name, picture, disabled)
     ON users TO aero2_tenancy;

@@ -32,6 +32,7 @@ from common.contracts.audit_log import (
     ListUserAudit,
 )
 from common.contracts.base import Request
+from common.contracts.database_state import GetDatabaseState
 from common.contracts.developers import GetDeveloperTeams
 from common.contracts.domains import (
     AddCustomDomain,
@@ -79,6 +80,7 @@ from common.contracts.platform_applications import (
     LabelApplications,
     ListPlatformApplications,
 )
+from common.contracts.platform_settings import GetPlatformSettings, UpdatePlatformSettings
 from common.contracts.settings_change import GetSettings, UpdateSettings
 from common.contracts.sso_members import JoinThroughProvider
 from common.contracts.tenants import GetTenant, ManageApplication, ResolveHost
@@ -91,6 +93,7 @@ from tenancy import (
     applications,
     audit,
     audit_export,
+    database_state,
     domains,
     leave_organizations,
     members,
@@ -99,6 +102,7 @@ from tenancy import (
     organization_creation,
     organizations,
     platform_applications,
+    platform_settings,
     sso_members,
     tenant_lookup,
     user_organizations,
@@ -115,6 +119,9 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     UpdateApplication: applications.update,
     TransferApplication: application_transfer.transfer,
     DeleteApplication: application_deletion.delete,
+    GetDatabaseState: database_state.get,
+    GetPlatformSettings: platform_settings.get,
+    UpdatePlatformSettings: platform_settings.update,
     GetSettings: app_settings.get,
     UpdateSettings: app_settings.update,
     VerifyApiKey: api_keys.verify,

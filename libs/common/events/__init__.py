@@ -17,6 +17,7 @@ from common.events import (
     organizations,
     passkeys,
     passwords,
+    platform,
     resources,
     roles,
     second_factors,
@@ -49,6 +50,7 @@ NOUNS: Final = (
     roles,
     organizations,
     support,
+    platform,
     audit,
 )
 """The modules in the order of docs/events.md."""

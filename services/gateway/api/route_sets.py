@@ -28,6 +28,8 @@ from gateway.api.routes import (
     permissions,
     platform_applications,
     platform_developers,
+    platform_health,
+    platform_settings,
     platform_users,
     provider_tokens,
     resources,
@@ -39,6 +41,7 @@ from gateway.api.routes import (
     sessions,
     settings,
     sign_in_route,
+    signing_keys,
     user_identities,
     users,
 )
@@ -69,6 +72,8 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     platform_applications.routes,
     platform_developers.routes,
     platform_users.routes,
+    platform_health.routes,
+    platform_settings.routes,
     provider_tokens.routes,
     resources.routes,
     roles.routes,
@@ -79,6 +84,7 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     sessions.routes,
     settings.routes,
     sign_in_route.routes,
+    signing_keys.routes,
     user_identities.routes,
     users.routes,
 )

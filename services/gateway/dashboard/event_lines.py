@@ -120,6 +120,7 @@ BUILDING: Final = {
         application_deleted=N_("Application deleted"),
         scope_changed=N_("Scope or API changed"),
         audit_pruned=N_("Old events removed"),
+        platform_settings_updated=N_("Settings of the platform changed"),
     ),
     **_warn(
         "shield",

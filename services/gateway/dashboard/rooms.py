@@ -59,6 +59,7 @@ GROUPS: Final = (
         N_("Building"),
         (
             Room(N_("API keys"), "/keys", "key", "api_keys:read"),
+            Room(N_("Signing keys"), "/signing-keys", "lock", "settings:read"),
             Room(N_("Domains"), "/domains", "globe", "domains:read"),
             Room(N_("Mail"), "/mail", "mail", "apps:read"),
             Room(N_("Mail server"), "/mail-sender", "server", "settings:read"),
@@ -74,6 +75,10 @@ PLATFORM: Final = RoomGroup(
         Room(N_("All applications"), "/applications", "client", "apps:read:all"),
         Room(N_("All teams"), "/teams", "org", "organizations:read"),
         Room(N_("Find a user"), "/users", "search", OPERATES),
+        Room(N_("Health"), "/health", "pulse", OPERATES),
+        Room(N_("Signing keys"), "/signing-keys", "lock", OPERATES),
+        Room(N_("Settings"), "/settings", "sliders", OPERATES),
+        Room(N_("Audit log"), "/audit", "log", OPERATES),
     ),
 )
 """For operators. Each of these pages is a `platform_page`."""

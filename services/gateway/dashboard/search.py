@@ -102,8 +102,8 @@ def _places(visit: Visit) -> Iterable[SearchResult]:
                 yield SearchResult(translate(room.name), f"{visit.home}{room.path}", room.icon)
     for group in rooms.platform_rooms_of(visit.user.caller):
         for room in group.rooms:
-            name, heading = translate(room.name), translate(group.heading or "")
-            yield SearchResult(name, f"{PLATFORM}{room.path}", room.icon, heading)
+            link, heading = f"{PLATFORM}{room.path}", translate("Platform")
+            yield SearchResult(translate(room.name), link, room.icon, heading)
     if "apps:create" in visit.user.caller.permissions:
         yield SearchResult(translate("Create application"), NEW, "plus")
     yield SearchResult(translate("Applications"), "/dashboard", "client")
