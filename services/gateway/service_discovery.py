@@ -135,10 +135,12 @@ class ServiceDiscovery:
         replies = Replies(self.services, answering)
         inbox = nc.new_inbox()
         limit = 4 * MOST_INSTANCES
-        subscription = await nc.subscribe(inbox, cb=replies.receive, pending_msgs_limit=limit)
-        try:
-            await nc.publish(INFO, b"", reply=inbox)
-            await nc.publish(STATS, b"", reply=inbox)
+        subscription = await nc.subscribe(
+            f"{inbox}.*", cb=replies.receive, pending_msgs_limit=limit
+        )
+        try:  # with an inbox for each question: a service may send one reply to an inbox
+            await nc.publish(INFO, b"", reply=f"{inbox}.info")
+            await nc.publish(STATS, b"", reply=f"{inbox}.stats")
             await replies.wait()
         finally:
             await _end(subscription)
