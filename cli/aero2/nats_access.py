@@ -30,7 +30,7 @@ CHANGED: Final = "changed.>"
 DISCOVERY: Final = "$SRV.>"
 """`nats micro ls`: every service answers. Only the command line may ask everything."""
 FIGURES: Final = ("$SRV.STATS", "$SRV.INFO")
-"""What the gateway asks all services, for operators."""
+"""The gateway asks all services for these, for operators."""
 
 
 @dataclass(frozen=True)

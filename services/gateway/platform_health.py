@@ -184,40 +184,40 @@ def _own(gateway: Gateway) -> GatewayState:
 
 def warnings_of(report: PlatformHealth) -> list[HealthWarning]:
     """Returns what an operator should look at, the gravest first."""
-    found: list[tuple[WarningCode, str]] = []
+    warnings: list[tuple[WarningCode, str]] = []
     answering = {each.service for each in report.instances if each.answers}
-    found += [("service_silent", name) for name in SERVICES if name not in answering]
-    found += [("database_unknown", "")] if report.database is None else []
-    found += [("stream_unknown", "")] if report.stream is None else []
-    found += _of_queues(report.queues)
+    warnings += [("service_silent", name) for name in SERVICES if name not in answering]
+    warnings += [("database_unknown", "")] if report.database is None else []
+    warnings += [("stream_unknown", "")] if report.stream is None else []
+    warnings += _of_queues(report.queues)
     database = report.database
     if database and database.connections > MOST_CONNECTIONS * database.max_connections:
-        found.append(("connections_scarce", ""))
+        warnings.append(("connections_scarce", ""))
     for instance in report.instances:
-        found += [(code, instance.label) for code in _of_instance(instance)]
-    return [HealthWarning(code=code, about=about) for code, about in found]
+        warnings += [(code, instance.label) for code in _of_instance(instance)]
+    return [HealthWarning(code=code, about=about) for code, about in warnings]
 
 
 def _of_queues(queues: Queues | None) -> list[tuple[WarningCode, str]]:
     if queues is None:
         return [("queues_unknown", "")]
-    found: list[tuple[WarningCode, str]] = [
+    late: list[tuple[WarningCode, str]] = [
         ("relay_late", name) for name, queue in queues.relay.items() if queue.age > RELAY_LATE
     ]
-    return [*found, ("mail_late", "")] if queues.mail.age > MAIL_LATE else found
+    return [*late, ("mail_late", "")] if queues.mail.age > MAIL_LATE else late
 
 
 def _of_instance(instance: ServiceInstance) -> list[WarningCode]:
     if not instance.answers:
         return ["instance_silent"]
-    found: list[WarningCode] = []
+    codes: list[WarningCode] = []
     if instance.version != VERSION:
-        found.append("version_differs")
+        codes.append("version_differs")
     if (instance.hash_queue or 0) > MOST_HASHES:
-        found.append("hashes_wait")
+        codes.append("hashes_wait")
     if (instance.requests or 0) >= ENOUGH:
         if (instance.errors or 0) > MOST_ERRORS * (instance.requests or 0):
-            found.append("instance_errors")
+            codes.append("instance_errors")
         if (instance.mean_ms or 0) > SLOW_MS:
-            found.append("instance_slow")
-    return found
+            codes.append("instance_slow")
+    return codes

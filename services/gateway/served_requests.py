@@ -1,4 +1,4 @@
-"""What this gateway has answered since it started."""
+"""Counts the answers of this gateway since its start."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 ENDLESS: Final = 60.0
-"""Seconds. What took longer was a stream, whose time says nothing about the others."""
+"""Seconds. A longer answer was a stream, whose time says nothing about the others."""
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """The processes of all services, as they report themselves on the bus (NATS ADR-32).
 
-What a process reports is text of another process: it is bounded here, and pages escape it.
+Their texts come from another process: they are bounded here, and pages escape them.
 """
 
 from __future__ import annotations
@@ -135,16 +135,18 @@ class ServiceDiscovery:
         replies = Replies(self.services, answering)
         inbox = nc.new_inbox()
         limit = 4 * MOST_INSTANCES
-        subscription = await nc.subscribe(inbox, cb=replies.receive, pending_msgs_limit=limit)
-        try:
-            await nc.publish(INFO, b"", reply=inbox)
-            await nc.publish(STATS, b"", reply=inbox)
+        subscription = await nc.subscribe(
+            f"{inbox}.*", cb=replies.receive, pending_msgs_limit=limit
+        )
+        try:  # with an inbox for each question: a service may send one reply to an inbox
+            await nc.publish(INFO, b"", reply=f"{inbox}.info")
+            await nc.publish(STATS, b"", reply=f"{inbox}.stats")
             await replies.wait()
         finally:
             await _end(subscription)
         self._remember(replies)
-        found = [instance for _, instance in self._seen.values()]
-        return sorted(found, key=lambda each: (each.service, each.replica, each.id))
+        instances = [instance for _, instance in self._seen.values()]
+        return sorted(instances, key=lambda each: (each.service, each.replica, each.id))
 
     def _remember(self, replies: Replies) -> None:
         now = self.clock()
@@ -166,15 +168,15 @@ def instance_of(
     id: str, info: dict[str, Any] | None, stats: dict[str, Any] | None
 ) -> ServiceInstance:
     """Returns what a process reports about itself. Without `stats` it did not answer that question."""
-    told = stats or info or {}
-    metadata = told.get("metadata")
+    report = stats or info or {}
+    metadata = report.get("metadata")
     endpoints = _dicts((stats or {}).get("endpoints"))
     described = ServiceInstance(
-        service=_text(told.get("name")),
+        service=_text(report.get("name")),
         id=id,
         replica=_text(metadata.get("replica")) if isinstance(metadata, dict) else "",
-        version=_text(told.get("version")),
-        started_at=_time(told.get("started")),
+        version=_text(report.get("version")),
+        started_at=_time(report.get("started")),
         contracts=sum(
             not _text(each.get("subject")).startswith("system.")
             for each in _dicts((info or stats or {}).get("endpoints"))

@@ -21,7 +21,7 @@ from common.ids import DASHBOARD
 from common.operator_rules import OPERATES
 from tenancy import app_settings, application_access
 from tenancy.deps import Deps
-from tenancy.queries import applications, organizations, platform_settings
+from tenancy.queries import organizations, platform_settings
 from tenancy.queries.platform_settings import PlatformSettingsRow
 
 DEFAULTS = AppSettings().model_dump(mode="json")
@@ -56,7 +56,7 @@ async def check_limit(tx: Db, ctx: Context, org_id: str | None) -> None:
     if limit is None:
         return
     await organizations.lock(tx, app_id=DASHBOARD, id=org_id)
-    if await applications.count_of_team(tx, owner_org_id=org_id) >= limit:
+    if await platform_settings.count_applications(tx, owner_org_id=org_id) >= limit:
         raise ApplicationLimitReached(limit=limit)
 
 

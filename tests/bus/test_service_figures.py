@@ -48,7 +48,7 @@ async def test_times_are_those_of_answers(bus: NatsBus, near: Client, serve: Ser
     assert body["metadata"] == {"replica": "blue"}
     assert (first["num_requests"], first["num_errors"]) == (1, 0)
     assert first["average_processing_time"] > 40_000_000
-    assert first["data"] == {"running": 0, "hash_queue": None}
+    assert first["data"]["running"] == 0
     assert (system["num_requests"], system["processing_time"], system["data"]) == (0, 0, None)
 
 

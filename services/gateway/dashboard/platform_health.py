@@ -40,7 +40,7 @@ SENTENCES: Final[dict[WarningCode, str]] = {
     "database_unknown": N_("Tenancy did not say how the database is."),
     "connections_scarce": N_("More than 80 of 100 possible database connections are in use."),
 }
-"""What an operator reads for each warning."""
+"""The sentence that operators read for each warning."""
 STATES: Final[dict[WarningCode, str]] = {
     "version_differs": N_("Other version"),
     "hashes_wait": N_("Hashes wait"),

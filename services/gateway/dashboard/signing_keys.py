@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from common.contracts.keys import ListSigningKeys
+from common.contracts.tenants import Tenant
 from common.message_ids import N_
 from gateway.auth.managed_application import managed_application
-from gateway.dashboard.api_call import curl
+from gateway.dashboard.api_call import curl, curl_in_dashboard
 from gateway.dashboard.page_routes import dashboard_page
 from gateway.dashboard.platform_pages import platform_page
 from gateway.dashboard.visit import APPLICATIONS, Visit
@@ -38,8 +39,14 @@ async def show(visit: Visit) -> GatewayResponse:
         states=STATES,
         jwks=f"{tenant.origin}/oauth2/jwks.json",
         command=f"aero2 keys rotate {tenant.slug}",
-        api=curl(tenant, "GET", "/signing-keys"),
+        api=_curl(visit, tenant),
     )
+
+
+def _curl(visit: Visit, tenant: Tenant) -> str:
+    if visit.of_platform:
+        return curl_in_dashboard(tenant, "GET", f"/applications/{tenant.slug}/signing-keys")
+    return curl(tenant, "GET", "/signing-keys")
 
 
 routes = RouteSet((dashboard_page(PATH, show), platform_page("/signing-keys", show)))

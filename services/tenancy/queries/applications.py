@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from common import keyset
-from common.db import Db, Link, many, maybe, run, value
+from common.db import Db, Link, many, maybe, run
 
 OWNER_CONSTRAINT: Final = "applications_owner_org_id_fkey"
 """The constraint that an unknown owner violates."""
@@ -128,19 +128,6 @@ async def page_of_teams(
 ) -> list[ApplicationRow]:
     """Returns the applications of these teams after (created_at, id), the oldest first."""
     return await many(db, ApplicationRow, PAGE_OF_TEAMS, teams, *keyset.forward(*after), limit)
-
-
-async def count_of_team(db: Db, *, owner_org_id: str) -> int:
-    """Returns the number of applications that a team owns."""
-    count = await value(
-        db,
-        """
-        -- any-tenant: the applications that a team owns
-        SELECT count(*) FROM applications WHERE owner_org_id = $1 AND state <> 'deleting'
-        """,
-        owner_org_id,
-    )
-    return int(count)
 
 
 async def ids(db: Db) -> list[str]:

@@ -1,4 +1,4 @@
-"""Reads and writes platform_settings: one row, in the Dashboard."""
+"""Reads and writes platform_settings, one row in the Dashboard, and counts what it limits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from common.db import Db, maybe, one, run
+from common.db import Db, maybe, one, run, value
 
 
 @dataclass(frozen=True)
@@ -61,3 +61,16 @@ async def update(db: Db, *, app_id: str, row: PlatformSettingsRow) -> PlatformSe
         row.applications_per_team,
         row.new_applications,
     )
+
+
+async def count_applications(db: Db, *, owner_org_id: str) -> int:
+    """Returns the number of applications that a team owns."""
+    count = await value(
+        db,
+        """
+        -- any-tenant: the applications that a team owns
+        SELECT count(*) FROM applications WHERE owner_org_id = $1 AND state <> 'deleting'
+        """,
+        owner_org_id,
+    )
+    return int(count)

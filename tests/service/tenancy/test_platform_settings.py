@@ -87,7 +87,7 @@ async def test_a_change_is_audited_once(world: World) -> None:
     await change(world, applications_per_team=5, new_applications={"guests": True})
     await change(world, applications_per_team=5, new_applications={"guests": True})
     rows = await world.owner.fetch(
-        "SELECT app_id::text, payload::text FROM audit_outbox"
+        "SELECT app_id::text, convert_from(payload, 'UTF8') AS payload FROM audit_outbox"
         " WHERE event_type = 'platform_settings_updated'"
     )
 

@@ -14,7 +14,7 @@ router = NounRouter(tags=["platform"])
 @router.get("/platform/health", summary="Get the health of the platform")
 async def get_health(ctx: SignedIn, gateway: TheGateway) -> PlatformHealth:
     """Returns the processes of all services with their figures, the queues, the stream of audit events
-    and the database, as they were at most two seconds ago. What gives no answer within a second is
+    and the database, as they were at most two seconds ago. A part without an answer within a second is
     `null`, and a warning names it. Needs `platform:manage`."""
     return await platform_health.platform_health(gateway, ctx)
 
