@@ -20,9 +20,10 @@ from common.events.applications import ApplicationCreated
 from common.field_errors import field_error
 from common.ids import DASHBOARD, new_id
 from common.problems import Invalid, Problem, Unavailable
-from tenancy import application_access, provisioning, slugs
+from tenancy import application_access, platform_settings, provisioning, slugs
 from tenancy.deps import Deps
 from tenancy.queries import applications, deleted_slugs
+from tenancy.queries import platform_settings as defaults
 from tenancy.queries.applications import OWNER_CONSTRAINT, REQUEST_CONSTRAINT
 from tenancy.tenant_lookup import to_application
 
@@ -32,7 +33,8 @@ log = logs.get(__name__)
 async def create(deps: Deps, ctx: Context, request: CreateApplication) -> NewApplication:
     """Creates an application with its first two API keys, and completes it if possible.
 
-    Raises Forbidden outside the Dashboard, Invalid, SlugTaken, ApplicationExists.
+    It starts with the settings that the platform has for new ones. Raises Forbidden outside the
+    Dashboard, Invalid, SlugTaken, ApplicationExists, ApplicationLimitReached.
     """
     application_access.check_dashboard(ctx)
     async with deps.db.reader(ctx) as db:
@@ -42,6 +44,7 @@ async def create(deps: Deps, ctx: Context, request: CreateApplication) -> NewApp
     app_id = new_id()
     try:
         async with deps.db.transaction(ctx) as tx:
+            await platform_settings.check_limit(tx, ctx, owner)
             slug = await _insert(
                 tx, slug, app_id=app_id, name=request.name, owner=owner, key=_key(ctx, request)
             )
@@ -92,9 +95,16 @@ async def _insert(
     tx: Db, chosen_slug: str | None, *, app_id: str, name: str, owner: str | None, key: str | None
 ) -> str:
     """Inserts the application. Returns its slug. Raises SlugTaken."""
+    settings = (await defaults.get(tx, app_id=DASHBOARD)).new_applications
     for slug in slugs.candidates() if chosen_slug is None else (chosen_slug,):
         if await applications.insert(
-            tx, id=app_id, slug=slug, name=name, owner_org_id=owner, request_key=key
+            tx,
+            id=app_id,
+            slug=slug,
+            name=name,
+            owner_org_id=owner,
+            request_key=key,
+            settings=settings,
         ):
             if not await deleted_slugs.exists(tx, slug=slug):
                 return slug

@@ -13,6 +13,8 @@ FRESH = {
     "identity.identity_link.remove_own",
     "identity.impersonation.start",
     "identity.mail_sender.put",
+    "identity.platform.search_users",
+    "identity.support_view.open",
     "identity.me.change_email",
     "identity.me.delete",
     "identity.passkey.add",

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from common import freshness
 from common.problems import Forbidden, Invalid, NotFound
+from gateway.auth.cache import session_by_token, session_without_use
 from gateway.auth.caller import signed_in_user
 from gateway.auth.managed_application import ManagedApplication, managed_application
 from gateway.dashboard.visit import HTMX, Visit
@@ -32,9 +33,13 @@ REDIRECT: Final = 303
 CURRENT_URL: Final = b"hx-current-url"
 
 
-def dashboard_page(path: str, handler: DashboardHandler, *, fresh: bool = False) -> Route:
+def dashboard_page(
+    path: str, handler: DashboardHandler, *, fresh: bool = False, is_use: bool = True
+) -> Route:
     """Returns the route of a page. Everybody who is not signed in is sent to sign in. `fresh`: developers
-    confirm that it is them before they fill in the form, not after."""
+    confirm that it is them before they fill in the form, not after. `is_use`: the request counts as use
+    of the session, unlike one that an open page makes by itself."""
+    find = session_by_token if is_use else session_without_use
 
     @wraps(handler)
     async def endpoint(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
@@ -47,7 +52,9 @@ def dashboard_page(path: str, handler: DashboardHandler, *, fresh: bool = False)
             visit = Visit(gateway, request, user, fields, parameters)
             return await _answer(visit, handler)
 
-        return await answer_user(gateway, request, await signed_in_user(gateway, request), answer)
+        return await answer_user(
+            gateway, request, await signed_in_user(gateway, request, find), answer
+        )
 
     return _route("GET", path, endpoint)
 

@@ -15,7 +15,7 @@ from gateway.auth.managed_application import managed_application
 from gateway.dashboard import rooms
 from gateway.dashboard.new_application import PATH as NEW
 from gateway.dashboard.page_routes import dashboard_page
-from gateway.dashboard.visit import APPLICATIONS, Visit
+from gateway.dashboard.visit import APPLICATIONS, PLATFORM, Visit
 from gateway.http.response import GatewayResponse
 from gateway.routing import RouteSet
 
@@ -103,6 +103,10 @@ def _places(visit: Visit) -> Iterable[SearchResult]:
         for group in rooms.rooms_of(visit.may):
             for room in group.rooms:
                 yield SearchResult(translate(room.name), f"{visit.home}{room.path}", room.icon)
+    for group in rooms.platform_rooms_of(visit.user.caller):
+        for room in group.rooms:
+            link, heading = f"{PLATFORM}{room.path}", translate("Platform")
+            yield SearchResult(translate(room.name), link, room.icon, heading)
     if visit.may_in_dashboard("apps:create"):
         yield SearchResult(translate("Create application"), NEW, "plus")
     yield SearchResult(translate("Applications"), "/dashboard", "client")

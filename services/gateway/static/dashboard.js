@@ -65,6 +65,12 @@ query.addEventListener("keydown", (event) => {
 });
 document.addEventListener("htmx:after:swap", () => choose(options()[0]));
 
+// Parts that refresh themselves, only while somebody sees them.
+setInterval(() => {
+  if (document.hidden) return;
+  for (const part of document.querySelectorAll("[data-refresh]")) part.dispatchEvent(new Event("refresh"));
+}, 10_000);
+
 // A page that the browser kept may show what has changed since, or a secret.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 

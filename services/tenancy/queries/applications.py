@@ -151,6 +151,7 @@ async def insert(
     name: str,
     owner_org_id: str | None,
     request_key: str | None,
+    settings: dict[str, Any],
 ) -> bool:
     """Adds an application in state `creating`. Returns False if the slug is in use. Raises
     ForeignKeyViolationError for an unknown owner, UniqueViolationError for a used `request_key`."""
@@ -159,14 +160,15 @@ async def insert(
             db,
             """
             -- any-tenant: applications is the registry of tenants
-            INSERT INTO applications (id, slug, name, owner_org_id, request_key)
-            VALUES ($1, $2, $3, $4, $5) ON CONFLICT (slug) DO NOTHING
+            INSERT INTO applications (id, slug, name, owner_org_id, request_key, settings)
+            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (slug) DO NOTHING
             """,
             id,
             slug,
             name,
             owner_org_id,
             request_key,
+            settings,
         )
         == 1
     )
