@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
@@ -22,6 +22,7 @@ from gateway.pages.branding import origin_of, safe_branding
 from gateway.pages.fields import Fields, local, read_query
 from gateway.pages.languages import OFFERED, Language, first_of, language
 from gateway.pages.template_engine import environment
+from gateway.pages.viewer_zone import zone_of
 from gateway.state import Gateway, SignedInUser
 
 LANGUAGE_COOKIE: Final = "aero2_locale"
@@ -148,6 +149,16 @@ class PageView:
     def branding(self) -> Branding:
         return safe_branding(self.app.branding)
 
+    @cached_property
+    def zone(self) -> tzinfo:
+        """The time zone of the times on the page."""
+        return zone_of(self.request, self.user.session.zoneinfo if self.user else None)
+
+    @property
+    def known_zone(self) -> str | None:
+        """The name of the zone, or None if the person did not say theirs."""
+        return None if self.zone is UTC else str(self.zone)
+
     def own_text(self, name: str, otherwise: str = "") -> str:
         """Returns the application's own text in the language of the page, else `otherwise`. It is plain
         text: templates escape it. It is cut here, too, because a stored text may be older than the limit.
@@ -158,6 +169,12 @@ class PageView:
         return own[:MAX_TEXT] if own else otherwise
 
     def csrf_field(self) -> Markup:
+        """Returns the hidden field of a form. All forms of one page have the same value: it is masked for
+        each page, and a list has a form for each row."""
+        return self._csrf_field
+
+    @cached_property
+    def _csrf_field(self) -> Markup:
         session = self.user.session if self.user else None
         token = escape(csrf.form_token(self.gateway.settings, self.request, session))
         return Markup('<input type="hidden" name="csrf" value="%s">') % token

@@ -4,8 +4,10 @@ if (zone && !document.cookie.includes(`aero2_zone=${encodeURIComponent(zone)}`))
   document.cookie = `aero2_zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
 }
 
-// The exact time behind "3 hours ago", in the zone of the person who looks; copy buttons where copying works.
-const exact = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "long" });
+// The exact time behind "3 hours ago", in the zone of the person's profile or browser; copy buttons where copying works.
+const exact = new Intl.DateTimeFormat(document.documentElement.lang, {
+  dateStyle: "medium", timeStyle: "long", timeZone: document.documentElement.dataset.zone || zone,
+});
 const prepare = (part) => {
   for (const time of part.querySelectorAll("time[datetime]")) time.title = exact.format(new Date(time.dateTime));
   if (navigator.clipboard) for (const button of part.querySelectorAll("[data-copy]")) button.hidden = false;
@@ -30,6 +32,11 @@ document.addEventListener("click", async (event) => {
   const text = button.closest(".copy, figure").querySelector("code, pre").textContent;
   await navigator.clipboard.writeText(text);
   say(button.dataset.copy);
+});
+
+// A page in the background asks for nothing.
+document.addEventListener("htmx:before:request", (event) => {
+  if (document.hidden && event.target.closest?.("[data-poll]")) event.preventDefault();
 });
 
 // The palette: Ctrl-K opens it, arrows choose, Enter opens. The focus stays in the field.
