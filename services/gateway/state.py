@@ -68,6 +68,8 @@ class Gateway:
     responses: Cache[CachedBody] = field(default_factory=lambda: Cache("answer", 50_000, ttl=10))
 
     followers: FollowerSlots = field(default_factory=FollowerSlots)
+    exports: set[tuple[str, str]] = field(default_factory=set)
+    """The application and the caller of each export that runs."""
     limits: FloodLimits = field(init=False)
     queues: AdmissionQueues = field(init=False)
 

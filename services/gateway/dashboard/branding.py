@@ -12,11 +12,13 @@ from common.brand_colors import Shades, contrast, parse
 from common.contracts.applications import ApplicationPatch, UpdateApplication
 from common.contracts.tenants import Branding, Tenant
 from common.message_ids import N_
-from common.problems import Forbidden, Problem
+from common.problems import Forbidden, Problem, RateLimited
+from gateway.dashboard import person_limits
 from gateway.dashboard.api_call import curl_in_dashboard
 from gateway.dashboard.app_settings import CHANGED_MEANWHILE, CONFLICT
-from gateway.dashboard.brand_preview import SCHEMES, show_preview
+from gateway.dashboard.brand_preview import PAGES, SCHEMES, previewed_page, show_preview
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
+from gateway.dashboard.preview_frame import refused_frame
 from gateway.dashboard.setting_fields import BEFORE, version
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, redirect
@@ -26,6 +28,8 @@ from gateway.routing import RouteSet
 
 HERE: Final = f"{APPLICATIONS}/{{slug}}/branding"
 FIELDS: Final = ("name", *Branding.model_fields)
+PREVIEW: Final = "preview"
+"""The field that chooses the hosted page of the preview."""
 LINKS: Final = (
     ("homepage_url", N_("Home page"), N_("The name on the sign-in page leads there.")),
     ("privacy_policy_url", N_("Privacy policy"), N_("Linked at the foot of every page.")),
@@ -59,6 +63,7 @@ def _show(
     stored = _stored(visit)
     origin = visit.request.app.origin
     previewed = _previewed(visit.managed.tenant, values)
+    chosen = previewed_page(visit.fields.get(PREVIEW))
     return visit.show(
         "branding.html",
         status,
@@ -71,7 +76,12 @@ def _show(
         presets=brand_colors.PRESETS,
         color=f"#{brand_colors.color_of(previewed.branding.primary_color)}",
         contrasts=_contrasts(previewed.branding.primary_color),
-        previews={scheme: _preview_address(visit, previewed, scheme) for scheme in SCHEMES},
+        pages=PAGES,
+        chosen=chosen,
+        previews={
+            scheme: _preview_address(visit, previewed, page=chosen.key, scheme=scheme)
+            for scheme in SCHEMES
+        },
         writes=visit.may("apps:write"),
         saved=visit.fields.text("done") == "saved" and errors is None,
         frames=[origin],
@@ -117,17 +127,24 @@ def _previewed(tenant: Tenant, values: dict[str, str]) -> Tenant:
     return tenant.model_copy(update={"name": name, "branding": branding})
 
 
-def _preview_address(visit: Visit, previewed: Tenant, scheme: str) -> str:
-    """Returns the address of a preview. It has only what differs from the stored branding."""
+def _preview_address(visit: Visit, previewed: Tenant, **shown: str) -> str:
+    """Returns the address of a preview. It has only what differs from the stored branding. `shown` are the
+    page and the scheme."""
     stored, values = _stored(visit), {"name": previewed.name, **previewed.branding.model_dump()}
     differing = {
         name: str(values[name] or "") for name in FIELDS if (values[name] or "") != stored[name]
     }
-    return at(f"{visit.home}/branding/page", scheme=scheme, **differing)
+    return at(f"{visit.home}/branding/page", **shown, **differing)
 
 
 async def preview_page(visit: Visit) -> GatewayResponse:
-    """GET …/branding/page: the sign-in page as it will be, for a frame."""
+    """GET …/branding/page: a hosted page as it will be, for a frame."""
+    try:
+        person_limits.count(visit, person_limits.PREVIEWS)
+    except RateLimited as error:
+        page = visit.open()
+        heading = page.translate(N_("No preview for a moment"))
+        return refused_frame(visit, heading, errors_of(page.language, error))
     given_values = {name: visit.fields[name] for name in FIELDS if name in visit.fields}
     return await show_preview(visit, _previewed(visit.managed.tenant, given_values))
 
