@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from common import brand_colors
 from common.brand_colors import Shades, contrast, parse
 from common.contracts.applications import ApplicationPatch, UpdateApplication
+from common.contracts.audit_log import AuditRecord
 from common.contracts.tenants import Branding, Tenant
 from common.message_ids import N_
 from common.problems import Forbidden, Problem, RateLimited
@@ -17,6 +18,7 @@ from gateway.dashboard import person_limits
 from gateway.dashboard.api_call import curl_in_dashboard
 from gateway.dashboard.app_settings import CHANGED_MEANWHILE, CONFLICT
 from gateway.dashboard.brand_preview import PAGES, SCHEMES, previewed_page, show_preview
+from gateway.dashboard.last_change import last_change
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.preview_frame import refused_frame
 from gateway.dashboard.setting_fields import BEFORE, version
@@ -48,7 +50,8 @@ class Contrast:
 
 async def show(visit: Visit) -> GatewayResponse:
     """GET …/branding"""
-    return _show(visit, _stored(visit))
+    changed = await last_change(visit, "application_updated", FIELDS)
+    return _show(visit, _stored(visit), changed=changed)
 
 
 def _stored(visit: Visit) -> dict[str, str]:
@@ -58,7 +61,12 @@ def _stored(visit: Visit) -> dict[str, str]:
 
 
 def _show(
-    visit: Visit, values: dict[str, str], errors: Errors | None = None, status: int | None = None
+    visit: Visit,
+    values: dict[str, str],
+    errors: Errors | None = None,
+    status: int | None = None,
+    *,
+    changed: AuditRecord | None = None,
 ) -> GatewayResponse:
     stored = _stored(visit)
     origin = visit.request.app.origin
@@ -69,6 +77,7 @@ def _show(
         status,
         part="branding_preview.html",
         errors=errors,
+        changed=changed,
         values=values,
         before={name: version(value) for name, value in stored.items()},
         begins=BEFORE,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 from pydantic import ValidationError
 
+from common.contracts.audit_log import AuditRecord
 from common.contracts.mail_sender import (
     CheckMailSender,
     DeleteMailSender,
@@ -20,6 +22,7 @@ from common.contracts.mail_sender import (
 from common.message_ids import N_
 from common.problems import Forbidden, Problem
 from gateway.dashboard.api_call import curl
+from gateway.dashboard.last_change import last_change
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, redirect
@@ -55,7 +58,10 @@ NOTICES: Final = {
 
 async def show(visit: Visit) -> GatewayResponse:
     """GET /dashboard/applications/{slug}/mail-sender"""
-    return _page(visit, await _stored(visit))
+    stored, changed = await asyncio.gather(
+        _stored(visit), last_change(visit, "mail_sender_changed")
+    )
+    return _page(visit, stored, changed=changed)
 
 
 async def _stored(visit: Visit) -> MailSender | None:
@@ -65,7 +71,13 @@ async def _stored(visit: Visit) -> MailSender | None:
         return None
 
 
-def _page(visit: Visit, stored: MailSender | None, **more: Any) -> GatewayResponse:
+def _page(
+    visit: Visit,
+    stored: MailSender | None,
+    *,
+    changed: AuditRecord | None = None,
+    **more: Any,
+) -> GatewayResponse:
     values = {name: visit.fields.text(name) for name in NAMES if name in visit.fields}
     if visit.request.method == "GET" or not values:
         values = _values(stored)
@@ -73,6 +85,7 @@ def _page(visit: Visit, stored: MailSender | None, **more: Any) -> GatewayRespon
         "mail_sender.html",
         part="mail_sender_test.html",
         sender=stored,
+        changed=changed if stored else None,
         values=values,
         steps=STEPS,
         notice=NOTICES.get(visit.fields.text("done")),

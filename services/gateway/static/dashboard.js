@@ -39,38 +39,47 @@ document.addEventListener("htmx:before:request", (event) => {
   if (document.hidden && event.target.closest?.("[data-poll]")) event.preventDefault();
 });
 
-// The palette: Ctrl-K opens it, arrows choose, Enter opens. The focus stays in the field.
-const palette = document.querySelector("#palette");
-const query = palette.querySelector("[role=combobox]");
-const options = () => [...palette.querySelectorAll("[role=option]")];
-const choose = (option) => {
-  for (const other of options()) other.removeAttribute("aria-current");
-  option?.setAttribute("aria-current", "true");
-  option?.scrollIntoView({ block: "nearest" });
-  if (option) query.setAttribute("aria-activedescendant", option.id);
-  else query.removeAttribute("aria-activedescendant");
-};
-const openPalette = (event) => {
+// A field with results below, in a box that a link opens: arrows choose, Enter opens. The focus stays in
+// the field. Without a script the link leads to a page.
+const openBox = (box, opener, event) => {
   event.preventDefault();
-  palette.showPopover();
-  query.focus();
+  box.showPopover({ source: opener });
+  box.querySelector("[role=combobox]").focus();
 };
-document.querySelector("[data-palette]").addEventListener("click", openPalette);
-addEventListener("keydown", (event) => {
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") openPalette(event);
-});
-query.addEventListener("keydown", (event) => {
-  const all = options();
-  const now = all.findIndex((option) => option.hasAttribute("aria-current"));
-  if (event.key === "Enter" && now >= 0) {
-    event.preventDefault();
-    all[now].click();
-  } else if (all.length && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
-    event.preventDefault();
-    choose(all[(now + (event.key === "ArrowDown" ? 1 : -1) + all.length) % all.length]);
+for (const opener of document.querySelectorAll("[data-opens]")) {
+  const box = document.getElementById(opener.dataset.opens);
+  const query = box.querySelector("[role=combobox]");
+  const options = () => [...box.querySelectorAll("[role=option]")];
+  const choose = (option) => {
+    for (const other of options()) other.removeAttribute("aria-current");
+    option?.setAttribute("aria-current", "true");
+    option?.scrollIntoView({ block: "nearest" });
+    if (option) query.setAttribute("aria-activedescendant", option.id);
+    else query.removeAttribute("aria-activedescendant");
+  };
+  for (const [name, value] of [["role", "button"], ["aria-haspopup", "dialog"], ["aria-expanded", "false"]]) {
+    opener.setAttribute(name, value);
   }
+  box.addEventListener("toggle", (event) => opener.setAttribute("aria-expanded", event.newState === "open"));
+  opener.addEventListener("click", (event) => openBox(box, opener, event));
+  opener.addEventListener("keydown", (event) => { if (event.key === " ") openBox(box, opener, event); });
+  query.addEventListener("keydown", (event) => {
+    const all = options();
+    const now = all.findIndex((option) => option.hasAttribute("aria-current"));
+    if (event.key === "Enter" && now >= 0) {
+      event.preventDefault();
+      all[now].click();
+    } else if (all.length && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+      event.preventDefault();
+      choose(all[(now + (event.key === "ArrowDown" ? 1 : -1) + all.length) % all.length]);
+    }
+  });
+  document.addEventListener("htmx:after:swap", () => { if (box.matches(":popover-open")) choose(options()[0]); });
+}
+addEventListener("keydown", (event) => {
+  if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "k") return;
+  openBox(document.querySelector("#palette"), document.querySelector("[data-opens=palette]"), event);
 });
-document.addEventListener("htmx:after:swap", () => choose(options()[0]));
 
 // A page that the browser kept may show what has changed since, or a secret.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });

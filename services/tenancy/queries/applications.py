@@ -76,20 +76,26 @@ BY_DOMAIN: Final = f"""
     JOIN applications a ON a.id = c.app_id
     WHERE c.domain = $1 AND c.verified_at IS NOT NULL
     """
+HAS_WORDS: Final = """($1::text IS NULL OR NOT EXISTS (
+        SELECT FROM regexp_split_to_table(search_key($1), '\\s+') AS wanted (word)
+        WHERE position(wanted.word IN search_key(a.name)) = 0
+          AND position(wanted.word IN a.slug) = 0))"""
+"""Whether each word of $1 occurs in the name or the slug of an application `a`."""
 PAGE: Final = f"""
     -- any-tenant: an operator sees every application
     SELECT {COLUMNS}
     FROM applications a
-    WHERE a.state <> 'deleting' AND (a.created_at, a.id) > ($1::timestamptz, $2::uuid)
-    ORDER BY a.created_at, a.id LIMIT $3
+    WHERE a.state <> 'deleting' AND (a.created_at, a.id) > ($2::timestamptz, $3::uuid)
+      AND {HAS_WORDS}
+    ORDER BY a.created_at, a.id LIMIT $4
     """
 PAGE_OF_TEAMS: Final = f"""
     -- any-tenant: the applications that a team owns
     SELECT {COLUMNS}
     FROM applications a
-    WHERE a.state <> 'deleting' AND a.owner_org_id = ANY($1::uuid[])
-      AND (a.created_at, a.id) > ($2::timestamptz, $3::uuid)
-    ORDER BY a.created_at, a.id LIMIT $4
+    WHERE a.state <> 'deleting' AND a.owner_org_id = ANY($2::uuid[])
+      AND (a.created_at, a.id) > ($3::timestamptz, $4::uuid) AND {HAS_WORDS}
+    ORDER BY a.created_at, a.id LIMIT $5
     """
 
 
@@ -118,16 +124,25 @@ async def by_domain(db: Db, *, domain: str) -> ApplicationRow | None:
     return await maybe(db, ApplicationRow, BY_DOMAIN, domain)
 
 
-async def page(db: Db, *, after: tuple[str | None, str | None], limit: int) -> list[ApplicationRow]:
-    """Returns the applications after (created_at, id), the oldest first."""
-    return await many(db, ApplicationRow, PAGE, *keyset.forward(*after), limit)
+async def page(
+    db: Db, *, search: str | None, after: tuple[str | None, str | None], limit: int
+) -> list[ApplicationRow]:
+    """Returns the applications after (created_at, id), the oldest first. With `search`, only those in
+    whose name or slug each word of it occurs."""
+    return await many(db, ApplicationRow, PAGE, search, *keyset.forward(*after), limit)
 
 
 async def page_of_teams(
-    db: Db, *, teams: list[str], after: tuple[str | None, str | None], limit: int
+    db: Db,
+    *,
+    teams: list[str],
+    search: str | None,
+    after: tuple[str | None, str | None],
+    limit: int,
 ) -> list[ApplicationRow]:
-    """Returns the applications of these teams after (created_at, id), the oldest first."""
-    return await many(db, ApplicationRow, PAGE_OF_TEAMS, teams, *keyset.forward(*after), limit)
+    """Returns what `page` returns, of these teams."""
+    place = keyset.forward(*after)
+    return await many(db, ApplicationRow, PAGE_OF_TEAMS, search, teams, *place, limit)
 
 
 async def ids(db: Db) -> list[str]:
