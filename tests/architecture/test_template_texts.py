@@ -27,7 +27,7 @@ SAME_EVERYWHERE: Final = {
 }
 """Names, keys and examples, which no language changes."""
 MOMENT: Final = re.compile(r"\b\w+\.\w+_(?:at|since|until)\b")
-SHOWN: Final = re.compile(r"(?:kit\.time|language\.exact)\([^)]*\)|\w+\.\w+\.isoformat\(\)")
+SHOWN: Final = re.compile(r"(?:\btime|language\.exact)\([^)]*\)|\w+\.\w+\.isoformat\(\)")
 
 
 def untranslated(template: str) -> Iterator[str]:

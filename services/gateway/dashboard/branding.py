@@ -70,8 +70,6 @@ def _show(
 ) -> GatewayResponse:
     stored = _stored(visit)
     origin = visit.request.app.origin
-    previewed = _previewed(visit.managed.tenant, values)
-    chosen = previewed_page(visit.fields.get(PREVIEW))
     return visit.show(
         "branding.html",
         status,
@@ -82,15 +80,7 @@ def _show(
         before={name: version(value) for name, value in stored.items()},
         begins=BEFORE,
         links=LINKS,
-        presets=brand_colors.PRESETS,
-        color=f"#{brand_colors.color_of(previewed.branding.primary_color)}",
-        contrasts=_contrasts(previewed.branding.primary_color),
-        pages=PAGES,
-        chosen=chosen,
-        previews={
-            scheme: _preview_address(visit, previewed, page=chosen.key, scheme=scheme)
-            for scheme in SCHEMES
-        },
+        **_previews(visit, _previewed(visit.managed.tenant, values)),
         writes=visit.may("apps:write"),
         saved=visit.fields.text("done") == "saved" and errors is None,
         frames=[origin],
@@ -102,6 +92,20 @@ def _show(
             {"primary_color": values["primary_color"] or f"#{brand_colors.DEFAULT}"},
         ),
     )
+
+
+def _previews(visit: Visit, previewed: Tenant) -> dict[str, Any]:
+    """Returns what the frames show: the hosted page that was chosen, in both schemes."""
+    page, color = previewed_page(visit.fields.get(PREVIEW)), previewed.branding.primary_color
+    return {
+        "pages": PAGES,
+        "chosen": page,
+        "contrasts": _contrasts(color),
+        "previews": {
+            scheme: _preview_address(visit, previewed, page=page.key, scheme=scheme)
+            for scheme in SCHEMES
+        },
+    }
 
 
 def _contrasts(color: str | None) -> list[Contrast]:
@@ -136,14 +140,13 @@ def _previewed(tenant: Tenant, values: dict[str, str]) -> Tenant:
     return tenant.model_copy(update={"name": name, "branding": branding})
 
 
-def _preview_address(visit: Visit, previewed: Tenant, **shown: str) -> str:
-    """Returns the address of a preview. It has only what differs from the stored branding. `shown` are the
-    page and the scheme."""
+def _preview_address(visit: Visit, previewed: Tenant, *, page: str, scheme: str) -> str:
+    """Returns the address of a preview. It has only what differs from the stored branding."""
     stored, values = _stored(visit), {"name": previewed.name, **previewed.branding.model_dump()}
     differing = {
         name: str(values[name] or "") for name in FIELDS if (values[name] or "") != stored[name]
     }
-    return at(f"{visit.home}/branding/page", **shown, **differing)
+    return at(f"{visit.home}/branding/page", page=page, scheme=scheme, **differing)
 
 
 async def preview_page(visit: Visit) -> GatewayResponse:

@@ -1,4 +1,4 @@
-"""Who changed the settings of a page last, from the audit log."""
+"""The last change of the settings of a page, from the audit log."""
 
 from __future__ import annotations
 

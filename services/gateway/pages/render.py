@@ -21,6 +21,7 @@ from gateway.pages import app_icon, assets, challenge, provider_buttons
 from gateway.pages.branding import origin_of, safe_branding
 from gateway.pages.fields import Fields, local, read_query
 from gateway.pages.languages import OFFERED, Language, first_of, language
+from gateway.pages.page_policy import policy_of
 from gateway.pages.template_engine import environment
 from gateway.pages.viewer_zone import zone_of
 from gateway.state import Gateway, SignedInUser
@@ -154,11 +155,6 @@ class PageView:
         """The time zone of the times on the page."""
         return zone_of(self.request, self.user.session.zoneinfo if self.user else None)
 
-    @property
-    def known_zone(self) -> str | None:
-        """The name of the zone, or None if the person did not say theirs."""
-        return None if self.zone is UTC else str(self.zone)
-
     def own_text(self, name: str, otherwise: str = "") -> str:
         """Returns the application's own text in the language of the page, else `otherwise`. It is plain
         text: templates escape it. It is cut here, too, because a stored text may be older than the limit.
@@ -201,24 +197,8 @@ class PageView:
 
     def policy(self, frames: list[str]) -> str:
         """Returns the Content-Security-Policy: own files, and the origins of known pictures and frames."""
-        pictures = sorted({origin_of(url) or "" for url in self.pictures})
-        captcha = challenge.protection_of(self.request).captcha_script_url or ""
-        scripts = [origin] if (origin := origin_of(captcha)) else []
-        framed = sorted({*scripts, *(origin_of(url) or "" for url in frames)})
-        parts = [
-            "default-src 'none'",
-            " ".join(["script-src 'self'", *scripts]),
-            "style-src 'self'",
-            " ".join(["img-src 'self'", *pictures]),
-            "connect-src 'self'",
-            "base-uri 'none'",
-            "frame-ancestors 'none'",
-        ]
-        if framed:
-            parts.append(" ".join(["frame-src", *framed]))
-        if not self.away:
-            parts.append("form-action 'self'")
-        return "; ".join(parts)
+        captcha = challenge.protection_of(self.request).captcha_script_url
+        return policy_of(pictures=self.pictures, captcha=captcha, frames=frames, away=self.away)
 
 
 def open_page(

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from common import keyset
-from common.db import Db, Link, many, maybe, run
+from common.db import Db, Link, maybe, run
 
 OWNER_CONSTRAINT: Final = "applications_owner_org_id_fkey"
 """The constraint that an unknown owner violates."""
@@ -76,27 +75,6 @@ BY_DOMAIN: Final = f"""
     JOIN applications a ON a.id = c.app_id
     WHERE c.domain = $1 AND c.verified_at IS NOT NULL
     """
-HAS_WORDS: Final = """($1::text IS NULL OR NOT EXISTS (
-        SELECT FROM regexp_split_to_table(search_key($1), '\\s+') AS wanted (word)
-        WHERE position(wanted.word IN search_key(a.name)) = 0
-          AND position(wanted.word IN a.slug) = 0))"""
-"""Whether each word of $1 occurs in the name or the slug of an application `a`."""
-PAGE: Final = f"""
-    -- any-tenant: an operator sees every application
-    SELECT {COLUMNS}
-    FROM applications a
-    WHERE a.state <> 'deleting' AND (a.created_at, a.id) > ($2::timestamptz, $3::uuid)
-      AND {HAS_WORDS}
-    ORDER BY a.created_at, a.id LIMIT $4
-    """
-PAGE_OF_TEAMS: Final = f"""
-    -- any-tenant: the applications that a team owns
-    SELECT {COLUMNS}
-    FROM applications a
-    WHERE a.state <> 'deleting' AND a.owner_org_id = ANY($2::uuid[])
-      AND (a.created_at, a.id) > ($3::timestamptz, $4::uuid) AND {HAS_WORDS}
-    ORDER BY a.created_at, a.id LIMIT $5
-    """
 
 
 async def by_id(db: Db, *, id: str) -> ApplicationRow | None:
@@ -122,27 +100,6 @@ async def by_slug_for_update(db: Db, *, slug: str) -> ApplicationRow | None:
 async def by_domain(db: Db, *, domain: str) -> ApplicationRow | None:
     """Returns the application that has verified the domain, or None."""
     return await maybe(db, ApplicationRow, BY_DOMAIN, domain)
-
-
-async def page(
-    db: Db, *, search: str | None, after: tuple[str | None, str | None], limit: int
-) -> list[ApplicationRow]:
-    """Returns the applications after (created_at, id), the oldest first. With `search`, only those in
-    whose name or slug each word of it occurs."""
-    return await many(db, ApplicationRow, PAGE, search, *keyset.forward(*after), limit)
-
-
-async def page_of_teams(
-    db: Db,
-    *,
-    teams: list[str],
-    search: str | None,
-    after: tuple[str | None, str | None],
-    limit: int,
-) -> list[ApplicationRow]:
-    """Returns what `page` returns, of these teams."""
-    place = keyset.forward(*after)
-    return await many(db, ApplicationRow, PAGE_OF_TEAMS, search, teams, *place, limit)
 
 
 async def ids(db: Db) -> list[str]:
