@@ -76,6 +76,8 @@ class Gateway:
     followers: FollowerSlots = field(default_factory=FollowerSlots)
     discovery: ServiceDiscovery = field(default_factory=ServiceDiscovery)
     served: ServedRequests = field(default_factory=ServedRequests)
+    exports: set[tuple[str, str]] = field(default_factory=set)
+    """The application and the caller of each export that runs."""
     limits: FloodLimits = field(init=False)
     queues: AdmissionQueues = field(init=False)
 

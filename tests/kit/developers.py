@@ -72,7 +72,10 @@ async def _manage(world: Developers, ctx: Context, request: ManageApplication) -
 
 
 async def _list(world: Developers, ctx: Context, request: ListApplications) -> Applications:
-    return Applications(applications=[world.application(slug) for slug in world.managed])
+    words = (request.search or "").lower().split()
+    listed = [world.application(slug) for slug in world.managed]
+    found = [one for one in listed if all(word in one.name.lower() for word in words)]
+    return Applications(applications=found[: request.limit])
 
 
 async def _create(world: Developers, ctx: Context, request: CreateApplication) -> NewApplication:

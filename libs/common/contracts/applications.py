@@ -119,6 +119,11 @@ class ListApplications(
     """Lists the applications of the caller's teams, oldest first. Operators see all."""
 
     owner_org_id: Id | None = Field(default=None, description="Only those of this team.")
+    search: str | None = Field(
+        default=None,
+        max_length=100,
+        description="Words that all occur in the name or the slug. Case and accents are ignored.",
+    )
 
 
 class ApplicationPatch(Contract):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,11 +10,13 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from common.contracts.app_settings import AppSettings
+from common.contracts.audit_log import AuditRecord
 from common.contracts.settings_change import GetSettings, SettingsChange, UpdateSettings
 from common.message_ids import N_
 from common.problems import Forbidden, NotFound, Problem
 from gateway.dashboard import setting_fields, setting_sections
 from gateway.dashboard.api_call import curl
+from gateway.dashboard.last_change import last_change
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.setting_errors import in_words, setting_errors
 from gateway.dashboard.setting_fields import BEFORE, from_fields, stored_values, to_fields, version
@@ -46,7 +49,11 @@ class TypedSection:
 
 async def show(visit: Visit) -> GatewayResponse:
     """GET …/settings"""
-    return _show(visit, await visit.call(GetSettings()))
+    settings, changed = await asyncio.gather(
+        visit.call(GetSettings()),
+        last_change(visit, "application_updated", AppSettings.model_fields),
+    )
+    return _show(visit, settings, changed=changed)
 
 
 def _show(
@@ -54,12 +61,15 @@ def _show(
     settings: AppSettings,
     changes: Mapping[str, Any] | None = None,
     errors: Errors | None = None,
+    *,
+    changed: AuditRecord | None = None,
 ) -> GatewayResponse:
     """Shows all sections, with the stored values. The settings in `changes` keep what was typed."""
     stored = stored_values(settings)
     return visit.show(
         "settings.html",
         errors=errors,
+        changed=changed,
         values=field_values(visit, SECTIONS, stored, changes or {}),
         sections=SECTIONS,
         saved=visit.fields.text("saved") if changes is None else "",

@@ -14,7 +14,6 @@ from gateway.dashboard.audit_filters import NAMES, read_filters
 from gateway.dashboard.event_lines import GROUPS, line_of, subject_of
 from gateway.dashboard.page_routes import dashboard_page
 from gateway.dashboard.platform_pages import platform_page
-from gateway.dashboard.viewer_days import zone_of
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import at
@@ -60,7 +59,7 @@ async def show(visit: Visit) -> GatewayResponse:
         line_of=line_of,
         subject_of=subject_of,
         groups=GROUPS,
-        zone=str(zone_of(visit.request)),
+        zone=str(visit.zone),
         chips={name: at(here, **filters.without(name)) for name in filters.values},
         more=at(here, **filters.values, cursor=more) if more else None,
         first_page=cursor is None,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from common import freshness
+from common.contracts.audit_log import AuditRecord
 from common.contracts.mail_sender import (
     CheckMailSender,
     DeleteMailSender,
@@ -21,6 +23,7 @@ from common.contracts.mail_sender import (
 from common.message_ids import N_
 from common.problems import Forbidden, Problem
 from gateway.dashboard.api_call import curl
+from gateway.dashboard.last_change import last_change
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, redirect
@@ -59,7 +62,10 @@ async def show(visit: Visit) -> GatewayResponse:
     them before they type a password, not after."""
     if visit.may("settings:write"):
         freshness.check(visit.user.caller)
-    return _page(visit, await _stored(visit))
+    stored, changed = await asyncio.gather(
+        _stored(visit), last_change(visit, "mail_sender_changed")
+    )
+    return _page(visit, stored, changed=changed)
 
 
 async def _stored(visit: Visit) -> MailSender | None:
@@ -69,7 +75,13 @@ async def _stored(visit: Visit) -> MailSender | None:
         return None
 
 
-def _page(visit: Visit, stored: MailSender | None, **more: Any) -> GatewayResponse:
+def _page(
+    visit: Visit,
+    stored: MailSender | None,
+    *,
+    changed: AuditRecord | None = None,
+    **more: Any,
+) -> GatewayResponse:
     values = {name: visit.fields.text(name) for name in NAMES if name in visit.fields}
     if visit.request.method == "GET" or not values:
         values = _values(stored)
@@ -77,6 +89,7 @@ def _page(visit: Visit, stored: MailSender | None, **more: Any) -> GatewayRespon
         "mail_sender.html",
         part="mail_sender_test.html",
         sender=stored,
+        changed=changed if stored else None,
         values=values,
         steps=STEPS,
         notice=NOTICES.get(visit.fields.text("done")),

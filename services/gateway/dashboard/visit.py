@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 from typing import Any, Final, TypeVar
 
 from common.context import Context
@@ -13,6 +14,7 @@ from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse
 from gateway.pages.fields import Fields
 from gateway.pages.render import PageView, open_page
+from gateway.pages.viewer_zone import zone_of
 from gateway.state import Gateway, SignedInUser
 
 R = TypeVar("R", bound=Contract)
@@ -63,6 +65,11 @@ class Visit:
     def in_application(self, application: ManagedApplication) -> Visit:
         """Returns the request as one for a page of this application."""
         return replace(self, application=application)
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone in which the developer reads times and days."""
+        return zone_of(self.request, self.user.session.zoneinfo)
 
     async def call_dashboard(self, call: Request[R]) -> R:
         """Calls a service as this developer, in the Dashboard."""

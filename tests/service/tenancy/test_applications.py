@@ -214,6 +214,33 @@ async def test_a_list_shows_the_teams_applications_in_pages(world: World) -> Non
     assert none.applications == []
 
 
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("café", ["Café am Hafen"]),
+        ("CAFE hafen", ["Café am Hafen"]),
+        ("  am  ", ["Café am Hafen", "Amber"]),
+        ("100%", ["100% Wool"]),
+        ("_", []),
+        ("amber hafen", []),
+        (" ", ["Café am Hafen", "Amber", "100% Wool"]),
+    ],
+)
+async def test_a_list_is_searched_by_words(world: World, search: str, found: list[str]) -> None:
+    """Each word must occur in the name or the slug. Nothing in it is a pattern, and applications of other
+    teams are not found."""
+    mine, other = await world.team(), await world.team()
+    for name in ("Café am Hafen", "Amber", "100% Wool"):
+        call = CreateApplication(name=name, owner_org_id=mine)
+        await world.call(call, await world.developer(mine))
+    await world.call(
+        CreateApplication(name="Amber Café", owner_org_id=other), await world.developer(other)
+    )
+    page = await world.call(ListApplications(search=search), await world.developer(mine))
+
+    assert [one.name for one in page.applications] == found
+
+
 async def test_a_forged_cursor_is_refused(world: World) -> None:
     """A cursor of another list and a changed one are refused with 400."""
     mine = await world.team()
