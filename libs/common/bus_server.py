@@ -134,9 +134,13 @@ class BusServer:
     ) -> BusServer:
         """Registers a NATS service. It serves nothing until `add`."""
         stats = ServiceStats()
-        more = {"metadata": {"replica": replica}, "stats_handler": stats.complete}
         service = await nats.micro.add_service(
-            nc, name=name, version=version, queue_group=name, **more
+            nc,
+            name=name,
+            version=version,
+            queue_group=name,
+            metadata={"replica": replica},
+            stats_handler=stats.complete,
         )
         return cls(service, deps, concurrency, queue, stats)
 

@@ -106,7 +106,9 @@ def _values(stored: MailSender | None) -> dict[str, str]:
 
 
 def _fields(visit: Visit) -> MailSenderFields:
-    """Returns the settings of the form. Raises ValidationError."""
+    """Returns the settings of the form. Raises ValidationError, and Forbidden before it."""
+    if not visit.may("settings:write"):
+        raise Forbidden
     values = {name: visit.fields.text_or_none(name) for name in (*NAMES, "password")}
     required = {name: values[name] or "" for name in ("host", "tls", "from_address")}
     return MailSenderFields.model_validate(values | required)

@@ -462,7 +462,8 @@ async def test_the_captcha_secret_goes_to_no_other_server(world: World) -> None:
     text = "SELECT settings #>> '{captcha}' FROM applications WHERE id = $1"
     stored = await world.owner.fetchval(text, made.id)
     for secret in (HIDDEN, None):
-        moved = captcha | {"verify_url": "https://evil.example/v", "secret": secret}
+        moved: dict[str, str | None] = {**captcha, "verify_url": "https://evil.example/v"}
+        moved["secret"] = secret
         for request, caller in (
             (patch(made.slug, settings={"captcha": moved}), ctx),
             (UpdateSettings(changes=SettingsChange(captcha=moved)), inside),
@@ -473,6 +474,6 @@ async def test_the_captcha_secret_goes_to_no_other_server(world: World) -> None:
             assert (flaw["field"], flaw["code"]) == ("captcha.secret", "captcha_secret_required_again")
     assert await world.owner.fetchval(text, made.id) == stored
 
-    moved = captcha | {"verify_url": "https://other.example/v", "secret": "new one"}
-    await world.call(patch(made.slug, settings={"captcha": moved}), ctx)
+    new = captcha | {"verify_url": "https://other.example/v", "secret": "new one"}
+    await world.call(patch(made.slug, settings={"captcha": new}), ctx)
     assert "other.example" in await world.owner.fetchval(text, made.id)
