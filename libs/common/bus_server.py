@@ -134,13 +134,9 @@ class BusServer:
     ) -> BusServer:
         """Registers a NATS service. It serves nothing until `add`."""
         stats = ServiceStats()
+        more: dict[str, Any] = {"metadata": {"replica": replica}, "stats_handler": stats.complete}
         service = await nats.micro.add_service(
-            nc,
-            name=name,
-            version=version,
-            queue_group=name,
-            metadata={"replica": replica},
-            stats_handler=stats.complete,
+            nc, name=name, version=version, queue_group=name, **more
         )
         return cls(service, deps, concurrency, queue, stats)
 
