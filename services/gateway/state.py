@@ -17,6 +17,7 @@ from gateway.admission.fair_queue import AdmissionQueues
 from gateway.admission.flood_limits import NO_TENANT, FloodLimits
 from gateway.audit_followers import FollowerSlots
 from gateway.http.compression import PackedText
+from gateway.running_exports import RunningExports
 from gateway.settings import GatewaySettings
 
 
@@ -67,6 +68,7 @@ class Gateway:
     browsers go on sending them."""
     responses: Cache[CachedBody] = field(default_factory=lambda: Cache("answer", 50_000, ttl=10))
 
+    exports: RunningExports = field(default_factory=RunningExports)
     followers: FollowerSlots = field(default_factory=FollowerSlots)
     limits: FloodLimits = field(init=False)
     queues: AdmissionQueues = field(init=False)

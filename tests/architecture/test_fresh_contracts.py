@@ -27,6 +27,7 @@ FRESH = {
     "identity.totp.remove",
     "identity.totp.set_up",
     "identity.user.delete",
+    "identity.user_batch.delete",
     "oidc.client_secret.rotate",
     "tenancy.api_key.create",
     "tenancy.api_key.revoke",

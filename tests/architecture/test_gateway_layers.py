@@ -11,7 +11,7 @@ from tests.architecture.test_layout import dotted, imports
 from gateway.build import ROUTE_SETS
 
 LAYERS = (
-    ("settings", "audit_followers"),
+    ("settings", "audit_followers", "running_exports"),
     ("audit_tail",),
     ("http",),
     ("admission",),

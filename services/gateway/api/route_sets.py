@@ -36,6 +36,9 @@ from gateway.api.routes import (
     sessions,
     settings,
     sign_in_route,
+    user_batches,
+    user_export,
+    user_grants,
     user_identities,
     users,
 )
@@ -73,6 +76,9 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     sessions.routes,
     settings.routes,
     sign_in_route.routes,
+    user_batches.routes,
+    user_export.routes,
+    user_grants.routes,
     user_identities.routes,
     users.routes,
 )

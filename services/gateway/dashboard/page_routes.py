@@ -19,7 +19,7 @@ from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse
 from gateway.pages.changed_session import changed_session
-from gateway.pages.fields import at, local, read_query
+from gateway.pages.fields import FormReader, at, local, read_form, read_query
 from gateway.pages.page_routes import answer_user, checked_form
 from gateway.pages.render import open_page
 from gateway.routing import ErrorStyle, HostKind, Route, path_parameters
@@ -52,15 +52,21 @@ def dashboard_page(path: str, handler: DashboardHandler, *, fresh: bool = False)
     return _route("GET", path, endpoint)
 
 
-def dashboard_form(path: str, handler: DashboardHandler, *, page_path: str | None = None) -> Route:
+def dashboard_form(
+    path: str,
+    handler: DashboardHandler,
+    *,
+    page_path: str | None = None,
+    read: FormReader = read_form,
+) -> Route:
     """Returns the route of a form. It acts only in the session in which it was shown. `page_path` is the
-    template of the page with the form, if it is not `path`."""
+    template of the page with the form, if it is not `path`. `read` reads the fields of the body."""
 
     @wraps(handler)
     async def endpoint(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
         parameters = path_parameters(path, request.path) or {}
         here = _address(page_path or path, parameters)
-        fields = await checked_form(gateway, request, here)
+        fields = await checked_form(gateway, request, here, read)
         user = await signed_in_user(gateway, request)
         if user and not csrf.is_form_of_session(gateway.settings, fields.get("csrf"), user.session):
             return changed_session(open_page(gateway, request, user), fields, here)
