@@ -42,6 +42,8 @@ from identity.user_list import entries_of
 
 MOST_ACTIVE: Final = 10
 """Batches of an application at the same time."""
+LISTED: Final = 20
+"""Batches of the list."""
 PART: Final = 100
 """Rows of a part: they are done in one transaction."""
 PART_BYTES: Final = 200_000
@@ -64,9 +66,7 @@ async def start_import(deps: Deps, ctx: Context, request: StartUserImport) -> Us
 async def add_rows(deps: Deps, ctx: Context, request: AddUserImportRows) -> UserBatch:
     """Adds rows to an import. Raises BatchNotFound, BatchClosed, RowsOutOfOrder, TooManyUsers."""
     async with deps.db.transaction(ctx) as tx:
-        batch = await user_batches.lock(tx, app_id=ctx.app_id, id=request.batch_id)
-        if batch is None:
-            raise BatchNotFound
+        batch = _existing(await user_batches.lock(tx, app_id=ctx.app_id, id=request.batch_id))
         if batch.act != "import":
             raise BatchClosed
         if request.first + len(request.users) <= batch.total:  # the same call a second time
@@ -92,8 +92,8 @@ async def start(deps: Deps, ctx: Context, request: StartUserBatch) -> UserBatch:
         raise Invalid(errors=[field_error("role_id", "required")])
     if role_id is not None and not ctx.caller.may("roles:write"):
         raise Forbidden("requires roles:write", needs="roles:write")
-    ids = await _chosen(deps, ctx, request)
-    return await _start(deps, ctx, request.act, ids, role_id=role_id)
+    rows = await _chosen(deps, ctx, request)
+    return await _start(deps, ctx, request.act, rows, role_id=role_id)
 
 
 async def delete(deps: Deps, ctx: Context, request: DeleteUsers) -> UserBatch:
@@ -111,7 +111,8 @@ async def get(deps: Deps, ctx: Context, request: GetUserBatch) -> UserBatch:
 async def list_(deps: Deps, ctx: Context, _: ListUserBatches) -> UserBatches:
     """Returns the newest batches."""
     async with deps.db.reader(ctx) as db:
-        return UserBatches(batches=await user_batches.newest(db, app_id=ctx.app_id))
+        batches = await user_batches.newest(db, app_id=ctx.app_id, limit=LISTED)
+    return UserBatches(batches=batches)
 
 
 async def results(deps: Deps, ctx: Context, request: ListUserBatchResults) -> BatchResults:
@@ -134,9 +135,7 @@ async def results(deps: Deps, ctx: Context, request: ListUserBatchResults) -> Ba
 async def cancel(deps: Deps, ctx: Context, request: CancelUserBatch) -> UserBatch:
     """Cancels a batch. Raises BatchNotFound."""
     async with deps.db.transaction(ctx) as tx:
-        batch = await user_batches.lock(tx, app_id=ctx.app_id, id=request.batch_id)
-        if batch is None:
-            raise BatchNotFound
+        batch = _existing(await user_batches.lock(tx, app_id=ctx.app_id, id=request.batch_id))
         return await end(ctx, tx, batch, "cancelled")
 
 
@@ -238,8 +237,8 @@ def _parts(rows: list[Any]) -> list[list[bytes]]:
 
 async def _complete(ctx: Context, tx: Db, batch: UserBatch, total: int) -> None:
     await user_batches.start(tx, app_id=ctx.app_id, id=batch.id)
-    event = UserBatchStarted(batch_id=batch.id, act=batch.act, count=total)
-    await audit.record(tx, ctx, event)
+    started = UserBatchStarted(batch_id=batch.id, act=batch.act, count=total)
+    await audit.record(tx, ctx, started)
 
 
 def _existing(batch: UserBatch | None) -> UserBatch:

@@ -73,16 +73,17 @@ async def lock(db: Db, *, app_id: str, id: str) -> UserBatch | None:
     )
 
 
-async def newest(db: Db, *, app_id: str) -> list[UserBatch]:
+async def newest(db: Db, *, app_id: str, limit: int) -> list[UserBatch]:
     """Returns the newest batches."""
     return await many(
         db,
         UserBatch,
         f"""
         SELECT {BATCH_COLUMNS}
-        FROM user_batches WHERE app_id = $1 ORDER BY created_at DESC, id DESC LIMIT 20
+        FROM user_batches WHERE app_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2
         """,
         app_id,
+        limit,
     )
 
 
