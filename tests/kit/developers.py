@@ -27,7 +27,7 @@ from common.contracts.base import Request
 from common.contracts.organizations import ListOrganizations, Organization, Organizations
 from common.contracts.sessions import Session
 from common.contracts.tenants import ManageApplication, Managed, Tenant
-from common.contracts.users import ListUsers, Users
+from common.contracts.users import CountUsers, ListUsers, UserCount, Users
 from common.ids import new_id
 
 ORIGIN: Final = "http://dashboard.localhost:8080"
@@ -108,6 +108,10 @@ async def _users(world: Developers, ctx: Context, request: ListUsers) -> Users:
     return Users(users=[])
 
 
+async def _user_count(world: Developers, ctx: Context, request: CountUsers) -> UserCount:
+    return UserCount(count=0, relation="exact")
+
+
 def developers(world: FakeServices, *permissions: str) -> Developers:
     """Registers the fake services, with a developer who is signed in by the cookie `t_dev`."""
     dashboard = world.add("dashboard")
@@ -132,6 +136,7 @@ def developers(world: FakeServices, *permissions: str) -> Developers:
             ListAudit: _audit,
             CountAudit: _count,
             ListUsers: _users,
+            CountUsers: _user_count,
         },
     )
     return people

@@ -31,7 +31,8 @@ CHANGED_MEANWHILE: Final = 412
 
 async def show(visit: Visit) -> GatewayResponse:
     """GET …/users/{user_id}/data"""
-    return _data(visit, await visit.call(get_user(visit)))
+    user = await visit.call(get_user(visit))
+    return _data(visit, user)
 
 
 def _data(

@@ -471,7 +471,10 @@ async def test_the_captcha_secret_goes_to_no_other_server(world: World) -> None:
             with pytest.raises(Invalid) as refused:
                 await world.call(request, caller)
             (flaw,) = refused.value.extra["errors"]
-            assert (flaw["field"], flaw["code"]) == ("captcha.secret", "captcha_secret_required_again")
+            assert (flaw["field"], flaw["code"]) == (
+                "captcha.secret",
+                "captcha_secret_required_again",
+            )
     assert await world.owner.fetchval(text, made.id) == stored
 
     new = captcha | {"verify_url": "https://other.example/v", "secret": "new one"}
