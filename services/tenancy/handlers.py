@@ -76,6 +76,7 @@ from common.contracts.organizations import (
 from common.contracts.settings_change import GetSettings, UpdateSettings
 from common.contracts.sso_members import JoinThroughProvider
 from common.contracts.tenants import GetTenant, ManageApplication, ResolveHost
+from common.contracts.usage import CountUsage
 from tenancy import (
     api_keys,
     app_settings,
@@ -94,6 +95,7 @@ from tenancy import (
     organizations,
     sso_members,
     tenant_lookup,
+    usage,
     user_organizations,
 )
 
@@ -149,6 +151,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     ExportAudit: audit_export.export,
     ListCheckpoints: audit.list_checkpoints,
     FollowAudit: audit.follow,
+    CountUsage: usage.count,
     ListCustomDomains: domains.list_,
     AddCustomDomain: domains.create,
     VerifyCustomDomain: domains.verify,

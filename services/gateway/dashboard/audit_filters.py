@@ -12,7 +12,8 @@ from common.contracts.audit_log import ListAudit
 from common.contracts.users import ListUsers
 from common.ip_addresses import canonical_ip
 from common.message_ids import N_
-from gateway.dashboard.viewer_days import end_of, start_of, zone_of
+from common.time_zones import end_of, start_of
+from gateway.dashboard.viewer_days import zone_of
 from gateway.dashboard.visit import Visit
 
 NAMES: Final = ("type", "user", "address", "from", "to")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, tzinfo
 from typing import Final
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,14 +25,3 @@ def zone_of(request: GatewayRequest) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return UTC
-
-
-def start_of(day: date, zone: tzinfo) -> datetime:
-    """Returns the first moment of a day in the zone, in UTC. A day has 23 or 25 hours when the clocks
-    change."""
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-
-
-def end_of(day: date, zone: tzinfo) -> datetime:
-    """Returns the first moment after a day in the zone, in UTC."""
-    return start_of(day + timedelta(days=1), zone)
