@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 HEIGHT: Final = 112
@@ -27,19 +28,25 @@ class Datum:
 
 
 @dataclass(frozen=True)
-class Bar:
-    """The geometry of a value, as SVG attributes. Without `height` there is no bar. The tip with the
-    value keeps inside the chart by `anchor`."""
+class BarRoom:
+    """The room of a bar, as SVG attributes. A tip keeps inside the chart by `anchor`."""
 
-    room_x: str
-    room_width: str
     x: str
     width: str
+    bar_x: str
+    bar_width: str
+    tip_x: str
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The geometry of a value, as SVG attributes. Without `height` there is no bar."""
+
+    room: BarRoom
     y: str
     height: str
     finished: bool
-    tip_x: str
-    anchor: str
 
 
 @dataclass(frozen=True)
@@ -63,29 +70,37 @@ def bar_chart(data: Sequence[Datum]) -> BarChart:
     """Returns the geometry of at least one value."""
     step, count = _scale(max((each.value or 0 for each in data), default=0))
     top = step * count
-    room = 100 / len(data)
-    bars = [_bar(each, n * room, room, top) for n, each in enumerate(data)]
+    rooms = bar_rooms(len(data))
+    bars = [_bar(each, room, top) for each, room in zip(data, rooms, strict=True)]
     lines = [GridLine(step * n, _number(HEIGHT * (1 - n / count))) for n in range(count, -1, -1)]
     return BarChart(bars, lines)
 
 
-def _bar(datum: Datum, left: float, room: float, top: int) -> Bar:
-    height = 0.0
-    if datum.value is not None:
-        height = max(LEAST, HEIGHT * datum.value / top) if datum.value else ZERO
+@lru_cache(maxsize=16)
+def bar_rooms(count: int) -> list[BarRoom]:
+    """Returns the rooms of so many bars."""
+    size = 100 / count
+    return [_room(n * size, size) for n in range(count)]
+
+
+def _room(left: float, size: float) -> BarRoom:
     anchor = "start" if left < 100 / 3 else "end" if left > 200 / 3 else "middle"
-    tip = {"start": left, "middle": left + room / 2, "end": left + room}[anchor]
-    return Bar(
-        room_x=_percent(left),
-        room_width=_percent(room),
-        x=_percent(left + MARGIN * room),
-        width=_percent(room * (1 - 2 * MARGIN)),
-        y=_number(HEIGHT - height),
-        height=_number(height) if height else "",
-        finished=datum.finished,
+    tip = {"start": left, "middle": left + size / 2, "end": left + size}[anchor]
+    return BarRoom(
+        x=_percent(left),
+        width=_percent(size),
+        bar_x=_percent(left + MARGIN * size),
+        bar_width=_percent(size * (1 - 2 * MARGIN)),
         tip_x=_percent(tip),
         anchor=anchor,
     )
+
+
+def _bar(datum: Datum, room: BarRoom, top: int) -> Bar:
+    height = 0.0
+    if datum.value is not None:
+        height = max(LEAST, HEIGHT * datum.value / top) if datum.value else ZERO
+    return Bar(room, _number(HEIGHT - height), _number(height) if height else "", datum.finished)
 
 
 def _scale(most: int) -> tuple[int, int]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
-from typing import Final
+from datetime import datetime
+from functools import cache, lru_cache
+from typing import Final, Literal
 
-from babel import dates, numbers
+from babel import Locale, dates, numbers
 
 from common.contracts.usage import UsageCounts, UsagePeriod, UsageWindow
 from common.message_ids import N_
 from common.time_zones import zone_of_name
 from gateway.dashboard.bar_chart import BarChart, Datum, bar_chart
 from gateway.pages.languages import Language
+from gateway.pages.languages import language as language_of
 
 DEFAULT: Final[UsageWindow] = "7d"
 WINDOWS: Final[dict[UsageWindow, tuple[str, str]]] = {
@@ -74,40 +76,60 @@ def window_of(text: str) -> UsageWindow:
 
 def usage_charts(usage: UsageCounts, language: Language) -> list[UsageChart]:
     """Returns a chart for each figure. Days and hours are those of the application's zone."""
-    times = PeriodNames(language, zone_of_name(usage.time_zone), usage.unit == "hour")
-    return [_chart(usage, field, name, times) for field, name in FIGURES]
+    names = [
+        period_name(language.code, usage.time_zone, usage.unit, period.start)
+        for period in usage.periods
+    ]
+    shared = UsageNames(language, names, cache(language.number))
+    return [_chart(usage, field, name, shared) for field, name in FIGURES]
 
 
 @dataclass(frozen=True)
-class PeriodNames:
-    """The names of hours or days in a zone, as the readers of a language write them."""
+class PeriodName:
+    """The names of an hour or day: for the axis, and for the table."""
+
+    short: str
+    whole: str
+    start: datetime
+
+
+@dataclass(frozen=True)
+class UsageNames:
+    """The language of the page, the names of all periods, and how numbers are written. The charts
+    share them, because each name and number costs."""
 
     language: Language
-    zone: tzinfo
-    hourly: bool
-
-    def short(self, start: datetime) -> str:
-        """Returns the name for an axis, like 14:00 or 3 Nov."""
-        local = start.astimezone(self.zone)
-        if self.hourly:
-            return dates.format_time(local, "short", tzinfo=self.zone, locale=self.language.locale)
-        return dates.format_skeleton("MMMd", local, tzinfo=self.zone, locale=self.language.locale)
-
-    def whole(self, start: datetime) -> str:
-        """Returns the name for a table. An hour that the clocks repeat says which of the two it is."""
-        local = start.astimezone(self.zone)
-        day = dates.format_skeleton("yMMMEd", local, tzinfo=self.zone, locale=self.language.locale)
-        if not self.hourly:
-            return day
-        is_repeated = local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
-        offset = (
-            f" {dates.get_timezone_gmt(local, locale=self.language.locale)}" if is_repeated else ""
-        )
-        return f"{day}, {self.short(start)}{offset}"
+    periods: list[PeriodName]
+    number: Callable[[int], str]
 
 
-def _chart(usage: UsageCounts, field: str, name: str, times: PeriodNames) -> UsageChart:
-    language = times.language
+@lru_cache(maxsize=4096)
+def period_name(
+    language: str, zone_name: str, unit: Literal["hour", "day"], start: datetime
+) -> PeriodName:
+    """Returns the names of a period that starts then, as the readers of a language write them in the
+    zone. All pages share them."""
+    zone = zone_of_name(zone_name)
+    local = start.astimezone(zone)
+    locale = language_of(language).locale
+    day = dates.format_skeleton("yMMMEd", local, tzinfo=zone, locale=locale)
+    if unit == "day":
+        short = dates.format_skeleton("MMMd", local, tzinfo=zone, locale=locale)
+        return PeriodName(short, day, start)
+    hour = dates.format_time(local, "short", tzinfo=zone, locale=locale)
+    return PeriodName(hour, f"{day}, {hour}{_offset(local, locale)}", start)
+
+
+def _offset(local: datetime, locale: Locale) -> str:
+    """Returns which of the two it is, for an hour that the clocks repeat."""
+    other = local.replace(fold=1 - local.fold)
+    if local.utcoffset() == other.utcoffset():
+        return ""
+    return f" {dates.get_timezone_gmt(local, locale=locale)}"
+
+
+def _chart(usage: UsageCounts, field: str, name: str, names: UsageNames) -> UsageChart:
+    language = names.language
     values = [_value(period, field) for period in usage.periods]
     geometry = bar_chart(
         [Datum(value, period.finished) for value, period in zip(values, usage.periods, strict=True)]
@@ -121,12 +143,13 @@ def _chart(usage: UsageCounts, field: str, name: str, times: PeriodNames) -> Usa
         before=language.translate(NOTHING_BEFORE)
         if before is None
         else language.translate(comparison, count=language.number(before)),
-        summary=_summary(usage, field, values, times),
+        summary=_summary(names, values, getattr(usage.total, field)),
         geometry=geometry,
         lines=[_short_number(line.value, language) for line in geometry.lines],
-        labels=_labels(usage.periods, geometry, times),
+        labels=_labels(names.periods, geometry),
         rows=[
-            _row(period, value, times) for period, value in zip(usage.periods, values, strict=True)
+            _row(name, period, value, names)
+            for name, period, value in zip(names.periods, usage.periods, values, strict=True)
         ],
     )
 
@@ -136,46 +159,38 @@ def _value(period: UsagePeriod, field: str) -> int | None:
     return value
 
 
-def _row(period: UsagePeriod, value: int | None, times: PeriodNames) -> ChartRow:
-    translate = times.language.translate
-    note = "" if period.finished else translate(NOT_OVER)
+def _row(name: PeriodName, period: UsagePeriod, value: int | None, names: UsageNames) -> ChartRow:
+    language = names.language
+    note = "" if period.finished else language.translate(NOT_OVER)
     return ChartRow(
-        label=times.short(period.start),
-        name=times.whole(period.start),
-        value="–" if value is None else times.language.number(value),
-        note=translate(BEFORE_IT_EXISTED) if value is None else note,
-        start=period.start,
+        label=name.short,
+        name=name.whole,
+        value="–" if value is None else names.number(value),
+        note=language.translate(BEFORE_IT_EXISTED) if value is None else note,
+        start=name.start,
     )
 
 
-def _labels(
-    periods: Sequence[UsagePeriod], geometry: BarChart, times: PeriodNames
-) -> list[tuple[str, str]]:
+def _labels(names: Sequence[PeriodName], geometry: BarChart) -> list[tuple[str, str]]:
     """Returns the labels of the time axis with their places, at equal distances."""
-    step = -(-len(periods) // LABELS)
-    return [
-        (geometry.bars[n].room_x, times.short(periods[n].start))
-        for n in range(0, len(periods), step)
-    ]
+    step = -(-len(names) // LABELS)
+    return [(geometry.bars[n].room.x, names[n].short) for n in range(0, len(names), step)]
 
 
-def _summary(
-    usage: UsageCounts, field: str, values: Sequence[int | None], times: PeriodNames
-) -> str:
+def _summary(names: UsageNames, values: Sequence[int | None], total: int) -> str:
     """Returns the chart in a sentence, for readers who do not see it."""
-    language = times.language
-    first, last = times.whole(usage.periods[0].start), times.whole(usage.periods[-1].start)
+    language = names.language
+    first, last = names.periods[0].whole, names.periods[-1].whole
     most = max((value or 0 for value in values), default=0)
     if not most:
         return language.translate(NOTHING, first=first, last=last)
-    peak = usage.periods[next(n for n, value in enumerate(values) if (value or 0) == most)]
     return language.translate(
         SUMMARY,
         first=first,
         last=last,
-        total=language.number(getattr(usage.total, field)),
-        most=language.number(most),
-        peak=times.whole(peak.start),
+        total=names.number(total),
+        most=names.number(most),
+        peak=names.periods[values.index(most)].whole,
     )
 
 

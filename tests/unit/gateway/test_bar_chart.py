@@ -35,11 +35,14 @@ def test_lines_stand_for_round_numbers(most: int, lines: list[int]) -> None:
 def test_bars_fill_the_width(count: int) -> None:
     """The rooms of the bars meet, and tips stay inside."""
     bars = bar_chart([Datum(n) for n in range(count)]).bars
-    ends = [float(bar.room_x[:-1]) + float(bar.room_width[:-1]) for bar in bars]
+    ends = [float(bar.room.x[:-1]) + float(bar.room.width[:-1]) for bar in bars]
 
     assert ends[-1] == pytest.approx(100, abs=0.05)
-    assert all(0 <= float(bar.tip_x[:-1]) <= 100.05 for bar in bars)
-    assert (bars[0].anchor, bars[-1].anchor) == ("start", "start" if count == 1 else "end")
+    assert all(0 <= float(bar.room.tip_x[:-1]) <= 100.05 for bar in bars)
+    assert (bars[0].room.anchor, bars[-1].room.anchor) == (
+        "start",
+        "start" if count == 1 else "end",
+    )
 
 
 def test_the_current_period_is_marked() -> None:
