@@ -1431,6 +1431,42 @@ CREATE TABLE audit_counts (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_audit_counts_hours ON audit_counts (app_id, since) WHERE NOT daily;
 
+-- owner: tenancy. The figures of the Dashboard's charts, by quarter of an hour: the days of every time
+-- zone begin at one. Kept for as long as the longest window and the one before it.
+CREATE TABLE usage_counts (
+    app_id   uuid        NOT NULL,
+    since    timestamptz NOT NULL,  -- when the quarter begins
+    sign_ins bigint      NOT NULL,
+    sign_ups bigint      NOT NULL,
+    failures bigint      NOT NULL,
+    CONSTRAINT usage_counts_pkey PRIMARY KEY (app_id, since),
+    CONSTRAINT usage_counts_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
+-- owner: tenancy. How many users were active in an hour or on a day, by the hour or day on which they
+-- were active before. So the users of any period can be added up, each once (ADR 14).
+CREATE TABLE active_user_counts (
+    app_id   uuid        NOT NULL,
+    unit     text        NOT NULL,
+    since    timestamptz NOT NULL,  -- an hour (UTC); or midnight (UTC) of the application's date
+    previous timestamptz NOT NULL,  -- the same; the year 1 if the users were not active before
+    count    bigint      NOT NULL,
+    CONSTRAINT active_user_counts_pkey PRIMARY KEY (app_id, unit, since, previous),
+    CONSTRAINT active_user_counts_unit_check CHECK (unit IN ('hour', 'day')),
+    CONSTRAINT active_user_counts_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
+-- owner: tenancy. When a user was active lately, as active_user_counts has it: the last two or three
+-- days, and the last time before. A trigger on the deletion of the user deletes it.
+CREATE TABLE active_users (
+    app_id  uuid          NOT NULL,
+    user_id uuid          NOT NULL,
+    hours   timestamptz[] NOT NULL DEFAULT '{}',
+    days    timestamptz[] NOT NULL DEFAULT '{}',
+    CONSTRAINT active_users_pkey PRIMARY KEY (app_id, user_id),
+    CONSTRAINT active_users_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
 -- owner: tenancy. The hash chain over the audit_logs of one application. Links stay when retention
 -- deletes their events, so that the remaining events can still be verified.
 CREATE TABLE audit_chain (
@@ -1609,6 +1645,8 @@ BEGIN
             WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
         DELETE FROM user_words t USING gone
             WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
+        DELETE FROM active_users t USING gone
+            WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
         UPDATE audit_logs t SET user_id = NULL FROM gone
             WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
     END LOOP;
@@ -1766,6 +1804,8 @@ GRANT SELECT (app_id, id, email, email_normalized, email_verified, name, picture
 GRANT SELECT ON audit_logs TO aero2_tenancy;
 GRANT SELECT, INSERT ON audit_chain, audit_checkpoints TO aero2_tenancy;
 GRANT SELECT, INSERT, UPDATE, DELETE ON audit_counts TO aero2_tenancy;
+GRANT SELECT, INSERT, UPDATE, DELETE ON usage_counts, active_user_counts TO aero2_tenancy;
+GRANT SELECT, INSERT, UPDATE ON active_users TO aero2_tenancy;
 GRANT SELECT (app_id, id, email, name) ON users TO aero2_tenancy;  -- the names in audit records (ADR 0003)
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON

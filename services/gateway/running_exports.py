@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -41,7 +41,9 @@ class RunningExports:
         self._last_piece[name] = now
         return name
 
-    async def until_sent(self, name: tuple[str, str], pieces: AsyncIterator[P]) -> AsyncIterator[P]:
+    async def until_sent(
+        self, name: tuple[str, str], pieces: AsyncIterator[P]
+    ) -> AsyncGenerator[P, None]:
         """Yields the pieces of the export, which ends with them, or when nobody takes them any more."""
         try:
             async for piece in pieces:

@@ -226,13 +226,3 @@ async def test_without_the_permission(http: httpx.AsyncClient, log: FakeLog) -> 
     assert (await http.get(f"{AUDIT}/{event.id}")).status_code == 404
     assert "/audit" not in home.text
     assert "hx-sse" not in home.text
-
-
-async def test_the_overview_counts(http: httpx.AsyncClient, log: FakeLog) -> None:
-    """The overview has the figures of the last day, and the latest events, live."""
-    log.add("login", user_email="ada@example.com")
-    page = await http.get(f"{ORIGIN}/dashboard/applications/shop")
-
-    assert "1,234" in page.text
-    assert "ada@example.com" in page.text
-    assert 'hx-sse:connect="/dashboard/applications/shop/live?as=item"' in page.text

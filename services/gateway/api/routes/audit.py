@@ -27,6 +27,7 @@ from common.contracts.audit_log import (
     OwnRecords,
 )
 from common.contracts.base import Id, Page
+from common.contracts.usage import CountUsage, UsageCounts
 from common.problems import Unavailable
 from gateway.api import audit_export
 from gateway.api.deps import Acting, TheBus, TheGateway, TheRequest, acting
@@ -47,6 +48,16 @@ async def list_(page: Annotated[ListAudit, Query()], ctx: Acting, bus: TheBus) -
 async def count(period: Annotated[CountAudit, Query()], ctx: Acting, bus: TheBus) -> EventCounts:
     """Counts the events of each type, the most frequent type first. Needs `audit:read`."""
     return await bus.call(ctx, period)
+
+
+@router.get("/audit/counts", summary="Count sign-ins and users over time")
+async def count_usage(
+    window: Annotated[CountUsage, Query()], ctx: Acting, bus: TheBus
+) -> UsageCounts:
+    """Returns the figures of the Dashboard's charts: for each hour or day of the window, for the whole
+    window, and for the one before it. An event counts about a second after it happened. Needs
+    `audit:read`."""
+    return await bus.call(ctx, window)
 
 
 @router.get("/audit/checkpoints", summary="List checkpoints of the audit log")
