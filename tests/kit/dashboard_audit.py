@@ -18,7 +18,13 @@ from common.contracts.audit_log import (
     ListAudit,
 )
 from common.contracts.base import Done
-from common.contracts.clients import Clients, CreateClient, ListClients, NewClient
+from common.contracts.clients import (
+    ClientExists,
+    Clients,
+    CreateClient,
+    ListClients,
+    NewClient,
+)
 from common.contracts.domains import CustomDomains, ListCustomDomains
 from common.contracts.identity_providers import IdentityProviders, ListIdentityProviders
 from common.contracts.profiles import User
@@ -103,6 +109,8 @@ async def _clients(log: FakeLog, ctx: Context, request: ListClients) -> Clients:
 
 
 async def _create_client(log: FakeLog, ctx: Context, request: CreateClient) -> NewClient:
+    if request.id is not None and request.id in {call.id for call in log.calls(CreateClient)}:
+        raise ClientExists
     log.note(ctx, request, "clients:write")
     client = NewClient(
         **request.model_dump(exclude={"id"}),
