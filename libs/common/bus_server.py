@@ -134,7 +134,7 @@ class BusServer:
     ) -> BusServer:
         """Registers a NATS service. It serves nothing until `add`."""
         stats = ServiceStats()
-        more = {"metadata": {"replica": replica}, "stats_handler": stats.complete}
+        more: dict[str, Any] = {"metadata": {"replica": replica}, "stats_handler": stats.complete}
         service = await nats.micro.add_service(
             nc, name=name, version=version, queue_group=name, **more
         )

@@ -24,7 +24,7 @@ def _published(row: KeyRow, lifetime: timedelta) -> PublishedKey:
     return PublishedKey(
         kid=row.kid,
         alg=row.alg,
-        state=row.state,  # type: ignore[arg-type]  # of the published ones
+        state=row.state,
         created_at=row.created_at,
         signs_at=signs_at,
         replaced_at=signs_at + lifetime if row.state == "active" else None,

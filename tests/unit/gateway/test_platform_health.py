@@ -187,7 +187,7 @@ async def test_without_a_bus_the_page_is_there(
     async def lost(*_: Any, **__: Any) -> None:
         raise OSError
 
-    platform.nats.subscribe = platform.nats.request = lost  # type: ignore[assignment]
+    platform.nats.subscribe = platform.nats.request = lost  # type: ignore[method-assign]
     body = await report(http)
 
     assert body["instances"] == []
