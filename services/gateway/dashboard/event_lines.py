@@ -220,6 +220,10 @@ GROUPS: Final = (
 LINES: Final[dict[str, EventLine]] = {
     name: line for _, lines in GROUPS for name, line in lines.items()
 }
+BY_OPERATORS: Final = frozenset(
+    {"operator_entered", "users_searched", "user_located", "support_view_opened"}
+)
+"""Events of operators. In the log of an application their actor is a developer of no team."""
 NAMES: Final = ("name", "slug", "domain", "provider", "method", "kind", "purpose", "reason")
 """Fields of an event that say what it is about, the most telling first."""
 
