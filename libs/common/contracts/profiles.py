@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cache
-from typing import Annotated
+from typing import Annotated, ClassVar
 from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator
@@ -20,6 +20,7 @@ from common.contracts.fields import (
     Visible,
     VisibleLines,
 )
+from common.contracts.versioned import Versioned
 from common.field_errors import value_error
 from common.problems import (
     Invalid,
@@ -84,7 +85,7 @@ class Profile(Contract):
         return text
 
 
-class Me(Profile):
+class Me(Profile, Versioned):
     """The signed-in user."""
 
     id: Id
@@ -101,6 +102,8 @@ class Me(Profile):
 
 class User(Me):
     """A user, for administrators."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"last_sign_in_at"})
 
     private_metadata: Metadata = {}
     disabled: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
+from common.conditions import ABSENT
 from common.context import Context
 from common.contracts.base import Contract, Request
 from gateway.auth.managed_application import ManagedApplication
@@ -59,13 +60,20 @@ class Visit:
         """Returns the request as one for a page of this application."""
         return replace(self, application=application)
 
-    async def call_dashboard(self, call: Request[R]) -> R:
+    async def call_dashboard(self, call: Request[R], *, version: str | None = None) -> R:
         """Calls a service as this developer, in the Dashboard."""
-        return await self.gateway.bus.call(self.team_ctx, call)
+        return await self._call(self.team_ctx, call, version)
 
-    async def call(self, call: Request[R]) -> R:
-        """Calls a service as this developer, in the application of the page."""
-        return await self.gateway.bus.call(self.ctx, call)
+    async def call(self, call: Request[R], *, version: str | None = None) -> R:
+        """Calls a service as this developer, in the application of the page. With `version`, that
+        of what the developer saw, a change raises ChangedMeanwhile if the object has another one.
+        An empty version says that there was no such object."""
+        return await self._call(self.ctx, call, version)
+
+    async def _call(self, ctx: Context, call: Request[R], version: str | None) -> R:
+        if version is not None:
+            ctx = ctx.with_condition((f'"{version}"' if version else ABSENT,))
+        return await self.gateway.bus.call(ctx, call)
 
     def may(self, permission: str) -> bool:
         """Returns whether to show what needs this permission. The services decide."""

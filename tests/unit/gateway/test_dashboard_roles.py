@@ -33,7 +33,7 @@ def fakes(developer: Developers) -> RolePages:
 
 
 def version(fakes: RolePages) -> str:
-    return fakes.roles["editor"].updated_at.isoformat()
+    return fakes.roles["editor"].version
 
 
 async def test_the_matrix(http: httpx.AsyncClient, fakes: RolePages) -> None:
@@ -152,7 +152,8 @@ async def test_own_permissions(http: httpx.AsyncClient, fakes: RolePages) -> Non
     await post(http, page, page, name="invoices:pay", description="Pay")
     taken = await post(http, page, page, name="invoices:read")
     wrong = await post(http, page, page, name="Pay invoices")
-    await post(http, one, one, version="", description="See invoices")
+    version = fakes.permissions["invoices:read"].version
+    await post(http, one, one, version=version, description="See invoices")
     late = await post(http, one, one, version="older", description="Mine")
     refused = await post(http, f"{one}/delete", one, typed="invoices")
     await post(http, f"{one}/delete", one, typed="invoices:read")
