@@ -20,7 +20,13 @@ from playwright.async_api import Browser, Page
 from tests.kit.system import PASSWORD, Loopback, System, fresh_email
 
 VERIFIER = "v" * 64
-JS = pytest.mark.parametrize("js", [True, False], ids=["script", "no script"])
+JS = pytest.mark.parametrize(
+    "js",
+    [
+        pytest.param(True, id="script"),
+        pytest.param(False, id="no script", marks=pytest.mark.long),  # every day: tests/browser
+    ],
+)
 
 pytestmark = pytest.mark.browser
 
