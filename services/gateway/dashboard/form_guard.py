@@ -15,6 +15,8 @@ CHANGED = N_(
     "Someone changed this while you edited it. Nothing of yours is saved yet. Compare the values, then "
     "save again."
 )
+SHOWN = 2000
+"""Characters of a stored value in a sentence. A new page shows all of them."""
 NOT_THE_NAME = N_("This isn't the name. Type it as it is shown.")
 
 
@@ -52,8 +54,10 @@ def stored_now(visit: Visit, names: Iterable[str], current: Versioned | None) ->
     errors = changed_meanwhile(language)
     for name in names:
         value = getattr(current, name, None)
-        theirs = "" if value is None else str(value)
-        if visit.fields.get(name, "").replace("\r\n", "\n").strip() != theirs.strip():
+        theirs = "" if value is None else str(value).strip()
+        if visit.fields.get(name, "").replace("\r\n", "\n").strip() != theirs:
+            if len(theirs) > SHOWN:
+                theirs = f"{theirs[:SHOWN]}…"
             errors[name] = (
                 language.translate("Stored now: %(value)s", value=theirs)
                 if theirs
