@@ -49,6 +49,7 @@ CREATE TABLE applications (
     custom_domain          text,       -- the primary verified row of custom_domains
     custom_domain_verified boolean     NOT NULL DEFAULT false,
     cf_custom_hostname_id  text,
+    request_key            text,       -- its creator, and the id of their request: sent twice, it creates one
     state                  text        NOT NULL DEFAULT 'creating',
     provisioned            text[]      NOT NULL DEFAULT '{}',  -- services that have done their part
     created_at             timestamptz NOT NULL DEFAULT now(),
@@ -56,6 +57,7 @@ CREATE TABLE applications (
     CONSTRAINT applications_pkey PRIMARY KEY (id),
     CONSTRAINT applications_slug_key UNIQUE (slug),
     CONSTRAINT applications_custom_domain_key UNIQUE (custom_domain),
+    CONSTRAINT applications_request_key_key UNIQUE (request_key),
     CONSTRAINT applications_slug_check CHECK (slug ~ '^[a-z0-9]([a-z0-9-]{1,61})[a-z0-9]$'),
     CONSTRAINT applications_state_check CHECK (state IN ('creating', 'active', 'deleting')),
     CONSTRAINT applications_is_dashboard_check CHECK (is_dashboard = (id = '00000000-0000-0000-0000-000000000000'))
@@ -64,6 +66,16 @@ CREATE INDEX idx_applications_owner ON applications (owner_org_id, created_at, i
 CREATE INDEX idx_applications_created ON applications (created_at, id);
 CREATE INDEX idx_applications_state ON applications (state) WHERE state <> 'active';
 CREATE INDEX idx_applications_dashboard ON applications (is_dashboard) WHERE is_dashboard;
+
+-- owner: tenancy. Settings of the platform: one row, in the Dashboard.
+CREATE TABLE platform_settings (
+    app_id                uuid        NOT NULL,
+    applications_per_team integer,    -- NULL: no limit
+    new_applications      jsonb       NOT NULL DEFAULT '{}',  -- settings that new applications start with
+    updated_at            timestamptz,
+    CONSTRAINT platform_settings_pkey PRIMARY KEY (app_id),
+    CONSTRAINT platform_settings_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
 
 -- owner: tenancy. Slugs of deleted applications. Nobody gets such a slug for a while, because cookies,
 -- links and tokens that name it still exist.
@@ -351,6 +363,9 @@ CREATE INDEX idx_organizations_name ON organizations (name_key, app_id, id)
     WHERE NOT starts_with(slug COLLATE "C", name_key);
 CREATE UNIQUE INDEX organizations_personal_key ON organizations (created_by, app_id) WHERE is_personal;
 
+-- For operators, who search the applications of all teams by the beginning of a name.
+CREATE INDEX idx_applications_name ON applications (organization_key(name) COLLATE "C", id);
+
 -- A team that owns applications cannot be deleted. The handler reports this by the constraint's name.
 ALTER TABLE applications ADD CONSTRAINT applications_owner_org_id_fkey
     FOREIGN KEY (owner_app_id, owner_org_id) REFERENCES organizations (app_id, id);
@@ -628,6 +643,22 @@ CREATE TABLE trusted_devices (
 CREATE INDEX idx_trusted_devices_user ON trusted_devices (user_id, app_id);
 CREATE INDEX idx_trusted_devices_expires ON trusted_devices (expires_at);
 
+-- owner: identity. For a short time, one operator may read the data of this user, in the session in which
+-- they gave the reason.
+CREATE TABLE support_views (
+    app_id        uuid        NOT NULL,
+    user_id       uuid        NOT NULL,
+    actor_session uuid        NOT NULL,  -- the session of the operator, in the Dashboard
+    actor_id      uuid        NOT NULL,  -- the operator, a user of the Dashboard
+    reason        text        NOT NULL,
+    expires_at    timestamptz NOT NULL,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT support_views_pkey PRIMARY KEY (app_id, user_id, actor_session),
+    CONSTRAINT support_views_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_support_views_expires ON support_views (expires_at);
+
 -- owner: identity
 CREATE TABLE passkeys (
     app_id          uuid        NOT NULL,
@@ -815,7 +846,7 @@ CREATE TABLE mail_senders (
     password_sealed text,
     from_address    text        NOT NULL,
     from_name       text,
-    version         integer     NOT NULL DEFAULT 1,  -- of the settings: a late failure of older ones does not count
+    version         uuid        NOT NULL DEFAULT gen_random_uuid(),  -- of the settings: a late failure of older ones does not count
     failures        integer     NOT NULL DEFAULT 0,  -- in a row
     failing_since   timestamptz,
     paused_until    timestamptz,
@@ -1620,6 +1651,9 @@ BEGIN
 END
 $partitions$;
 
+-- An operator finds the users of one address in all applications. identity records each search first.
+CREATE POLICY search ON users FOR SELECT TO aero2_search USING (true);
+
 -- The registries. tenancy must find the application of a host or key, so it reads all rows. It writes
 -- the rows of an application only while bound to that application.
 ALTER TABLE applications ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
@@ -1669,6 +1703,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     applications, deleted_slugs, application_api_keys, custom_domains, organizations,
     organization_members, organization_invitations, organization_domains
     TO aero2_tenancy;
+GRANT SELECT, INSERT, UPDATE ON platform_settings TO aero2_tenancy;
 -- Members are listed, and invitations matched, by name and address in one round trip (ADR 0003).
 GRANT SELECT (app_id, id, email, email_normalized, email_verified, name, picture, disabled)
     ON users TO aero2_tenancy;
@@ -1681,7 +1716,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     users, passwords, sign_in_guards, user_sessions, email_verification_codes, user_invitations,
     known_devices, trusted_devices, passkeys, webauthn_challenges, totp_factors, recovery_codes,
     identity_providers, identity_provider_documents, user_identity_links, oauth_state, link_proofs,
-    mail_templates, mail_senders
+    mail_templates, mail_senders, support_views
     TO aero2_identity;
 GRANT SELECT, INSERT, DELETE ON user_words TO aero2_identity;
 GRANT SELECT, UPDATE, DELETE ON mail_outbox TO aero2_identity;
@@ -1689,6 +1724,8 @@ GRANT SELECT ON organization_members TO aero2_identity;  -- developers see membe
 -- Every sign-in asks whether an organization demands its own provider (ADR 0012).
 GRANT SELECT (app_id, id, name, sso_required) ON organizations TO aero2_identity;
 GRANT SELECT (app_id, org_id, domain, verified_at, missing_since) ON organization_domains TO aero2_identity;
+-- The last operator is neither disabled nor deleted.
+GRANT SELECT (app_id, user_id, role_id, org_id) ON user_roles TO aero2_identity;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     oauth_clients, oauth_client_secrets, resources, scopes, authorization_requests, token_families,
@@ -1736,6 +1773,7 @@ GRANT SELECT, UPDATE (attempts, next_attempt_at, failed_at, last_error), DELETE 
 GRANT SELECT, UPDATE (attempts, next_attempt_at), DELETE
     ON logout_deliveries TO aero2_logout;
 GRANT SELECT (app_id, session_id, user_id, subject) ON session_clients TO aero2_logout;
+GRANT SELECT (app_id, id, email_normalized, email_verified, disabled, guest) ON users TO aero2_search;
 GRANT SELECT (app_id, id, previous_id, revoked_at) ON user_sessions TO aero2_logout;
 GRANT SELECT ON applications TO aero2_upkeep;
 GRANT SELECT (app_id) ON audit_outbox TO aero2_upkeep;
@@ -1762,7 +1800,7 @@ GRANT SELECT (id) ON link_proofs TO aero2_sweep;
 GRANT SELECT (state_hash) ON oauth_state TO aero2_sweep;
 GRANT SELECT (challenge_hash) ON webauthn_challenges TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON
-    sign_in_guards, oauth_state, link_proofs, webauthn_challenges, rate_limits, authorization_requests, authorization_codes,
+    sign_in_guards, support_views, oauth_state, link_proofs, webauthn_challenges, rate_limits, authorization_requests, authorization_codes,
     refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,
     oauth_client_secrets
     TO aero2_sweep;

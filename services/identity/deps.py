@@ -31,6 +31,8 @@ class Deps(ServiceDeps):
 
     mail_db: Database
     sweep_db: Database
+    search_db: Database
+    """Connected with a role that sees which users of all applications have an address."""
     hashing: Hashing
     last_active: LastActive
     limits: Limits
@@ -63,6 +65,7 @@ async def open_deps(settings: Settings, links: Connections) -> Deps:
         **common.shared(),
         mail_db=mail_db,
         sweep_db=await open_job(settings.sweep_database_url, links, "sweep"),
+        search_db=await open_job(settings.search_database_url, links, "search"),
         hashing=hashing,
         last_active=last_active,
         limits=Limits(common.db, common.keys, settings.limit_scale),

@@ -127,13 +127,16 @@ from identity import (
     user_factors,
     user_import,
     user_list,
+    user_state,
     users,
 )
 from identity.gate_refusals import recorded
+from identity.operator_handlers import OPERATOR_HANDLERS
 from identity.provider_handlers import PROVIDER_HANDLERS
 
 HANDLERS: dict[type[Request[Any]], Handler] = {
     **PROVIDER_HANDLERS,
+    **OPERATOR_HANDLERS,
     CheckSession: sessions.check,
     ListSessions: sessions.list_own,
     ListUserSessions: sessions.list_of_user,
@@ -190,8 +193,8 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     FindUser: users.get_by_email,
     UpdateUser: users.update,
     DeleteUser: users.delete,
-    DisableUser: users.disable,
-    EnableUser: users.enable,
+    DisableUser: user_state.disable,
+    EnableUser: user_state.enable,
     ForceReset: users.force_reset,
     UnlockUser: users.unlock,
     ImportUsers: user_import.import_users,

@@ -14,7 +14,7 @@ from common.contracts.identity_providers import (
 from common.crypto import token
 from identity import identity_providers
 from identity.deps import Deps
-from identity.limits import PROVIDER_CHECK_BY_APP
+from identity.limits import PROVIDER_CHECK_BY_APP, PROVIDER_CHECK_BY_CALLER
 from identity.providers import documents, metadata, token_call
 from identity.providers.failures import ProviderFailed
 from identity.providers.keys import keys_source
@@ -36,7 +36,9 @@ WRONG_CLIENT: Final = frozenset(
 async def check(deps: Deps, ctx: Context, request: CheckIdentityProvider) -> ProviderReport:
     """Calls the provider step by step. Nothing is signed in."""
     provider = await identity_providers.find(deps, ctx, request.provider)
-    await deps.limits.count(ctx, (PROVIDER_CHECK_BY_APP, ctx.app_id))
+    await deps.limits.count(
+        ctx, (PROVIDER_CHECK_BY_CALLER, ctx.caller.id), (PROVIDER_CHECK_BY_APP, ctx.app_id)
+    )
     steps: list[ProviderCheck] = []
 
     async def passes(step: Step, work: Callable[[], Awaitable[str]]) -> bool:

@@ -28,7 +28,7 @@ from common.contracts.consents import (
     RevokeMyGrant,
 )
 from common.contracts.discovery import GetConfiguration
-from common.contracts.keys import EnsureKeys, GetJwks, RotateKeys
+from common.contracts.keys import EnsureKeys, GetJwks, ListSigningKeys, RotateKeys
 from common.contracts.logout import LogOut
 from common.contracts.resources import CreateResource, DeleteResource, ListResources
 from common.contracts.scopes import CreateScope, DeleteScope, ListScopes
@@ -45,6 +45,7 @@ from oidc import (
     introspection,
     keys,
     logout,
+    published_keys,
     resources,
     revocation,
     scopes,
@@ -68,6 +69,7 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     # signing keys
     EnsureKeys: keys.ensure,
     GetJwks: keys.get_jwks,
+    ListSigningKeys: published_keys.list_,
     RotateKeys: keys.rotate,
     # clients and their secrets
     CreateClient: clients.create,

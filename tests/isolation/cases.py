@@ -71,7 +71,7 @@ NAMING = {
     "user_id", "org_id", "session_id", "session", "role_id", "permission_id", "client",
     "client_id", "secret_id", "invitation_id", "provider", "domain_id", "id", "token", "flow", "code",
     "params", "basic", "request", "slug", "confirm", "owner_org_id", "host", "domain", "key",
-    "passkey_id",
+    "passkey_id", "application_id",
 }  # fmt: skip
 """Fields that name an object. They are filled wherever `away` has a value, required or not."""
 

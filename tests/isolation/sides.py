@@ -197,6 +197,8 @@ async def _side(sides: Sides, word: str) -> Side:
     side = Side(word, made.id, made.slug, team, developer)
     keys = {key.key_type: key for key in made.api_keys}
     side.things |= {
+        "application_id": made.id,
+        "LabelApplications.application_ids": [made.id],
         "slug": made.slug,
         "confirm": made.slug,
         "owner_org_id": team,

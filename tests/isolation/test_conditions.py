@@ -28,6 +28,7 @@ from rbac.queries import permissions
 CONTRACTS: Final = contracts()
 CONDITIONAL: Final = [subject for subject, one in CONTRACTS.items() if one.conditional]
 CHANGES: Final[dict[str, Any]] = {
+    "UpdatePlatformSettings.changes": {"applications_per_team": 5},
     "UpdateMe.changes": {"name": "changed"},
     "UpdateSettings.changes": {"session_ttl": 7200},
 }

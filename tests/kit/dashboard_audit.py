@@ -24,7 +24,7 @@ from common.contracts.clients import Clients, CreateClient, ListClients, NewClie
 from common.contracts.domains import CustomDomains, ListCustomDomains
 from common.contracts.identity_providers import IdentityProviders, ListIdentityProviders
 from common.contracts.profiles import User
-from common.contracts.users import ListUsers, Users
+from common.contracts.users import FindUser, ListUsers, UserNotFound, Users
 from common.ids import new_id
 from common.problems import Forbidden
 
@@ -88,6 +88,14 @@ async def _users(log: FakeLog, ctx: Context, request: ListUsers) -> Users:
     return Users(users=log.users)
 
 
+async def _find_user(log: FakeLog, ctx: Context, request: FindUser) -> User:
+    log.note(ctx, request, "users:read")
+    for user in log.users:
+        if user.email == request.email:
+            return user
+    raise UserNotFound
+
+
 async def _clients(log: FakeLog, ctx: Context, request: ListClients) -> Clients:
     log.note(ctx, request, "clients:read")
     return Clients(clients=list(log.clients))
@@ -130,6 +138,7 @@ def fake_log(developers: Developers) -> FakeLog:
             CountAudit: _count,
             FollowAudit: _follow,
             ListUsers: _users,
+            FindUser: _find_user,
             ListClients: _clients,
             CreateClient: _create_client,
             ListIdentityProviders: _providers,

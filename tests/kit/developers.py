@@ -15,6 +15,7 @@ from common.context import Context
 from common.contracts.api_keys import NewApiKey
 from common.contracts.applications import (
     Application,
+    ApplicationExists,
     ApplicationNotFound,
     Applications,
     CreateApplication,
@@ -72,11 +73,17 @@ async def _manage(world: Developers, ctx: Context, request: ManageApplication) -
 
 
 async def _list(world: Developers, ctx: Context, request: ListApplications) -> Applications:
-    return Applications(applications=[world.application(slug) for slug in world.managed])
+    words = (request.search or "").lower().split()
+    listed = [world.application(slug) for slug in world.managed]
+    found = [one for one in listed if all(word in one.name.lower() for word in words)]
+    return Applications(applications=found[: request.limit])
 
 
 async def _create(world: Developers, ctx: Context, request: CreateApplication) -> NewApplication:
+    earlier = [call.request_id for _, call in world.calls if isinstance(call, CreateApplication)]
     world.calls.append((ctx, request))
+    if request.request_id is not None and request.request_id in earlier:
+        raise ApplicationExists
     slug = request.name.lower().replace(" ", "-")
     world.managed[slug] = world.world.add(slug).model_copy(update={"name": request.name})
     key = NewApiKey(

@@ -35,7 +35,7 @@ class Captcha(Contract):
         max_length=1000,
         repr=False,
         description="Stored encrypted and shown as `********`. To keep it, leave it out or send "
-        "`********`.",
+        "`********`. If `verify_url` changes, send it again.",
     )
     script_url: str | None = Field(
         default=None, max_length=500, description="The script of the widget."

@@ -205,7 +205,11 @@ class UpdateClient(
 
 
 class DeleteClient(
-    Request[Done], subject="oidc.client.delete", needs="clients:delete", conditional=True
+    Request[Done],
+    subject="oidc.client.delete",
+    needs="clients:delete",
+    fresh=True,
+    conditional=True,
 ):
     """Deletes a client with its secrets, grants and tokens."""
 

@@ -91,6 +91,8 @@ Title = Annotated[
     str, BeforeValidator(_stripped), Field(min_length=1, max_length=100), Visible, NotBlank
 ]
 """The name of a thing that an administrator makes."""
+Reason = Annotated[str, BeforeValidator(_stripped), Field(min_length=3, max_length=300), Visible]
+"""Why somebody does what others can read about."""
 LINK: Final = re.compile(
     r"://|\bwww\b|\b(?:mailto|tel):|@|\w[.\u3002\uff0e\uff61][^\W\d_]{2,}|\d+(?:\.\d+){3}", re.I
 )

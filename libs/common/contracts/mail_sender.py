@@ -137,6 +137,7 @@ class PutMailSender(
     subject="identity.mail_sender.put",
     needs="settings:write",
     within=5.0,
+    fresh=True,
     conditional=True,
 ):
     """Replaces the mail sender. Waiting mails go out through the new one. Raises Invalid, NotHeld."""

@@ -112,14 +112,14 @@ class DeleteUser(
     conditional=True,
 ):
     """Deletes a user and all their data, even if they are the last admin of an organization. Raises
-    UserNotFound."""
+    UserNotFound, and LastHolder for the last operator."""
 
     user_id: Id
 
 
 class DisableUser(Request[User], subject="identity.user.disable", needs="users:write"):
     """Prevents a user from signing in, and ends all their sessions and tokens at once. Raises
-    UserNotFound."""
+    UserNotFound, and LastHolder for the last operator."""
 
     user_id: Id
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -14,7 +14,10 @@ import orjson
 from common.bus import Bus
 from common.context import Context
 from common.contracts.audit_log import AuditExport, ExportAudit, ExportedRecord
+from common.problems import RateLimited
 
+RETRY: Final = 10
+"""Seconds until a caller whose export runs may try again."""
 COLUMNS: Final = (
     "id",
     "created_at",
@@ -45,6 +48,26 @@ async def pieces(
             return
         fresh = replace(ctx, deadline=time.time() + request.within)
         piece = await bus.call(fresh, request.model_copy(update={"cursor": piece.next}))
+
+
+async def one_at_a_time(
+    running: set[tuple[str, str]], key: tuple[str, str], lines: AsyncIterator[bytes]
+) -> AsyncGenerator[bytes, None]:
+    """Yields the lines of an export. While it runs, its caller cannot start another one: `running` has the
+    application and the caller of each export at this gateway."""
+    check_free(running, key)
+    running.add(key)
+    try:
+        async for line in lines:
+            yield line
+    finally:
+        running.discard(key)
+
+
+def check_free(running: set[tuple[str, str]], key: tuple[str, str]) -> None:
+    """Raises RateLimited if an export of this caller runs."""
+    if key in running:
+        raise RateLimited("your last export is not finished", retry_after=RETRY)
 
 
 async def ndjson(pages: AsyncIterator[list[ExportedRecord]]) -> AsyncIterator[bytes]:

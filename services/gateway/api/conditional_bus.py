@@ -58,7 +58,8 @@ class ConditionalBus:
         """Calls as the bus does. Raises ChangedMeanwhile if a read has an `If-Match` that does not
         hold."""
         reply = await self.bus.call(ctx, request)
-        if isinstance(reply, Versioned):
+        # A route may put its response together from several replies. None of them is its version.
+        if isinstance(reply, Versioned) and self.http.scope["route"].response_model is type(reply):
             if self.http.method == READ:
                 self._compare(reply)
             elif request.conditional:

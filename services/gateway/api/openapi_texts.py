@@ -55,6 +55,7 @@ TAGS: Final = {
     "applications": ("Applications", "The applications of your teams, on the Dashboard."),
     "api_keys": ("API keys", "Secret and publishable keys of an application."),
     "domains": ("Domains", "Custom domains of an application."),
+    "platform": ("Platform", "The whole deployment, for operators on the Dashboard."),
 }
 """By the tag of a router: the title of its group, and what the group holds."""
 

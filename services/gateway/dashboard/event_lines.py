@@ -120,8 +120,15 @@ BUILDING: Final = {
         application_deleted=N_("Application deleted"),
         scope_changed=N_("Scope or API changed"),
         audit_pruned=N_("Old events removed"),
+        platform_settings_updated=N_("Settings of the platform changed"),
     ),
-    **_warn("shield", operator_entered=N_("An operator opened the application")),
+    **_warn(
+        "shield",
+        operator_entered=N_("An operator opened the application"),
+        users_searched=N_("An operator searched all applications for an address"),
+        user_located=N_("An operator found this user by their address"),
+        support_view_opened=N_("An operator opened the data of a user"),
+    ),
     **_lines(
         "key",
         api_key_created=N_("API key created"),

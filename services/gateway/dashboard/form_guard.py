@@ -69,6 +69,7 @@ def stored_now(visit: Visit, names: Iterable[str], current: Versioned | None) ->
 def name_errors(visit: Visit, name: str) -> Errors | None:
     """Returns the error if the field `typed` is not the name, else None. Any spaces equal one space:
     browsers show two spaces as one."""
-    if visit.fields.text("typed").split() == name.split():
+    typed = visit.fields.text("typed").split()
+    if typed and typed == name.split():
         return None
     return Errors({"typed": visit.open().language.translate(NOT_THE_NAME)})

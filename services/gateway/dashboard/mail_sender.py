@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 from pydantic import ValidationError
 
+from common import freshness
+from common.contracts.audit_log import AuditRecord
 from common.contracts.mail_sender import (
     CheckMailSender,
     DeleteMailSender,
@@ -22,6 +25,7 @@ from common.message_ids import N_
 from common.problems import Forbidden, Problem
 from gateway.dashboard import form_guard
 from gateway.dashboard.api_call import curl
+from gateway.dashboard.last_change import last_change
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, redirect
@@ -56,8 +60,14 @@ NOTICES: Final = {
 
 
 async def show(visit: Visit) -> GatewayResponse:
-    """GET /dashboard/applications/{slug}/mail-sender"""
-    return _page(visit, await _stored(visit))
+    """GET /dashboard/applications/{slug}/mail-sender. Developers who may change it confirm that it is
+    them before they type a password, not after."""
+    if visit.may("settings:write"):
+        freshness.check(visit.user.caller)
+    stored, changed = await asyncio.gather(
+        _stored(visit), last_change(visit, "mail_sender_changed")
+    )
+    return _page(visit, stored, changed=changed)
 
 
 async def _stored(visit: Visit) -> MailSender | None:
@@ -68,7 +78,12 @@ async def _stored(visit: Visit) -> MailSender | None:
 
 
 def _page(
-    visit: Visit, stored: MailSender | None, errors: Errors | None = None, **more: Any
+    visit: Visit,
+    stored: MailSender | None,
+    errors: Errors | None = None,
+    *,
+    changed: AuditRecord | None = None,
+    **more: Any,
 ) -> GatewayResponse:
     values = {name: visit.fields.text(name) for name in NAMES if name in visit.fields}
     if visit.request.method == "GET" or not values:
@@ -79,6 +94,7 @@ def _page(
         sender=stored,
         errors=errors,
         version=_version(visit, stored, errors),
+        changed=changed if stored else None,
         values=values,
         steps=STEPS,
         notice=NOTICES.get(visit.fields.text("done")),
@@ -100,7 +116,9 @@ def _values(stored: MailSender | None) -> dict[str, str]:
 
 
 def _fields(visit: Visit) -> MailSenderFields:
-    """Returns the settings of the form. Raises ValidationError."""
+    """Returns the settings of the form. Raises ValidationError, and Forbidden before it."""
+    if not visit.may("settings:write"):
+        raise Forbidden
     values = {name: visit.fields.text_or_none(name) for name in (*NAMES, "password")}
     required = {name: values[name] or "" for name in ("host", "tls", "from_address")}
     return MailSenderFields.model_validate(values | required)

@@ -20,10 +20,11 @@ from common.contracts.mail_templates import (
 from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
 from common.problems import Forbidden, Problem
-from gateway.dashboard import form_guard
+from gateway.dashboard import form_guard, person_limits
 from gateway.dashboard.api_call import curl
 from gateway.dashboard.mail_names import MAIL_NAMES
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
+from gateway.dashboard.preview_frame import inert_policy, refused_frame
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, html_response, redirect
 from gateway.pages.branding import origin_of
@@ -156,28 +157,22 @@ async def preview_typed(visit: Visit) -> GatewayResponse:
 async def _preview(visit: Visit, typed: dict[str, str] | None) -> GatewayResponse:
     template, page = await _template(visit), visit.open()
     try:
+        person_limits.count(visit, person_limits.PREVIEWS)
         text = None if typed is None else TemplateText.model_validate(typed)
         wanted = PreviewTemplate(kind=template.kind, locale=template.locale, template=text)
         mail = await visit.call(wanted)
     except (Problem, ValidationError) as error:
-        sentences = errors_of(page.language, error)
-        return visit.show("mail_preview_error.html", sentences.status, sentences=sentences)
+        heading = page.translate(N_("This text can't be shown yet"))
+        return refused_frame(visit, heading, errors_of(page.language, error))
     return html_response(mail.html, 200, _inert(visit))
 
 
 def _inert(visit: Visit) -> dict[str, str]:
     """Returns headers that let the mail have its own styles and the logo, and nothing else."""
-    logo = origin_of(visit.managed.tenant.branding.logo_url or "") or "'none'"
-    policy = (
-        "default-src 'none'",
-        "style-src 'unsafe-inline'",
-        f"img-src {logo}",
-        "base-uri 'none'",
-        "form-action 'none'",
-        f"frame-ancestors {visit.request.app.origin}",
-        "sandbox",
-    )
-    return {"content-security-policy": "; ".join(policy), "cache-control": "no-store"}
+    logo = origin_of(visit.managed.tenant.branding.logo_url or "")
+    pictures = [logo] if logo else []
+    policy = inert_policy(visit.request.app.origin, styles="'unsafe-inline'", pictures=pictures)
+    return {"content-security-policy": policy, "cache-control": "no-store"}
 
 
 routes = RouteSet(

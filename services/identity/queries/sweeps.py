@@ -25,6 +25,10 @@ EXPIRED: Final[Expired] = {
             LIMIT 1000
         )
         """,
+    "support_views": """
+        -- any-tenant: a support view that has ended
+        DELETE FROM support_views WHERE expires_at < now()
+        """,
     "known_devices": """
         -- any-tenant: a year after the last sign-in the browser's cookie is gone too
         DELETE FROM known_devices WHERE last_seen_at < now() - interval '365 days'

@@ -7,8 +7,11 @@ import io
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import pytest
+
 from common.contracts.audit_log import ChainPlace, ExportedRecord
 from common.ids import DASHBOARD, new_id
+from common.problems import RateLimited
 from gateway.api import audit_export
 
 
@@ -57,3 +60,21 @@ async def test_ndjson_is_a_line_an_event() -> None:
 
     parsed = [ExportedRecord.model_validate_json(line) for line in lines.splitlines()]
     assert [p.chain.seq for p in parsed] == [1, 1]
+
+
+async def test_one_export_of_each_caller_at_a_time() -> None:
+    """While an export runs, its caller gets no other one. Others do, and so do they once it ended or they
+    left."""
+    running: set[tuple[str, str]] = set()
+    first = audit_export.one_at_a_time(
+        running, ("app", "ada"), audit_export.ndjson(pieces(record(), record()))
+    )
+    await anext(first)
+    with pytest.raises(RateLimited):
+        audit_export.check_free(running, ("app", "ada"))
+    audit_export.check_free(running, ("app", "bob"))
+    audit_export.check_free(running, ("other", "ada"))
+    await first.aclose()
+
+    audit_export.check_free(running, ("app", "ada"))
+    assert running == set()

@@ -283,6 +283,9 @@ async def test_metadata_is_edited_as_json(http: httpx.AsyncClient, people: Peopl
         ("[1]", "Enter a JSON object"),
         ("[" * 5000, "look at line 1"),
         ('{"a": "\\ud800"}', "look at line 1"),
+        ('{"n": 12345678901234567890123}', "does not fit into 64 bits"),
+        ('{"n": 0.12345678901234567890123}', "too many digits"),
+        ('{"a": 1, "a": 2}', "occurs twice"),
     ],
 )
 async def test_text_that_is_no_json_is_kept(

@@ -72,16 +72,19 @@ async def checkpoints(
 async def export(
     filters: Annotated[AuditFilter, Query()],
     ctx: Acting,
-    bus: TheBus,
+    gateway: TheGateway,
     format: Annotated[ExportFormat, Query()] = "ndjson",
 ) -> StreamingResponse:
     """Exports the events that match all filters. An NDJSON export without filters can be verified
-    with `aero2 audit verify`. Needs `audit:read`."""
+    with `aero2 audit verify`. One export of each caller runs at a time. Needs `audit:read`."""
+    bus, key = gateway.bus, (ctx.app_id, ctx.caller.id or ctx.caller.kind)
+    audit_export.check_free(gateway.exports, key)
     call = ExportAudit(**filters.model_dump(exclude_unset=True))
     first = await bus.call(replace(ctx, deadline=time.time() + call.within), call)
     pages = audit_export.pieces(bus, ctx, call, first)
     lines = audit_export.ndjson(pages) if format == "ndjson" else audit_export.as_csv(pages)
     kind = "application/x-ndjson" if format == "ndjson" else "text/csv; charset=utf-8"
+    lines = audit_export.one_at_a_time(gateway.exports, key, lines)
     headers = {
         "cache-control": "no-store",
         "content-disposition": f'attachment; filename="audit.{format}"',
