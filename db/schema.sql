@@ -194,6 +194,21 @@ CREATE INDEX idx_users_unprovisioned ON users (app_id, id) WHERE provisioned_at 
 -- For the sweep of guests who are not active any more.
 CREATE INDEX idx_users_guests ON users (app_id, id) WHERE guest;
 
+-- Returns about how many users an application has, from the statistics of the planner: for lists with
+-- too many users to count. It reads no row.
+CREATE FUNCTION estimated_users(app_id uuid, disabled boolean, email_verified boolean)
+RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $estimated$
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE format(
+        'EXPLAIN (FORMAT JSON) SELECT FROM users u WHERE u.app_id = %L'
+        ' AND (%L::boolean IS NULL OR u.disabled = %L) AND (%L::boolean IS NULL OR u.email_verified = %L)',
+        $1, $2, $2, $3, $3) INTO plan;
+    RETURN (plan -> 0 -> 'Plan' ->> 'Plan Rows')::bigint;
+END
+$estimated$;
+
 -- owner: identity, through a trigger on users. The words by which a search finds a user: the address,
 -- its parts, and each word of their names. A pattern (LIKE '%…%') would read every user of the
 -- application. A range of this table's index reads only the page.
@@ -499,6 +514,46 @@ CREATE TABLE sign_in_guards (
     CONSTRAINT sign_in_guards_pkey PRIMARY KEY (app_id, address_hash)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_sign_in_guards_expires ON sign_in_guards (expires_at);
+
+-- owner: identity. One act on many users. `caller` is who started it, as the header of a call has it.
+CREATE TABLE user_batches (
+    app_id      uuid        NOT NULL,
+    id          uuid        NOT NULL,
+    act         text        NOT NULL,
+    state       text        NOT NULL,  -- open, running, done, cancelled or stopped
+    role_id     text,
+    caller      jsonb       NOT NULL,
+    total       integer     NOT NULL DEFAULT 0,
+    done        integer     NOT NULL DEFAULT 0,
+    succeeded   integer     NOT NULL DEFAULT 0,
+    unchanged   integer     NOT NULL DEFAULT 0,
+    failed      integer     NOT NULL DEFAULT 0,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    finished_at timestamptz,
+    expires_at  timestamptz NOT NULL DEFAULT now() + interval '7 days',
+    CONSTRAINT user_batches_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT user_batches_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_user_batches_created ON user_batches (app_id, created_at, id);
+CREATE INDEX idx_user_batches_expires ON user_batches (expires_at);
+
+-- owner: identity. Rows of a batch that are done together. At most one part of a batch is due. A worker
+-- that takes it puts `due_at` off, so that another worker takes it if the first one dies.
+CREATE TABLE user_batch_parts (
+    app_id   uuid    NOT NULL,
+    batch_id uuid    NOT NULL,
+    first    integer NOT NULL,  -- the number of its first row
+    size     integer NOT NULL,
+    input    text,              -- sealed; NULL once it is done: it can have passwords
+    results  text,              -- sealed
+    failed   integer NOT NULL DEFAULT 0,
+    attempts integer NOT NULL DEFAULT 0,
+    due_at   timestamptz,
+    CONSTRAINT user_batch_parts_pkey PRIMARY KEY (app_id, batch_id, first),
+    CONSTRAINT user_batch_parts_batch_id_fkey FOREIGN KEY (app_id, batch_id)
+        REFERENCES user_batches (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_user_batch_parts_due ON user_batch_parts (due_at) WHERE due_at IS NOT NULL;
 
 -- owner: identity. The active organization becomes NULL when the membership is deleted.
 CREATE TABLE user_sessions (
@@ -1376,6 +1431,42 @@ CREATE TABLE audit_counts (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_audit_counts_hours ON audit_counts (app_id, since) WHERE NOT daily;
 
+-- owner: tenancy. The figures of the Dashboard's charts, by quarter of an hour: the days of every time
+-- zone begin at one. Kept for as long as the longest window and the one before it.
+CREATE TABLE usage_counts (
+    app_id   uuid        NOT NULL,
+    since    timestamptz NOT NULL,  -- when the quarter begins
+    sign_ins bigint      NOT NULL,
+    sign_ups bigint      NOT NULL,
+    failures bigint      NOT NULL,
+    CONSTRAINT usage_counts_pkey PRIMARY KEY (app_id, since),
+    CONSTRAINT usage_counts_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
+-- owner: tenancy. How many users were active in an hour or on a day, by the hour or day on which they
+-- were active before. So the users of any period can be added up, each once (ADR 14).
+CREATE TABLE active_user_counts (
+    app_id   uuid        NOT NULL,
+    unit     text        NOT NULL,
+    since    timestamptz NOT NULL,  -- an hour (UTC); or midnight (UTC) of the application's date
+    previous timestamptz NOT NULL,  -- the same; the year 1 if the users were not active before
+    count    bigint      NOT NULL,
+    CONSTRAINT active_user_counts_pkey PRIMARY KEY (app_id, unit, since, previous),
+    CONSTRAINT active_user_counts_unit_check CHECK (unit IN ('hour', 'day')),
+    CONSTRAINT active_user_counts_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
+-- owner: tenancy. When a user was active lately, as active_user_counts has it: the last two or three
+-- days, and the last time before. A trigger on the deletion of the user deletes it.
+CREATE TABLE active_users (
+    app_id  uuid          NOT NULL,
+    user_id uuid          NOT NULL,
+    hours   timestamptz[] NOT NULL DEFAULT '{}',
+    days    timestamptz[] NOT NULL DEFAULT '{}',
+    CONSTRAINT active_users_pkey PRIMARY KEY (app_id, user_id),
+    CONSTRAINT active_users_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
 -- owner: tenancy. The hash chain over the audit_logs of one application. Links stay when retention
 -- deletes their events, so that the remaining events can still be verified.
 CREATE TABLE audit_chain (
@@ -1554,6 +1645,8 @@ BEGIN
             WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
         DELETE FROM user_words t USING gone
             WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
+        DELETE FROM active_users t USING gone
+            WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
         UPDATE audit_logs t SET user_id = NULL FROM gone
             WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
     END LOOP;
@@ -1697,6 +1790,7 @@ CREATE POLICY jobs ON mail_outbox TO aero2_mail, aero2_sweep USING (true);
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;
 -- The words of a user. A trigger stores them with identity's privileges, and identity searches them.
 GRANT EXECUTE ON FUNCTION search_key(text), words_of_user(text, text[]) TO aero2_identity;
+GRANT EXECUTE ON FUNCTION estimated_users(uuid, boolean, boolean) TO aero2_identity;
 GRANT EXECUTE ON FUNCTION search_key(text), organization_key(text) TO aero2_tenancy;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
@@ -1710,13 +1804,15 @@ GRANT SELECT (app_id, id, email, email_normalized, email_verified, name, picture
 GRANT SELECT ON audit_logs TO aero2_tenancy;
 GRANT SELECT, INSERT ON audit_chain, audit_checkpoints TO aero2_tenancy;
 GRANT SELECT, INSERT, UPDATE, DELETE ON audit_counts TO aero2_tenancy;
+GRANT SELECT, INSERT, UPDATE, DELETE ON usage_counts, active_user_counts TO aero2_tenancy;
+GRANT SELECT, INSERT, UPDATE ON active_users TO aero2_tenancy;
 GRANT SELECT (app_id, id, email, name) ON users TO aero2_tenancy;  -- the names in audit records (ADR 0003)
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     users, passwords, sign_in_guards, user_sessions, email_verification_codes, user_invitations,
     known_devices, trusted_devices, passkeys, webauthn_challenges, totp_factors, recovery_codes,
     identity_providers, identity_provider_documents, user_identity_links, oauth_state, link_proofs,
-    mail_templates, mail_senders, support_views
+    mail_templates, mail_senders, support_views, user_batches, user_batch_parts
     TO aero2_identity;
 GRANT SELECT, INSERT, DELETE ON user_words TO aero2_identity;
 GRANT SELECT, UPDATE, DELETE ON mail_outbox TO aero2_identity;
@@ -1795,6 +1891,9 @@ GRANT SELECT (app_id, last_seen_at), DELETE ON known_devices TO aero2_sweep;
 GRANT SELECT (previous_id) ON user_sessions TO aero2_sweep;
 GRANT SELECT (app_id, id, confirmed_at, created_at), DELETE ON totp_factors TO aero2_sweep;
 GRANT SELECT (app_id, id, provisioned_at, created_at, guest) ON users TO aero2_sweep;
+GRANT SELECT (app_id, batch_id, first, attempts, due_at), UPDATE (attempts, due_at)
+    ON user_batch_parts TO aero2_sweep;
+GRANT SELECT (app_id, id, expires_at), DELETE ON user_batches TO aero2_sweep;
 GRANT SELECT (user_id, last_active_at, actor_id) ON user_sessions TO aero2_sweep;  -- guests, impersonations
 GRANT SELECT (id) ON link_proofs TO aero2_sweep;
 GRANT SELECT (state_hash) ON oauth_state TO aero2_sweep;

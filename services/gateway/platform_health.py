@@ -183,7 +183,8 @@ def _own(gateway: Gateway) -> GatewayState:
 
 
 def warnings_of(report: PlatformHealth) -> list[HealthWarning]:
-    """Returns what an operator should look at, the gravest first."""
+    """Returns what an operator should look at, the gravest first. A service without an answer has one
+    warning, and none for each of its processes."""
     warnings: list[tuple[WarningCode, str]] = []
     answering = {each.service for each in report.instances if each.answers}
     warnings += [("service_silent", name) for name in SERVICES if name not in answering]
@@ -193,7 +194,7 @@ def warnings_of(report: PlatformHealth) -> list[HealthWarning]:
     database = report.database
     if database and database.connections > MOST_CONNECTIONS * database.max_connections:
         warnings.append(("connections_scarce", ""))
-    for instance in report.instances:
+    for instance in (each for each in report.instances if each.service in answering):
         warnings += [(code, instance.label) for code in _of_instance(instance)]
     return [HealthWarning(code=code, about=about) for code, about in warnings]
 

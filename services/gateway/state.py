@@ -18,6 +18,7 @@ from gateway.admission.fair_queue import AdmissionQueues
 from gateway.admission.flood_limits import NO_TENANT, FloodLimits
 from gateway.audit_followers import FollowerSlots
 from gateway.http.compression import PackedText
+from gateway.running_exports import RunningExports
 from gateway.served_requests import ServedRequests
 from gateway.service_discovery import ServiceDiscovery
 from gateway.settings import GatewaySettings
@@ -73,11 +74,10 @@ class Gateway:
     reports: Cache[Contract] = field(default_factory=lambda: Cache("report", 1, ttl=2))
     """The health of the platform, so that many who look at it ask the services once."""
 
+    exports: RunningExports = field(default_factory=RunningExports)
     followers: FollowerSlots = field(default_factory=FollowerSlots)
     discovery: ServiceDiscovery = field(default_factory=ServiceDiscovery)
     served: ServedRequests = field(default_factory=ServedRequests)
-    exports: set[tuple[str, str]] = field(default_factory=set)
-    """The application and the caller of each export that runs."""
     limits: FloodLimits = field(init=False)
     queues: AdmissionQueues = field(init=False)
 

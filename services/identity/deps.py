@@ -12,6 +12,7 @@ from common.hash_pool import FairPool
 from common.operator_rules import OperatorMfa
 from common.outgoing_http import OutgoingHttp
 from common.service_deps import ServiceDeps, open_job, open_service_deps
+from common.worker import WakeableWorker
 from common.worker_processes import WorkerProcesses
 from identity.call_slots import CallSlots
 from identity.geoip import GeoipDatabase
@@ -42,6 +43,8 @@ class Deps(ServiceDeps):
     """By application and identity provider."""
     operator_mfa: OperatorMfa = "required"
     provider_slots: CallSlots = field(default_factory=CallSlots)
+    batches: WakeableWorker = field(default_factory=WakeableWorker)
+    """Works on batches of users. The handlers wake it."""
     breach_url: str = ""
     operator_email: str | None = None
     """The address that becomes operator of the dashboard, in lower case."""

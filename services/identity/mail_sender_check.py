@@ -16,15 +16,12 @@ from common.contracts.mail_sender import (
     OwnAddressUnverified,
     SenderStep,
 )
-from common.contracts.tenants import Tenant
 from common.ids import DASHBOARD, new_id
-from identity import mail_rendering
 from identity.deps import Deps
 from identity.limits import SENDER_TEST_BY_CALLER
 from identity.mail_languages import closest
-from identity.mail_message import compose
+from identity.mail_message import MessageWriter, compose
 from identity.mail_sender import check_tls, new_password, stored, values_of
-from identity.mail_texts import built_in_source
 from identity.mail_variables import sample_data
 from identity.own_sender import OwnSenders, server_of
 from identity.queries import accounts, mail_senders
@@ -63,7 +60,7 @@ async def check(deps: Deps, ctx: Context, request: CheckMailSender) -> MailSende
     recipient, to = await _recipient(deps, ctx)
     await deps.limits.count(ctx, (SENDER_TEST_BY_CALLER, recipient.id))
     sender = await _sender(deps, ctx, request.sender)
-    message = _message(await deps.tenants.get(ctx), sender, recipient, to)
+    message = await _message(deps, ctx, sender, recipient, to)
     passed: list[SenderStep] = []
     within = min(WITHIN, ctx.remaining() - FOR_REPLY)
     failed = await _failed_step(sender.server, message, passed, within=within)
@@ -150,17 +147,19 @@ def _after(passed: list[SenderStep], step: SenderStep) -> SenderStep:
     return step
 
 
-def _message(tenant: Tenant, sender: _Sender, recipient: Account, to: str) -> EmailMessage:
+async def _message(
+    deps: Deps, ctx: Context, sender: _Sender, recipient: Account, to: str
+) -> EmailMessage:
+    tenant = await deps.tenants.get(ctx)
     locale = closest(recipient.locale or tenant.settings.default_locale)
     data = sample_data(KIND, tenant) | {"name": recipient.name or ""}
-    source = built_in_source(KIND, locale)
-    rendered = mail_rendering.render(KIND, locale, tenant, data=data, source=source)
+    writer = MessageWriter(deps.db, deps.sealer, deps.tenants, deps.workers)
     return compose(
         sender.from_address,
         tenant,
         to,
         new_id(),
         locale=locale,
-        rendered=rendered,
+        rendered=await writer.render(ctx, tenant, KIND, locale, data=data),
         from_name=sender.from_name,
     )

@@ -15,9 +15,7 @@ from common.contracts.users import (
     CreateUser,
     DeleteUser,
     EmailTaken,
-    FindUser,
     ForceReset,
-    GetUser,
     UnlockUser,
     UpdateUser,
     UserNotFound,
@@ -30,7 +28,7 @@ from common.events.users import (
     UserUnlocked,
 )
 from common.field_errors import field_error
-from common.ids import DASHBOARD, new_id
+from common.ids import new_id
 from common.problems import Invalid
 from identity import (
     delegation_checks,
@@ -96,31 +94,6 @@ async def _insert(ctx: Context, tx: Db, request: CreateUser, phc: str | None) ->
         await accounts.set_password(tx, app_id=ctx.app_id, user_id=id, phc=phc)
     await audit.record(tx, ctx, UserCreated(user_id=id, by="administrator"), user_id=id)
     return existing(await users.get(tx, app_id=ctx.app_id, id=id))
-
-
-def visible_teams(ctx: Context) -> list[str] | None:
-    """Returns the teams whose members the caller sees, or None if the caller sees every user."""
-    if ctx.app_id != DASHBOARD or ctx.caller.may("developers:read"):
-        return None
-    return sorted(ctx.caller.teams)
-
-
-async def get(deps: Deps, ctx: Context, request: GetUser) -> User:
-    """Returns a user by id. Raises UserNotFound."""
-    async with deps.db.reader(ctx) as db:
-        return existing(
-            await users.get(db, app_id=ctx.app_id, id=request.user_id, teams=visible_teams(ctx))
-        )
-
-
-async def get_by_email(deps: Deps, ctx: Context, request: FindUser) -> User:
-    """Returns a user by address. Raises UserNotFound."""
-    async with deps.db.reader(ctx) as db:
-        return existing(
-            await users.get_by_email(
-                db, app_id=ctx.app_id, email=request.email, teams=visible_teams(ctx)
-            )
-        )
 
 
 async def update(deps: Deps, ctx: Context, request: UpdateUser) -> User:

@@ -24,8 +24,10 @@ from common.contracts.clients import (
 from common.contracts.consents import (
     ListClientGrants,
     ListMyGrants,
+    ListUserGrants,
     RevokeClientGrants,
     RevokeMyGrant,
+    RevokeUserGrant,
 )
 from common.contracts.discovery import GetConfiguration
 from common.contracts.keys import EnsureKeys, GetJwks, ListSigningKeys, RotateKeys
@@ -84,6 +86,8 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     # consents
     ListClientGrants: consents.list_of_client,
     RevokeClientGrants: consents.revoke_of_client,
+    ListUserGrants: consents.list_of_user,
+    RevokeUserGrant: consents.revoke_of_user,
     ListMyGrants: consents.list_own,
     RevokeMyGrant: consents.revoke_own,
     # resources and scopes

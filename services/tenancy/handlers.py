@@ -84,6 +84,7 @@ from common.contracts.platform_settings import GetPlatformSettings, UpdatePlatfo
 from common.contracts.settings_change import GetSettings, UpdateSettings
 from common.contracts.sso_members import JoinThroughProvider
 from common.contracts.tenants import GetTenant, ManageApplication, ResolveHost
+from common.contracts.usage import CountUsage
 from tenancy import (
     api_keys,
     app_settings,
@@ -105,6 +106,7 @@ from tenancy import (
     platform_settings,
     sso_members,
     tenant_lookup,
+    usage,
     user_organizations,
 )
 
@@ -163,6 +165,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     ExportAudit: audit_export.export,
     ListCheckpoints: audit.list_checkpoints,
     FollowAudit: audit.follow,
+    CountUsage: usage.count,
     ListCustomDomains: domains.list_,
     AddCustomDomain: domains.create,
     VerifyCustomDomain: domains.verify,

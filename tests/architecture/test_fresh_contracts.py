@@ -30,6 +30,7 @@ FRESH = {
     "identity.totp.remove",
     "identity.totp.set_up",
     "identity.user.delete",
+    "identity.user_batch.delete",
     "oidc.client.delete",
     "oidc.client_secret.delete",
     "oidc.client_secret.rotate",

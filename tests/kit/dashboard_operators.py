@@ -45,6 +45,7 @@ from common.contracts.platform_applications import (
     PlatformApplicationDetails,
     PlatformApplications,
 )
+from common.contracts.platform_settings import GetPlatformSettings, PlatformSettings
 from common.contracts.profiles import User
 from common.contracts.second_factors import SecondFactors
 from common.contracts.sessions import SessionEntry
@@ -180,6 +181,12 @@ async def _application(
     )
 
 
+async def _settings(
+    fakes: Operators, ctx: Context, request: GetPlatformSettings
+) -> PlatformSettings:
+    return PlatformSettings(applications_per_team=17)
+
+
 async def _act(fakes: Operators, ctx: Context, request: Any) -> Done:
     fakes.note(request)
     return Done()
@@ -263,6 +270,7 @@ def operators(world: FakeServices, *permissions: str) -> Operators:
             SearchUsers: _search,
             OpenSupportView: _open,
             GetSupportView: _view,
+            GetPlatformSettings: _settings,
         },
     )
     return fakes

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import httpx
 from tests.kit.fake_services import FakeServices
+from tests.kit.usage import usage_of
 
 from common.context import Context
 from common.contracts.api_keys import NewApiKey
@@ -22,12 +23,13 @@ from common.contracts.applications import (
     ListApplications,
     NewApplication,
 )
-from common.contracts.audit_log import AuditRecords, CountAudit, EventCounts, ListAudit
+from common.contracts.audit_log import AuditRecords, ListAudit
 from common.contracts.base import Request
 from common.contracts.organizations import ListOrganizations, Organization, Organizations
 from common.contracts.sessions import Session
 from common.contracts.tenants import ManageApplication, Managed, Tenant
-from common.contracts.users import ListUsers, Users
+from common.contracts.usage import CountUsage, UsageCounts
+from common.contracts.users import CountUsers, ListUsers, UserCount, Users
 from common.ids import new_id
 
 ORIGIN: Final = "http://dashboard.localhost:8080"
@@ -101,12 +103,16 @@ async def _audit(world: Developers, ctx: Context, request: ListAudit) -> AuditRe
     return AuditRecords(audit_logs=[])
 
 
-async def _count(world: Developers, ctx: Context, request: CountAudit) -> EventCounts:
-    return EventCounts(event_types=[])
+async def _count(world: Developers, ctx: Context, request: CountUsage) -> UsageCounts:
+    return usage_of(request.window)
 
 
 async def _users(world: Developers, ctx: Context, request: ListUsers) -> Users:
     return Users(users=[])
+
+
+async def _user_count(world: Developers, ctx: Context, request: CountUsers) -> UserCount:
+    return UserCount(count=0, relation="exact")
 
 
 def developers(world: FakeServices, *permissions: str) -> Developers:
@@ -131,8 +137,9 @@ def developers(world: FakeServices, *permissions: str) -> Developers:
             CreateApplication: _create,
             ListOrganizations: _teams,
             ListAudit: _audit,
-            CountAudit: _count,
+            CountUsage: _count,
             ListUsers: _users,
+            CountUsers: _user_count,
         },
     )
     return people

@@ -143,6 +143,12 @@ class AppSettings(Versioned):
     default_locale: Literal["en", "de"] = Field(
         default="en", description="The language of pages and mails if nothing else decides it."
     )
+    time_zone: str = Field(
+        default="UTC",
+        max_length=64,
+        description="The time zone of the days in the charts, by its IANA name like "
+        "`Europe/Berlin`.",
+    )
     user_metadata_schema: dict[str, Any] | None = Field(
         default=None, description="A JSON Schema for the metadata that users can change themselves."
     )

@@ -29,6 +29,10 @@ SESSION: Final = "The session of a browser. Without TLS the cookie is named `aer
 
 TAGS: Final = {
     "users": ("Users", "The people who have an account in the application."),
+    "user batches": (
+        "Batches of users",
+        "Acts on many users, with progress and a result for each row.",
+    ),
     "organizations": ("Organizations", "Groups of users, with members, invitations and domains."),
     "roles": ("Roles", "Named sets of permissions, and the users who have them."),
     "permissions": ("Permissions", "The built-in permissions and your own."),

@@ -42,6 +42,9 @@ from gateway.api.routes import (
     settings,
     sign_in_route,
     signing_keys,
+    user_batches,
+    user_export,
+    user_grants,
     user_identities,
     users,
 )
@@ -85,6 +88,9 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     settings.routes,
     sign_in_route.routes,
     signing_keys.routes,
+    user_batches.routes,
+    user_export.routes,
+    user_grants.routes,
     user_identities.routes,
     users.routes,
 )

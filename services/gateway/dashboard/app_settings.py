@@ -16,6 +16,7 @@ from common.contracts.settings_change import GetSettings, SettingsChange, Update
 from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
 from common.problems import Forbidden, NotFound, Problem
+from common.time_zones import places
 from gateway.dashboard import setting_fields, setting_sections
 from gateway.dashboard.api_call import curl
 from gateway.dashboard.last_change import last_change
@@ -81,6 +82,7 @@ def _show(
         limits=limits_of,
         fields=setting_fields,
         lists=setting_sections,
+        zone_names=places(),
         has_captcha=settings.captcha is not None,
         writes=visit.may("settings:write"),
         address=f"{visit.home}/settings",

@@ -11,8 +11,8 @@ from common.contracts.audit_log import ListAudit
 from common.contracts.users import UserNotFound
 from common.ip_addresses import canonical_ip
 from common.message_ids import N_
+from common.time_zones import end_of, start_of
 from gateway.dashboard.user_reference import user_id_of
-from gateway.dashboard.viewer_days import end_of, start_of
 from gateway.dashboard.visit import Visit
 
 NAMES: Final = ("type", "user", "address", "from", "to")

@@ -11,7 +11,7 @@ from common.message_ids import N_
 from gateway.dashboard import event_changes
 from gateway.dashboard.api_call import curl, curl_in_dashboard
 from gateway.dashboard.audit_filters import NAMES, read_filters
-from gateway.dashboard.event_lines import GROUPS, line_of, subject_of
+from gateway.dashboard.event_lines import BY_OPERATORS, GROUPS, line_of, subject_of
 from gateway.dashboard.page_routes import dashboard_page
 from gateway.dashboard.platform_pages import platform_page
 from gateway.dashboard.visit import APPLICATIONS, Visit
@@ -30,6 +30,7 @@ ACTORS: Final = {
     "anonymous": N_("A visitor"),
 }
 """Kinds of callers, in words."""
+OPERATOR: Final = N_("An operator of the platform")
 
 
 async def show(visit: Visit) -> GatewayResponse:
@@ -77,7 +78,7 @@ async def show_event(visit: Visit) -> GatewayResponse:
         event=event,
         line=line_of(event.event_type),
         subject=subject_of(event.event_data),
-        actor=ACTORS.get(event.actor_kind or "", ""),
+        actor=_actor(event),
         changes=event_changes.changes_of(event.event_data),
         facts=event_changes.facts_of(event.event_data),
         document=_document(event),
@@ -89,6 +90,12 @@ def _curl(visit: Visit, path: str) -> str:
     if visit.of_platform:
         return curl_in_dashboard(visit.request.app, "GET", path)
     return curl(visit.managed.tenant, "GET", path)
+
+
+def _actor(event: AuditRecord) -> str:
+    """Returns the kind of the actor, as an id of the catalogue of texts."""
+    kind = event.actor_kind or ""
+    return OPERATOR if event.event_type in BY_OPERATORS else ACTORS.get(kind, "")
 
 
 def _document(event: AuditRecord) -> str:

@@ -74,6 +74,8 @@ USERS: Final = {
         user_deleted=N_("User deleted"),
         user_verified=N_("E-mail address verified"),
         users_imported=N_("Users imported"),
+        user_batch_started=N_("Act on many users started"),
+        user_batch_ended=N_("Act on many users ended"),
         email_changed=N_("E-mail address changed"),
         guest_upgraded=N_("Guest became a user"),
         guest_kept=N_("Guest signed in to an existing account"),
@@ -218,6 +220,10 @@ GROUPS: Final = (
 LINES: Final[dict[str, EventLine]] = {
     name: line for _, lines in GROUPS for name, line in lines.items()
 }
+BY_OPERATORS: Final = frozenset(
+    {"operator_entered", "users_searched", "user_located", "support_view_opened"}
+)
+"""Events of operators. In the log of an application their actor is a developer of no team."""
 NAMES: Final = ("name", "slug", "domain", "provider", "method", "kind", "purpose", "reason")
 """Fields of an event that say what it is about, the most telling first."""
 

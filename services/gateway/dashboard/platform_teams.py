@@ -8,7 +8,9 @@ from typing import Final
 from common.contracts.members import ListMembers
 from common.contracts.organizations import GetOrganization, ListOrganizations
 from common.contracts.platform_applications import ListPlatformApplications
+from common.contracts.platform_settings import GetPlatformSettings
 from common.cursors import BadCursor
+from common.operator_rules import OPERATES
 from gateway.dashboard.api_call import curl_in_dashboard
 from gateway.dashboard.platform_pages import platform_page
 from gateway.dashboard.visit import Visit
@@ -48,10 +50,11 @@ async def show_one(visit: Visit) -> GatewayResponse:
     """GET …/teams/{org_id}: the first members and applications. The lists go on at the team's own pages
     and in the API."""
     id = visit.parameters["org_id"]
-    team, members, applications = await asyncio.gather(
+    team, members, applications, limit = await asyncio.gather(
         visit.call(GetOrganization(org_id=id)),
         visit.call(ListMembers(org_id=id, limit=100)),
         visit.call(ListPlatformApplications(owner_org_id=id, limit=100)),
+        _limit(visit),
     )
     return visit.show(
         "platform_team.html",
@@ -60,8 +63,17 @@ async def show_one(visit: Visit) -> GatewayResponse:
         has_more_members=members.next is not None,
         applications=applications.applications,
         has_more_applications=applications.next is not None,
+        limit=limit,
         api=curl_in_dashboard(visit.request.app, "GET", f"/organizations/{team.id}"),
     )
+
+
+async def _limit(visit: Visit) -> int | None:
+    """Returns how many applications a team may have, or None without a limit, or for somebody who may
+    not see it."""
+    if not visit.may(OPERATES):
+        return None
+    return (await visit.call(GetPlatformSettings())).applications_per_team
 
 
 routes = RouteSet(

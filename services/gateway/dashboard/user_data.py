@@ -32,7 +32,8 @@ KINDS: Final = ("public_metadata", "private_metadata", "user_metadata")
 
 async def show(visit: Visit) -> GatewayResponse:
     """GET …/users/{user_id}/data"""
-    return _data(visit, await visit.call(get_user(visit)))
+    user = await visit.call(get_user(visit))
+    return _data(visit, user)
 
 
 def _data(

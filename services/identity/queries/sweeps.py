@@ -48,6 +48,12 @@ EXPIRED: Final[Expired] = {
             WHERE expires_at < now() - interval '90 days' LIMIT 1000
         )
         """,
+    "user_batches": """
+        -- any-tenant: a week after a batch was started; its parts go with it
+        DELETE FROM user_batches WHERE (app_id, id) IN (
+            SELECT app_id, id FROM user_batches WHERE expires_at < now() LIMIT 100
+        )
+        """,
     "sign_in_guards": """
         -- any-tenant: wrong passwords that lie long back; rows are small and few
         DELETE FROM sign_in_guards WHERE expires_at < now()

@@ -350,15 +350,31 @@ async def test_a_test_of_github(world: World, server: ProviderServer) -> None:
     assert (bad.passed, odd.passed) == (False, False)
 
 
+async def tested(world: World, call: CheckIdentityProvider, clerk: Caller) -> bool:
+    """Tests a provider. Returns whether the limits allowed it."""
+    try:
+        await world.call(call, clerk)
+    except RateLimited:
+        return False
+    return True
+
+
 async def test_tests_are_limited(world: World, server: ProviderServer) -> None:
-    """A provider cannot be called through us as often as somebody likes."""
+    """A provider cannot be called through us as often as somebody likes. One person uses up their own tests,
+    and all of them together those of the application."""
     OpenIdProvider(server, ISSUER).install()
     provider = await new_provider(world, issuer=ISSUER)
-    most = limits.PROVIDER_CHECK_BY_APP.most
-    for _ in range(most):
-        await report(world, provider)
+    call = CheckIdentityProvider(provider=provider.id)
+    for _ in range(limits.PROVIDER_CHECK_BY_CALLER.most):
+        await world.call(call, ADMIN)
     with pytest.raises(RateLimited):
-        await report(world, provider)
+        await world.call(call, ADMIN)
+    await world.call(call, replace(ADMIN, id=new_id()))
+    clerks = [replace(ADMIN, id=new_id()) for _ in range(limits.PROVIDER_CHECK_BY_APP.most)]
+    outcomes = [await tested(world, call, clerk) for clerk in clerks]
+
+    assert outcomes[0]
+    assert not outcomes[-1]
 
 
 def rules(*role_ids: str) -> list[dict[str, str]]:

@@ -25,6 +25,7 @@ from common.contracts.mail_sender import (
     OwnAddressUnverified,
     PutMailSender,
 )
+from common.contracts.mail_templates import PutTemplate, TemplateText
 from common.contracts.roles import NotHeld
 from common.contracts.sessions import FreshSignInNeeded
 from common.egress import Egress
@@ -390,3 +391,15 @@ async def test_a_sender_needs_a_fresh_sign_in(world: World, me: Caller) -> None:
         await world.call(request, stale)
     with pytest.raises(MailSenderNotFound):
         await world.call(GetMailSender(), ADMIN)
+
+
+async def test_the_test_mail_has_the_text_of_the_application(
+    world: World, me: Caller, server: MailServer
+) -> None:
+    """Its template can be changed like that of every other mail."""
+    text = TemplateText(subject="Hello from us", text="It works", html="<p>It works</p>")
+    await world.call(PutTemplate(kind="mail_sender_test", locale="en", template=text), ADMIN)
+    checked = await world.call(CheckMailSender(sender=fields(server.port)), me)
+
+    assert checked.failed is None
+    assert [message["Subject"] for message in server.received] == ["Hello from us"]

@@ -197,6 +197,26 @@ async def test_what_changed(http: httpx.AsyncClient, log: FakeLog) -> None:
     assert "key-1" in page.text
 
 
+async def test_an_operator_is_no_developer_of_the_team(
+    http: httpx.AsyncClient, log: FakeLog
+) -> None:
+    """The team reads who looked at their user, and why."""
+    event = log.add(
+        "user_located",
+        data={"user_id": "u", "reason": "ticket 4711"},
+        actor_kind="developer",
+        actor_id="operator-1",
+    )
+    page = await http.get(f"{AUDIT}/{event.id}")
+    row = await http.get(AUDIT)
+
+    assert "An operator of the platform" in page.text
+    assert "developer of your team" not in page.text
+    assert "operator-1" in page.text
+    assert "ticket 4711" in page.text
+    assert "ticket 4711" in row.text
+
+
 async def test_names_of_fields_alone(http: httpx.AsyncClient, log: FakeLog) -> None:
     """An event that keeps no values names the fields, and says that it has no values."""
     event = log.add("client_updated", data={"client_id": "c", "fields": ["redirect_uris"]})
@@ -226,13 +246,3 @@ async def test_without_the_permission(http: httpx.AsyncClient, log: FakeLog) -> 
     assert (await http.get(f"{AUDIT}/{event.id}")).status_code == 404
     assert "/audit" not in home.text
     assert "hx-sse" not in home.text
-
-
-async def test_the_overview_counts(http: httpx.AsyncClient, log: FakeLog) -> None:
-    """The overview has the figures of the last day, and the latest events, live."""
-    log.add("login", user_email="ada@example.com")
-    page = await http.get(f"{ORIGIN}/dashboard/applications/shop")
-
-    assert "1,234" in page.text
-    assert "ada@example.com" in page.text
-    assert 'hx-sse:connect="/dashboard/applications/shop/live?as=item"' in page.text

@@ -57,13 +57,15 @@ async def test_somebody_else_signs_in_first(http: httpx.AsyncClient, developer: 
 async def test_a_page_acts_in_the_application_of_its_path(
     http: httpx.AsyncClient, developer: Developers
 ) -> None:
-    """Calls of the page have the Context of the application, and the permissions there."""
+    """Calls of the page have the Context of the application, with its issuer, and the permissions
+    there."""
     page = await http.get(OVERVIEW)
     ctx, call = developer.calls[-1]
 
     assert page.status_code == 200
     assert isinstance(call, ListAudit)
     assert ctx.app_id == developer.managed["shop"].app_id
+    assert ctx.origin == "http://shop.localhost:8080"
     assert ctx.caller.kind == "developer"
     assert ctx.caller.permissions == frozenset(developer.permissions)
 

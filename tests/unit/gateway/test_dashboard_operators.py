@@ -73,6 +73,15 @@ async def test_every_page_is_inert(http: httpx.AsyncClient, fakes: Operators) ->
         assert 'aria-current="page"' in page.text
 
 
+async def test_a_team_shows_its_limit(http: httpx.AsyncClient, fakes: Operators) -> None:
+    """Members and applications are there, and how many applications a team may have."""
+    page = await http.get(f"{ORIGIN}{HOME}/teams/{fakes.team_id}")
+
+    assert "at most 17" in page.text
+    assert f'href="{HOME}/developers/{fakes.developer_id}"' in page.text
+    assert f'href="{HOME}/applications/shop"' in page.text
+
+
 async def test_others_do_not_find_the_pages(http: httpx.AsyncClient, world: FakeServices) -> None:
     """For a developer, pages and forms do not exist, and no service is asked to act."""
     fakes = operators(world, *IN_DASHBOARD, "users:read", "teams:write")

@@ -128,6 +128,22 @@ async def test_what_is_wrong_has_a_warning(http: httpx.AsyncClient, platform: Fa
     assert "7 waiting, the oldest for 5 min" in page.text
 
 
+async def test_a_process_that_fell_silent(
+    http: httpx.AsyncClient, platform: FakePlatform, gateway_app: GatewayApp
+) -> None:
+    """The process keeps its row. A service with another process has a warning for this one, and a service
+    without any has one warning for all."""
+    platform.nats.processes.append(stats_of("rbac", id="B", metadata={"replica": "1"}))
+    await http.get(PAGE)
+    gateway_app.gateway.reports.clear()
+    platform.nats.processes = [stats_of(name) for name in ("identity", "rbac", "tenancy")]
+    page = await http.get(PAGE)
+
+    assert codes(await report(http)) == [("service_silent", "oidc"), ("instance_silent", "rbac-1")]
+    assert page.text.count("No answer") == 2
+    assert "no process" not in page.text
+
+
 async def test_few_answers_say_nothing(http: httpx.AsyncClient, platform: FakePlatform) -> None:
     """The first slow answers of a process that has just started are no warning."""
     few = [{"num_requests": 5, "processing_time": 5 * 900_000_000, "num_errors": 5}]
