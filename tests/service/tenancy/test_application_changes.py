@@ -473,6 +473,6 @@ async def test_the_captcha_secret_goes_to_no_other_server(world: World) -> None:
             assert (flaw["field"], flaw["code"]) == ("captcha.secret", "captcha_secret_required_again")
     assert await world.owner.fetchval(text, made.id) == stored
 
-    moved = captcha | {"verify_url": "https://other.example/v", "secret": "new one"}
-    await world.call(patch(made.slug, settings={"captcha": moved}), ctx)
+    renewed = captcha | {"verify_url": "https://other.example/v", "secret": "new one"}
+    await world.call(patch(made.slug, settings={"captcha": renewed}), ctx)
     assert "other.example" in await world.owner.fetchval(text, made.id)
