@@ -57,8 +57,9 @@ WarningCode = Literal[
 
 
 class GatewayState(Contract):
-    """The gateway that answers. Other gateways export metrics of their own."""
+    """The gateway that answers. It is also among the processes, where its `id` finds it."""
 
+    id: str = Field(description="The id that the gateway has on the bus.")
     replica: str
     version: str
     started_at: Timestamp
@@ -172,6 +173,7 @@ def stream_state(state: dict[str, Any]) -> StreamState | None:
 
 def _own(gateway: Gateway) -> GatewayState:
     return GatewayState(
+        id=gateway.discovery.own_id,
         replica=gateway.settings.replica,
         version=VERSION,
         started_at=gateway.served.started_at,
@@ -183,7 +185,8 @@ def _own(gateway: Gateway) -> GatewayState:
 
 
 def warnings_of(report: PlatformHealth) -> list[HealthWarning]:
-    """Returns what an operator should look at, the gravest first."""
+    """Returns what an operator should look at, the gravest first. A service without an answer has one
+    warning, and none for each of its processes."""
     warnings: list[tuple[WarningCode, str]] = []
     answering = {each.service for each in report.instances if each.answers}
     warnings += [("service_silent", name) for name in SERVICES if name not in answering]
@@ -193,7 +196,7 @@ def warnings_of(report: PlatformHealth) -> list[HealthWarning]:
     database = report.database
     if database and database.connections > MOST_CONNECTIONS * database.max_connections:
         warnings.append(("connections_scarce", ""))
-    for instance in report.instances:
+    for instance in (each for each in report.instances if each.service in answering):
         warnings += [(code, instance.label) for code in _of_instance(instance)]
     return [HealthWarning(code=code, about=about) for code, about in warnings]
 

@@ -23,7 +23,7 @@ from gateway.platform_health import (
     platform_health,
 )
 from gateway.routing import RouteSet
-from gateway.service_discovery import ServiceInstance
+from gateway.service_discovery import SERVICES, ServiceInstance
 
 PATH: Final = f"{PLATFORM}/health"
 SENTENCES: Final[dict[WarningCode, str]] = {
@@ -72,9 +72,12 @@ def _show(visit: Visit, template: str, report: PlatformHealth) -> GatewayRespons
     return visit.show(
         template,
         report=report,
+        listed=any(one.id == report.gateway.id for one in report.instances),
         sentences=[_sentence(language, warning) for warning in report.warnings],
         state_of=_state_of(report),
-        silent={one.about for one in report.warnings if one.code == "service_silent"},
+        missing=[
+            name for name in SERVICES if name not in {one.service for one in report.instances}
+        ],
         as_size=lambda size: size_in_words(language, size),
         as_time=lambda seconds: duration_in_words(language, seconds),
         limits={"mail": MAIL_LATE, "relay": RELAY_LATE},
