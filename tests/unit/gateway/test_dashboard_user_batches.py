@@ -164,6 +164,15 @@ async def test_a_malformed_form_is_refused(
     assert batches.starts == []
 
 
+async def test_a_form_without_a_file(http: httpx.AsyncClient, batches: Batches) -> None:
+    """The form asks for a file if none was chosen, however it was sent."""
+    answer = await post(http, IMPORT, IMPORT)
+
+    assert answer.status_code == 422
+    assert "Choose a file" in answer.text
+    assert batches.starts == []
+
+
 async def test_an_upload_needs_the_token_of_its_page(
     http: httpx.AsyncClient, batches: Batches
 ) -> None:
