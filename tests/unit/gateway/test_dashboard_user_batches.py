@@ -109,6 +109,7 @@ async def test_a_large_file_goes_in_pieces(http: httpx.AsyncClient, batches: Bat
         (b"", "Choose a file"),
         (b"email,email_verified\nx@example.com,maybe\n", "neither true nor false"),
         (b"email\n\xff\xfe\n", "not UTF-8"),
+        ((",".join(f"c{n}" for n in range(100_000)) + "\nx").encode(), "more than 100 columns"),
         (b"[1, 2]", "not an object"),
         (b"[{", "not JSON"),
         (b'{"email": 1', "not JSON"),
