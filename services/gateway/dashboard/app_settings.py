@@ -35,6 +35,8 @@ CHANGED_MEANWHILE: Final = N_(
     "Somebody else has changed this to: %(theirs)s. You entered: %(mine)s. Save again to keep yours."
 )
 CONFLICT: Final = 409
+CHANGED: Final = frozenset(f"settings.{name}" for name in AppSettings.model_fields)
+"""The names of settings in events."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ async def show(visit: Visit) -> GatewayResponse:
     """GET …/settings"""
     settings, changed = await asyncio.gather(
         visit.call(GetSettings()),
-        last_change(visit, "application_updated", AppSettings.model_fields),
+        last_change(visit, "application_updated", CHANGED),
     )
     return _show(visit, settings, changed=changed)
 
