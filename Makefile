@@ -39,6 +39,9 @@ test-fast: $(READY)  ## unit tests and architecture rules, on all cores
 test-long: $(READY)  ## the long tests that `make test` skips: make test-long ARGS="tests/e2e -k floods"
 	@$(PY) -m pytest -m long $(ARGS)
 
+test-browsers: $(READY)  ## all pages in Chromium on every screen, with pictures: AERO2_SHOTS=.artifacts make test-browsers
+	@$(PY) -m pytest -m browser tests/browser $(ARGS)
+
 cov: $(READY)    ## line coverage of the tests of a path: make cov ARGS=tests/service/rbac
 	@$(PY) -m pytest --cov=libs/common --cov=services --cov=cli/aero2 --cov-report=term-missing:skip-covered $(if $(K),-k "$(K)") $(ARGS)
 
@@ -91,4 +94,4 @@ lock: $(UV)      ## compile requirements.lock and requirements-docs.lock from py
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2 .site .cache
 
-.PHONY: help setup up dev check format test test-fast test-long cov bench bench-tenants compose-env nats-conf events errors contracts reference docs docs-serve lock clean
+.PHONY: help setup up dev check format test test-fast test-long test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts reference docs docs-serve lock clean

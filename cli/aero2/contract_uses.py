@@ -135,9 +135,13 @@ def _of_system(node: ast.expr, bound: Bound, makers: frozenset[str], seen: set[s
         return True
     names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} - seen
     seen |= names
-    return any(
-        _of_system(value, bound, makers, seen) for name in names for value in bound.get(name, [])
-    )
+    values = [value for name in names for value in bound.get(name, []) if not _is_reply(value)]
+    return any(_of_system(value, bound, makers, seen) for value in values)
+
+
+def _is_reply(node: ast.expr) -> bool:
+    """Whether the value is the answer to a call. A context for a caller may contain parts of it."""
+    return isinstance(node, ast.Await) and _sends(node.value)
 
 
 def _classes(node: ast.expr, bound: Bound, seen: set[str]) -> Iterator[ast.expr]:

@@ -25,6 +25,7 @@ from common.bus import SYSTEM_SUBJECT, Handler, subject_of
 from common.context import HEADER, Context
 from common.contracts.base import SYSTEM, Contract, Request
 from common.db import committed
+from common.endpoint_stats import ServiceStats, process_stats
 from common.field_errors import field_errors
 from common.problems import (
     Busy,
@@ -109,6 +110,7 @@ class BusServer:
     deps: Any
     concurrency: int = 100
     queue: int = 1000
+    stats: ServiceStats = field(default_factory=ServiceStats)
     _running: set[asyncio.Task[None]] = field(default_factory=set)
     _limit: asyncio.Semaphore = field(init=False)
 
@@ -116,6 +118,7 @@ class BusServer:
         self._limit = asyncio.Semaphore(self.concurrency)
         metrics.maintain(metrics.SERVED, metrics.RUNNING, metrics.REFUSED)
         metrics.RUNNING.set_function(lambda: len(self._running))
+        self.stats.of_process = lambda: process_stats(len(self._running))
 
     @classmethod
     async def start(
@@ -127,10 +130,15 @@ class BusServer:
         *,
         concurrency: int = 100,
         queue: int = 1000,
+        replica: str = "0",
     ) -> BusServer:
         """Registers a NATS service. It serves nothing until `add`."""
-        service = await nats.micro.add_service(nc, name=name, version=version, queue_group=name)
-        return cls(service, deps, concurrency, queue)
+        stats = ServiceStats()
+        more: dict[str, Any] = {"metadata": {"replica": replica}, "stats_handler": stats.complete}
+        service = await nats.micro.add_service(
+            nc, name=name, version=version, queue_group=name, **more
+        )
+        return cls(service, deps, concurrency, queue, stats)
 
     async def add(self, contract: type[Request[Any]], handler: Handler) -> None:
         """Serves a contract on its two subjects: the one of callers and the one of the system."""
@@ -184,6 +192,7 @@ class BusServer:
             await _refuse(msg, Problem())
         finally:
             seconds = time.perf_counter() - started
+            self.stats.add(subject, seconds=seconds, failed=level == "error")
             _observe(contract.subject, outcome, seconds=seconds, trace=trace, level=level)
 
     async def drain(self, within: float = 3.0) -> None:

@@ -69,8 +69,9 @@ async def run(db: Db, sql: LiteralString, *args: Any) -> int:
 
 
 async def rebind(db: Db, app_id: str) -> None:
-    """Binds the rest of this transaction to another application. Only the service that creates and
-    deletes applications does this, to keep both sides in one transaction."""
+    """Binds the rest of this transaction to another application, to keep both sides in one transaction:
+    for the service that creates and deletes applications, and for the events of operators, which
+    belong into several logs."""
     await db.execute(f"SET LOCAL aero2.app_id = '{_id(app_id)}'")
 
 

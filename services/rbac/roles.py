@@ -153,15 +153,16 @@ async def _change(
         await delegation_check.must_hold(tx, ctx, removed)
         name = changes.name if "name" in fields else role.name
         description = changes.description if "description" in fields else role.description
-        if (name, description, before) == (role.name, role.description, after):
+        earlier = {"description": role.description, "name": role.name, "permissions": before}
+        later = {"description": description, "name": name, "permissions": after}
+        differing = [field for field in earlier if earlier[field] != later[field]]
+        if not differing:
             return role
         app_id = ctx.app_id
         await roles.update(tx, kind, app_id=app_id, id=id, name=name, description=description)
         await roles.add_permissions(tx, kind, app_id=app_id, id=id, permissions=added)
         await roles.remove_permissions(tx, kind, app_id=app_id, id=id, permissions=removed)
-        event = RoleUpdated(
-            role_id=id, kind=kind, fields=sorted(fields), added=added, removed=removed
-        )
+        event = RoleUpdated(role_id=id, kind=kind, fields=differing, added=added, removed=removed)
         await audit.record(tx, ctx, event)
         changed = await _role(tx, ctx, kind, id)
     if added or removed:

@@ -136,11 +136,11 @@ async def update(deps: Deps, ctx: Context, request: UpdateOrganization) -> Organ
 
 async def _update(tx: Db, ctx: Context, request: UpdateOrganization) -> OrganizationRow:
     """Writes the changes, and returns the organization after them."""
-    fields = request.changes.model_fields_set
     await organizations.lock(tx, app_id=ctx.app_id, id=request.org_id)
     row = await organization_access.managed(tx, ctx, request.org_id)
     after = _fields_after(row, request)
-    if same_json(after, {name: getattr(row, name) for name in after}):
+    fields = [name for name, value in after.items() if not same_json(value, getattr(row, name))]
+    if not fields:
         return row
     await organizations.update(tx, app_id=ctx.app_id, id=row.id, **after)
     await audit.record(tx, ctx, OrgUpdated(org_id=row.id, fields=sorted(fields)))

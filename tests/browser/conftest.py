@@ -18,6 +18,7 @@ import uvicorn
 from playwright.async_api import Browser, Page
 from tests.browser.journey_people import People as JourneyPeople
 from tests.browser.relying_party import website
+from tests.kit.dashboard_developer import Developer, developer
 from tests.kit.fake_services import FakeServices, serve, settings
 from tests.kit.people import People, person
 from tests.kit.system import System
@@ -175,6 +176,14 @@ async def site(chromium: Browser) -> AsyncIterator[Site]:
     yield Site(chromium, f"http://{host}", world, app, people)
     server.should_exit = True
     await serving
+
+
+@pytest.fixture(scope="session")
+async def studio(system: System) -> AsyncIterator[Developer]:
+    """A developer at the Dashboard of the running platform, with an application. Tests share it, so each
+    one finds its own things by fresh names."""
+    async with developer(system, "studio") as ada:
+        yield ada
 
 
 @pytest.fixture

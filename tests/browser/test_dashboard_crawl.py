@@ -1,8 +1,9 @@
-"""All pages of the Dashboard that links lead to, in Chromium on a phone in the dark, with hostile names in
+"""All pages of the Dashboard that links lead to, in Chromium on a phone in the dark, with hostile texts in
 everything that they show."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -11,144 +12,197 @@ from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+from axe_core_python.base import AXE_SCRIPT
 from playwright.async_api import Browser, BrowserContext, Page
-from tests.browser.test_pages import picture, too_wide, violations
+from tests.browser.dashboard_people import NARROW, SIZES, Screen, screens, sign_in
+from tests.browser.test_pages import picture, too_wide
 from tests.kit.dashboard_developer import Developer, developer
-from tests.kit.system import System, fresh_email
+from tests.kit.dashboard_things import fill
+from tests.kit.system import System
 
-HOSTILE: Final = (
-    '<img src=x onerror="window.acted=1" hx-get="/acted" hx-trigger="load">"\'{{7*7}} x'
-)
-"""A name that must stay text."""
-OTHER_WAY: Final = "עדה <b>Lovelace</b> (1815)"
-"""A name in a script that runs from right to left."""
-MOST: Final = 120
-"""Pages of one crawl."""
+MOST: Final = 200
+"""Kinds of pages that a crawl opens. More of them fail it."""
+TABS: Final = 2
+"""Pages that are open at the same time."""
+STILL: Final = 0.01
+"""The sum of layout shifts that nobody sees."""
 MAIL: Final = re.compile(r"/mail/[a-z_]+/[a-zA-Z-]+")
 """The pages of mails, one for each kind and language."""
+ID: Final = re.compile(r"^[0-9a-f-]{32,36}$|^.{40,}$")
+"""The part of a path that is one thing of many."""
 LIVE: Final = ("/live",)
 """Ends of paths that are streams."""
+WATCH: Final = """
+if (top === self) {
+  self.shifts = [];
+  new PerformanceObserver(list => {
+    for (const one of list.getEntries()) if (!one.hadRecentInput) shifts.push([one.value,
+      ...one.sources.map(part => (part.node?.outerHTML ?? part.node?.data ?? "").slice(0, 99))]);
+  }).observe({type: "layout-shift", buffered: true});
+}
+"""
+"""Collects the layout shifts of a page from its beginning."""
+FRAME: Final = ["nav.rooms", "header.top", "#palette", "#toasts"]
+"""Parts that all pages share. One look at them is enough."""
+AXE: Final = """async exclude => {
+  const options = {resultTypes: ["violations"], preload: false};
+  const {violations} = await axe.run({exclude}, options);
+  return violations.flatMap(one => one.nodes.map(node =>
+    `${one.id}: ${node.html.slice(0, 160)} ${node.failureSummary}`));
+}"""
+FACTS: Final = """() => ({
+  acted: self.acted !== undefined,
+  markup: document.querySelectorAll(
+    "main img[src=x], [hx-get='/acted'], [data-hx-post='/acted'], main b[autofocus]").length,
+  headings: document.querySelectorAll("h1").length,
+  shifts: self.shifts ?? [],
+  title: document.title,
+  links: [...document.querySelectorAll("a[href]")].map(one => one.getAttribute("href")),
+})"""
+"""What a page says about itself."""
 
 
 @dataclass
 class Crawl:
     """The pages of one application, from link to link. `faults` says what was wrong, and where."""
 
-    page: Page
+    context: BrowserContext
     origin: str
     home: str
+    screen: Screen
+    waiting: list[str] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
+    alike: set[str] = field(default_factory=set)
+    """Pages of one kind with different texts. They are too many for axe."""
 
-    def listen(self) -> None:
-        self.page.on("pageerror", lambda error: self.note(f"script: {error}"))
-        self.page.on(
+    busy: int = 0
+
+    async def tab(self) -> Page:
+        """Returns a new tab whose console and requests are watched."""
+        page = await self.context.new_page()
+
+        def note(fault: str) -> None:
+            self.faults.append(f"{urlsplit(page.url).path}: {fault}")
+
+        page.on("pageerror", lambda error: note(f"script: {error}"))
+        page.on(
             "console",
-            lambda line: self.note(f"console: {line.text}") if line.type == "error" else None,
+            lambda line: note(f"console: {line.text}") if line.type == "error" else None,
         )
-        self.page.on(
-            "request", lambda one: self.note(f"request: {one.url}") if "/acted" in one.url else None
-        )
+        page.on("request", lambda one: note(f"request: {one.url}") if "/acted" in one.url else None)
+        return page
 
-    def note(self, fault: str) -> None:
-        self.faults.append(f"{urlsplit(self.page.url).path}: {fault}")
+    async def all(self, *more: str) -> None:
+        """Opens each kind of page once, and each of `more`, which are of one kind."""
+        start = ["/dashboard", "/dashboard/new", "/dashboard/search?q=img", "/dashboard/teams"]
+        self._add([*start, self.home])
+        self.alike.update(more)
+        self.waiting += more
+        await asyncio.gather(*(self._work() for _ in range(TABS)))
 
-    async def all(self) -> None:
-        """Opens each page of the application once."""
-        waiting = ["/dashboard", "/dashboard/new", "/dashboard/search?q=img", self.home]
-        while waiting and len(self.seen) < MOST:
-            path = waiting.pop(0)
-            kind = self._kind(path)
-            if kind in self.seen:
+    def _add(self, paths: list[str]) -> None:
+        for path in paths:
+            if (kind := self._kind(path)) not in self.seen:
+                self.seen.add(kind)
+                self.waiting.append(path)
+
+    async def _work(self) -> None:
+        page = await self.tab()
+        opened = 0
+        while self.waiting or self.busy:
+            if not self.waiting:
+                await asyncio.sleep(0.02)
                 continue
-            self.seen.add(kind)
-            waiting += await self._open(path)
+            path = self.waiting.pop(0)
+            self.busy += 1
+            try:
+                self._add(await self._open(page, path))
+            finally:
+                self.busy -= 1
+            opened += 1
+            assert opened <= MOST, f"{len(self.waiting)} pages are left, like {path}"
 
     def _kind(self, path: str) -> str:
-        """Returns the path without what makes one thing another: a page of each kind is enough."""
-        bare = MAIL.sub("/mail/{}", urlsplit(path).path)
-        return "/".join("{}" if len(part) > 25 else part for part in bare.split("/"))
+        """Returns the path without what makes one thing another: a page of each kind is enough. The names
+        of query parameters make kinds, and their values do not."""
+        parts = urlsplit(path)
+        bare = MAIL.sub("/mail/{}", parts.path)
+        names = sorted({name.partition("=")[0] for name in parts.query.split("&") if name})
+        kind = "/".join("{}" if ID.match(part) else part for part in bare.split("/"))
+        return f"{kind}?{'&'.join(names)}" if names else kind
 
-    async def _open(self, path: str) -> list[str]:
-        response = await self.page.goto(self.origin + path)
+    async def _open(self, page: Page, path: str) -> list[str]:
+        """Opens and checks a page. Returns the links on it."""
+        response = await page.goto(self.origin + path)
         assert response
+        place = urlsplit(page.url).path
         if response.status != 200:
-            self.note(f"status {response.status}")
+            self.faults.append(f"{path}: status {response.status}")
             return []
-        await self._check()
-        links: list[str] = await self.page.eval_on_selector_all(
-            "a[href]", "all => all.map(one => one.getAttribute('href'))"
-        )
-        urls = {urljoin(self.page.url, link) for link in links}
+        wrong = await too_wide(page)
+        if path not in self.alike:
+            wrong += await page.evaluate(AXE, [] if path == self.home else FRAME)
+            await picture(page, f"{self._kind(path).replace('/', '-')}-{self.screen}"[1:])
+        facts: dict[str, Any] = await page.evaluate(FACTS)
+        self.faults += [f"{place}: {fault}" for fault in [*wrong, *self._wrong(facts)]]
+        urls = {urljoin(page.url, link) for link in facts["links"]}
         paths = {url.removeprefix(self.origin) for url in urls if url.startswith(self.origin)}
         return sorted(path for path in paths if self._is_ours(path))
 
+    def _wrong(self, facts: dict[str, Any]) -> list[str]:
+        wrong = []
+        if facts["acted"]:
+            wrong.append("a text was run")
+        if facts["markup"]:
+            wrong.append("a text became markup")
+        if facts["headings"] != 1:
+            wrong.append(f"{facts['headings']} headings of the first level")
+        if sum(value for value, *_ in facts["shifts"]) > STILL:
+            wrong.append(f"it moves: {facts['shifts']}")
+        if not facts["title"].strip():
+            wrong.append("no title")
+        return wrong
+
     def _is_ours(self, path: str) -> bool:
-        ours = path == self.home or path.startswith((f"{self.home}/", f"{self.home}?"))
-        return ours and not urlsplit(path).path.endswith(LIVE)
-
-    async def _check(self) -> None:
-        for fault in await violations(self.page) + await too_wide(self.page):
-            self.note(fault)
-        if await self.page.evaluate("window.acted") is not None:
-            self.note("a name was run")
-        if await self.page.locator("main img[src=x], main [hx-get='/acted']").count():
-            self.note("a name became markup")
-        headings = await self.page.locator("h1").count()
-        if headings != 1:
-            self.note(f"{headings} headings of the first level")
-        await picture(
-            self.page, "dashboard" + self._kind(urlsplit(self.page.url).path).replace("/", "-")
-        )
+        bare = urlsplit(path).path
+        ours = bare == self.home or bare.startswith((f"{self.home}/", "/dashboard/teams"))
+        return ours and not bare.endswith(LIVE) and "ui_locales" not in path
 
 
-async def fill(system: System, developer: Developer) -> None:
-    """Creates one of everything, each with a hostile name."""
+async def events(system: System, developer: Developer) -> list[str]:
+    """Returns the path of one audit event of each type."""
     headers = {"authorization": f"Bearer {developer.secret_key}"}
     async with system.http(developer.slug, headers=headers) as http:
-        profile = {"name": HOSTILE, "nickname": OTHER_WAY}
-        ada = {"email": fresh_email("crawl"), "email_verified": True, "profile": profile}
-        things: dict[str, dict[str, Any]] = {
-            "users": ada,
-            "roles": {"id": "hostile", "name": HOSTILE, "description": HOSTILE, "permissions": []},
-            "organizations": {"name": OTHER_WAY},
-            "clients": {"name": HOSTILE, "redirect_uris": ["https://shop.example/cb"]},
-        }
-        for noun, fields in things.items():
-            answer = await http.post(f"/api/{noun}", json=fields)
-            assert answer.status_code == 201, (noun, answer.text)
+        listed = await http.get("/api/audit", params={"limit": 100})
+        assert listed.status_code == 200, listed.text
+    each = {event["event_type"]: event["id"] for event in listed.json()["audit_logs"]}
+    return [f"/dashboard/applications/{developer.slug}/audit/{id}" for id in each.values()]
 
 
-async def sign_in(context: BrowserContext, developer: Developer) -> None:
-    """Gives the browser the developer's cookies."""
-    await context.add_cookies(
-        [
-            {"url": developer.browser.origin, "name": cookie.name, "value": cookie.value or ""}
-            for cookie in developer.browser.http.cookies.jar
-        ]
-    )
-
-
-@pytest.fixture
-async def crawl(chromium: Browser, system: System) -> AsyncIterator[Crawl]:
-    async with AsyncExitStack() as stack:
-        ada = await stack.enter_async_context(developer(system, "crawler"))
+@pytest.fixture(scope="module")
+async def crawler(system: System) -> AsyncIterator[Developer]:
+    async with developer(system, "crawler") as ada:
         await fill(system, ada)
-        context = await chromium.new_context(
-            viewport={"width": 360, "height": 800}, color_scheme="dark"
-        )
-        await sign_in(context, ada)
-        home = f"/dashboard/applications/{ada.slug}"
-        crawl = Crawl(await context.new_page(), ada.browser.origin, home)
-        crawl.listen()
-        yield crawl
-        await context.close()
+        yield ada
 
 
 @pytest.mark.timeout(600)
-async def test_every_page_on_a_phone(crawl: Crawl) -> None:
-    """No page is too wide, breaks a rule of axe, speaks to the console, or takes a name for markup."""
-    await crawl.all()
+@pytest.mark.parametrize("screen", screens(NARROW, *SIZES))
+@pytest.mark.parametrize("locale", ["en-GB", pytest.param("de-DE", marks=pytest.mark.long)])
+async def test_every_page(
+    chromium: Browser, system: System, crawler: Developer, screen: Screen, locale: str
+) -> None:
+    """No page is too wide, moves, breaks a rule of axe, speaks to the console, or takes a text for
+    markup."""
+    async with AsyncExitStack() as stack:
+        context = await chromium.new_context(locale=locale, **screen.options)
+        stack.push_async_callback(context.close)
+        await context.add_init_script(WATCH + AXE_SCRIPT)
+        await sign_in(context, crawler)
+        home = f"/dashboard/applications/{crawler.slug}"
+        crawl = Crawl(context, crawler.browser.origin, home, screen)
+        await crawl.all(*await events(system, crawler))
 
-    assert crawl.faults == [], "\n".join(crawl.faults)
-    assert len(crawl.seen) >= 5
+        assert crawl.faults == [], "\n".join(crawl.faults)
+        assert len(crawl.seen) >= 60

@@ -55,6 +55,7 @@ OTHERS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
                 "MAIL",
                 "LOGOUT",
                 "UPKEEP",
+                "SEARCH",
             )
         ),
     ),

@@ -34,7 +34,7 @@ class Captcha(Contract):
         max_length=1000,
         repr=False,
         description="Stored encrypted and shown as `********`. To keep it, leave it out or send "
-        "`********`.",
+        "`********`. If `verify_url` changes, send it again.",
     )
     script_url: str | None = Field(
         default=None, max_length=500, description="The script of the widget."
@@ -141,6 +141,12 @@ class AppSettings(Contract):
     )
     default_locale: Literal["en", "de"] = Field(
         default="en", description="The language of pages and mails if nothing else decides it."
+    )
+    time_zone: str = Field(
+        default="UTC",
+        max_length=64,
+        description="The time zone of the days in the charts, by its IANA name like "
+        "`Europe/Berlin`.",
     )
     user_metadata_schema: dict[str, Any] | None = Field(
         default=None, description="A JSON Schema for the metadata that users can change themselves."

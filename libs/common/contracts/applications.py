@@ -63,13 +63,21 @@ class SlugTaken(Conflict):
     code, title = "slug_taken", "This slug is taken or reserved. Choose another one."
 
 
+class ApplicationExists(Conflict):
+    """The caller has already created an application with this `request_id`."""
+
+    code = "application_exists"
+    title = "This application was already created. Its keys cannot be shown again."
+
+
 class CreateApplication(
     Request[NewApplication],
     subject="tenancy.application.create",
     needs="apps:create",
     within=10.0,
 ):
-    """Creates an application of one of the caller's teams, with its first API keys."""
+    """Creates an application of one of the caller's teams, with its first API keys. Raises
+    ApplicationExists."""
 
     name: Title
     owner_org_id: Id | None = Field(
@@ -80,6 +88,10 @@ class CreateApplication(
         default=None,
         pattern=SLUG,
         description="Only operators can choose it. By default it is generated.",
+    )
+    request_id: Id | None = Field(
+        default=None,
+        description="A new UUID. If you send the request twice, the second one creates no application.",
     )
 
 

@@ -199,7 +199,7 @@ class UpdateClient(Request[Client], subject="oidc.client.update", needs="clients
     changes: dict[str, Any]
 
 
-class DeleteClient(Request[Done], subject="oidc.client.delete", needs="clients:delete"):
+class DeleteClient(Request[Done], subject="oidc.client.delete", needs="clients:delete", fresh=True):
     """Deletes a client with its secrets, grants and tokens."""
 
     client: str = Field(max_length=200)

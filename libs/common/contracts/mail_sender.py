@@ -130,7 +130,11 @@ class GetMailSender(
 
 
 class PutMailSender(
-    Request[MailSender], subject="identity.mail_sender.put", needs="settings:write", within=5.0
+    Request[MailSender],
+    subject="identity.mail_sender.put",
+    needs="settings:write",
+    within=5.0,
+    fresh=True,
 ):
     """Replaces the mail sender. Waiting mails go out through the new one. Raises Invalid, NotHeld."""
 

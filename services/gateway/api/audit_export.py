@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Final
 
@@ -14,10 +12,8 @@ import orjson
 from common.bus import Bus
 from common.context import Context
 from common.contracts.audit_log import AuditExport, ExportAudit, ExportedRecord
-from common.problems import RateLimited
+from common.csv_cells import cell, lines
 
-RETRY: Final = 10
-"""Seconds until a caller whose export runs may try again."""
 COLUMNS: Final = (
     "id",
     "created_at",
@@ -33,8 +29,6 @@ COLUMNS: Final = (
     "user_agent",
     "trace",
 )
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""A cell that begins like this is a formula to a spreadsheet (OWASP CSV injection)."""
 
 
 async def pieces(
@@ -50,26 +44,6 @@ async def pieces(
         piece = await bus.call(fresh, request.model_copy(update={"cursor": piece.next}))
 
 
-async def one_at_a_time(
-    running: set[tuple[str, str]], key: tuple[str, str], lines: AsyncIterator[bytes]
-) -> AsyncGenerator[bytes, None]:
-    """Yields the lines of an export. While it runs, its caller cannot start another one: `running` has the
-    application and the caller of each export at this gateway."""
-    check_free(running, key)
-    running.add(key)
-    try:
-        async for line in lines:
-            yield line
-    finally:
-        running.discard(key)
-
-
-def check_free(running: set[tuple[str, str]], key: tuple[str, str]) -> None:
-    """Raises RateLimited if an export of this caller runs."""
-    if key in running:
-        raise RateLimited("your last export is not finished", retry_after=RETRY)
-
-
 async def ndjson(pages: AsyncIterator[list[ExportedRecord]]) -> AsyncIterator[bytes]:
     async for records in pages:
         yield b"".join(record.model_dump_json().encode() + b"\n" for record in records)
@@ -77,23 +51,12 @@ async def ndjson(pages: AsyncIterator[list[ExportedRecord]]) -> AsyncIterator[by
 
 async def as_csv(pages: AsyncIterator[list[ExportedRecord]]) -> AsyncIterator[bytes]:
     """RFC 4180. For people and spreadsheets: the chain is in the NDJSON only."""
-    yield _lines([[*COLUMNS, "event_data"]])
+    yield lines([[*COLUMNS, "event_data"]])
     async for records in pages:
-        yield _lines(_row(record) for record in records)
+        yield lines(_row(record) for record in records)
 
 
 def _row(record: ExportedRecord) -> list[str]:
     known = record.model_dump(mode="json", include=set(COLUMNS))
     data = orjson.dumps(record.event_data).decode()
-    return [_cell(known[name]) for name in COLUMNS] + [_cell(data)]
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
-
-
-def _lines(rows: Iterable[list[str]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
+    return [cell(known[name]) for name in COLUMNS] + [cell(data)]

@@ -25,6 +25,10 @@ SESSION: Final = "The session of a browser. Without TLS the cookie is named `aer
 
 TAGS: Final = {
     "users": ("Users", "The people who have an account in the application."),
+    "user batches": (
+        "Batches of users",
+        "Acts on many users, with progress and a result for each row.",
+    ),
     "organizations": ("Organizations", "Groups of users, with members, invitations and domains."),
     "roles": ("Roles", "Named sets of permissions, and the users who have them."),
     "permissions": ("Permissions", "The built-in permissions and your own."),
@@ -51,6 +55,7 @@ TAGS: Final = {
     "applications": ("Applications", "The applications of your teams, on the Dashboard."),
     "api_keys": ("API keys", "Secret and publishable keys of an application."),
     "domains": ("Domains", "Custom domains of an application."),
+    "platform": ("Platform", "The whole deployment, for operators on the Dashboard."),
 }
 """By the tag of a router: the title of its group, and what the group holds."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from common.contracts.audit_log import AuditRecord
 from common.contracts.settings_change import GetSettings, SettingsChange, UpdateSettings
 from common.message_ids import N_
 from common.problems import Forbidden, NotFound, Problem
+from common.time_zones import places
 from gateway.dashboard import setting_fields, setting_sections
 from gateway.dashboard.api_call import curl
 from gateway.dashboard.last_change import last_change
@@ -68,25 +69,19 @@ def _show(
 ) -> GatewayResponse:
     """Shows all sections, with the stored values. The settings in `changes` keep what was typed."""
     stored = stored_values(settings)
-    values: dict[str, str] = {}
-    for setting in (each for section in SECTIONS for each in section.settings):
-        name = setting.name
-        if name in (changes or {}):
-            values |= {k: v for k, v in visit.fields.items() if f"{k}.".startswith(f"{name}.")}
-        else:
-            values |= to_fields(setting, stored[name])
     return visit.show(
         "settings.html",
         errors=errors,
         changed=changed,
-        values=values,
+        values=field_values(visit, SECTIONS, stored, changes or {}),
         sections=SECTIONS,
         saved=visit.fields.text("saved") if changes is None else "",
         before={name: version(value) for name, value in stored.items()},
         begins=BEFORE,
-        limits=_limits,
+        limits=limits_of,
         fields=setting_fields,
         lists=setting_sections,
+        zone_names=places(),
         has_captcha=settings.captcha is not None,
         writes=visit.may("settings:write"),
         address=f"{visit.home}/settings",
@@ -94,7 +89,21 @@ def _show(
     )
 
 
-def _limits(setting: Setting) -> dict[str, int]:
+def field_values(
+    visit: Visit, sections: Iterable[Section], stored: Mapping[str, Any], changes: Mapping[str, Any]
+) -> dict[str, str]:
+    """Returns the fields of the sections: as they were sent for a setting in `changes`, else as stored."""
+    values: dict[str, str] = {}
+    for setting in (each for section in sections for each in section.settings):
+        name = setting.name
+        if name in changes:
+            values |= {k: v for k, v in visit.fields.items() if f"{k}.".startswith(f"{name}.")}
+        else:
+            values |= to_fields(setting, stored[name])
+    return values
+
+
+def limits_of(setting: Setting) -> dict[str, int]:
     """Returns the bounds of a number, as the contract has them."""
     bounds: dict[str, int] = {}
     for rule in AppSettings.model_fields[setting.name].metadata:
@@ -116,7 +125,7 @@ async def save(visit: Visit) -> GatewayResponse:
     stored = await visit.call(GetSettings())
     typed = read_section(section, visit.fields, stored)
     if typed.conflicts:
-        return _show(visit, stored, typed.changes, _conflicts(language, typed, stored))
+        return _show(visit, stored, typed.changes, conflicts_of(language, typed, stored))
     try:
         if typed.changes:
             change = SettingsChange.model_validate(typed.changes)
@@ -146,7 +155,8 @@ def read_section(
     return TypedSection(section, changes, conflicts)
 
 
-def _conflicts(language: Language, typed: TypedSection, settings: AppSettings) -> Errors:
+def conflicts_of(language: Language, typed: TypedSection, settings: AppSettings) -> Errors:
+    """Returns what somebody else has changed meanwhile, and what was typed."""
     stored = stored_values(settings)
     errors = Errors()
     errors.status = CONFLICT

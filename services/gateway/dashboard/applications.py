@@ -5,18 +5,24 @@ from __future__ import annotations
 from typing import Final
 
 from common.contracts.applications import ListApplications
+from common.message_ids import N_
 from common.problems import Forbidden
 from gateway.dashboard.new_application import PATH as NEW
 from gateway.dashboard.page_routes import dashboard_page
-from gateway.dashboard.visit import APPLICATIONS, Visit
+from gateway.dashboard.visit import APPLICATIONS, HOME, Visit
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import at
 from gateway.routing import RouteSet
 
-HOME: Final = "/dashboard"
 PAGE_SIZE: Final = 50
 MAX_QUERY: Final = 100
 """Characters."""
+NOTICES: Final = {
+    "exists": N_(
+        "This application was already created, and there is no second one. If you don't have its secret "
+        "key, rotate it."
+    ),
+}
 
 
 async def show(visit: Visit) -> GatewayResponse:
@@ -37,6 +43,7 @@ async def show(visit: Visit) -> GatewayResponse:
         searches=bool(query or cursor or listed.next),
         more=at(HOME, q=query, cursor=listed.next) if listed.next else None,
         creates=visit.may("apps:create"),
+        notice=NOTICES.get(visit.fields.text("done")),
     )
 
 

@@ -163,6 +163,8 @@ async def preview_page(visit: Visit) -> GatewayResponse:
 
 async def preview(visit: Visit) -> GatewayResponse:
     """POST …/branding/preview: shows what was typed, and saves nothing."""
+    if not visit.may("apps:write"):
+        raise Forbidden
     return _show(visit, _typed(visit))
 
 

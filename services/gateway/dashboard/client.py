@@ -18,8 +18,8 @@ from common.problems import Forbidden, Problem
 from gateway.dashboard.api_call import curl
 from gateway.dashboard.client_fields import changes, signs_users_in, typed, values_of
 from gateway.dashboard.client_kinds import KINDS
+from gateway.dashboard.form_guard import name_errors
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
-from gateway.dashboard.typed_name import names, typed_name_error
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import at
@@ -162,8 +162,8 @@ async def delete(visit: Visit) -> GatewayResponse:
     if not visit.may("clients:delete"):
         raise Forbidden
     client = await find(visit)
-    if not names(visit.fields.text("typed"), client.name):
-        return _ask_deletion(visit, client, typed_name_error(visit.open().language))
+    if errors := name_errors(visit, client.name):
+        return _ask_deletion(visit, client, errors)
     await visit.call(DeleteClient(client=client.client_id))
     return redirect(at(f"{visit.home}/clients", done="deleted"))
 
@@ -173,7 +173,7 @@ routes = RouteSet(
         dashboard_page(HERE, show),
         dashboard_form(HERE, save),
         dashboard_form(f"{HERE}/enabled", switch, page_path=HERE),
-        dashboard_page(f"{HERE}/delete", ask_deletion),
+        dashboard_page(f"{HERE}/delete", ask_deletion, fresh=True),
         dashboard_form(f"{HERE}/delete", delete),
     )
 )

@@ -37,6 +37,7 @@ def changed_meanwhile(language: Language) -> Errors:
 def name_errors(visit: Visit, name: str) -> Errors | None:
     """Returns the error if the field `typed` is not the name, else None. Any spaces equal one space:
     browsers show two spaces as one."""
-    if visit.fields.text("typed").split() == name.split():
+    typed = visit.fields.text("typed").split()
+    if typed and typed == name.split():
         return None
     return Errors({"typed": visit.open().language.translate(NOT_THE_NAME)})

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from common import freshness
 from common.contracts.audit_log import AuditRecord
 from common.contracts.mail_sender import (
     CheckMailSender,
@@ -57,7 +58,10 @@ NOTICES: Final = {
 
 
 async def show(visit: Visit) -> GatewayResponse:
-    """GET /dashboard/applications/{slug}/mail-sender"""
+    """GET /dashboard/applications/{slug}/mail-sender. Developers who may change it confirm that it is
+    them before they type a password, not after."""
+    if visit.may("settings:write"):
+        freshness.check(visit.user.caller)
     stored, changed = await asyncio.gather(
         _stored(visit), last_change(visit, "mail_sender_changed")
     )
@@ -102,7 +106,9 @@ def _values(stored: MailSender | None) -> dict[str, str]:
 
 
 def _fields(visit: Visit) -> MailSenderFields:
-    """Returns the settings of the form. Raises ValidationError."""
+    """Returns the settings of the form. Raises ValidationError, and Forbidden before it."""
+    if not visit.may("settings:write"):
+        raise Forbidden
     values = {name: visit.fields.text_or_none(name) for name in (*NAMES, "password")}
     required = {name: values[name] or "" for name in ("host", "tls", "from_address")}
     return MailSenderFields.model_validate(values | required)

@@ -73,7 +73,7 @@ async def _edit(visit: Visit, errors: Errors | None = None) -> GatewayResponse:
         path=f"{visit.home}/mail/{template.kind}/{template.locale}",
         notice=NOTICES.get(visit.fields.text("done")) if errors is None else None,
         writes=visit.may("apps:write"),
-        own_address=visit.user.session.email,
+        own_address=_own_address(visit),
         frames=[visit.request.app.origin],
         api=curl(visit.managed.tenant, "POST", f"{path}/preview", {}),
     )
@@ -122,11 +122,17 @@ async def reset(visit: Visit) -> GatewayResponse:
     return _back(visit, "reset")
 
 
+def _own_address(visit: Visit) -> str | None:
+    """Returns the developer's own address, if they have proven it."""
+    session = visit.user.session
+    return session.email if session.email_verified else None
+
+
 async def test(visit: Visit) -> GatewayResponse:
     """POST …/mail/{kind}/{locale}/test: sends the stored text, only to the developer's own address."""
     _check_may_write(visit)
     template, language = await _template(visit), visit.open().language
-    email = visit.user.session.email
+    email = _own_address(visit)
     if email is None:
         raise Forbidden
     try:

@@ -14,9 +14,9 @@ from common.contracts.organizations import (
     OrganizationChanges,
     UpdateOrganization,
 )
-from common.message_ids import N_
 from common.problems import NotFound, Problem
 from gateway.dashboard import form_guard
+from gateway.dashboard.json_texts import read_object
 from gateway.dashboard.organization_tabs import (
     PATH,
     TEAM,
@@ -36,7 +36,6 @@ from gateway.pages.form_errors import Errors
 from gateway.routing import RouteSet
 
 METADATA: Final = ("public_metadata", "private_metadata")
-NOT_JSON: Final = N_('Enter a JSON object, like {"plan": "pro"}.')
 
 
 async def show(visit: Visit, errors: Errors | None) -> GatewayResponse:
@@ -74,13 +73,12 @@ async def save_metadata(visit: Visit) -> GatewayResponse:
     """POST …/organizations/{org_id}/metadata"""
     changes: dict[str, Any] = {}
     errors = Errors()
+    language = visit.open().language
     for name in METADATA:
         try:
-            changes[name] = orjson.loads(visit.fields.text(name) or "{}")
-        except orjson.JSONDecodeError:
-            changes[name] = None
-        if not isinstance(changes[name], dict):
-            errors[name] = visit.open().translate(NOT_JSON)
+            changes[name] = read_object(language, visit.fields.text(name))
+        except ValueError as error:
+            errors[name] = str(error)
     return await show(visit, errors) if errors else await _save(visit, changes)
 
 

@@ -103,11 +103,12 @@ def _show_one(
 
 
 async def save(visit: Visit) -> GatewayResponse:
-    """POST …/roles/permissions/{permission_id}: the description. Its last value is the version."""
+    """POST …/roles/permissions/{permission_id}: the description. Its last value is the version. Any
+    spaces equal one space: browsers send another end of a line than the API stored."""
     if not visit.may("roles:write"):
         raise Forbidden
     permission, language = await _permission(visit), visit.open().language
-    if visit.fields.text("version") != (permission.description or "").strip():
+    if visit.fields.text("version").split() != (permission.description or "").split():
         return _show_one(visit, permission, form_guard.changed_meanwhile(language))
     try:
         description = visit.fields.text_or_none("description")

@@ -18,6 +18,7 @@ from common.contracts.identity_providers import (
 from common.message_ids import N_
 from common.problems import Forbidden, Problem
 from gateway.dashboard.api_call import curl
+from gateway.dashboard.form_guard import name_errors
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.provider_fields import (
     HINTS,
@@ -31,7 +32,6 @@ from gateway.dashboard.provider_fields import (
     values_of,
 )
 from gateway.dashboard.providers import callback_urls
-from gateway.dashboard.typed_name import names, typed_name_error
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import at
@@ -201,8 +201,8 @@ async def delete(visit: Visit) -> GatewayResponse:
     if not visit.may("idps:delete"):
         raise Forbidden
     provider = await find(visit)
-    if not names(visit.fields.text("typed"), provider.display_name):
-        return _ask_deletion(visit, provider, typed_name_error(visit.open().language))
+    if errors := name_errors(visit, provider.display_name):
+        return _ask_deletion(visit, provider, errors)
     await visit.call(DeleteIdentityProvider(provider=provider.id))
     return redirect(at(f"{visit.home}/providers", done="deleted"))
 

@@ -103,11 +103,10 @@ async def save(visit: Visit) -> GatewayResponse:
 
 
 async def save_permissions(visit: Visit) -> GatewayResponse:
-    """POST …/roles/{role_id}/permissions: those that the form shows. All others stay."""
-    role, listed = await asyncio.gather(
-        visit.call(_reading(visit)), role_pages.shown_permissions(visit)
-    )
-    shown = {one.id for one in role_pages.for_kind(listed, kind_of(visit))}
+    """POST …/roles/{role_id}/permissions: those that the form showed. All others stay, also those that
+    this page of the list would show by now."""
+    role = await visit.call(_reading(visit))
+    shown = set(visit.fields.text("shown").split())
     after = (set(role.permissions) - shown) | role_pages.checked(visit)
     try:
         changes = RoleChanges(permissions=sorted(after))

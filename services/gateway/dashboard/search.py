@@ -10,12 +10,12 @@ from typing import Final
 
 from common.contracts.applications import ListApplications
 from common.contracts.users import ListUsers
-from common.problems import Problem
+from common.problems import Forbidden, Problem
 from gateway.auth.managed_application import managed_application
 from gateway.dashboard import rooms
 from gateway.dashboard.new_application import PATH as NEW
 from gateway.dashboard.page_routes import dashboard_page
-from gateway.dashboard.visit import APPLICATIONS, Visit
+from gateway.dashboard.visit import APPLICATIONS, PLATFORM, Visit
 from gateway.http.response import GatewayResponse
 from gateway.routing import RouteSet
 
@@ -83,7 +83,10 @@ async def _with_application(visit: Visit) -> Visit:
 async def _applications(visit: Visit, query: str) -> list[SearchResult]:
     """Returns the applications whose name or slug has each word of the query, however many there are."""
     call = ListApplications(search=query or None, limit=MOST if query else LISTED)
-    listed = await visit.gateway.bus.call(visit.team_ctx, call)
+    try:
+        listed = await visit.call_dashboard(call)
+    except Forbidden:  # they are in no team yet
+        return []
     return [
         SearchResult(one.name, f"{APPLICATIONS}/{one.slug}", "client", one.host)
         for one in listed.applications
@@ -112,7 +115,11 @@ def _places(visit: Visit) -> Iterable[SearchResult]:
         for group in rooms.rooms_of(visit.may):
             for room in group.rooms:
                 yield SearchResult(translate(room.name), f"{visit.home}{room.path}", room.icon)
-    if "apps:create" in visit.user.caller.permissions:
+    for group in rooms.platform_rooms_of(visit.user.caller):
+        for room in group.rooms:
+            link, heading = f"{PLATFORM}{room.path}", translate("Platform")
+            yield SearchResult(translate(room.name), link, room.icon, heading)
+    if visit.may_in_dashboard("apps:create"):
         yield SearchResult(translate("Create application"), NEW, "plus")
     yield SearchResult(translate("Applications"), "/dashboard", "client")
     yield SearchResult(translate("Your account"), "/account", "user")

@@ -40,7 +40,8 @@ async def show(visit: Visit) -> GatewayResponse:
 
 
 async def _show(visit: Visit, errors: Errors | None) -> GatewayResponse:
-    return _profile(visit, await visit.call(get_user(visit)), errors)
+    user = await visit.call(get_user(visit))
+    return _profile(visit, user, errors)
 
 
 def _profile(

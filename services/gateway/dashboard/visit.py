@@ -18,7 +18,9 @@ from gateway.pages.viewer_zone import zone_of
 from gateway.state import Gateway, SignedInUser
 
 R = TypeVar("R", bound=Contract)
-APPLICATIONS: Final = "/dashboard/applications"
+HOME: Final = "/dashboard"
+APPLICATIONS: Final = f"{HOME}/applications"
+PLATFORM: Final = f"{HOME}/platform"
 HTMX: Final = b"hx-request"
 HTMX_TYPE: Final = b"hx-request-type"
 """`partial` if the answer replaces a part of the page that is shown."""
@@ -27,7 +29,7 @@ HTMX_TYPE: Final = b"hx-request-type"
 @dataclass(frozen=True)
 class Visit:
     """A signed-in developer asks for a page, or posts a form. `parameters` are those of the path. With
-    `application`, the page is about that application."""
+    `application`, the page is about that application. With `of_platform`, it is one for operators."""
 
     gateway: Gateway
     request: GatewayRequest
@@ -35,6 +37,7 @@ class Visit:
     fields: Fields
     parameters: dict[str, str]
     application: ManagedApplication | None = None
+    of_platform: bool = False
 
     @property
     def ctx(self) -> Context:
@@ -54,8 +57,10 @@ class Visit:
 
     @property
     def home(self) -> str:
-        """The path of the application's pages."""
-        return f"{APPLICATIONS}/{self.managed.tenant.slug}"
+        """The path of the application's pages, else of the platform's, else of the Dashboard's."""
+        if self.application is None:
+            return PLATFORM if self.of_platform else HOME
+        return f"{APPLICATIONS}/{self.application.tenant.slug}"
 
     def in_application(self, application: ManagedApplication) -> Visit:
         """Returns the request as one for a page of this application."""
@@ -109,9 +114,14 @@ class Visit:
             status,
             visit=self,
             application=self.application.tenant if self.application else None,
-            home=self.home if self.application else "/dashboard",
-            rooms=rooms.rooms_of(self.may) if self.application else [],
+            home=self.home,
+            rooms=self._rooms(),
             **more,
         )
         response.headers.append((b"vary", HTMX_TYPE))
         return response
+
+    def _rooms(self) -> list[rooms.RoomGroup]:
+        if self.application is None:
+            return rooms.platform_rooms_of(self.user.caller)
+        return rooms.rooms_of(self.may)

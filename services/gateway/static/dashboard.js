@@ -15,6 +15,18 @@ const prepare = (part) => {
 prepare(document);
 document.addEventListener("htmx:after:swap", () => prepare(document));
 
+// After the last page of a list its link is gone, and the focus with it. It goes on from the list.
+let list;
+addEventListener("click", (event) => {
+  list = event.target.closest(".pager [hx-target]")?.getAttribute("hx-target");
+});
+document.addEventListener("htmx:after:swap", () => {
+  const part = list && document.activeElement === document.body && document.querySelector(list);
+  if (!part) return;
+  part.tabIndex = -1;
+  part.focus();
+});
+
 const toasts = document.querySelector("#toasts");
 const say = (text) => {
   const toast = document.createElement("div");
@@ -37,6 +49,21 @@ document.addEventListener("click", async (event) => {
 // A page in the background asks for nothing.
 document.addEventListener("htmx:before:request", (event) => {
   if (document.hidden && event.target.closest?.("[data-poll]")) event.preventDefault();
+});
+
+// A form is sent once: a second press while the answer is on its way would do the same thing twice. A form
+// whose answer goes into a frame can be sent again at once, and htmx guards its own forms.
+const sent = new WeakSet();
+addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post" || event.submitter?.formTarget) return;
+  if (sent.has(form)) return event.preventDefault();
+  sent.add(form);
+  event.submitter?.setAttribute("aria-busy", "true");
+  setTimeout(() => {
+    sent.delete(form);
+    event.submitter?.removeAttribute("aria-busy");
+  }, 10000);
 });
 
 // A field with results below, in a box that a link opens: arrows choose, Enter opens. The focus stays in

@@ -29,7 +29,8 @@ class SenderRow:
     password_sealed: str | None = field(repr=False)
     from_address: str
     from_name: str | None
-    version: int
+    version: str
+    """Of the settings. A sender that is deleted and set again has another one."""
     failures: int
     failing_since: datetime | None
     last_error: Any
@@ -64,13 +65,13 @@ async def put(db: Db, *, app_id: str, sealed: str | None, fields: dict[str, Any]
         db,
         SenderRow,
         f"""
-        INSERT INTO mail_senders AS s
+        INSERT INTO mail_senders
             (app_id, host, port, tls, username, password_sealed, from_address, from_name)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (app_id) DO UPDATE SET host = excluded.host, port = excluded.port,
             tls = excluded.tls, username = excluded.username,
             password_sealed = excluded.password_sealed, from_address = excluded.from_address,
-            from_name = excluded.from_name, version = s.version + 1, failures = 0,
+            from_name = excluded.from_name, version = excluded.version, failures = 0,
             failing_since = NULL, paused_until = NULL, last_error = NULL, updated_at = now()
         RETURNING {COLUMNS}
         """,

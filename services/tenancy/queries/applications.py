@@ -10,6 +10,8 @@ from common.db import Db, Link, maybe, run
 
 OWNER_CONSTRAINT: Final = "applications_owner_org_id_fkey"
 """The constraint that an unknown owner violates."""
+REQUEST_CONSTRAINT: Final = "applications_request_key_key"
+"""The constraint that a request violates if it was sent before."""
 
 
 @dataclass(frozen=True)
@@ -114,24 +116,30 @@ async def ids(db: Db) -> list[str]:
 
 
 async def insert(
-    db: Db, *, id: str, slug: str, name: str, owner_org_id: str | None, settings: dict[str, Any]
+    db: Db,
+    *,
+    id: str,
+    slug: str,
+    name: str,
+    owner_org_id: str | None,
+    request_key: str | None,
+    settings: dict[str, Any],
 ) -> bool:
-    """Adds an application in state `creating`. Returns False if the slug is in use.
-
-    Raises ForeignKeyViolationError for an unknown owner.
-    """
+    """Adds an application in state `creating`. Returns False if the slug is in use. Raises
+    ForeignKeyViolationError for an unknown owner, UniqueViolationError for a used `request_key`."""
     return (
         await run(
             db,
             """
             -- any-tenant: applications is the registry of tenants
-            INSERT INTO applications (id, slug, name, owner_org_id, settings)
-            VALUES ($1, $2, $3, $4, $5) ON CONFLICT (slug) DO NOTHING
+            INSERT INTO applications (id, slug, name, owner_org_id, request_key, settings)
+            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (slug) DO NOTHING
             """,
             id,
             slug,
             name,
             owner_org_id,
+            request_key,
             settings,
         )
         == 1

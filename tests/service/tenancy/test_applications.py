@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -324,3 +325,24 @@ async def test_a_tenant_is_what_processes_know_of_it(world: World) -> None:
         await world.call(GetTenant(), secret_key_of(made.id))
     with pytest.raises(ApplicationNotFound):
         await world.call(GetTenant(), context(new_id(), SYSTEM_CALLER))
+
+
+async def test_a_request_that_is_sent_twice_creates_one_application(world: World) -> None:
+    """A double click, a reload or a lost answer makes no second application, also at the same time. The
+    id of the request belongs to its caller."""
+    team = await world.team()
+    ctx, other = await world.developer(team), await world.developer(team)
+    request = CreateApplication(name="Shop", owner_org_id=team, request_id=new_id())
+    results = await asyncio.gather(
+        *(world.call(request, ctx) for _ in range(3)), return_exceptions=True
+    )
+    of_other = await world.call(request, other)
+    listed = await world.call(ListApplications(), ctx)
+
+    assert sorted(type(result).__name__ for result in results) == [
+        "ApplicationExists",
+        "ApplicationExists",
+        "NewApplication",
+    ]
+    assert len(listed.applications) == 2
+    assert of_other.slug in {one.slug for one in listed.applications}

@@ -80,3 +80,17 @@ def test_what_is_only_imported_may_be_sent_for_a_caller(tmp_path: Path) -> None:
 
     assert as_system == set()
     assert {"SeedRoles", "CreateUser", "GetUser"} <= otherwise
+
+
+def test_a_caller_made_from_a_reply_is_no_system(tmp_path: Path) -> None:
+    """The system reads the rights of a person, who then calls as themselves."""
+    as_system, otherwise = read(
+        tmp_path,
+        "async def do():\n"
+        "    rights = await bus.call(ctx.as_system(), Look())\n"
+        "    person = Caller(rights.permissions)\n"
+        "    await bus.call(ctx.with_caller(person), CreateUser())",
+    )
+
+    assert as_system == {"GetUser"}
+    assert "CreateUser" in otherwise

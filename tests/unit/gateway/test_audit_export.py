@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from common.context import Caller, Context
 from common.contracts.audit_log import ChainPlace, ExportedRecord
 from common.ids import DASHBOARD, new_id
-from common.problems import RateLimited
 from gateway.api import audit_export
+from gateway.running_exports import ExportRunning, RunningExports
 
 
 def record(**more: object) -> ExportedRecord:
@@ -65,16 +66,15 @@ async def test_ndjson_is_a_line_an_event() -> None:
 async def test_one_export_of_each_caller_at_a_time() -> None:
     """While an export runs, its caller gets no other one. Others do, and so do they once it ended or they
     left."""
-    running: set[tuple[str, str]] = set()
-    first = audit_export.one_at_a_time(
-        running, ("app", "ada"), audit_export.ndjson(pieces(record(), record()))
-    )
+    running = RunningExports()
+    ada, bob = Caller("user", new_id()), Caller("user", new_id())
+    here, elsewhere = new_id(), new_id()
+    first = running.until_sent(running.begin(Context(here, ada)), pieces(record(), record()))
     await anext(first)
-    with pytest.raises(RateLimited):
-        audit_export.check_free(running, ("app", "ada"))
-    audit_export.check_free(running, ("app", "bob"))
-    audit_export.check_free(running, ("other", "ada"))
+    with pytest.raises(ExportRunning):
+        running.begin(Context(here, ada))
+    running.begin(Context(here, bob))
+    running.begin(Context(elsewhere, ada))
     await first.aclose()
 
-    audit_export.check_free(running, ("app", "ada"))
-    assert running == set()
+    running.begin(Context(here, ada))

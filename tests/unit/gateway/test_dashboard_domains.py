@@ -195,9 +195,10 @@ async def test_a_preview_of_a_mail_is_inert(http: httpx.AsyncClient, own: OwnApp
 async def test_a_test_mail_goes_to_the_developer_alone(
     http: httpx.AsyncClient, own: OwnApplication, world: FakeServices
 ) -> None:
-    """No field of the form names another address."""
+    """No field of the form names another address. Without a proven one, nothing is sent."""
     for known, session in world.sessions.items():
-        world.sessions[known] = session.model_copy(update={"email": "ada@example.com"})
+        proven = {"email": "ada@example.com", "email_verified": True}
+        world.sessions[known] = session.model_copy(update=proven)
     answer = await post(http, f"{MAIL}/test", MAIL, to="victim@example.com")
 
     assert answer.headers["location"] == f"{MAIL}?done=sent"
@@ -208,3 +209,16 @@ async def test_an_unknown_mail_is_not_found(http: httpx.AsyncClient, own: OwnApp
     """Neither kind nor language of the path is passed on unseen."""
     for path in ("nothing/en", "sign_in/xx", "sign_in/xx/page"):
         assert (await http.get(f"{ORIGIN}{SHOP}/mail/{path}")).status_code == 404
+
+
+async def test_an_unproven_address_gets_no_test_mail(
+    http: httpx.AsyncClient, own: OwnApplication, world: FakeServices
+) -> None:
+    """It may be somebody else's: the developer only typed it."""
+    for known, session in world.sessions.items():
+        world.sessions[known] = session.model_copy(update={"email": "victim@example.com"})
+    page = await http.get(f"{ORIGIN}{MAIL}")
+    forged = await post(http, f"{MAIL}/test", MAIL)
+
+    assert f'action="{MAIL}/test"' not in page.text
+    assert (forged.status_code, own.requests) == (404, [])

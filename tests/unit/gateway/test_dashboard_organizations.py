@@ -144,7 +144,9 @@ async def test_the_second_editor_is_told(http: httpx.AsyncClient, fakes: Organiz
     assert (saved, again.status_code) == ([], 303)
 
 
-@pytest.mark.parametrize("text", ["[]", "{", "1", '{"a": NaN}', "[" * 5000])
+@pytest.mark.parametrize(
+    "text", ["[]", "{", "1", '{"a": NaN}', "[" * 5000, '{"a": 1, "a": 2}', '{"n": 1e999}']
+)
 async def test_metadata_is_an_object(
     http: httpx.AsyncClient, fakes: OrganizationPages, text: str
 ) -> None:

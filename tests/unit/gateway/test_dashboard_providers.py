@@ -298,3 +298,23 @@ async def test_hostile_text_is_inert(http: httpx.AsyncClient, fake: FakeProvider
         page = await http.get(f"{ORIGIN}{HOME}{path}")
         assert page.status_code == 200, path
         assert is_inert(page.text), path
+
+
+async def test_a_provider_of_an_organization(http: httpx.AsyncClient, fake: FakeProviders) -> None:
+    """The page of an organization leads to a form whose provider belongs to it, not to everybody. An
+    organization that is none is told above the form."""
+    org_id = new_id()
+    page = await http.get(f"{ORIGIN}{NEW}?org_id={org_id}")
+    fields = {"preset": "oidc", "name": "acme", "display_name": "Acme", "client_id": "c"}
+    await post(http, NEW, f"{NEW}?org_id={org_id}", **fields, org_id=org_id)
+    (call,) = fake.calls
+    fake.problem = Invalid(errors=[field_error("org_id", "organization_unknown")])
+    refused = await post(http, NEW, NEW, **fields, org_id=HOSTILE)
+
+    assert f'name="org_id" value="{org_id}"' in page.text
+    assert "It will belong to the organization." in page.text
+    assert isinstance(call, CreateIdentityProvider)
+    assert call.settings["org_id"] == org_id
+    assert refused.status_code == 422
+    assert "no organization with this ID" in refused.text
+    assert is_inert(refused.text)

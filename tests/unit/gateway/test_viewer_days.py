@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.dashboard.viewer_days import end_of, start_of
+from common.time_zones import end_of, start_of
 from gateway.pages.viewer_zone import zone_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
