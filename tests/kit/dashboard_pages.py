@@ -21,6 +21,7 @@ from gateway.routing import HostKind
 
 STREAM: Final = "/dashboard/applications/{slug}/live"
 """Live events. They are no page."""
+ELSEWHERE: Final = {"/dashboard/applications"}
 PARAMETERS: Final = {
     "slug": "shop",
     "kind": "invitation",
@@ -52,6 +53,11 @@ def pages() -> list[DashboardPage]:
         if route.host is HostKind.DASHBOARD and route.method == "GET" and route.path != STREAM
     }
     return [DashboardPage(each, _path(each)) for each in sorted(templates)]
+
+
+def shown_pages() -> list[DashboardPage]:
+    """Returns the pages without the paths that only lead to another page."""
+    return [page for page in pages() if page.template not in ELSEWHERE]
 
 
 def _path(template: str) -> str:
