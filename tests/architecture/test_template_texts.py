@@ -15,12 +15,17 @@ WORDS: Final = re.compile(r"[^\W\d_]{2,}")
 SPOKEN: Final = re.compile(r'\b(?:aria-label|title|placeholder|alt)="([^"]*)"')
 """Attributes that people read or hear."""
 MACHINE: Final = re.compile(r"<(code|kbd|pre)\b[^>]*>.*?</\1>", re.S)
-CATALOGUE: Final = re.compile(r"""(?<!\w)_\((?:"[^"]*"|'[^']*')""")
+CATALOGUE: Final = re.compile(
+    r"""(?<!\w)(?:_\(|ngettext\((?:"[^"]*"|'[^']*'), )(?:"[^"]*"|'[^']*')"""
+)
 SENTENCE: Final = re.compile(r"""["']([A-Z][a-z]+ [^"']*)["']""")
 """A text inside an expression."""
 SAME_EVERYWHERE: Final = {
     "Aero2",
+    "CSV",
     "Ctrl K",
+    "NDJSON",
+    "PostgreSQL",
     "-----BEGIN PRIVATE KEY-----",
     "/oauth2/authorize?client_id=…",
     "login.example.com",
