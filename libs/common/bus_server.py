@@ -20,7 +20,7 @@ from nats.micro.service import Service
 from prometheus_client import Histogram
 from pydantic import ValidationError
 
-from common import caller_limits, freshness, logs, metrics, nats_private
+from common import caller_limits, conditions, freshness, logs, metrics, nats_private
 from common.bus import SYSTEM_SUBJECT, Handler, subject_of
 from common.context import HEADER, Context
 from common.contracts.base import SYSTEM, Contract, Request
@@ -57,8 +57,8 @@ async def answer(
 
     Raises Forbidden if the caller may not make the call, or if the request came on a subject of
     another kind of caller; Impersonating or GuestRefused; FreshSignInNeeded, FreshTokenNeeded or
-    SecondFactorNeeded; Invalid for a malformed request; TooLate if the time is over; and what the
-    handler raises.
+    SecondFactorNeeded; ConditionUnsupported; Invalid for a malformed request; TooLate if the time is
+    over; and what the handler raises.
     """
     if subject != subject_of(ctx, contract):
         log.warning("caller on another's subject", subject=subject, kind=ctx.caller.kind)
@@ -83,15 +83,19 @@ async def answer(
 
 
 async def _run(handler: Handler, deps: Any, ctx: Context, request: Request[Any]) -> Contract:
-    """Runs the handler. Runs it a second time if a changed table rolled back all that it did."""
+    """Runs the handler. Runs it a second time if a changed table rolled back all that it did. Each
+    run checks the condition of the request itself."""
     committed.set(False)
+    if_match, ctx = ctx.if_match, ctx.with_condition(None)
     try:
-        return await handler(deps, ctx, request)
+        with conditions.condition_of(type(request), if_match):
+            return await handler(deps, ctx, request)
     except Outdated:
         if committed.get():
             raise
         log.info("once more", subject=request.subject, trace=ctx.trace)
-        return await handler(deps, ctx, request)
+        with conditions.condition_of(type(request), if_match):
+            return await handler(deps, ctx, request)
 
 
 def encode_reply(reply: Contract) -> bytes:

@@ -18,6 +18,7 @@ FLAGS: Final = {"email_verified", "phone_number_verified", "disabled"}
 TRUE: Final = {"true", "1", "yes", "t"}
 FALSE: Final = {"false", "0", "no", "f", ""}
 NOT_UTF8: Final = "not UTF-8: save the file in that encoding"
+MOST_COLUMNS: Final = 100
 LONE_BYTE: Final = re.compile("[\udc80-\udcff]")
 
 
@@ -52,7 +53,13 @@ def _csv_records(source: IO[bytes]) -> Iterator[dict[str, Any] | str]:
         for first, line in _first(source)
     )
     rows = csv.reader(text)
-    columns = [name.strip() for name in next(rows, [])]
+    columns = _columns(rows)
+    if len(columns) > MOST_COLUMNS:
+        yield f"more than {MOST_COLUMNS} columns"
+        return
+    if any(LONE_BYTE.search(name) for name in columns):
+        yield NOT_UTF8
+        return
     twice = {name for name in columns if columns.count(name) > 1}
     while True:
         try:
@@ -64,7 +71,7 @@ def _csv_records(source: IO[bytes]) -> Iterator[dict[str, Any] | str]:
             return
         if not cells:
             continue
-        if any(LONE_BYTE.search(cell) for cell in [*columns, *cells]):
+        if any(LONE_BYTE.search(cell) for cell in cells[: MOST_COLUMNS + 1]):
             yield NOT_UTF8
         elif twice:
             yield f"the file has several columns named {min(twice)}"
@@ -72,6 +79,14 @@ def _csv_records(source: IO[bytes]) -> Iterator[dict[str, Any] | str]:
             yield "more cells than columns"
         else:
             yield _from_csv(dict(zip(columns, cells, strict=False)))
+
+
+def _columns(rows: Iterator[list[str]]) -> list[str]:
+    """Returns the names in the first row; none if that cannot be read."""
+    try:
+        return [name.strip() for name in next(rows, [])]
+    except csv.Error:
+        return []
 
 
 def _first(source: IO[bytes]) -> Iterator[tuple[bool, bytes]]:

@@ -57,8 +57,9 @@ WarningCode = Literal[
 
 
 class GatewayState(Contract):
-    """The gateway that answers. Other gateways export metrics of their own."""
+    """The gateway that answers. It is also among the processes, where its `id` finds it."""
 
+    id: str = Field(description="The id that the gateway has on the bus.")
     replica: str
     version: str
     started_at: Timestamp
@@ -172,6 +173,7 @@ def stream_state(state: dict[str, Any]) -> StreamState | None:
 
 def _own(gateway: Gateway) -> GatewayState:
     return GatewayState(
+        id=gateway.discovery.own_id,
         replica=gateway.settings.replica,
         version=VERSION,
         started_at=gateway.served.started_at,

@@ -125,6 +125,8 @@ class ServiceDiscovery:
 
     services: tuple[str, ...] = SERVICES
     """Services that are always expected."""
+    own_id: str = ""
+    """The id of this gateway on the bus."""
     clock: Callable[[], float] = time.monotonic
     _seen: dict[str, tuple[float, ServiceInstance]] = field(default_factory=dict)
 

@@ -29,6 +29,7 @@ from common.contracts.mail_sender import (
     PutMailSender,
 )
 from common.contracts.mail_templates import (
+    GetTemplate,
     ListTemplates,
     PreviewTemplate,
     PutTemplate,
@@ -232,6 +233,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     ClaimOwner: owner_link.claim,
     GetQueues: queues.get,
     ListTemplates: mail_templates.list_,
+    GetTemplate: mail_templates.get,
     PutTemplate: mail_templates.update,
     ResetTemplate: mail_templates.reset,
     PreviewTemplate: mail_templates.preview,

@@ -60,7 +60,7 @@ async def check(deps: Deps, ctx: Context, request: CheckMailSender) -> MailSende
     recipient, to = await _recipient(deps, ctx)
     await deps.limits.count(ctx, (SENDER_TEST_BY_CALLER, recipient.id))
     sender = await _sender(deps, ctx, request.sender)
-    message = await _message(deps, ctx, sender, recipient, to=to)
+    message = await _message(deps, ctx, sender, recipient=recipient, to=to)
     passed: list[SenderStep] = []
     within = min(WITHIN, ctx.remaining() - FOR_REPLY)
     failed = await _failed_step(sender.server, message, passed, within=within)
@@ -148,7 +148,7 @@ def _after(passed: list[SenderStep], step: SenderStep) -> SenderStep:
 
 
 async def _message(
-    deps: Deps, ctx: Context, sender: _Sender, recipient: Account, *, to: str
+    deps: Deps, ctx: Context, sender: _Sender, *, recipient: Account, to: str
 ) -> EmailMessage:
     tenant = await deps.tenants.get(ctx)
     locale = closest(recipient.locale or tenant.settings.default_locale)

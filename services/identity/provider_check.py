@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal
 
@@ -23,6 +24,9 @@ from identity.providers.token_call import TokenRefused
 from identity.queries.identity_providers import Provider
 
 Step = Literal["discovery", "keys", "token"]
+FOR_REPLY: Final = 1.0
+"""Seconds before the deadline in which the test ends, so that its caller learns which step failed."""
+SLOW: Final = "the provider did not answer in time"
 WRONG_CODE: Final = frozenset(
     {"invalid_grant", "bad_verification_code", "invalid_code", "invalid_request", ""}
 )
@@ -43,7 +47,11 @@ async def check(deps: Deps, ctx: Context, request: CheckIdentityProvider) -> Pro
 
     async def passes(step: Step, work: Callable[[], Awaitable[str]]) -> bool:
         try:
-            steps.append(ProviderCheck(step=step, passed=True, detail=await work()))
+            async with asyncio.timeout(ctx.remaining() - FOR_REPLY):
+                detail = await work()
+            steps.append(ProviderCheck(step=step, passed=True, detail=detail))
+        except TimeoutError:
+            steps.append(ProviderCheck(step=step, passed=False, detail=SLOW))
         except ProviderFailed as error:
             steps.append(ProviderCheck(step=step, passed=False, detail=error.detail))
         return steps[-1].passed

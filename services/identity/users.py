@@ -39,6 +39,7 @@ from identity import (
     password_policy,
     password_reset,
     session_end,
+    user_lock,
     user_provisioning,
 )
 from identity.deps import Deps
@@ -109,6 +110,7 @@ async def delete(deps: Deps, ctx: Context, request: DeleteUser) -> Done:
     """Deletes a user. Organizations do not prevent an administrator from this: the log says what
     they lose. Raises NotHeld, UserNotFound, LastHolder."""
     await delegation_checks.over_user(deps, ctx, request.user_id)
+    await user_lock.check_condition(deps, ctx, request.user_id)
     await remove(deps, ctx, request.user_id, forced=True)
     return Done()
 
@@ -122,8 +124,7 @@ async def remove(deps: Deps, ctx: Context, user_id: str, *, forced: bool) -> Non
     leaving = LeaveOrganizations(user_id=user_id, forced=forced)
     await deps.bus.call(ctx.as_system(), leaving)
     async with deps.db.transaction(ctx) as tx:
-        if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
-            raise UserNotFound
+        await user_lock.lock(tx, ctx, user_id)
         ended = await _delete_locked(ctx, tx, user_id)
     await session_end.publish_revocations(deps, ctx, user_id, ended)
 
@@ -158,8 +159,7 @@ async def force_reset(deps: Deps, ctx: Context, request: ForceReset) -> Done:
     await delegation_checks.over_user(deps, ctx, request.user_id)
     tenant = await deps.tenants.get(ctx)
     async with deps.db.transaction(ctx) as tx:
-        if not await accounts.lock(tx, app_id=ctx.app_id, id=request.user_id):
-            raise UserNotFound
+        await user_lock.lock(tx, ctx, request.user_id)
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=request.user_id)
         assert account is not None
         await accounts.must_change_password(tx, app_id=ctx.app_id, user_id=account.id)

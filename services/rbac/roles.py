@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from common import audit, keyset
+from common import audit, conditions, keyset
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.permissions import NotForOrganizations, PermissionNotFound
@@ -123,6 +123,7 @@ async def delete(deps: Deps, ctx: Context, request: DeleteRole) -> Done:
     """Deletes a role that nobody has. Raises RoleNotFound, SystemRole, NotHeld, RoleInUse."""
     async with _transaction(deps, ctx) as tx:
         role = await _locked_role(tx, ctx, request.kind, request.role_id)
+        conditions.check(role)
         if role.is_system:
             raise SystemRole(f"{role.id} came with the application")
         await delegation_check.must_hold(tx, ctx, role.permissions)
@@ -144,6 +145,7 @@ async def _change(
     kind, id, fields = request.kind, request.role_id, changes.model_fields_set
     async with _transaction(deps, ctx) as tx:
         role = await _locked_role(tx, ctx, kind, id)
+        conditions.check(role)
         _may_change(kind, role, fields)
         before = set(role.permissions)
         after = set(changes.permissions) if "permissions" in fields else before.union(add)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from common import audit, captcha_secret
+from common import audit, captcha_secret, conditions
 from common.context import Context
 from common.contracts.applications import (
     Application,
@@ -93,6 +93,7 @@ async def update(deps: Deps, ctx: Context, request: UpdateApplication) -> Applic
     """
     async with deps.db.transaction(ctx) as tx:
         row = await application_access.get_for_update(tx, ctx, request.slug)
+        conditions.check(to_application(deps.hosts, row))
         changed, fields = _patched(row, request.changes)
         inside = application_access.inside(ctx, row.id)
         if fields:

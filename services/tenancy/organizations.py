@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from common import audit
+from common import audit, conditions
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.organizations import (
@@ -138,6 +138,7 @@ async def _update(tx: Db, ctx: Context, request: UpdateOrganization) -> Organiza
     """Writes the changes, and returns the organization after them."""
     await organizations.lock(tx, app_id=ctx.app_id, id=request.org_id)
     row = await organization_access.managed(tx, ctx, request.org_id)
+    conditions.check(to_organization(ctx, row))
     after = _fields_after(row, request)
     fields = [name for name, value in after.items() if not same_json(value, getattr(row, name))]
     if not fields:
@@ -176,6 +177,7 @@ async def delete(deps: Deps, ctx: Context, request: DeleteOrganization) -> Done:
     try:
         async with deps.db.transaction(ctx) as tx:
             row = await organization_access.managed(tx, ctx, request.org_id)
+            conditions.check(to_organization(ctx, row))
             if row.is_personal:
                 raise PersonalTeam
             await organizations.delete(tx, app_id=ctx.app_id, id=row.id)

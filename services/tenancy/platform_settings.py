@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from common import audit
+from common import audit, conditions
 from common.context import Context
 from common.contracts.app_settings import AppSettings
 from common.contracts.platform_settings import (
@@ -40,6 +40,7 @@ async def update(deps: Deps, ctx: Context, request: UpdatePlatformSettings) -> P
     application_access.check_dashboard(ctx)
     async with deps.db.transaction(ctx) as tx:
         row = await platform_settings.lock(tx, app_id=ctx.app_id)
+        conditions.check(_to_settings(row))
         changed, fields = _changed(row, request.changes)
         if fields:
             row = await platform_settings.update(tx, app_id=ctx.app_id, row=changed)

@@ -14,8 +14,12 @@ from tests.bus.probe import Answer, Read, Write
 from common.bus import NatsBus
 from common.context import Context
 from common.ids import new_id
+from common.nats_private import flush_all
 from common.problems import NotFound
 from common.testing import context
+from common.version import VERSION
+from gateway.monitoring.announcement import announce
+from gateway.served_requests import ServedRequests
 from gateway.service_discovery import ServiceDiscovery
 
 
@@ -76,3 +80,19 @@ async def test_a_process_is_found(bus: NatsBus, near: Client, serve: Serve) -> N
     assert instance.mean_ms is not None
     assert instance.mean_ms > 40
     assert instance.started_at is not None
+
+
+async def test_a_gateway_is_found(near: Client, far: Client) -> None:
+    """A gateway reports what it has answered, as a process like the others. Its subject serves nothing."""
+    served = ServedRequests()
+    served.add(200, 0.1)
+    served.add(503, 0.3)
+    id = await announce(far, served, "blue")
+    await flush_all(far)
+    (instance,) = await ServiceDiscovery(services=("gateway",)).instances(near)
+    refused = await near.request("gateway.http", b"{}", timeout=2)
+
+    assert (instance.id, instance.label, instance.version) == (id, "gateway-blue", VERSION)
+    assert (instance.requests, instance.errors, instance.mean_ms) == (2, 1, 200.0)
+    assert refused.headers is not None
+    assert refused.headers["Nats-Service-Error-Code"] == "404"

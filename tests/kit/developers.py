@@ -62,6 +62,7 @@ class Developers:
             host=tenant.host,
             url=tenant.origin,
             settings=tenant.settings,
+            **tenant.branding.model_dump(),
             created_at=NOW,
             updated_at=NOW,
         )

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from common.contracts.base import Contract
 from common.contracts.fields import EmailDomain
+from common.contracts.versioned import Versioned
 
 SignupMode = Literal["open", "invite_only", "restricted"]
 
@@ -54,7 +55,7 @@ class PageTexts(Contract):
     footer_text: str | None = Field(default=None, description="Text at the foot of every page.")
 
 
-class AppSettings(Contract):
+class AppSettings(Versioned):
     """The settings of an application. Every field has a safe default."""
 
     signup_mode: SignupMode = Field(default="open", description="The people who can sign up.")

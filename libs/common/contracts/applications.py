@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -12,6 +12,7 @@ from common.contracts.base import SYSTEM, Contract, Done, Id, Page, Request
 from common.contracts.fields import Email, Timestamp, Title
 from common.contracts.settings_change import Color, HttpsUrl, SettingsChange
 from common.contracts.tenants import Branding
+from common.contracts.versioned import Versioned
 from common.problems import Conflict, Forbidden, NotFound
 
 
@@ -24,8 +25,12 @@ class ApplicationNotFound(NotFound):
 SLUG = r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
 
 
-class Application(Branding):
+class Application(Branding, Versioned):
     """An application with its branding and all its settings."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset(
+        {"state", "host", "url", "custom_domain", "custom_domain_verified", "updated_at"}
+    )
 
     id: Id
     slug: str
@@ -146,7 +151,10 @@ class ApplicationPatch(Contract):
 
 
 class UpdateApplication(
-    Request[Application], subject="tenancy.application.update", needs="apps:write"
+    Request[Application],
+    subject="tenancy.application.update",
+    needs="apps:write",
+    conditional=True,
 ):
     """Changes name, branding or settings. The change is effective everywhere with the answer."""
 
@@ -172,6 +180,7 @@ class DeleteApplication(
     needs="apps:delete",
     within=60.0,
     fresh=True,
+    conditional=True,
 ):
     """Deletes an application and everything in it. This cannot be undone."""
 

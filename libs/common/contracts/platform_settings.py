@@ -8,6 +8,7 @@ from common.contracts.app_settings import AppSettings
 from common.contracts.base import Contract, Request
 from common.contracts.fields import Timestamp
 from common.contracts.settings_change import SettingsChange
+from common.contracts.versioned import Versioned
 from common.field_errors import value_error
 from common.operator_rules import OPERATES
 from common.problems import Conflict
@@ -22,7 +23,7 @@ class ApplicationLimitReached(Conflict):
     title = "The team has as many applications as it may have. Ask an operator for more."
 
 
-class PlatformSettings(Contract):
+class PlatformSettings(Versioned):
     """The settings of the platform. Everything else is set in the environment."""
 
     applications_per_team: int | None = Field(
@@ -70,7 +71,10 @@ class GetPlatformSettings(
 
 
 class UpdatePlatformSettings(
-    Request[PlatformSettings], subject="tenancy.platform_settings.update", needs=OPERATES
+    Request[PlatformSettings],
+    subject="tenancy.platform_settings.update",
+    needs=OPERATES,
+    conditional=True,
 ):
     """Changes settings of the platform and returns all of them. Only in the Dashboard."""
 

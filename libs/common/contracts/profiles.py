@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -19,6 +19,7 @@ from common.contracts.fields import (
     VisibleLines,
     time_zone,
 )
+from common.contracts.versioned import Versioned
 from common.field_errors import value_error
 from common.problems import (
     Invalid,
@@ -76,7 +77,7 @@ class Profile(Contract):
         return text
 
 
-class Me(Profile):
+class Me(Profile, Versioned):
     """The signed-in user."""
 
     id: Id
@@ -93,6 +94,8 @@ class Me(Profile):
 
 class User(Me):
     """A user, for administrators."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"last_sign_in_at"})
 
     private_metadata: Metadata = {}
     disabled: bool = False

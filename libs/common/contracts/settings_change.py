@@ -222,7 +222,10 @@ class GetSettings(
 
 
 class UpdateSettings(
-    Request[AppSettings], subject="tenancy.settings.update", needs="settings:write"
+    Request[AppSettings],
+    subject="tenancy.settings.update",
+    needs="settings:write",
+    conditional=True,
 ):
     """Changes settings of the application and returns all of them."""
 

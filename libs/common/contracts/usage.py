@@ -38,8 +38,8 @@ class UsagePeriod(Contract):
 
 
 class UsageCounts(Contract):
-    """The figures of a window. `total` counts each active user of the window once, so it is less than
-    the sum of its hours or days."""
+    """The figures of a window. `total` counts each active user of the window once, so the users of its
+    hours or days can add up to more."""
 
     window: UsageWindow
     time_zone: str = Field(description="The zone of the days: the setting `time_zone`.")

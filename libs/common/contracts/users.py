@@ -129,14 +129,26 @@ class FindUser(
     email: Email
 
 
-class UpdateUser(Request[User], subject="identity.user.update", needs="users:write", within=10.0):
+class UpdateUser(
+    Request[User],
+    subject="identity.user.update",
+    needs="users:write",
+    within=10.0,
+    conditional=True,
+):
     """Changes a user. Raises UserNotFound, EmailTaken, MetadataInvalid."""
 
     user_id: Id
     changes: UserChanges
 
 
-class DeleteUser(Request[Done], subject="identity.user.delete", needs="users:delete", fresh=True):
+class DeleteUser(
+    Request[Done],
+    subject="identity.user.delete",
+    needs="users:delete",
+    fresh=True,
+    conditional=True,
+):
     """Deletes a user and all their data, even if they are the last admin of an organization. Raises
     UserNotFound, and LastHolder for the last operator."""
 

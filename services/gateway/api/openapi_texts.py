@@ -18,6 +18,10 @@ errors of RFC 6749 section 5.2.
 
 **Lists** take `limit` and `cursor`. The answer has the cursor of the following page in `next`. It \
 is null on the last page.
+
+**Versions.** GET of one object answers an `ETag`. Send it in `If-Match` with PUT, PATCH or DELETE. If \
+somebody was faster, nothing changes, and the answer is 412 `changed_meanwhile` with the current `ETag`. \
+Operations without `If-Match` in this document refuse it.
 """
 
 BEARER: Final = "A secret key of the application (`sk_live_…`), or an access token from this host."

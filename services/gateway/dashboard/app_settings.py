@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from common.contracts.app_settings import AppSettings
 from common.contracts.audit_log import AuditRecord
 from common.contracts.settings_change import GetSettings, SettingsChange, UpdateSettings
+from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
 from common.problems import Forbidden, NotFound, Problem
 from common.time_zones import places
@@ -35,9 +37,10 @@ BY_ID: Final = {section.id: section for section in SECTIONS}
 CHANGED_MEANWHILE: Final = N_(
     "Somebody else has changed this to: %(theirs)s. You entered: %(mine)s. Save again to keep yours."
 )
-CONFLICT: Final = 409
 CHANGED: Final = frozenset(f"settings.{name}" for name in AppSettings.model_fields)
 """The names of settings in events."""
+ATTEMPTS: Final = 3
+"""Times that a form is compared with the stored settings, if others save at the same moment."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,14 @@ async def save(visit: Visit) -> GatewayResponse:
     section = BY_ID.get(visit.parameters["section"])
     if section is None:
         raise NotFound
+    for _ in range(ATTEMPTS):
+        with contextlib.suppress(ChangedMeanwhile):
+            return await _save(visit, section)
+    raise ChangedMeanwhile
+
+
+async def _save(visit: Visit, section: Section) -> GatewayResponse:
+    """Saves a section. Raises ChangedMeanwhile if somebody else saved after the comparison."""
     language = visit.open().language
     stored = await visit.call(GetSettings())
     typed = read_section(section, visit.fields, stored)
@@ -129,7 +140,9 @@ async def save(visit: Visit) -> GatewayResponse:
     try:
         if typed.changes:
             change = SettingsChange.model_validate(typed.changes)
-            await visit.call(UpdateSettings(changes=change))
+            await visit.call(UpdateSettings(changes=change), version=stored.version)
+    except ChangedMeanwhile:
+        raise
     except (Problem, ValidationError) as error:
         errors = setting_errors(language, error, section.settings, typed.changes)
         return _show(visit, stored, typed.changes, errors)
@@ -159,7 +172,7 @@ def conflicts_of(language: Language, typed: TypedSection, settings: AppSettings)
     """Returns what somebody else has changed meanwhile, and what was typed."""
     stored = stored_values(settings)
     errors = Errors()
-    errors.status = CONFLICT
+    errors.status = ChangedMeanwhile.status
     for setting in typed.conflicts:
         errors[setting.name] = language.translate(
             CHANGED_MEANWHILE,

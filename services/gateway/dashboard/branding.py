@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,14 +10,20 @@ from pydantic import ValidationError
 
 from common import brand_colors
 from common.brand_colors import Shades, contrast, parse
-from common.contracts.applications import ApplicationPatch, UpdateApplication
+from common.contracts.applications import (
+    Application,
+    ApplicationPatch,
+    GetApplication,
+    UpdateApplication,
+)
 from common.contracts.audit_log import AuditRecord
 from common.contracts.tenants import Branding, Tenant
+from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
 from common.problems import Forbidden, Problem, RateLimited
 from gateway.dashboard import person_limits
 from gateway.dashboard.api_call import curl_in_dashboard
-from gateway.dashboard.app_settings import CHANGED_MEANWHILE, CONFLICT
+from gateway.dashboard.app_settings import ATTEMPTS, CHANGED_MEANWHILE
 from gateway.dashboard.brand_preview import PAGES, SCHEMES, previewed_page, show_preview
 from gateway.dashboard.last_change import last_change
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
@@ -60,19 +67,22 @@ def _stored(visit: Visit) -> dict[str, str]:
     return {name: value or "" for name, value in values.items()}
 
 
+def _shown(application: Application) -> dict[str, str]:
+    return {name: getattr(application, name) or "" for name in FIELDS}
+
+
 def _show(
     visit: Visit,
     values: dict[str, str],
     errors: Errors | None = None,
-    status: int | None = None,
     *,
+    stored: dict[str, str] | None = None,
     changed: AuditRecord | None = None,
 ) -> GatewayResponse:
-    stored = _stored(visit)
+    stored = stored or _stored(visit)
     origin = visit.request.app.origin
     return visit.show(
         "branding.html",
-        status,
         part="branding_preview.html",
         errors=errors,
         changed=changed,
@@ -177,8 +187,17 @@ async def save(visit: Visit) -> GatewayResponse:
     meanwhile, nothing is saved, and the page shows both values."""
     if not visit.may("apps:write"):
         raise Forbidden
-    language = visit.open().language
-    stored, typed = _stored(visit), _typed(visit)
+    for _ in range(ATTEMPTS):
+        with contextlib.suppress(ChangedMeanwhile):
+            return await _save(visit)
+    raise ChangedMeanwhile
+
+
+async def _save(visit: Visit) -> GatewayResponse:
+    """Saves the fields. Raises ChangedMeanwhile if somebody else saved after the comparison."""
+    language, slug = visit.open().language, visit.managed.tenant.slug
+    application = await visit.call_dashboard(GetApplication(slug=slug))
+    stored, typed = _shown(application), _typed(visit)
     changed = {
         name
         for name in FIELDS
@@ -192,17 +211,19 @@ async def save(visit: Visit) -> GatewayResponse:
         for name in sorted(changed)
         if version(stored[name]) != visit.fields.get(f"{BEFORE}{name}")
     )
-    errors.status = CONFLICT
+    errors.status = ChangedMeanwhile.status
     if errors:
-        return _show(visit, values, errors)
+        return _show(visit, values, errors, stored=stored)
     try:
         if changed:
             sent = {name: typed[name] or (None if name != "name" else "") for name in changed}
             patch = ApplicationPatch.model_validate(sent)
-            slug = visit.managed.tenant.slug
-            await visit.call_dashboard(UpdateApplication(slug=slug, changes=patch))
+            update = UpdateApplication(slug=slug, changes=patch)
+            await visit.call_dashboard(update, version=application.version)
+    except ChangedMeanwhile:
+        raise
     except (Problem, ValidationError) as error:
-        return _show(visit, values, errors_of(language, error))
+        return _show(visit, values, errors_of(language, error), stored=stored)
     return redirect(at(f"{visit.home}/branding", done="saved"))
 
 

@@ -43,8 +43,18 @@ MAX_ID: Final = 100
 
 
 async def stream(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
-    """GET …/live: sends new events until the developer leaves, or may not follow them any longer."""
-    return GatewayResponse(200, b"", list(STREAM_HEADERS), _pieces(gateway, request))
+    """GET …/live: sends new events until the developer leaves, or may not follow them any longer. The
+    first check is part of the request, so it counts against the limits of their network and has a slot.
+    """
+    try:
+        visit = await open_visit(gateway, request)
+    except Problem as problem:
+        return GatewayResponse(200, _end(gateway, request, problem), list(STREAM_HEADERS))
+    return GatewayResponse(200, b"", list(STREAM_HEADERS), _pieces(visit))
+
+
+def _end(gateway: Gateway, request: GatewayRequest, problem: Problem) -> bytes:
+    return HtmlEvents(open_page(gateway, request), None).end(problem)
 
 
 async def open_visit(gateway: Gateway, request: GatewayRequest) -> Visit:
@@ -72,16 +82,15 @@ async def _in_application(visit: Visit) -> Visit:
     return visit.in_application(application)
 
 
-async def _pieces(gateway: Gateway, request: GatewayRequest) -> AsyncGenerator[bytes, None]:
+async def _pieces(visit: Visit) -> AsyncGenerator[bytes, None]:
+    gateway = visit.gateway
     try:
-        visit = await open_visit(gateway, request)
         with gateway.followers.one_of(visit.user.session.id, PER_SESSION):
             async with aclosing(_events(visit)) as events:
                 async for piece in events:
                     yield piece
     except Problem as problem:
-        writer = HtmlEvents(open_page(gateway, request), None)
-        yield writer.end(problem)
+        yield _end(gateway, visit.request, problem)
 
 
 async def _events(visit: Visit) -> AsyncGenerator[bytes, None]:

@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from common.contracts.mail_templates import (
+    GetTemplate,
     ListTemplates,
     PreviewTemplate,
     PutTemplate,
@@ -16,9 +17,10 @@ from common.contracts.mail_templates import (
     TemplateNotFound,
     TemplateText,
 )
+from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
 from common.problems import Forbidden, Problem
-from gateway.dashboard import person_limits
+from gateway.dashboard import form_guard, person_limits
 from gateway.dashboard.api_call import curl
 from gateway.dashboard.mail_names import MAIL_NAMES
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
@@ -69,6 +71,7 @@ async def _edit(visit: Visit, errors: Errors | None = None) -> GatewayResponse:
         errors=errors,
         values={name: fields.get(name, getattr(template, name)) for name in PARTS},
         mail=template,
+        version=form_guard.version(visit, template, errors),
         names=MAIL_NAMES,
         path=f"{visit.home}/mail/{template.kind}/{template.locale}",
         notice=NOTICES.get(visit.fields.text("done")) if errors is None else None,
@@ -82,10 +85,11 @@ async def _edit(visit: Visit, errors: Errors | None = None) -> GatewayResponse:
 async def _template(visit: Visit) -> Template:
     """Returns the template of the path. Raises TemplateNotFound."""
     kind, locale = visit.parameters["kind"], visit.parameters["locale"]
-    for template in (await visit.call(ListTemplates())).templates:
-        if template.kind == kind and template.locale == locale:
-            return template
-    raise TemplateNotFound
+    try:
+        wanted = GetTemplate.model_validate({"kind": kind, "locale": locale})
+    except ValidationError:
+        raise TemplateNotFound from None
+    return await visit.call(wanted)
 
 
 async def save(visit: Visit) -> GatewayResponse:
@@ -93,8 +97,12 @@ async def save(visit: Visit) -> GatewayResponse:
     _check_may_write(visit)
     template, language = await _template(visit), visit.open().language
     try:
+        form_guard.check(visit, template)
         text = TemplateText.model_validate(_typed(visit))
-        await visit.call(PutTemplate(kind=template.kind, locale=template.locale, template=text))
+        put = PutTemplate(kind=template.kind, locale=template.locale, template=text)
+        await visit.call(put, version=template.version)
+    except ChangedMeanwhile:
+        return await _edit(visit, form_guard.stored_now(visit, PARTS, await _template(visit)))
     except (Problem, ValidationError) as error:
         return await _edit(visit, errors_of(language, error))
     return _back(visit, "saved")

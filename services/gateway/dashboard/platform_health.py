@@ -72,6 +72,7 @@ def _show(visit: Visit, template: str, report: PlatformHealth) -> GatewayRespons
     return visit.show(
         template,
         report=report,
+        listed=any(one.id == report.gateway.id for one in report.instances),
         sentences=[_sentence(language, warning) for warning in report.warnings],
         state_of=_state_of(report),
         missing=[

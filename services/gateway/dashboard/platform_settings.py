@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -16,12 +17,19 @@ from common.contracts.platform_settings import (
     UpdatePlatformSettings,
 )
 from common.contracts.settings_change import SettingsChange
+from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
 from common.problems import NotFound, Problem
 from common.time_zones import places
 from gateway.dashboard import setting_fields, setting_sections
 from gateway.dashboard.api_call import curl_in_dashboard
-from gateway.dashboard.app_settings import conflicts_of, field_values, limits_of, read_section
+from gateway.dashboard.app_settings import (
+    ATTEMPTS,
+    conflicts_of,
+    field_values,
+    limits_of,
+    read_section,
+)
 from gateway.dashboard.platform_pages import platform_form, platform_page
 from gateway.dashboard.setting_errors import setting_errors
 from gateway.dashboard.setting_fields import BEFORE, stored_values, version
@@ -51,7 +59,6 @@ NOT_A_LIMIT: Final = N_("Enter a whole number from 1 to 10,000, or nothing for n
 CHANGED_MEANWHILE: Final = N_(
     "Somebody else has changed this to %(theirs)s. You entered: %(mine)s. Save again to keep yours."
 )
-CONFLICT: Final = 409
 
 
 async def show(visit: Visit) -> GatewayResponse:
@@ -98,10 +105,13 @@ async def save(visit: Visit) -> GatewayResponse:
     name = visit.parameters["section"]
     if name != TEAMS and name not in BY_ID:
         raise NotFound
-    settings = await visit.call(GetPlatformSettings())
-    if name == TEAMS:
-        return await _save_limit(visit, settings)
-    return await _save_section(visit, settings, BY_ID[name])
+    for _ in range(ATTEMPTS):
+        with contextlib.suppress(ChangedMeanwhile):
+            settings = await visit.call(GetPlatformSettings())
+            if name == TEAMS:
+                return await _save_limit(visit, settings)
+            return await _save_section(visit, settings, BY_ID[name])
+    raise ChangedMeanwhile
 
 
 async def _save_section(
@@ -116,7 +126,9 @@ async def _save_section(
     try:
         if typed.changes:
             change = SettingsChange.model_validate(typed.changes)
-            await _update(visit, PlatformSettingsChange(new_applications=change))
+            await _update(visit, settings, PlatformSettingsChange(new_applications=change))
+    except ChangedMeanwhile:
+        raise
     except (Problem, ValidationError) as error:
         errors = setting_errors(language, error, section.settings, typed.changes)
         return _show(visit, settings, typed.changes, errors)
@@ -137,14 +149,14 @@ async def _save_limit(visit: Visit, settings: PlatformSettings) -> GatewayRespon
             theirs, typed = str(now or translate("empty")), str(mine or translate("empty"))
             sentence = translate(CHANGED_MEANWHILE, theirs=theirs, mine=typed)
             errors = Errors({LIMIT: sentence})
-            errors.status = CONFLICT
+            errors.status = ChangedMeanwhile.status
             return _show(visit, settings, {LIMIT: text}, errors)
-        await _update(visit, change)
+        await _update(visit, settings, change)
     return _saved(TEAMS)
 
 
-async def _update(visit: Visit, change: PlatformSettingsChange) -> None:
-    await visit.call(UpdatePlatformSettings(changes=change))
+async def _update(visit: Visit, settings: PlatformSettings, change: PlatformSettingsChange) -> None:
+    await visit.call(UpdatePlatformSettings(changes=change), version=settings.version)
 
 
 def _saved(section: str) -> GatewayResponse:

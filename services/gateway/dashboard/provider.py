@@ -15,8 +15,10 @@ from common.contracts.identity_providers import (
     ProviderReport,
     UpdateIdentityProvider,
 )
+from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
 from common.problems import Forbidden, Problem
+from gateway.dashboard import form_guard
 from gateway.dashboard.api_call import curl
 from gateway.dashboard.form_guard import name_errors
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
@@ -145,7 +147,7 @@ def _ask_changes(
         errors=errors,
         values=values | dict.fromkeys(SECRETS, ""),
         names=names_of(provider),
-        version=provider.updated_at.isoformat(),
+        version=provider.version,
         labels=LABELS,
         hints=HINTS,
         optional=OPTIONAL,
@@ -161,17 +163,18 @@ async def save(visit: Visit) -> GatewayResponse:
         raise Forbidden
     provider = await find(visit)
     page, values = visit.open(), typed(visit.fields, provider)
-    if visit.fields.text("version") != provider.updated_at.isoformat():
-        errors = Errors({"": page.translate(CHANGED_MEANWHILE)})
-        errors.status = 409
-        return _ask_changes(visit, provider, values, errors)
     try:
+        form_guard.check(visit, provider)
         update = UpdateIdentityProvider(
             provider=provider.id,
             client_secret=secret_of(visit.fields),
             changes=changes(provider, values),
         )
-        await visit.call(update)
+        await visit.call(update, version=provider.version)
+    except ChangedMeanwhile:
+        errors = Errors({"": page.translate(CHANGED_MEANWHILE)})
+        errors.status = ChangedMeanwhile.status
+        return _ask_changes(visit, await find(visit), values, errors)
     except (Problem, ValidationError) as error:
         return _ask_changes(visit, provider, values, errors_of(page.language, error))
     return redirect(at(f"{visit.home}/providers/{provider.id}", done="saved"))

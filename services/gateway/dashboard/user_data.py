@@ -9,8 +9,10 @@ from pydantic import ValidationError
 
 from common.contracts.profiles import User, UserChanges
 from common.contracts.users import UpdateUser
+from common.contracts.versioned import ChangedMeanwhile
 from common.field_errors import FieldError
 from common.problems import Forbidden, Invalid, Problem
+from gateway.dashboard import form_guard
 from gateway.dashboard.api_call import curl
 from gateway.dashboard.json_texts import read_object, sentence
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
@@ -26,7 +28,6 @@ from gateway.routing import RouteSet
 TAB: Final = "/data"
 PATH: Final = USER + TAB
 KINDS: Final = ("public_metadata", "private_metadata", "user_metadata")
-CHANGED_MEANWHILE: Final = 412
 
 
 async def show(visit: Visit) -> GatewayResponse:
@@ -66,7 +67,7 @@ async def save(visit: Visit) -> GatewayResponse:
     user = await visit.call(get_user(visit))
     values = {kind: visit.fields.get(kind, "") for kind in KINDS}
     page = visit.open()
-    if visit.fields.text("version") != user.updated_at.isoformat():
+    if form_guard.is_outdated(visit, user):
         return _data(visit, user, _meanwhile(page, values, _stored(user)), values)
     errors = Errors()
     changes = {}
@@ -81,7 +82,11 @@ async def save(visit: Visit) -> GatewayResponse:
     if errors:
         return _data(visit, user, errors, values)
     try:
-        await visit.call(UpdateUser(user_id=user.id, changes=UserChanges(**changes)))
+        change = UpdateUser(user_id=user.id, changes=UserChanges(**changes))
+        await visit.call(change, version=user.version)
+    except ChangedMeanwhile:
+        user = await visit.call(get_user(visit))
+        return _data(visit, user, _meanwhile(page, values, _stored(user)), values)
     except (Problem, ValidationError) as error:
         return _data(visit, user, _refused(visit, error), values)
     return redirect(at(user_path(visit) + TAB, done="data"))
@@ -92,7 +97,7 @@ def _meanwhile(page: PageView, values: dict[str, str], stored: dict[str, str]) -
     errors = Errors(
         {"": page.translate("Somebody changed this user meanwhile. Compare, then save again.")}
     )
-    errors.status = CHANGED_MEANWHILE
+    errors.status = ChangedMeanwhile.status
     for kind in KINDS:
         if "".join(values[kind].split()) != "".join(stored[kind].split()):
             errors[kind] = page.translate("Stored now: %(value)s", value=stored[kind])

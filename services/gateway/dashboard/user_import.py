@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -59,7 +60,7 @@ async def upload(visit: Visit) -> GatewayResponse:
     if not text.strip():
         return await _show(visit, Errors(file=translate("Choose a file with at least one user.")))
     try:
-        rows = user_file.read_users(text)
+        rows = await asyncio.to_thread(user_file.read_users, text)  # up to 150 ms
     except user_file.UnreadableFile as error:
         sentence = translate("This file can't be read, so nothing was imported.")
         return await _show(visit, Errors(file=sentence), error.faults)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Any, Final, TypeVar
 
+from common.conditions import ABSENT
 from common.context import Context
 from common.contracts.base import Contract, Request
 from gateway.auth.managed_application import ManagedApplication
@@ -71,13 +72,20 @@ class Visit:
         """The time zone in which the developer reads times and days."""
         return zone_of(self.request, self.user.session.zoneinfo)
 
-    async def call_dashboard(self, call: Request[R]) -> R:
+    async def call_dashboard(self, call: Request[R], *, version: str | None = None) -> R:
         """Calls a service as this developer, in the Dashboard."""
-        return await self.gateway.bus.call(self.team_ctx, call)
+        return await self._call(self.team_ctx, call, version)
 
-    async def call(self, call: Request[R]) -> R:
-        """Calls a service as this developer, in the application of the page."""
-        return await self.gateway.bus.call(self.ctx, call)
+    async def call(self, call: Request[R], *, version: str | None = None) -> R:
+        """Calls a service as this developer, in the application of the page. With `version`, that
+        of what the developer saw, a change raises ChangedMeanwhile if the object has another one.
+        An empty version says that there was no such object."""
+        return await self._call(self.ctx, call, version)
+
+    async def _call(self, ctx: Context, call: Request[R], version: str | None) -> R:
+        if version is not None:
+            ctx = ctx.with_condition((f'"{version}"' if version else ABSENT,))
+        return await self.gateway.bus.call(ctx, call)
 
     def may(self, permission: str) -> bool:
         """Returns whether to show what needs this permission. The services decide."""

@@ -37,7 +37,10 @@ def read_query(request: GatewayRequest) -> Fields:
 
 
 async def read_file_form(request: GatewayRequest) -> Fields:
-    """Returns the fields of a posted form with a file. Raises OAuthError for a body of another type."""
+    """Returns the fields of a posted form that may have a file. Raises OAuthError for a body of another
+    type."""
+    if request.media_type != multipart.FORM_DATA:
+        return await read_form(request)
     return _by_name(await multipart.form_data(request))
 
 

@@ -59,9 +59,12 @@ async def lock(db: Db, *, app_id: str) -> SenderRow | None:
     )
 
 
-async def put(db: Db, *, app_id: str, sealed: str | None, fields: dict[str, Any]) -> SenderRow:
-    """Stores the mail sender. It counts as working until it fails."""
-    return await one(
+async def put(
+    db: Db, *, app_id: str, sealed: str | None, fields: dict[str, Any], only_new: bool
+) -> SenderRow | None:
+    """Stores the mail sender. It counts as working until it fails. With `only_new`, replaces none, and
+    returns None if there is one."""
+    return await maybe(
         db,
         SenderRow,
         f"""
@@ -73,6 +76,7 @@ async def put(db: Db, *, app_id: str, sealed: str | None, fields: dict[str, Any]
             password_sealed = excluded.password_sealed, from_address = excluded.from_address,
             from_name = excluded.from_name, version = excluded.version, failures = 0,
             failing_since = NULL, paused_until = NULL, last_error = NULL, updated_at = now()
+        WHERE NOT $9::boolean
         RETURNING {COLUMNS}
         """,
         app_id,
@@ -83,6 +87,7 @@ async def put(db: Db, *, app_id: str, sealed: str | None, fields: dict[str, Any]
         sealed,
         fields["from_address"],
         fields["from_name"],
+        only_new,
     )
 
 

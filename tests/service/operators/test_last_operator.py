@@ -9,11 +9,11 @@ import pytest
 from tests.kit.world import World
 
 from common.context import SYSTEM_CALLER
-from common.contracts.assignments import UnassignRole
+from common.contracts.assignments import SetMappedRoles, UnassignRole
 from common.contracts.base import Request
 from common.contracts.roles import LastHolder
 from common.contracts.users import DeleteUser, DisableUser, EnableUser
-from common.ids import DASHBOARD
+from common.ids import DASHBOARD, new_id
 
 
 @pytest.fixture
@@ -71,6 +71,28 @@ async def test_two_operators_do_not_end_each_other(
         DASHBOARD,
     )
     assert left == 1
+
+
+async def test_a_provider_does_not_take_the_last_operator_away(
+    world: World, pair: tuple[str, str]
+) -> None:
+    """A sign-in through a provider whose claims no longer give the role leaves it to the last one. Another
+    operator who is disabled does not count."""
+    first, last = pair
+    idp_id = new_id()
+    await world.owner.execute(
+        "UPDATE user_roles SET granted_by = $2 WHERE app_id = $1 AND role_id = 'operator'",
+        DASHBOARD,
+        f"idp:{idp_id}",
+    )
+    await world.call(DisableUser(user_id=first), SYSTEM_CALLER, DASHBOARD)
+    mapped = SetMappedRoles(user_id=last, idp_id=idp_id, role_ids=[])
+    await world.call(mapped, SYSTEM_CALLER, DASHBOARD)
+    assert "platform:manage" in (await world.rights(last, DASHBOARD)).permissions
+
+    await world.call(EnableUser(user_id=first), SYSTEM_CALLER, DASHBOARD)
+    await world.call(mapped, SYSTEM_CALLER, DASHBOARD)
+    assert "platform:manage" not in (await world.rights(last, DASHBOARD)).permissions
 
 
 async def test_a_user_with_a_role_of_that_name_is_no_operator(world: World) -> None:

@@ -477,6 +477,6 @@ async def test_the_captcha_secret_goes_to_no_other_server(world: World) -> None:
             )
     assert await world.owner.fetchval(text, made.id) == stored
 
-    new = captcha | {"verify_url": "https://other.example/v", "secret": "new one"}
-    await world.call(patch(made.slug, settings={"captcha": new}), ctx)
+    renewed = captcha | {"verify_url": "https://other.example/v", "secret": "new one"}
+    await world.call(patch(made.slug, settings={"captcha": renewed}), ctx)
     assert "other.example" in await world.owner.fetchval(text, made.id)

@@ -82,7 +82,7 @@ async def test_two_people_change_the_same_field(
     brand(own, primary_color="#222222")
     answer = await post(http, BRANDING, BRANDING, **fields)
 
-    assert answer.status_code == 409
+    assert answer.status_code == 412
     assert "#222222" in answer.text
     assert 'value="#111111"' in answer.text
     assert own.changes == []

@@ -149,7 +149,7 @@ async def test_the_second_person_is_told(http: httpx.AsyncClient, fake: FakeClie
     fake.clients["client_a"] = client.model_copy(update={"updated_at": NOW.replace(year=2027)})
     answer = await http.post(f"{ORIGIN}{AT_CLIENT}", data=hidden | {"name": "Mine"})
 
-    assert answer.status_code == 409
+    assert answer.status_code == 412
     assert 'value="Mine"' in answer.text
     assert fake.calls == []
 

@@ -71,7 +71,7 @@ async def test_the_password_is_not_in_any_page(
     mail.stored = STORED
     shown = await http.get(f"{ORIGIN}{PAGE}")
     mail.problem = Invalid(errors=[field_error("password", "password_required_again")])
-    refused = await post(http, PAGE, PAGE, **FORM)
+    refused = await post(http, PAGE, PAGE, **FORM, version=STORED.version)
     tested = await post(http, f"{PAGE}/test", PAGE, **FORM)
 
     assert refused.status_code == 422

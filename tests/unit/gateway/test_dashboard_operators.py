@@ -272,8 +272,11 @@ async def test_an_old_sign_in_confirms_first(
         application_id=fakes.application_id, user_id=fakes.user_id, reason=REASON
     )
     shown = await http.get(ORIGIN + view_of(fakes))
+    one = f"{HOME}/developers/{fakes.developer_id}"
+    promotion = await post(http, f"{one}/operator/add", one)
 
-    for page in (search, asks):
+    assert fakes.acts == []
+    for page in (search, asks, promotion):
         assert page.status_code == 303
         assert page.headers["location"].startswith("/login/confirm?")
     assert shown.status_code == 200

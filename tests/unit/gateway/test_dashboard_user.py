@@ -65,7 +65,7 @@ def path_of(user: User) -> str:
 
 
 def version(user: User) -> str:
-    return user.updated_at.isoformat()
+    return user.version
 
 
 @pytest.mark.parametrize("tab", TABS + FORMS)

@@ -109,6 +109,7 @@ async def test_a_large_file_goes_in_pieces(http: httpx.AsyncClient, batches: Bat
         (b"", "Choose a file"),
         (b"email,email_verified\nx@example.com,maybe\n", "neither true nor false"),
         (b"email\n\xff\xfe\n", "not UTF-8"),
+        ((",".join(f"c{n}" for n in range(100_000)) + "\nx").encode(), "more than 100 columns"),
         (b"[1, 2]", "not an object"),
         (b"[{", "not JSON"),
         (b'{"email": 1', "not JSON"),
@@ -161,6 +162,15 @@ async def test_a_malformed_form_is_refused(
     answer = await http.post(ORIGIN + IMPORT, content=body, headers=kind)
 
     assert 400 <= answer.status_code < 500
+    assert batches.starts == []
+
+
+async def test_a_form_without_a_file(http: httpx.AsyncClient, batches: Batches) -> None:
+    """The form asks for a file if none was chosen, however it was sent."""
+    answer = await post(http, IMPORT, IMPORT)
+
+    assert answer.status_code == 422
+    assert "Choose a file" in answer.text
     assert batches.starts == []
 
 

@@ -64,6 +64,22 @@ async def test_a_platform_that_is_well(http: httpx.AsyncClient, platform: FakePl
     assert (body["gateway"]["version"], body["gateway"]["gateways"]) == ("0.1.0", 1)
 
 
+async def test_every_gateway_is_listed_once(
+    http: httpx.AsyncClient, platform: FakePlatform, gateway_app: GatewayApp
+) -> None:
+    """The gateway that answers is marked. Without itself among the replies it has a row all the same."""
+    alone = await http.get(PAGE)
+    gateway_app.gateway.discovery.own_id = "G1"
+    gateway_app.gateway.reports.clear()
+    platform.nats.processes += [
+        stats_of("gateway", id=id, metadata={"replica": id}) for id in ("G1", "G2")
+    ]
+    page = await http.get(PAGE)
+
+    assert alone.text.count("gateway (this one)") == page.text.count("gateway (this one)") == 1
+    assert page.text.count("gateway-G1") == page.text.count("gateway-G2") == 2
+
+
 async def test_many_who_look_ask_once(http: httpx.AsyncClient, platform: FakePlatform) -> None:
     """Twenty viewers at the same time, and one a moment later, cause one round of questions."""
     await asyncio.gather(*(http.get(API) for _ in range(10)), *(http.get(PAGE) for _ in range(10)))

@@ -47,7 +47,7 @@ async def test_nothing_exists_for_a_developer(
 ) -> None:
     """Every page and form of the platform answers 404 to a developer, with a token of their own. No
     service is asked. The paths come from the route table."""
-    platform = fake_platform(gateway_app, world, *IN_DASHBOARD, "audit:read", "apps:read:all")
+    platform = fake_platform(gateway_app, world, *IN_DASHBOARD, "audit:read", "users:read")
     sign_in(http)
     token = (await http.get(f"{ORIGIN}/dashboard/new")).text.split('name="csrf" value="')[1]
     asked = len(platform.people.calls)
