@@ -47,6 +47,22 @@ def test_changes_of_versioned_objects_are_conditional() -> None:
     assert len(expected) > 15
 
 
+def test_a_change_is_compared_with_what_get_shows() -> None:
+    """What GET shows beyond the reply of a change is state, and no part of the tag. Otherwise no tag of GET
+    would be current for the change."""
+    beyond = {
+        f"{one.reply.__name__}.{name}"
+        for one in contracts().values()
+        if one.__name__.startswith("Get") and issubclass(one.reply, Versioned)
+        for change in changes_of(one.__name__.removeprefix("Get"))
+        if issubclass(change.reply, Versioned)
+        for name in one.reply.model_fields.keys() - change.reply.model_fields.keys()
+        if name not in one.reply.volatile
+    }
+
+    assert beyond == set()
+
+
 def test_what_get_shows_has_a_version() -> None:
     """At each path of the API with GET and a change, GET shows a version."""
     shown: dict[str, Any] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -24,6 +24,8 @@ class Users(Contract):
 
 class UserDetails(User):
     """A user, with what only the reply about one user has."""
+
+    volatile: ClassVar[frozenset[str]] = User.volatile | {"locked_until"}
 
     locked_until: Timestamp | None = Field(
         default=None,

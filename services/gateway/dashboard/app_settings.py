@@ -37,10 +37,10 @@ BY_ID: Final = {section.id: section for section in SECTIONS}
 CHANGED_MEANWHILE: Final = N_(
     "Somebody else has changed this to: %(theirs)s. You entered: %(mine)s. Save again to keep yours."
 )
-CHANGED: Final = frozenset(f"settings.{name}" for name in AppSettings.model_fields)
-"""The names of settings in events."""
 ATTEMPTS: Final = 3
 """Times that a form is compared with the stored settings, if others save at the same moment."""
+CHANGED: Final = frozenset(f"settings.{name}" for name in AppSettings.model_fields)
+"""The names of settings in events."""
 
 
 @dataclass(frozen=True)
