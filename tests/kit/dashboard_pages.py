@@ -121,7 +121,7 @@ def full_dashboard() -> FakeServices:
     people.managed["dashboard"] = next(one for one in world.tenants.values() if one.is_dashboard)
     people.permissions = ["*"]
     handlers = world.bus.handlers
-    own = {
+    own: dict[type[Request[Any]], Any] = {
         GetClient: _client_with_secret,
         ListTemplates: _every_mail,
         ListUserBatchResults: _refused_rows,
