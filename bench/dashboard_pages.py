@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from http.cookiejar import CookieJar
 
 import httpx
-from tests.kit.dashboard_pages import BROWSER, DashboardPage, full_dashboard, pages, transferred
+from tests.kit.dashboard_pages import (
+    BROWSER,
+    OK,
+    DashboardPage,
+    full_dashboard,
+    shown_pages,
+    transferred,
+)
 from tests.kit.developers import ORIGIN
 from tests.kit.fake_services import settings
 from tests.kit.system import PASSWORD, Loopback
@@ -47,7 +54,7 @@ async def costs() -> list[Cost]:
     transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=COOKIE) as http:
         around = await least_cpu(http, "/static/dashboard-mark.svg")
-        return [await cost(http, page, around) for page in pages()]
+        return [await cost(http, page, around) for page in shown_pages()]
 
 
 async def cost(http: httpx.AsyncClient, page: DashboardPage, around: float) -> Cost:
@@ -75,7 +82,7 @@ async def first_bytes() -> dict[str, float]:
         connection = Connection(deployment.port, f"dashboard.localhost:{deployment.port}", session)
         return {
             page.template: await _first_byte(connection, page.template.replace("{slug}", slug))
-            for page in pages()
+            for page in shown_pages()
             if page.template.count("{") == page.template.count("{slug}")
         }
 
@@ -84,7 +91,9 @@ async def _first_byte(connection: Connection, path: str) -> float:
     measured = []
     for _ in range(ROUNDS):
         before = time.perf_counter()
-        await connection.get(path, **FROM_HERE)
+        page = await connection.get(path, **FROM_HERE)
+        if page.status != OK:
+            raise RuntimeError(f"{path} answered {page.status}: {page.headers.get('location')}")
         measured.append(time.perf_counter() - before)
     return min(measured) * 1e3
 

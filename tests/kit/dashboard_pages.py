@@ -15,12 +15,19 @@ from common.context import Context
 from common.contracts.clients import Client, GetClient
 from common.contracts.mail_templates import ListTemplates, Template, Templates
 from common.contracts.tenants import ManageApplication
+from common.contracts.user_batches import BatchResults, ListUserBatchResults
 from gateway.dashboard.mail_names import MAIL_NAMES
 from gateway.dashboard.route_sets import ROUTE_SETS
 from gateway.routing import HostKind
 
-STREAM: Final = "/dashboard/applications/{slug}/live"
-"""Live events. They are no page."""
+STREAMS: Final = ("/live",)
+"""Ends of paths with live events. They are no pages."""
+ELSEWHERE: Final = {
+    "/dashboard/applications",
+    "/dashboard/platform",
+    "/dashboard/platform/health/figures",
+}
+"""Paths that lead to another page, and a part that htmx loads."""
 PARAMETERS: Final = {
     "slug": "shop",
     "kind": "invitation",
@@ -49,9 +56,16 @@ def pages() -> list[DashboardPage]:
         route.path
         for routes in ROUTE_SETS
         for route in routes.routes
-        if route.host is HostKind.DASHBOARD and route.method == "GET" and route.path != STREAM
+        if route.host is HostKind.DASHBOARD
+        and route.method == "GET"
+        and not route.path.endswith(STREAMS)
     }
     return [DashboardPage(each, _path(each)) for each in sorted(templates)]
+
+
+def shown_pages() -> list[DashboardPage]:
+    """Returns the pages without the paths that only lead to another page."""
+    return [page for page in pages() if page.template not in ELSEWHERE]
 
 
 def _path(template: str) -> str:
@@ -93,15 +107,26 @@ async def _every_mail(deps: None, ctx: Context, request: ListTemplates) -> Templ
     return Templates(templates=kinds)
 
 
+async def _refused_rows(deps: None, ctx: Context, request: ListUserBatchResults) -> BatchResults:
+    results = filled(BatchResults).results
+    return BatchResults(results=[one.model_copy(update={"status": "refused"}) for one in results])
+
+
 def full_dashboard() -> FakeServices:
     """Returns fake services with a developer, signed in by the cookie `t_dev`, who may do everything in an
     application where every list is full."""
     world = serve(filled_world())
     people: Developers = developers(world, "*")
     people.managed["shop"] = world.add("shop")
+    people.managed["dashboard"] = next(one for one in world.tenants.values() if one.is_dashboard)
     people.permissions = ["*"]
     handlers = world.bus.handlers
-    world.bus.serve(None, {GetClient: _client_with_secret, ListTemplates: _every_mail})
+    own = {
+        GetClient: _client_with_secret,
+        ListTemplates: _every_mail,
+        ListUserBatchResults: _refused_rows,
+    }
+    world.bus.serve(None, own)
     for contract in [each for each, (_, deps) in handlers.items() if deps is people]:
         if contract is not ManageApplication:
             del handlers[contract]

@@ -39,6 +39,8 @@ CHANGED_MEANWHILE: Final = N_(
 )
 ATTEMPTS: Final = 3
 """Times that a form is compared with the stored settings, if others save at the same moment."""
+CHANGED: Final = frozenset(f"settings.{name}" for name in AppSettings.model_fields)
+"""The names of settings in events."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ async def show(visit: Visit) -> GatewayResponse:
     """GET …/settings"""
     settings, changed = await asyncio.gather(
         visit.call(GetSettings()),
-        last_change(visit, "application_updated", AppSettings.model_fields),
+        last_change(visit, "application_updated", CHANGED),
     )
     return _show(visit, settings, changed=changed)
 

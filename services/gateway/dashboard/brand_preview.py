@@ -19,6 +19,7 @@ from common.message_ids import N_
 from gateway.dashboard.preview_frame import inert_policy
 from gateway.dashboard.visit import Visit
 from gateway.http.response import GatewayResponse
+from gateway.pages import assets
 from gateway.pages.branding import origin_of
 from gateway.pages.fields import at
 from gateway.pages.languages import OFFERED, first_of, language
@@ -50,6 +51,15 @@ class BrandPreview(PageView):
 
     def csrf_field(self) -> Markup:
         return Markup()
+
+    @property
+    def sprite(self) -> Markup:
+        """The icons as part of the page: a sandboxed page may not use those of a file."""
+        symbols = assets.assets()[self.icons].text.body.decode()
+        return Markup(symbols.replace("<svg", "<svg hidden", 1))  # noqa: S704
+
+    def _variables(self) -> dict[str, Any]:
+        return super()._variables() | {"icons": ""}
 
     def policy(self, frames: list[str]) -> str:
         """Returns a policy that makes the page inert."""

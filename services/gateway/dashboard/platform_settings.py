@@ -20,6 +20,7 @@ from common.contracts.settings_change import SettingsChange
 from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
 from common.problems import NotFound, Problem
+from common.time_zones import places
 from gateway.dashboard import setting_fields, setting_sections
 from gateway.dashboard.api_call import curl_in_dashboard
 from gateway.dashboard.app_settings import (
@@ -89,6 +90,7 @@ def _show(
         limits=limits_of,
         fields=setting_fields,
         lists=setting_sections,
+        zone_names=places(),
         writes=True,
         dashboard=visit.request.app.settings,
         dashboard_settings=f"{APPLICATIONS}/{visit.request.app.slug}/settings",

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from tests.kit.dashboard_settings import MAIL as STORED_MAIL
 from tests.kit.dashboard_settings import OwnApplication, own_application
 from tests.kit.developers import ORIGIN, TOKEN, post, sign_in
 from tests.kit.fake_services import FakeServices
@@ -164,8 +165,9 @@ def test_every_mail_has_a_name() -> None:
 async def test_a_mail_is_changed(http: httpx.AsyncClient, own: OwnApplication) -> None:
     """The list leads to each mail, and its form replaces the text. An empty part is refused."""
     listed = await http.get(f"{ORIGIN}{SHOP}/mail")
-    empty = await post(http, MAIL, MAIL, subject="Hi", text="", html="<p>mine</p>")
-    answer = await post(http, MAIL, MAIL, subject="Hi", text="a\r\nb", html="<p>x</p>")
+    seen = {"version": STORED_MAIL.version, "subject": "Hi"}
+    empty = await post(http, MAIL, MAIL, **seen, text="", html="<p>mine</p>")
+    answer = await post(http, MAIL, MAIL, **seen, text="a\r\nb", html="<p>x</p>")
     request = own.requests[0]
 
     assert f'href="{MAIL}"' in listed.text

@@ -54,7 +54,7 @@ async def test_the_latest_change_of_the_page_itself(
 ) -> None:
     """Settings and branding share a type of event: each page shows its own. One call of bounded size reads
     them."""
-    settings, branding = changed(["signup_mode"]), changed(["logo_url"])
+    settings, branding = changed(["settings.signup_mode"]), changed(["logo_url"])
     calls = log(own, branding, settings)
 
     for path, event in (("settings", settings), ("branding", branding)):
@@ -80,7 +80,7 @@ async def test_it_says_who(
     """The person is named as far as the log knows them, and a name is text."""
     if actor.get("actor_id") == "me":
         actor = actor | {"actor_id": own.people.session.user_id}
-    log(own, changed(["signup_mode"], **actor))
+    log(own, changed(["settings.signup_mode"], **actor))
     line = LINE.search((await http.get(f"{SHOP}/settings")).text)
 
     assert line
@@ -96,7 +96,7 @@ async def test_a_page_without_the_log(http: httpx.AsyncClient, own: OwnApplicati
 
     own.people.world.bus.serve(own, {ListAudit: away})
     page = await http.get(f"{SHOP}/settings")
-    calls = log(own, changed(["signup_mode"]))
+    calls = log(own, changed(["settings.signup_mode"]))
     own.people.permissions = ["settings:read", "apps:read"]
     reader = await http.get(f"{SHOP}/settings")
 

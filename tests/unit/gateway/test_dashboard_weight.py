@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from tests.kit.dashboard_pages import DashboardPage, full_dashboard, pages, transferred
+from tests.kit.dashboard_pages import DashboardPage, full_dashboard, shown_pages, transferred
 from tests.kit.developers import ORIGIN
 from tests.kit.fake_services import FakeServices, settings
 
@@ -18,9 +18,6 @@ MOST_BYTES = 60_000
 """Of a page with all that it loads, as it is sent to a browser with an empty cache."""
 MOST_CALLS = 8
 """Of a page to services. A call for each row of a list would be fifty."""
-ELSEWHERE = {"/dashboard/applications"}
-"""Paths that lead to another page."""
-SHOWN = [page for page in pages() if page.template not in ELSEWHERE]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +33,7 @@ async def browser(full: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-@pytest.mark.parametrize("page", SHOWN, ids=lambda page: page.template)
+@pytest.mark.parametrize("page", shown_pages(), ids=lambda page: page.template)
 async def test_a_page_is_light(
     browser: httpx.AsyncClient, full: FakeServices, page: DashboardPage
 ) -> None:

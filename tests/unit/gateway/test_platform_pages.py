@@ -117,7 +117,8 @@ async def test_the_search_finds_rooms_of_the_platform(
 async def test_the_log_of_the_dashboard(http: httpx.AsyncClient, operator: FakePlatform) -> None:
     """The platform's audit log is that of the Dashboard itself. Its links stay in the platform's pages,
     and the export is that of the API."""
-    event = operator.log.add("org_created", user_email="ada@example.com")
+    user_id = new_id()
+    event = operator.log.add("org_created", user_id=user_id, user_email="ada@example.com")
     page = await http.get(f"{ORIGIN}{PLATFORM}/audit", params={"type": "org_created"})
     ctx, call = operator.people.calls[-1]
     shown = await http.get(f"{ORIGIN}{PLATFORM}/audit/{event.id}")
@@ -128,6 +129,7 @@ async def test_the_log_of_the_dashboard(http: httpx.AsyncClient, operator: FakeP
     assert 'href="/api/audit/export?event_type=org_created&amp;format=csv"' in page.text
     assert "/dashboard/applications/" not in page.text.split('<main id="content"')[1]
     assert shown.status_code == 200
+    assert f'href="{PLATFORM}/developers/{user_id}"' in shown.text
     assert operator.log.calls(GetAuditRecord) == [GetAuditRecord(id=event.id)]
     assert f"{ORIGIN}/api/audit/{event.id}" in shown.text
 

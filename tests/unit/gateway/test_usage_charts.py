@@ -41,7 +41,7 @@ def test_it_speaks_the_language_of_the_page() -> None:
     chart = sign_ins(code="de", values=[0, 0, 3, 1200, 5, 6, 7])
 
     assert (chart.name, chart.total) == ("Anmeldungen", "1.221")
-    assert chart.rows[3].name == "So., 14. Juni 2026"
+    assert chart.rows[3].name.startswith("So., 14. ")
     assert chart.before == "40 in den 7 Tagen davor"
 
 
