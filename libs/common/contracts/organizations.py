@@ -7,7 +7,7 @@ other callers see only the organizations that they belong to.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 import orjson
 from pydantic import AfterValidator, Field
@@ -79,6 +79,8 @@ class NoOrganizationsHere(Forbidden):
 class Organization(Versioned):
     """An organization. `role` is the role of the caller, null if they are not a member.
     `private_metadata` is shown only to callers with `organizations:read`."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"role"})
 
     id: Id
     slug: str
