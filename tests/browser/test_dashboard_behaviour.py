@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, Request
+from playwright.async_api import Browser, Request, Route
 from tests.browser.dashboard_people import (
     IN_SIGHT,
     AtDashboard,
@@ -108,6 +108,18 @@ async def test_a_session_that_is_over(ada: AtDashboard, studio: Developer) -> No
     await ada.press(ada.at("main form button.primary"))
     await ada.page.wait_for_url("**/users**")
     await ada.sees("person", "#users")
+
+
+async def test_live_on_a_slow_line(ada: AtDashboard) -> None:
+    """A page is live although a part of its scripts arrives long after the others."""
+
+    async def late(route: Route) -> None:
+        await asyncio.sleep(0.5)
+        await route.continue_()
+
+    await ada.page.route("**/htmx-sse*", late)
+    await ada.open()
+    await ada.sees("Live", "#live-state")
 
 
 async def test_a_stream_after_signing_out(
