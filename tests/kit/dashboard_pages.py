@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import httpx
 from tests.kit.developers import Developers, developers
@@ -12,6 +12,7 @@ from tests.kit.fake_services import FakeServices, serve
 from tests.kit.filled_contracts import FIRST_ID, filled, filled_world
 
 from common.context import Context
+from common.contracts.base import Request
 from common.contracts.clients import Client, GetClient
 from common.contracts.mail_templates import ListTemplates, Template, Templates
 from common.contracts.tenants import ManageApplication

@@ -107,6 +107,7 @@ def test_a_good_file_is_accepted(file: str, empty: bool) -> None:
         relay_database_url=dsn,
         sweep_database_url=dsn,
         mail_database_url=dsn,
+        search_database_url=dsn,
         geoip_file="" if empty else file,
     )
 
