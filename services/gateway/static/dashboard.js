@@ -79,6 +79,7 @@ document.querySelector("[data-palette]").addEventListener("click", openPalette);
 addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") openPalette(event);
 });
+query.addEventListener("input", () => choose(null)); // these results are not for this text
 query.addEventListener("keydown", (event) => {
   const all = options();
   const now = all.findIndex((option) => option.hasAttribute("aria-current"));
