@@ -1,4 +1,5 @@
-"""`python -m bench.pages` prints the table of docs/pages.md: size and CPU of each hosted page.
+"""`python -m bench.pages` prints the tables of docs/pages.md: size and CPU of each hosted page, and of each
+page of the Dashboard (bench/dashboard_pages.py).
 
 Runs one gateway in this process. Its services answer from memory, so the CPU is that of the gateway:
 routing, language, template and Content-Security-Policy.
@@ -15,6 +16,7 @@ import httpx
 from tests.kit.fake_services import FakeServices, serve, settings
 from tests.kit.people import LINK, People, person
 
+from bench import dashboard_pages
 from common import logs
 from gateway.build import build
 from gateway.state import Gateway
@@ -38,8 +40,15 @@ LOADED = re.compile(r'(?:href|src)="(/(?:static|brand)/[^"#]+)')
 
 
 async def main() -> None:
-    """Prints the table."""
+    """Prints the tables."""
     logs.configure("bench", "error")
+    await hosted_pages()
+    print()
+    await dashboard_pages.print_table()
+
+
+async def hosted_pages() -> None:
+    """Prints a row for each hosted page."""
     world = serve(FakeServices())
     tenant = world.add("demo")
     People(world)

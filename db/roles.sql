@@ -10,6 +10,7 @@
 --   aero2_relay   every service: sends the audit outbox       aero2_mail    identity: delivers mail
 --   aero2_sweep   identity, oidc, tenancy: expired rows       aero2_logout  oidc: logout tokens
 --   aero2_upkeep  tenancy: sealing, retention, use of keys, provisioning, deletion, domains
+--   aero2_search  identity: finds the users of one address for an operator
 
 DO $roles$
 DECLARE
@@ -17,7 +18,7 @@ DECLARE
 BEGIN
     FOREACH name IN ARRAY ARRAY[
         'aero2_owner', 'aero2_tenancy', 'aero2_identity', 'aero2_oidc', 'aero2_rbac',
-        'aero2_relay', 'aero2_sweep', 'aero2_mail', 'aero2_logout', 'aero2_upkeep'
+        'aero2_relay', 'aero2_sweep', 'aero2_mail', 'aero2_logout', 'aero2_upkeep', 'aero2_search'
     ] LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name) THEN
             BEGIN
@@ -50,7 +51,7 @@ BEGIN
             ('idle_in_transaction_session_timeout', '60s', true)
         ) AS l (setting, value, for_jobs)
         JOIN pg_catalog.pg_roles r
-            ON r.rolname IN ('aero2_tenancy', 'aero2_identity', 'aero2_oidc', 'aero2_rbac')
+            ON r.rolname IN ('aero2_tenancy', 'aero2_identity', 'aero2_oidc', 'aero2_rbac', 'aero2_search')
             OR (l.for_jobs AND r.rolname IN
                 ('aero2_relay', 'aero2_sweep', 'aero2_mail', 'aero2_logout', 'aero2_upkeep'))
         WHERE NOT EXISTS (
@@ -81,10 +82,10 @@ BEGIN
     LOOP
         EXECUTE format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', database);
     END LOOP;
-    IF NOT pg_catalog.has_database_privilege('aero2_rbac', current_database(), 'CONNECT') THEN
+    IF NOT pg_catalog.has_database_privilege('aero2_search', current_database(), 'CONNECT') THEN
         EXECUTE format(
             'GRANT CONNECT ON DATABASE %I TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac,'
-            ' aero2_relay, aero2_sweep, aero2_mail, aero2_logout, aero2_upkeep',
+            ' aero2_relay, aero2_sweep, aero2_mail, aero2_logout, aero2_upkeep, aero2_search',
             current_database());
     END IF;
     IF pg_catalog.has_schema_privilege('public', 'public', 'CREATE') THEN

@@ -49,6 +49,7 @@ CREATE TABLE applications (
     custom_domain          text,       -- the primary verified row of custom_domains
     custom_domain_verified boolean     NOT NULL DEFAULT false,
     cf_custom_hostname_id  text,
+    request_key            text,       -- its creator, and the id of their request: sent twice, it creates one
     state                  text        NOT NULL DEFAULT 'creating',
     provisioned            text[]      NOT NULL DEFAULT '{}',  -- services that have done their part
     created_at             timestamptz NOT NULL DEFAULT now(),
@@ -56,6 +57,7 @@ CREATE TABLE applications (
     CONSTRAINT applications_pkey PRIMARY KEY (id),
     CONSTRAINT applications_slug_key UNIQUE (slug),
     CONSTRAINT applications_custom_domain_key UNIQUE (custom_domain),
+    CONSTRAINT applications_request_key_key UNIQUE (request_key),
     CONSTRAINT applications_slug_check CHECK (slug ~ '^[a-z0-9]([a-z0-9-]{1,61})[a-z0-9]$'),
     CONSTRAINT applications_state_check CHECK (state IN ('creating', 'active', 'deleting')),
     CONSTRAINT applications_is_dashboard_check CHECK (is_dashboard = (id = '00000000-0000-0000-0000-000000000000'))
@@ -64,6 +66,16 @@ CREATE INDEX idx_applications_owner ON applications (owner_org_id, created_at, i
 CREATE INDEX idx_applications_created ON applications (created_at, id);
 CREATE INDEX idx_applications_state ON applications (state) WHERE state <> 'active';
 CREATE INDEX idx_applications_dashboard ON applications (is_dashboard) WHERE is_dashboard;
+
+-- owner: tenancy. Settings of the platform: one row, in the Dashboard.
+CREATE TABLE platform_settings (
+    app_id                uuid        NOT NULL,
+    applications_per_team integer,    -- NULL: no limit
+    new_applications      jsonb       NOT NULL DEFAULT '{}',  -- settings that new applications start with
+    updated_at            timestamptz,
+    CONSTRAINT platform_settings_pkey PRIMARY KEY (app_id),
+    CONSTRAINT platform_settings_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
 
 -- owner: tenancy. Slugs of deleted applications. Nobody gets such a slug for a while, because cookies,
 -- links and tokens that name it still exist.
@@ -181,6 +193,21 @@ CREATE INDEX idx_users_unverified ON users (app_id, created_at, id) WHERE NOT em
 CREATE INDEX idx_users_unprovisioned ON users (app_id, id) WHERE provisioned_at IS NULL;
 -- For the sweep of guests who are not active any more.
 CREATE INDEX idx_users_guests ON users (app_id, id) WHERE guest;
+
+-- Returns about how many users an application has, from the statistics of the planner: for lists with
+-- too many users to count. It reads no row.
+CREATE FUNCTION estimated_users(app_id uuid, disabled boolean, email_verified boolean)
+RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $estimated$
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE format(
+        'EXPLAIN (FORMAT JSON) SELECT FROM users u WHERE u.app_id = %L'
+        ' AND (%L::boolean IS NULL OR u.disabled = %L) AND (%L::boolean IS NULL OR u.email_verified = %L)',
+        $1, $2, $2, $3, $3) INTO plan;
+    RETURN (plan -> 0 -> 'Plan' ->> 'Plan Rows')::bigint;
+END
+$estimated$;
 
 -- owner: identity, through a trigger on users. The words by which a search finds a user: the address,
 -- its parts, and each word of their names. A pattern (LIKE '%…%') would read every user of the
@@ -351,6 +378,9 @@ CREATE INDEX idx_organizations_name ON organizations (name_key, app_id, id)
     WHERE NOT starts_with(slug COLLATE "C", name_key);
 CREATE UNIQUE INDEX organizations_personal_key ON organizations (created_by, app_id) WHERE is_personal;
 
+-- For operators, who search the applications of all teams by the beginning of a name.
+CREATE INDEX idx_applications_name ON applications (organization_key(name) COLLATE "C", id);
+
 -- A team that owns applications cannot be deleted. The handler reports this by the constraint's name.
 ALTER TABLE applications ADD CONSTRAINT applications_owner_org_id_fkey
     FOREIGN KEY (owner_app_id, owner_org_id) REFERENCES organizations (app_id, id);
@@ -484,6 +514,46 @@ CREATE TABLE sign_in_guards (
     CONSTRAINT sign_in_guards_pkey PRIMARY KEY (app_id, address_hash)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_sign_in_guards_expires ON sign_in_guards (expires_at);
+
+-- owner: identity. One act on many users. `caller` is who started it, as the header of a call has it.
+CREATE TABLE user_batches (
+    app_id      uuid        NOT NULL,
+    id          uuid        NOT NULL,
+    act         text        NOT NULL,
+    state       text        NOT NULL,  -- open, running, done, cancelled or stopped
+    role_id     text,
+    caller      jsonb       NOT NULL,
+    total       integer     NOT NULL DEFAULT 0,
+    done        integer     NOT NULL DEFAULT 0,
+    succeeded   integer     NOT NULL DEFAULT 0,
+    unchanged   integer     NOT NULL DEFAULT 0,
+    failed      integer     NOT NULL DEFAULT 0,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    finished_at timestamptz,
+    expires_at  timestamptz NOT NULL DEFAULT now() + interval '7 days',
+    CONSTRAINT user_batches_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT user_batches_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_user_batches_created ON user_batches (app_id, created_at, id);
+CREATE INDEX idx_user_batches_expires ON user_batches (expires_at);
+
+-- owner: identity. Rows of a batch that are done together. At most one part of a batch is due. A worker
+-- that takes it puts `due_at` off, so that another worker takes it if the first one dies.
+CREATE TABLE user_batch_parts (
+    app_id   uuid    NOT NULL,
+    batch_id uuid    NOT NULL,
+    first    integer NOT NULL,  -- the number of its first row
+    size     integer NOT NULL,
+    input    text,              -- sealed; NULL once it is done: it can have passwords
+    results  text,              -- sealed
+    failed   integer NOT NULL DEFAULT 0,
+    attempts integer NOT NULL DEFAULT 0,
+    due_at   timestamptz,
+    CONSTRAINT user_batch_parts_pkey PRIMARY KEY (app_id, batch_id, first),
+    CONSTRAINT user_batch_parts_batch_id_fkey FOREIGN KEY (app_id, batch_id)
+        REFERENCES user_batches (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_user_batch_parts_due ON user_batch_parts (due_at) WHERE due_at IS NOT NULL;
 
 -- owner: identity. The active organization becomes NULL when the membership is deleted.
 CREATE TABLE user_sessions (
@@ -627,6 +697,22 @@ CREATE TABLE trusted_devices (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_trusted_devices_user ON trusted_devices (user_id, app_id);
 CREATE INDEX idx_trusted_devices_expires ON trusted_devices (expires_at);
+
+-- owner: identity. For a short time, one operator may read the data of this user, in the session in which
+-- they gave the reason.
+CREATE TABLE support_views (
+    app_id        uuid        NOT NULL,
+    user_id       uuid        NOT NULL,
+    actor_session uuid        NOT NULL,  -- the session of the operator, in the Dashboard
+    actor_id      uuid        NOT NULL,  -- the operator, a user of the Dashboard
+    reason        text        NOT NULL,
+    expires_at    timestamptz NOT NULL,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT support_views_pkey PRIMARY KEY (app_id, user_id, actor_session),
+    CONSTRAINT support_views_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_support_views_expires ON support_views (expires_at);
 
 -- owner: identity
 CREATE TABLE passkeys (
@@ -815,7 +901,7 @@ CREATE TABLE mail_senders (
     password_sealed text,
     from_address    text        NOT NULL,
     from_name       text,
-    version         integer     NOT NULL DEFAULT 1,  -- of the settings: a late failure of older ones does not count
+    version         uuid        NOT NULL DEFAULT gen_random_uuid(),  -- of the settings: a late failure of older ones does not count
     failures        integer     NOT NULL DEFAULT 0,  -- in a row
     failing_since   timestamptz,
     paused_until    timestamptz,
@@ -1345,6 +1431,42 @@ CREATE TABLE audit_counts (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_audit_counts_hours ON audit_counts (app_id, since) WHERE NOT daily;
 
+-- owner: tenancy. The figures of the Dashboard's charts, by quarter of an hour: the days of every time
+-- zone begin at one. Kept for as long as the longest window and the one before it.
+CREATE TABLE usage_counts (
+    app_id   uuid        NOT NULL,
+    since    timestamptz NOT NULL,  -- when the quarter begins
+    sign_ins bigint      NOT NULL,
+    sign_ups bigint      NOT NULL,
+    failures bigint      NOT NULL,
+    CONSTRAINT usage_counts_pkey PRIMARY KEY (app_id, since),
+    CONSTRAINT usage_counts_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
+-- owner: tenancy. How many users were active in an hour or on a day, by the hour or day on which they
+-- were active before. So the users of any period can be added up, each once (ADR 14).
+CREATE TABLE active_user_counts (
+    app_id   uuid        NOT NULL,
+    unit     text        NOT NULL,
+    since    timestamptz NOT NULL,  -- an hour (UTC); or midnight (UTC) of the application's date
+    previous timestamptz NOT NULL,  -- the same; the year 1 if the users were not active before
+    count    bigint      NOT NULL,
+    CONSTRAINT active_user_counts_pkey PRIMARY KEY (app_id, unit, since, previous),
+    CONSTRAINT active_user_counts_unit_check CHECK (unit IN ('hour', 'day')),
+    CONSTRAINT active_user_counts_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
+-- owner: tenancy. When a user was active lately, as active_user_counts has it: the last two or three
+-- days, and the last time before. A trigger on the deletion of the user deletes it.
+CREATE TABLE active_users (
+    app_id  uuid          NOT NULL,
+    user_id uuid          NOT NULL,
+    hours   timestamptz[] NOT NULL DEFAULT '{}',
+    days    timestamptz[] NOT NULL DEFAULT '{}',
+    CONSTRAINT active_users_pkey PRIMARY KEY (app_id, user_id),
+    CONSTRAINT active_users_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+
 -- owner: tenancy. The hash chain over the audit_logs of one application. Links stay when retention
 -- deletes their events, so that the remaining events can still be verified.
 CREATE TABLE audit_chain (
@@ -1523,6 +1645,8 @@ BEGIN
             WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
         DELETE FROM user_words t USING gone
             WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
+        DELETE FROM active_users t USING gone
+            WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
         UPDATE audit_logs t SET user_id = NULL FROM gone
             WHERE t.app_id = app AND gone.app_id = app AND t.user_id = gone.id;
     END LOOP;
@@ -1620,6 +1744,9 @@ BEGIN
 END
 $partitions$;
 
+-- An operator finds the users of one address in all applications. identity records each search first.
+CREATE POLICY search ON users FOR SELECT TO aero2_search USING (true);
+
 -- The registries. tenancy must find the application of a host or key, so it reads all rows. It writes
 -- the rows of an application only while bound to that application.
 ALTER TABLE applications ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
@@ -1663,25 +1790,29 @@ CREATE POLICY jobs ON mail_outbox TO aero2_mail, aero2_sweep USING (true);
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;
 -- The words of a user. A trigger stores them with identity's privileges, and identity searches them.
 GRANT EXECUTE ON FUNCTION search_key(text), words_of_user(text, text[]) TO aero2_identity;
+GRANT EXECUTE ON FUNCTION estimated_users(uuid, boolean, boolean) TO aero2_identity;
 GRANT EXECUTE ON FUNCTION search_key(text), organization_key(text) TO aero2_tenancy;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     applications, deleted_slugs, application_api_keys, custom_domains, organizations,
     organization_members, organization_invitations, organization_domains
     TO aero2_tenancy;
+GRANT SELECT, INSERT, UPDATE ON platform_settings TO aero2_tenancy;
 -- Members are listed, and invitations matched, by name and address in one round trip (ADR 0003).
 GRANT SELECT (app_id, id, email, email_normalized, email_verified, name, picture, disabled)
     ON users TO aero2_tenancy;
 GRANT SELECT ON audit_logs TO aero2_tenancy;
 GRANT SELECT, INSERT ON audit_chain, audit_checkpoints TO aero2_tenancy;
 GRANT SELECT, INSERT, UPDATE, DELETE ON audit_counts TO aero2_tenancy;
+GRANT SELECT, INSERT, UPDATE, DELETE ON usage_counts, active_user_counts TO aero2_tenancy;
+GRANT SELECT, INSERT, UPDATE ON active_users TO aero2_tenancy;
 GRANT SELECT (app_id, id, email, name) ON users TO aero2_tenancy;  -- the names in audit records (ADR 0003)
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     users, passwords, sign_in_guards, user_sessions, email_verification_codes, user_invitations,
     known_devices, trusted_devices, passkeys, webauthn_challenges, totp_factors, recovery_codes,
     identity_providers, identity_provider_documents, user_identity_links, oauth_state, link_proofs,
-    mail_templates, mail_senders
+    mail_templates, mail_senders, support_views, user_batches, user_batch_parts
     TO aero2_identity;
 GRANT SELECT, INSERT, DELETE ON user_words TO aero2_identity;
 GRANT SELECT, UPDATE, DELETE ON mail_outbox TO aero2_identity;
@@ -1689,6 +1820,8 @@ GRANT SELECT ON organization_members TO aero2_identity;  -- developers see membe
 -- Every sign-in asks whether an organization demands its own provider (ADR 0012).
 GRANT SELECT (app_id, id, name, sso_required) ON organizations TO aero2_identity;
 GRANT SELECT (app_id, org_id, domain, verified_at, missing_since) ON organization_domains TO aero2_identity;
+-- The last operator is neither disabled nor deleted.
+GRANT SELECT (app_id, user_id, role_id, org_id) ON user_roles TO aero2_identity;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     oauth_clients, oauth_client_secrets, resources, scopes, authorization_requests, token_families,
@@ -1736,6 +1869,7 @@ GRANT SELECT, UPDATE (attempts, next_attempt_at, failed_at, last_error), DELETE 
 GRANT SELECT, UPDATE (attempts, next_attempt_at), DELETE
     ON logout_deliveries TO aero2_logout;
 GRANT SELECT (app_id, session_id, user_id, subject) ON session_clients TO aero2_logout;
+GRANT SELECT (app_id, id, email_normalized, email_verified, disabled, guest) ON users TO aero2_search;
 GRANT SELECT (app_id, id, previous_id, revoked_at) ON user_sessions TO aero2_logout;
 GRANT SELECT ON applications TO aero2_upkeep;
 GRANT SELECT (app_id) ON audit_outbox TO aero2_upkeep;
@@ -1757,12 +1891,15 @@ GRANT SELECT (app_id, last_seen_at), DELETE ON known_devices TO aero2_sweep;
 GRANT SELECT (previous_id) ON user_sessions TO aero2_sweep;
 GRANT SELECT (app_id, id, confirmed_at, created_at), DELETE ON totp_factors TO aero2_sweep;
 GRANT SELECT (app_id, id, provisioned_at, created_at, guest) ON users TO aero2_sweep;
+GRANT SELECT (app_id, batch_id, first, attempts, due_at), UPDATE (attempts, due_at)
+    ON user_batch_parts TO aero2_sweep;
+GRANT SELECT (app_id, id, expires_at), DELETE ON user_batches TO aero2_sweep;
 GRANT SELECT (user_id, last_active_at, actor_id) ON user_sessions TO aero2_sweep;  -- guests, impersonations
 GRANT SELECT (id) ON link_proofs TO aero2_sweep;
 GRANT SELECT (state_hash) ON oauth_state TO aero2_sweep;
 GRANT SELECT (challenge_hash) ON webauthn_challenges TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON
-    sign_in_guards, oauth_state, link_proofs, webauthn_challenges, rate_limits, authorization_requests, authorization_codes,
+    sign_in_guards, support_views, oauth_state, link_proofs, webauthn_challenges, rate_limits, authorization_requests, authorization_codes,
     refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,
     oauth_client_secrets
     TO aero2_sweep;

@@ -53,7 +53,7 @@ def system(shape: Shape, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 @pytest.fixture
 def database(postgres: Postgres) -> Iterator[dict[str, str]]:
     """A database of the test's own: its DSN by role (owner, tenancy, identity, oidc, rbac, relay, sweep, mail,
-    logout, upkeep).
+    logout, upkeep, search).
 
     `owner` is a superuser, whom row level security does not bind: for preparing and looking.
     """

@@ -61,7 +61,7 @@ def up(
 @app.command("migrate")
 def migrate() -> None:
     """Make or update the database: AERO2_OWNER_DATABASE_URL, and AERO2_<ROLE>_PASSWORD for each
-    of tenancy, identity, oidc, rbac, relay, sweep, mail, logout and upkeep."""
+    of tenancy, identity, oidc, rbac, relay, sweep, mail, logout, upkeep and search."""
     from aero2.migrate import command
 
     command()

@@ -7,7 +7,7 @@ from typing import Final
 
 JOBS: Final = {
     "tenancy": ("relay", "sweep", "upkeep"),
-    "identity": ("relay", "sweep", "mail"),
+    "identity": ("relay", "sweep", "mail", "search"),
     "oidc": ("relay", "sweep", "logout"),
     "rbac": ("relay",),
 }

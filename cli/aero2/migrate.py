@@ -30,7 +30,7 @@ from aero2.schema_files import (
 )
 
 SERVICES: Final = ("tenancy", "identity", "oidc", "rbac")
-JOBS: Final = ("relay", "sweep", "mail", "logout", "upkeep")
+JOBS: Final = ("relay", "sweep", "mail", "logout", "upkeep", "search")
 ROLES: Final = (*SERVICES, *JOBS)
 """Each is the role aero2_<name>: of a service, or of a job that speaks of all applications."""
 LOCK: Final = 0x6165726F32

@@ -28,7 +28,9 @@ STREAM: Final = "AUDIT"
 AUDIT: Final = "audit.>"
 CHANGED: Final = "changed.>"
 DISCOVERY: Final = "$SRV.>"
-"""`nats micro ls`: every service answers, only the command line asks."""
+"""`nats micro ls`: every service answers. Only the command line may ask everything."""
+FIGURES: Final = ("$SRV.STATS", "$SRV.INFO")
+"""The gateway asks all services for these, for operators."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def rights(user: str) -> Rights:
         publish.append(f"$JS.API.STREAM.PURGE.{STREAM}")  # what is left of a deleted application
     if user == "gateway":  # the live log: told that there is something new, reads it by number
         hears = [AUDIT]
-        publish.append(f"$JS.API.STREAM.MSG.GET.{STREAM}")
+        publish += [f"$JS.API.STREAM.MSG.GET.{STREAM}", *FIGURES]
     return Rights(
         publish=tuple(publish),
         subscribe=(

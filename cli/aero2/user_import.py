@@ -18,10 +18,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from aero2.api import call, client
 from aero2.failures import CommandError
-from aero2.user_files import format_of, records
+from aero2.user_files import format_of
 from common.contracts.user_import import TransferredUser
 from common.field_errors import FieldError, field_error, field_errors
 from common.unknown_fields import unknown_fields
+from common.user_files import records
 
 console = Console(stderr=True)
 

@@ -15,6 +15,8 @@ def isolate(text: str, direction: str = "ltr") -> str:
     """Returns a name for a sentence of that direction. A name with letters of the other direction
     is isolated, so that it moves no number or punctuation beside it. Unlike `<bdi>`, this works in
     titles, attributes and subjects, too."""
+    if direction == "ltr" and text.isascii():  # the usual case, without a look at each character
+        return text
     if any(bidirectional(character) in OPPOSITE[direction] for character in text):
         return f"{FIRST_STRONG_ISOLATE}{text}{POP_DIRECTIONAL_ISOLATE}"
     return text

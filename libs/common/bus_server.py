@@ -20,11 +20,12 @@ from nats.micro.service import Service
 from prometheus_client import Histogram
 from pydantic import ValidationError
 
-from common import caller_limits, freshness, logs, metrics, nats_private
+from common import caller_limits, conditions, freshness, logs, metrics, nats_private
 from common.bus import SYSTEM_SUBJECT, Handler, subject_of
 from common.context import HEADER, Context
 from common.contracts.base import SYSTEM, Contract, Request
 from common.db import committed
+from common.endpoint_stats import ServiceStats, process_stats
 from common.field_errors import field_errors
 from common.problems import (
     Busy,
@@ -56,8 +57,8 @@ async def answer(
 
     Raises Forbidden if the caller may not make the call, or if the request came on a subject of
     another kind of caller; Impersonating or GuestRefused; FreshSignInNeeded, FreshTokenNeeded or
-    SecondFactorNeeded; Invalid for a malformed request; TooLate if the time is over; and what the
-    handler raises.
+    SecondFactorNeeded; ConditionUnsupported; Invalid for a malformed request; TooLate if the time is
+    over; and what the handler raises.
     """
     if subject != subject_of(ctx, contract):
         log.warning("caller on another's subject", subject=subject, kind=ctx.caller.kind)
@@ -82,15 +83,19 @@ async def answer(
 
 
 async def _run(handler: Handler, deps: Any, ctx: Context, request: Request[Any]) -> Contract:
-    """Runs the handler. Runs it a second time if a changed table rolled back all that it did."""
+    """Runs the handler. Runs it a second time if a changed table rolled back all that it did. Each
+    run checks the condition of the request itself."""
     committed.set(False)
+    if_match, ctx = ctx.if_match, ctx.with_condition(None)
     try:
-        return await handler(deps, ctx, request)
+        with conditions.condition_of(type(request), if_match):
+            return await handler(deps, ctx, request)
     except Outdated:
         if committed.get():
             raise
         log.info("once more", subject=request.subject, trace=ctx.trace)
-        return await handler(deps, ctx, request)
+        with conditions.condition_of(type(request), if_match):
+            return await handler(deps, ctx, request)
 
 
 def encode_reply(reply: Contract) -> bytes:
@@ -109,6 +114,7 @@ class BusServer:
     deps: Any
     concurrency: int = 100
     queue: int = 1000
+    stats: ServiceStats = field(default_factory=ServiceStats)
     _running: set[asyncio.Task[None]] = field(default_factory=set)
     _limit: asyncio.Semaphore = field(init=False)
 
@@ -116,6 +122,7 @@ class BusServer:
         self._limit = asyncio.Semaphore(self.concurrency)
         metrics.maintain(metrics.SERVED, metrics.RUNNING, metrics.REFUSED)
         metrics.RUNNING.set_function(lambda: len(self._running))
+        self.stats.of_process = lambda: process_stats(len(self._running))
 
     @classmethod
     async def start(
@@ -127,10 +134,15 @@ class BusServer:
         *,
         concurrency: int = 100,
         queue: int = 1000,
+        replica: str = "0",
     ) -> BusServer:
         """Registers a NATS service. It serves nothing until `add`."""
-        service = await nats.micro.add_service(nc, name=name, version=version, queue_group=name)
-        return cls(service, deps, concurrency, queue)
+        stats = ServiceStats()
+        more: dict[str, Any] = {"metadata": {"replica": replica}, "stats_handler": stats.complete}
+        service = await nats.micro.add_service(
+            nc, name=name, version=version, queue_group=name, **more
+        )
+        return cls(service, deps, concurrency, queue, stats)
 
     async def add(self, contract: type[Request[Any]], handler: Handler) -> None:
         """Serves a contract on its two subjects: the one of callers and the one of the system."""
@@ -184,6 +196,7 @@ class BusServer:
             await _refuse(msg, Problem())
         finally:
             seconds = time.perf_counter() - started
+            self.stats.add(subject, seconds=seconds, failed=level == "error")
             _observe(contract.subject, outcome, seconds=seconds, trace=trace, level=level)
 
     async def drain(self, within: float = 3.0) -> None:

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from common.contracts.app_settings import AppSettings
 from common.db import Db
+from common.field_errors import field_error
+from common.problems import Invalid
 from common.sealing import Sealer
 
 HIDDEN: Final = "********"
@@ -20,13 +22,17 @@ def _place(app_id: str) -> tuple[str, str, str]:
 async def sealed(
     sealer: Sealer, db: Db, app_id: str, *, stored: dict[str, Any], settings: dict[str, Any]
 ) -> dict[str, Any]:
-    """Returns `settings` as they may be stored: a new secret is sealed, an unchanged one stays."""
+    """Returns `settings` as they may be stored: a new secret is sealed, an unchanged one stays. Raises
+    Invalid if the stored secret would go to another server."""
     captcha = settings.get("captcha")
     if not captcha:
         return settings
-    before = (stored.get("captcha") or {}).get("secret")
+    earlier = stored.get("captcha") or {}
+    before = earlier.get("secret")
     secret = captcha.get("secret")
     if secret is None or secret == HIDDEN:
+        if before is not None and captcha["verify_url"] != earlier.get("verify_url"):
+            raise Invalid(errors=[field_error("captcha.secret", "captcha_secret_required_again")])
         secret = before
     elif secret != before:
         secret = await sealer.seal(db, app_id, _place(app_id), secret.encode())

@@ -12,7 +12,7 @@ from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from common import logs, metrics
+from common import conditions, logs, metrics
 from common.connection_setup import check_no_transaction, set_codecs
 from common.context import Context
 from common.db_errors import FAILURES, connection_lost, translated
@@ -69,8 +69,9 @@ async def run(db: Db, sql: LiteralString, *args: Any) -> int:
 
 
 async def rebind(db: Db, app_id: str) -> None:
-    """Binds the rest of this transaction to another application. Only the service that creates and
-    deletes applications does this, to keep both sides in one transaction."""
+    """Binds the rest of this transaction to another application, to keep both sides in one transaction:
+    for the service that creates and deletes applications, and for the events of operators, which
+    belong into several logs."""
     await db.execute(f"SET LOCAL aero2.app_id = '{_id(app_id)}'")
 
 
@@ -158,8 +159,8 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self, ctx: Context) -> AsyncIterator[Link]:
-        """Reads and writes the application's rows. Commits on leaving and rolls back on any
-        error."""
+        """Reads and writes the application's rows. Commits on leaving and rolls back on any error,
+        and if the request has a condition that was not checked."""
         async with self._begin(f"BEGIN; SET LOCAL aero2.app_id = '{_id(ctx.app_id)}'") as db:
             yield db
         self._committed()
@@ -167,6 +168,7 @@ class Database:
     @asynccontextmanager
     async def autocommit(self, ctx: Context) -> AsyncIterator[Db]:
         """Writes with single statements: each commits by itself, in one round trip."""
+        conditions.refuse_unchecked()
         async with self.reader(ctx) as db:
             yield db
         self._committed()
@@ -192,6 +194,7 @@ class Database:
             await db.execute(begin)
             try:
                 yield db
+                conditions.refuse_unchecked()
             except BaseException:
                 await asyncio.shield(_rollback(db))
                 raise

@@ -72,6 +72,14 @@ def maintain(*metrics: Collector) -> None:
 _maintained: set[Collector] = set()
 
 
+def value_of(gauge: Gauge) -> float | None:
+    """Returns the value of a gauge without labels. Returns None if this process does not maintain it."""
+    if gauge not in _maintained:
+        return None
+    (metric,) = gauge.collect()
+    return metric.samples[0].value
+
+
 class Counted(Protocol):
     """A cache as its metrics see it."""
 

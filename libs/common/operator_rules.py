@@ -19,6 +19,10 @@ OPERATOR_MFA: Final = (
 """The description of AERO2_OPERATOR_MFA, which two services read."""
 OPERATES: Final = "platform:manage"
 """The permission that makes a user of the Dashboard an operator."""
+ROLE: Final = "operator"
+"""The role of the Dashboard that holds every permission. It has at least one enabled user."""
+LOCK: Final = 0x6F70657261746F72
+"""The key of the advisory lock around changes that can end the last operator: `operator` in ASCII."""
 OF_EVERY_DEVELOPER: Final = frozenset(
     {
         *("apps:create", "apps:read", "apps:write", "apps:delete", "apps:transfer"),

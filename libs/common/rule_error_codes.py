@@ -90,6 +90,7 @@ APPLICATION_ERRORS: Final = {
     "domain_allowed_and_blocked": N_("A domain is both allowed and blocked."),
     "user_required": N_("Name a user: the caller is not a user of this application."),
     "password_required_again": N_("Enter the password again: it would go to another server."),
+    "captcha_secret_required_again": N_("Enter the secret again: it would go to another server."),
     "mail_tls_required": N_("Choose TLS. Mail is never sent without encryption."),
 }
 CLIENT_ERRORS: Final = {

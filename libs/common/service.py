@@ -60,7 +60,13 @@ async def _serve(name: str, settings: S, start: Start[S]) -> ServiceLife:
     links = await retry_until_done(lambda: connect(settings, name), "nats")
     deps, handlers = await retry_until_done(lambda: start(settings, links), "start")
     server = await BusServer.start(
-        links.nc, name, VERSION, deps, concurrency=settings.concurrency, queue=settings.queue
+        links.nc,
+        name,
+        VERSION,
+        deps,
+        concurrency=settings.concurrency,
+        queue=settings.queue,
+        replica=settings.replica,
     )
     for contract, handler in handlers.items():
         await server.add(contract, handler)

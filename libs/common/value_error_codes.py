@@ -86,6 +86,9 @@ VALUE_ERRORS: Final = {
     "not_a_permission": N_("A permission is required, like articles:write."),
     "not_a_scope": N_("Printable ASCII without spaces, quotes and backslashes is required."),
     "not_a_language": N_("A language is required, like en or pt-BR."),
+    "not_for_new_applications": N_(
+        "New applications cannot start with a captcha: its secret belongs to one application."
+    ),
     "not_a_color": N_("A color is required, like #3355ff."),
     # addresses
     "not_an_email_address": N_("An e-mail address is required, like name@example.com."),

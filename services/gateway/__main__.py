@@ -17,6 +17,7 @@ from gateway.admission.replicas import Replicas
 from gateway.build import build, build_internal
 from gateway.http import sockets as listening
 from gateway.http.slow_clients import Connection, connection_limit
+from gateway.monitoring.announcement import announce
 from gateway.server import server_of
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
@@ -45,6 +46,7 @@ async def serve(
     gateway = Gateway(settings, links.bus, links)
     links.invalidation.listeners.append(gateway.invalidate)
     links.on_reconnect.append(gateway.forget_all)
+    gateway.discovery.own_id = await announce(links.nc, gateway.served, settings.replica)
     if settings.heartbeat:
         links.spawn(keep_heartbeat(Path(settings.heartbeat), links, None), "heartbeat")
     links.spawn(Replicas(links.nc, gateway.limits.divide).run(), "replicas")

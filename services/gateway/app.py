@@ -219,6 +219,7 @@ class GatewayApp:
             if has_label:
                 self._timers[path, status] = timer
         timer.observe(seconds)
+        self.gateway.served.add(status, seconds)
         logs.lines.write(
             {
                 "event": "http",

@@ -35,6 +35,9 @@ STORED: Final = 0.03
 """Seconds from the message about an event until the event is on the stream."""
 ALIVE: Final = 15.0
 """Seconds between comments that keep the connection open. Each time the right to follow is checked."""
+CHECKED_EVERY: Final = 1.0
+"""Seconds between two checks of the right to follow, at least. An invalidation message can concern every
+follower, and anybody who revokes tokens sends many."""
 
 
 @dataclass
@@ -131,7 +134,7 @@ class Tail:
             has_slot = True
             self.slots.followers.add(follower)
             subscription = await self.nc.subscribe(subjects_of(self.app_id), cb=wake)
-            alive = time.monotonic()
+            alive, checked = time.monotonic(), 0.0
             yield self.writer.begin(self.places.show(self.app_id, after))
             while True:
                 after = await self._in_this_stream(after)
@@ -141,8 +144,7 @@ class Tail:
                     after = place
                     yield await self._event(place, message)
                 if follower.doubtful:
-                    follower.doubtful = False
-                    await self.allowed()
+                    checked = await self._check_again(follower, checked)
                     continue
                 if time.monotonic() - alive >= ALIVE:
                     await self.allowed()
@@ -157,6 +159,14 @@ class Tail:
                 self.slots.release(self.app_id)
             if subscription is not None and not self.nc.is_closed:
                 await subscription.unsubscribe()
+
+    async def _check_again(self, follower: Follower, checked: float) -> float:
+        """Checks the right to follow, CHECKED_EVERY seconds after `checked` at the earliest. Returns the
+        time. Raises a Problem if the follower has it no longer."""
+        await asyncio.sleep(checked + CHECKED_EVERY - time.monotonic())
+        follower.doubtful = False
+        await self.allowed()
+        return time.monotonic()
 
     async def _in_this_stream(self, after: Place) -> Place:
         """Returns the place in the stream as it is now: it may have been created again."""

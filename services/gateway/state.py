@@ -9,6 +9,7 @@ from common.caches import Cache
 from common.connections import Connections
 from common.context import Caller
 from common.contracts.api_keys import ApiKeyHolder
+from common.contracts.base import Contract
 from common.contracts.identity_providers import PublicProviders
 from common.contracts.sessions import Session
 from common.contracts.tenants import Tenant
@@ -17,6 +18,9 @@ from gateway.admission.fair_queue import AdmissionQueues
 from gateway.admission.flood_limits import NO_TENANT, FloodLimits
 from gateway.audit_followers import FollowerSlots
 from gateway.http.compression import PackedText
+from gateway.running_exports import RunningExports
+from gateway.served_requests import ServedRequests
+from gateway.service_discovery import ServiceDiscovery
 from gateway.settings import GatewaySettings
 
 
@@ -67,7 +71,13 @@ class Gateway:
     browsers go on sending them."""
     responses: Cache[CachedBody] = field(default_factory=lambda: Cache("answer", 50_000, ttl=10))
 
+    reports: Cache[Contract] = field(default_factory=lambda: Cache("report", 1, ttl=2))
+    """The health of the platform, so that many who look at it ask the services once."""
+
+    exports: RunningExports = field(default_factory=RunningExports)
     followers: FollowerSlots = field(default_factory=FollowerSlots)
+    discovery: ServiceDiscovery = field(default_factory=ServiceDiscovery)
+    served: ServedRequests = field(default_factory=ServedRequests)
     limits: FloodLimits = field(init=False)
     queues: AdmissionQueues = field(init=False)
 
@@ -86,6 +96,7 @@ class Gateway:
             self.providers,  # type: ignore[list-item]
             self.ended_sessions,  # type: ignore[list-item]
             self.responses,  # type: ignore[list-item]
+            self.reports,  # type: ignore[list-item]
         ]
 
     def invalidate(self, app_id: str, noun: str, id: str) -> None:

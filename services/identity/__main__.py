@@ -12,6 +12,7 @@ from identity import (
     impersonation_end,
     queues,
     unprovisioned_users,
+    user_batch_worker,
 )
 from identity.deps import Deps, open_deps
 from identity.handlers import HANDLERS
@@ -25,6 +26,7 @@ async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]
     links.spawn(run_sweeps(deps.sweep_db, EXPIRED), "sweeps")
     links.spawn(queues.measure_periodically(deps), "queues")
     links.spawn(unprovisioned_users.provision_periodically(deps), "unprovisioned users")
+    links.spawn(user_batch_worker.run(deps), "user batches")
     providers = settings.dashboard_providers
     if providers:
         ensure = dashboard_providers.ensure_and_wait(deps, providers)

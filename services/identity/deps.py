@@ -12,6 +12,7 @@ from common.hash_pool import FairPool
 from common.operator_rules import OperatorMfa
 from common.outgoing_http import OutgoingHttp
 from common.service_deps import ServiceDeps, open_job, open_service_deps
+from common.worker import WakeableWorker
 from common.worker_processes import WorkerProcesses
 from identity.call_slots import CallSlots
 from identity.geoip import GeoipDatabase
@@ -31,6 +32,8 @@ class Deps(ServiceDeps):
 
     mail_db: Database
     sweep_db: Database
+    search_db: Database
+    """Connected with a role that sees which users of all applications have an address."""
     hashing: Hashing
     last_active: LastActive
     limits: Limits
@@ -40,6 +43,8 @@ class Deps(ServiceDeps):
     """By application and identity provider."""
     operator_mfa: OperatorMfa = "required"
     provider_slots: CallSlots = field(default_factory=CallSlots)
+    batches: WakeableWorker = field(default_factory=WakeableWorker)
+    """Works on batches of users. The handlers wake it."""
     breach_url: str = ""
     operator_email: str | None = None
     """The address that becomes operator of the dashboard, in lower case."""
@@ -63,6 +68,7 @@ async def open_deps(settings: Settings, links: Connections) -> Deps:
         **common.shared(),
         mail_db=mail_db,
         sweep_db=await open_job(settings.sweep_database_url, links, "sweep"),
+        search_db=await open_job(settings.search_database_url, links, "search"),
         hashing=hashing,
         last_active=last_active,
         limits=Limits(common.db, common.keys, settings.limit_scale),

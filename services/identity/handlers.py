@@ -29,6 +29,7 @@ from common.contracts.mail_sender import (
     PutMailSender,
 )
 from common.contracts.mail_templates import (
+    GetTemplate,
     ListTemplates,
     PreviewTemplate,
     PutTemplate,
@@ -86,8 +87,19 @@ from common.contracts.sessions import (
 )
 from common.contracts.sign_in_route import FindSignInRoute
 from common.contracts.sign_up import ResendSignUp, SignUp
+from common.contracts.user_batches import (
+    AddUserImportRows,
+    CancelUserBatch,
+    DeleteUsers,
+    GetUserBatch,
+    ListUserBatches,
+    ListUserBatchResults,
+    StartUserBatch,
+    StartUserImport,
+)
 from common.contracts.user_import import ExportUsers, ImportUsers
 from common.contracts.users import (
+    CountUsers,
     CreateUser,
     DeleteUser,
     DisableUser,
@@ -123,16 +135,22 @@ from identity import (
     sign_up,
     sso,
     totp,
+    user_batches,
+    user_count,
+    user_details,
     user_factors,
     user_import,
     user_list,
+    user_state,
     users,
 )
 from identity.gate_refusals import recorded
+from identity.operator_handlers import OPERATOR_HANDLERS
 from identity.provider_handlers import PROVIDER_HANDLERS
 
 HANDLERS: dict[type[Request[Any]], Handler] = {
     **PROVIDER_HANDLERS,
+    **OPERATOR_HANDLERS,
     CheckSession: sessions.check,
     ListSessions: sessions.list_own,
     ListUserSessions: sessions.list_of_user,
@@ -185,16 +203,25 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     DeleteMe: me.delete,
     CreateUser: users.create,
     ListUsers: user_list.page,
-    GetUser: users.get,
-    FindUser: users.get_by_email,
+    CountUsers: user_count.count,
+    GetUser: user_details.get,
+    FindUser: user_details.get_by_email,
     UpdateUser: users.update,
     DeleteUser: users.delete,
-    DisableUser: users.disable,
-    EnableUser: users.enable,
+    DisableUser: user_state.disable,
+    EnableUser: user_state.enable,
     ForceReset: users.force_reset,
     UnlockUser: users.unlock,
     ImportUsers: user_import.import_users,
     ExportUsers: user_import.export_users,
+    StartUserImport: user_batches.start_import,
+    AddUserImportRows: user_batches.add_rows,
+    StartUserBatch: user_batches.start,
+    DeleteUsers: user_batches.delete,
+    GetUserBatch: user_batches.get,
+    ListUserBatches: user_batches.list_,
+    ListUserBatchResults: user_batches.results,
+    CancelUserBatch: user_batches.cancel,
     InviteUser: invitations.create,
     ListInvitations: invitations.list_,
     ResendInvitation: invitations.resend,
@@ -206,6 +233,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     ClaimOwner: owner_link.claim,
     GetQueues: queues.get,
     ListTemplates: mail_templates.list_,
+    GetTemplate: mail_templates.get,
     PutTemplate: mail_templates.update,
     ResetTemplate: mail_templates.reset,
     PreviewTemplate: mail_templates.preview,

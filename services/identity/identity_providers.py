@@ -7,7 +7,7 @@ from typing import Any, Final
 import asyncpg
 from pydantic import ValidationError
 
-from common import audit
+from common import audit, conditions
 from common.captcha_secret import HIDDEN
 from common.context import Context
 from common.contracts.base import Done
@@ -148,6 +148,7 @@ async def _update(
     before = await identity_providers.lock(tx, app_id=ctx.app_id, provider=request.provider)
     if before is None:
         raise ProviderNotFound
+    conditions.check(_reply(before))
     earlier, fields = _fields(_settings(before)), _changed(before, request)
     provider_rules.check_organizations(ctx, before.org_id, fields.org_id)
     provider_rules.check(fields, secret=secret, egress=deps.http.egress)
@@ -181,6 +182,7 @@ async def delete(deps: Deps, ctx: Context, request: DeleteIdentityProvider) -> D
         row = await identity_providers.lock(tx, app_id=ctx.app_id, provider=request.provider)
         if row is None:
             raise ProviderNotFound
+        conditions.check(_reply(row))
         provider_rules.check_organizations(ctx, row.org_id)
         links = await identity_providers.count_links(tx, app_id=ctx.app_id, idp_id=row.id)
         await identity_providers.delete(tx, app_id=ctx.app_id, id=row.id)

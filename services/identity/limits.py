@@ -43,7 +43,10 @@ CHECK_BY_IP = AttemptLimit("check_ip", 60, 300)
 PROTECTION_BY_IP = AttemptLimit("protection_ip", 200, 300)
 TEST_MAIL_BY_APP = AttemptLimit("test_mail_app", 10, 600)
 SENDER_TEST_BY_CALLER = AttemptLimit("sender_test_caller", 5, 60)
-PROVIDER_CHECK_BY_APP = AttemptLimit("provider_check_app", 20, 600)
+PROVIDER_CHECK_BY_APP = AttemptLimit("provider_check_app", 60, 600)
+PROVIDER_CHECK_BY_CALLER = AttemptLimit("provider_check_caller", 10, 60)
+SEARCH_BY_OPERATOR = AttemptLimit("user_search_operator", 30, 3600)
+SUPPORT_VIEW_BY_OPERATOR = AttemptLimit("support_view_operator", 60, 3600)
 INVITE_BY_APP = AttemptLimit("invite_app", 500, 3600)
 
 

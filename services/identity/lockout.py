@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from common import audit, logs
 from common.address_keys import address_key
@@ -102,6 +103,13 @@ async def _fail(
         if count.seconds:
             locked = SignInLocked(failures=count.failures, seconds=count.seconds)
             await audit.record(tx, ctx, locked, user_id=user_id)
+
+
+async def locked_until(deps: Deps, ctx: Context, db: Db, email: str) -> datetime | None:
+    """Returns when this address takes a password again, or None if it takes one now."""
+    return await lockouts.locked_until(
+        db, app_id=ctx.app_id, address_hashes=deps.keys.hashes("lockout", address_key(email))
+    )
 
 
 async def forget(deps: Deps, ctx: Context, tx: Db, email: str) -> bool:

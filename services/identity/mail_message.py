@@ -13,7 +13,7 @@ import orjson
 
 from common import logs
 from common.context import Context, system_context
-from common.contracts.mail_templates import RenderedMail, TemplateInvalid, TemplateText
+from common.contracts.mail_templates import RenderedMail, TemplateInvalid
 from common.contracts.tenants import Tenant
 from common.db import Database
 from common.sealing import Sealer
@@ -44,49 +44,33 @@ class MessageWriter:
         locale = closest(leased.locale)
         place = ("mail_outbox", "sealed", leased.id)
         async with self.db.reader(ctx) as db:
-            sealed = await self.sealer.open(db, leased.app_id, place, leased.sealed)
-            custom = await mail_templates.get(
-                db, app_id=leased.app_id, kind=leased.kind, locale=locale
-            )
-        letter = orjson.loads(sealed)
-        data = letter["data"]
-        rendered = None
-        if custom is not None:
-            rendered = await self._custom(
-                ctx, tenant, leased.kind, locale, data=data, source=custom
-            )
-        if rendered is None:
-            source = built_in_source(leased.kind, locale)
-            rendered = mail_rendering.render(leased.kind, locale, tenant, data=data, source=source)
+            letter = orjson.loads(await self.sealer.open(db, leased.app_id, place, leased.sealed))
         return compose(
             mail_from,
             tenant,
             letter["to"],
             leased.id,
             locale=locale,
-            rendered=rendered,
+            rendered=await self.render(ctx, tenant, leased.kind, locale, data=letter["data"]),
             from_name=from_name,
         )
 
-    async def _custom(
-        self,
-        ctx: Context,
-        tenant: Tenant,
-        kind: str,
-        locale: Locale,
-        *,
-        data: dict[str, Any],
-        source: TemplateText,
-    ) -> RenderedMail | None:
-        """Returns the mail from the application's own template, or None if that does not render in
-        time. The built-in template is used then, so no retry meets the same fault again."""
-        try:
-            return await mail_rendering.render_in_worker(
-                self.workers, ctx.app_id, kind, locale, tenant=tenant, data=data, source=source
-            )
-        except (TemplateInvalid, TookTooLong, WorkerFailed):
-            log.warning("custom mail does not render", app_id=ctx.app_id, kind=kind)
-            return None
+    async def render(
+        self, ctx: Context, tenant: Tenant, kind: str, locale: Locale, *, data: dict[str, Any]
+    ) -> RenderedMail:
+        """Returns the mail from the application's own template. The built-in template is used if there
+        is none, or if it does not render in time, so no retry meets the same fault again."""
+        async with self.db.reader(ctx) as db:
+            custom = await mail_templates.get(db, app_id=ctx.app_id, kind=kind, locale=locale)
+        if custom is not None:
+            try:
+                return await mail_rendering.render_in_worker(
+                    self.workers, ctx.app_id, kind, locale, tenant=tenant, data=data, source=custom
+                )
+            except (TemplateInvalid, TookTooLong, WorkerFailed):
+                log.warning("custom mail does not render", app_id=ctx.app_id, kind=kind)
+        source = built_in_source(kind, locale)
+        return mail_rendering.render(kind, locale, tenant, data=data, source=source)
 
 
 def compose(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from common import audit
+from common import audit, conditions
 from common.captcha_secret import HIDDEN
 from common.context import Context
 from common.contracts.base import Done
@@ -17,6 +17,7 @@ from common.contracts.mail_sender import (
     MailSenderState,
     PutMailSender,
 )
+from common.contracts.versioned import ChangedMeanwhile
 from common.db import Db
 from common.egress import Egress
 from common.events.mail_senders import MailSenderChanged, MailSenderDeleted
@@ -52,6 +53,7 @@ async def put(deps: Deps, ctx: Context, request: PutMailSender) -> MailSender:
     check_tls(fields, deps.http.egress)
     async with deps.db.transaction(ctx) as tx:
         before = await mail_senders.lock(tx, app_id=ctx.app_id)
+        await _check_condition(tx, before)
         password = new_password(fields, before)
         values = values_of(fields)
         changed = _changed(before, values) + (["password"] if password else [])
@@ -61,7 +63,13 @@ async def put(deps: Deps, ctx: Context, request: PutMailSender) -> MailSender:
         if password:
             place = password_place(ctx.app_id)
             sealed = await deps.sealer.seal(tx, ctx.app_id, place, password.encode())
-        row = await mail_senders.put(tx, app_id=ctx.app_id, sealed=sealed, fields=values)
+        # No row means that nothing is locked: somebody may store the first one at the same moment.
+        only_new = before is None and conditions.is_conditional()
+        row = await mail_senders.put(
+            tx, app_id=ctx.app_id, sealed=sealed, fields=values, only_new=only_new
+        )
+        if row is None:
+            raise ChangedMeanwhile(etag=(await _reply(tx, await stored(tx, ctx))).etag)
         await mail_senders.resume(tx, app_id=ctx.app_id)
         await audit.record(tx, ctx, MailSenderChanged(fields=sorted(changed)))
         return await _reply(tx, row)
@@ -71,11 +79,22 @@ async def delete(deps: Deps, ctx: Context, _: DeleteMailSender) -> Done:
     """Deletes the mail sender. The waiting mails go out through the platform's, as the caller chose.
     Raises MailSenderNotFound."""
     async with deps.db.transaction(ctx) as tx:
+        if conditions.is_conditional():
+            before = await mail_senders.lock(tx, app_id=ctx.app_id)
+            if before is None:
+                raise MailSenderNotFound
+            await _check_condition(tx, before)
         if not await mail_senders.delete(tx, app_id=ctx.app_id):
             raise MailSenderNotFound
         await mail_senders.resume(tx, app_id=ctx.app_id)
         await audit.record(tx, ctx, MailSenderDeleted())
     return Done()
+
+
+async def _check_condition(tx: Db, before: SenderRow | None) -> None:
+    """Raises ChangedMeanwhile if a condition of the request does not hold for the locked row."""
+    if conditions.is_conditional():
+        conditions.check(await _reply(tx, before) if before else None)
 
 
 def check_tls(fields: MailSenderFields, egress: Egress) -> None:

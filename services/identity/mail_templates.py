@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from common import audit, mail
+from common import audit, conditions, mail
 from common.address_keys import address_key
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.mail_templates import (
+    GetTemplate,
     ListTemplates,
     PreviewTemplate,
     PutTemplate,
@@ -17,6 +18,7 @@ from common.contracts.mail_templates import (
     Templates,
     TemplateText,
 )
+from common.contracts.versioned import ChangedMeanwhile
 from common.events.templates import MailTemplateChanged
 from identity import mail_rendering, mail_template_check
 from identity.deps import Deps
@@ -43,25 +45,40 @@ async def list_(deps: Deps, ctx: Context, _: ListTemplates) -> Templates:
     )
 
 
+async def get(deps: Deps, ctx: Context, request: GetTemplate) -> Template:
+    """Returns the template of one kind of mail, built-in or replaced. Raises TemplateNotFound."""
+    async with deps.db.reader(ctx) as db:
+        stored = await mail_templates.get(
+            db, app_id=ctx.app_id, kind=request.kind, locale=request.locale
+        )
+    return _template(request.kind, request.locale, stored)
+
+
 async def update(deps: Deps, ctx: Context, request: PutTemplate) -> Template:
     """Replaces a template. Raises TemplateInvalid, TemplateNotFound, Busy."""
     source = request.template
     await mail_template_check.check_in_worker(deps.workers, ctx.app_id, request.kind, source)
     async with deps.db.transaction(ctx) as tx:
-        before = await mail_templates.get(
+        before = await mail_templates.lock(
             tx, app_id=ctx.app_id, kind=request.kind, locale=request.locale
         )
+        conditions.check(_template(request.kind, request.locale, before))
         if before == source:
             return _template(request.kind, request.locale, source)
-        await mail_templates.upsert(
+        # No row means that nothing is locked: somebody may store a first text at the same moment.
+        is_written = await mail_templates.upsert(
             tx,
             app_id=ctx.app_id,
             kind=request.kind,
             locale=request.locale,
-            subject=source.subject,
-            text=source.text,
-            html=source.html,
+            source=source,
+            only_new=before is None and conditions.is_conditional(),
         )
+        if not is_written:
+            now = await mail_templates.get(
+                tx, app_id=ctx.app_id, kind=request.kind, locale=request.locale
+            )
+            raise ChangedMeanwhile(etag=_template(request.kind, request.locale, now).etag)
         await audit.record(tx, ctx, MailTemplateChanged(kind=request.kind, locale=request.locale))
     return _template(request.kind, request.locale, source)
 
@@ -70,6 +87,13 @@ async def reset(deps: Deps, ctx: Context, request: ResetTemplate) -> Template:
     """Returns to the built-in template. Raises TemplateNotFound."""
     built_in = _template(request.kind, request.locale, None)
     async with deps.db.transaction(ctx) as tx:
+        if conditions.is_conditional():
+            before = await mail_templates.lock(
+                tx, app_id=ctx.app_id, kind=request.kind, locale=request.locale
+            )
+            conditions.check(_template(request.kind, request.locale, before))
+            if before is None:
+                return built_in
         if await mail_templates.delete(
             tx, app_id=ctx.app_id, kind=request.kind, locale=request.locale
         ):

@@ -143,8 +143,14 @@ class Mailer:
             await self._send(leased, own, row.from_address, from_name=row.from_name)
         except SenderFailed as error:
             log.warning("mail sender failed", app_id=row.app_id, step=error.step)
-            metrics.MAIL.labels("retried").inc()
-            await self.own.failed(leased, row, error.step)
+            pause = await self.own.failed(row, error.step)
+            if (
+                error.step == "message"
+            ):  # perhaps the server only dislikes this mail: its try counts
+                await self._later(leased, str(error), at_least=pause + 1.0)
+            else:
+                metrics.MAIL.labels("retried").inc()
+                await self.own.release(leased, pause + 1.0)
         else:
             if row.failures and own.reached:
                 await self.own.recovered(row)
@@ -183,13 +189,14 @@ class Mailer:
         async with self.mail_db.unbound_transaction() as db:
             await mails.fail(db, seq=leased.seq, reason=reason[:300])
 
-    async def _later(self, leased: Leased, reason: str) -> None:
+    async def _later(self, leased: Leased, reason: str, *, at_least: float = 0.0) -> None:
+        """Postpones the next try, by `at_least` seconds. Gives the mail up after too many tries."""
         if leased.attempts >= GIVE_UP:
             await self._failed(leased, f"given up: {reason}")
             return
         metrics.MAIL.labels("retried").inc()
         log.warning("mail waits", mail=leased.id, tries=leased.attempts, reason=reason)
-        pause = PAUSES[min(leased.attempts, len(PAUSES)) - 1]
+        pause = max(at_least, PAUSES[min(leased.attempts, len(PAUSES)) - 1])
         async with self.mail_db.unbound_transaction() as db:
             await mails.postpone(db, seq=leased.seq, seconds=pause, reason=reason[:300])
 

@@ -62,7 +62,8 @@ async def update(deps: Deps, ctx: Context, request: UpdateMe) -> Me:
     tenant = await deps.tenants.get(ctx)
     changes = user_changes.sent_fields(request.changes)
     await metadata.check(deps.workers, ctx.app_id, tenant.settings, changes)
-    return _me(await user_changes.apply_changes(deps, ctx, the_user(ctx), changes))
+    user = await user_changes.apply_changes(deps, ctx, the_user(ctx), changes, view=_me)
+    return _me(user)
 
 
 async def change_email(deps: Deps, ctx: Context, request: ChangeEmail) -> Flow:

@@ -25,7 +25,7 @@ from identity.queries import mail_senders, mails
 from identity.queries.mail_senders import SenderRow
 from identity.queries.mails import Leased
 from identity.sender_connections import SenderConnections
-from identity.smtp import SenderFailed, Smtp, hand_over
+from identity.smtp import SenderFailed, Smtp, Undeliverable, hand_over
 
 log = logs.get(__name__)
 
@@ -74,17 +74,25 @@ class OwnSender:
         key = (self.row.app_id, self.row.version)
         client = None
         passed: list[SenderStep] = []
+        is_answered = False
         try:
             async with asyncio.timeout(CONVERSATION):
                 client = await self.connections.take(key) or await self.server.open(passed)
                 self.reached = True
                 await hand_over(client, message)
+                is_answered = True
         except TimeoutError:
             step = "message" if client else self.server.following(passed)
             raise SenderFailed(step, "too slow") from None
+        except Undeliverable:
+            is_answered = True
+            raise
         finally:
-            if client is not None:
+            # A reply that comes late would be read as the reply to a command of the next mail.
+            if client is not None and is_answered:
                 self.connections.give(key, client)
+            elif client is not None:
+                client.close()
 
 
 @dataclass
@@ -107,10 +115,10 @@ class OwnSenders:
             await self._hold(row, leased)
             return False
         if self._under_way[row.app_id] >= MOST_AT_ONCE or self._under_way.total() >= MOST_IN_ALL:
-            await self._release(leased, 1.0)
+            await self.release(leased, 1.0)
             return False
         if row.failures and not await self._claimed(row):
-            await self._release(leased, 1.0)
+            await self.release(leased, 1.0)
             return False
         return True
 
@@ -134,8 +142,9 @@ class OwnSenders:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def failed(self, leased: Leased, row: SenderRow, step: str) -> None:
-        """Pauses the sender and holds the mails of its application. Tells the developer once."""
+    async def failed(self, row: SenderRow, step: str) -> float:
+        """Pauses the sender and holds the mails of its application. Tells the developer once. Returns
+        the seconds of the pause."""
         ctx = system_context(row.app_id)
         async with self.db.transaction(ctx) as tx:
             paused = await mail_senders.fail(tx, row=row, step=step)
@@ -144,7 +153,8 @@ class OwnSenders:
             if paused is not None:
                 await mail_senders.give_up(tx, app_id=row.app_id)
             now = paused or await mail_senders.get(tx, app_id=row.app_id) or row
-        await self._hold(now, leased)
+            await mail_senders.hold(tx, app_id=row.app_id, seconds=now.pause_left)
+        return now.pause_left
 
     async def recovered(self, row: SenderRow) -> None:
         """Ends the pause of a sender that works again, and makes the waiting mails due."""
@@ -162,12 +172,12 @@ class OwnSenders:
         return claimed
 
     async def _hold(self, row: SenderRow, leased: Leased) -> None:
-        """Holds all mails of the application until its pause ends. This mail tries after the others,
-        for it may be the one that the server does not take."""
+        """Holds all mails of the application until its pause ends."""
         async with self.db.transaction(system_context(row.app_id)) as tx:
             await mail_senders.hold(tx, app_id=row.app_id, seconds=row.pause_left)
-        await self._release(leased, row.pause_left + 1.0)
+        await self.release(leased, row.pause_left + 1.0)
 
-    async def _release(self, leased: Leased, seconds: float) -> None:
+    async def release(self, leased: Leased, seconds: float) -> None:
+        """Gives a mail back that was not sent. It tries after the others that wait."""
         async with self.mail_db.unbound_transaction() as db:
             await mails.release(db, seq=leased.seq, seconds=seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal
 
@@ -14,7 +15,7 @@ from common.contracts.identity_providers import (
 from common.crypto import token
 from identity import identity_providers
 from identity.deps import Deps
-from identity.limits import PROVIDER_CHECK_BY_APP
+from identity.limits import PROVIDER_CHECK_BY_APP, PROVIDER_CHECK_BY_CALLER
 from identity.providers import documents, metadata, token_call
 from identity.providers.failures import ProviderFailed
 from identity.providers.keys import keys_source
@@ -23,6 +24,9 @@ from identity.providers.token_call import TokenRefused
 from identity.queries.identity_providers import Provider
 
 Step = Literal["discovery", "keys", "token"]
+FOR_REPLY: Final = 1.0
+"""Seconds before the deadline in which the test ends, so that its caller learns which step failed."""
+SLOW: Final = "the provider did not answer in time"
 WRONG_CODE: Final = frozenset(
     {"invalid_grant", "bad_verification_code", "invalid_code", "invalid_request", ""}
 )
@@ -36,12 +40,18 @@ WRONG_CLIENT: Final = frozenset(
 async def check(deps: Deps, ctx: Context, request: CheckIdentityProvider) -> ProviderReport:
     """Calls the provider step by step. Nothing is signed in."""
     provider = await identity_providers.find(deps, ctx, request.provider)
-    await deps.limits.count(ctx, (PROVIDER_CHECK_BY_APP, ctx.app_id))
+    await deps.limits.count(
+        ctx, (PROVIDER_CHECK_BY_CALLER, ctx.caller.id), (PROVIDER_CHECK_BY_APP, ctx.app_id)
+    )
     steps: list[ProviderCheck] = []
 
     async def passes(step: Step, work: Callable[[], Awaitable[str]]) -> bool:
         try:
-            steps.append(ProviderCheck(step=step, passed=True, detail=await work()))
+            async with asyncio.timeout(ctx.remaining() - FOR_REPLY):
+                detail = await work()
+            steps.append(ProviderCheck(step=step, passed=True, detail=detail))
+        except TimeoutError:
+            steps.append(ProviderCheck(step=step, passed=False, detail=SLOW))
         except ProviderFailed as error:
             steps.append(ProviderCheck(step=step, passed=False, detail=error.detail))
         return steps[-1].passed

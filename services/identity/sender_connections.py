@@ -19,7 +19,7 @@ MOST_IN_ALL: Final = 100
 ALIVE_WITHIN: Final = 2.0
 """Seconds in which an idle connection must answer before it takes another mail."""
 
-Key = tuple[str, int]
+Key = tuple[str, str]
 """The application, and the version of its sender: changed settings get new connections."""
 
 

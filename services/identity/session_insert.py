@@ -169,6 +169,7 @@ def _session(
         name=account.name,
         picture=account.picture,
         locale=account.locale,
+        zoneinfo=account.zoneinfo,
         guest=account.guest,
         auth_time=inserted.auth_time,
         acr=result.earned,

@@ -21,6 +21,9 @@ class Settings(DatabaseSettings, EgressSettings):
     mail_database_url: SecretStr = Field(
         description="DSN with the role `aero2_mail`: delivers mail."
     )
+    search_database_url: SecretStr = Field(
+        description="DSN with the role `aero2_search`: finds the users of an address for an operator."
+    )
     smtp_url: SecretStr | None = Field(
         default=None,
         description="Mail server: `smtp://user:password@host:port?tls=none|starttls|tls`. Without "

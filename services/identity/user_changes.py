@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
 
-from common import audit
+from common import audit, conditions
 from common.context import Context
-from common.contracts.profiles import MyChanges, User
+from common.contracts.profiles import Me, MyChanges, User
 from common.contracts.users import (
     EmailTaken,
     UserNotFound,
 )
+from common.db import Db
 from common.events.users import (
     UserUpdated,
 )
@@ -50,15 +52,21 @@ def _check_verified_flags(before: User, changes: dict[str, Any]) -> None:
         raise Invalid(errors=errors)
 
 
-async def apply_changes(deps: Deps, ctx: Context, user_id: str, changes: dict[str, Any]) -> User:
+async def apply_changes(
+    deps: Deps,
+    ctx: Context,
+    user_id: str,
+    changes: dict[str, Any],
+    *,
+    view: Callable[[User], Me] = lambda user: user,
+) -> User:
     """Changes the user's columns. A new address ends the codes mailed to the old one, which is
-    notified. Raises UserNotFound, EmailTaken."""
+    notified. `view` returns what GET shows the caller. Raises UserNotFound, EmailTaken."""
     tenant = await deps.tenants.get(ctx)
     try:
         async with deps.db.transaction(ctx) as tx:
-            if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
-                raise UserNotFound
-            before = existing(await users.get(tx, app_id=ctx.app_id, id=user_id))
+            before = await _locked(tx, ctx, user_id)
+            conditions.check(view(before))
             _check_verified_flags(before, changes)
             now = before.model_dump(include=set(changes))
             if not same_json(now, changes):
@@ -82,16 +90,27 @@ async def apply_changes(deps: Deps, ctx: Context, user_id: str, changes: dict[st
         raise EmailTaken from None
     await deps.invalidation.publish(ctx, "user", user_id)
     if proven:
-        await user_provisioning.provision_new_user(
-            deps,
-            ctx,
-            user_id,
-            email=after.email,
-            verified=True,
-            name=after.name,
-            personal_team=False,
-        )
+        await _provision(deps, ctx, after)
     return after
+
+
+async def _locked(tx: Db, ctx: Context, user_id: str) -> User:
+    if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
+        raise UserNotFound
+    return existing(await users.get(tx, app_id=ctx.app_id, id=user_id))
+
+
+async def _provision(deps: Deps, ctx: Context, user: User) -> None:
+    """Gives a user what a verified address leads to."""
+    await user_provisioning.provision_new_user(
+        deps,
+        ctx,
+        user.id,
+        email=user.email,
+        verified=True,
+        name=user.name,
+        personal_team=False,
+    )
 
 
 def existing(user: User | None) -> User:

@@ -51,9 +51,8 @@ class ImportLine:
 
 async def import_users(deps: Deps, ctx: Context, request: ImportUsers) -> Arrivals:
     """Creates users that do not exist yet. Each line is answered on its own. Raises Busy."""
-    settings = (await deps.tenants.get(ctx)).settings
-    lines = await _with_metadata(deps, ctx, settings, [_line(line) for line in request.users])
-    rows = await _rows(deps, ctx, lines, dry=request.dry_run)
+    lines = await checked_lines(deps, ctx, request.users)
+    rows = await new_rows(deps, ctx, lines, dry=request.dry_run)
     try:
         async with deps.db.transaction(ctx) as tx:
             created_lines: set[int] = set()
@@ -67,16 +66,27 @@ async def import_users(deps: Deps, ctx: Context, request: ImportUsers) -> Arriva
                 raise _DryRun
     except _DryRun:
         pass
-    return Arrivals(
-        arrivals=[
-            Arrival(status="invalid", errors=line.errors)
-            if line.user is None
-            else Arrival(status="created", user_id=rows[number]["id"])
-            if number in created_lines
-            else Arrival(status="exists")
-            for number, line in enumerate(lines)
-        ]
-    )
+    return Arrivals(arrivals=arrivals_of(lines, rows, created_lines))
+
+
+async def checked_lines(deps: Deps, ctx: Context, sent: list[Any]) -> list[ImportLine]:
+    """Returns each line as a user, or with the reasons why it is refused."""
+    settings = (await deps.tenants.get(ctx)).settings
+    return await _with_metadata(deps, ctx, settings, [_line(line) for line in sent])
+
+
+def arrivals_of(
+    lines: list[ImportLine], rows: dict[int, dict[str, Any]], created_lines: set[int]
+) -> list[Arrival]:
+    """Returns the result of each line."""
+    return [
+        Arrival(status="invalid", errors=line.errors)
+        if line.user is None
+        else Arrival(status="created", user_id=rows[number]["id"])
+        if number in created_lines
+        else Arrival(status="exists")
+        for number, line in enumerate(lines)
+    ]
 
 
 def _line(sent: Any) -> ImportLine:
@@ -111,7 +121,7 @@ async def _with_metadata(
     return checked
 
 
-async def _rows(
+async def new_rows(
     deps: Deps, ctx: Context, lines: list[ImportLine], *, dry: bool
 ) -> dict[int, dict[str, Any]]:
     """Returns the rows to insert by the number of their line. A line with the id and address of an

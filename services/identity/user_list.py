@@ -6,12 +6,12 @@ from typing import Final
 
 from common.address_keys import search_keys
 from common.context import Context
-from common.contracts.users import ListUsers, Users
+from common.contracts.users import ListUsers, UserFilter, Users
 from common.db import Db
 from identity.deps import Deps
 from identity.queries import user_lists, users
+from identity.user_details import visible_teams
 from identity.user_import import fitting_rows
-from identity.users import visible_teams
 
 MOST_WORDS: Final = 6
 """Words of a search that count, apart from the first: each costs a lookup per row."""
@@ -22,7 +22,7 @@ async def page(deps: Deps, ctx: Context, request: ListUsers) -> Users:
     kind = f"users:{request.search}:{request.disabled}:{request.email_verified}"
     key, id = deps.cursors.read(ctx.app_id, kind, request.cursor, 2)
     async with deps.db.reader(ctx) as db:
-        entries = await _entries(db, ctx, request, (key, id))
+        entries = await entries_of(db, ctx, request, (key, id), limit=request.limit + 1)
         ids = [entry.id for entry in entries]
         user_by_id = {user.id: user for user in await users.of_ids(db, app_id=ctx.app_id, ids=ids)}
     keys = {entry.id: entry.key for entry in entries}
@@ -37,17 +37,17 @@ async def page(deps: Deps, ctx: Context, request: ListUsers) -> Users:
     return Users(users=rows, next=next)
 
 
-async def _entries(
-    db: Db, ctx: Context, request: ListUsers, place: user_lists.Place
+async def entries_of(
+    db: Db, ctx: Context, request: UserFilter, place: user_lists.Place, *, limit: int
 ) -> list[user_lists.UserListEntry]:
-    limit = request.limit + 1
+    """Returns the users who match, from a place in the list on."""
     teams = visible_teams(ctx)
     if teams is not None:
         return await user_lists.of_teams(
             db,
             app_id=ctx.app_id,
             teams=teams,
-            words=await _words(db, request.search),
+            words=await searched_words(db, request.search),
             disabled=request.disabled,
             email_verified=request.email_verified,
             before=place,
@@ -55,7 +55,7 @@ async def _entries(
         )
     app_id = ctx.app_id
     if request.search and request.search.strip():
-        return await _matching(db, app_id, request, place)
+        return await _matching(db, app_id, request, place, limit=limit)
     if request.disabled:
         return await user_lists.disabled(
             db, app_id=app_id, email_verified=request.email_verified, before=place, limit=limit
@@ -75,28 +75,30 @@ async def _entries(
 
 
 async def _matching(
-    db: Db, app_id: str, request: ListUsers, place: user_lists.Place
+    db: Db, app_id: str, request: UserFilter, place: user_lists.Place, *, limit: int
 ) -> list[user_lists.UserListEntry]:
-    words = await _words(db, request.search)
+    words = await searched_words(db, request.search)
     if not words:
         return []
-    # An address is the rarest word, then the longest: the others are only checked.
-    words.sort(key=lambda word: ("@" in word, len(word)))
     return await user_lists.matching(
         db,
         app_id=app_id,
-        word=words[-1],
-        others=words[:-1][-MOST_WORDS:],
+        word=words[0],
+        others=words[1:],
         disabled=request.disabled,
         email_verified=request.email_verified,
         after=place,
-        limit=request.limit + 1,
+        limit=limit,
     )
 
 
-async def _words(db: Db, search: str | None) -> list[str]:
-    """Returns what a user's words must begin with: the key of an address, and words of names."""
+async def searched_words(db: Db, search: str | None) -> list[str]:
+    """Returns what a user's words must begin with: the key of an address, and words of names. The
+    word that is probably the rarest comes first, and at most MOST_WORDS others follow."""
     words = (search or "").split()
     addresses = {search_keys(word)[1] for word in words if "@" in word}
     names = " ".join(word for word in words if "@" not in word)
-    return [*await user_lists.name_keys(db, text=names), *addresses]
+    keys = [*await user_lists.name_keys(db, text=names), *addresses]
+    # An address is the rarest word, then the longest: the others are only checked.
+    keys.sort(key=lambda word: ("@" in word, len(word)), reverse=True)
+    return keys[: MOST_WORDS + 1]

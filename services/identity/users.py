@@ -14,12 +14,8 @@ from common.contracts.profiles import User
 from common.contracts.users import (
     CreateUser,
     DeleteUser,
-    DisableUser,
     EmailTaken,
-    EnableUser,
-    FindUser,
     ForceReset,
-    GetUser,
     UnlockUser,
     UpdateUser,
     UserNotFound,
@@ -29,21 +25,21 @@ from common.events.passwords import PasswordResetForced
 from common.events.users import (
     UserCreated,
     UserDeleted,
-    UserDisabled,
-    UserEnabled,
     UserUnlocked,
 )
 from common.field_errors import field_error
-from common.ids import DASHBOARD, new_id
+from common.ids import new_id
 from common.problems import Invalid
 from identity import (
     delegation_checks,
     flows,
+    last_operator,
     lockout,
     metadata,
     password_policy,
     password_reset,
     session_end,
+    user_lock,
     user_provisioning,
 )
 from identity.deps import Deps
@@ -100,31 +96,6 @@ async def _insert(ctx: Context, tx: Db, request: CreateUser, phc: str | None) ->
     return existing(await users.get(tx, app_id=ctx.app_id, id=id))
 
 
-def visible_teams(ctx: Context) -> list[str] | None:
-    """Returns the teams whose members the caller sees, or None if the caller sees every user."""
-    if ctx.app_id != DASHBOARD or ctx.caller.may("developers:read"):
-        return None
-    return sorted(ctx.caller.teams)
-
-
-async def get(deps: Deps, ctx: Context, request: GetUser) -> User:
-    """Returns a user by id. Raises UserNotFound."""
-    async with deps.db.reader(ctx) as db:
-        return existing(
-            await users.get(db, app_id=ctx.app_id, id=request.user_id, teams=visible_teams(ctx))
-        )
-
-
-async def get_by_email(deps: Deps, ctx: Context, request: FindUser) -> User:
-    """Returns a user by address. Raises UserNotFound."""
-    async with deps.db.reader(ctx) as db:
-        return existing(
-            await users.get_by_email(
-                db, app_id=ctx.app_id, email=request.email, teams=visible_teams(ctx)
-            )
-        )
-
-
 async def update(deps: Deps, ctx: Context, request: UpdateUser) -> User:
     """Changes a user's profile, address or metadata. Raises NotHeld, UserNotFound, EmailTaken,
     MetadataInvalid."""
@@ -137,20 +108,23 @@ async def update(deps: Deps, ctx: Context, request: UpdateUser) -> User:
 
 async def delete(deps: Deps, ctx: Context, request: DeleteUser) -> Done:
     """Deletes a user. Organizations do not prevent an administrator from this: the log says what
-    they lose. Raises NotHeld, UserNotFound."""
+    they lose. Raises NotHeld, UserNotFound, LastHolder."""
     await delegation_checks.over_user(deps, ctx, request.user_id)
+    await user_lock.check_condition(deps, ctx, request.user_id)
     await remove(deps, ctx, request.user_id, forced=True)
     return Done()
 
 
 async def remove(deps: Deps, ctx: Context, user_id: str, *, forced: bool) -> None:
     """Removes the user from their organizations, ends their sessions, and deletes the user with all
-    their data. Raises UserNotFound and, unless `forced`, LastAdmin, TeamOwnsApplications."""
+    their data. Raises UserNotFound, LastHolder for the last operator and, unless `forced`, LastAdmin,
+    TeamOwnsApplications."""
+    async with deps.db.transaction(ctx) as tx:  # before they leave their organizations
+        await last_operator.keep(tx, ctx, user_id)
     leaving = LeaveOrganizations(user_id=user_id, forced=forced)
     await deps.bus.call(ctx.as_system(), leaving)
     async with deps.db.transaction(ctx) as tx:
-        if not await accounts.lock(tx, app_id=ctx.app_id, id=user_id):
-            raise UserNotFound
+        await user_lock.lock(tx, ctx, user_id)
         ended = await _delete_locked(ctx, tx, user_id)
     await session_end.publish_revocations(deps, ctx, user_id, ended)
 
@@ -170,42 +144,13 @@ async def remove_expired_guest(deps: Deps, ctx: Context, user_id: str, *, reason
 async def _delete_locked(
     ctx: Context, tx: Db, user_id: str, *, reason: str | None = None
 ) -> list[str]:
-    """Deletes a user whose row is locked. Returns the ids of the sessions that ended."""
+    """Deletes a user whose row is locked. Returns the ids of the sessions that ended. Raises
+    LastHolder."""
+    await last_operator.keep(tx, ctx, user_id)
     ended = await session_end.end_all(ctx, tx, user_id, reason="user_deleted")
     await audit.record(tx, ctx, UserDeleted(user_id=user_id, reason=reason), user_id=user_id)
     await users.delete(tx, app_id=ctx.app_id, id=user_id)
     return ended
-
-
-async def disable(deps: Deps, ctx: Context, request: DisableUser) -> User:
-    """Disables a user, and ends their sessions and tokens. Raises NotHeld, UserNotFound."""
-    await delegation_checks.over_user(deps, ctx, request.user_id)
-    async with deps.db.transaction(ctx) as tx:
-        was = await users.set_disabled(tx, app_id=ctx.app_id, id=request.user_id, disabled=True)
-        if was is None:
-            raise UserNotFound
-        ended = await session_end.end_all(ctx, tx, request.user_id, reason="user_disabled")
-        if not was:
-            event = UserDisabled(user_id=request.user_id)
-            await audit.record(tx, ctx, event, user_id=request.user_id)
-        user = existing(await users.get(tx, app_id=ctx.app_id, id=request.user_id))
-    await session_end.publish_revocations(deps, ctx, request.user_id, ended)
-    return user
-
-
-async def enable(deps: Deps, ctx: Context, request: EnableUser) -> User:
-    """Enables a user. Ended sessions and tokens stay ended. Raises NotHeld, UserNotFound."""
-    await delegation_checks.over_user(deps, ctx, request.user_id)
-    async with deps.db.transaction(ctx) as tx:
-        was = await users.set_disabled(tx, app_id=ctx.app_id, id=request.user_id, disabled=False)
-        if was is None:
-            raise UserNotFound
-        if was:
-            event = UserEnabled(user_id=request.user_id)
-            await audit.record(tx, ctx, event, user_id=request.user_id)
-        user = existing(await users.get(tx, app_id=ctx.app_id, id=request.user_id))
-    await deps.invalidation.publish(ctx, "user", request.user_id)
-    return user
 
 
 async def force_reset(deps: Deps, ctx: Context, request: ForceReset) -> Done:
@@ -214,8 +159,7 @@ async def force_reset(deps: Deps, ctx: Context, request: ForceReset) -> Done:
     await delegation_checks.over_user(deps, ctx, request.user_id)
     tenant = await deps.tenants.get(ctx)
     async with deps.db.transaction(ctx) as tx:
-        if not await accounts.lock(tx, app_id=ctx.app_id, id=request.user_id):
-            raise UserNotFound
+        await user_lock.lock(tx, ctx, request.user_id)
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=request.user_id)
         assert account is not None
         await accounts.must_change_password(tx, app_id=ctx.app_id, user_id=account.id)

@@ -3,6 +3,7 @@ URL, and says what each of them finds. Those steps only read, so a check has no 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -87,7 +88,7 @@ async def check(deps: Deps, ctx: Context, request: CheckAuthorizationUrl) -> Aut
     authorization: AuthorizationRequest | None = None
     try:
         parts = _parts_of(request.url)
-        _check_address(tenant, parts)
+        ctx = replace(ctx, origin=_checked_origin(tenant, parts))
         passed.append("address")
         params = parse_parameters(parts.query)
         authorization = AuthorizationRequest.from_parameters(params, None)
@@ -110,13 +111,16 @@ def _parts_of(url: str) -> SplitResult:
         raise OAuthError("this is not a URL") from None
 
 
-def _check_address(tenant: Tenant, parts: SplitResult) -> None:
-    """Raises OAuthError unless the URL leads to the endpoint on a host of the application. A path alone
-    is one there."""
+def _checked_origin(tenant: Tenant, parts: SplitResult) -> str:
+    """Returns the origin of the URL, which is the issuer that answers there. A path alone is one on the
+    application's host. Raises OAuthError unless the URL leads to the endpoint on a host of the
+    application."""
     scheme = tenant.origin.partition(":")[0]
+    is_path = not (parts.scheme or parts.netloc)
     here = parts.scheme == scheme and parts.netloc.lower() in tenant.hosts
-    if not (here or not (parts.scheme or parts.netloc)) or parts.path != PATH:
+    if not (here or is_path) or parts.path != PATH:
         raise OAuthError(f"the authorization endpoint of this application is {tenant.origin}{PATH}")
+    return tenant.origin if is_path else f"{scheme}://{parts.netloc.lower()}"
 
 
 async def _refused(

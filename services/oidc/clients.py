@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 from pydantic import ValidationError
 
-from common import audit
+from common import audit, conditions
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.clients import (
@@ -140,6 +140,7 @@ async def update(deps: Deps, ctx: Context, request: UpdateClient) -> Client:
     environment = await client_rules.environment(deps, ctx)
     async with deps.db.transaction(ctx) as tx:
         before = await find_locked(tx, ctx, client_id)
+        conditions.check(before)
         changed = _changed_fields(before, request.changes)
         client_rules.check(changed, environment, before)
         await check_rights(deps, ctx, before, changed)
@@ -184,6 +185,8 @@ async def delete(deps: Deps, ctx: Context, request: DeleteClient) -> Done:
     client = await find(deps, ctx, request.client)
     await check_rights(deps, ctx, client)
     async with deps.db.transaction(ctx) as tx:
+        if conditions.is_conditional():
+            conditions.check(await find_locked(tx, ctx, client.client_id))
         if not await clients.delete(tx, app_id=ctx.app_id, client_id=client.client_id):
             raise ClientNotFound
         await audit.record(tx, ctx, ClientDeleted(client_id=client.client_id))

@@ -11,10 +11,13 @@ from common.contracts.consents import (
     Grants,
     ListClientGrants,
     ListMyGrants,
+    ListUserGrants,
     RevokeClientGrants,
     RevokedGrants,
     RevokeMyGrant,
+    RevokeUserGrant,
 )
+from common.contracts.users import UserNotFound
 from common.events.consents import GrantRevoked
 from common.problems import Forbidden
 from oidc.clients import find
@@ -50,6 +53,25 @@ async def revoke_of_client(deps: Deps, ctx: Context, request: RevokeClientGrants
     return await _revoke(
         deps, ctx, client.client_id, user_id=request.user_id, reason="administrator"
     )
+
+
+async def list_of_user(deps: Deps, ctx: Context, request: ListUserGrants) -> Grants:
+    """Lists the clients that a user has consented to. Raises UserNotFound."""
+    async with deps.db.reader(ctx) as db:
+        if not await consents.is_user(db, app_id=ctx.app_id, user_id=request.user_id):
+            raise UserNotFound
+        rows = await consents.list_of_user(db, app_id=ctx.app_id, user_id=request.user_id)
+    return Grants(grants=[_grant(row) for row in rows])
+
+
+async def revoke_of_user(deps: Deps, ctx: Context, request: RevokeUserGrant) -> Done:
+    """Revokes what a user granted a client. Raises ClientNotFound if it is nothing."""
+    revoked = await _revoke(
+        deps, ctx, request.client_id, user_id=request.user_id, reason="administrator"
+    )
+    if not revoked.revoked_count:
+        raise ClientNotFound
+    return Done()
 
 
 async def list_own(deps: Deps, ctx: Context, _: ListMyGrants) -> Grants:

@@ -24,11 +24,13 @@ from common.contracts.clients import (
 from common.contracts.consents import (
     ListClientGrants,
     ListMyGrants,
+    ListUserGrants,
     RevokeClientGrants,
     RevokeMyGrant,
+    RevokeUserGrant,
 )
 from common.contracts.discovery import GetConfiguration
-from common.contracts.keys import EnsureKeys, GetJwks, RotateKeys
+from common.contracts.keys import EnsureKeys, GetJwks, ListSigningKeys, RotateKeys
 from common.contracts.logout import LogOut
 from common.contracts.resources import CreateResource, DeleteResource, ListResources
 from common.contracts.scopes import CreateScope, DeleteScope, ListScopes
@@ -45,6 +47,7 @@ from oidc import (
     introspection,
     keys,
     logout,
+    published_keys,
     resources,
     revocation,
     scopes,
@@ -68,6 +71,7 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     # signing keys
     EnsureKeys: keys.ensure,
     GetJwks: keys.get_jwks,
+    ListSigningKeys: published_keys.list_,
     RotateKeys: keys.rotate,
     # clients and their secrets
     CreateClient: clients.create,
@@ -82,6 +86,8 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     # consents
     ListClientGrants: consents.list_of_client,
     RevokeClientGrants: consents.revoke_of_client,
+    ListUserGrants: consents.list_of_user,
+    RevokeUserGrant: consents.revoke_of_user,
     ListMyGrants: consents.list_own,
     RevokeMyGrant: consents.revoke_own,
     # resources and scopes

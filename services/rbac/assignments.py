@@ -21,6 +21,7 @@ from common.db import Db
 from common.db_errors import violated_constraint
 from common.events.roles import RoleAssigned, RoleUnassigned
 from common.ids import DASHBOARD
+from common.operator_rules import LOCK, ROLE
 from common.problems import NotFound
 from rbac import delegation_check, role_templates
 from rbac.deps import Deps
@@ -116,11 +117,14 @@ async def delete(deps: Deps, ctx: Context, request: UnassignRole) -> Done:
         await roles.lock(tx, "application", app_id=ctx.app_id, id=request.role_id)
         role = await _role(tx, ctx, request.role_id)
         await delegation_check.must_hold(tx, ctx, role.permissions, org_id=request.org_id)
+        is_operator_role = ctx.app_id == DASHBOARD and role.id == ROLE
+        if is_operator_role:  # identity takes the same lock before it disables or deletes somebody
+            await assignments.lock_operators(tx, key=LOCK)
         if not await assignments.delete(
             tx, app_id=ctx.app_id, user_id=request.user_id, role_id=role.id, org_id=request.org_id
         ):
             raise RoleNotFound("the user does not have this role")
-        if ctx.app_id == DASHBOARD and role.id == role_templates.template_of(ctx.app_id).full_role:
+        if is_operator_role:
             await _keep_a_holder(tx, ctx, role.id)
         await audit.record(
             tx,
@@ -140,7 +144,7 @@ async def _role(tx: Db, ctx: Context, id: str) -> Role:
 
 
 async def _keep_a_holder(tx: Db, ctx: Context, role_id: str) -> None:
-    """Raises LastHolder if nobody has the role any more; the role's row is locked.
+    """Raises LastHolder if no enabled user has the role any more; the role's row is locked.
 
     Without an operator, nobody could manage the deployment.
     """

@@ -15,11 +15,12 @@ from common.contracts.base import Done
 from common.db import Db
 from common.events.roles import RoleAssigned, RoleUnassigned
 from common.ids import DASHBOARD
+from common.operator_rules import LOCK
 from common.problems import NotFound
 from rbac import role_templates
 from rbac.assignments import UNKNOWN_USER
 from rbac.deps import Deps
-from rbac.queries import mapped_roles, roles
+from rbac.queries import assignments, mapped_roles, roles
 
 
 async def set_(deps: Deps, ctx: Context, request: SetMappedRoles) -> Done:
@@ -54,12 +55,13 @@ async def _set(tx: Db, ctx: Context, request: SetMappedRoles) -> bool:
 
 
 async def _last_of_its_kind(tx: Db, ctx: Context, user_id: str) -> list[str]:
-    """Returns the role of operators if nobody else has it. Its row is locked. Without an operator,
+    """Returns the role of operators if no other enabled user has it. Its row is locked. Without an operator,
     nobody could manage the deployment."""
     if ctx.app_id != DASHBOARD:
         return []
     role_id = role_templates.template_of(ctx.app_id).full_role
     await roles.lock(tx, "application", app_id=ctx.app_id, id=role_id)
+    await assignments.lock_operators(tx, key=LOCK)
     if await mapped_roles.has_other_holder(tx, app_id=ctx.app_id, role_id=role_id, user_id=user_id):
         return []
     return [role_id]

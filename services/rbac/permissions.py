@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from common import audit
+from common import audit, conditions
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.permissions import (
@@ -98,10 +98,12 @@ async def delete(deps: Deps, ctx: Context, request: DeletePermission) -> Done:
 
 
 async def _own(tx: Db, ctx: Context, id: str) -> Permission:
-    """Returns a permission that is not built in. Raises PermissionNotFound, SystemRole."""
-    permission = await permissions.by_id(tx, app_id=ctx.app_id, id=id)
+    """Locks a permission until the transaction ends and returns it. Raises PermissionNotFound,
+    ChangedMeanwhile, and SystemRole for a built-in one."""
+    permission = await permissions.lock(tx, app_id=ctx.app_id, id=id)
     if permission is None:
         raise PermissionNotFound
+    conditions.check(permission)
     if permission.is_system:
         raise SystemRole(f"{id} is built in")
     return permission

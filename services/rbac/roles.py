@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from common import audit, keyset
+from common import audit, conditions, keyset
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.permissions import NotForOrganizations, PermissionNotFound
@@ -123,6 +123,7 @@ async def delete(deps: Deps, ctx: Context, request: DeleteRole) -> Done:
     """Deletes a role that nobody has. Raises RoleNotFound, SystemRole, NotHeld, RoleInUse."""
     async with _transaction(deps, ctx) as tx:
         role = await _locked_role(tx, ctx, request.kind, request.role_id)
+        conditions.check(role)
         if role.is_system:
             raise SystemRole(f"{role.id} came with the application")
         await delegation_check.must_hold(tx, ctx, role.permissions)
@@ -144,6 +145,7 @@ async def _change(
     kind, id, fields = request.kind, request.role_id, changes.model_fields_set
     async with _transaction(deps, ctx) as tx:
         role = await _locked_role(tx, ctx, kind, id)
+        conditions.check(role)
         _may_change(kind, role, fields)
         before = set(role.permissions)
         after = set(changes.permissions) if "permissions" in fields else before.union(add)
@@ -153,15 +155,16 @@ async def _change(
         await delegation_check.must_hold(tx, ctx, removed)
         name = changes.name if "name" in fields else role.name
         description = changes.description if "description" in fields else role.description
-        if (name, description, before) == (role.name, role.description, after):
+        earlier = {"description": role.description, "name": role.name, "permissions": before}
+        later = {"description": description, "name": name, "permissions": after}
+        differing = [field for field in earlier if earlier[field] != later[field]]
+        if not differing:
             return role
         app_id = ctx.app_id
         await roles.update(tx, kind, app_id=app_id, id=id, name=name, description=description)
         await roles.add_permissions(tx, kind, app_id=app_id, id=id, permissions=added)
         await roles.remove_permissions(tx, kind, app_id=app_id, id=id, permissions=removed)
-        event = RoleUpdated(
-            role_id=id, kind=kind, fields=sorted(fields), added=added, removed=removed
-        )
+        event = RoleUpdated(role_id=id, kind=kind, fields=differing, added=added, removed=removed)
         await audit.record(tx, ctx, event)
         changed = await _role(tx, ctx, kind, id)
     if added or removed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from common import audit, captcha_secret
+from common import audit, captcha_secret, conditions
 from common.context import Context
 from common.contracts.app_settings import AppSettings
 from common.contracts.applications import ApplicationNotFound
@@ -23,7 +23,11 @@ async def get(deps: Deps, ctx: Context, _: GetSettings) -> AppSettings:
         row = await applications.by_id(db, id=ctx.app_id)
     if row is None:
         raise ApplicationNotFound
-    return captcha_secret.hidden(AppSettings.model_validate(row.settings))
+    return _shown(row.settings)
+
+
+def _shown(settings: dict[str, Any]) -> AppSettings:
+    return captcha_secret.hidden(AppSettings.model_validate(settings))
 
 
 async def update(deps: Deps, ctx: Context, request: UpdateSettings) -> AppSettings:
@@ -32,6 +36,7 @@ async def update(deps: Deps, ctx: Context, request: UpdateSettings) -> AppSettin
         row = await applications.by_id_for_update(tx, id=ctx.app_id)
         if row is None:
             raise ApplicationNotFound
+        conditions.check(_shown(row.settings))
         settings, changed = merged(row.settings, request.changes)
         settings = await captcha_secret.sealed(
             deps.sealer, tx, ctx.app_id, stored=row.settings, settings=settings
@@ -41,7 +46,7 @@ async def update(deps: Deps, ctx: Context, request: UpdateSettings) -> AppSettin
             fields = [f"settings.{name}" for name in changed]
             await audit.record(tx, ctx, ApplicationUpdated(fields=fields))
     await deps.invalidation.publish(ctx, "application", ctx.app_id)
-    return captcha_secret.hidden(AppSettings.model_validate(settings))
+    return _shown(settings)
 
 
 def merged(stored: dict[str, Any], change: SettingsChange) -> tuple[dict[str, Any], list[str]]:

@@ -8,6 +8,7 @@ from common import audit, logs
 from common.context import Context
 from common.contracts.api_keys import NewApiKey
 from common.contracts.applications import (
+    ApplicationExists,
     CreateApplication,
     EnsureApplication,
     NewApplication,
@@ -19,10 +20,11 @@ from common.events.applications import ApplicationCreated
 from common.field_errors import field_error
 from common.ids import DASHBOARD, new_id
 from common.problems import Invalid, Problem, Unavailable
-from tenancy import application_access, provisioning, slugs
+from tenancy import application_access, platform_settings, provisioning, slugs
 from tenancy.deps import Deps
 from tenancy.queries import applications, deleted_slugs
-from tenancy.queries.applications import OWNER_CONSTRAINT
+from tenancy.queries import platform_settings as defaults
+from tenancy.queries.applications import OWNER_CONSTRAINT, REQUEST_CONSTRAINT
 from tenancy.tenant_lookup import to_application
 
 log = logs.get(__name__)
@@ -31,7 +33,8 @@ log = logs.get(__name__)
 async def create(deps: Deps, ctx: Context, request: CreateApplication) -> NewApplication:
     """Creates an application with its first two API keys, and completes it if possible.
 
-    Raises Forbidden outside the Dashboard, Invalid, SlugTaken.
+    It starts with the settings that the platform has for new ones. Raises Forbidden outside the
+    Dashboard, Invalid, SlugTaken, ApplicationExists, ApplicationLimitReached.
     """
     application_access.check_dashboard(ctx)
     async with deps.db.reader(ctx) as db:
@@ -41,7 +44,10 @@ async def create(deps: Deps, ctx: Context, request: CreateApplication) -> NewApp
     app_id = new_id()
     try:
         async with deps.db.transaction(ctx) as tx:
-            slug = await _insert(tx, slug, app_id=app_id, name=request.name, owner=owner)
+            await platform_settings.check_limit(tx, ctx, owner)
+            slug = await _insert(
+                tx, slug, app_id=app_id, name=request.name, owner=owner, key=_key(ctx, request)
+            )
             await audit.record(tx, ctx, ApplicationCreated(application_id=app_id, slug=slug))
             await rebind(tx, app_id)
             keys = await provisioning.create_first_keys(
@@ -51,7 +57,18 @@ async def create(deps: Deps, ctx: Context, request: CreateApplication) -> NewApp
         if violated_constraint(error) != OWNER_CONSTRAINT:
             raise
         raise Invalid(errors=[field_error("owner_org_id", "team_unknown")]) from None
+    except asyncpg.UniqueViolationError as error:
+        if violated_constraint(error) != REQUEST_CONSTRAINT:
+            raise
+        raise ApplicationExists from None
     return await _complete(deps, ctx.with_application(app_id), keys)
+
+
+def _key(ctx: Context, request: CreateApplication) -> str | None:
+    """Returns the key under which the request creates one application. Nobody else has the same."""
+    if request.request_id is None:
+        return None
+    return f"{ctx.caller.kind}/{ctx.caller.id}/{request.request_id}"
 
 
 async def ensure(deps: Deps, ctx: Context, request: EnsureApplication) -> NewApplication:
@@ -75,12 +92,19 @@ async def ensure(deps: Deps, ctx: Context, request: EnsureApplication) -> NewApp
 
 
 async def _insert(
-    tx: Db, chosen_slug: str | None, *, app_id: str, name: str, owner: str | None
+    tx: Db, chosen_slug: str | None, *, app_id: str, name: str, owner: str | None, key: str | None
 ) -> str:
     """Inserts the application. Returns its slug. Raises SlugTaken."""
+    settings = (await defaults.get(tx, app_id=DASHBOARD)).new_applications
     for slug in slugs.candidates() if chosen_slug is None else (chosen_slug,):
         if await applications.insert(
-            tx, id=app_id, slug=slug, name=name, owner_org_id=owner, settings={}
+            tx,
+            id=app_id,
+            slug=slug,
+            name=name,
+            owner_org_id=owner,
+            request_key=key,
+            settings=settings,
         ):
             if not await deleted_slugs.exists(tx, slug=slug):
                 return slug

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from common import audit, logs
+from common import audit, conditions, logs
 from common.context import Context
 from common.contracts.applications import (
     DashboardStays,
@@ -18,6 +18,7 @@ from common.problems import Problem
 from tenancy import application_access, certificates
 from tenancy.deps import Deps
 from tenancy.queries import applications, deleted_slugs, domains
+from tenancy.tenant_lookup import to_application
 
 log = logs.get(__name__)
 
@@ -38,6 +39,7 @@ async def delete(deps: Deps, ctx: Context, request: DeleteApplication) -> Done:
     application_access.check_dashboard(ctx)
     async with deps.db.transaction(ctx) as tx:
         row = await application_access.get_for_update(tx, ctx, request.slug)
+        conditions.check(to_application(deps.hosts, row))
         if row.is_dashboard:
             raise DashboardStays
         if request.confirm != row.slug:

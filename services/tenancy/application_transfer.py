@@ -17,7 +17,7 @@ from common.db_errors import violated_constraint
 from common.events.applications import ApplicationTransferred
 from common.field_errors import field_error
 from common.problems import Invalid
-from tenancy import application_access
+from tenancy import application_access, platform_settings
 from tenancy.deps import Deps
 from tenancy.queries import applications
 from tenancy.queries.applications import OWNER_CONSTRAINT, ApplicationRow
@@ -27,8 +27,8 @@ from tenancy.tenant_lookup import to_application
 async def transfer(deps: Deps, ctx: Context, request: TransferApplication) -> Application:
     """Gives the application to another team.
 
-    Raises Forbidden, ApplicationNotFound, DashboardStays, Invalid for a team that the caller may
-    not choose.
+    Raises Forbidden, ApplicationNotFound, DashboardStays, ApplicationLimitReached, Invalid for a
+    team that the caller may not choose.
     """
     application_access.check_dashboard(ctx)
     try:
@@ -58,6 +58,7 @@ async def _set_owner(tx: Db, ctx: Context, row: ApplicationRow, org_id: str) -> 
             raise application_access.read_only_role()
     if org_id == row.owner_org_id:
         return
+    await platform_settings.check_limit(tx, ctx, org_id)
     await applications.set_owner(tx, id=row.id, owner_org_id=org_id)
     event = ApplicationTransferred(
         application_id=row.id, from_org_id=row.owner_org_id, to_org_id=org_id

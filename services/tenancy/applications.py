@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from common import audit, captcha_secret
+from common import audit, captcha_secret, conditions
 from common.context import Context
 from common.contracts.applications import (
     Application,
@@ -20,7 +20,7 @@ from common.db import rebind
 from common.events.applications import ApplicationUpdated, OperatorEntered
 from tenancy import app_settings, application_access
 from tenancy.deps import Deps
-from tenancy.queries import applications
+from tenancy.queries import application_lists, applications
 from tenancy.queries.applications import ApplicationRow
 from tenancy.tenant_lookup import to_application, to_tenant
 
@@ -56,14 +56,14 @@ async def list_(deps: Deps, ctx: Context, request: ListApplications) -> Applicat
     if request.owner_org_id is not None:
         is_visible = teams is None or request.owner_org_id in teams
         teams = [request.owner_org_id] if is_visible else []
-    of = f"applications {request.owner_org_id or ''}"
+    search = (request.search or "").strip() or None
+    of = f"applications {request.owner_org_id or ''} {search or ''}".rstrip()
     created_at, id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
     async with deps.db.reader(ctx) as db:
         after, limit = (created_at, id), request.limit + 1
-        if teams is None:
-            rows = await applications.page(db, after=after, limit=limit)
-        else:
-            rows = await applications.page_of_teams(db, teams=teams, after=after, limit=limit)
+        rows = await application_lists.page(
+            db, teams=teams, search=search, after=after, limit=limit
+        )
     page, next = deps.cursors.page(
         ctx.app_id, of, rows, request.limit, key=lambda row: (row.created_at, row.id)
     )
@@ -93,6 +93,7 @@ async def update(deps: Deps, ctx: Context, request: UpdateApplication) -> Applic
     """
     async with deps.db.transaction(ctx) as tx:
         row = await application_access.get_for_update(tx, ctx, request.slug)
+        conditions.check(to_application(deps.hosts, row))
         changed, fields = _patched(row, request.changes)
         inside = application_access.inside(ctx, row.id)
         if fields:

@@ -14,7 +14,7 @@ from typing import Final
 from common import audit_chain as chain
 from common.context import Context, system_context
 from common.db import Db
-from tenancy import audit_counts
+from tenancy import audit_counts, usage_rollup
 from tenancy.deps import Deps
 from tenancy.queries import audit_chain, audit_checkpoints
 from tenancy.queries.audit_chain import ChainLink, Head, LoggedEvent
@@ -46,7 +46,9 @@ async def seal(deps: Deps, app_id: str, *, sign: bool = False) -> Outcome:
             events = await audit_chain.unsealed(tx, app_id=app_id, since=since, limit=BATCH)
             head = await _extend(deps, tx, ctx, events, head=head)
             if len(events) < BATCH:
-                await audit_counts.merge_days(tx, app_id, datetime.now(UTC))
+                now = datetime.now(UTC)
+                await audit_counts.merge_days(tx, app_id, now)
+                await usage_rollup.delete_old(tx, app_id, now)
                 return await _sign(deps, tx, ctx, head, immediately=sign)
 
 
@@ -82,6 +84,7 @@ async def _extend(
         previous = hash
     await audit_chain.insert(tx, app_id=app_id, links=links)
     await audit_counts.add(tx, app_id, events)
+    await usage_rollup.add(tx, app_id, events)
     return Head(seq, previous, datetime.now(UTC))
 
 

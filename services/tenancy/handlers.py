@@ -32,6 +32,8 @@ from common.contracts.audit_log import (
     ListUserAudit,
 )
 from common.contracts.base import Request
+from common.contracts.database_state import GetDatabaseState
+from common.contracts.developers import GetDeveloperTeams
 from common.contracts.domains import (
     AddCustomDomain,
     IsDomainAllowed,
@@ -73,9 +75,16 @@ from common.contracts.organizations import (
     SwitchOrganization,
     UpdateOrganization,
 )
+from common.contracts.platform_applications import (
+    GetPlatformApplication,
+    LabelApplications,
+    ListPlatformApplications,
+)
+from common.contracts.platform_settings import GetPlatformSettings, UpdatePlatformSettings
 from common.contracts.settings_change import GetSettings, UpdateSettings
 from common.contracts.sso_members import JoinThroughProvider
 from common.contracts.tenants import GetTenant, ManageApplication, ResolveHost
+from common.contracts.usage import CountUsage
 from tenancy import (
     api_keys,
     app_settings,
@@ -85,6 +94,7 @@ from tenancy import (
     applications,
     audit,
     audit_export,
+    database_state,
     domains,
     leave_organizations,
     members,
@@ -92,8 +102,11 @@ from tenancy import (
     org_invitations,
     organization_creation,
     organizations,
+    platform_applications,
+    platform_settings,
     sso_members,
     tenant_lookup,
+    usage,
     user_organizations,
 )
 
@@ -108,6 +121,9 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     UpdateApplication: applications.update,
     TransferApplication: application_transfer.transfer,
     DeleteApplication: application_deletion.delete,
+    GetDatabaseState: database_state.get,
+    GetPlatformSettings: platform_settings.get,
+    UpdatePlatformSettings: platform_settings.update,
     GetSettings: app_settings.get,
     UpdateSettings: app_settings.update,
     VerifyApiKey: api_keys.verify,
@@ -149,10 +165,15 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     ExportAudit: audit_export.export,
     ListCheckpoints: audit.list_checkpoints,
     FollowAudit: audit.follow,
+    CountUsage: usage.count,
     ListCustomDomains: domains.list_,
     AddCustomDomain: domains.create,
     VerifyCustomDomain: domains.verify,
     SetPrimaryDomain: domains.set_primary,
     RemoveCustomDomain: domains.delete,
     IsDomainAllowed: domains.check_allowed,
+    ListPlatformApplications: platform_applications.list_,
+    GetPlatformApplication: platform_applications.get,
+    LabelApplications: platform_applications.label,
+    GetDeveloperTeams: platform_applications.teams_of_developer,
 }

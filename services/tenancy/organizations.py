@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from common import audit
+from common import audit, conditions
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.organizations import (
@@ -136,11 +136,12 @@ async def update(deps: Deps, ctx: Context, request: UpdateOrganization) -> Organ
 
 async def _update(tx: Db, ctx: Context, request: UpdateOrganization) -> OrganizationRow:
     """Writes the changes, and returns the organization after them."""
-    fields = request.changes.model_fields_set
     await organizations.lock(tx, app_id=ctx.app_id, id=request.org_id)
     row = await organization_access.managed(tx, ctx, request.org_id)
+    conditions.check(to_organization(ctx, row))
     after = _fields_after(row, request)
-    if same_json(after, {name: getattr(row, name) for name in after}):
+    fields = [name for name, value in after.items() if not same_json(value, getattr(row, name))]
+    if not fields:
         return row
     await organizations.update(tx, app_id=ctx.app_id, id=row.id, **after)
     await audit.record(tx, ctx, OrgUpdated(org_id=row.id, fields=sorted(fields)))
@@ -176,6 +177,7 @@ async def delete(deps: Deps, ctx: Context, request: DeleteOrganization) -> Done:
     try:
         async with deps.db.transaction(ctx) as tx:
             row = await organization_access.managed(tx, ctx, request.org_id)
+            conditions.check(to_organization(ctx, row))
             if row.is_personal:
                 raise PersonalTeam
             await organizations.delete(tx, app_id=ctx.app_id, id=row.id)

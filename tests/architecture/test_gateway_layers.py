@@ -11,13 +11,13 @@ from tests.architecture.test_layout import dotted, imports
 from gateway.build import ROUTE_SETS
 
 LAYERS = (
-    ("settings", "audit_followers"),
+    ("settings", "audit_followers", "running_exports", "served_requests", "service_discovery"),
     ("audit_tail",),
     ("http",),
     ("admission",),
     ("state",),
     ("routing",),
-    ("auth",),
+    ("auth", "platform_health"),
     ("pages",),
     ("dashboard",),
     ("api", "oauth", "monitoring"),

@@ -118,7 +118,7 @@ async def test_a_statement_is_allowed_to_its_service(
 
 
 JOBS_OF = {
-    "identity": ["sweep", "mail", "relay"],
+    "identity": ["sweep", "mail", "relay", "search"],
     "oidc": ["sweep", "logout"],
     "tenancy": ["sweep", "upkeep"],
 }
@@ -140,7 +140,7 @@ FEW = {
     "roles", "permissions", "role_permissions", "organization_roles",
     "organization_role_permissions", "oauth_clients", "oauth_client_secrets", "resources", "scopes",
     "signing_keys", "data_keys", "mail_templates", "mail_senders", "identity_providers", "audit_checkpoints",
-    "identity_provider_documents",
+    "identity_provider_documents", "platform_settings",
 }  # fmt: skip
 """Tables that do not grow with an application's users, and may be read whole."""
 SHORT = ("idx_session_clients_orphaned",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from base64 import b64encode
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -248,3 +249,26 @@ def test_one_application_leaves_room_for_the_others() -> None:
     for _ in range(4):
         slots.release(A)
     assert slots == FollowerSlots(7, Counter({B: 1}))
+
+
+async def test_many_invalidations_are_few_checks(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Messages that concern every follower come as often as anybody revokes tokens. The first one is
+    checked at once, and the others together. Until then the follower gets nothing."""
+    monkeypatch.setattr(audit_tail, "CHECKED_EVERY", 0.5)
+    checks: list[float] = []
+
+    async def allowed() -> None:
+        checks.append(time.monotonic())
+
+    async with stream.following(allowed=allowed) as got:
+        began = time.monotonic()
+        while time.monotonic() - began < 1.2:
+            stream.slots.changed("token", "any")
+            await asyncio.sleep(0.01)
+        await stream.log(A, "after")
+        await until(lambda: names(got) == ["after"])
+
+    assert 2 <= len(checks) <= 4
+    assert checks[0] - began < 0.3

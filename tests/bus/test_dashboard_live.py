@@ -16,6 +16,7 @@ from tests.kit.fake_services import FakeServices, serve, settings
 from tests.kit.nats_server import start, until
 
 from common.contracts.audit_log import AuditRecord
+from common.ids import DASHBOARD
 from common.outbox import ensure_stream
 from common.periodic import stop
 from gateway import audit_tail
@@ -24,6 +25,7 @@ from gateway.build import build
 from gateway.state import Gateway
 
 PATH = "/dashboard/applications/shop/live"
+PLATFORM = "/dashboard/platform/live"
 
 
 @dataclass
@@ -54,17 +56,21 @@ class LivePages:
     def app_id(self) -> str:
         return self.log.developers.managed["shop"].app_id
 
-    async def happen(self, kind: str = "login", *, activity: bool = False, **fields: Any) -> str:
+    async def happen(
+        self, kind: str = "login", *, activity: bool = False, app_id: str = "", **fields: Any
+    ) -> str:
         """Writes an event to the stream, and into the log unless it is activity."""
         event: AuditRecord = self.log.add(kind, **fields)
         if activity:
             self.log.events.remove(event)
         body = event.model_dump_json().encode()
-        await self.js.publish(f"audit.identity.{self.app_id}.{kind}", body)
+        await self.js.publish(f"audit.identity.{app_id or self.app_id}.{kind}", body)
         return event.id
 
     @asynccontextmanager
-    async def following(self, form: str = "row", last: str = "") -> AsyncIterator[Follower]:
+    async def following(
+        self, form: str = "row", last: str = "", path: str = PATH
+    ) -> AsyncIterator[Follower]:
         """Follows until the block ends, and then leaves like a browser."""
         follower = Follower()
         gone = asyncio.Event()
@@ -86,8 +92,8 @@ class LivePages:
         scope = {
             "type": "http",
             "method": "GET",
-            "path": PATH,
-            "raw_path": PATH.encode(),
+            "path": path,
+            "raw_path": path.encode(),
             "query_string": f"as={form}".encode(),
             "headers": headers,
             "client": ("127.0.0.1", 1),
@@ -140,6 +146,23 @@ async def test_an_event_is_an_item(live: LivePages) -> None:
         await until(lambda: "</li>" in follower.text)
 
     assert "<tr" not in follower.text
+
+
+async def test_operators_follow_the_log_of_the_dashboard(live: LivePages) -> None:
+    """They get the events of the Dashboard itself, with links to the platform's pages, and none of an
+    application. Without the permission the stream ends."""
+    people = live.log.developers
+    people.world.rights[people.session.user_id] = ["platform:manage", "audit:read"]
+    async with live.following(path=PLATFORM) as follower:
+        await live.happen("login", user_name="Of the shop")
+        id = await live.happen("org_created", app_id=DASHBOARD)
+        await until(lambda: "</tr>" in follower.text)
+        people.world.rights[people.session.user_id] = ["audit:read"]
+        live.app.gateway.followers.changed("rights", people.session.user_id)
+        await until(lambda: "event: end" in follower.text)
+
+    assert f'href="/dashboard/platform/audit/{id}"' in follower.text
+    assert "Of the shop" not in follower.text
 
 
 async def test_activity_is_no_row(live: LivePages) -> None:

@@ -34,6 +34,7 @@ from common.nats_private import flush_all
 from common.outbox import ensure_stream
 from common.problems import TooLate
 from common.testing import context
+from gateway.service_discovery import SERVICES, ServiceDiscovery
 
 USERS = (*nats_access.SERVICES, nats_access.CLI)
 
@@ -255,6 +256,25 @@ async def test_an_answer_comes_through(sit: Sit) -> None:
     assert found.data == b"{}"
     assert await gateway.errors_so_far() == []
     assert await identity.errors_so_far() == []
+
+
+async def test_only_the_gateway_asks_all_services_for_figures(sit: Sit) -> None:
+    """The gateway asks every service for figures and gets the replies. It asks nothing else of that
+    kind, and no other service asks at all."""
+    gateway, seats = await sit("gateway"), [await sit(name) for name in SERVICES]
+    for seat, name in zip(seats, SERVICES, strict=True):
+        await BusServer.start(seat.nc, name, "0.1.0", None)
+        await flush_all(seat.nc)
+    instances = await ServiceDiscovery().instances(gateway.nc)
+    for seat in seats:
+        await seat.nc.publish("$SRV.STATS", b"")
+    for subject in ("$SRV.PING", "$SRV.STATS.identity", "$SRV.INFO.identity.x"):
+        await gateway.nc.publish(subject, b"")
+
+    assert {one.service for one in instances if one.answers} == set(SERVICES)
+    assert len(await gateway.errors_so_far()) == 3
+    for seat in seats:
+        assert len(await seat.errors_so_far()) == 1
 
 
 async def test_what_is_refused_does_not_arrive(sit: Sit) -> None:

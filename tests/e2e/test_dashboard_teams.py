@@ -11,7 +11,7 @@ from tests.kit.dashboard_developer import Developer, developer
 from tests.kit.system import System
 
 from common.ids import new_id
-from gateway.build import route_table
+from gateway.build import ROUTE_SETS, route_table
 from gateway.routing import HostKind, Route
 
 LIVE = "/dashboard/applications/{slug}/live"
@@ -25,6 +25,18 @@ ROUTES = sorted(
     },
     key=lambda route: (route.path, route.method),
 )
+
+
+PLATFORM = sorted(
+    {
+        route
+        for routes in ROUTE_SETS
+        for route in routes.routes
+        if route.path.startswith("/dashboard/platform")
+    },
+    key=lambda route: (route.path, route.method),
+)
+"""The pages of operators, with the stream of their events."""
 
 
 def path_in(route: Route, slug: str) -> str:
@@ -61,6 +73,21 @@ async def test_nothing_of_another_team_exists(
     if route.method == "GET" and route.path.count("{") == 1:
         own = await bob.open(route.method, path_in(route, bob.slug))
         assert own.status_code in (200, 303), own.text
+
+
+@pytest.mark.parametrize("route", PLATFORM, ids=lambda route: f"{route.method} {route.path}")
+async def test_nothing_of_the_platform_exists_for_developers(
+    teams: tuple[Developer, Developer], route: Route
+) -> None:
+    """A developer who is no operator gets 404 for every page and form of the platform. The stream ends
+    at once."""
+    ada, _ = teams
+    answer = await ada.open(route.method, path_in(route, ada.slug))
+
+    if route.path.endswith("/live"):
+        assert answer.text.endswith("event: end\ndata:\n\n")
+    else:
+        assert answer.status_code == 404
 
 
 async def test_no_event_of_another_team(teams: tuple[Developer, Developer]) -> None:

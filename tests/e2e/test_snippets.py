@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from secrets import token_hex
 
 import httpx
 import pytest
@@ -21,7 +23,7 @@ from playwright.async_api import Browser, Route
 from tests.e2e.test_pages_in_chromium import person
 from tests.e2e.test_stock_clients import PROGRAMS, AnySite, Command, node, python
 from tests.kit.instance import free_port
-from tests.kit.system import PASSWORD, System, fresh_email
+from tests.kit.system import PASSWORD, Page, System, fresh_email
 
 from common.contracts.clients import CreateClient
 from gateway.dashboard.snippets import SNIPPETS, Snippet, snippet_of
@@ -35,12 +37,14 @@ RUN_BY: dict[str, Callable[[Path], Command]] = {
     "django": functools.partial(python, "authlib_flask.py"),
     "flask": functools.partial(python, "authlib_flask.py"),
     "express": functools.partial(node, "authjs.js"),
+    "nextjs": functools.partial(node, "next", kind="next"),
 }
 PROGRAMS_SHOWN = [
     pytest.param("fastapi"),
     pytest.param("django", marks=[pytest.mark.long, pytest.mark.timeout(600)]),
     pytest.param("flask", marks=[pytest.mark.long, pytest.mark.timeout(600)]),
     pytest.param("express", marks=[pytest.mark.node, pytest.mark.long, pytest.mark.timeout(600)]),
+    pytest.param("nextjs", marks=[pytest.mark.node, pytest.mark.long, pytest.mark.timeout(900)]),
 ]
 
 
@@ -70,26 +74,44 @@ def lines_of(text: str) -> tuple[str, str]:
     return comments[0], command.removeprefix(SECRET)
 
 
+def parts_of(command: str) -> tuple[dict[str, str], str, list[str]]:
+    """Returns the variables before a command, the program, and its arguments. A value that the developer
+    chooses is a random text."""
+    words = command.split()
+    count = next(number for number, word in enumerate(words) if "=" not in word)
+    settings = dict(word.split("=", 1) for word in words[:count])
+    chosen = {name: token_hex() if value == "…" else value for name, value in settings.items()}
+    return chosen, words[count], words[count + 1 :]
+
+
 @contextmanager
 def running(folder: Path, snippet: Snippet, text: str, secret: str) -> Iterator[Path]:
     """Runs the command of a snippet and yields the file with its output."""
     name, command = lines_of(text)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(text)
-    program, *arguments = command.split()
+    settings, program, arguments = parts_of(command)
     (interpreter, *others), more = RUN_BY[snippet.key](folder)
     line = [interpreter, *arguments]
-    if program not in ("python", "node"):
+    if program in ("node", "npx"):
+        modules = Path(others[-1]).parent / "node_modules"
+        # Bundlers refuse packages behind a symbolic link out of the project.
+        shutil.copytree(modules, folder / "node_modules", symlinks=True, copy_function=os.link)
+        settings |= {"NODE_OPTIONS": f"--require {PROGRAMS / 'node' / 'localhost.cjs'}"}
+    elif program != "python":
         line = [interpreter, "-m", program, *arguments]
-    if program == "node":
-        packages = Path(others[-1]).parent
-        (folder / "node_modules").symlink_to(packages / "node_modules")
-        line[1:1] = ["--require", str(packages / "localhost.cjs")]
+    if program == "npx":
+        line = [interpreter, f"node_modules/.bin/{arguments[0]}", *arguments[1:]]
     path = os.pathsep.join([str(PROGRAMS / "python"), *more.get("PYTHONPATH", "").split()])
-    env = os.environ | {
-        "CLIENT_SECRET": secret,
-        "PYTHONPATH": path,
-        "UVICORN_LOOP": "asyncio",
-    }
+    env = (
+        os.environ
+        | settings
+        | {
+            "CLIENT_SECRET": secret,
+            "PYTHONPATH": path,
+            "UVICORN_LOOP": "asyncio",
+        }
+    )
     log = folder / "output.log"
     with log.open("w") as output:
         process = subprocess.Popen(line, cwd=folder, env=env, stdout=output, stderr=output)
@@ -102,7 +124,7 @@ def running(folder: Path, snippet: Snippet, text: str, secret: str) -> Iterator[
 
 
 def wait_for(origin: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + 120
     while True:
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < ends, log.read_text()
@@ -130,11 +152,23 @@ async def test_a_program_signs_a_user_in(system: System, key: str, tmp_path: Pat
     async with client_of(system, snippet) as client, AnySite.open(system) as browser:
         text = snippet.text(system.origin("demo"), client["client_id"])
         with running(tmp_path, snippet, text, client["client_secret"]) as log:
-            page = await browser.get(f"{snippet.origin}/login")
+            page = await first_page(browser, snippet)
             page = await browser.sign_in(email, PASSWORD, first=page)
 
             assert page.url.rstrip("/") == snippet.origin, (page.text[:2000], log.read_text())
-            assert page.response.json()["email"] == email
+            if snippet.key == "nextjs":  # the program has no page of its own
+                page = await browser.get(f"{snippet.origin}/api/auth/session")
+                assert page.response.json()["user"]["email"] == email
+            else:
+                assert page.response.json()["email"] == email
+
+
+async def first_page(browser: AnySite, snippet: Snippet) -> Page:
+    """Begins at the program, as a user does, and returns the sign-in page of the application."""
+    if snippet.key != "nextjs":
+        return await browser.get(f"{snippet.origin}/login")
+    button = await browser.get(f"{snippet.origin}/api/auth/signin")
+    return await browser.submit(button, button.form("csrfToken", action="signin/aero2"))
 
 
 async def test_the_call_of_the_api(system: System) -> None:

@@ -87,12 +87,13 @@ def installed(kind: str, lock: str, *commands: list[str]) -> Path:
     return folder
 
 
-def node(program: str, _: Path) -> Command:
+def node(program: str, _: Path, kind: str = "node") -> Command:
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("there is no Node.js with npm here")
     install = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    folder = installed("node", "package-lock.json", install)
-    return ["node", "--require", str(folder / "localhost.cjs"), str(folder / program)], {}
+    folder = installed(kind, "package-lock.json", install)
+    localhost = PROGRAMS / "node" / "localhost.cjs"
+    return ["node", "--require", str(localhost), str(folder / program)], {}
 
 
 def python(program: str, _: Path) -> Command:

@@ -55,6 +55,10 @@ NEUTRAL: dict[str, Any] = {
     "ChangeEmail.email": "fresh@example.com",
     "CreateUser.email": "fresh@example.com",
     "ImportUsers.users": [{"email": "fresh@example.com"}],
+    "StartUserImport.users": [{"email": "fresh@example.com"}],
+    "AddUserImportRows.users": [{"email": "fresh@example.com"}],
+    "AddUserImportRows.first": 1,
+    "StartUserBatch.act": "disable",
     "InviteUser.email": "fresh@example.com",
     "InviteMember.email": "fresh@example.com",
     "SignUp.email": "fresh@example.com",
@@ -71,7 +75,7 @@ NAMING = {
     "user_id", "org_id", "session_id", "session", "role_id", "permission_id", "client",
     "client_id", "secret_id", "invitation_id", "provider", "domain_id", "id", "token", "flow", "code",
     "params", "basic", "request", "slug", "confirm", "owner_org_id", "host", "domain", "key",
-    "passkey_id",
+    "passkey_id", "application_id", "batch_id",
 }  # fmt: skip
 """Fields that name an object. They are filled wherever `away` has a value, required or not."""
 

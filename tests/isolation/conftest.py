@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from tests.isolation.ground import Ground
 from tests.isolation.sides import Sides, built, populate
 from tests.kit.postgres import Postgres
 
@@ -30,3 +31,10 @@ async def changing_sides(postgres: Postgres) -> AsyncIterator[Sides]:
     """A world that tests change: test_repeats changes `away`, and test_odd_requests changes `home`."""
     async with _populated(postgres) as sides:
         yield sides
+
+
+@pytest.fixture(scope="session")
+async def ground(postgres: Postgres) -> AsyncIterator[Ground]:
+    """A world whose application `home` gets its rows back after each change."""
+    async with _populated(postgres) as sides:
+        yield await Ground.prepare(sides)

@@ -57,6 +57,7 @@ from common.contracts.second_factors import (
 from common.contracts.settings_change import SettingsChange, UpdateSettings
 from common.contracts.sign_up import SignUp
 from common.contracts.tokens import ExchangeToken
+from common.contracts.user_batches import StartUserImport
 from common.contracts.users import CreateUser
 from common.ids import DASHBOARD, new_id
 from common.testing import LocalBus, context
@@ -197,6 +198,8 @@ async def _side(sides: Sides, word: str) -> Side:
     side = Side(word, made.id, made.slug, team, developer)
     keys = {key.key_type: key for key in made.api_keys}
     side.things |= {
+        "application_id": made.id,
+        "LabelApplications.application_ids": [made.id],
         "slug": made.slug,
         "confirm": made.slug,
         "owner_org_id": team,
@@ -513,7 +516,15 @@ async def _rest(sides: Sides, side: Side) -> None:
         KEY_HOLDER,
         CreateIdentityProvider(preset="zoom", client_secret=side.word, settings=settings),
     )
+    batch = await sides.ask(
+        side,
+        KEY_HOLDER,
+        StartUserImport(users=[{"email": f"in-{side.word}@example.com"}], complete=False),
+    )
     side.things |= {
+        "batch_id": batch.id,
+        "StartUserBatch.user_ids": [side.ada.id],
+        "DeleteUsers.user_ids": [side.ada.id],
         "provider": provider.id,
         "DeleteResource.id": resource.id,
         "DeleteScope.id": scope.id,

@@ -29,6 +29,8 @@ QUIET = {
     "identity.session.end": "nothing to end is ended",
     "identity.session.sign_out": "nothing to end is ended",
     "identity.user.import": "makes a user of its own, who may have any id",
+    "identity.user_batch.start": "finds no such user when it comes to them",
+    "identity.user_batch.delete": "finds no such user when it comes to them",
     "oidc.authorization.check": "reports an unknown client",
     "oidc.authorization.resume": "answers an error to show, never a redirect",
     "oidc.authorization.start": "answers an error to show, never a redirect",

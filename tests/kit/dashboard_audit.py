@@ -6,25 +6,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.kit.developers import NOW, Developers
+from tests.kit.usage import usage_of
 
 from common.context import Context
 from common.contracts.audit_log import (
     AuditRecord,
     AuditRecordNotFound,
     AuditRecords,
-    CountAudit,
-    EventCount,
-    EventCounts,
     FollowAudit,
     GetAuditRecord,
     ListAudit,
 )
 from common.contracts.base import Done
-from common.contracts.clients import Clients, CreateClient, ListClients, NewClient
+from common.contracts.clients import (
+    ClientExists,
+    Clients,
+    CreateClient,
+    ListClients,
+    NewClient,
+)
 from common.contracts.domains import CustomDomains, ListCustomDomains
 from common.contracts.identity_providers import IdentityProviders, ListIdentityProviders
 from common.contracts.profiles import User
-from common.contracts.users import ListUsers, Users
+from common.contracts.usage import CountUsage, UsageCounts
+from common.contracts.users import FindUser, ListUsers, UserNotFound, Users
 from common.ids import new_id
 from common.problems import Forbidden
 
@@ -40,6 +45,8 @@ class FakeLog:
     users: list[User] = field(default_factory=list)
     clients: list[NewClient] = field(default_factory=list)
     more: str | None = None
+    zone: str = "Europe/Berlin"
+    sign_ins: list[int | None] | None = None
 
     def add(self, event_type: str, **fields: Any) -> AuditRecord:
         data = fields.pop("data", {})
@@ -73,9 +80,9 @@ async def _get(log: FakeLog, ctx: Context, request: GetAuditRecord) -> AuditReco
     return found
 
 
-async def _count(log: FakeLog, ctx: Context, request: CountAudit) -> EventCounts:
+async def _count(log: FakeLog, ctx: Context, request: CountUsage) -> UsageCounts:
     log.note(ctx, request, "audit:read")
-    return EventCounts(event_types=[EventCount(event_type="login", count=1234)])
+    return usage_of(request.window, zone=log.zone, values=log.sign_ins)
 
 
 async def _follow(log: FakeLog, ctx: Context, request: FollowAudit) -> Done:
@@ -88,12 +95,22 @@ async def _users(log: FakeLog, ctx: Context, request: ListUsers) -> Users:
     return Users(users=log.users)
 
 
+async def _find_user(log: FakeLog, ctx: Context, request: FindUser) -> User:
+    log.note(ctx, request, "users:read")
+    for user in log.users:
+        if user.email == request.email:
+            return user
+    raise UserNotFound
+
+
 async def _clients(log: FakeLog, ctx: Context, request: ListClients) -> Clients:
     log.note(ctx, request, "clients:read")
     return Clients(clients=list(log.clients))
 
 
 async def _create_client(log: FakeLog, ctx: Context, request: CreateClient) -> NewClient:
+    if request.id is not None and request.id in {call.id for call in log.calls(CreateClient)}:
+        raise ClientExists
     log.note(ctx, request, "clients:write")
     client = NewClient(
         **request.model_dump(exclude={"id"}),
@@ -127,9 +144,10 @@ def fake_log(developers: Developers) -> FakeLog:
         {
             ListAudit: _list,
             GetAuditRecord: _get,
-            CountAudit: _count,
+            CountUsage: _count,
             FollowAudit: _follow,
             ListUsers: _users,
+            FindUser: _find_user,
             ListClients: _clients,
             CreateClient: _create_client,
             ListIdentityProviders: _providers,

@@ -44,12 +44,14 @@ from common.contracts.domains import (
     VerifyCustomDomain,
 )
 from common.contracts.mail_templates import (
+    GetTemplate,
     ListTemplates,
     PreviewTemplate,
     PutTemplate,
     RenderedMail,
     SendTestMail,
     Template,
+    TemplateNotFound,
     Templates,
 )
 from common.contracts.settings_change import GetSettings, UpdateSettings
@@ -204,6 +206,12 @@ async def _templates(world: OwnApplication, ctx: Context, request: ListTemplates
     return Templates(templates=[MAIL])
 
 
+async def _template(world: OwnApplication, ctx: Context, request: GetTemplate) -> Template:
+    if (request.kind, request.locale) != (MAIL.kind, MAIL.locale):
+        raise TemplateNotFound
+    return MAIL
+
+
 async def _put(world: OwnApplication, ctx: Context, request: PutTemplate) -> Template:
     world.changes.append((ctx, request))
     return MAIL
@@ -253,6 +261,7 @@ def own_application(world: FakeServices, *permissions: str) -> OwnApplication:
             SetPrimaryDomain: _primary,
             RemoveCustomDomain: _remove,
             ListTemplates: _templates,
+            GetTemplate: _template,
             PutTemplate: _put,
             PreviewTemplate: _preview,
             SendTestMail: _send,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tests.kit.developers import NOW, Developers
@@ -18,6 +18,8 @@ from common.contracts.assignments import (
 )
 from common.contracts.audit_log import AuditRecord, AuditRecords, ListUserAudit
 from common.contracts.base import Contract, Done, Request
+from common.contracts.clients import ClientNotFound
+from common.contracts.consents import Grant, Grants, ListUserGrants, RevokeUserGrant
 from common.contracts.identities import (
     Identities,
     Identity,
@@ -35,7 +37,15 @@ from common.contracts.invitations import (
     ResendInvitation,
     RevokeInvitation,
 )
-from common.contracts.organizations import ListUserOrganizations, Organization, Organizations
+from common.contracts.members import AddMember, Member, RemoveMember
+from common.contracts.organizations import (
+    GetOrganization,
+    ListOrganizations,
+    ListUserOrganizations,
+    Organization,
+    OrganizationNotFound,
+    Organizations,
+)
 from common.contracts.passkeys import (
     ListUserPasskeys,
     Passkey,
@@ -56,6 +66,7 @@ from common.contracts.sessions import (
     Sessions,
 )
 from common.contracts.users import (
+    CountUsers,
     CreateUser,
     DeleteUser,
     DisableUser,
@@ -66,6 +77,8 @@ from common.contracts.users import (
     ListUsers,
     UnlockUser,
     UpdateUser,
+    UserCount,
+    UserDetails,
     UserNotFound,
     Users,
 )
@@ -81,6 +94,7 @@ ALL: Final = (
     "roles:read",
     "roles:write",
     "organizations:read",
+    "organizations:write",
 )
 LINK: Final = "http://shop.localhost:8080/impersonation?token=imp_x"
 
@@ -94,8 +108,16 @@ class People:
     users: dict[str, User] = field(default_factory=dict)
     acts: list[Request[Any]] = field(default_factory=list)
     lists: list[Any] = field(default_factory=list)
+    counts: list[CountUsers] = field(default_factory=list)
     next: str | None = None
     refusal: Problem | None = None
+    count: UserCount = field(default_factory=lambda: UserCount(count=1, relation="exact"))
+    locked_until: datetime | None = None
+    organization: Organization = field(
+        default_factory=lambda: Organization(
+            id=new_id(), slug="acme", name="Acme", role="admin", created_at=NOW, updated_at=NOW
+        )
+    )
     session_id: str = field(default_factory=new_id)
     link_id: str = field(default_factory=new_id)
     passkey_id: str = field(default_factory=new_id)
@@ -134,8 +156,58 @@ async def _list(people: People, ctx: Context, request: ListUsers) -> Users:
     return Users(users=list(people.users.values()), next=people.next)
 
 
-async def _get(people: People, ctx: Context, request: GetUser) -> User:
-    return people.user(request.user_id)
+async def _get(people: People, ctx: Context, request: GetUser) -> UserDetails:
+    user = people.user(request.user_id)
+    return UserDetails(**dict(user), locked_until=people.locked_until)
+
+
+async def _count(people: People, ctx: Context, request: CountUsers) -> UserCount:
+    people.counts.append(request)
+    return people.count
+
+
+async def _grants(people: People, ctx: Context, request: ListUserGrants) -> Grants:
+    user = people.user(request.user_id)
+    one = Grant(
+        user_id=user.id,
+        client_id="client_x",
+        client_name=people.text,
+        scopes=["openid", "email"],
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    return Grants(grants=[one])
+
+
+async def _revoke_grant(people: People, ctx: Context, request: RevokeUserGrant) -> Done:
+    if request.client_id != "client_x":
+        raise ClientNotFound
+    return await _done(people, ctx, request)
+
+
+async def _all_organizations(
+    people: People, ctx: Context, request: ListOrganizations
+) -> Organizations:
+    if not request.all:  # the developer's own teams, in the Dashboard
+        return Organizations(organizations=people.developer.teams)
+    return Organizations(organizations=[people.organization])
+
+
+async def _organization(people: People, ctx: Context, request: GetOrganization) -> Organization:
+    if request.org_id != people.organization.id:
+        raise OrganizationNotFound
+    return people.organization
+
+
+async def _add_member(people: People, ctx: Context, request: AddMember) -> Member:
+    people.note(request)
+    return Member(user_id=request.user_id, role=request.role, created_at=NOW)
+
+
+async def _remove_member(people: People, ctx: Context, request: RemoveMember) -> Done:
+    if request.org_id != people.organization.id:
+        raise OrganizationNotFound
+    return await _done(people, ctx, request)
 
 
 async def _create(people: People, ctx: Context, request: CreateUser) -> User:
@@ -253,9 +325,7 @@ async def _organizations(
     people: People, ctx: Context, request: ListUserOrganizations
 ) -> Organizations:
     people.user(request.user_id)
-    one = Organization(
-        id=new_id(), slug="acme", name=people.text, role="admin", created_at=NOW, updated_at=NOW
-    )
+    one = people.organization.model_copy(update={"name": people.text})
     return Organizations(organizations=[one])
 
 
@@ -304,6 +374,13 @@ def people_of(developer: Developers, *permissions: str) -> People:
         people,
         {
             ListUsers: _list,
+            CountUsers: _count,
+            ListUserGrants: _grants,
+            RevokeUserGrant: _revoke_grant,
+            ListOrganizations: _all_organizations,
+            GetOrganization: _organization,
+            AddMember: _add_member,
+            RemoveMember: _remove_member,
             GetUser: _get,
             CreateUser: _create,
             UpdateUser: _update,

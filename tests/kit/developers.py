@@ -10,23 +10,26 @@ from typing import Any, Final
 
 import httpx
 from tests.kit.fake_services import FakeServices
+from tests.kit.usage import usage_of
 
 from common.context import Context
 from common.contracts.api_keys import NewApiKey
 from common.contracts.applications import (
     Application,
+    ApplicationExists,
     ApplicationNotFound,
     Applications,
     CreateApplication,
     ListApplications,
     NewApplication,
 )
-from common.contracts.audit_log import AuditRecords, CountAudit, EventCounts, ListAudit
+from common.contracts.audit_log import AuditRecords, ListAudit
 from common.contracts.base import Request
 from common.contracts.organizations import ListOrganizations, Organization, Organizations
 from common.contracts.sessions import Session
 from common.contracts.tenants import ManageApplication, Managed, Tenant
-from common.contracts.users import ListUsers, Users
+from common.contracts.usage import CountUsage, UsageCounts
+from common.contracts.users import CountUsers, ListUsers, UserCount, Users
 from common.ids import new_id
 
 ORIGIN: Final = "http://dashboard.localhost:8080"
@@ -59,6 +62,7 @@ class Developers:
             host=tenant.host,
             url=tenant.origin,
             settings=tenant.settings,
+            **tenant.branding.model_dump(),
             created_at=NOW,
             updated_at=NOW,
         )
@@ -71,11 +75,17 @@ async def _manage(world: Developers, ctx: Context, request: ManageApplication) -
 
 
 async def _list(world: Developers, ctx: Context, request: ListApplications) -> Applications:
-    return Applications(applications=[world.application(slug) for slug in world.managed])
+    words = (request.search or "").lower().split()
+    listed = [world.application(slug) for slug in world.managed]
+    found = [one for one in listed if all(word in one.name.lower() for word in words)]
+    return Applications(applications=found[: request.limit])
 
 
 async def _create(world: Developers, ctx: Context, request: CreateApplication) -> NewApplication:
+    earlier = [call.request_id for _, call in world.calls if isinstance(call, CreateApplication)]
     world.calls.append((ctx, request))
+    if request.request_id is not None and request.request_id in earlier:
+        raise ApplicationExists
     slug = request.name.lower().replace(" ", "-")
     world.managed[slug] = world.world.add(slug).model_copy(update={"name": request.name})
     key = NewApiKey(
@@ -93,12 +103,16 @@ async def _audit(world: Developers, ctx: Context, request: ListAudit) -> AuditRe
     return AuditRecords(audit_logs=[])
 
 
-async def _count(world: Developers, ctx: Context, request: CountAudit) -> EventCounts:
-    return EventCounts(event_types=[])
+async def _count(world: Developers, ctx: Context, request: CountUsage) -> UsageCounts:
+    return usage_of(request.window)
 
 
 async def _users(world: Developers, ctx: Context, request: ListUsers) -> Users:
     return Users(users=[])
+
+
+async def _user_count(world: Developers, ctx: Context, request: CountUsers) -> UserCount:
+    return UserCount(count=0, relation="exact")
 
 
 def developers(world: FakeServices, *permissions: str) -> Developers:
@@ -123,8 +137,9 @@ def developers(world: FakeServices, *permissions: str) -> Developers:
             CreateApplication: _create,
             ListOrganizations: _teams,
             ListAudit: _audit,
-            CountAudit: _count,
+            CountUsage: _count,
             ListUsers: _users,
+            CountUsers: _user_count,
         },
     )
     return people

@@ -79,6 +79,12 @@ class FakeServices:
         self.rights[made.user_id] = list(permissions)
         return made
 
+    def let_sign_ins_age(self) -> None:
+        """Makes the last proof of everybody who is signed in an hour old."""
+        old = {"auth_time": datetime.now(UTC) - timedelta(hours=1), "factor_times": {}}
+        for known, session in self.sessions.items():
+            self.sessions[known] = session.model_copy(update=old)
+
     def token(self, tenant: Tenant, token: str, session: Session | None = None) -> AccessToken:
         made = AccessToken(
             jti=new_id(),

@@ -18,12 +18,15 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 @dataclass
 class MailServer:
     """The messages that a server received, and how it answers. `refuse` has a reply by command, in
-    place of 250. `passwords` has those that clients sent."""
+    place of 250, and `delays` the seconds before a reply. It breaks off the connection at a message to an
+    address that begins with `breaks_off`. `passwords` has those that clients sent."""
 
     port: int = 0
     received: list[EmailMessage] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     refuse: dict[str, str] = field(default_factory=dict)
+    delays: dict[str, float] = field(default_factory=dict)
+    breaks_off: str = ""
     passwords: list[str] = field(default_factory=list)
     accepts: str = "right"
     connections: int = 0
@@ -49,6 +52,11 @@ class MailServer:
         return self.refuse.get("RCPT", "250 OK")
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        await asyncio.sleep(self.delays.get("DATA", 0.0))
+        if self.breaks_off and envelope.rcpt_tos[0].startswith(self.breaks_off):
+            assert server.transport is not None
+            server.transport.close()
+            return "421 closed"
         if "DATA" in self.refuse:
             return self.refuse["DATA"]
         assert isinstance(envelope.content, bytes)

@@ -31,3 +31,11 @@ def is_inert(page: str) -> bool:
         if attributes.get("hx-get") == "/x" or link.lower().startswith("javascript:"):
             return False
     return True
+
+
+def hidden(page: str, name: str) -> str:
+    """Returns the value of the first hidden field with this name."""
+    for tag, attributes in elements_of(page):
+        if (tag, attributes.get("type"), attributes.get("name")) == ("input", "hidden", name):
+            return attributes.get("value") or ""
+    raise AssertionError(f"no hidden field {name}")

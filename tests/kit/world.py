@@ -46,7 +46,7 @@ from tenancy.hosts import Hosts
 MASTER_KEY = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 KEYS = Keys.parse(MASTER_KEY)
 ROLES = {
-    "identity": ("identity", "relay", "mail"),
+    "identity": ("identity", "relay", "mail", "search"),
     "oidc": ("oidc", "logout"),
     "rbac": ("rbac",),
     "tenancy": ("tenancy", "upkeep"),
@@ -153,6 +153,7 @@ class World(OAuthSteps):
         fields: dict[str, Any] = {
             "mail_db": self.databases["mail"],
             "sweep_db": self.sweep_db,
+            "search_db": self.databases["search"],
             "hashing": Hashing(pool),
             "last_active": LastActive(db),
             "limits": Limits(db, KEYS, self.limit_scale),

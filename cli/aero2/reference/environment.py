@@ -55,6 +55,7 @@ OTHERS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
                 "MAIL",
                 "LOGOUT",
                 "UPKEEP",
+                "SEARCH",
             )
         ),
     ),
@@ -62,6 +63,12 @@ OTHERS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
         ("AERO2_IMAGE", "`aero2`", "Name of the image."),
         ("AERO2_BIND", "`127.0.0.1`", "Address on which the proxy's port is published."),
         ("AERO2_HTTP_PORT", "`8080`", "Published port of the proxy; of Caddy in `tls.Caddyfile`."),
+        (
+            "AERO2_DASHBOARD_GATEWAY",
+            "`gateway`",
+            "Service that gets the requests to the Dashboard's host: `dashboard-gateway` with the profile"
+            " `dashboard`.",
+        ),
         ("AERO2_MAIL_PORT", "`8025`", "Published port of the page that shows caught mail."),
         ("POSTGRES_PASSWORD", NEEDED, "Password of the superuser of PostgreSQL."),
         *(

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from common.contracts.base import Contract
 from common.contracts.fields import EmailDomain
+from common.contracts.versioned import Versioned
 
 SignupMode = Literal["open", "invite_only", "restricted"]
 
@@ -34,7 +35,7 @@ class Captcha(Contract):
         max_length=1000,
         repr=False,
         description="Stored encrypted and shown as `********`. To keep it, leave it out or send "
-        "`********`.",
+        "`********`. If `verify_url` changes, send it again.",
     )
     script_url: str | None = Field(
         default=None, max_length=500, description="The script of the widget."
@@ -54,7 +55,7 @@ class PageTexts(Contract):
     footer_text: str | None = Field(default=None, description="Text at the foot of every page.")
 
 
-class AppSettings(Contract):
+class AppSettings(Versioned):
     """The settings of an application. Every field has a safe default."""
 
     signup_mode: SignupMode = Field(default="open", description="The people who can sign up.")
@@ -141,6 +142,12 @@ class AppSettings(Contract):
     )
     default_locale: Literal["en", "de"] = Field(
         default="en", description="The language of pages and mails if nothing else decides it."
+    )
+    time_zone: str = Field(
+        default="UTC",
+        max_length=64,
+        description="The time zone of the days in the charts, by its IANA name like "
+        "`Europe/Berlin`.",
     )
     user_metadata_schema: dict[str, Any] | None = Field(
         default=None, description="A JSON Schema for the metadata that users can change themselves."

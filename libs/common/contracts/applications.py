@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -12,6 +12,7 @@ from common.contracts.base import SYSTEM, Contract, Done, Id, Page, Request
 from common.contracts.fields import Email, Timestamp, Title
 from common.contracts.settings_change import Color, HttpsUrl, SettingsChange
 from common.contracts.tenants import Branding
+from common.contracts.versioned import Versioned
 from common.problems import Conflict, Forbidden, NotFound
 
 
@@ -24,8 +25,12 @@ class ApplicationNotFound(NotFound):
 SLUG = r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
 
 
-class Application(Branding):
+class Application(Branding, Versioned):
     """An application with its branding and all its settings."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset(
+        {"state", "host", "url", "custom_domain", "custom_domain_verified", "updated_at"}
+    )
 
     id: Id
     slug: str
@@ -63,13 +68,21 @@ class SlugTaken(Conflict):
     code, title = "slug_taken", "This slug is taken or reserved. Choose another one."
 
 
+class ApplicationExists(Conflict):
+    """The caller has already created an application with this `request_id`."""
+
+    code = "application_exists"
+    title = "This application was already created. Its keys cannot be shown again."
+
+
 class CreateApplication(
     Request[NewApplication],
     subject="tenancy.application.create",
     needs="apps:create",
     within=10.0,
 ):
-    """Creates an application of one of the caller's teams, with its first API keys."""
+    """Creates an application of one of the caller's teams, with its first API keys. Raises
+    ApplicationExists."""
 
     name: Title
     owner_org_id: Id | None = Field(
@@ -80,6 +93,10 @@ class CreateApplication(
         default=None,
         pattern=SLUG,
         description="Only operators can choose it. By default it is generated.",
+    )
+    request_id: Id | None = Field(
+        default=None,
+        description="A new UUID. If you send the request twice, the second one creates no application.",
     )
 
 
@@ -107,6 +124,11 @@ class ListApplications(
     """Lists the applications of the caller's teams, oldest first. Operators see all."""
 
     owner_org_id: Id | None = Field(default=None, description="Only those of this team.")
+    search: str | None = Field(
+        default=None,
+        max_length=100,
+        description="Words that all occur in the name or the slug. Case and accents are ignored.",
+    )
 
 
 class ApplicationPatch(Contract):
@@ -129,7 +151,10 @@ class ApplicationPatch(Contract):
 
 
 class UpdateApplication(
-    Request[Application], subject="tenancy.application.update", needs="apps:write"
+    Request[Application],
+    subject="tenancy.application.update",
+    needs="apps:write",
+    conditional=True,
 ):
     """Changes name, branding or settings. The change is effective everywhere with the answer."""
 
@@ -155,6 +180,7 @@ class DeleteApplication(
     needs="apps:delete",
     within=60.0,
     fresh=True,
+    conditional=True,
 ):
     """Deletes an application and everything in it. This cannot be undone."""
 

@@ -53,7 +53,8 @@ class Request(Contract, Generic[R]):
     developer may ask without `developers:read`, and the handler shows members of the caller's teams
     only. `fresh`: a user or developer must have proven who they are a short time ago
     (`common.freshness`). `impersonated` says whether somebody who acts as a user may ask; by default,
-    whatever only reads. `guests` says whether a user without credentials may.
+    whatever only reads. `guests` says whether a user without credentials may. `conditional`: the
+    handler checks an `If-Match` of the caller (`common.conditions`); all other contracts refuse one.
     """
 
     subject: ClassVar[str] = ""
@@ -64,6 +65,7 @@ class Request(Contract, Generic[R]):
     impersonated: ClassVar[bool] = False
     guests: ClassVar[bool] = True
     fresh: ClassVar[bool] = False
+    conditional: ClassVar[bool] = False
     reply: ClassVar[type[Contract]]
 
     def __init_subclass__(
@@ -77,6 +79,7 @@ class Request(Contract, Generic[R]):
         impersonated: bool | None = None,
         guests: bool = True,
         fresh: bool = False,
+        conditional: bool = False,
         **_: Any,
     ) -> None:
         super().__init_subclass__()
@@ -84,6 +87,7 @@ class Request(Contract, Generic[R]):
             return
         cls.subject, cls.needs, cls.within, cls.safe = subject, needs, within, safe
         cls.teammates, cls.fresh, cls.guests = teammates, fresh, guests
+        cls.conditional = conditional
         reads = safe and not fresh and not (needs or "").endswith((":write", ":delete"))
         cls.impersonated = reads if impersonated is None else impersonated
         cls.reply = _reply_of(cls)

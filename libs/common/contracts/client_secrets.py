@@ -68,7 +68,9 @@ class RotateClientSecret(
     )
 
 
-class DeleteClientSecret(Request[Done], subject="oidc.client_secret.delete", needs="clients:write"):
+class DeleteClientSecret(
+    Request[Done], subject="oidc.client_secret.delete", needs="clients:write", fresh=True
+):
     """Deletes a secret. Raises Conflict for the last secret of a client that needs one."""
 
     client: str = Field(max_length=200)

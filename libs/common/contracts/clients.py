@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
@@ -10,6 +10,7 @@ from common.contracts.base import SYSTEM, Contract, Done, Id, Page, Request
 from common.contracts.fields import Timestamp, Title, Uri
 from common.contracts.keys import SigningAlg
 from common.contracts.scopes import ScopeName
+from common.contracts.versioned import Versioned
 from common.problems import Conflict, NotFound
 
 ClientType = Literal["web", "spa", "native", "service"]
@@ -134,8 +135,10 @@ class LogoutFailure(Contract):
     )
 
 
-class Client(ClientFields):
+class Client(ClientFields, Versioned):
     """A client, without its secrets."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"backchannel_logout_failure"})
 
     id: Id
     client_id: str
@@ -192,14 +195,22 @@ class ListOrigins(Request[Origins], subject="oidc.origin.list", needs=SYSTEM, sa
     """Lists the browser origins of all enabled clients. The gateway allows them in CORS."""
 
 
-class UpdateClient(Request[Client], subject="oidc.client.update", needs="clients:write"):
+class UpdateClient(
+    Request[Client], subject="oidc.client.update", needs="clients:write", conditional=True
+):
     """Changes the fields in `changes`, each as in ClientFields. The others stay as they are."""
 
     client: str = Field(max_length=200)
     changes: dict[str, Any]
 
 
-class DeleteClient(Request[Done], subject="oidc.client.delete", needs="clients:delete"):
+class DeleteClient(
+    Request[Done],
+    subject="oidc.client.delete",
+    needs="clients:delete",
+    fresh=True,
+    conditional=True,
+):
     """Deletes a client with its secrets, grants and tokens."""
 
     client: str = Field(max_length=200)

@@ -51,6 +51,24 @@ class RevokeClientGrants(
     user_id: Id | None = None
 
 
+class ListUserGrants(
+    Request[Grants], subject="oidc.grant.list_user", needs="users:read", safe=True
+):
+    """Lists the clients that a user gave access, 1000 at most. Raises UserNotFound."""
+
+    user_id: Id
+
+
+class RevokeUserGrant(
+    Request[Done], subject="oidc.grant.revoke_user", needs="users:write", within=5.0
+):
+    """Revokes a user's grant to a client. Its tokens for the user stop working. Raises
+    ClientNotFound if there is neither a grant nor a token."""
+
+    user_id: Id
+    client_id: str = Field(max_length=200)
+
+
 class ListMyGrants(Request[Grants], subject="oidc.grant.list_own", needs=SIGNED_IN, safe=True):
     """Lists the clients that the calling user gave access."""
 

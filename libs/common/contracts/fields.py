@@ -13,6 +13,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from common.address_keys import domain_key
 from common.field_errors import value_error
+from common.time_zones import zone_names
 
 # A deployment may live on localhost, `.test` or `.internal`: reserved names are somebody's own.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
@@ -91,6 +92,8 @@ Title = Annotated[
     str, BeforeValidator(_stripped), Field(min_length=1, max_length=100), Visible, NotBlank
 ]
 """The name of a thing that an administrator makes."""
+Reason = Annotated[str, BeforeValidator(_stripped), Field(min_length=3, max_length=300), Visible]
+"""Why somebody does what others can read about."""
 LINK: Final = re.compile(
     r"://|\bwww\b|\b(?:mailto|tel):|@|\w[.\u3002\uff0e\uff61][^\W\d_]{2,}|\d+(?:\.\d+){3}", re.I
 )
@@ -124,6 +127,19 @@ Url = Annotated[
     Visible,
 ]
 Locale = Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
+
+
+def time_zone(name: str) -> str:
+    """Returns the name of a time zone. Raises ValueError if the IANA database has no such zone."""
+    if zone_names() and name not in zone_names():
+        raise value_error("not_a_time_zone")
+    return name
+
+
+TimeZone = Annotated[
+    str, Field(max_length=64, pattern=r"^[A-Za-z0-9_+/-]+$"), AfterValidator(time_zone)
+]
+"""The name of a zone in the IANA time zone database, like `Europe/Berlin`."""
 
 
 def _storable(value: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from common.contracts.fields import Timestamp, Title, Url
 from common.contracts.provider_options import AccountClaim, ClaimPath, ProviderOptions
 from common.contracts.roles import RoleId
 from common.contracts.scopes import ScopeName
+from common.contracts.versioned import Versioned
 from common.problems import Conflict, NotFound
 
 ProviderName = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[a-z][a-z0-9_-]*$")]
@@ -118,8 +119,10 @@ class ProviderFields(Contract):
     enabled: bool = True
 
 
-class IdentityProvider(ProviderFields):
+class IdentityProvider(ProviderFields, Versioned):
     """An identity provider, without its secret."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"warnings"})
 
     id: Id
     name: ProviderName
@@ -193,7 +196,11 @@ class CreateIdentityProvider(
 
 
 class UpdateIdentityProvider(
-    Request[IdentityProvider], subject="identity.provider.update", needs="idps:write", fresh=True
+    Request[IdentityProvider],
+    subject="identity.provider.update",
+    needs="idps:write",
+    fresh=True,
+    conditional=True,
 ):
     """Changes the fields in `changes`, each as in ProviderFields. The others stay as they are, also
     inside `options`. Raises ProviderNotFound, ProviderInUse, NotHeld.
@@ -208,7 +215,11 @@ class UpdateIdentityProvider(
 
 
 class DeleteIdentityProvider(
-    Request[Done], subject="identity.provider.delete", needs="idps:delete", fresh=True
+    Request[Done],
+    subject="identity.provider.delete",
+    needs="idps:delete",
+    fresh=True,
+    conditional=True,
 ):
     """Deletes a provider with the links of its users. Raises ProviderNotFound."""
 

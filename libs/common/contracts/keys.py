@@ -34,6 +34,37 @@ class WaitingKey(Contract):
     signs_at: Timestamp
 
 
+class PublishedKey(Contract):
+    """A signing key, without its private part."""
+
+    kid: str
+    alg: str
+    state: Literal["next", "active", "retiring"] = Field(
+        description="`next` is published and does not sign yet, `active` signs, and `retiring` "
+        "only verifies."
+    )
+    created_at: Timestamp
+    signs_at: Timestamp = Field(description="The time from which it signs.")
+    replaced_at: Timestamp | None = Field(
+        default=None, description="Of an active key: the time at which its successor is due."
+    )
+    retires_at: Timestamp | None = Field(
+        default=None, description="Of a retiring key: the time until which it verifies."
+    )
+
+
+class PublishedKeys(Contract):
+    """The signing keys of an application, by algorithm, the oldest first."""
+
+    signing_keys: list[PublishedKey]
+
+
+class ListSigningKeys(
+    Request[PublishedKeys], subject="oidc.signing_key.list", needs="settings:read", safe=True
+):
+    """Lists the published signing keys with their state and the time of their rotation."""
+
+
 class RotatedKeys(Contract):
     """The published keys after a rotation."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from common.contracts.base import Contract, Done, Request
 from common.contracts.fields import Email, Secret, Timestamp, Title
+from common.contracts.versioned import Versioned
 from common.field_errors import value_error
 from common.problems import Forbidden, NotFound
 
@@ -85,8 +86,10 @@ class MailSenderState(Contract):
     )
 
 
-class MailSender(Contract):
+class MailSender(Versioned):
     """The mail sender of the application, and its state."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"state"})
 
     host: str
     port: int
@@ -130,7 +133,12 @@ class GetMailSender(
 
 
 class PutMailSender(
-    Request[MailSender], subject="identity.mail_sender.put", needs="settings:write", within=5.0
+    Request[MailSender],
+    subject="identity.mail_sender.put",
+    needs="settings:write",
+    within=5.0,
+    fresh=True,
+    conditional=True,
 ):
     """Replaces the mail sender. Waiting mails go out through the new one. Raises Invalid, NotHeld."""
 
@@ -138,7 +146,10 @@ class PutMailSender(
 
 
 class DeleteMailSender(
-    Request[Done], subject="identity.mail_sender.delete", needs="settings:write"
+    Request[Done],
+    subject="identity.mail_sender.delete",
+    needs="settings:write",
+    conditional=True,
 ):
     """Goes back to the platform's mail sender. Raises MailSenderNotFound."""
 

@@ -8,13 +8,14 @@ from pydantic import Field
 
 from common.contracts.base import Contract, Done, Request
 from common.contracts.fields import Email
+from common.contracts.versioned import Versioned
 from common.problems import (
     Invalid,
     NotFound,
 )
 
 
-class Template(Contract):
+class Template(Versioned):
     """The template of one kind of mail in one language, as sandboxed Jinja2. `custom` tells whether
     it replaces the built-in text."""
 
@@ -59,8 +60,19 @@ class ListTemplates(
     """Lists the templates of every kind of mail in every language."""
 
 
+class GetTemplate(Request[Template], subject="identity.template.get", needs="apps:read", safe=True):
+    """Returns one template. Raises TemplateNotFound."""
+
+    kind: str = Field(max_length=50)
+    locale: Literal["en", "de"]
+
+
 class PutTemplate(
-    Request[Template], subject="identity.template.put", needs="apps:write", within=10.0
+    Request[Template],
+    subject="identity.template.put",
+    needs="apps:write",
+    within=10.0,
+    conditional=True,
 ):
     """Replaces the built-in text. Raises TemplateNotFound, TemplateInvalid."""
 
@@ -69,7 +81,9 @@ class PutTemplate(
     template: TemplateText
 
 
-class ResetTemplate(Request[Template], subject="identity.template.reset", needs="apps:write"):
+class ResetTemplate(
+    Request[Template], subject="identity.template.reset", needs="apps:write", conditional=True
+):
     """Restores the built-in text. Raises TemplateNotFound."""
 
     kind: str = Field(max_length=50)

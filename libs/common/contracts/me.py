@@ -21,7 +21,12 @@ class GetMe(Request[Me], subject="identity.me.get", needs=SIGNED_IN, safe=True):
 
 
 class UpdateMe(
-    Request[Me], subject="identity.me.update", needs=SIGNED_IN, within=10.0, impersonated=True
+    Request[Me],
+    subject="identity.me.update",
+    needs=SIGNED_IN,
+    within=10.0,
+    impersonated=True,
+    conditional=True,
 ):
     """Changes the profile of the caller. Raises MetadataInvalid."""
 

@@ -24,6 +24,7 @@ from common.contracts.base import (
 )
 from common.contracts.fields import Name, PublicTitle, Timestamp, Url
 from common.contracts.sessions import SignedInSession
+from common.contracts.versioned import Versioned
 from common.field_errors import value_error
 from common.problems import Conflict, Forbidden, NotFound
 
@@ -75,7 +76,7 @@ class NoOrganizationsHere(Forbidden):
     code, title = "organizations_not_by_users", "Users cannot create organizations here."
 
 
-class Organization(Contract):
+class Organization(Versioned):
     """An organization. `role` is the role of the caller, null if they are not a member.
     `private_metadata` is shown only to callers with `organizations:read`."""
 
@@ -182,7 +183,11 @@ class OrganizationChanges(Contract):
 
 
 class UpdateOrganization(
-    Request[Organization], subject="tenancy.organization.update", needs=KNOWN, impersonated=True
+    Request[Organization],
+    subject="tenancy.organization.update",
+    needs=KNOWN,
+    impersonated=True,
+    conditional=True,
 ):
     """Changes an organization. For admins. Raises OrganizationNotFound, OrgSlugTaken."""
 
@@ -190,7 +195,9 @@ class UpdateOrganization(
     changes: OrganizationChanges
 
 
-class DeleteOrganization(Request[Done], subject="tenancy.organization.delete", needs=KNOWN):
+class DeleteOrganization(
+    Request[Done], subject="tenancy.organization.delete", needs=KNOWN, conditional=True
+):
     """Deletes an organization with its memberships, invitations and domains. For admins. Raises
     OrganizationNotFound, TeamOwnsApplications, PersonalTeam."""
 

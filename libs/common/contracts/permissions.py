@@ -8,6 +8,7 @@ from pydantic import Field
 
 from common.contracts.base import Contract, Done, Page, Request
 from common.contracts.fields import Timestamp
+from common.contracts.versioned import Versioned
 from common.problems import Conflict, NotFound
 
 PermissionName: TypeAlias = Annotated[
@@ -40,7 +41,7 @@ class NotForOrganizations(Conflict):
     title = "Organization roles cannot have built-in permissions."
 
 
-class Permission(Contract):
+class Permission(Versioned):
     """A permission. `is_system` marks the built-in permissions, which control this API."""
 
     id: str
@@ -92,13 +93,16 @@ class UpdatePermission(
     Request[Permission],
     subject="rbac.permission.update",
     needs="roles:write",
+    conditional=True,
 ):
     """Changes the description of a permission. Raises PermissionNotFound, SystemRole."""
 
     permission_id: PermissionName
 
 
-class DeletePermission(Request[Done], subject="rbac.permission.delete", needs="roles:write"):
+class DeletePermission(
+    Request[Done], subject="rbac.permission.delete", needs="roles:write", conditional=True
+):
     """Deletes a permission and removes it from every role. Raises PermissionNotFound, SystemRole,
     NotHeld."""
 

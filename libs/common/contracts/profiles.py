@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import cache
-from typing import Annotated
-from zoneinfo import available_timezones
+from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -19,16 +17,13 @@ from common.contracts.fields import (
     Url,
     Visible,
     VisibleLines,
+    time_zone,
 )
+from common.contracts.versioned import Versioned
 from common.field_errors import value_error
 from common.problems import (
     Invalid,
 )
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
 
 
 class Address(Contract):
@@ -68,9 +63,7 @@ class Profile(Contract):
     @field_validator("zoneinfo")
     @classmethod
     def _zone(cls, name: str | None) -> str | None:
-        if name and _zones() and name not in _zones():
-            raise value_error("not_a_time_zone")
-        return name
+        return time_zone(name) if name else name
 
     @field_validator("birthdate")
     @classmethod
@@ -84,7 +77,7 @@ class Profile(Contract):
         return text
 
 
-class Me(Profile):
+class Me(Profile, Versioned):
     """The signed-in user."""
 
     id: Id
@@ -101,6 +94,8 @@ class Me(Profile):
 
 class User(Me):
     """A user, for administrators."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset({"last_sign_in_at"})
 
     private_metadata: Metadata = {}
     disabled: bool = False

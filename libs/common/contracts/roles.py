@@ -10,6 +10,7 @@ from pydantic import Field
 from common.contracts.base import SYSTEM, Contract, Done, Id, Page, Request
 from common.contracts.fields import Timestamp, Title
 from common.contracts.permissions import Description, PermissionName
+from common.contracts.versioned import Versioned
 from common.problems import Conflict, Forbidden, NotFound
 
 RoleId: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$", max_length=63)]
@@ -58,7 +59,7 @@ class SystemRole(Conflict):
     code, title = "system_role", "Built-in roles and permissions cannot be changed."
 
 
-class Role(Contract):
+class Role(Versioned):
     """A named set of permissions. Built-in roles (`is_system`) cannot be changed."""
 
     id: str
@@ -120,7 +121,7 @@ class RoleChanges(Contract):
     permissions: list[PermissionName] = Field(default=[], max_length=500)
 
 
-class UpdateRole(Request[Role], subject="rbac.role.update", needs="roles:write"):
+class UpdateRole(Request[Role], subject="rbac.role.update", needs="roles:write", conditional=True):
     """Changes a role. Raises RoleNotFound, SystemRole, RoleTaken, PermissionNotFound, NotHeld,
     NotForOrganizations."""
 
@@ -129,7 +130,7 @@ class UpdateRole(Request[Role], subject="rbac.role.update", needs="roles:write")
     kind: Kind = "application"
 
 
-class DeleteRole(Request[Done], subject="rbac.role.delete", needs="roles:write"):
+class DeleteRole(Request[Done], subject="rbac.role.delete", needs="roles:write", conditional=True):
     """Deletes a role. All its users lose it. An organization role can be deleted only if no member
     has it. Raises RoleNotFound, SystemRole, NotHeld, RoleInUse."""
 

@@ -41,6 +41,9 @@ class Session(Contract):
     name: str | None = None
     picture: str | None = None
     locale: str | None = None
+    zoneinfo: str | None = Field(
+        default=None, description="The user's time zone, like `Europe/Berlin`."
+    )
     guest: bool = Field(default=False, description="Whether the user has no credentials yet.")
     auth_time: Timestamp = Field(
         description="When the user last authenticated (OpenID Connect Core 2)."

@@ -18,7 +18,7 @@ from pydantic import (
 from common import schema_cost
 from common.contracts.app_settings import AppSettings, AuthMethod, Origin, PageTexts
 from common.contracts.base import Request
-from common.contracts.fields import EmailDomain, PublicText, PublicTitle
+from common.contracts.fields import EmailDomain, PublicText, PublicTitle, TimeZone
 from common.field_errors import value_error
 
 SCHEMA_BYTES: Final = 16_384
@@ -177,6 +177,7 @@ class SettingsChange(AppSettings):
         max_length=100,
         description="Browser origins that can call the API (CORS): scheme, host and port.",
     )
+    time_zone: TimeZone = "UTC"
     user_metadata_schema: MetadataSchema | None = None
     public_metadata_schema: MetadataSchema | None = None
     private_metadata_schema: MetadataSchema | None = None
@@ -221,7 +222,10 @@ class GetSettings(
 
 
 class UpdateSettings(
-    Request[AppSettings], subject="tenancy.settings.update", needs="settings:write"
+    Request[AppSettings],
+    subject="tenancy.settings.update",
+    needs="settings:write",
+    conditional=True,
 ):
     """Changes settings of the application and returns all of them."""
 

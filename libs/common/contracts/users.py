@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Literal
+
 from pydantic import Field
 
 from common.contracts.base import Contract, Done, Id, Page, Request
-from common.contracts.fields import Email, Metadata, Secret
+from common.contracts.fields import Email, Metadata, Secret, Timestamp
 from common.contracts.profiles import Profile, User, UserChanges
 from common.problems import (
     Conflict,
@@ -18,6 +20,27 @@ class Users(Contract):
 
     users: list[User]
     next: str | None = None
+
+
+class UserDetails(User):
+    """A user, with what only the reply about one user has."""
+
+    volatile: ClassVar[frozenset[str]] = User.volatile | {"locked_until"}
+
+    locked_until: Timestamp | None = Field(
+        default=None,
+        description="After too many wrong passwords: when the address takes a password again.",
+    )
+
+
+class UserCount(Contract):
+    """How many users match."""
+
+    count: int
+    relation: Literal["exact", "estimate", "at_least"] = Field(
+        description="`exact` up to 1,000 users. Beyond that, `estimate` comes from the database's "
+        "statistics. `at_least`: there may be more."
+    )
 
 
 class UserNotFound(NotFound):
@@ -45,17 +68,8 @@ class CreateUser(Request[User], subject="identity.user.create", needs="users:wri
     user_metadata: Metadata = {}
 
 
-class ListUsers(
-    Page,
-    Request[Users],
-    subject="identity.user.list",
-    needs="users:read",
-    safe=True,
-    teammates=True,
-):
-    """Lists users, newest first. With `search`, lists them by the word that matches. In the
-    Dashboard, developers see the members of their own teams. To see all users, they need
-    `developers:read`."""
+class UserFilter(Contract):
+    """Which users a list, a count or a batch is about."""
 
     search: str | None = Field(
         default=None,
@@ -67,8 +81,34 @@ class ListUsers(
     email_verified: bool | None = None
 
 
+class ListUsers(
+    UserFilter,
+    Page,
+    Request[Users],
+    subject="identity.user.list",
+    needs="users:read",
+    safe=True,
+    teammates=True,
+):
+    """Lists users, newest first. With `search`, lists them by the word that matches. In the
+    Dashboard, developers see the members of their own teams. To see all users, they need
+    `developers:read`."""
+
+
+class CountUsers(
+    UserFilter,
+    Request[UserCount],
+    subject="identity.user.count",
+    needs="users:read",
+    safe=True,
+    teammates=True,
+):
+    """Counts the users that ListUsers lists with the same filter. In the Dashboard, developers count
+    the members of their own teams, unless they have `developers:read`."""
+
+
 class GetUser(
-    Request[User],
+    Request[UserDetails],
     subject="identity.user.get",
     needs="users:read",
     safe=True,
@@ -80,7 +120,7 @@ class GetUser(
 
 
 class FindUser(
-    Request[User],
+    Request[UserDetails],
     subject="identity.user.find",
     needs="users:read",
     safe=True,
@@ -91,23 +131,35 @@ class FindUser(
     email: Email
 
 
-class UpdateUser(Request[User], subject="identity.user.update", needs="users:write", within=10.0):
+class UpdateUser(
+    Request[User],
+    subject="identity.user.update",
+    needs="users:write",
+    within=10.0,
+    conditional=True,
+):
     """Changes a user. Raises UserNotFound, EmailTaken, MetadataInvalid."""
 
     user_id: Id
     changes: UserChanges
 
 
-class DeleteUser(Request[Done], subject="identity.user.delete", needs="users:delete", fresh=True):
+class DeleteUser(
+    Request[Done],
+    subject="identity.user.delete",
+    needs="users:delete",
+    fresh=True,
+    conditional=True,
+):
     """Deletes a user and all their data, even if they are the last admin of an organization. Raises
-    UserNotFound."""
+    UserNotFound, and LastHolder for the last operator."""
 
     user_id: Id
 
 
 class DisableUser(Request[User], subject="identity.user.disable", needs="users:write"):
     """Prevents a user from signing in, and ends all their sessions and tokens at once. Raises
-    UserNotFound."""
+    UserNotFound, and LastHolder for the last operator."""
 
     user_id: Id
 

@@ -17,10 +17,12 @@ from common.events import (
     organizations,
     passkeys,
     passwords,
+    platform,
     resources,
     roles,
     second_factors,
     sessions,
+    support,
     templates,
     tokens,
     users,
@@ -47,6 +49,8 @@ NOUNS: Final = (
     resources,
     roles,
     organizations,
+    support,
+    platform,
     audit,
 )
 """The modules in the order of docs/events.md."""

@@ -67,9 +67,30 @@ class UserVerified(Event, type="user_verified"):
 
 
 class UsersImported(Event, type="users_imported"):
-    """Users were imported from a file."""
+    """Users were imported. A `batch_id` names the batch that did it, which has ended by then."""
 
     count: int
+    batch_id: str | None = None
+
+
+class UserBatchStarted(Event, type="user_batch_started"):
+    """An act on many users was started. `act` says which, and `count` on how many."""
+
+    batch_id: str
+    act: str
+    count: int
+
+
+class UserBatchEnded(Event, type="user_batch_ended"):
+    """An act on many users has ended. `state` is `done`, `cancelled` or `stopped`. The counts are
+    those of rows that were done until then."""
+
+    batch_id: str
+    act: str
+    state: str
+    succeeded: int
+    unchanged: int
+    failed: int
 
 
 class EmailChanged(Event, type="email_changed"):

@@ -124,12 +124,15 @@ class FloodLimits:
     buckets: TokenBuckets = field(init=False)
     valid: ValidCredentials = field(default_factory=ValidCredentials)
     warned: bool = False
+    gateways: int = 1
+    """The gateways that share the limits, with this one."""
 
     def __post_init__(self) -> None:
         self.buckets = TokenBuckets(self.scale)
 
     def divide(self, gateways: int) -> None:
         """Takes this gateway's share: all of them admit what one alone would."""
+        self.gateways = gateways
         self.buckets.share = 1 / gateways
 
     def warn_of_proxy(self) -> None:

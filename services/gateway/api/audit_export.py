@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Final
 
@@ -14,6 +12,7 @@ import orjson
 from common.bus import Bus
 from common.context import Context
 from common.contracts.audit_log import AuditExport, ExportAudit, ExportedRecord
+from common.csv_cells import cell, lines
 
 COLUMNS: Final = (
     "id",
@@ -30,8 +29,6 @@ COLUMNS: Final = (
     "user_agent",
     "trace",
 )
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""A cell that begins like this is a formula to a spreadsheet (OWASP CSV injection)."""
 
 
 async def pieces(
@@ -54,23 +51,12 @@ async def ndjson(pages: AsyncIterator[list[ExportedRecord]]) -> AsyncIterator[by
 
 async def as_csv(pages: AsyncIterator[list[ExportedRecord]]) -> AsyncIterator[bytes]:
     """RFC 4180. For people and spreadsheets: the chain is in the NDJSON only."""
-    yield _lines([[*COLUMNS, "event_data"]])
+    yield lines([[*COLUMNS, "event_data"]])
     async for records in pages:
-        yield _lines(_row(record) for record in records)
+        yield lines(_row(record) for record in records)
 
 
 def _row(record: ExportedRecord) -> list[str]:
     known = record.model_dump(mode="json", include=set(COLUMNS))
     data = orjson.dumps(record.event_data).decode()
-    return [_cell(known[name]) for name in COLUMNS] + [_cell(data)]
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
-
-
-def _lines(rows: Iterable[list[str]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
+    return [cell(known[name]) for name in COLUMNS] + [cell(data)]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 
 from common.bus import Bus
 from common.context import Context
 from common.problems import Invalid, Unauthenticated
+from gateway.api.conditional_bus import ConditionalBus, refuse_condition, with_condition
 from gateway.api.unknown_fields import check_fields
 from gateway.auth.caller import PUBLISHABLE, caller_of, guest_context
 from gateway.auth.managed_application import managed_application
@@ -35,8 +36,8 @@ async def the_request(http: Request) -> GatewayRequest:
 TheRequest = Annotated[GatewayRequest, Depends(the_request)]
 
 
-async def the_bus(gateway: TheGateway) -> Bus:
-    return gateway.bus
+async def the_bus(http: Request, response: Response, gateway: TheGateway) -> Bus:
+    return ConditionalBus(gateway.bus, http, response)
 
 
 TheBus = Annotated[Bus, Depends(the_bus)]
@@ -45,6 +46,7 @@ TheBus = Annotated[Bus, Depends(the_bus)]
 async def anyone(http: Request, gateway: TheGateway, request: TheRequest) -> Context:
     """Returns the Context of an anonymous caller, for calls that look at no credential."""
     _check(gateway, request, by_bearer=False)
+    refuse_condition(http)
     await check_fields(http)
     return request.context()
 
@@ -53,6 +55,7 @@ async def starting(http: Request, gateway: TheGateway, request: TheRequest) -> C
     """Returns the Context of a sign-in or sign-up: that of the browser's guest, else an anonymous
     one."""
     _check(gateway, request, by_bearer=False)
+    refuse_condition(http)
     await check_fields(http)
     return await guest_context(gateway, request)
 
@@ -64,6 +67,7 @@ async def with_publishable_key(http: Request, gateway: TheGateway, request: TheR
     if not (bearer_token(request) or "").startswith(PUBLISHABLE):
         raise Unauthenticated("send the publishable key as the bearer token")
     ctx = request.context(await caller_of(gateway, request))
+    refuse_condition(http)
     await check_fields(http)
     return ctx
 
@@ -72,7 +76,7 @@ async def signed_in(http: Request, gateway: TheGateway, request: TheRequest) -> 
     """Returns the Context of the caller on this host. Raises Unauthenticated."""
     ctx = await _authenticated(gateway, request)
     await check_fields(http)
-    return ctx
+    return with_condition(http, ctx)
 
 
 async def acting(http: Request, gateway: TheGateway, request: TheRequest) -> Context:
@@ -84,7 +88,7 @@ async def acting(http: Request, gateway: TheGateway, request: TheRequest) -> Con
     if slug is not None:
         ctx = (await managed_application(gateway, request, ctx, slug)).ctx
     await check_fields(http)
-    return ctx
+    return with_condition(http, ctx)
 
 
 async def acting_or_anonymous(http: Request, gateway: TheGateway, request: TheRequest) -> Context:
@@ -95,7 +99,7 @@ async def acting_or_anonymous(http: Request, gateway: TheGateway, request: TheRe
     _check(gateway, request, by_bearer=True)
     ctx = request.context(await caller_of(gateway, request))
     await check_fields(http)
-    return ctx
+    return with_condition(http, ctx)
 
 
 async def _authenticated(gateway: Gateway, request: GatewayRequest) -> Context:

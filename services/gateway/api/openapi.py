@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from gateway.api import deps
+from gateway.api.openapi_conditions import describe_conditions, versioned_paths
 from gateway.api.openapi_oauth import OAUTH
 from gateway.api.openapi_oauth_schemas import OAUTH_SCHEMAS
 from gateway.api.openapi_problems import LIMITED, PROBLEM, USUAL
@@ -18,6 +19,7 @@ from gateway.api.openapi_texts import ANSWERS, BEARER, DESCRIPTION, EXAMPLES, SE
 
 REF: Final = "#/components/schemas/"
 CREDENTIALS: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"session": []}]
+AS_PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": f"{REF}Problem"}}}
 METHODS: Final = ("get", "post", "put", "patch", "delete")
 
 
@@ -56,10 +58,12 @@ def _document(app: FastAPI) -> dict[str, Any]:
         },
     }
     schema["security"] = CREDENTIALS
-    needs_none = _without_credential(app)
+    needs_none, versioned = _without_credential(app), versioned_paths(app)
     for path, operations in schema.get("paths", {}).items():
         for method, operation in operations.items():
             _complete(operation, schemas, public=(method, path) in needs_none)
+            if path in versioned:
+                describe_conditions(method, operation, AS_PROBLEM, versioned[path])
     _close_bodies(schema)
     schema["paths"].update(deepcopy(OAUTH))
     schemas.update(OAUTH_SCHEMAS)
@@ -85,13 +89,12 @@ def _asks(dependant: Dependant) -> bool:
 
 def _complete(operation: dict[str, Any], schemas: dict[str, Any], *, public: bool) -> None:
     """Adds what FastAPI does not know: problems, credentials, an example, a description of the response."""
-    problem = {"application/problem+json": {"schema": {"$ref": f"{REF}Problem"}}}
     responses = operation["responses"]
     for status, why in USUAL.items():
         about = LIMITED if status == "429" else {"description": why}
-        responses.setdefault(status, {**about, "content": problem})
+        responses.setdefault(status, {**about, "content": AS_PROBLEM})
         if status == "422":
-            responses[status] = {"description": why, "content": problem}
+            responses[status] = {"description": why, "content": AS_PROBLEM}
     if public:
         operation["security"] = []
     for status, answer in responses.items():

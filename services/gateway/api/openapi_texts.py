@@ -18,6 +18,10 @@ errors of RFC 6749 section 5.2.
 
 **Lists** take `limit` and `cursor`. The answer has the cursor of the following page in `next`. It \
 is null on the last page.
+
+**Versions.** GET of one object answers an `ETag`. Send it in `If-Match` with PUT, PATCH or DELETE. If \
+somebody was faster, nothing changes, and the answer is 412 `changed_meanwhile` with the current `ETag`. \
+Operations without `If-Match` in this document refuse it.
 """
 
 BEARER: Final = "A secret key of the application (`sk_live_…`), or an access token from this host."
@@ -25,6 +29,10 @@ SESSION: Final = "The session of a browser. Without TLS the cookie is named `aer
 
 TAGS: Final = {
     "users": ("Users", "The people who have an account in the application."),
+    "user batches": (
+        "Batches of users",
+        "Acts on many users, with progress and a result for each row.",
+    ),
     "organizations": ("Organizations", "Groups of users, with members, invitations and domains."),
     "roles": ("Roles", "Named sets of permissions, and the users who have them."),
     "permissions": ("Permissions", "The built-in permissions and your own."),
@@ -51,6 +59,7 @@ TAGS: Final = {
     "applications": ("Applications", "The applications of your teams, on the Dashboard."),
     "api_keys": ("API keys", "Secret and publishable keys of an application."),
     "domains": ("Domains", "Custom domains of an application."),
+    "platform": ("Platform", "The whole deployment, for operators on the Dashboard."),
 }
 """By the tag of a router: the title of its group, and what the group holds."""
 

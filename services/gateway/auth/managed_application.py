@@ -22,16 +22,18 @@ class ManagedApplication:
 async def managed_application(
     gateway: Gateway, request: GatewayRequest, ctx: Context, slug: str
 ) -> ManagedApplication:
-    """Returns the application with this slug for a caller on the Dashboard's host. Raises
-    ApplicationNotFound if it belongs to another team, Forbidden without `apps:read`."""
+    """Returns the application with this slug for a caller on the Dashboard's host. Its Context has the
+    application's own origin, which is its issuer. Raises ApplicationNotFound if it belongs to another
+    team, Forbidden without `apps:read`."""
     managed = await gateway.bus.call(ctx, ManageApplication(slug=slug))
     request.state.log_facts["managed"] = managed.tenant.app_id
     permissions = frozenset(managed.permissions)
     developer = replace(
         ctx.caller, kind="developer", permissions=permissions, org_id=None, delegated=False
     )
+    inside = request.context(developer, app_id=managed.tenant.app_id)
     return ManagedApplication(
         tenant=managed.tenant,
         permissions=permissions,
-        ctx=request.context(developer, app_id=managed.tenant.app_id),
+        ctx=replace(inside, origin=managed.tenant.origin),
     )

@@ -19,7 +19,7 @@ from common.contracts.api_keys import (
 )
 from common.ids import new_id
 from common.message_ids import N_
-from common.problems import Forbidden, Problem
+from common.problems import Forbidden, NotFound, Problem
 from gateway.dashboard.api_call import curl_in_dashboard
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.visit import APPLICATIONS, Visit
@@ -98,8 +98,11 @@ async def create(visit: Visit) -> GatewayResponse:
 
 
 def _new_key(visit: Visit) -> CreateApiKey:
+    """Returns the request. A lifetime that the form does not offer makes no key, not one for ever."""
     days = visit.fields.text("lifetime")
-    expires = datetime.now(UTC) + timedelta(days=int(days)) if days and days in LIFETIMES else None
+    if days not in LIFETIMES:
+        raise NotFound
+    expires = datetime.now(UTC) + timedelta(days=int(days)) if days else None
     return CreateApiKey(
         id=visit.fields.text_or_none("id"),
         key_type=visit.fields.text("key_type"),

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import contextlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from common.contracts.app_settings import AppSettings
+from common.contracts.audit_log import AuditRecord
 from common.contracts.settings_change import GetSettings, SettingsChange, UpdateSettings
+from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
 from common.problems import Forbidden, NotFound, Problem
+from common.time_zones import places
 from gateway.dashboard import setting_fields, setting_sections
 from gateway.dashboard.api_call import curl
+from gateway.dashboard.last_change import last_change
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.setting_errors import in_words, setting_errors
 from gateway.dashboard.setting_fields import BEFORE, from_fields, stored_values, to_fields, version
@@ -31,7 +37,10 @@ BY_ID: Final = {section.id: section for section in SECTIONS}
 CHANGED_MEANWHILE: Final = N_(
     "Somebody else has changed this to: %(theirs)s. You entered: %(mine)s. Save again to keep yours."
 )
-CONFLICT: Final = 409
+ATTEMPTS: Final = 3
+"""Times that a form is compared with the stored settings, if others save at the same moment."""
+CHANGED: Final = frozenset(f"settings.{name}" for name in AppSettings.model_fields)
+"""The names of settings in events."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,11 @@ class TypedSection:
 
 async def show(visit: Visit) -> GatewayResponse:
     """GET …/settings"""
-    return _show(visit, await visit.call(GetSettings()))
+    settings, changed = await asyncio.gather(
+        visit.call(GetSettings()),
+        last_change(visit, "application_updated", CHANGED),
+    )
+    return _show(visit, settings, changed=changed)
 
 
 def _show(
@@ -54,27 +67,24 @@ def _show(
     settings: AppSettings,
     changes: Mapping[str, Any] | None = None,
     errors: Errors | None = None,
+    *,
+    changed: AuditRecord | None = None,
 ) -> GatewayResponse:
     """Shows all sections, with the stored values. The settings in `changes` keep what was typed."""
     stored = stored_values(settings)
-    values: dict[str, str] = {}
-    for setting in (each for section in SECTIONS for each in section.settings):
-        name = setting.name
-        if name in (changes or {}):
-            values |= {k: v for k, v in visit.fields.items() if f"{k}.".startswith(f"{name}.")}
-        else:
-            values |= to_fields(setting, stored[name])
     return visit.show(
         "settings.html",
         errors=errors,
-        values=values,
+        changed=changed,
+        values=field_values(visit, SECTIONS, stored, changes or {}),
         sections=SECTIONS,
         saved=visit.fields.text("saved") if changes is None else "",
         before={name: version(value) for name, value in stored.items()},
         begins=BEFORE,
-        limits=_limits,
+        limits=limits_of,
         fields=setting_fields,
         lists=setting_sections,
+        zone_names=places(),
         has_captcha=settings.captcha is not None,
         writes=visit.may("settings:write"),
         address=f"{visit.home}/settings",
@@ -82,7 +92,21 @@ def _show(
     )
 
 
-def _limits(setting: Setting) -> dict[str, int]:
+def field_values(
+    visit: Visit, sections: Iterable[Section], stored: Mapping[str, Any], changes: Mapping[str, Any]
+) -> dict[str, str]:
+    """Returns the fields of the sections: as they were sent for a setting in `changes`, else as stored."""
+    values: dict[str, str] = {}
+    for setting in (each for section in sections for each in section.settings):
+        name = setting.name
+        if name in changes:
+            values |= {k: v for k, v in visit.fields.items() if f"{k}.".startswith(f"{name}.")}
+        else:
+            values |= to_fields(setting, stored[name])
+    return values
+
+
+def limits_of(setting: Setting) -> dict[str, int]:
     """Returns the bounds of a number, as the contract has them."""
     bounds: dict[str, int] = {}
     for rule in AppSettings.model_fields[setting.name].metadata:
@@ -100,15 +124,25 @@ async def save(visit: Visit) -> GatewayResponse:
     section = BY_ID.get(visit.parameters["section"])
     if section is None:
         raise NotFound
+    for _ in range(ATTEMPTS):
+        with contextlib.suppress(ChangedMeanwhile):
+            return await _save(visit, section)
+    raise ChangedMeanwhile
+
+
+async def _save(visit: Visit, section: Section) -> GatewayResponse:
+    """Saves a section. Raises ChangedMeanwhile if somebody else saved after the comparison."""
     language = visit.open().language
     stored = await visit.call(GetSettings())
     typed = read_section(section, visit.fields, stored)
     if typed.conflicts:
-        return _show(visit, stored, typed.changes, _conflicts(language, typed, stored))
+        return _show(visit, stored, typed.changes, conflicts_of(language, typed, stored))
     try:
         if typed.changes:
             change = SettingsChange.model_validate(typed.changes)
-            await visit.call(UpdateSettings(changes=change))
+            await visit.call(UpdateSettings(changes=change), version=stored.version)
+    except ChangedMeanwhile:
+        raise
     except (Problem, ValidationError) as error:
         errors = setting_errors(language, error, section.settings, typed.changes)
         return _show(visit, stored, typed.changes, errors)
@@ -134,10 +168,11 @@ def read_section(
     return TypedSection(section, changes, conflicts)
 
 
-def _conflicts(language: Language, typed: TypedSection, settings: AppSettings) -> Errors:
+def conflicts_of(language: Language, typed: TypedSection, settings: AppSettings) -> Errors:
+    """Returns what somebody else has changed meanwhile, and what was typed."""
     stored = stored_values(settings)
     errors = Errors()
-    errors.status = CONFLICT
+    errors.status = ChangedMeanwhile.status
     for setting in typed.conflicts:
         errors[setting.name] = language.translate(
             CHANGED_MEANWHILE,

@@ -7,12 +7,12 @@ from datetime import date, datetime, tzinfo
 from typing import Final
 from uuid import UUID
 
-from common.address_keys import address_key
 from common.contracts.audit_log import ListAudit
-from common.contracts.users import ListUsers
+from common.contracts.users import UserNotFound
 from common.ip_addresses import canonical_ip
 from common.message_ids import N_
-from gateway.dashboard.viewer_days import end_of, start_of, zone_of
+from common.time_zones import end_of, start_of
+from gateway.dashboard.user_reference import user_id_of
 from gateway.dashboard.visit import Visit
 
 NAMES: Final = ("type", "user", "address", "from", "to")
@@ -76,7 +76,7 @@ async def read_filters(visit: Visit) -> AuditFilters:
         filters.ip_address = canonical_ip(texts["address"])
         if filters.ip_address is None:
             filters.errors["address"] = NO_ADDRESS
-    _read_days(filters, texts, zone_of(visit.request))
+    _read_days(filters, texts, visit.zone)
     if texts["user"]:
         filters.user_id = await _user_id(visit, texts["user"])
         if filters.user_id is None:
@@ -120,10 +120,10 @@ async def _user_id(visit: Visit, text: str) -> str | None:
         pass
     if not visit.may("users:read"):
         return None
-    listed = await visit.call(ListUsers(search=text, limit=10))
-    key = address_key(text)
-    same = (user.id for user in listed.users if user.email and address_key(user.email) == key)
-    return next(same, None)
+    try:
+        return await user_id_of(visit, text)
+    except UserNotFound:
+        return None
 
 
 def _iso(when: datetime | None) -> str | None:

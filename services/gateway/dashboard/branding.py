@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,14 +10,24 @@ from pydantic import ValidationError
 
 from common import brand_colors
 from common.brand_colors import Shades, contrast, parse
-from common.contracts.applications import ApplicationPatch, UpdateApplication
+from common.contracts.applications import (
+    Application,
+    ApplicationPatch,
+    GetApplication,
+    UpdateApplication,
+)
+from common.contracts.audit_log import AuditRecord
 from common.contracts.tenants import Branding, Tenant
+from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
-from common.problems import Forbidden, Problem
+from common.problems import Forbidden, Problem, RateLimited
+from gateway.dashboard import person_limits
 from gateway.dashboard.api_call import curl_in_dashboard
-from gateway.dashboard.app_settings import CHANGED_MEANWHILE, CONFLICT
-from gateway.dashboard.brand_preview import SCHEMES, show_preview
+from gateway.dashboard.app_settings import ATTEMPTS, CHANGED_MEANWHILE
+from gateway.dashboard.brand_preview import PAGES, SCHEMES, previewed_page, show_preview
+from gateway.dashboard.last_change import last_change
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
+from gateway.dashboard.preview_frame import refused_frame
 from gateway.dashboard.setting_fields import BEFORE, version
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, redirect
@@ -26,6 +37,8 @@ from gateway.routing import RouteSet
 
 HERE: Final = f"{APPLICATIONS}/{{slug}}/branding"
 FIELDS: Final = ("name", *Branding.model_fields)
+PREVIEW: Final = "preview"
+"""The field that chooses the hosted page of the preview."""
 LINKS: Final = (
     ("homepage_url", N_("Home page"), N_("The name on the sign-in page leads there.")),
     ("privacy_policy_url", N_("Privacy policy"), N_("Linked at the foot of every page.")),
@@ -44,7 +57,8 @@ class Contrast:
 
 async def show(visit: Visit) -> GatewayResponse:
     """GET …/branding"""
-    return _show(visit, _stored(visit))
+    changed = await last_change(visit, "application_updated", FIELDS)
+    return _show(visit, _stored(visit), changed=changed)
 
 
 def _stored(visit: Visit) -> dict[str, str]:
@@ -53,25 +67,30 @@ def _stored(visit: Visit) -> dict[str, str]:
     return {name: value or "" for name, value in values.items()}
 
 
+def _shown(application: Application) -> dict[str, str]:
+    return {name: getattr(application, name) or "" for name in FIELDS}
+
+
 def _show(
-    visit: Visit, values: dict[str, str], errors: Errors | None = None, status: int | None = None
+    visit: Visit,
+    values: dict[str, str],
+    errors: Errors | None = None,
+    *,
+    stored: dict[str, str] | None = None,
+    changed: AuditRecord | None = None,
 ) -> GatewayResponse:
-    stored = _stored(visit)
+    stored = stored or _stored(visit)
     origin = visit.request.app.origin
-    previewed = _previewed(visit.managed.tenant, values)
     return visit.show(
         "branding.html",
-        status,
         part="branding_preview.html",
         errors=errors,
+        changed=changed,
         values=values,
         before={name: version(value) for name, value in stored.items()},
         begins=BEFORE,
         links=LINKS,
-        presets=brand_colors.PRESETS,
-        color=f"#{brand_colors.color_of(previewed.branding.primary_color)}",
-        contrasts=_contrasts(previewed.branding.primary_color),
-        previews={scheme: _preview_address(visit, previewed, scheme) for scheme in SCHEMES},
+        **_previews(visit, _previewed(visit.managed.tenant, values)),
         writes=visit.may("apps:write"),
         saved=visit.fields.text("done") == "saved" and errors is None,
         frames=[origin],
@@ -83,6 +102,20 @@ def _show(
             {"primary_color": values["primary_color"] or f"#{brand_colors.DEFAULT}"},
         ),
     )
+
+
+def _previews(visit: Visit, previewed: Tenant) -> dict[str, Any]:
+    """Returns what the frames show: the hosted page that was chosen, in both schemes."""
+    page, color = previewed_page(visit.fields.get(PREVIEW)), previewed.branding.primary_color
+    return {
+        "pages": PAGES,
+        "chosen": page,
+        "contrasts": _contrasts(color),
+        "previews": {
+            scheme: _preview_address(visit, previewed, page=page.key, scheme=scheme)
+            for scheme in SCHEMES
+        },
+    }
 
 
 def _contrasts(color: str | None) -> list[Contrast]:
@@ -117,17 +150,23 @@ def _previewed(tenant: Tenant, values: dict[str, str]) -> Tenant:
     return tenant.model_copy(update={"name": name, "branding": branding})
 
 
-def _preview_address(visit: Visit, previewed: Tenant, scheme: str) -> str:
+def _preview_address(visit: Visit, previewed: Tenant, *, page: str, scheme: str) -> str:
     """Returns the address of a preview. It has only what differs from the stored branding."""
     stored, values = _stored(visit), {"name": previewed.name, **previewed.branding.model_dump()}
     differing = {
         name: str(values[name] or "") for name in FIELDS if (values[name] or "") != stored[name]
     }
-    return at(f"{visit.home}/branding/page", scheme=scheme, **differing)
+    return at(f"{visit.home}/branding/page", page=page, scheme=scheme, **differing)
 
 
 async def preview_page(visit: Visit) -> GatewayResponse:
-    """GET …/branding/page: the sign-in page as it will be, for a frame."""
+    """GET …/branding/page: a hosted page as it will be, for a frame."""
+    try:
+        person_limits.count(visit, person_limits.PREVIEWS)
+    except RateLimited as error:
+        page = visit.open()
+        heading = page.translate(N_("No preview for a moment"))
+        return refused_frame(visit, heading, errors_of(page.language, error))
     given_values = {name: visit.fields[name] for name in FIELDS if name in visit.fields}
     return await show_preview(visit, _previewed(visit.managed.tenant, given_values))
 
@@ -148,8 +187,17 @@ async def save(visit: Visit) -> GatewayResponse:
     meanwhile, nothing is saved, and the page shows both values."""
     if not visit.may("apps:write"):
         raise Forbidden
-    language = visit.open().language
-    stored, typed = _stored(visit), _typed(visit)
+    for _ in range(ATTEMPTS):
+        with contextlib.suppress(ChangedMeanwhile):
+            return await _save(visit)
+    raise ChangedMeanwhile
+
+
+async def _save(visit: Visit) -> GatewayResponse:
+    """Saves the fields. Raises ChangedMeanwhile if somebody else saved after the comparison."""
+    language, slug = visit.open().language, visit.managed.tenant.slug
+    application = await visit.call_dashboard(GetApplication(slug=slug))
+    stored, typed = _shown(application), _typed(visit)
     changed = {
         name
         for name in FIELDS
@@ -163,17 +211,19 @@ async def save(visit: Visit) -> GatewayResponse:
         for name in sorted(changed)
         if version(stored[name]) != visit.fields.get(f"{BEFORE}{name}")
     )
-    errors.status = CONFLICT
+    errors.status = ChangedMeanwhile.status
     if errors:
-        return _show(visit, values, errors)
+        return _show(visit, values, errors, stored=stored)
     try:
         if changed:
             sent = {name: typed[name] or (None if name != "name" else "") for name in changed}
             patch = ApplicationPatch.model_validate(sent)
-            slug = visit.managed.tenant.slug
-            await visit.call_dashboard(UpdateApplication(slug=slug, changes=patch))
+            update = UpdateApplication(slug=slug, changes=patch)
+            await visit.call_dashboard(update, version=application.version)
+    except ChangedMeanwhile:
+        raise
     except (Problem, ValidationError) as error:
-        return _show(visit, values, errors_of(language, error))
+        return _show(visit, values, errors_of(language, error), stored=stored)
     return redirect(at(f"{visit.home}/branding", done="saved"))
 
 

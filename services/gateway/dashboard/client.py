@@ -13,13 +13,15 @@ from common.contracts.clients import (
     GetClient,
     UpdateClient,
 )
+from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
 from common.problems import Forbidden, Problem
+from gateway.dashboard import form_guard
 from gateway.dashboard.api_call import curl
 from gateway.dashboard.client_fields import changes, signs_users_in, typed, values_of
 from gateway.dashboard.client_kinds import KINDS
+from gateway.dashboard.form_guard import name_errors
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
-from gateway.dashboard.typed_name import names, typed_name_error
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import at
@@ -91,7 +93,7 @@ def _show(
         done=done,
         facts=_facts(client, origin),
         saved=values_of(client),
-        version=client.updated_at.isoformat(),
+        version=client.version,
         address=f"{visit.home}/clients/{client.client_id}",
         api=curl(visit.managed.tenant, "GET", f"/clients/{client.client_id}"),
         **of_client(visit, client),
@@ -116,15 +118,17 @@ async def save(visit: Visit) -> GatewayResponse:
     was shown, nothing is saved, and the input is kept."""
     client = await find(visit)
     page, values = visit.open(), typed(visit.fields, client)
-    if visit.fields.text("version") != client.updated_at.isoformat():
-        if not visit.may("clients:write"):
-            raise Forbidden
-        errors = Errors({"": page.translate(CHANGED_MEANWHILE)})
-        errors.status = 409
-        return _show(visit, client, values, errors)
     try:
+        form_guard.check(visit, client)
         changed = changes(client, values)
-        await visit.call(UpdateClient(client=client.client_id, changes=changed))
+        change = UpdateClient(client=client.client_id, changes=changed)
+        await visit.call(change, version=client.version)
+    except ChangedMeanwhile:
+        if not visit.may("clients:write"):
+            raise Forbidden from None
+        errors = Errors({"": page.translate(CHANGED_MEANWHILE)})
+        errors.status = ChangedMeanwhile.status
+        return _show(visit, await find(visit), values, errors)
     except (Problem, ValidationError) as error:
         return _show(visit, client, values, errors_of(page.language, error))
     return redirect(at(f"{visit.home}/clients/{client.client_id}", done="saved"))
@@ -162,8 +166,8 @@ async def delete(visit: Visit) -> GatewayResponse:
     if not visit.may("clients:delete"):
         raise Forbidden
     client = await find(visit)
-    if not names(visit.fields.text("typed"), client.name):
-        return _ask_deletion(visit, client, typed_name_error(visit.open().language))
+    if errors := name_errors(visit, client.name):
+        return _ask_deletion(visit, client, errors)
     await visit.call(DeleteClient(client=client.client_id))
     return redirect(at(f"{visit.home}/clients", done="deleted"))
 
@@ -173,7 +177,7 @@ routes = RouteSet(
         dashboard_page(HERE, show),
         dashboard_form(HERE, save),
         dashboard_form(f"{HERE}/enabled", switch, page_path=HERE),
-        dashboard_page(f"{HERE}/delete", ask_deletion),
+        dashboard_page(f"{HERE}/delete", ask_deletion, fresh=True),
         dashboard_form(f"{HERE}/delete", delete),
     )
 )

@@ -147,7 +147,7 @@ routes = RouteSet(
         dashboard_page(HERE, show),
         dashboard_page(f"{HERE}/new", ask, fresh=True),
         dashboard_form(f"{HERE}/new", create),
-        dashboard_page(f"{HERE}/{{secret}}/revoke", ask_revocation),
+        dashboard_page(f"{HERE}/{{secret}}/revoke", ask_revocation, fresh=True),
         dashboard_form(f"{HERE}/{{secret}}/revoke", revoke),
     )
 )

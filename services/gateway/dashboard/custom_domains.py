@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -10,21 +11,29 @@ from common.contracts.domains import (
     AddCustomDomain,
     CustomDomain,
     CustomDomainNotFound,
+    CustomDomainTaken,
     ListCustomDomains,
     RemoveCustomDomain,
     SetPrimaryDomain,
     VerifyCustomDomain,
 )
 from common.message_ids import N_
-from common.problems import Forbidden, Problem
+from common.problems import Forbidden, Problem, RateLimited, Unavailable
+from gateway.dashboard import person_limits
 from gateway.dashboard.api_call import curl_in_dashboard
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.visit import APPLICATIONS, Visit
-from gateway.http.response import GatewayResponse, redirect
+from gateway.http.response import NO_STORE, GatewayResponse, redirect
 from gateway.pages.fields import at
 from gateway.pages.form_errors import Errors, errors_of
 from gateway.routing import RouteSet
 
+UNCHANGED: Final = 204
+"""The page stays as it is."""
+LONGEST_POLL: Final = 3600
+"""Seconds for which a page looks the records up by itself."""
+DIGITS: Final = 12
+"""Of a time in seconds."""
 HERE: Final = f"{APPLICATIONS}/{{slug}}/domains"
 NOTICES: Final = {
     "added": N_("The domain is added. Set its records, then check them."),
@@ -48,6 +57,8 @@ async def _list(visit: Visit, errors: Errors | None = None) -> GatewayResponse:
         values={"domain": visit.fields.text("domain")},
         domains=domains,
         own_host=visit.managed.tenant.slug,
+        polled_from=int(time.time()),
+        seen=seen,
         has_primary=any(domain.primary for domain in domains),
         notice=notice,
         writes=visit.may("domains:write"),
@@ -87,8 +98,41 @@ async def check(visit: Visit) -> GatewayResponse:
     except Problem as error:
         return await _list(visit, errors_of(page.language, error))
     if visit.partial:
-        return visit.show("domain_card.html", domain=domain, writes=True, checked=True)
+        return visit.show(
+            "domain_card.html", domain=domain, writes=True, polled_from=int(time.time()), seen=seen
+        )
     return _back(visit, "checked")
+
+
+async def poll(visit: Visit) -> GatewayResponse:
+    """POST …/domains/{id}/poll: the page looks the records up by itself while it is visible. Only what has
+    changed is shown: everything else would be read aloud again and again."""
+    _check_may_write(visit)
+    try:
+        person_limits.count(visit, person_limits.DOMAIN_CHECKS)
+        domain = await visit.call(VerifyCustomDomain(id=visit.parameters["id"]))
+    except (RateLimited, Unavailable, CustomDomainTaken):
+        return GatewayResponse(UNCHANGED, b"", [NO_STORE])
+    polled_from, is_over = _polled_from(visit)
+    if not is_over and visit.fields.get("seen") == seen(domain):
+        return GatewayResponse(UNCHANGED, b"", [NO_STORE])
+    since = None if is_over else polled_from
+    return visit.show("domain_card.html", domain=domain, writes=True, polled_from=since, seen=seen)
+
+
+def _polled_from(visit: Visit) -> tuple[int, bool]:
+    """Returns when the page began to look, in epoch seconds, and whether that is too long ago."""
+    now, text = int(time.time()), visit.fields.text("since")
+    since = min(int(text), now) if text.isdecimal() and len(text) <= DIGITS else 0
+    return since, now - since > LONGEST_POLL
+
+
+def seen(domain: CustomDomain) -> str:
+    """Returns what the page shows of a domain, in short."""
+    records = "".join("1" if record.ok else "0" for record in domain.records)
+    return (
+        f"{records} {domain.verified} {domain.certificate_status} {domain.checked_at is not None}"
+    )
 
 
 async def ask_removal(visit: Visit) -> GatewayResponse:
@@ -156,6 +200,7 @@ routes = RouteSet(
         dashboard_form(HERE, add),
         dashboard_form(f"{HERE}/own-host", make_own_host_primary, page_path=HERE),
         dashboard_form(f"{HERE}/{{id}}/check", check, page_path=HERE),
+        dashboard_form(f"{HERE}/{{id}}/poll", poll, page_path=HERE, is_use=False),
         dashboard_page(f"{HERE}/{{id}}/remove", ask_removal),
         dashboard_form(f"{HERE}/{{id}}/remove", remove),
         dashboard_page(f"{HERE}/{{id}}/primary", ask_primary),

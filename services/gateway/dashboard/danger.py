@@ -16,10 +16,9 @@ from common.contracts.applications import (
 from common.contracts.organizations import ListOrganizations
 from common.problems import Forbidden, Problem
 from gateway.dashboard.api_call import curl_in_dashboard
-from gateway.dashboard.applications import HOME
 from gateway.dashboard.new_application import CREATORS
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
-from gateway.dashboard.visit import APPLICATIONS, Visit
+from gateway.dashboard.visit import APPLICATIONS, HOME, Visit
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import at
 from gateway.pages.form_errors import Errors, errors_of

@@ -74,6 +74,8 @@ USERS: Final = {
         user_deleted=N_("User deleted"),
         user_verified=N_("E-mail address verified"),
         users_imported=N_("Users imported"),
+        user_batch_started=N_("Act on many users started"),
+        user_batch_ended=N_("Act on many users ended"),
         email_changed=N_("E-mail address changed"),
         guest_upgraded=N_("Guest became a user"),
         guest_kept=N_("Guest signed in to an existing account"),
@@ -120,8 +122,15 @@ BUILDING: Final = {
         application_deleted=N_("Application deleted"),
         scope_changed=N_("Scope or API changed"),
         audit_pruned=N_("Old events removed"),
+        platform_settings_updated=N_("Settings of the platform changed"),
     ),
-    **_warn("shield", operator_entered=N_("An operator opened the application")),
+    **_warn(
+        "shield",
+        operator_entered=N_("An operator opened the application"),
+        users_searched=N_("An operator searched all applications for an address"),
+        user_located=N_("An operator found this user by their address"),
+        support_view_opened=N_("An operator opened the data of a user"),
+    ),
     **_lines(
         "key",
         api_key_created=N_("API key created"),
@@ -211,6 +220,10 @@ GROUPS: Final = (
 LINES: Final[dict[str, EventLine]] = {
     name: line for _, lines in GROUPS for name, line in lines.items()
 }
+BY_OPERATORS: Final = frozenset(
+    {"operator_entered", "users_searched", "user_located", "support_view_opened"}
+)
+"""Events of operators. In the log of an application their actor is a developer of no team."""
 NAMES: Final = ("name", "slug", "domain", "provider", "method", "kind", "purpose", "reason")
 """Fields of an event that say what it is about, the most telling first."""
 

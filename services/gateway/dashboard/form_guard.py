@@ -3,8 +3,9 @@ typed before something is deleted."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
 
+from common.contracts.versioned import ChangedMeanwhile, Versioned
 from common.message_ids import N_
 from gateway.dashboard.visit import Visit
 from gateway.pages.form_errors import Errors
@@ -14,29 +15,61 @@ CHANGED = N_(
     "Someone changed this while you edited it. Nothing of yours is saved yet. Compare the values, then "
     "save again."
 )
+SHOWN = 2000
+"""Characters of a stored value in a sentence. A new page shows all of them."""
 NOT_THE_NAME = N_("This isn't the name. Type it as it is shown.")
 
 
-def version_of(updated_at: datetime) -> str:
-    """Returns the version of a thing, as the form that changes it carries it."""
-    return updated_at.isoformat()
-
-
-def is_outdated(visit: Visit, updated_at: datetime) -> bool:
+def is_outdated(visit: Visit, current: Versioned) -> bool:
     """Returns whether the posted form shows an older version of the thing."""
-    return visit.fields.text("version") != version_of(updated_at)
+    return visit.fields.text("version") != current.version
+
+
+def check(visit: Visit, current: Versioned) -> None:
+    """Raises ChangedMeanwhile if the posted form shows an older version. It tells early. The service
+    decides: send the version with the change."""
+    if is_outdated(visit, current):
+        raise ChangedMeanwhile
+
+
+def version(visit: Visit, current: Versioned | None, errors: Errors | None) -> str:
+    """Returns the version for the form. After another error it stays the one that was posted, so that a
+    form with typed values never gets the version of values that the developer has not seen."""
+    posted = visit.fields.get("version") if visit.request.method == "POST" else None
+    if posted is not None and errors is not None and errors.status != ChangedMeanwhile.status:
+        return posted
+    return current.version if current else ""
 
 
 def changed_meanwhile(language: Language) -> Errors:
     """Returns the error of a form that shows an older version (RFC 9110 section 15.5.13)."""
     errors = Errors({"": language.translate(CHANGED)})
-    errors.status = 412
+    errors.status = ChangedMeanwhile.status
+    return errors
+
+
+def stored_now(visit: Visit, names: Iterable[str], current: Versioned | None) -> Errors:
+    """Returns the same error, and a sentence for each field whose stored value differs from the form."""
+    language = visit.open().language
+    errors = changed_meanwhile(language)
+    for name in names:
+        value = getattr(current, name, None)
+        theirs = "" if value is None else str(value).strip()
+        if visit.fields.get(name, "").replace("\r\n", "\n").strip() != theirs:
+            if len(theirs) > SHOWN:
+                theirs = f"{theirs[:SHOWN]}…"
+            errors[name] = (
+                language.translate("Stored now: %(value)s", value=theirs)
+                if theirs
+                else language.translate("Stored now: nothing")
+            )
     return errors
 
 
 def name_errors(visit: Visit, name: str) -> Errors | None:
     """Returns the error if the field `typed` is not the name, else None. Any spaces equal one space:
     browsers show two spaces as one."""
-    if visit.fields.text("typed").split() == name.split():
+    typed = visit.fields.text("typed").split()
+    if typed and typed == name.split():
         return None
     return Errors({"typed": visit.open().language.translate(NOT_THE_NAME)})

@@ -20,7 +20,8 @@ from gateway.auth.cache import session_without_use
 from gateway.auth.caller import signed_in_user
 from gateway.auth.managed_application import managed_application
 from gateway.dashboard.live_html import HtmlEvents
-from gateway.dashboard.visit import APPLICATIONS, Visit
+from gateway.dashboard.platform_pages import for_operators
+from gateway.dashboard.visit import APPLICATIONS, PLATFORM, Visit
 from gateway.http.request import GatewayRequest
 from gateway.http.response import NO_STORE, GatewayResponse
 from gateway.pages.fields import read_query
@@ -29,6 +30,7 @@ from gateway.routing import ErrorStyle, HostKind, Route, RouteSet, path_paramete
 from gateway.state import Gateway
 
 PATH: Final = f"{APPLICATIONS}/{{slug}}/live"
+PLATFORM_PATH: Final = f"{PLATFORM}/live"
 PER_SESSION: Final = 4
 """Streams at once. Browsers open six connections to a host, and pages need the others."""
 STREAM_HEADERS: Final = [
@@ -41,39 +43,54 @@ MAX_ID: Final = 100
 
 
 async def stream(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
-    """GET …/live: sends new events until the developer leaves, or may not follow them any longer."""
-    return GatewayResponse(200, b"", list(STREAM_HEADERS), _pieces(gateway, request))
+    """GET …/live: sends new events until the developer leaves, or may not follow them any longer. The
+    first check is part of the request, so it counts against the limits of their network and has a slot.
+    """
+    try:
+        visit = await open_visit(gateway, request)
+    except Problem as problem:
+        return GatewayResponse(200, _end(gateway, request, problem), list(STREAM_HEADERS))
+    return GatewayResponse(200, b"", list(STREAM_HEADERS), _pieces(visit))
+
+
+def _end(gateway: Gateway, request: GatewayRequest, problem: Problem) -> bytes:
+    return HtmlEvents(open_page(gateway, request), None).end(problem)
 
 
 async def open_visit(gateway: Gateway, request: GatewayRequest) -> Visit:
-    """Returns the visit of a developer who may follow the log of the application now. The check is no
-    use of their session. Raises a Problem."""
+    """Returns the visit of a developer who may follow the log of the application, or of the Dashboard
+    itself, now. The check is no use of their session. Raises a Problem."""
     user = await signed_in_user(gateway, request, session_without_use)
     if user is None:
         raise Unauthenticated
     parameters = path_parameters(PATH, request.path) or {}
     visit = Visit(gateway, request, user, read_query(request), parameters)
-    try:
-        application = await managed_application(
-            gateway, request, visit.team_ctx, parameters.get("slug", "")
-        )
-    except ValidationError:
-        raise NotFound from None
-    visit = visit.in_application(application)
+    if request.path == PLATFORM_PATH:
+        visit = for_operators(visit)
+    else:
+        visit = await _in_application(visit)
     await visit.call(FollowAudit())
     return visit
 
 
-async def _pieces(gateway: Gateway, request: GatewayRequest) -> AsyncGenerator[bytes, None]:
+async def _in_application(visit: Visit) -> Visit:
+    slug = visit.parameters.get("slug", "")
     try:
-        visit = await open_visit(gateway, request)
+        application = await managed_application(visit.gateway, visit.request, visit.team_ctx, slug)
+    except ValidationError:
+        raise NotFound from None
+    return visit.in_application(application)
+
+
+async def _pieces(visit: Visit) -> AsyncGenerator[bytes, None]:
+    gateway = visit.gateway
+    try:
         with gateway.followers.one_of(visit.user.session.id, PER_SESSION):
             async with aclosing(_events(visit)) as events:
                 async for piece in events:
                     yield piece
     except Problem as problem:
-        writer = HtmlEvents(open_page(gateway, request), None)
-        yield writer.end(problem)
+        yield _end(gateway, visit.request, problem)
 
 
 async def _events(visit: Visit) -> AsyncGenerator[bytes, None]:
@@ -116,4 +133,9 @@ async def _start(tail: Tail, request: GatewayRequest) -> Place:
         return await tail.start(None)
 
 
-routes = RouteSet((Route(HostKind.DASHBOARD, "GET", PATH, stream, ErrorStyle.PAGE),))
+routes = RouteSet(
+    tuple(
+        Route(HostKind.DASHBOARD, "GET", path, stream, ErrorStyle.PAGE)
+        for path in (PATH, PLATFORM_PATH)
+    )
+)

@@ -78,8 +78,8 @@ class HtmlEvents:
             return None
         if self.visit is None:
             return event
-        managed = self.visit.managed.ctx
-        ctx = self.visit.request.context(managed.caller, app_id=managed.app_id)
+        checked = self.visit.ctx
+        ctx = self.visit.request.context(checked.caller, app_id=checked.app_id)
         try:
             return await self.visit.gateway.bus.call(ctx, GetAuditRecord(id=event.id))
         except Problem:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 from pydantic import ValidationError
 
+from common import freshness
+from common.contracts.audit_log import AuditRecord
 from common.contracts.mail_sender import (
     CheckMailSender,
     DeleteMailSender,
@@ -17,14 +20,17 @@ from common.contracts.mail_sender import (
     PutMailSender,
     SenderStep,
 )
+from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
 from common.problems import Forbidden, Problem
+from gateway.dashboard import form_guard
 from gateway.dashboard.api_call import curl
+from gateway.dashboard.last_change import last_change
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import at
-from gateway.pages.form_errors import errors_of
+from gateway.pages.form_errors import Errors, errors_of
 from gateway.routing import RouteSet
 
 PATH: Final = f"{APPLICATIONS}/{{slug}}/mail-sender"
@@ -54,8 +60,14 @@ NOTICES: Final = {
 
 
 async def show(visit: Visit) -> GatewayResponse:
-    """GET /dashboard/applications/{slug}/mail-sender"""
-    return _page(visit, await _stored(visit))
+    """GET /dashboard/applications/{slug}/mail-sender. Developers who may change it confirm that it is
+    them before they type a password, not after."""
+    if visit.may("settings:write"):
+        freshness.check(visit.user.caller)
+    stored, changed = await asyncio.gather(
+        _stored(visit), last_change(visit, "mail_sender_changed")
+    )
+    return _page(visit, stored, changed=changed)
 
 
 async def _stored(visit: Visit) -> MailSender | None:
@@ -65,7 +77,14 @@ async def _stored(visit: Visit) -> MailSender | None:
         return None
 
 
-def _page(visit: Visit, stored: MailSender | None, **more: Any) -> GatewayResponse:
+def _page(
+    visit: Visit,
+    stored: MailSender | None,
+    errors: Errors | None = None,
+    *,
+    changed: AuditRecord | None = None,
+    **more: Any,
+) -> GatewayResponse:
     values = {name: visit.fields.text(name) for name in NAMES if name in visit.fields}
     if visit.request.method == "GET" or not values:
         values = _values(stored)
@@ -73,12 +92,20 @@ def _page(visit: Visit, stored: MailSender | None, **more: Any) -> GatewayRespon
         "mail_sender.html",
         part="mail_sender_test.html",
         sender=stored,
+        errors=errors,
+        version=_version(visit, stored, errors),
+        changed=changed if stored else None,
         values=values,
         steps=STEPS,
         notice=NOTICES.get(visit.fields.text("done")),
         api=curl(visit.managed.tenant, "GET", "/mail-sender"),
         **more,
     )
+
+
+def _version(visit: Visit, stored: MailSender | None, errors: Errors | None) -> str:
+    """Returns the version for the form. A test leaves what was typed, and the version with it."""
+    return form_guard.version(visit, stored, Errors() if errors is None else errors)
 
 
 def _values(stored: MailSender | None) -> dict[str, str]:
@@ -99,11 +126,26 @@ def _fields(visit: Visit) -> MailSenderFields:
 
 async def save(visit: Visit) -> GatewayResponse:
     """POST /dashboard/applications/{slug}/mail-sender"""
+    stored = await _stored(visit)
+    version = stored.version if stored else ""
     try:
-        await visit.call(PutMailSender(sender=_fields(visit)))
+        if visit.fields.text("version") != version:
+            raise ChangedMeanwhile
+        put = PutMailSender(sender=_fields(visit))
+        await visit.call(put, version=version)
+    except ChangedMeanwhile:
+        return await _changed_meanwhile(visit)
     except (Problem, ValidationError) as error:
         return await _refused(visit, error)
     return redirect(at(f"{visit.home}/mail-sender", done="saved"))
+
+
+async def _changed_meanwhile(visit: Visit) -> GatewayResponse:
+    """Shows what was typed, and what somebody else stored meanwhile."""
+    if not visit.may("settings:write"):
+        raise Forbidden
+    stored = await _stored(visit)
+    return _page(visit, stored, form_guard.stored_now(visit, NAMES, stored))
 
 
 async def test(visit: Visit) -> GatewayResponse:
@@ -125,7 +167,7 @@ async def _refused(visit: Visit, error: Problem | ValidationError) -> GatewayRes
     if isinstance(error, Forbidden) and error.code == Forbidden.code:
         raise error
     errors = errors_of(visit.open().language, error)
-    return _page(visit, await _stored(visit), errors=errors)
+    return _page(visit, await _stored(visit), errors)
 
 
 async def delete(visit: Visit) -> GatewayResponse:

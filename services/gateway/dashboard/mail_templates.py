@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from common.contracts.mail_templates import (
+    GetTemplate,
     ListTemplates,
     PreviewTemplate,
     PutTemplate,
@@ -16,11 +17,14 @@ from common.contracts.mail_templates import (
     TemplateNotFound,
     TemplateText,
 )
+from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
 from common.problems import Forbidden, Problem
+from gateway.dashboard import form_guard, person_limits
 from gateway.dashboard.api_call import curl
 from gateway.dashboard.mail_names import MAIL_NAMES
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
+from gateway.dashboard.preview_frame import inert_policy, refused_frame
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, html_response, redirect
 from gateway.pages.branding import origin_of
@@ -67,11 +71,12 @@ async def _edit(visit: Visit, errors: Errors | None = None) -> GatewayResponse:
         errors=errors,
         values={name: fields.get(name, getattr(template, name)) for name in PARTS},
         mail=template,
+        version=form_guard.version(visit, template, errors),
         names=MAIL_NAMES,
         path=f"{visit.home}/mail/{template.kind}/{template.locale}",
         notice=NOTICES.get(visit.fields.text("done")) if errors is None else None,
         writes=visit.may("apps:write"),
-        own_address=visit.user.session.email,
+        own_address=_own_address(visit),
         frames=[visit.request.app.origin],
         api=curl(visit.managed.tenant, "POST", f"{path}/preview", {}),
     )
@@ -80,10 +85,11 @@ async def _edit(visit: Visit, errors: Errors | None = None) -> GatewayResponse:
 async def _template(visit: Visit) -> Template:
     """Returns the template of the path. Raises TemplateNotFound."""
     kind, locale = visit.parameters["kind"], visit.parameters["locale"]
-    for template in (await visit.call(ListTemplates())).templates:
-        if template.kind == kind and template.locale == locale:
-            return template
-    raise TemplateNotFound
+    try:
+        wanted = GetTemplate.model_validate({"kind": kind, "locale": locale})
+    except ValidationError:
+        raise TemplateNotFound from None
+    return await visit.call(wanted)
 
 
 async def save(visit: Visit) -> GatewayResponse:
@@ -91,8 +97,12 @@ async def save(visit: Visit) -> GatewayResponse:
     _check_may_write(visit)
     template, language = await _template(visit), visit.open().language
     try:
+        form_guard.check(visit, template)
         text = TemplateText.model_validate(_typed(visit))
-        await visit.call(PutTemplate(kind=template.kind, locale=template.locale, template=text))
+        put = PutTemplate(kind=template.kind, locale=template.locale, template=text)
+        await visit.call(put, version=template.version)
+    except ChangedMeanwhile:
+        return await _edit(visit, form_guard.stored_now(visit, PARTS, await _template(visit)))
     except (Problem, ValidationError) as error:
         return await _edit(visit, errors_of(language, error))
     return _back(visit, "saved")
@@ -120,11 +130,17 @@ async def reset(visit: Visit) -> GatewayResponse:
     return _back(visit, "reset")
 
 
+def _own_address(visit: Visit) -> str | None:
+    """Returns the developer's own address, if they have proven it."""
+    session = visit.user.session
+    return session.email if session.email_verified else None
+
+
 async def test(visit: Visit) -> GatewayResponse:
     """POST …/mail/{kind}/{locale}/test: sends the stored text, only to the developer's own address."""
     _check_may_write(visit)
     template, language = await _template(visit), visit.open().language
-    email = visit.user.session.email
+    email = _own_address(visit)
     if email is None:
         raise Forbidden
     try:
@@ -147,28 +163,22 @@ async def preview_typed(visit: Visit) -> GatewayResponse:
 async def _preview(visit: Visit, typed: dict[str, str] | None) -> GatewayResponse:
     template, page = await _template(visit), visit.open()
     try:
+        person_limits.count(visit, person_limits.PREVIEWS)
         text = None if typed is None else TemplateText.model_validate(typed)
         wanted = PreviewTemplate(kind=template.kind, locale=template.locale, template=text)
         mail = await visit.call(wanted)
     except (Problem, ValidationError) as error:
-        sentences = errors_of(page.language, error)
-        return visit.show("mail_preview_error.html", sentences.status, sentences=sentences)
+        heading = page.translate(N_("This text can't be shown yet"))
+        return refused_frame(visit, heading, errors_of(page.language, error))
     return html_response(mail.html, 200, _inert(visit))
 
 
 def _inert(visit: Visit) -> dict[str, str]:
     """Returns headers that let the mail have its own styles and the logo, and nothing else."""
-    logo = origin_of(visit.managed.tenant.branding.logo_url or "") or "'none'"
-    policy = (
-        "default-src 'none'",
-        "style-src 'unsafe-inline'",
-        f"img-src {logo}",
-        "base-uri 'none'",
-        "form-action 'none'",
-        f"frame-ancestors {visit.request.app.origin}",
-        "sandbox",
-    )
-    return {"content-security-policy": "; ".join(policy), "cache-control": "no-store"}
+    logo = origin_of(visit.managed.tenant.branding.logo_url or "")
+    pictures = [logo] if logo else []
+    policy = inert_policy(visit.request.app.origin, styles="'unsafe-inline'", pictures=pictures)
+    return {"content-security-policy": policy, "cache-control": "no-store"}
 
 
 routes = RouteSet(

@@ -14,9 +14,10 @@ from common.contracts.organizations import (
     OrganizationChanges,
     UpdateOrganization,
 )
-from common.message_ids import N_
+from common.contracts.versioned import ChangedMeanwhile
 from common.problems import NotFound, Problem
 from gateway.dashboard import form_guard
+from gateway.dashboard.json_texts import read_object
 from gateway.dashboard.organization_tabs import (
     PATH,
     TEAM,
@@ -36,7 +37,6 @@ from gateway.pages.form_errors import Errors
 from gateway.routing import RouteSet
 
 METADATA: Final = ("public_metadata", "private_metadata")
-NOT_JSON: Final = N_('Enter a JSON object, like {"plan": "pro"}.')
 
 
 async def show(visit: Visit, errors: Errors | None) -> GatewayResponse:
@@ -53,8 +53,8 @@ def _show(
         "organization.html",
         organization,
         errors=errors,
-        version=form_guard.version_of(organization.updated_at),
-        changed=bool(errors) and form_guard.is_outdated(visit, organization.updated_at),
+        version=form_guard.version(visit, organization, errors),
+        changed=bool(errors) and form_guard.is_outdated(visit, organization),
         metadata={name: _pretty(getattr(organization, name)) for name in METADATA},
     )
 
@@ -74,13 +74,12 @@ async def save_metadata(visit: Visit) -> GatewayResponse:
     """POST …/organizations/{org_id}/metadata"""
     changes: dict[str, Any] = {}
     errors = Errors()
+    language = visit.open().language
     for name in METADATA:
         try:
-            changes[name] = orjson.loads(visit.fields.text(name) or "{}")
-        except orjson.JSONDecodeError:
-            changes[name] = None
-        if not isinstance(changes[name], dict):
-            errors[name] = visit.open().translate(NOT_JSON)
+            changes[name] = read_object(language, visit.fields.text(name))
+        except ValueError as error:
+            errors[name] = str(error)
     return await show(visit, errors) if errors else await _save(visit, changes)
 
 
@@ -89,11 +88,13 @@ async def _save(visit: Visit, changes: dict[str, Any]) -> GatewayResponse:
     check_manages(visit)
     org_id, language = org_id_of(visit), visit.open().language
     organization = await visit.call(GetOrganization(org_id=org_id))
-    if form_guard.is_outdated(visit, organization.updated_at):
-        return _show(visit, organization, form_guard.changed_meanwhile(language))
     try:
+        form_guard.check(visit, organization)
         wanted = OrganizationChanges.model_validate(changes)
-        await visit.call(UpdateOrganization(org_id=org_id, changes=wanted))
+        change = UpdateOrganization(org_id=org_id, changes=wanted)
+        await visit.call(change, version=organization.version)
+    except ChangedMeanwhile:
+        return await show(visit, form_guard.changed_meanwhile(language))
     except (Problem, ValidationError) as error:
         return _show(visit, organization, _errors_of(visit, error))
     return redirect(at(address_of(visit), done="saved"))

@@ -11,6 +11,7 @@ from common.contracts.organizations import (
     OrganizationChanges,
     UpdateOrganization,
 )
+from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
 from common.problems import Forbidden
 from gateway.dashboard import form_guard
@@ -40,7 +41,7 @@ async def show(visit: Visit, errors: Errors | None) -> GatewayResponse:
         tab=TAB,
         errors=errors,
         providers=providers,
-        version=form_guard.version_of(organization.updated_at),
+        version=form_guard.version(visit, organization, errors),
         sees_providers=visit.may("idps:read"),
         adds_providers=visit.may("idps:write"),
     )
@@ -63,13 +64,17 @@ async def save(visit: Visit) -> GatewayResponse:
     organization, providers = await asyncio.gather(
         visit.call(GetOrganization(org_id=org_id)), _providers(visit)
     )
-    if form_guard.is_outdated(visit, organization.updated_at):
+    if form_guard.is_outdated(visit, organization):
         return await show(visit, form_guard.changed_meanwhile(language))
     has_provider = any(idp.enabled for idp in providers)
     if is_required and not organization.sso_required and not has_provider:
         return await show(visit, Errors({"sso_required": language.translate(NO_PROVIDER)}))
     changes = OrganizationChanges(sso_required=is_required)
-    await visit.call(UpdateOrganization(org_id=org_id, changes=changes))
+    try:
+        change = UpdateOrganization(org_id=org_id, changes=changes)
+        await visit.call(change, version=organization.version)
+    except ChangedMeanwhile:
+        return await show(visit, form_guard.changed_meanwhile(language))
     return redirect(at(f"{address_of(visit)}{TAB}", done="saved"))
 
 

@@ -1,57 +1,46 @@
-"""The overview of an application: where it answers, what happened today, and its latest events, live."""
+"""The overview of an application: where it answers, its usage over time, and its latest events, live."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from common.contracts.audit_log import AuditRecord, CountAudit, EventCounts, ListAudit
-from common.message_ids import N_
+from common.contracts.audit_log import ListAudit
+from common.contracts.usage import CountUsage, UsageCounts
 from gateway.dashboard.api_call import curl
 from gateway.dashboard.event_lines import line_of, subject_of
 from gateway.dashboard.page_routes import dashboard_page
+from gateway.dashboard.usage_charts import WINDOWS, usage_charts, window_of
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse
 from gateway.routing import RouteSet
 
 LATEST: Final = 8
 """Events."""
-PERIOD: Final = timedelta(days=1)
-FIGURES: Final = (
-    (N_("Sign-ins"), ("login",)),
-    (N_("New users"), ("user_created",)),
-    (N_("Failed sign-ins"), ("login_failed", "idp_sign_in_failed", "passkey_refused")),
-    (N_("Locked addresses"), ("sign_in_locked",)),
-)
-"""The figures of the page, each with the types of events that it counts."""
+PART: Final = "overview_usage.html"
 
 
 async def show(visit: Visit) -> GatewayResponse:
-    """GET /dashboard/applications/{slug}"""
-    events: list[AuditRecord] = []
-    counts = EventCounts(event_types=[])
-    if visit.may("audit:read"):
-        page, counts = await asyncio.gather(
-            visit.call(ListAudit(limit=LATEST)),
-            visit.call(CountAudit(start_date=datetime.now(UTC) - PERIOD)),
-        )
-        events = page.audit_logs
-    translate = visit.open().translate
-    api = curl(visit.managed.tenant, "GET", "/audit?limit=8") if visit.may("audit:read") else None
+    """GET /dashboard/applications/{slug}: with `window`, the hours or days of the charts"""
+    if not visit.may("audit:read"):
+        return visit.show("overview.html", events=[], api=None)
+    call = CountUsage(window=window_of(visit.fields.text("window")))
+    if visit.partial:
+        return visit.show("overview.html", part=PART, **_usage(visit, await visit.call(call)))
+    page, usage = await asyncio.gather(visit.call(ListAudit(limit=LATEST)), visit.call(call))
     return visit.show(
         "overview.html",
-        events=events,
-        figures=[(translate(label), value) for label, value in _figures(counts)],
+        events=page.audit_logs,
         line_of=line_of,
         subject_of=subject_of,
-        api=api,
+        api=curl(visit.managed.tenant, "GET", f"/audit/counts?window={call.window}"),
+        **_usage(visit, usage),
     )
 
 
-def _figures(counts: EventCounts) -> list[tuple[str, int]]:
-    by_type = {each.event_type: each.count for each in counts.event_types}
-    return [(label, sum(by_type.get(name, 0) for name in names)) for label, names in FIGURES]
+def _usage(visit: Visit, usage: UsageCounts) -> dict[str, Any]:
+    charts = usage_charts(usage, visit.open().language)
+    return {"usage": usage, "charts": charts, "windows": WINDOWS}
 
 
 routes = RouteSet((dashboard_page(f"{APPLICATIONS}/{{slug}}", show),))

@@ -12,14 +12,16 @@ from pydantic import ValidationError
 
 from common import freshness
 from common.problems import Forbidden, Invalid, NotFound
+from gateway.auth.cache import session_by_token, session_without_use
 from gateway.auth.caller import signed_in_user
 from gateway.auth.managed_application import ManagedApplication, managed_application
 from gateway.dashboard.visit import HTMX, Visit
 from gateway.http import csrf
+from gateway.http.compression import packed_page
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse
 from gateway.pages.changed_session import changed_session
-from gateway.pages.fields import at, local, read_query
+from gateway.pages.fields import FormReader, at, local, read_form, read_query
 from gateway.pages.page_routes import answer_user, checked_form
 from gateway.pages.render import open_page
 from gateway.routing import ErrorStyle, HostKind, Route, path_parameters
@@ -32,9 +34,13 @@ REDIRECT: Final = 303
 CURRENT_URL: Final = b"hx-current-url"
 
 
-def dashboard_page(path: str, handler: DashboardHandler, *, fresh: bool = False) -> Route:
+def dashboard_page(
+    path: str, handler: DashboardHandler, *, fresh: bool = False, is_use: bool = True
+) -> Route:
     """Returns the route of a page. Everybody who is not signed in is sent to sign in. `fresh`: developers
-    confirm that it is them before they fill in the form, not after."""
+    confirm that it is them before they fill in the form, not after. `is_use`: the request counts as use
+    of the session, unlike one that an open page makes by itself."""
+    find = session_by_token if is_use else session_without_use
 
     @wraps(handler)
     async def endpoint(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
@@ -47,21 +53,32 @@ def dashboard_page(path: str, handler: DashboardHandler, *, fresh: bool = False)
             visit = Visit(gateway, request, user, fields, parameters)
             return await _answer(visit, handler)
 
-        return await answer_user(gateway, request, await signed_in_user(gateway, request), answer)
+        return await answer_user(
+            gateway, request, await signed_in_user(gateway, request, find), answer
+        )
 
     return _route("GET", path, endpoint)
 
 
-def dashboard_form(path: str, handler: DashboardHandler, *, page_path: str | None = None) -> Route:
+def dashboard_form(
+    path: str,
+    handler: DashboardHandler,
+    *,
+    page_path: str | None = None,
+    read: FormReader = read_form,
+    is_use: bool = True,
+) -> Route:
     """Returns the route of a form. It acts only in the session in which it was shown. `page_path` is the
-    template of the page with the form, if it is not `path`."""
+    template of the page with the form, if it is not `path`. `read` reads the fields of the body. If it is
+    no use, the page sends it by itself: the session counts as idle."""
+    find_session = session_by_token if is_use else session_without_use
 
     @wraps(handler)
     async def endpoint(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
         parameters = path_parameters(path, request.path) or {}
         here = _address(page_path or path, parameters)
-        fields = await checked_form(gateway, request, here)
-        user = await signed_in_user(gateway, request)
+        fields = await checked_form(gateway, request, here, read)
+        user = await signed_in_user(gateway, request, find_session)
         if user and not csrf.is_form_of_session(gateway.settings, fields.get("csrf"), user.session):
             return changed_session(open_page(gateway, request, user), fields, here)
 
@@ -86,7 +103,9 @@ def _route(method: str, path: str, endpoint: Endpoint) -> Route:
     async def framed(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
         response = await endpoint(gateway, request)
         is_redirect = response.status == REDIRECT and HTMX in request.headers
-        return _redirect_of_htmx(request, response) if is_redirect else response
+        if is_redirect:
+            return _redirect_of_htmx(request, response)
+        return packed_page(request, response)
 
     return Route(HostKind.DASHBOARD, method, path, framed, ErrorStyle.PAGE)
 

@@ -13,6 +13,7 @@ from common.contracts.permissions import (
     Permission,
     UpdatePermission,
 )
+from common.contracts.versioned import ChangedMeanwhile
 from common.problems import Forbidden, Problem
 from gateway.dashboard import form_guard, role_pages
 from gateway.dashboard.api_call import curl
@@ -103,16 +104,18 @@ def _show_one(
 
 
 async def save(visit: Visit) -> GatewayResponse:
-    """POST …/roles/permissions/{permission_id}: the description. Its last value is the version."""
+    """POST …/roles/permissions/{permission_id}: the description."""
     if not visit.may("roles:write"):
         raise Forbidden
     permission, language = await _permission(visit), visit.open().language
-    if visit.fields.text("version") != (permission.description or "").strip():
-        return _show_one(visit, permission, form_guard.changed_meanwhile(language))
     try:
+        form_guard.check(visit, permission)
         description = visit.fields.text_or_none("description")
         changes = UpdatePermission(permission_id=permission.id, description=description)
-        await visit.call(changes)
+        await visit.call(changes, version=permission.version)
+    except ChangedMeanwhile:
+        errors = form_guard.changed_meanwhile(language)
+        return _show_one(visit, await _permission(visit), errors)
     except (Problem, ValidationError) as error:
         return _show_one(visit, permission, errors_in(visit, error))
     return redirect(at(_here(visit), done="permission_saved"))

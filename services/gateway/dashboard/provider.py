@@ -15,9 +15,12 @@ from common.contracts.identity_providers import (
     ProviderReport,
     UpdateIdentityProvider,
 )
+from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
 from common.problems import Forbidden, Problem
+from gateway.dashboard import form_guard
 from gateway.dashboard.api_call import curl
+from gateway.dashboard.form_guard import name_errors
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.provider_fields import (
     HINTS,
@@ -31,7 +34,6 @@ from gateway.dashboard.provider_fields import (
     values_of,
 )
 from gateway.dashboard.providers import callback_urls
-from gateway.dashboard.typed_name import names, typed_name_error
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import at
@@ -145,7 +147,7 @@ def _ask_changes(
         errors=errors,
         values=values | dict.fromkeys(SECRETS, ""),
         names=names_of(provider),
-        version=provider.updated_at.isoformat(),
+        version=provider.version,
         labels=LABELS,
         hints=HINTS,
         optional=OPTIONAL,
@@ -161,17 +163,18 @@ async def save(visit: Visit) -> GatewayResponse:
         raise Forbidden
     provider = await find(visit)
     page, values = visit.open(), typed(visit.fields, provider)
-    if visit.fields.text("version") != provider.updated_at.isoformat():
-        errors = Errors({"": page.translate(CHANGED_MEANWHILE)})
-        errors.status = 409
-        return _ask_changes(visit, provider, values, errors)
     try:
+        form_guard.check(visit, provider)
         update = UpdateIdentityProvider(
             provider=provider.id,
             client_secret=secret_of(visit.fields),
             changes=changes(provider, values),
         )
-        await visit.call(update)
+        await visit.call(update, version=provider.version)
+    except ChangedMeanwhile:
+        errors = Errors({"": page.translate(CHANGED_MEANWHILE)})
+        errors.status = ChangedMeanwhile.status
+        return _ask_changes(visit, await find(visit), values, errors)
     except (Problem, ValidationError) as error:
         return _ask_changes(visit, provider, values, errors_of(page.language, error))
     return redirect(at(f"{visit.home}/providers/{provider.id}", done="saved"))
@@ -201,8 +204,8 @@ async def delete(visit: Visit) -> GatewayResponse:
     if not visit.may("idps:delete"):
         raise Forbidden
     provider = await find(visit)
-    if not names(visit.fields.text("typed"), provider.display_name):
-        return _ask_deletion(visit, provider, typed_name_error(visit.open().language))
+    if errors := name_errors(visit, provider.display_name):
+        return _ask_deletion(visit, provider, errors)
     await visit.call(DeleteIdentityProvider(provider=provider.id))
     return redirect(at(f"{visit.home}/providers", done="deleted"))
 

@@ -73,13 +73,18 @@ async def _ask(visit: Visit, errors: dict[str, str] | None = None) -> GatewayRes
         errors=errors,
         values=_values(visit, preset) | {"name": name},
         preset=preset,
+        org_id=visit.fields.text("org_id"),
         asks_name=preset.generic or name != preset.name,
         labels=LABELS,
         hints=HINTS,
         optional=OPTIONAL,
         secrets=SECRETS,
         callbacks=callback_urls(visit.managed.tenant, name or "…"),
-        address=at(f"{visit.home}/providers/new", preset=preset.name),
+        address=at(
+            f"{visit.home}/providers/new",
+            preset=preset.name,
+            org_id=visit.fields.text_or_none("org_id"),
+        ),
         api=curl(visit.managed.tenant, "POST", "/idps", _example(preset)),
     )
 
@@ -115,6 +120,8 @@ async def create(visit: Visit) -> GatewayResponse:
         errors = errors_of(page.language, error)
         if "name" in errors and not isinstance(error, ProviderNameTaken):
             errors["name"] = page.translate(BAD_NAME)
+        if "org_id" in errors:  # no field that anybody typed
+            errors[""] = errors.pop("org_id")
         return await _ask(visit, errors)
     return redirect(at(f"{visit.home}/providers/{new.id}", done="created"))
 
@@ -126,6 +133,8 @@ def _new_provider(visit: Visit, preset: ProviderPreset) -> CreateIdentityProvide
         settings["type"] = preset.name
     else:
         fields["preset"] = preset.name
+    if org_id := visit.fields.text_or_none("org_id"):
+        settings["org_id"] = org_id
     name = visit.fields.text_or_none("name")
     return CreateIdentityProvider(name=name, settings=settings, **fields)
 

@@ -18,6 +18,7 @@ from common.contracts.roles import (
     RoleChanges,
     UpdateRole,
 )
+from common.contracts.versioned import ChangedMeanwhile
 from common.problems import Forbidden, Problem
 from gateway.dashboard import form_guard, role_pages
 from gateway.dashboard.api_call import curl
@@ -61,8 +62,8 @@ def _render(
         errors=errors,
         values=visit.fields if errors else {},
         role=role,
-        version=form_guard.version_of(role.updated_at),
-        changed=errors is not None and form_guard.is_outdated(visit, role.updated_at),
+        version=form_guard.version(visit, role, errors),
+        changed=errors is not None and form_guard.is_outdated(visit, role),
         groups=grouped(role_pages.for_kind(permissions, kind)),
         explanations=EXPLANATIONS,
         checked=role_pages.checked(visit) if is_permissions_form else set(role.permissions),
@@ -103,11 +104,10 @@ async def save(visit: Visit) -> GatewayResponse:
 
 
 async def save_permissions(visit: Visit) -> GatewayResponse:
-    """POST …/roles/{role_id}/permissions: those that the form shows. All others stay."""
-    role, listed = await asyncio.gather(
-        visit.call(_reading(visit)), role_pages.shown_permissions(visit)
-    )
-    shown = {one.id for one in role_pages.for_kind(listed, kind_of(visit))}
+    """POST …/roles/{role_id}/permissions: those that the form showed. All others stay, also those that
+    this page of the list would show by now."""
+    role = await visit.call(_reading(visit))
+    shown = set(visit.fields.text("shown").split())
     after = (set(role.permissions) - shown) | role_pages.checked(visit)
     try:
         changes = RoleChanges(permissions=sorted(after))
@@ -121,10 +121,12 @@ async def _save(visit: Visit, role: Role, changes: RoleChanges) -> GatewayRespon
     if not visit.may("roles:write"):
         raise Forbidden
     kind, language = kind_of(visit), visit.open().language
-    if form_guard.is_outdated(visit, role.updated_at):
-        return await _show(visit, form_guard.changed_meanwhile(language))
     try:
-        await visit.call(UpdateRole(role_id=role.id, kind=kind, changes=changes))
+        form_guard.check(visit, role)
+        change = UpdateRole(role_id=role.id, kind=kind, changes=changes)
+        await visit.call(change, version=role.version)
+    except ChangedMeanwhile:
+        return await _show(visit, form_guard.changed_meanwhile(language))
     except Problem as error:
         return await _show(visit, errors_in(visit, error))
     cursor = visit.fields.text("cursor")

@@ -11,7 +11,6 @@ from common.contracts.roles import CreateRole, ListRoles
 from common.problems import Forbidden, Problem
 from gateway.dashboard import role_pages
 from gateway.dashboard.api_call import curl
-from gateway.dashboard.form_guard import version_of
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.permission_groups import EXPLANATIONS, grouped
 from gateway.dashboard.problem_sentences import errors_in
@@ -37,7 +36,7 @@ async def show(visit: Visit) -> GatewayResponse:
         "roles.html",
         roles=listed.roles,
         editable={r.id for r in listed.roles if not role_pages.has_fixed_permissions(r, kind)},
-        versions={role.id: version_of(role.updated_at) for role in listed.roles},
+        versions={role.id: role.version for role in listed.roles},
         groups=grouped(role_pages.for_kind(permissions, kind)),
         explanations=EXPLANATIONS,
         cursor=cursor,

@@ -1,4 +1,4 @@
-"""The rooms of an application: the pages that the sidebar lists."""
+"""The rooms of an application, and those of the platform: the pages that the sidebar lists."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from common.caller import Caller
 from common.message_ids import N_
+from common.operator_rules import OPERATES
 
 
 @dataclass(frozen=True)
 class Room:
-    """A page of the sidebar. `path` follows that of the application. `needs` is the permission without
-    which the page shows nothing."""
+    """A page of the sidebar. `path` follows that of the application, or of the platform. `needs` is the
+    permission without which the page shows nothing."""
 
     name: str
     path: str
@@ -57,6 +59,7 @@ GROUPS: Final = (
         N_("Building"),
         (
             Room(N_("API keys"), "/keys", "key", "api_keys:read"),
+            Room(N_("Signing keys"), "/signing-keys", "lock", "settings:read"),
             Room(N_("Domains"), "/domains", "globe", "domains:read"),
             Room(N_("Mail"), "/mail", "mail", "apps:read"),
             Room(N_("Mail server"), "/mail-sender", "server", "settings:read"),
@@ -65,6 +68,20 @@ GROUPS: Final = (
         ),
     ),
 )
+PLATFORM: Final = RoomGroup(
+    N_("Platform"),
+    (
+        Room(N_("Developers"), "/developers", "users", "developers:read"),
+        Room(N_("All applications"), "/applications", "client", "apps:read:all"),
+        Room(N_("All teams"), "/teams", "org", "organizations:read"),
+        Room(N_("Find a user"), "/users", "search", OPERATES),
+        Room(N_("Health"), "/health", "pulse", OPERATES),
+        Room(N_("Signing keys"), "/signing-keys", "lock", OPERATES),
+        Room(N_("Settings"), "/settings", "sliders", OPERATES),
+        Room(N_("Audit log"), "/audit", "log", OPERATES),
+    ),
+)
+"""For operators. Each of these pages is a `platform_page`."""
 PATHS: Final = frozenset(room.path for group in GROUPS for room in group.rooms)
 
 
@@ -75,3 +92,15 @@ def rooms_of(may: Callable[[str], bool]) -> list[RoomGroup]:
         for group in GROUPS
     )
     return [group for group in groups if group.rooms]
+
+
+def platform_rooms_of(caller: Caller) -> list[RoomGroup]:
+    """Returns the rooms of the platform that a user of the Dashboard may enter. An operator who has not
+    shown their second factor sees them, and is asked for it there."""
+    may_enter = (
+        room
+        for room in PLATFORM.rooms
+        if room.needs is None or caller.may(room.needs) or caller.lacks_factor
+    )
+    group = RoomGroup(PLATFORM.heading, tuple(may_enter))
+    return [group] if group.rooms else []

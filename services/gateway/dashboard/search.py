@@ -10,12 +10,12 @@ from typing import Final
 
 from common.contracts.applications import ListApplications
 from common.contracts.users import ListUsers
-from common.problems import Problem
+from common.problems import Forbidden, Problem
 from gateway.auth.managed_application import managed_application
 from gateway.dashboard import rooms
 from gateway.dashboard.new_application import PATH as NEW
 from gateway.dashboard.page_routes import dashboard_page
-from gateway.dashboard.visit import APPLICATIONS, Visit
+from gateway.dashboard.visit import APPLICATIONS, PLATFORM, Visit
 from gateway.http.response import GatewayResponse
 from gateway.routing import RouteSet
 
@@ -24,8 +24,10 @@ MAX_QUERY: Final = 100
 """Characters."""
 MOST: Final = 5
 """Results of one kind."""
-LISTED: Final = 100
-"""Applications that are searched. More have a page of their own."""
+LISTED: Final = 8
+"""Applications that are shown before anything is typed. All of them have a page of their own."""
+SWITCHER: Final = "applications"
+"""The value of `only` with which the switcher asks for applications alone."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,10 @@ class SearchResult:
 
 async def search(visit: Visit) -> GatewayResponse:
     """GET /dashboard/search?q=&slug=: `slug` is the application that is open. One that the developer
-    does not manage is left out, as if none were open."""
+    does not manage is left out, as if none were open. With `only=applications`, these alone."""
     query = visit.fields.text("q")[:MAX_QUERY]
+    if visit.fields.text("only") == SWITCHER:
+        return _show(visit, query, [("", await _applications(visit, query))])
     visit = await _with_application(visit)
     applications, users = await asyncio.gather(_applications(visit, query), _users(visit, query))
     page = visit.open()
@@ -50,11 +54,18 @@ async def search(visit: Visit) -> GatewayResponse:
         (page.translate("Applications"), applications),
         (page.translate("Go to"), _matching(_places(visit), query)),
     ]
+    return _show(visit, query, groups)
+
+
+def _show(
+    visit: Visit, query: str, groups: list[tuple[str, list[SearchResult]]]
+) -> GatewayResponse:
     return visit.show(
         "search.html",
         part="search_results.html",
         query=query,
         groups=[(heading, results) for heading, results in groups if results],
+        place="switch" if visit.fields.text("only") == SWITCHER else "found",
     )
 
 
@@ -70,12 +81,16 @@ async def _with_application(visit: Visit) -> Visit:
 
 
 async def _applications(visit: Visit, query: str) -> list[SearchResult]:
-    listed = await visit.gateway.bus.call(visit.team_ctx, ListApplications(limit=LISTED))
-    candidates = (
+    """Returns the applications whose name or slug has each word of the query, however many there are."""
+    call = ListApplications(search=query or None, limit=MOST if query else LISTED)
+    try:
+        listed = await visit.call_dashboard(call)
+    except Forbidden:  # they are in no team yet
+        return []
+    return [
         SearchResult(one.name, f"{APPLICATIONS}/{one.slug}", "client", one.host)
         for one in listed.applications
-    )
-    return _matching(candidates, query)
+    ]
 
 
 async def _users(visit: Visit, query: str) -> list[SearchResult]:
@@ -100,7 +115,11 @@ def _places(visit: Visit) -> Iterable[SearchResult]:
         for group in rooms.rooms_of(visit.may):
             for room in group.rooms:
                 yield SearchResult(translate(room.name), f"{visit.home}{room.path}", room.icon)
-    if "apps:create" in visit.user.caller.permissions:
+    for group in rooms.platform_rooms_of(visit.user.caller):
+        for room in group.rooms:
+            link, heading = f"{PLATFORM}{room.path}", translate("Platform")
+            yield SearchResult(translate(room.name), link, room.icon, heading)
+    if visit.may_in_dashboard("apps:create"):
         yield SearchResult(translate("Create application"), NEW, "plus")
     yield SearchResult(translate("Applications"), "/dashboard", "client")
     yield SearchResult(translate("Your account"), "/account", "user")

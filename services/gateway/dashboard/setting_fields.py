@@ -91,6 +91,8 @@ def from_fields(setting: Setting, fields: Mapping[str, str], stored: Any) -> Any
     match setting.kind:
         case "switch":
             return bool(text)
+        case "zone":
+            return text
         case "choice":
             is_number = AppSettings.model_fields[name].annotation is int
             return _number(text) if is_number else text

@@ -138,7 +138,7 @@ PAGE_TEXTS: Final = Section(
 )
 LANGUAGES: Final = Section(
     "languages",
-    N_("Languages"),
+    N_("Language and time"),
     (
         Setting(
             "default_locale",
@@ -146,6 +146,14 @@ LANGUAGES: Final = Section(
             N_("Language of pages and mails"),
             N_("Used if neither the user nor the browser asks for another one."),
             LOCALES,
+        ),
+        Setting(
+            "time_zone",
+            "zone",
+            N_("Time zone"),
+            N_(
+                "Days in the charts of the overview begin at midnight there. Users see nothing of it."
+            ),
         ),
     ),
 )

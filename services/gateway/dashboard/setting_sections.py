@@ -8,7 +8,16 @@ from typing import Final, Literal
 from common.message_ids import N_
 
 Kind = Literal[
-    "switch", "choice", "number", "duration", "lines", "methods", "schema", "captcha", "texts"
+    "switch",
+    "choice",
+    "number",
+    "duration",
+    "lines",
+    "methods",
+    "schema",
+    "captcha",
+    "texts",
+    "zone",
 ]
 
 

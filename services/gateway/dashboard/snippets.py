@@ -76,6 +76,7 @@ SNIPPETS: Final = (
     Snippet("django", "Django"),
     Snippet("flask", "Flask", port=5000),
     Snippet("express", "Express", port=3000),
+    Snippet("nextjs", "Next.js", port=3000, callback="/api/auth/callback/aero2"),
     Snippet("html", "HTML", client_type="spa", callback="/"),
 )
 

@@ -8,7 +8,14 @@ from typing import Any, Final, TypeVar
 
 from common.contracts.api_keys import NewApiKey
 from common.contracts.audit_log import AuditRecord, ListAudit
-from common.contracts.clients import Client, ListClients, NewClient
+from common.contracts.clients import (
+    Client,
+    ClientExists,
+    CreateClient,
+    ListClients,
+    NewClient,
+)
+from common.ids import new_id
 from common.problems import Forbidden, NotFound, Problem
 from gateway.dashboard.event_lines import line_of, subject_of
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
@@ -86,6 +93,7 @@ def _shown(snippet: Snippet, issuer: str, clients: list[Client]) -> dict[str, An
         "key": snippet.key,
         "title": snippet.title,
         "text": snippet.text(issuer, client_id),
+        "id": new_id(),
         "needs_client": snippet.client_type is not None and client is None,
         "origin": snippet.origin,
     }
@@ -99,9 +107,15 @@ async def create_client(visit: Visit) -> GatewayResponse:
         raise NotFound
     if not visit.may("clients:write"):
         raise Forbidden
+    there = at(f"{visit.home}/start", code=snippet.key)
     if snippet.client_among(await _clients(visit)):
-        return redirect(at(f"{visit.home}/start", code=snippet.key))
-    return await show_start(visit, snippet=snippet, new_client=await visit.call(call))
+        return redirect(there)
+    fields = call.model_dump(exclude_unset=True) | {"id": visit.fields.text_or_none("id")}
+    try:
+        new_client = await visit.call(CreateClient.model_validate(fields))
+    except ClientExists:
+        return redirect(there)
+    return await show_start(visit, snippet=snippet, new_client=new_client)
 
 
 async def _clients(visit: Visit) -> list[Client]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from pydantic import ValidationError
 
 from common.contracts.profiles import User, UserChanges
 from common.contracts.users import UpdateUser
-from common.field_errors import MESSAGES, FieldError
+from common.contracts.versioned import ChangedMeanwhile
+from common.field_errors import FieldError
 from common.problems import Forbidden, Invalid, Problem
+from gateway.dashboard import form_guard
 from gateway.dashboard.api_call import curl
+from gateway.dashboard.json_texts import read_object, sentence
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.user_errors import user_errors
 from gateway.dashboard.user_frame import USER, get_user, show_user, user_path
@@ -25,12 +28,12 @@ from gateway.routing import RouteSet
 TAB: Final = "/data"
 PATH: Final = USER + TAB
 KINDS: Final = ("public_metadata", "private_metadata", "user_metadata")
-CHANGED_MEANWHILE: Final = 412
 
 
 async def show(visit: Visit) -> GatewayResponse:
     """GET …/users/{user_id}/data"""
-    return _data(visit, await visit.call(get_user(visit)))
+    user = await visit.call(get_user(visit))
+    return _data(visit, user)
 
 
 def _data(
@@ -64,13 +67,13 @@ async def save(visit: Visit) -> GatewayResponse:
     user = await visit.call(get_user(visit))
     values = {kind: visit.fields.get(kind, "") for kind in KINDS}
     page = visit.open()
-    if visit.fields.text("version") != user.updated_at.isoformat():
+    if form_guard.is_outdated(visit, user):
         return _data(visit, user, _meanwhile(page, values, _stored(user)), values)
     errors = Errors()
     changes = {}
     for kind in KINDS:
         try:
-            parsed = _object(page, values[kind])
+            parsed = read_object(page.language, values[kind])
         except ValueError as error:
             errors[kind] = str(error)
             continue
@@ -79,7 +82,11 @@ async def save(visit: Visit) -> GatewayResponse:
     if errors:
         return _data(visit, user, errors, values)
     try:
-        await visit.call(UpdateUser(user_id=user.id, changes=UserChanges(**changes)))
+        change = UpdateUser(user_id=user.id, changes=UserChanges(**changes))
+        await visit.call(change, version=user.version)
+    except ChangedMeanwhile:
+        user = await visit.call(get_user(visit))
+        return _data(visit, user, _meanwhile(page, values, _stored(user)), values)
     except (Problem, ValidationError) as error:
         return _data(visit, user, _refused(visit, error), values)
     return redirect(at(user_path(visit) + TAB, done="data"))
@@ -90,31 +97,11 @@ def _meanwhile(page: PageView, values: dict[str, str], stored: dict[str, str]) -
     errors = Errors(
         {"": page.translate("Somebody changed this user meanwhile. Compare, then save again.")}
     )
-    errors.status = CHANGED_MEANWHILE
+    errors.status = ChangedMeanwhile.status
     for kind in KINDS:
         if "".join(values[kind].split()) != "".join(stored[kind].split()):
             errors[kind] = page.translate("Stored now: %(value)s", value=stored[kind])
     return errors
-
-
-def _object(page: PageView, text: str) -> dict[str, Any]:
-    """Returns the JSON object; an empty text is an empty one. Raises ValueError with a sentence."""
-    if not text.strip():
-        return {}
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        place = {"line": str(error.lineno), "column": str(error.colno)}
-        raise ValueError(
-            page.translate(
-                "This is no JSON: look at line %(line)s, column %(column)s. Names and texts stand in "
-                "double quotes, and after the last one there is no comma.",
-                **place,
-            )
-        ) from None
-    if not isinstance(value, dict):
-        raise ValueError(page.translate("Enter a JSON object, in braces: { }"))
-    return value
 
 
 def _refused(visit: Visit, error: Problem | ValidationError) -> Errors:
@@ -125,19 +112,12 @@ def _refused(visit: Visit, error: Problem | ValidationError) -> Errors:
     errors = Errors()
     for kind in KINDS:
         places = [fault for fault in faults if fault["field"].split(".")[0] == kind]
-        sentences = [f"{fault['field']}: {_sentence(visit, fault)}" for fault in places]
+        sentences = [
+            f"{fault['field']}: {sentence(visit.open().language, fault)}" for fault in places
+        ]
         if sentences:
             errors[kind] = " ".join(sentences)
     return errors or user_errors(visit, error)
-
-
-def _sentence(visit: Visit, fault: FieldError) -> str:
-    sentence = MESSAGES.get(fault["code"])
-    if sentence is None:
-        return fault["message"]
-    language = visit.open().language
-    params = {name: language.isolate(value) for name, value in fault["params"].items()}
-    return language.translate(sentence).format_map(params)
 
 
 routes = RouteSet((dashboard_page(PATH, show), dashboard_form(PATH, save)))

@@ -25,7 +25,8 @@ async def ask(visit: Visit) -> GatewayResponse:
     """GET …/users/{user_id}/delete"""
     if not visit.may("users:delete"):
         raise Forbidden
-    return _ask(visit, await visit.call(get_user(visit)))
+    user = await visit.call(get_user(visit))
+    return _ask(visit, user)
 
 
 def _ask(visit: Visit, user: User, errors: Errors | None = None) -> GatewayResponse:

@@ -6,10 +6,14 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from common.contracts.clients import ClientNotFound
 from common.contracts.invitations import InvitationNotFound, InvitationPending
+from common.contracts.members import AlreadyMember, LastAdmin, MemberNotFound
+from common.contracts.organizations import OrganizationNotFound
 from common.contracts.passkeys import PasskeyNotFound
 from common.contracts.roles import LastHolder, NotHeld, RoleNotFound
 from common.contracts.sign_in import AccountDisabled, LastWayIn
+from common.contracts.user_batches import CountChanged, TooManyBatches, TooManyUsers
 from common.contracts.users import EmailTaken
 from common.message_ids import N_
 from common.problems import Conflict, NotFound, Problem
@@ -31,6 +35,20 @@ SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
     RoleNotFound: ("role_id", N_("This role no longer exists. Choose another one.")),
     PasskeyNotFound: ("", N_("This passkey was already removed.")),
     AccountDisabled: ("", N_("This user is disabled. Enable them first.")),
+    ClientNotFound: ("", N_("This access was already revoked.")),
+    OrganizationNotFound: (
+        "organization",
+        N_("No organization has this slug or id. Check it, or create the organization first."),
+    ),
+    AlreadyMember: ("organization", N_("The user is already a member of this organization.")),
+    MemberNotFound: ("", N_("The user is no longer a member of this organization.")),
+    LastAdmin: ("", N_("The organization needs an admin. Make another member an admin first.")),
+    TooManyBatches: ("", N_("Ten batches are running. Wait for one of them, or cancel it.")),
+    TooManyUsers: ("", N_("A batch can have at most 20,000 users. Use a narrower filter.")),
+    CountChanged: (
+        "",
+        N_("Another number of users matches by now. Check the list, then choose again."),
+    ),
     EmailTaken: ("email", N_("Another user already has this address.")),
     InvitationPending: (
         "email",

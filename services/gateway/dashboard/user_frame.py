@@ -12,6 +12,7 @@ from common.contracts.users import GetUser
 from common.message_ids import N_
 from common.problems import Problem
 from gateway.dashboard.api_call import curl
+from gateway.dashboard.undo import undo_values
 from gateway.dashboard.user_errors import user_errors
 from gateway.dashboard.users import USERS
 from gateway.dashboard.visit import Visit
@@ -35,6 +36,9 @@ NOTICES: Final = {
     "disconnected": N_("Account disconnected."),
     "given": N_("Role given."),
     "taken": N_("Role taken away."),
+    "grant_revoked": N_("Access revoked. The client's tokens for this user stopped working."),
+    "joined": N_("Added to the organization."),
+    "left": N_("Removed from the organization."),
 }
 
 
@@ -53,9 +57,12 @@ TABS: Final = (
     UserTab(N_("Ways to sign in"), "/ways-in"),
     UserTab(N_("Roles"), "/roles", "roles:read"),
     UserTab(N_("Organizations"), "/organizations", "organizations:read"),
+    UserTab(N_("Grants"), "/grants"),
     UserTab(N_("Activity"), "/activity", "audit:read"),
     UserTab(N_("Metadata"), "/data"),
 )
+UNDO: Final = {"disabled": "/enable", "taken": "/roles", "left": "/organizations"}
+"""By notice: the path of the form that undoes the act. It follows that of the user."""
 TabHandler = Callable[[Visit, Errors | None], Awaitable[GatewayResponse]]
 """Shows a page of a user, with the sentences about what was refused."""
 
@@ -72,7 +79,8 @@ def user_path(visit: Visit) -> str:
 
 def show_user(visit: Visit, template: str, user: User, tab: str, **more: Any) -> GatewayResponse:
     """Renders a page of the user. `tab` is the path of one of TABS."""
-    done = NOTICES.get(visit.fields.text("done")) if visit.request.method == "GET" else None
+    word = visit.fields.text("done") if visit.request.method == "GET" else ""
+    done = NOTICES.get(word)
     base = user_path(visit)
     more.setdefault("api", curl(visit.managed.tenant, "GET", f"/users/{user.id}{tab}"))
     return visit.show(
@@ -83,18 +91,35 @@ def show_user(visit: Visit, template: str, user: User, tab: str, **more: Any) ->
         tab_name=next(one.name for one in TABS if one.path == tab) if tab else None,
         tabs=[one for one in TABS if one.needs is None or visit.may(one.needs)],
         notice=visit.open().translate(done) if done else None,
+        undo=_undo(visit, user, word),
         impersonation=visit.managed.tenant.settings.impersonation,
         address=base + tab,
         **more,
     )
 
 
+def _undo(visit: Visit, user: User, word: str) -> dict[str, Any] | None:
+    """Returns the form that undoes the act of the notice, if there is one. A disabled user shows in their
+    state that there is something to undo. Other acts name it in the address."""
+    fields = undo_values(visit) if word != "disabled" else {} if user.disabled else None
+    if word not in UNDO or fields is None:
+        return None
+    return {"path": UNDO[word], "fields": fields}
+
+
 async def act(
-    visit: Visit, call: Request[Any], tab: TabHandler, *, done: str, path: str = ""
+    visit: Visit,
+    call: Request[Any],
+    tab: TabHandler,
+    *,
+    done: str,
+    path: str = "",
+    undo: str | None = None,
 ) -> GatewayResponse:
-    """Calls a service and returns to `path` under the user. A refusal stands on that page."""
+    """Calls a service and returns to `path` under the user. A refusal stands on that page. `undo` is the
+    text of `undo_text` if the act can be undone."""
     try:
         await visit.call(call)
     except Problem as error:
         return await tab(visit, user_errors(visit, error))
-    return redirect(at(user_path(visit) + path, done=done))
+    return redirect(at(user_path(visit) + path, done=done, undo=undo))

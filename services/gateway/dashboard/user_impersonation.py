@@ -26,7 +26,8 @@ async def ask(visit: Visit) -> GatewayResponse:
     """GET …/users/{user_id}/impersonate"""
     if not visit.may("users:impersonate"):
         raise Forbidden
-    return _show(visit, await visit.call(get_user(visit)))
+    user = await visit.call(get_user(visit))
+    return _show(visit, user)
 
 
 def _show(

@@ -8,7 +8,9 @@ from pydantic import ValidationError
 
 from common.contracts.profiles import User, UserChanges
 from common.contracts.users import DisableUser, EnableUser, ForceReset, UnlockUser, UpdateUser
+from common.contracts.versioned import ChangedMeanwhile
 from common.problems import Forbidden, Problem
+from gateway.dashboard import form_guard
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.user_errors import user_errors
 from gateway.dashboard.user_frame import USER, act, get_user, show_user, user_path
@@ -31,7 +33,6 @@ TEXTS: Final = (
 )
 SWITCHES: Final = ("email_verified", "phone_number_verified")
 """Checkboxes, which a form leaves out if they are not set."""
-CHANGED_MEANWHILE: Final = 412
 
 
 async def show(visit: Visit) -> GatewayResponse:
@@ -40,7 +41,8 @@ async def show(visit: Visit) -> GatewayResponse:
 
 
 async def _show(visit: Visit, errors: Errors | None) -> GatewayResponse:
-    return _profile(visit, await visit.call(get_user(visit)), errors)
+    user = await visit.call(get_user(visit))
+    return _profile(visit, user, errors)
 
 
 def _profile(
@@ -65,12 +67,14 @@ async def save(visit: Visit) -> GatewayResponse:
     user = await visit.call(get_user(visit))
     values = {name: visit.fields.text(name) for name in (*TEXTS, *SWITCHES)}
     stored = _stored(user)
-    if visit.fields.text("version") != user.updated_at.isoformat():
-        return _profile(visit, user, _meanwhile(visit, values, stored), values)
     changed = {name for name, value in values.items() if value != stored[name]}
     try:
+        form_guard.check(visit, user)
         changes = UserChanges(**{name: _value(name, values[name]) for name in changed})
-        await visit.call(UpdateUser(user_id=user.id, changes=changes))
+        await visit.call(UpdateUser(user_id=user.id, changes=changes), version=user.version)
+    except ChangedMeanwhile:
+        user = await visit.call(get_user(visit))
+        return _profile(visit, user, _meanwhile(visit, values, _stored(user)), values)
     except (Problem, ValidationError) as error:
         return _profile(visit, user, user_errors(visit, error), values)
     return redirect(at(user_path(visit), done="profile"))
@@ -86,7 +90,7 @@ def _meanwhile(visit: Visit, values: dict[str, str], stored: dict[str, str]) -> 
     errors = Errors(
         {"": page.translate("Somebody changed this user meanwhile. Compare, then save again.")}
     )
-    errors.status = CHANGED_MEANWHILE
+    errors.status = ChangedMeanwhile.status
     for name in TEXTS:
         if values[name] != stored[name]:
             errors[name] = (

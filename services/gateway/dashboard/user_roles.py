@@ -11,6 +11,7 @@ from common.contracts.assignments import AssignRole, ListUserRoles, UnassignRole
 from common.contracts.roles import ListRoles
 from common.problems import Forbidden
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
+from gateway.dashboard.undo import undo_text
 from gateway.dashboard.user_errors import user_errors
 from gateway.dashboard.user_frame import USER, act, get_user, show_user
 from gateway.dashboard.visit import Visit
@@ -51,7 +52,11 @@ async def give(visit: Visit) -> GatewayResponse:
     if not visit.may("roles:write"):
         raise Forbidden
     try:
-        call = AssignRole(user_id=visit.parameters["user_id"], role_id=visit.fields.text("role_id"))
+        call = AssignRole(
+            user_id=visit.parameters["user_id"],
+            role_id=visit.fields.text("role_id"),
+            org_id=visit.fields.text_or_none("org_id"),
+        )
     except ValidationError as error:
         return await _show(visit, user_errors(visit, error))
     return await act(visit, call, _show, path=TAB, done="given")
@@ -64,7 +69,9 @@ async def take(visit: Visit) -> GatewayResponse:
         role_id=visit.parameters["role_id"],
         org_id=visit.fields.text_or_none("org_id"),
     )
-    return await act(visit, call, _show, path=TAB, done="taken")
+    values = {"role_id": call.role_id, "org_id": call.org_id}
+    undo = undo_text(visit, **{name: value for name, value in values.items() if value})
+    return await act(visit, call, _show, path=TAB, done="taken", undo=undo)
 
 
 routes = RouteSet(

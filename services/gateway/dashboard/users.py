@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
-from common.contracts.users import ListUsers
+from common.contracts.users import CountUsers, ListUsers
 from common.cursors import BadCursor
 from common.message_ids import N_
 from gateway.dashboard.api_call import curl
@@ -21,13 +22,17 @@ ADDRESSES: Final = {"verified": True, "unverified": False}
 """The filter `address`, as the API's `email_verified`."""
 LONGEST_SEARCH: Final = 200
 """Characters."""
-NOTICES: Final = {"deleted": N_("User deleted.")}
+NOTHING_CHOSEN: Final = "nothing"
+NOTICES: Final = {
+    "deleted": N_("User deleted."),
+    NOTHING_CHOSEN: N_("No user is chosen. Tick users first, then choose what to do."),
+}
 
 
 async def show(visit: Visit) -> GatewayResponse:
     """GET …/users: the newest first. Filters stand in the address. A cursor that belongs to other filters
     shows the first page."""
-    filters = _filters(visit)
+    filters = read_filters(visit)
     query = ListUsers(
         search=filters["q"],
         disabled=STATES.get(filters["state"] or ""),
@@ -35,14 +40,16 @@ async def show(visit: Visit) -> GatewayResponse:
         cursor=visit.fields.text_or_none("cursor"),
     )
     path = f"{visit.home}/users"
+    counting = CountUsers(**query.model_dump(include=set(CountUsers.model_fields)))
     try:
-        listed = await visit.call(query)
+        listed, total = await asyncio.gather(visit.call(query), visit.call(counting))
     except BadCursor:
         return redirect(at(path, **filters))
     return visit.show(
         "users.html",
         part="users_list.html",
         users=listed.users,
+        total=total,
         filters=filters,
         link=lambda **changes: at(path, **{**filters, **changes}),
         more=at(path, **filters, cursor=listed.next) if listed.next else None,
@@ -58,7 +65,7 @@ def _notice(visit: Visit) -> str | None:
     return visit.open().translate(sentence) if sentence else None
 
 
-def _filters(visit: Visit) -> dict[str, str | None]:
+def read_filters(visit: Visit) -> dict[str, str | None]:
     """Returns the filters of the address. Values that do not exist are left out."""
     state, address = visit.fields.text("state"), visit.fields.text("address")
     return {

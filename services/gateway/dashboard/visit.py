@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 from typing import Any, Final, TypeVar
 
+from common.conditions import ABSENT
 from common.context import Context
 from common.contracts.base import Contract, Request
 from gateway.auth.managed_application import ManagedApplication
@@ -13,10 +15,13 @@ from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse
 from gateway.pages.fields import Fields
 from gateway.pages.render import PageView, open_page
+from gateway.pages.viewer_zone import zone_of
 from gateway.state import Gateway, SignedInUser
 
 R = TypeVar("R", bound=Contract)
-APPLICATIONS: Final = "/dashboard/applications"
+HOME: Final = "/dashboard"
+APPLICATIONS: Final = f"{HOME}/applications"
+PLATFORM: Final = f"{HOME}/platform"
 HTMX: Final = b"hx-request"
 HTMX_TYPE: Final = b"hx-request-type"
 """`partial` if the answer replaces a part of the page that is shown."""
@@ -25,7 +30,7 @@ HTMX_TYPE: Final = b"hx-request-type"
 @dataclass(frozen=True)
 class Visit:
     """A signed-in developer asks for a page, or posts a form. `parameters` are those of the path. With
-    `application`, the page is about that application."""
+    `application`, the page is about that application. With `of_platform`, it is one for operators."""
 
     gateway: Gateway
     request: GatewayRequest
@@ -33,6 +38,7 @@ class Visit:
     fields: Fields
     parameters: dict[str, str]
     application: ManagedApplication | None = None
+    of_platform: bool = False
 
     @property
     def ctx(self) -> Context:
@@ -52,20 +58,34 @@ class Visit:
 
     @property
     def home(self) -> str:
-        """The path of the application's pages."""
-        return f"{APPLICATIONS}/{self.managed.tenant.slug}"
+        """The path of the application's pages, else of the platform's, else of the Dashboard's."""
+        if self.application is None:
+            return PLATFORM if self.of_platform else HOME
+        return f"{APPLICATIONS}/{self.application.tenant.slug}"
 
     def in_application(self, application: ManagedApplication) -> Visit:
         """Returns the request as one for a page of this application."""
         return replace(self, application=application)
 
-    async def call_dashboard(self, call: Request[R]) -> R:
-        """Calls a service as this developer, in the Dashboard."""
-        return await self.gateway.bus.call(self.team_ctx, call)
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone in which the developer reads times and days."""
+        return zone_of(self.request, self.user.session.zoneinfo)
 
-    async def call(self, call: Request[R]) -> R:
-        """Calls a service as this developer, in the application of the page."""
-        return await self.gateway.bus.call(self.ctx, call)
+    async def call_dashboard(self, call: Request[R], *, version: str | None = None) -> R:
+        """Calls a service as this developer, in the Dashboard."""
+        return await self._call(self.team_ctx, call, version)
+
+    async def call(self, call: Request[R], *, version: str | None = None) -> R:
+        """Calls a service as this developer, in the application of the page. With `version`, that
+        of what the developer saw, a change raises ChangedMeanwhile if the object has another one.
+        An empty version says that there was no such object."""
+        return await self._call(self.ctx, call, version)
+
+    async def _call(self, ctx: Context, call: Request[R], version: str | None) -> R:
+        if version is not None:
+            ctx = ctx.with_condition((f'"{version}"' if version else ABSENT,))
+        return await self.gateway.bus.call(ctx, call)
 
     def may(self, permission: str) -> bool:
         """Returns whether to show what needs this permission. The services decide."""
@@ -102,9 +122,14 @@ class Visit:
             status,
             visit=self,
             application=self.application.tenant if self.application else None,
-            home=self.home if self.application else "/dashboard",
-            rooms=rooms.rooms_of(self.may) if self.application else [],
+            home=self.home,
+            rooms=self._rooms(),
             **more,
         )
         response.headers.append((b"vary", HTMX_TYPE))
         return response
+
+    def _rooms(self) -> list[rooms.RoomGroup]:
+        if self.application is None:
+            return rooms.platform_rooms_of(self.user.caller)
+        return rooms.rooms_of(self.may)

@@ -1,8 +1,9 @@
-"""Texts that are compressed once: stylesheets, scripts, public documents.
+"""Texts that are compressed once: stylesheets, scripts, public documents; and pages of the Dashboard.
 
 A text with a secret is never compressed together with text of the request: the length would tell
 something about the secret (BREACH). Pages with forms, JSON responses and tokens are therefore sent
-uncompressed.
+uncompressed. The Dashboard's pages are long, so they are compressed if no other site can have caused the
+request: then nobody else chose the text of the request.
 """
 
 from __future__ import annotations
@@ -19,6 +20,13 @@ VARY: Final = (b"vary", b"Accept-Encoding")
 GZIP: Final = (b"content-encoding", b"gzip")
 NAMES: Final = ("gzip", "x-gzip")
 """RFC 9110 section 8.4.1.3: the two are equivalent."""
+SAFE: Final = ("GET", "HEAD")
+SITE: Final = b"sec-fetch-site"
+OWN_SITES: Final = ("same-origin", "none")
+LONG: Final = 1000
+"""Bytes. Shorter pages fit into one packet as they are."""
+PAGE_LEVEL: Final = 5
+"""The level at which a page costs little and is little longer than at the highest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,17 @@ def packed_response(request: GatewayRequest, text: PackedText, headers: Headers)
     if as_gzip:
         return GatewayResponse(200, text.packed, [*headers, GZIP])
     return GatewayResponse(200, text.body, headers)
+
+
+def packed_page(request: GatewayRequest, response: GatewayResponse) -> GatewayResponse:
+    """Returns a page in gzip if it is long, the client accepts that, and the request comes from a page of
+    the same origin or from the person (Fetch Metadata, `Sec-Fetch-Site`). The response to a form may have
+    a secret that was created just now, so it is never compressed."""
+    own = request.method in SAFE and request.header(SITE) in OWN_SITES
+    if not own or len(response.body) < LONG or not accepts_gzip(request):
+        return response
+    body = gzip.compress(response.body, PAGE_LEVEL, mtime=0)
+    return GatewayResponse(response.status, body, [*response.headers, VARY, GZIP])
 
 
 def accepts_gzip(request: GatewayRequest) -> bool:

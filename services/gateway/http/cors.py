@@ -17,12 +17,12 @@ ANYBODY: Headers = [(b"access-control-allow-origin", b"*")]
 VARIES: Headers = [(b"vary", b"Origin")]
 METHODS = b"GET, POST, PUT, PATCH, DELETE"
 ALLOWED_HEADERS = (
-    b"authorization, content-type, dpop, idempotency-key, if-none-match, x-requested-with, "
-    b"traceparent, tracestate, baggage, b3, sentry-trace, x-request-id"
+    b"authorization, content-type, dpop, idempotency-key, if-match, if-none-match, "
+    b"x-requested-with, traceparent, tracestate, baggage, b3, sentry-trace, x-request-id"
 )
 """Headers that clients and their tracing add. None is a credential that the browser adds by itself."""
 EXPOSED = (
-    b"www-authenticate, retry-after, dpop-nonce, "
+    b"www-authenticate, retry-after, dpop-nonce, etag, "
     b"x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset"
 )
 

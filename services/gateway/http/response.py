@@ -37,7 +37,7 @@ NO_STORE: Final = (b"cache-control", b"no-store")
 NO_SCRIPTS: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 RESOURCE_METADATA: Final = "/.well-known/oauth-protected-resource"
 """Where tokens for the JSON API come from (RFC 9728)."""
-IN_HEADERS: Final = ("retry_after", "allow")
+IN_HEADERS: Final = ("retry_after", "allow", "etag")
 """Values of a problem that stand in headers, not in its document."""
 LOCATION: Final = ":/%#?=@[]!$&'()*+,;~"
 """Characters of an address that a Location header keeps as they are."""
@@ -86,6 +86,8 @@ def problem_response(error: Problem, request: GatewayRequest) -> GatewayResponse
     headers = [PROBLEM, NO_STORE, *_retry(error)]
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", str(error.extra.get("allow", "")).encode()))
+    if "etag" in error.extra:
+        headers.append((b"etag", str(error.extra["etag"]).encode("latin-1")))
     if error.status == 401:
         headers.append((b"www-authenticate", _challenge(error)))
     return GatewayResponse(error.status, orjson.dumps(body, default=str), headers)

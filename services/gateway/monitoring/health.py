@@ -30,6 +30,7 @@ from gateway.http.proxies import within
 from gateway.http.request import GatewayRequest
 from gateway.http.response import NO_STORE, GatewayResponse, json_response
 from gateway.monitoring.joined_metrics import joined, siblings
+from gateway.platform_health import MAIL_LATE, RELAY_LATE
 from gateway.routing import ErrorStyle, Handler, HostKind, Route, RouteSet
 from gateway.state import Gateway
 
@@ -37,10 +38,6 @@ NOBODY = "00000000-0000-7000-8000-000000000000"
 """A user that does not exist."""
 LONGEST_WAIT = 2.0
 """Seconds."""
-RELAY_LATE: Final = 30.0
-"""Seconds that an audit event may wait for the stream: normally it waits for milliseconds."""
-MAIL_LATE: Final = 300.0
-"""Seconds that a mail may wait, retries of a slow receiver included."""
 UNKNOWN: Final = "unknown"
 
 

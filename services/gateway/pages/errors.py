@@ -38,6 +38,7 @@ WORDS: Final[dict[int, tuple[str, str]]] = {
     404: (N_("Page not found"), N_("This page doesn't exist. Check the address and try again.")),
     405: (N_("Page not found"), N_("This page doesn't exist. Check the address and try again.")),
     410: (N_("This is no longer available"), N_("It was already used or has expired.")),
+    412: (N_("Changed meanwhile"), N_("Somebody else was faster. Go back, reload and try again.")),
     413: (N_("That's too much data"), N_("Go back, shorten what you entered and try again.")),
     422: (N_("Some details aren't valid"), N_("Go back, check what you entered and try again.")),
     429: (N_("Too many attempts"), N_("Wait a moment and try again.")),

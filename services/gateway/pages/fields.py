@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import urlencode
 
-from gateway.http import forms
+from gateway.http import forms, multipart
 from gateway.http.request import GatewayRequest
 
 PATH: Final = re.compile(r"/(?![/\\]|%2[fF]|%5[cC])[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]*")
@@ -27,8 +28,20 @@ class Fields(dict[str, str]):
         return self.text(name) or None
 
 
+FormReader = Callable[[GatewayRequest], Awaitable[Fields]]
+"""Reads the fields of a posted form."""
+
+
 def read_query(request: GatewayRequest) -> Fields:
     return _by_name(forms.query(request))
+
+
+async def read_file_form(request: GatewayRequest) -> Fields:
+    """Returns the fields of a posted form that may have a file. Raises OAuthError for a body of another
+    type."""
+    if request.media_type != multipart.FORM_DATA:
+        return await read_form(request)
+    return _by_name(await multipart.form_data(request))
 
 
 async def read_form(request: GatewayRequest) -> Fields:

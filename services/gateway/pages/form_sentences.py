@@ -28,6 +28,7 @@ from common.contracts.org_invitations import (
     OtherAddress,
 )
 from common.contracts.organizations import OrganizationNotFound
+from common.contracts.platform_settings import ApplicationLimitReached
 from common.contracts.protection import CaptchaFailed
 from common.contracts.provider_sign_in import ProviderAway
 from common.contracts.roles import NotHeld, RoleNotFound
@@ -54,6 +55,10 @@ from common.message_ids import N_
 from common.problems import Busy, GuestRefused, Impersonating, Problem
 
 SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
+    ApplicationLimitReached: (
+        "",
+        N_("This team has as many applications as it may have. Ask an operator for more."),
+    ),
     WrongCredentials: (
         "password",
         N_("The address or the password is wrong. Check both and try again."),

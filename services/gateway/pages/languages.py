@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from babel import Locale, dates, numbers
+from babel import Locale, numbers
 from babel.support import NullTranslations
 
 from common.bidi import isolate
 from common.catalogues import read_catalogue
+from gateway.pages import times
 
 FOLDER: Final = Path(__file__).parent.parent / "locales"
 SOURCE: Final = "en"
@@ -58,10 +59,11 @@ class Language:
         """How long ago, as one would say it: "just now", "3 hours ago"."""
         if abs(now - when) < NOW:
             return self.translate("just now")
-        return dates.format_timedelta(when - now, add_direction=True, locale=self.locale)
+        return times.ago(self.locale, (when - now).total_seconds())
 
-    def exact(self, when: datetime) -> str:
-        return f"{dates.format_datetime(when, 'medium', locale=self.locale)} UTC"
+    def exact(self, when: datetime, zone: tzinfo = UTC) -> str:
+        """The date and time in a zone, with the name of the zone."""
+        return times.exact_time(self.code).write(when, zone)
 
     def number(self, value: int) -> str:
         return str(numbers.format_decimal(value, locale=self.locale))

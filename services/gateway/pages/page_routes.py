@@ -18,7 +18,7 @@ from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages import challenge, provider_buttons
 from gateway.pages.changed_session import changed_session
-from gateway.pages.fields import Fields, at, read_form, read_query
+from gateway.pages.fields import Fields, FormReader, at, read_form, read_query
 from gateway.pages.render import open_page
 from gateway.routing import ErrorStyle, Handler, HostKind, Route
 from gateway.state import Gateway, SignedInUser
@@ -135,9 +135,11 @@ async def _find_impersonation(gateway: Gateway, request: GatewayRequest) -> None
         log.info("session not found out", code=problem.code)
 
 
-async def checked_form(gateway: Gateway, request: GatewayRequest, page_path: str) -> Fields:
+async def checked_form(
+    gateway: Gateway, request: GatewayRequest, page_path: str, read: FormReader = read_form
+) -> Fields:
     """Returns the fields of a posted form, which `page_path` shows. Raises CrossSite."""
-    fields = await read_form(request)
+    fields = await read(request)
     carried = {name: fields.text(name)[:MAX_CARRIED] for name in CARRIED}
     request.state.form_page = at(page_path, **carried)
     csrf.check_form(gateway.settings, request, fields.get("csrf"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
@@ -21,7 +21,9 @@ from gateway.pages import app_icon, assets, challenge, provider_buttons
 from gateway.pages.branding import origin_of, safe_branding
 from gateway.pages.fields import Fields, local, read_query
 from gateway.pages.languages import OFFERED, Language, first_of, language
+from gateway.pages.page_policy import policy_of
 from gateway.pages.template_engine import environment
+from gateway.pages.viewer_zone import zone_of
 from gateway.state import Gateway, SignedInUser
 
 LANGUAGE_COOKIE: Final = "aero2_locale"
@@ -148,6 +150,11 @@ class PageView:
     def branding(self) -> Branding:
         return safe_branding(self.app.branding)
 
+    @cached_property
+    def zone(self) -> tzinfo:
+        """The time zone of the times on the page."""
+        return zone_of(self.request, self.user.session.zoneinfo if self.user else None)
+
     def own_text(self, name: str, otherwise: str = "") -> str:
         """Returns the application's own text in the language of the page, else `otherwise`. It is plain
         text: templates escape it. It is cut here, too, because a stored text may be older than the limit.
@@ -158,6 +165,12 @@ class PageView:
         return own[:MAX_TEXT] if own else otherwise
 
     def csrf_field(self) -> Markup:
+        """Returns the hidden field of a form. All forms of one page have the same value: it is masked for
+        each page, and a list has a form for each row."""
+        return self._csrf_field
+
+    @cached_property
+    def _csrf_field(self) -> Markup:
         session = self.user.session if self.user else None
         token = escape(csrf.form_token(self.gateway.settings, self.request, session))
         return Markup('<input type="hidden" name="csrf" value="%s">') % token
@@ -184,24 +197,8 @@ class PageView:
 
     def policy(self, frames: list[str]) -> str:
         """Returns the Content-Security-Policy: own files, and the origins of known pictures and frames."""
-        pictures = sorted({origin_of(url) or "" for url in self.pictures})
-        captcha = challenge.protection_of(self.request).captcha_script_url or ""
-        scripts = [origin] if (origin := origin_of(captcha)) else []
-        framed = sorted({*scripts, *(origin_of(url) or "" for url in frames)})
-        parts = [
-            "default-src 'none'",
-            " ".join(["script-src 'self'", *scripts]),
-            "style-src 'self'",
-            " ".join(["img-src 'self'", *pictures]),
-            "connect-src 'self'",
-            "base-uri 'none'",
-            "frame-ancestors 'none'",
-        ]
-        if framed:
-            parts.append(" ".join(["frame-src", *framed]))
-        if not self.away:
-            parts.append("form-action 'self'")
-        return "; ".join(parts)
+        captcha = challenge.protection_of(self.request).captcha_script_url
+        return policy_of(pictures=self.pictures, captcha=captcha, frames=frames, away=self.away)
 
 
 def open_page(

@@ -4,8 +4,10 @@ if (zone && !document.cookie.includes(`aero2_zone=${encodeURIComponent(zone)}`))
   document.cookie = `aero2_zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
 }
 
-// The exact time behind "3 hours ago", in the zone of the person who looks; copy buttons where copying works.
-const exact = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "long" });
+// The exact time behind "3 hours ago", in the zone of the person's profile or browser; copy buttons where copying works.
+const exact = new Intl.DateTimeFormat(document.documentElement.lang, {
+  dateStyle: "medium", timeStyle: "long", timeZone: document.documentElement.dataset.zone || zone,
+});
 const prepare = (part) => {
   for (const time of part.querySelectorAll("time[datetime]")) time.title = exact.format(new Date(time.dateTime));
   if (navigator.clipboard) for (const button of part.querySelectorAll("[data-copy]")) button.hidden = false;
@@ -44,6 +46,11 @@ document.addEventListener("click", async (event) => {
   say(button.dataset.copy);
 });
 
+// A page in the background asks for nothing.
+document.addEventListener("htmx:before:request", (event) => {
+  if (document.hidden && event.target.closest?.("[data-poll]")) event.preventDefault();
+});
+
 // A form is sent once: a second press while the answer is on its way would do the same thing twice. A form
 // whose answer goes into a frame can be sent again at once, and htmx guards its own forms.
 const sent = new WeakSet();
@@ -59,39 +66,48 @@ addEventListener("submit", (event) => {
   }, 10000);
 });
 
-// The palette: Ctrl-K opens it, arrows choose, Enter opens. The focus stays in the field.
-const palette = document.querySelector("#palette");
-const query = palette.querySelector("[role=combobox]");
-const options = () => [...palette.querySelectorAll("[role=option]")];
-const choose = (option) => {
-  for (const other of options()) other.removeAttribute("aria-current");
-  option?.setAttribute("aria-current", "true");
-  option?.scrollIntoView({ block: "nearest" });
-  if (option) query.setAttribute("aria-activedescendant", option.id);
-  else query.removeAttribute("aria-activedescendant");
-};
-const openPalette = (event) => {
+// A field with results below, in a box that a link opens: arrows choose, Enter opens. The focus stays in
+// the field. Without a script the link leads to a page.
+const openBox = (box, opener, event) => {
   event.preventDefault();
-  palette.showPopover();
-  query.focus();
+  box.showPopover({ source: opener });
+  box.querySelector("[role=combobox]").focus();
 };
-document.querySelector("[data-palette]").addEventListener("click", openPalette);
-addEventListener("keydown", (event) => {
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") openPalette(event);
-});
-query.addEventListener("input", () => choose(null)); // these results are not for this text
-query.addEventListener("keydown", (event) => {
-  const all = options();
-  const now = all.findIndex((option) => option.hasAttribute("aria-current"));
-  if (event.key === "Enter" && now >= 0) {
-    event.preventDefault();
-    all[now].click();
-  } else if (all.length && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
-    event.preventDefault();
-    choose(all[(now + (event.key === "ArrowDown" ? 1 : -1) + all.length) % all.length]);
+for (const opener of document.querySelectorAll("[data-opens]")) {
+  const box = document.getElementById(opener.dataset.opens);
+  const query = box.querySelector("[role=combobox]");
+  const options = () => [...box.querySelectorAll("[role=option]")];
+  const choose = (option) => {
+    for (const other of options()) other.removeAttribute("aria-current");
+    option?.setAttribute("aria-current", "true");
+    option?.scrollIntoView({ block: "nearest" });
+    if (option) query.setAttribute("aria-activedescendant", option.id);
+    else query.removeAttribute("aria-activedescendant");
+  };
+  for (const [name, value] of [["role", "button"], ["aria-haspopup", "dialog"], ["aria-expanded", "false"]]) {
+    opener.setAttribute(name, value);
   }
+  box.addEventListener("toggle", (event) => opener.setAttribute("aria-expanded", event.newState === "open"));
+  opener.addEventListener("click", (event) => openBox(box, opener, event));
+  opener.addEventListener("keydown", (event) => { if (event.key === " ") openBox(box, opener, event); });
+  query.addEventListener("input", () => choose(null)); // these results are not for this text
+  query.addEventListener("keydown", (event) => {
+    const all = options();
+    const now = all.findIndex((option) => option.hasAttribute("aria-current"));
+    if (event.key === "Enter" && now >= 0) {
+      event.preventDefault();
+      all[now].click();
+    } else if (all.length && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+      event.preventDefault();
+      choose(all[(now + (event.key === "ArrowDown" ? 1 : -1) + all.length) % all.length]);
+    }
+  });
+  document.addEventListener("htmx:after:swap", () => { if (box.matches(":popover-open")) choose(options()[0]); });
+}
+addEventListener("keydown", (event) => {
+  if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "k") return;
+  openBox(document.querySelector("#palette"), document.querySelector("[data-opens=palette]"), event);
 });
-document.addEventListener("htmx:after:swap", () => choose(options()[0]));
 
 // A page that the browser kept may show what has changed since, or a secret.
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });

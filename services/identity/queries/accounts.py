@@ -9,8 +9,8 @@ from typing import Final
 from common.address_keys import address_key
 from common.db import Db, maybe, run, value
 
-ACCOUNT_COLUMNS: Final = """u.id, u.email, u.email_verified, u.name, u.picture, u.locale, u.disabled,
-               u.guest, u.provisioned_at, p.phc, p.must_change"""
+ACCOUNT_COLUMNS: Final = """u.id, u.email, u.email_verified, u.name, u.picture, u.locale, u.zoneinfo,
+               u.disabled, u.guest, u.provisioned_at, p.phc, p.must_change"""
 """Of a user `u` and their password `p`: the columns of `Account`."""
 
 
@@ -24,6 +24,7 @@ class Account:
     name: str | None
     picture: str | None
     locale: str | None
+    zoneinfo: str | None
     disabled: bool
     guest: bool
     provisioned_at: datetime | None

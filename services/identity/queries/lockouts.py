@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from common.db import Db, one, run, value
 
@@ -29,6 +30,20 @@ async def locked_for(db: Db, *, app_id: str, address_hashes: list[str]) -> int:
         address_hashes,
     )
     return left or 0
+
+
+async def locked_until(db: Db, *, app_id: str, address_hashes: list[str]) -> datetime | None:
+    """Returns the end of the lockout of this address, or None if it is not locked."""
+    end: datetime | None = await value(
+        db,
+        """
+        SELECT max(locked_until) FROM sign_in_guards
+        WHERE app_id = $1 AND address_hash = ANY($2::text[]) AND locked_until > now()
+        """,
+        app_id,
+        address_hashes,
+    )
+    return end
 
 
 async def reserve(db: Db, *, app_id: str, address_hash: str) -> bool:

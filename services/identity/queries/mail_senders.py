@@ -29,7 +29,8 @@ class SenderRow:
     password_sealed: str | None = field(repr=False)
     from_address: str
     from_name: str | None
-    version: int
+    version: str
+    """Of the settings. A sender that is deleted and set again has another one."""
     failures: int
     failing_since: datetime | None
     last_error: Any
@@ -58,20 +59,24 @@ async def lock(db: Db, *, app_id: str) -> SenderRow | None:
     )
 
 
-async def put(db: Db, *, app_id: str, sealed: str | None, fields: dict[str, Any]) -> SenderRow:
-    """Stores the mail sender. It counts as working until it fails."""
-    return await one(
+async def put(
+    db: Db, *, app_id: str, sealed: str | None, fields: dict[str, Any], only_new: bool
+) -> SenderRow | None:
+    """Stores the mail sender. It counts as working until it fails. With `only_new`, replaces none, and
+    returns None if there is one."""
+    return await maybe(
         db,
         SenderRow,
         f"""
-        INSERT INTO mail_senders AS s
+        INSERT INTO mail_senders
             (app_id, host, port, tls, username, password_sealed, from_address, from_name)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (app_id) DO UPDATE SET host = excluded.host, port = excluded.port,
             tls = excluded.tls, username = excluded.username,
             password_sealed = excluded.password_sealed, from_address = excluded.from_address,
-            from_name = excluded.from_name, version = s.version + 1, failures = 0,
+            from_name = excluded.from_name, version = excluded.version, failures = 0,
             failing_since = NULL, paused_until = NULL, last_error = NULL, updated_at = now()
+        WHERE NOT $9::boolean
         RETURNING {COLUMNS}
         """,
         app_id,
@@ -82,6 +87,7 @@ async def put(db: Db, *, app_id: str, sealed: str | None, fields: dict[str, Any]
         sealed,
         fields["from_address"],
         fields["from_name"],
+        only_new,
     )
 
 

@@ -37,6 +37,22 @@ async def get(db: Db, *, app_id: str, kind: str, locale: str) -> TemplateText | 
     return row.source() if row else None
 
 
+async def lock(db: Db, *, app_id: str, kind: str, locale: str) -> TemplateText | None:
+    """Returns the same. Nobody else changes a template that exists until the transaction ends."""
+    row = await maybe(
+        db,
+        Stored,
+        """
+        SELECT kind, locale, subject, text_body, html_body FROM mail_templates
+        WHERE app_id = $1 AND kind = $2 AND locale = $3 FOR UPDATE
+        """,
+        app_id,
+        kind,
+        locale,
+    )
+    return row.source() if row else None
+
+
 async def list_(db: Db, *, app_id: str) -> list[Stored]:
     """Returns all templates of the application's own."""
     return await many(
@@ -48,23 +64,28 @@ async def list_(db: Db, *, app_id: str) -> list[Stored]:
 
 
 async def upsert(
-    db: Db, *, app_id: str, kind: str, locale: str, subject: str, text: str, html: str
-) -> None:
-    """Stores a template."""
-    await run(
-        db,
-        """
-        INSERT INTO mail_templates (app_id, kind, locale, subject, text_body, html_body)
-        VALUES ($1, $2, $3, $4, $5, $6)
-        ON CONFLICT (app_id, kind, locale) DO UPDATE SET subject = excluded.subject,
-            text_body = excluded.text_body, html_body = excluded.html_body, updated_at = now()
-        """,
-        app_id,
-        kind,
-        locale,
-        subject,
-        text,
-        html,
+    db: Db, *, app_id: str, kind: str, locale: str, source: TemplateText, only_new: bool
+) -> bool:
+    """Stores a template. With `only_new`, replaces none, and returns False if there is one."""
+    return (
+        await run(
+            db,
+            """
+            INSERT INTO mail_templates (app_id, kind, locale, subject, text_body, html_body)
+            VALUES ($1, $2, $3, $4, $5, $6)
+            ON CONFLICT (app_id, kind, locale) DO UPDATE SET subject = excluded.subject,
+                text_body = excluded.text_body, html_body = excluded.html_body, updated_at = now()
+            WHERE NOT $7::boolean
+            """,
+            app_id,
+            kind,
+            locale,
+            source.subject,
+            source.text,
+            source.html,
+            only_new,
+        )
+        == 1
     )
 
 

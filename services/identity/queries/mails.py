@@ -54,7 +54,7 @@ async def delete(db: Db, *, seq: int) -> None:
     )
 
 
-async def postpone(db: Db, *, seq: int, seconds: int, reason: str) -> None:
+async def postpone(db: Db, *, seq: int, seconds: float, reason: str) -> None:
     """Postpones the next try of a mail."""
     await run(
         db,

@@ -19,7 +19,7 @@ from common.db import Db, many, maybe, run, value
 from identity.queries.sign_in_facts import SECOND_FACTORS_OF_USER
 
 SESSION_COLUMNS: Final = """s.id, s.user_id, u.email, u.email_verified, u.name, u.picture, u.locale,
-               u.guest, s.auth_time, s.acr, s.amr, s.factor_times, s.active_org_id, s.created_at,
+               u.zoneinfo, u.guest, s.auth_time, s.acr, s.amr, s.factor_times, s.active_org_id, s.created_at,
                s.expires_at, s.idle_expires_at, s.remembered, s.last_active_at, s.actor_id,
                CASE WHEN s.actor_app_id = s.app_id THEN 'user' ELSE 'developer' END AS actor_kind,
                s.actor_session"""
@@ -47,6 +47,7 @@ class LiveSession:
     name: str | None
     picture: str | None
     locale: str | None
+    zoneinfo: str | None
     guest: bool
     auth_time: datetime
     acr: str | None

@@ -25,6 +25,10 @@ EXPIRED: Final[Expired] = {
             LIMIT 1000
         )
         """,
+    "support_views": """
+        -- any-tenant: a support view that has ended
+        DELETE FROM support_views WHERE expires_at < now()
+        """,
     "known_devices": """
         -- any-tenant: a year after the last sign-in the browser's cookie is gone too
         DELETE FROM known_devices WHERE last_seen_at < now() - interval '365 days'
@@ -42,6 +46,12 @@ EXPIRED: Final[Expired] = {
         DELETE FROM user_invitations WHERE (app_id, id) IN (
             SELECT app_id, id FROM user_invitations
             WHERE expires_at < now() - interval '90 days' LIMIT 1000
+        )
+        """,
+    "user_batches": """
+        -- any-tenant: a week after a batch was started; its parts go with it
+        DELETE FROM user_batches WHERE (app_id, id) IN (
+            SELECT app_id, id FROM user_batches WHERE expires_at < now() LIMIT 100
         )
         """,
     "sign_in_guards": """

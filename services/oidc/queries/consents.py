@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common import keyset
-from common.db import Db, many, maybe, run
+from common.db import Db, many, maybe, run, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,18 @@ async def page_of_client(
         client_id,
         *keyset.forward(after, after_id),
         limit,
+    )
+
+
+async def is_user(db: Db, *, app_id: str, user_id: str) -> bool:
+    """Returns whether the application has this user, disabled or not."""
+    return bool(
+        await value(
+            db,
+            "SELECT EXISTS (SELECT FROM users WHERE app_id = $1 AND id = $2)",
+            app_id,
+            user_id,
+        )
     )
 
 

@@ -21,11 +21,13 @@ class KeyRow:
     activated_at: datetime | None
     not_before: datetime
     retire_at: datetime | None
+    created_at: datetime
     now: datetime
 
 
 COLUMNS: Final = """
-    kid, alg, public_jwk, private_sealed, state, activated_at, not_before, retire_at, now() AS now"""
+    kid, alg, public_jwk, private_sealed, state, activated_at, not_before, retire_at, created_at,
+    now() AS now"""
 PUBLISHED: Final = f"""
     SELECT {COLUMNS} FROM signing_keys WHERE app_id = $1 AND state <> 'retired'
     ORDER BY alg, created_at, kid

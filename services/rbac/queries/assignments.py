@@ -85,14 +85,27 @@ async def delete(db: Db, *, app_id: str, user_id: str, role_id: str, org_id: str
     )
 
 
+async def lock_operators(db: Db, *, key: int) -> None:
+    """Waits until nobody else changes who is an operator. The lock ends with the transaction."""
+    await run(
+        db,
+        """
+        -- any-tenant: the lock is the deployment's
+        SELECT pg_advisory_xact_lock($1)
+        """,
+        key,
+    )
+
+
 async def has_holder(db: Db, *, app_id: str, role_id: str) -> bool:
-    """Returns whether any user has the role in the whole application."""
+    """Returns whether any enabled user has the role in the whole application."""
     return bool(
         await value(
             db,
             """
             SELECT EXISTS (
-                SELECT FROM user_roles WHERE app_id = $1 AND role_id = $2 AND org_id IS NULL
+                SELECT FROM user_roles r JOIN users u ON u.app_id = $1 AND u.id = r.user_id
+                WHERE r.app_id = $1 AND r.role_id = $2 AND r.org_id IS NULL AND NOT u.disabled
             )
             """,
             app_id,

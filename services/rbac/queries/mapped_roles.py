@@ -56,14 +56,15 @@ async def delete_others(
 
 
 async def has_other_holder(db: Db, *, app_id: str, role_id: str, user_id: str) -> bool:
-    """Returns whether another user has the role in the whole application."""
+    """Returns whether another enabled user has the role in the whole application."""
     return bool(
         await value(
             db,
             """
             SELECT EXISTS (
-                SELECT FROM user_roles
-                WHERE app_id = $1 AND role_id = $2 AND org_id IS NULL AND user_id <> $3
+                SELECT FROM user_roles r JOIN users u ON u.app_id = $1 AND u.id = r.user_id
+                WHERE r.app_id = $1 AND r.role_id = $2 AND r.org_id IS NULL AND r.user_id <> $3
+                  AND NOT u.disabled
             )
             """,
             app_id,

@@ -9,6 +9,7 @@ from common.db import Db, many, maybe, one, run
 
 COLUMNS: Final = "id, name, resource, action, description, is_system, created_at"
 BY_ID: Final = f"SELECT {COLUMNS} FROM permissions WHERE app_id = $1 AND id = $2"
+LOCK: Final = f"SELECT {COLUMNS} FROM permissions WHERE app_id = $1 AND id = $2 FOR NO KEY UPDATE"
 PAGE: Final = f"""
     SELECT {COLUMNS} FROM permissions
     WHERE app_id = $1 AND ($2::text IS NULL OR id > $2)
@@ -29,6 +30,11 @@ UPDATE: Final = f"""
 async def by_id(db: Db, *, app_id: str, id: str) -> Permission | None:
     """Returns the permission, or None."""
     return await maybe(db, Permission, BY_ID, app_id, id)
+
+
+async def lock(db: Db, *, app_id: str, id: str) -> Permission | None:
+    """Returns the permission as `by_id` does. Nobody else changes it until the transaction ends."""
+    return await maybe(db, Permission, LOCK, app_id, id)
 
 
 async def page(db: Db, *, app_id: str, after: str | None, limit: int) -> list[Permission]:

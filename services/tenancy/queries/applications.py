@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from common import keyset
-from common.db import Db, Link, many, maybe, run
+from common.db import Db, Link, maybe, run
 
 OWNER_CONSTRAINT: Final = "applications_owner_org_id_fkey"
 """The constraint that an unknown owner violates."""
+REQUEST_CONSTRAINT: Final = "applications_request_key_key"
+"""The constraint that a request violates if it was sent before."""
 
 
 @dataclass(frozen=True)
@@ -76,21 +77,6 @@ BY_DOMAIN: Final = f"""
     JOIN applications a ON a.id = c.app_id
     WHERE c.domain = $1 AND c.verified_at IS NOT NULL
     """
-PAGE: Final = f"""
-    -- any-tenant: an operator sees every application
-    SELECT {COLUMNS}
-    FROM applications a
-    WHERE a.state <> 'deleting' AND (a.created_at, a.id) > ($1::timestamptz, $2::uuid)
-    ORDER BY a.created_at, a.id LIMIT $3
-    """
-PAGE_OF_TEAMS: Final = f"""
-    -- any-tenant: the applications that a team owns
-    SELECT {COLUMNS}
-    FROM applications a
-    WHERE a.state <> 'deleting' AND a.owner_org_id = ANY($1::uuid[])
-      AND (a.created_at, a.id) > ($2::timestamptz, $3::uuid)
-    ORDER BY a.created_at, a.id LIMIT $4
-    """
 
 
 async def by_id(db: Db, *, id: str) -> ApplicationRow | None:
@@ -118,18 +104,6 @@ async def by_domain(db: Db, *, domain: str) -> ApplicationRow | None:
     return await maybe(db, ApplicationRow, BY_DOMAIN, domain)
 
 
-async def page(db: Db, *, after: tuple[str | None, str | None], limit: int) -> list[ApplicationRow]:
-    """Returns the applications after (created_at, id), the oldest first."""
-    return await many(db, ApplicationRow, PAGE, *keyset.forward(*after), limit)
-
-
-async def page_of_teams(
-    db: Db, *, teams: list[str], after: tuple[str | None, str | None], limit: int
-) -> list[ApplicationRow]:
-    """Returns the applications of these teams after (created_at, id), the oldest first."""
-    return await many(db, ApplicationRow, PAGE_OF_TEAMS, teams, *keyset.forward(*after), limit)
-
-
 async def ids(db: Db) -> list[str]:
     """Returns the ids of all applications."""
     rows = await db.fetch(
@@ -142,24 +116,30 @@ async def ids(db: Db) -> list[str]:
 
 
 async def insert(
-    db: Db, *, id: str, slug: str, name: str, owner_org_id: str | None, settings: dict[str, Any]
+    db: Db,
+    *,
+    id: str,
+    slug: str,
+    name: str,
+    owner_org_id: str | None,
+    request_key: str | None,
+    settings: dict[str, Any],
 ) -> bool:
-    """Adds an application in state `creating`. Returns False if the slug is in use.
-
-    Raises ForeignKeyViolationError for an unknown owner.
-    """
+    """Adds an application in state `creating`. Returns False if the slug is in use. Raises
+    ForeignKeyViolationError for an unknown owner, UniqueViolationError for a used `request_key`."""
     return (
         await run(
             db,
             """
             -- any-tenant: applications is the registry of tenants
-            INSERT INTO applications (id, slug, name, owner_org_id, settings)
-            VALUES ($1, $2, $3, $4, $5) ON CONFLICT (slug) DO NOTHING
+            INSERT INTO applications (id, slug, name, owner_org_id, request_key, settings)
+            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (slug) DO NOTHING
             """,
             id,
             slug,
             name,
             owner_org_id,
+            request_key,
             settings,
         )
         == 1

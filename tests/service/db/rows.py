@@ -18,6 +18,7 @@ VALUES: Final = {
     "timestamp with time zone": "now()",
 }
 SPECIAL: Final = {
+    ("active_user_counts", "unit"): "'hour'",
     ("application_api_keys", "key_type"): "'secret'",
     ("application_api_keys", "key_hash"): "$1::uuid::text",
     ("email_verification_codes", "type"): "'email_code'",

@@ -122,7 +122,7 @@ async def test_service_roles_are_weak(two: dict[str, str]) -> None:
         owners = {row["owner"] for row in (await tables(db)).values()}
 
     assert [role["rolname"] for role in roles if role["strong"]] == []
-    assert len(roles) == 10
+    assert len(roles) == 11
     assert member == []
     assert owners == {"aero2_owner"}
 

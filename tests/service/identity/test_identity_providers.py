@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from dataclasses import replace
@@ -33,7 +34,9 @@ from common.contracts.roles import NotHeld
 from common.contracts.sessions import FreshSignInNeeded
 from common.ids import new_id
 from common.problems import Forbidden, Invalid, RateLimited
-from identity import identity_providers, limits
+from common.testing import context
+from identity import identity_providers, limits, provider_check
+from identity.providers import documents
 
 ISSUER = "https://op.example"
 
@@ -350,15 +353,31 @@ async def test_a_test_of_github(world: World, server: ProviderServer) -> None:
     assert (bad.passed, odd.passed) == (False, False)
 
 
+async def tested(world: World, call: CheckIdentityProvider, clerk: Caller) -> bool:
+    """Tests a provider. Returns whether the limits allowed it."""
+    try:
+        await world.call(call, clerk)
+    except RateLimited:
+        return False
+    return True
+
+
 async def test_tests_are_limited(world: World, server: ProviderServer) -> None:
-    """A provider cannot be called through us as often as somebody likes."""
+    """A provider cannot be called through us as often as somebody likes. One person uses up their own tests,
+    and all of them together those of the application."""
     OpenIdProvider(server, ISSUER).install()
     provider = await new_provider(world, issuer=ISSUER)
-    most = limits.PROVIDER_CHECK_BY_APP.most
-    for _ in range(most):
-        await report(world, provider)
+    call = CheckIdentityProvider(provider=provider.id)
+    for _ in range(limits.PROVIDER_CHECK_BY_CALLER.most):
+        await world.call(call, ADMIN)
     with pytest.raises(RateLimited):
-        await report(world, provider)
+        await world.call(call, ADMIN)
+    await world.call(call, replace(ADMIN, id=new_id()))
+    clerks = [replace(ADMIN, id=new_id()) for _ in range(limits.PROVIDER_CHECK_BY_APP.most)]
+    outcomes = [await tested(world, call, clerk) for clerk in clerks]
+
+    assert outcomes[0]
+    assert not outcomes[-1]
 
 
 def rules(*role_ids: str) -> list[dict[str, str]]:
@@ -418,3 +437,24 @@ async def test_a_role_that_is_deleted_later_is_harmless(world: World) -> None:
     assert (await update(world, provider, display_name="Two")).display_name == "Two"
     assert (await update(world, provider, role_mapping=rules("staff"))).role_mapping
     assert not (await update(world, provider, role_mapping=[])).role_mapping
+
+
+async def test_a_slow_provider_fails_its_step_in_time(
+    world: World, server: ProviderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The administrator learns which step failed before their deadline, not only that time is up."""
+    OpenIdProvider(server, ISSUER).install()
+    provider = await new_provider(world, issuer=ISSUER)
+
+    async def slow(*_: Any) -> None:
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr(documents, "fetch", slow)
+    ctx = replace(context(world.app_id, ADMIN), deadline=time.time() + 1.5)
+    tested = await provider_check.check(
+        world.identity, ctx, CheckIdentityProvider(provider=provider.id)
+    )
+
+    assert outcome(tested) == [("discovery", False)]
+    assert tested.steps[0].detail == provider_check.SLOW
+    assert ctx.remaining() > 0

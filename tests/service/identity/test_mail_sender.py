@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,14 @@ from common.contracts.mail_sender import (
     OwnAddressUnverified,
     PutMailSender,
 )
+from common.contracts.mail_templates import PutTemplate, TemplateText
 from common.contracts.roles import NotHeld
+from common.contracts.sessions import FreshSignInNeeded
 from common.egress import Egress
 from common.ids import DASHBOARD
 from common.outgoing_http import OutgoingHttp
 from common.problems import Forbidden, Invalid, RateLimited
+from common.testing import context
 from identity import mail_sender_check, smtp
 
 MAY = frozenset({"settings:read", "settings:write"})
@@ -365,3 +369,37 @@ def test_malformed_fields_are_refused(value: dict[str, Any]) -> None:
     """No field can add a header or a command."""
     with pytest.raises(ValueError, match="1 validation error"):
         fields(**value)
+
+
+async def test_a_slow_server_ends_the_test_in_time(world: World, me: Caller) -> None:
+    """The caller learns which step failed before their deadline, not only that time is up."""
+    ctx = replace(context(world.app_id, me), deadline=time.time() + 1.8)
+    async with silent_server() as port:
+        request = CheckMailSender(sender=fields(port))
+        checked = await mail_sender_check.check(world.identity, ctx, request)
+
+    assert checked.failed == "connect"
+    assert ctx.remaining() > 0
+
+
+async def test_a_sender_needs_a_fresh_sign_in(world: World, me: Caller) -> None:
+    """The codes of all users go through it, so a stolen session is not enough to set one."""
+    stale = replace(me, permissions=frozenset({"*"}), proven_at=int(time.time()) - 3600)
+    request = PutMailSender(sender=fields())
+
+    with pytest.raises(FreshSignInNeeded):
+        await world.call(request, stale)
+    with pytest.raises(MailSenderNotFound):
+        await world.call(GetMailSender(), ADMIN)
+
+
+async def test_the_test_mail_has_the_text_of_the_application(
+    world: World, me: Caller, server: MailServer
+) -> None:
+    """Its template can be changed like that of every other mail."""
+    text = TemplateText(subject="Hello from us", text="It works", html="<p>It works</p>")
+    await world.call(PutTemplate(kind="mail_sender_test", locale="en", template=text), ADMIN)
+    checked = await world.call(CheckMailSender(sender=fields(server.port)), me)
+
+    assert checked.failed is None
+    assert [message["Subject"] for message in server.received] == ["Hello from us"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from common.egress import Egress
 from common.outgoing_http import OutgoingHttp
 from common.testing import context
 from identity import own_sender, smtp
-from identity.mailer import BATCH, Mailer
+from identity.mailer import BATCH, GIVE_UP, Mailer
 from identity.queries import mail_senders
 from identity.smtp import Smtp
 
@@ -307,3 +308,59 @@ async def test_a_platform_without_a_server_keeps_its_mails(post: Post) -> None:
     row = await post.world.owner.fetchrow("SELECT attempts, failed_at FROM mail_outbox")
     assert row is not None
     assert (row["attempts"], row["failed_at"]) == (0, None)
+
+
+async def test_a_sender_that_is_set_again_gets_connections_of_its_own(
+    post: Post, platform: MailServer
+) -> None:
+    """No mail goes out over a connection to the server of a sender that was deleted."""
+    await post.put()
+    await post.write("ann")
+    await post.mailer.deliver_batch()
+    await post.world.call(DeleteMailSender(), ADMIN)
+    await post.put(platform.port)
+    await post.write("bob")
+    await post.mailer.deliver_batch()
+
+    assert [message["To"] for message in post.own.received] == ["ann@example.com"]
+    assert [message["To"] for message in platform.received] == ["bob@example.com"]
+
+
+async def test_a_reply_that_comes_late_is_no_reply_to_the_next_mail(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection on which a reply is missing takes no other mail: the commands of that mail would get
+    the replies of this one."""
+    monkeypatch.setattr(own_sender, "CONVERSATION", 0.3)
+    await post.put()
+    post.own.delays = {"DATA": 0.6}
+    await post.write("ann")
+    await post.mailer.deliver_batch()
+    post.own.delays = {}
+    await asyncio.sleep(0.5)
+    await post.due()
+    await post.mailer.deliver_batch()
+
+    assert post.own.connections == 2
+    assert await post.outbox() == []
+
+
+async def test_a_mail_that_the_server_cannot_take_is_given_up(post: Post) -> None:
+    """If the server breaks off in the middle of one mail, the mail may be the reason. So its tries count,
+    it comes after the others, and it does not pause the sender for three days."""
+    await post.put()
+    await post.write("poison", "bob")
+    post.own.breaks_off = "poison@"
+    for _ in range(4):
+        await post.mailer.deliver_batch()
+        await post.due()
+    (row,) = await post.outbox()
+    delivered = [message["To"] for message in post.own.received]
+    await post.world.owner.execute("UPDATE mail_outbox SET attempts = $1", GIVE_UP)
+    await post.due()
+    await post.mailer.deliver_batch()
+    (last,) = await post.outbox()
+
+    assert delivered == ["bob@example.com"]
+    assert row["attempts"] >= 2
+    assert last["failed_at"] is not None

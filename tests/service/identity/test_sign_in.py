@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import UTC, datetime
 
 import pytest
 from tests.kit.callers import ADMIN, PASSWORD, SAFARI, as_user
@@ -34,7 +35,7 @@ from common.contracts.sign_in import (
     WrongCredentials,
 )
 from common.contracts.sign_up import ResendSignUp, SignUp, SignUpClosed
-from common.contracts.users import DisableUser, GetUser
+from common.contracts.users import DisableUser, FindUser, GetUser, UnlockUser
 from common.ids import DASHBOARD
 from common.problems import Busy, Invalid, RateLimited, Unavailable
 from identity import passwords, session_start
@@ -159,6 +160,23 @@ async def test_lockout_grows(world: World) -> None:
         5: 5, 9: 5, 10: 15, 19: 15, 20: 60, 49: 60, 50: 1440, 99: 1440
     }  # fmt: skip
     assert isinstance(right, Locked)
+
+
+async def test_administrators_see_a_lockout(world: World) -> None:
+    """A user's details say until when their address is locked, and nothing once it is free again."""
+    user = await world.user()
+    of_user = (GetUser(user_id=user.id), FindUser(email=user.email or ""))
+    for number in range(5):
+        for request in of_user:
+            assert (await world.call(request, caller=ADMIN)).locked_until is None, number
+        await world.refused(SignInWithPassword(email=user.email or "", password="wrong"))
+    locked = [(await world.call(request, caller=ADMIN)).locked_until for request in of_user]
+    await world.call(UnlockUser(user_id=user.id), caller=ADMIN)
+
+    assert locked[0] == locked[1]
+    assert locked[0] is not None
+    assert 4 < (locked[0] - datetime.now(UTC)).total_seconds() / 60 < 6
+    assert (await world.call(of_user[0], caller=ADMIN)).locked_until is None
 
 
 async def test_lockout_of_an_unknown_address(world: World) -> None:

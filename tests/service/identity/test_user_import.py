@@ -52,7 +52,7 @@ async def test_import(world: World) -> None:
     assert world.stand_ins.rbac.roles == [
         (world.app_id, user.id, False)
     ]  # rbac assigns it at the first sign-in
-    assert ("users_imported", {"count": 1}) in await world.events()
+    assert ("users_imported", {"count": 1, "batch_id": None}) in await world.events()
 
 
 async def test_import_again_changes_nothing(world: World) -> None:

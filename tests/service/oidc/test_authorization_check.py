@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +20,7 @@ from common.contracts.authorization_check import (
 )
 from common.contracts.clients import UpdateClient
 from common.problems import Forbidden
+from common.testing import context
 from oidc.authorization_check import ORDER, PASSED, RULES, STEPS
 
 ENDPOINT = f"{ORIGIN}/oauth2/authorize"
@@ -190,3 +192,14 @@ async def test_it_needs_the_right_to_read_clients(shared: World) -> None:
         caller = Caller("secret_key", ADMIN.id, permissions)
         with pytest.raises(Forbidden):
             await shared.call(CheckAuthorizationUrl(url=ENDPOINT), caller)
+
+
+async def test_the_issuer_of_the_url_is_the_one_that_answers(shared: World) -> None:
+    """The check is asked for on the Dashboard's host, too. `resource` is compared with the issuer of the
+    URL, as the endpoint there does, and not with the host of the question."""
+    client = await shared.client()
+    query = urlencode(shared.request(client, resource=ORIGIN))
+    elsewhere = replace(context(shared.app_id, ADMIN), origin="https://dashboard.id.example.org")
+    for url in (f"{ENDPOINT}?{query}", f"/oauth2/authorize?{query}"):
+        report = await shared.call(CheckAuthorizationUrl(url=url), elsewhere)
+        assert report.accepted

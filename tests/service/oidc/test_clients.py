@@ -25,7 +25,13 @@ from common.contracts.clients import (
     ListOrigins,
     UpdateClient,
 )
-from common.contracts.consents import ListClientGrants, ListMyGrants, RevokeMyGrant
+from common.contracts.consents import (
+    ListClientGrants,
+    ListMyGrants,
+    ListUserGrants,
+    RevokeMyGrant,
+    RevokeUserGrant,
+)
 from common.contracts.discovery import GetConfiguration
 from common.contracts.oauth_errors import InvalidClient
 from common.contracts.resources import CreateResource, ListResources, ResourceTaken
@@ -38,7 +44,9 @@ from common.contracts.scopes import (
     UnknownPermission,
 )
 from common.contracts.userinfo import GetUserinfo
+from common.contracts.users import UserNotFound
 from common.field_errors import field_error
+from common.ids import new_id
 from common.problems import BadRequest, Conflict, Forbidden, Invalid
 
 EC = {
@@ -361,6 +369,33 @@ async def test_users_see_and_withdraw_what_they_allowed(shared: World) -> None:
 
     await shared.call(RevokeMyGrant(client_id=client.client_id), me)
     assert (await shared.call(ListMyGrants(), me)).grants == []
+
+
+async def test_administrators_see_and_withdraw_what_a_user_allowed(shared: World) -> None:
+    """Administrators see the grants of one user. Revoking one takes the user's tokens, and is
+    recorded once."""
+    client, ann = await shared.client(first_party=False), await shared.person()
+    other = (await shared.person()).user_id
+    asked = await shared.authorize(client, ann)
+    await shared.resume(asked.request, ann, consent="allow")
+    grants = (await shared.admin(ListUserGrants(user_id=ann.user_id))).grants
+    assert [(one.client_id, one.user_id) for one in grants] == [(client.client_id, ann.user_id)]
+    assert (await shared.admin(ListUserGrants(user_id=other))).grants == []
+    with pytest.raises(UserNotFound):
+        await shared.admin(ListUserGrants(user_id=new_id()))
+    with pytest.raises(ClientNotFound):
+        await shared.admin(RevokeUserGrant(user_id=other, client_id=client.client_id))
+    with pytest.raises(Forbidden):
+        await shared.call(RevokeUserGrant(user_id=other, client_id="x"), WRITER)
+    assert (await shared.admin(ListUserGrants(user_id=ann.user_id))).grants == grants
+
+    revoke = RevokeUserGrant(user_id=ann.user_id, client_id=client.client_id)
+    before = len(await shared.events())
+    await shared.admin(revoke)
+    with pytest.raises(ClientNotFound):
+        await shared.admin(revoke)
+    assert (await shared.admin(ListUserGrants(user_id=ann.user_id))).grants == []
+    assert [name for name, _ in (await shared.events())[before:]] == ["grant_revoked"]
 
 
 async def test_pairwise_subjects(shared: World) -> None:

@@ -8,10 +8,17 @@ import jwt
 import pytest
 from tests.kit.world import World
 
-from common.context import SYSTEM_CALLER
-from common.contracts.keys import EnsureKeys, GetJwks, RotateKeys
+from common.context import SYSTEM_CALLER, Caller
+from common.contracts.keys import (
+    EnsureKeys,
+    GetJwks,
+    ListSigningKeys,
+    PublishedKey,
+    RotateKeys,
+)
 from common.contracts.tokens import CheckAccessToken
-from common.problems import Unauthenticated
+from common.ids import new_id
+from common.problems import Forbidden, Unauthenticated
 
 
 async def kids(world: World) -> list[str]:
@@ -153,3 +160,24 @@ async def test_two_replicas_rotate_once(world: World) -> None:
         ("RS256", "active"),
         ("RS256", "next"),
     ]
+
+
+async def test_keys_are_listed_with_their_rotation(world: World) -> None:
+    """The list has state and times of each key, and no private part."""
+    await world.call(EnsureKeys(), SYSTEM_CALLER)
+    await world.call(RotateKeys(alg="ES256"), SYSTEM_CALLER)
+    reader = Caller("secret_key", new_id(), frozenset({"settings:read"}))
+    listed = (await world.call(ListSigningKeys(), reader)).signing_keys
+    states = {(key.alg, key.state) for key in listed}
+
+    assert states == {("ES256", "active"), ("ES256", "next"), ("RS256", "active")}
+    for key in listed:
+        if key.state == "active":
+            assert key.replaced_at is not None
+            assert key.replaced_at > key.signs_at
+        else:
+            assert key.replaced_at is None
+            assert key.signs_at > key.created_at
+    assert set(PublishedKey.model_fields).isdisjoint({"private_sealed", "public_jwk", "d"})
+    with pytest.raises(Forbidden):
+        await world.call(ListSigningKeys(), Caller("user", new_id(), frozenset({"users:read"})))

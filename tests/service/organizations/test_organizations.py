@@ -309,3 +309,15 @@ async def test_administrators_list_the_organizations_of_a_user(world: World) -> 
             await world.call(ListUserOrganizations(user_id=unknown), ADMIN)
     with pytest.raises(Forbidden):
         await world.call(ListUserOrganizations(user_id=bob.id), bob)
+
+
+async def test_the_log_names_what_differs(world: World) -> None:
+    """A form sends each of its fields. The event has those that are other now, and no more."""
+    ada = await world.user_caller()
+    org = await world.organization(ada, "Acme")
+    for name in ("Acme", "Acme Inc"):
+        changes = OrganizationChanges(name=name, slug=org.slug, logo_url=None)
+        await world.call(UpdateOrganization(org_id=org.id, changes=changes), ada)
+
+    logged = [data["fields"] for kind, data in await world.events() if kind == "org_updated"]
+    assert logged == [["name"]]

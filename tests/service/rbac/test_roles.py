@@ -293,3 +293,14 @@ async def test_roles_of_a_user_say_who_gave_them(world: World) -> None:
 
     assert (role.id, role.org_id, role.granted_by) == ("admin", None, ADMIN.id)
     assert "users:write" in role.permissions
+
+
+async def test_the_log_names_what_differs(world: World) -> None:
+    """A form sends each of its fields. The event has those that are other now, and no more."""
+    role = await world.call(CreateRole(name="R", description="d"))
+    same = RoleChanges(name="R", description="d")
+    await world.call(UpdateRole(role_id=role.id, changes=same))
+    await world.call(UpdateRole(role_id=role.id, changes=RoleChanges(name="S", description="d")))
+
+    logged = [data["fields"] for kind, data in await world.events() if kind == "role_updated"]
+    assert logged == [["name"]]

@@ -34,6 +34,7 @@ async def _clear(owner: asyncpg.Connection[asyncpg.Record]) -> None:
         await owner.execute("SET LOCAL session_replication_role = replica")  # without the triggers
         for table in (
             "deleted_slugs",
+            "platform_settings",
             "application_api_keys",
             "custom_domains",
             "organization_members",

@@ -449,3 +449,34 @@ async def test_the_captcha_secret_is_sealed_and_never_shown(world: World) -> Non
     assert changed.settings.captcha is not None
     assert (changed.settings.captcha.site_key, changed.settings.captcha.secret) == ("k2", HIDDEN)
     assert await world.owner.fetchval(text, made.id) == stored
+
+
+async def test_the_captcha_secret_goes_to_no_other_server(world: World) -> None:
+    """With another `verify_url`, the secret is sent again, in both calls that change settings. Otherwise
+    somebody who may change settings could have the stored one sent to a server of their own."""
+    team = await world.team()
+    made, ctx = await world.create_application(team), await world.developer(team)
+    captcha = {"verify_url": "https://captcha.example/v", "site_key": "k", "secret": "s3cret"}
+    await world.call(patch(made.slug, settings={"captcha": captcha}), ctx)
+    inside = secret_key_of(made.id)
+    text = "SELECT settings #>> '{captcha}' FROM applications WHERE id = $1"
+    stored = await world.owner.fetchval(text, made.id)
+    for secret in (HIDDEN, None):
+        moved: dict[str, str | None] = {**captcha, "verify_url": "https://evil.example/v"}
+        moved["secret"] = secret
+        for request, caller in (
+            (patch(made.slug, settings={"captcha": moved}), ctx),
+            (UpdateSettings(changes=SettingsChange(captcha=moved)), inside),
+        ):
+            with pytest.raises(Invalid) as refused:
+                await world.call(request, caller)
+            (flaw,) = refused.value.extra["errors"]
+            assert (flaw["field"], flaw["code"]) == (
+                "captcha.secret",
+                "captcha_secret_required_again",
+            )
+    assert await world.owner.fetchval(text, made.id) == stored
+
+    renewed = captcha | {"verify_url": "https://other.example/v", "secret": "new one"}
+    await world.call(patch(made.slug, settings={"captcha": renewed}), ctx)
+    assert "other.example" in await world.owner.fetchval(text, made.id)

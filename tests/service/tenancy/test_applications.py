@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -213,6 +214,33 @@ async def test_a_list_shows_the_teams_applications_in_pages(world: World) -> Non
     assert none.applications == []
 
 
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("café", ["Café am Hafen"]),
+        ("CAFE hafen", ["Café am Hafen"]),
+        ("  am  ", ["Café am Hafen", "Amber"]),
+        ("100%", ["100% Wool"]),
+        ("_", []),
+        ("amber hafen", []),
+        (" ", ["Café am Hafen", "Amber", "100% Wool"]),
+    ],
+)
+async def test_a_list_is_searched_by_words(world: World, search: str, found: list[str]) -> None:
+    """Each word must occur in the name or the slug. Nothing in it is a pattern, and applications of other
+    teams are not found."""
+    mine, other = await world.team(), await world.team()
+    for name in ("Café am Hafen", "Amber", "100% Wool"):
+        call = CreateApplication(name=name, owner_org_id=mine)
+        await world.call(call, await world.developer(mine))
+    await world.call(
+        CreateApplication(name="Amber Café", owner_org_id=other), await world.developer(other)
+    )
+    page = await world.call(ListApplications(search=search), await world.developer(mine))
+
+    assert [one.name for one in page.applications] == found
+
+
 async def test_a_forged_cursor_is_refused(world: World) -> None:
     """A cursor of another list and a changed one are refused with 400."""
     mine = await world.team()
@@ -297,3 +325,24 @@ async def test_a_tenant_is_what_processes_know_of_it(world: World) -> None:
         await world.call(GetTenant(), secret_key_of(made.id))
     with pytest.raises(ApplicationNotFound):
         await world.call(GetTenant(), context(new_id(), SYSTEM_CALLER))
+
+
+async def test_a_request_that_is_sent_twice_creates_one_application(world: World) -> None:
+    """A double click, a reload or a lost answer makes no second application, also at the same time. The
+    id of the request belongs to its caller."""
+    team = await world.team()
+    ctx, other = await world.developer(team), await world.developer(team)
+    request = CreateApplication(name="Shop", owner_org_id=team, request_id=new_id())
+    results = await asyncio.gather(
+        *(world.call(request, ctx) for _ in range(3)), return_exceptions=True
+    )
+    of_other = await world.call(request, other)
+    listed = await world.call(ListApplications(), ctx)
+
+    assert sorted(type(result).__name__ for result in results) == [
+        "ApplicationExists",
+        "ApplicationExists",
+        "NewApplication",
+    ]
+    assert len(listed.applications) == 2
+    assert of_other.slug in {one.slug for one in listed.applications}

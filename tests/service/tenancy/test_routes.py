@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 from tests.kit.callers import MEMBER, OPERATOR
 from tests.kit.dns_server import Zone
@@ -55,6 +56,7 @@ class Front:
         token = f"session-{ctx.caller.id}"
         self.people[token] = ctx
         headers = {"origin": DASHBOARD_HOST, "cookie": f"aero2_session={token}"}
+        headers |= more.pop("headers", {})
         return await self.http.request(method, DASHBOARD_HOST + path, headers=headers, **more)
 
     async def check(self, _: Any, ctx: Context, request: CheckSession) -> Session:
@@ -94,6 +96,31 @@ async def _shop(front: Front, team: str | None = None) -> tuple[Context, NewAppl
     made = await front.as_(ctx, "POST", "/api/applications", json={"name": "Shop"})
     assert made.status_code == 201, made.text
     return ctx, NewApplication.model_validate(made.json())
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+async def test_a_change_of_an_application_on_a_condition(front: Front, method: str) -> None:
+    """The tag is that of name, branding and settings. With an old one, nothing is changed or deleted.
+    Provisioning and domains change no tag."""
+    ctx, shop = await _shop(front)
+    path = f"/api/applications/{shop.slug}"
+    to = f"{path}?confirm={shop.slug}" if method == "DELETE" else path
+    json = None if method == "DELETE" else {"name": "Mine"}
+    first = (await front.as_(ctx, "GET", path)).headers["etag"]
+    await front.world.owner.execute(
+        "UPDATE applications SET updated_at = now() + '1 hour' WHERE id = $1", shop.id
+    )
+    theirs = await front.as_(ctx, "PATCH", path, json={"settings": {"session_ttl": 7200}})
+    late = await front.as_(ctx, method, to, json=json, headers={"if-match": first})
+    now = await front.as_(ctx, "GET", path)
+    etag = now.headers["etag"]
+    done = await front.as_(ctx, method, to, json=json, headers={"if-match": etag})
+
+    assert theirs.headers["etag"] == etag != first
+    assert (late.status_code, late.json()["code"]) == (412, "changed_meanwhile")
+    assert late.headers["etag"] == etag
+    assert now.json() == theirs.json()
+    assert done.status_code == 200, done.text
 
 
 async def test_an_application_from_birth_to_death(front: Front) -> None:

@@ -7,9 +7,13 @@ import io
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import pytest
+
+from common.context import Caller, Context
 from common.contracts.audit_log import ChainPlace, ExportedRecord
 from common.ids import DASHBOARD, new_id
 from gateway.api import audit_export
+from gateway.running_exports import ExportRunning, RunningExports
 
 
 def record(**more: object) -> ExportedRecord:
@@ -57,3 +61,20 @@ async def test_ndjson_is_a_line_an_event() -> None:
 
     parsed = [ExportedRecord.model_validate_json(line) for line in lines.splitlines()]
     assert [p.chain.seq for p in parsed] == [1, 1]
+
+
+async def test_one_export_of_each_caller_at_a_time() -> None:
+    """While an export runs, its caller gets no other one. Others do, and so do they once it ended or they
+    left."""
+    running = RunningExports()
+    ada, bob = Caller("user", new_id()), Caller("user", new_id())
+    here, elsewhere = new_id(), new_id()
+    first = running.until_sent(running.begin(Context(here, ada)), pieces(record(), record()))
+    await anext(first)
+    with pytest.raises(ExportRunning):
+        running.begin(Context(here, ada))
+    running.begin(Context(here, bob))
+    running.begin(Context(elsewhere, ada))
+    await first.aclose()
+
+    running.begin(Context(here, ada))

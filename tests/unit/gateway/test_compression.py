@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from tests.kit.developers import SECRET as SECRET_KEY
+from tests.kit.developers import TOKEN, Developers, developers, sign_in
 from tests.kit.fake_services import FakeServices
 from tests.kit.people import People
 
@@ -92,3 +94,48 @@ async def test_what_holds_secrets_is_never_packed(
 
     docs = (await http.get("/docs?return_to=/x")).text
     assert ("<form" in docs, 'name="csrf"' in docs) == (False, False)
+
+
+PAGE = "http://dashboard.localhost:8080/dashboard/teams"
+OWN = {"accept-encoding": "gzip", "sec-fetch-site": "same-origin"}
+
+
+@pytest.fixture
+def dashboard(world: FakeServices, http: httpx.AsyncClient) -> Developers:
+    sign_in(http)
+    return developers(world)
+
+
+async def test_a_page_of_the_dashboard_is_packed(
+    http: httpx.AsyncClient, dashboard: Developers
+) -> None:
+    """A page that the person opened, or a page of the Dashboard, is compressed."""
+    for site in ("same-origin", "none"):
+        packed = await http.get(PAGE, headers=OWN | {"sec-fetch-site": site})
+
+        assert packed.headers["content-encoding"] == "gzip"
+        assert int(packed.headers["content-length"]) < len(packed.content) / 2
+
+
+@pytest.mark.parametrize("site", ["same-site", "cross-site", "", None])
+async def test_no_other_site_learns_from_the_length(
+    http: httpx.AsyncClient, dashboard: Developers, site: str | None
+) -> None:
+    """If another site may have caused the request, it may have chosen its text: nothing is compressed. The
+    hosts of applications are such sites."""
+    headers = {"accept-encoding": "gzip"} | ({} if site is None else {"sec-fetch-site": site})
+
+    assert "content-encoding" not in (await http.get(PAGE, headers=headers)).headers
+
+
+async def test_a_new_secret_is_not_packed(http: httpx.AsyncClient, dashboard: Developers) -> None:
+    """The response to a form may show a key that was created just now."""
+    token = TOKEN.search((await http.get("http://dashboard.localhost:8080/dashboard/new")).text)
+    assert token
+    form = {"csrf": token[1], "name": "Tide"}
+    answer = await http.post(
+        "http://dashboard.localhost:8080/dashboard/new", data=form, headers=OWN
+    )
+
+    assert SECRET_KEY in answer.text
+    assert "content-encoding" not in answer.headers

@@ -82,7 +82,7 @@ async def test_two_people_change_the_same_field(
     brand(own, primary_color="#222222")
     answer = await post(http, BRANDING, BRANDING, **fields)
 
-    assert answer.status_code == 409
+    assert answer.status_code == 412
     assert "#222222" in answer.text
     assert 'value="#111111"' in answer.text
     assert own.changes == []
@@ -104,7 +104,7 @@ async def test_a_preview_shows_what_was_typed_and_saves_nothing(
 
     assert "<html" not in part.text
     assert frames == [
-        f"{BRANDING}/page?scheme={scheme}&name=Tide&primary_color=%230d9488"
+        f"{BRANDING}/page?page=sign_in&scheme={scheme}&name=Tide&primary_color=%230d9488"
         for scheme in ("light", "dark")
     ]
     seen = await http.get(f"{ORIGIN}{frames[1]}")
@@ -174,3 +174,50 @@ async def test_hostile_values_are_inert(http: httpx.AsyncClient, own: OwnApplica
         assert answer.status_code == 200
         assert "<b>" not in answer.text
         assert '"hx-get=' not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("key", "heading"),
+    [
+        ("sign_in", "Sign in"),
+        ("sign_up", "Create account"),
+        ("code", "Check your inbox"),
+        ("consent", "Give Example client access?"),
+        ("no-such-page", "Sign in"),
+    ],
+)
+async def test_each_hosted_page_can_be_previewed(
+    http: httpx.AsyncClient, own: OwnApplication, key: str, heading: str
+) -> None:
+    """The page that the form chooses is shown in both schemes, and nothing in it acts."""
+    part = await http.get(f"{ORIGIN}{BRANDING}?preview={key}", headers=HTMX)
+    frames = [html.unescape(address) for address in FRAME.findall(part.text)]
+
+    assert len(frames) == 2
+    for frame in frames:
+        seen = await http.get(f"{ORIGIN}{frame}")
+        assert seen.status_code == 200
+        assert f"<h1>{heading}</h1>" in seen.text
+        assert "<script" not in seen.text
+        assert 'name="csrf"' not in seen.text
+        assert " autofocus" not in seen.text
+        assert '<use href="/static' not in seen.text
+        assert set(re.findall(r'<use href="#([a-z-]+)"', seen.text)) <= set(
+            re.findall(r'<symbol id="([a-z-]+)"', seen.text)
+        )
+        assert "sandbox" in seen.headers["content-security-policy"]
+
+
+async def test_previews_are_limited(http: httpx.AsyncClient, own: OwnApplication) -> None:
+    """After sixty previews in a minute the frame says so, to this developer in this application alone."""
+    preview = f"{ORIGIN}{BRANDING}/page"
+    answers = [await http.get(preview) for _ in range(90)]
+    refused = next(answer for answer in answers if answer.status_code != 200)
+
+    assert [answer.status_code for answer in answers[:60]] == [200] * 60
+    assert refused.status_code == 429
+    assert "No preview for a moment" in refused.text
+    assert int(refused.headers["retry-after"]) >= 1
+    assert f"frame-ancestors {ORIGIN}" in refused.headers["content-security-policy"]
+    own.people.managed["other"] = own.people.world.add("other")
+    assert (await http.get(preview.replace("shop", "other"))).status_code == 200

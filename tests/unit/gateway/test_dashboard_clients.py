@@ -149,7 +149,7 @@ async def test_the_second_person_is_told(http: httpx.AsyncClient, fake: FakeClie
     fake.clients["client_a"] = client.model_copy(update={"updated_at": NOW.replace(year=2027)})
     answer = await http.post(f"{ORIGIN}{AT_CLIENT}", data=hidden | {"name": "Mine"})
 
-    assert answer.status_code == 409
+    assert answer.status_code == 412
     assert 'value="Mine"' in answer.text
     assert fake.calls == []
 
@@ -349,3 +349,17 @@ def test_each_rule_has_its_sentences() -> None:
     rules = get_args(AuthorizationRule)
     assert tuple(RULES) == rules
     assert tuple(REFUSALS) == rules
+
+
+async def test_what_cannot_be_undone_needs_a_fresh_sign_in(
+    http: httpx.AsyncClient, fake: FakeClients, world: FakeServices
+) -> None:
+    """A deleted client or secret ends sign-ins at once, so a stolen session is not enough. Developers
+    confirm who they are before the form."""
+    world.let_sign_ins_age()
+    for path in ("/delete", "/secrets/new", f"/secrets/{new_id()}/revoke"):
+        page = await http.get(f"{ORIGIN}{AT_CLIENT}{path}")
+        assert page.status_code == 303
+        assert page.headers["location"].startswith("/login/confirm?return_to=")
+    assert DeleteClient.fresh
+    assert DeleteClientSecret.fresh

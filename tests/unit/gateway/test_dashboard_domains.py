@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from tests.kit.dashboard_settings import MAIL as STORED_MAIL
 from tests.kit.dashboard_settings import OwnApplication, own_application
 from tests.kit.developers import ORIGIN, TOKEN, post, sign_in
 from tests.kit.fake_services import FakeServices
@@ -164,8 +165,9 @@ def test_every_mail_has_a_name() -> None:
 async def test_a_mail_is_changed(http: httpx.AsyncClient, own: OwnApplication) -> None:
     """The list leads to each mail, and its form replaces the text. An empty part is refused."""
     listed = await http.get(f"{ORIGIN}{SHOP}/mail")
-    empty = await post(http, MAIL, MAIL, subject="Hi", text="", html="<p>mine</p>")
-    answer = await post(http, MAIL, MAIL, subject="Hi", text="a\r\nb", html="<p>x</p>")
+    seen = {"version": STORED_MAIL.version, "subject": "Hi"}
+    empty = await post(http, MAIL, MAIL, **seen, text="", html="<p>mine</p>")
+    answer = await post(http, MAIL, MAIL, **seen, text="a\r\nb", html="<p>x</p>")
     request = own.requests[0]
 
     assert f'href="{MAIL}"' in listed.text
@@ -195,9 +197,10 @@ async def test_a_preview_of_a_mail_is_inert(http: httpx.AsyncClient, own: OwnApp
 async def test_a_test_mail_goes_to_the_developer_alone(
     http: httpx.AsyncClient, own: OwnApplication, world: FakeServices
 ) -> None:
-    """No field of the form names another address."""
+    """No field of the form names another address. Without a proven one, nothing is sent."""
     for known, session in world.sessions.items():
-        world.sessions[known] = session.model_copy(update={"email": "ada@example.com"})
+        proven = {"email": "ada@example.com", "email_verified": True}
+        world.sessions[known] = session.model_copy(update=proven)
     answer = await post(http, f"{MAIL}/test", MAIL, to="victim@example.com")
 
     assert answer.headers["location"] == f"{MAIL}?done=sent"
@@ -208,3 +211,16 @@ async def test_an_unknown_mail_is_not_found(http: httpx.AsyncClient, own: OwnApp
     """Neither kind nor language of the path is passed on unseen."""
     for path in ("nothing/en", "sign_in/xx", "sign_in/xx/page"):
         assert (await http.get(f"{ORIGIN}{SHOP}/mail/{path}")).status_code == 404
+
+
+async def test_an_unproven_address_gets_no_test_mail(
+    http: httpx.AsyncClient, own: OwnApplication, world: FakeServices
+) -> None:
+    """It may be somebody else's: the developer only typed it."""
+    for known, session in world.sessions.items():
+        world.sessions[known] = session.model_copy(update={"email": "victim@example.com"})
+    page = await http.get(f"{ORIGIN}{MAIL}")
+    forged = await post(http, f"{MAIL}/test", MAIL)
+
+    assert f'action="{MAIL}/test"' not in page.text
+    assert (forged.status_code, own.requests) == (404, [])

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from tests.kit.developers import ORIGIN, SECRET, Developers, developers, post, sign_in
+from tests.kit.developers import (
+    IN_DASHBOARD,
+    NOW,
+    ORIGIN,
+    SECRET,
+    Developers,
+    developers,
+    post,
+    sign_in,
+)
 from tests.kit.fake_services import FakeServices
+from tests.kit.markup import hidden
 
 from common.context import Context
 from common.contracts.applications import CreateApplication
 from common.contracts.audit_log import AuditRecords, ListAudit
+from common.contracts.organizations import CreateOrganization, Organization
+from common.contracts.sessions import SessionActor
+from common.ids import new_id
 from common.problems import Unavailable
 
 HTMX = {"hx-request": "true", "hx-request-type": "partial"}
@@ -44,13 +57,15 @@ async def test_somebody_else_signs_in_first(http: httpx.AsyncClient, developer: 
 async def test_a_page_acts_in_the_application_of_its_path(
     http: httpx.AsyncClient, developer: Developers
 ) -> None:
-    """Calls of the page have the Context of the application, and the permissions there."""
+    """Calls of the page have the Context of the application, with its issuer, and the permissions
+    there."""
     page = await http.get(OVERVIEW)
     ctx, call = developer.calls[-1]
 
     assert page.status_code == 200
     assert isinstance(call, ListAudit)
     assert ctx.app_id == developer.managed["shop"].app_id
+    assert ctx.origin == "http://shop.localhost:8080"
     assert ctx.caller.kind == "developer"
     assert ctx.caller.permissions == frozenset(developer.permissions)
 
@@ -175,3 +190,65 @@ async def test_an_unavailable_service_is_no_missing_page(
     world.bus.serve(developer, {ListAudit: away})
 
     assert (await http.get(OVERVIEW, headers={"accept": "text/html"})).status_code == 503
+
+
+async def test_a_form_that_is_sent_twice_creates_one_application(
+    http: httpx.AsyncClient, developer: Developers
+) -> None:
+    """After a double click or a reload there is one application, and its keys are not shown again."""
+    form = await http.get(f"{ORIGIN}/dashboard/new")
+    fields = {name: hidden(form.text, name) for name in ("csrf", "request_id")}
+    sent = [
+        await http.post(f"{ORIGIN}/dashboard/new", data={**fields, "name": "Tide"})
+        for _ in range(2)
+    ]
+    notice = await http.get(f"{ORIGIN}{sent[1].headers['location']}")
+
+    assert SECRET in sent[0].text
+    assert (sent[1].status_code, list(developer.managed)) == (303, ["shop", "tide"])
+    assert "was already created" in notice.text
+    assert SECRET not in notice.text
+
+
+async def test_a_refused_name_creates_no_team(
+    http: httpx.AsyncClient, developer: Developers, world: FakeServices
+) -> None:
+    """The team comes into being with the first application. A form that is sent again finds it."""
+    developer.teams.clear()
+
+    async def team(people: Developers, ctx: Context, request: CreateOrganization) -> Organization:
+        people.calls.append((ctx, request))
+        new = Organization(
+            id=new_id(), slug="t", name=request.name, role="admin", created_at=NOW, updated_at=NOW
+        )
+        people.teams.append(new)
+        return new
+
+    world.bus.serve(developer, {CreateOrganization: team})
+    refused = await post(http, "/dashboard/new", "/dashboard/new", name="x" * 300, team="Harbour")
+    for _ in range(2):
+        await post(http, "/dashboard/new", "/dashboard/new", name="Tide", team=" Harbour ")
+    calls = [type(call) for _, call in developer.calls if not isinstance(call, ListAudit)]
+
+    assert refused.status_code == 422
+    assert calls == [CreateOrganization, CreateApplication, CreateApplication]
+
+
+async def test_an_impersonation_shows_who_acts(
+    http: httpx.AsyncClient, developer: Developers, world: FakeServices
+) -> None:
+    """Somebody who acts as a developer sees it on each page, with a way out."""
+    calm = await http.get(OVERVIEW)
+    dashboard = world.tenants["dashboard.localhost:8080"]
+    session = world.session(dashboard, "t_acting", *IN_DASHBOARD)
+    actor = SessionActor(kind="user", id=new_id(), session_id=new_id())
+    world.sessions[dashboard.app_id, "t_acting"] = session.model_copy(
+        update={"actor": actor, "name": "<b>Ada"}
+    )
+    http.cookies.set("aero2_session", "t_acting", domain="dashboard.localhost")
+    page = await http.get(OVERVIEW)
+
+    assert "/impersonation/end" not in calm.text
+    assert 'action="/impersonation/end"' in page.text
+    assert "You act as" in page.text
+    assert "<b>Ada" not in page.text

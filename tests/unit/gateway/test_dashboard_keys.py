@@ -138,14 +138,7 @@ async def test_keys_need_a_fresh_sign_in(
     http: httpx.AsyncClient, own: OwnApplication, world: FakeServices, path: str
 ) -> None:
     """Developers prove that it is them before they fill in the form."""
-    own.people.world.sessions.update(
-        {
-            known: session.model_copy(
-                update={"auth_time": datetime.now(UTC) - timedelta(hours=1), "factor_times": {}}
-            )
-            for known, session in world.sessions.items()
-        }
-    )
+    world.let_sign_ins_age()
     page = await http.get(f"{ORIGIN}{KEYS}{path.format(id=own.add_key().id)}")
 
     assert page.status_code == 303
@@ -158,3 +151,12 @@ async def test_a_hostile_name_is_text(http: httpx.AsyncClient, own: OwnApplicati
     page = await http.get(f"{ORIGIN}{KEYS}")
 
     assert "<bdi>&lt;b&gt;&#34;hx-get=/x\u202e</bdi>" in page.text
+
+
+async def test_an_unknown_lifetime_makes_no_key(
+    http: httpx.AsyncClient, own: OwnApplication
+) -> None:
+    """It does not become a key that never expires."""
+    answer = await post(http, KEYS, f"{KEYS}/new", key_type="secret", lifetime="7")
+
+    assert (answer.status_code, own.requests) == (404, [])

@@ -10,6 +10,7 @@ from tests.kit.developers import ORIGIN, developers, sign_in
 from tests.kit.fake_services import FakeServices
 
 from common.problems import Busy
+from gateway.admission.flood_limits import digest_of
 from gateway.app import GatewayApp
 from gateway.audit_followers import FollowerSlots
 
@@ -112,3 +113,16 @@ async def test_no_other_host_has_the_stream(http: httpx.AsyncClient, log: FakeLo
     answer = await http.get("http://shop.localhost:8080/dashboard/applications/shop/live")
 
     assert answer.status_code == 404
+
+
+async def test_a_valid_session_is_not_charged(
+    http: httpx.AsyncClient, log: FakeLog, gateway_app: GatewayApp
+) -> None:
+    """The session is checked before the answer begins. So a browser that comes back often, to a replica
+    that does not know the session yet, does not use up the limit for cookies that are not valid."""
+    limits = gateway_app.gateway.limits
+    await http.get(LIVE)
+    app_id = log.developers.world.tenants["dashboard.localhost:8080"].app_id
+
+    assert limits.scale
+    assert digest_of(app_id, b"t_dev") in limits.valid

@@ -71,7 +71,7 @@ async def test_the_password_is_not_in_any_page(
     mail.stored = STORED
     shown = await http.get(f"{ORIGIN}{PAGE}")
     mail.problem = Invalid(errors=[field_error("password", "password_required_again")])
-    refused = await post(http, PAGE, PAGE, **FORM)
+    refused = await post(http, PAGE, PAGE, **FORM, version=STORED.version)
     tested = await post(http, f"{PAGE}/test", PAGE, **FORM)
 
     assert refused.status_code == 422
@@ -230,3 +230,19 @@ async def test_another_application_is_not_there(
     page = await http.get(f"{ORIGIN}{PAGE.replace('shop', 'other')}")
 
     assert page.status_code == 404
+
+
+async def test_a_sender_needs_a_fresh_sign_in(
+    http: httpx.AsyncClient, developer: Developers, world: FakeServices
+) -> None:
+    """Developers prove that it is them before they type a password. Somebody who may only read is not
+    asked."""
+    world.let_sign_ins_age()
+    form = await http.get(f"{ORIGIN}{PAGE}")
+    developer.permissions = ["settings:read"]
+    shown = await http.get(f"{ORIGIN}{PAGE}")
+
+    assert form.status_code == 303
+    assert form.headers["location"].startswith("/login/confirm?return_to=")
+    assert shown.status_code == 200
+    assert PutMailSender.fresh

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from typing import get_args
 
 import httpx
 import pytest
 from tests.kit.dashboard_providers import FakeProviders, fake_providers
-from tests.kit.developers import NOW, ORIGIN, TOKEN, developers, post, sign_in
+from tests.kit.developers import ORIGIN, TOKEN, developers, post, sign_in
 from tests.kit.fake_services import FakeServices
 from tests.kit.markup import is_inert
 
@@ -186,9 +185,9 @@ async def test_the_secret_is_never_shown(http: httpx.AsyncClient, fake: FakeProv
     provider = fake.add("acme", scopes=["openid"])
     path = f"{HOME}/{provider.id}/edit"
     page = (await http.get(f"{ORIGIN}{path}")).text
-    version = html.unescape(page.split('name="version" value="')[1].split('"')[0])
-    fields = {"version": version, "client_secret": "", "position": "3", "scopes": "openid"}
+    fields = {"version": provider.version, "client_secret": "", "position": "3", "scopes": "openid"}
     done = await post(http, path, path, **fields)
+    version = fake.providers[provider.id].version
     await post(http, path, path, version=version, client_secret="n3w", trusts_email="on")
     kept, replaced = fake.calls
 
@@ -204,9 +203,9 @@ async def test_the_second_person_is_told(http: httpx.AsyncClient, fake: FakeProv
     """If the provider was changed while the form was open, nothing is saved and the input is kept."""
     provider = fake.add("acme")
     path = f"{HOME}/{provider.id}/edit"
-    answer = await post(http, path, path, version=NOW.replace(year=2020).isoformat(), client_id="m")
+    answer = await post(http, path, path, version="older", client_id="m")
 
-    assert answer.status_code == 409
+    assert answer.status_code == 412
     assert 'value="m"' in answer.text
     assert fake.calls == []
 
@@ -298,3 +297,23 @@ async def test_hostile_text_is_inert(http: httpx.AsyncClient, fake: FakeProvider
         page = await http.get(f"{ORIGIN}{HOME}{path}")
         assert page.status_code == 200, path
         assert is_inert(page.text), path
+
+
+async def test_a_provider_of_an_organization(http: httpx.AsyncClient, fake: FakeProviders) -> None:
+    """The page of an organization leads to a form whose provider belongs to it, not to everybody. An
+    organization that is none is told above the form."""
+    org_id = new_id()
+    page = await http.get(f"{ORIGIN}{NEW}?org_id={org_id}")
+    fields = {"preset": "oidc", "name": "acme", "display_name": "Acme", "client_id": "c"}
+    await post(http, NEW, f"{NEW}?org_id={org_id}", **fields, org_id=org_id)
+    (call,) = fake.calls
+    fake.problem = Invalid(errors=[field_error("org_id", "organization_unknown")])
+    refused = await post(http, NEW, NEW, **fields, org_id=HOSTILE)
+
+    assert f'name="org_id" value="{org_id}"' in page.text
+    assert "It will belong to the organization." in page.text
+    assert isinstance(call, CreateIdentityProvider)
+    assert call.settings["org_id"] == org_id
+    assert refused.status_code == 422
+    assert "no organization with this ID" in refused.text
+    assert is_inert(refused.text)

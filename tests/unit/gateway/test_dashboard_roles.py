@@ -9,6 +9,7 @@ import pytest
 from tests.kit.dashboard_roles import RolePages, permission, role_pages
 from tests.kit.developers import NOW, ORIGIN, Developers, developers, post, sign_in
 from tests.kit.fake_services import FakeServices
+from tests.kit.markup import hidden
 
 from common.contracts.permissions import CreatePermission, DeletePermission, UpdatePermission
 from common.contracts.roles import CreateRole, DeleteRole, UpdateRole
@@ -33,7 +34,7 @@ def fakes(developer: Developers) -> RolePages:
 
 
 def version(fakes: RolePages) -> str:
-    return fakes.roles["editor"].updated_at.isoformat()
+    return fakes.roles["editor"].version
 
 
 async def test_the_matrix(http: httpx.AsyncClient, fakes: RolePages) -> None:
@@ -61,6 +62,7 @@ async def test_roles_of_members_have_no_built_in_permissions(
 async def test_a_column_is_saved(http: httpx.AsyncClient, fakes: RolePages) -> None:
     """The checked permissions replace those that the form shows. The matrix is shown again."""
     form = {"version": version(fakes), "matrix": "1", "permission:users:read": "on"}
+    form["shown"] = hidden((await http.get(f"{ORIGIN}{MATRIX}")).text, "shown")
     answer = await post(http, f"{EDITOR}/permissions", MATRIX, **form)
 
     assert answer.headers["location"] == f"{MATRIX}?done=saved"
@@ -74,9 +76,11 @@ async def test_permissions_on_other_pages_stay(http: httpx.AsyncClient, fakes: R
     for name in ("zebras:feed", "zebras:ride"):
         fakes.permissions[name] = permission(name)
     fakes.roles["editor"].permissions.append("zebras:feed")
-    await post(http, f"{EDITOR}/permissions", EDITOR, version=version(fakes))
+    shown = hidden((await http.get(f"{ORIGIN}{EDITOR}")).text, "shown")
+    await post(http, f"{EDITOR}/permissions", EDITOR, version=version(fakes), shown=shown)
     first = fakes.changes[-1]
     form = {"version": version(fakes), "cursor": "2", "permission:zebras:ride": "on"}
+    form["shown"] = "zebras:feed zebras:ride"
     await post(http, f"{EDITOR}/permissions", EDITOR, **form)
 
     assert first.changes.permissions == ["zebras:feed"]
@@ -152,7 +156,8 @@ async def test_own_permissions(http: httpx.AsyncClient, fakes: RolePages) -> Non
     await post(http, page, page, name="invoices:pay", description="Pay")
     taken = await post(http, page, page, name="invoices:read")
     wrong = await post(http, page, page, name="Pay invoices")
-    await post(http, one, one, version="", description="See invoices")
+    version = fakes.permissions["invoices:read"].version
+    await post(http, one, one, version=version, description="See invoices")
     late = await post(http, one, one, version="older", description="Mine")
     refused = await post(http, f"{one}/delete", one, typed="invoices")
     await post(http, f"{one}/delete", one, typed="invoices:read")
@@ -222,3 +227,36 @@ async def test_unknown_roles_do_not_exist(
 ) -> None:
     """Unknown ids and texts that are no id are pages that were not found."""
     assert (await http.get(f"{ORIGIN}{MATRIX}/{role_id}")).status_code == 404
+
+
+async def test_a_permission_that_the_form_did_not_show_stays(
+    http: httpx.AsyncClient, fakes: RolePages
+) -> None:
+    """If a permission is deleted while the form is open, the next one moves onto this page of the list. The
+    form had no box for it, so the role keeps it."""
+    fakes.permissions["zebras:feed"] = permission("zebras:feed")
+    shown = hidden((await http.get(f"{ORIGIN}{EDITOR}")).text, "shown")
+    fakes.roles["editor"].permissions.append("zebras:feed")
+    del fakes.permissions[shown.split()[0]]
+    await post(http, f"{EDITOR}/permissions", EDITOR, version=version(fakes), shown=shown)
+
+    assert "zebras:feed" not in shown
+    assert fakes.changes[-1].changes.permissions == ["zebras:feed"]
+
+
+async def test_a_description_of_several_lines_can_be_changed(
+    http: httpx.AsyncClient, fakes: RolePages
+) -> None:
+    """Browsers send another end of a line than the API stored. The version of the form has no lines, so
+    that is no change of somebody else."""
+    fakes.permissions["invoices:read"] = permission("invoices:read", text="One\nTwo")
+    one = f"{MATRIX}/permissions/invoices:read"
+    answer = await post(
+        http,
+        one,
+        one,
+        version=hidden((await http.get(f"{ORIGIN}{one}")).text, "version"),
+        description="Three",
+    )
+
+    assert answer.status_code == 303

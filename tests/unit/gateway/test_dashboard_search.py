@@ -8,10 +8,11 @@ from tests.kit.developers import ORIGIN, Developers, developers, sign_in
 from tests.kit.fake_services import FakeServices
 
 from common.context import Context
+from common.contracts.applications import Applications, ListApplications
 from common.contracts.profiles import User
 from common.contracts.users import ListUsers, Users
 from common.ids import new_id
-from common.problems import Unavailable
+from common.problems import Forbidden, Unavailable
 
 HOSTILE = '<b hx-get="/x">"Ada'
 
@@ -96,3 +97,28 @@ async def test_the_rest_is_found_without_identity(
 
     assert page.status_code == 200
     assert 'href="/dashboard/applications/shop"' in page.text
+
+
+async def test_somebody_without_a_team_finds_pages(
+    http: httpx.AsyncClient, developer: Developers, world: FakeServices
+) -> None:
+    """Who may not list applications finds the other pages, not the page that says there is none."""
+
+    async def refused(people: Developers, ctx: Context, request: ListApplications) -> Applications:
+        raise Forbidden
+
+    world.bus.serve(developer, {ListApplications: refused})
+    page = await http.get(f"{ORIGIN}/dashboard/search?q=account")
+
+    assert page.status_code == 200
+    assert 'href="/account"' in page.text.split('class="card found"')[1]
+
+
+async def test_owners_of_everything_find_the_form(
+    http: httpx.AsyncClient, developer: Developers, world: FakeServices
+) -> None:
+    """Somebody whose role has every permission may create applications, too."""
+    world.rights[developer.session.user_id] = ["*"]
+    page = await http.get(f"{ORIGIN}/dashboard/search?q=create")
+
+    assert 'href="/dashboard/new"' in page.text.split('class="card found"')[1]

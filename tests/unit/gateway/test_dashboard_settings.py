@@ -144,6 +144,8 @@ async def test_a_way_to_sign_in_is_turned_off_and_another_one_comes_first(
         ("metadata", "user_metadata_schema", "[" * 2000, "An object is required"),
         ("texts", "page_texts.de.footer_text", "www.evil.example", "Links and addresses"),
         ("languages", "default_locale", "xx", "One of these values"),
+        ("languages", "time_zone", "Europe/Atlantis", "A time zone of the tz database"),
+        ("languages", "time_zone", "../../etc/passwd", "A time zone of the tz database"),
     ],
 )
 async def test_a_refused_value_stays_beside_its_field(
@@ -190,7 +192,7 @@ async def test_two_people_change_the_same_setting(
     own.stored["password_min_length"] = 20
     answer = await save(http, "passwords", fields | {"password_min_length": "12"})
 
-    assert answer.status_code == 409
+    assert answer.status_code == 412
     plain = answer.text.replace("\u2068", "").replace("\u2069", "")
     assert "changed this to: 20. You entered: 12." in plain
     assert own.stored["password_min_length"] == 20
@@ -289,3 +291,17 @@ async def test_hostile_texts_are_inert(http: httpx.AsyncClient, own: OwnApplicat
     for answer in (page, typed):
         assert "<b>" not in answer.text
         assert "&lt;b&gt;&#34;hx-get=/x" in answer.text
+
+
+async def test_the_time_zone_is_chosen_from_a_list(
+    http: httpx.AsyncClient, own: OwnApplication
+) -> None:
+    """The browser offers the names of places. Other names of the database are accepted too."""
+    page = (await http.get(f"{ORIGIN}{SETTINGS}")).text
+    for zone in ("Asia/Kolkata", "Etc/GMT+3"):
+        await save(http, "languages", await opened(http, "languages") | {"time_zone": zone})
+        assert own.stored["time_zone"] == zone
+
+    assert "<option>Europe/Berlin</option>" in page
+    assert "<option>Etc/GMT+3</option>" not in page
+    assert 'list="time_zone.names"' in page

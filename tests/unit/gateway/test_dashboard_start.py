@@ -9,6 +9,7 @@ import pytest
 from tests.kit.dashboard_audit import CLIENT_SECRET, FakeLog, fake_log
 from tests.kit.developers import NOW, ORIGIN, developers, post, sign_in
 from tests.kit.fake_services import FakeServices
+from tests.kit.markup import hidden
 
 from common.contracts.clients import CreateClient
 from common.contracts.profiles import User
@@ -63,6 +64,18 @@ async def test_a_second_click_creates_no_second_client(
     again = await post(http, f"{START}/client", START, snippet="flask")
 
     assert again.status_code == 303
+    assert len(log.calls(CreateClient)) == 1
+
+
+async def test_two_clicks_at_once_create_one_client(http: httpx.AsyncClient, log: FakeLog) -> None:
+    """Both requests have looked for the client before it was there. The id of the form decides."""
+    id = hidden((await http.get(ORIGIN + START)).text, "id")
+    first = await post(http, f"{START}/client", START, snippet="flask", id=id)
+    log.clients.clear()
+    second = await post(http, f"{START}/client", START, snippet="flask", id=id)
+
+    assert CLIENT_SECRET in first.text
+    assert second.status_code == 303
     assert len(log.calls(CreateClient)) == 1
 
 

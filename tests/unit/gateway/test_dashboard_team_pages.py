@@ -50,7 +50,7 @@ def become(fakes: TeamPages, **update: object) -> None:
 async def test_an_admin_manages_a_team(http: httpx.AsyncClient, fakes: TeamPages) -> None:
     """A name, roles and invitations. New members are developers, unless another role is chosen."""
     org_id, user_id = fakes.people.teams[0].id, fakes.member.user_id
-    version = fakes.people.teams[0].updated_at.isoformat()
+    version = fakes.people.teams[0].version
     form = {"version": version, "name": "New", "slug": "team", "logo_url": ""}
     await post(http, at(fakes), at(fakes), **form)
     members, invitations = at(fakes, "/members"), at(fakes, "/invitations")
@@ -122,7 +122,7 @@ async def test_a_team_with_applications_stays(http: httpx.AsyncClient, fakes: Te
 async def test_a_member_changes_nothing(http: httpx.AsyncClient, fakes: TeamPages) -> None:
     """Members who are no admins see the team without forms, and a forged form finds nothing."""
     token = (await http.get(f"{ORIGIN}{at(fakes)}")).text.split('name="csrf" value="')[1]
-    version = fakes.people.teams[0].updated_at.isoformat()
+    version = fakes.people.teams[0].version
     forged = {"csrf": token.split('"')[0], "version": version, "name": "X", "slug": "team"}
     become(fakes, role="member")
     for tab in ("", "/members", "/applications"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -12,8 +12,10 @@ from tests.kit.developers import NOW, ORIGIN, Developers, developers, post, sign
 from tests.kit.fake_services import FakeServices
 
 from common.contracts.assignments import AssignRole, UnassignRole
+from common.contracts.consents import RevokeUserGrant
 from common.contracts.identities import UnlinkUserIdentity
 from common.contracts.impersonation import StartImpersonation
+from common.contracts.members import AddMember, RemoveMember
 from common.contracts.passkeys import RemoveUserPasskey
 from common.contracts.profiles import User
 from common.contracts.roles import LastHolder, NotHeld
@@ -31,7 +33,16 @@ from common.contracts.users import (
 from common.ids import new_id
 
 USERS = "/dashboard/applications/shop/users"
-TABS = ("", "/sessions", "/ways-in", "/roles", "/organizations", "/activity", "/data")
+TABS = (
+    "",
+    "/sessions",
+    "/ways-in",
+    "/roles",
+    "/organizations",
+    "/grants",
+    "/activity",
+    "/data",
+)
 FORMS = ("/delete", "/impersonate", "/reset-factors")
 HOSTILE = '<b hx-get="/x" data-hx-get="/x">\u202e"\''
 
@@ -54,7 +65,7 @@ def path_of(user: User) -> str:
 
 
 def version(user: User) -> str:
-    return user.updated_at.isoformat()
+    return user.version
 
 
 @pytest.mark.parametrize("tab", TABS + FORMS)
@@ -98,6 +109,9 @@ ACTS = {
     "reset-factors": ResetSecondFactors,
     "roles": AssignRole,
     "roles/admin/remove": UnassignRole,
+    "organizations": AddMember,
+    "organizations/{organization.id}/remove": RemoveMember,
+    "grants/revoke": RevokeUserGrant,
 }
 
 
@@ -108,7 +122,8 @@ async def test_an_act_reaches_the_user_of_its_path(
     """The act concerns the user of the path, whatever the form names, and a notice says what happened."""
     user, other = people.add(), people.add(email="other@example.com")
     act = f"{path_of(user)}/{path.format(**vars(people))}"
-    answer = await post(http, act, path_of(user), role_id="editor", user_id=other.id)
+    answer = await post(http, act, path_of(user), role_id="editor", user_id=other.id,
+                        client_id="client_x", organization="acme")  # fmt: skip
     (request,) = people.acts
     shown = await http.get(ORIGIN + answer.headers["location"])
 
@@ -283,6 +298,9 @@ async def test_metadata_is_edited_as_json(http: httpx.AsyncClient, people: Peopl
         ("[1]", "Enter a JSON object"),
         ("[" * 5000, "look at line 1"),
         ('{"a": "\\ud800"}', "look at line 1"),
+        ('{"n": 12345678901234567890123}', "does not fit into 64 bits"),
+        ('{"n": 0.12345678901234567890123}', "too many digits"),
+        ('{"a": 1, "a": 2}', "occurs twice"),
     ],
 )
 async def test_text_that_is_no_json_is_kept(
@@ -369,3 +387,91 @@ async def test_acts_that_need_a_fresh_sign_in_ask_before_the_form(
         assert answer.status_code == 303
         assert answer.headers["location"].startswith("/login/confirm?return_to=")
     assert (await http.get(ORIGIN + path_of(user))).status_code == 200
+
+
+async def test_a_locked_address_is_shown(http: httpx.AsyncClient, people: People) -> None:
+    """Unlocking is offered only while the address is locked."""
+    user = people.add()
+    free = await http.get(ORIGIN + path_of(user))
+    people.locked_until = datetime.now(UTC) + timedelta(minutes=5)
+    locked = await http.get(ORIGIN + path_of(user))
+    people.locked_until = datetime.now(UTC) + timedelta(days=36_500)
+    for_long = await http.get(ORIGIN + path_of(user))
+
+    assert "/unlock" not in free.text
+    assert "Locked after wrong passwords" in locked.text
+    assert f"{path_of(user)}/unlock" in locked.text
+    assert "Locked until they choose a new password" in for_long.text
+
+
+UNDONE = {
+    "disable": ({}, EnableUser),
+    "roles/editor/remove": ({}, AssignRole),
+    "organizations/{organization.id}/remove": ({"role": "admin"}, AddMember),
+}
+
+
+@pytest.mark.parametrize("act", UNDONE)
+async def test_an_act_can_be_undone(http: httpx.AsyncClient, people: People, act: str) -> None:
+    """The notice after an act has a form with the opposite act. It names what was taken away."""
+    user = people.add()
+    fields, opposite = UNDONE[act]
+    path = f"{path_of(user)}/{act.format(**vars(people))}"
+    answer = await post(http, path, path_of(user), **fields)
+    shown = await http.get(ORIGIN + answer.headers["location"])
+    note = shown.text.split('class="note good"')[1].split("</form>")[0]
+    form = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', note))
+    action = re.search(r'action="([^"]+)"', note)
+    assert action
+    undone = await http.post(ORIGIN + action[1], data=form)
+    first, second = people.acts
+
+    assert undone.status_code == 303
+    assert isinstance(second, opposite)
+    assert second.user_id == first.user_id == user.id
+    if isinstance(second, AssignRole):
+        assert second.role_id == "editor"
+    if isinstance(second, AddMember):
+        assert (second.org_id, second.role) == (people.organization.id, "admin")
+
+
+async def test_a_link_cannot_offer_an_act(http: httpx.AsyncClient, people: People) -> None:
+    """What to undo is bound to the session and the user. A notice of another address offers nothing."""
+    one, two = people.add(), people.add(email="two@example.com")
+    answer = await post(http, f"{path_of(one)}/roles/editor/remove", path_of(one))
+    query = answer.headers["location"].partition("?")[2]
+    own = await http.get(f"{ORIGIN}{path_of(one)}/roles?{query}")
+    foreign = await http.get(f"{ORIGIN}{path_of(two)}/roles?{query}")
+    forged = await http.get(
+        f"{ORIGIN}{path_of(one)}/roles?done=taken&undo=eyJyb2xlX2lkIjoiYWRtaW4ifQ"
+    )
+    enabled = await http.get(f"{ORIGIN}{path_of(one)}?done=disabled")
+
+    assert ">Undo<" in own.text
+    for page in (foreign, forged, enabled):
+        assert page.status_code == 200
+        assert ">Undo<" not in page.text
+
+
+async def test_an_unknown_organization_is_told(http: httpx.AsyncClient, people: People) -> None:
+    """The form comes back with what was typed."""
+    user = people.add()
+    page = f"{path_of(user)}/organizations"
+    unknown = await post(http, page, page, organization="nope")
+    foreign = await post(http, f"{page}/0197a000-0000-7000-8000-000000000000/remove", page)
+    members = await post(http, page, page, organization=people.organization.id, role="member")
+
+    assert unknown.status_code == 404
+    assert "No organization has this slug or id" in unknown.text
+    assert 'value="nope"' in unknown.text
+    assert foreign.status_code == 404
+    assert members.status_code == 303
+    assert [type(act) for act in people.acts] == [AddMember]
+
+
+async def test_activity_leads_to_the_event(http: httpx.AsyncClient, people: People) -> None:
+    """Each event of the user has a page in the audit log."""
+    user = people.add()
+    page = await http.get(f"{ORIGIN}{path_of(user)}/activity")
+
+    assert re.search(r'href="/dashboard/applications/shop/audit/[0-9a-f-]{36}"', page.text)

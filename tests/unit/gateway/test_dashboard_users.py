@@ -17,7 +17,7 @@ from common.contracts.invitations import (
     ResendInvitation,
     RevokeInvitation,
 )
-from common.contracts.users import CreateUser, ListUsers, Users
+from common.contracts.users import CreateUser, ListUsers, UserCount, Users
 from common.cursors import BadCursor
 
 HTMX = {"hx-request": "true", "hx-request-type": "partial"}
@@ -242,3 +242,25 @@ async def test_sending_again_and_revoking(http: httpx.AsyncClient, people: Peopl
     assert again.headers["location"] == f"{USERS}/invite?done=resent"
     assert revoked.headers["location"] == f"{USERS}/invite?done=uninvited"
     assert (other.status_code, broken.status_code) == (404, 404)
+
+
+@pytest.mark.parametrize(
+    ("count", "says"),
+    [
+        (UserCount(count=1, relation="exact"), "1 user<"),
+        (UserCount(count=1000, relation="exact"), "1,000 users<"),
+        (UserCount(count=12_300, relation="estimate"), "about 12,300 users"),
+        (UserCount(count=5_000, relation="at_least"), "at least 5,000 users"),
+    ],
+)
+async def test_how_many_users_match(
+    http: httpx.AsyncClient, people: People, count: UserCount, says: str
+) -> None:
+    """The list says below it how many users match its filters, and marks an estimate."""
+    people.add()
+    people.count = count
+    page = await http.get(f"{PAGE}?q=mira&state=active&address=verified")
+    (asked,) = people.counts
+
+    assert says in page.text
+    assert (asked.search, asked.disabled, asked.email_verified) == ("mira", False, True)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from babel import dates
 from babel.messages.pofile import read_po
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gateway.pages import times
 from gateway.pages.languages import FOLDER, OFFERED, first_of, language
 
 ROOT = Path(__file__).parents[3]
@@ -85,3 +91,37 @@ def test_numbers_have_forms() -> None:
 
     assert "in 1 second." in language("en").count(one, many, 1)
     assert "in 2 Sekunden noch" in language("de").count(one, many, 2)
+
+
+@pytest.mark.parametrize("code", OFFERED)
+@given(seconds=st.integers(-(10**9), 10**9).filter(bool))
+def test_how_long_ago_is_said_as_babel_says_it(code: str, seconds: int) -> None:
+    """What is kept in memory changes no word."""
+    span = timedelta(seconds=seconds)
+
+    assert times.ago(language(code).locale, seconds) == dates.format_timedelta(
+        span, add_direction=True, locale=code
+    )
+
+
+@pytest.mark.parametrize("code", OFFERED)
+@given(seconds=st.integers(0, 4 * 10**9))
+def test_an_exact_time_is_written_as_babel_writes_it(code: str, seconds: int) -> None:
+    """The format is that of the language, with the name of the zone."""
+    when = datetime.fromtimestamp(seconds, UTC)
+    zone = ZoneInfo("America/New_York")
+    local = dates.format_datetime(when, "medium", tzinfo=zone, locale=code)
+
+    assert language(code).exact(when) == f"{dates.format_datetime(when, locale=code)} UTC"
+    assert language(code).exact(when, zone) in (f"{local} EST", f"{local} EDT")
+
+
+@pytest.mark.parametrize(
+    ("zone", "name"),
+    [("Europe/Berlin", "CET"), ("Asia/Kathmandu", "UTC+05:45"), ("America/Sao_Paulo", "UTC-03:00")],
+)
+def test_a_time_names_its_zone(zone: str, name: str) -> None:
+    """A zone without an abbreviation is named by its offset."""
+    written = language("en").exact(datetime(2026, 1, 2, 15, 4, tzinfo=UTC), ZoneInfo(zone))
+
+    assert written.endswith(f" {name}")

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.dashboard.viewer_days import end_of, start_of, zone_of
+from common.time_zones import end_of, start_of
+from gateway.pages.viewer_zone import zone_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -22,6 +23,17 @@ def with_cookie(value: str | None) -> Any:
 def test_the_zone_of_the_browser(value: str) -> None:
     """The cookie names the zone, encoded or not."""
     assert zone_of(with_cookie(value)) == ZoneInfo("Asia/Kolkata")
+
+
+@pytest.mark.parametrize("profile", ["Asia/Tokyo", "UTC"])
+def test_the_profile_goes_first(profile: str) -> None:
+    """A person who chose a zone in their profile reads times in it on every device."""
+    assert zone_of(with_cookie("Asia/Kolkata"), profile) == ZoneInfo(profile)
+
+
+def test_a_profile_without_a_real_zone() -> None:
+    """The browser's zone stands in for one that does not exist."""
+    assert zone_of(with_cookie("Asia/Kolkata"), "Mars/Olympus") == ZoneInfo("Asia/Kolkata")
 
 
 @pytest.mark.parametrize(

@@ -197,3 +197,18 @@ def test_a_method_stands_once() -> None:
     """Each method is listed once, because the order is that of the page."""
     with pytest.raises(ValidationError):
         SettingsChange(auth_methods=["password", "password"])
+
+
+@pytest.mark.parametrize(
+    "zone", ["europe/berlin", "Europe/Atlantis", "localtime", "../UTC", "", "x" * 65]
+)
+def test_a_time_zone_is_one_of_the_database(zone: str) -> None:
+    """Names are those of the IANA time zone database, exactly."""
+    with pytest.raises(ValidationError):
+        SettingsChange(time_zone=zone)
+
+
+def test_the_default_time_zone_is_utc() -> None:
+    """`null` restores it."""
+    assert SettingsChange.model_validate({"time_zone": None}).time_zone == "UTC"
+    assert SettingsChange(time_zone="Asia/Kathmandu").time_zone == "Asia/Kathmandu"

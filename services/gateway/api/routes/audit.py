@@ -27,6 +27,7 @@ from common.contracts.audit_log import (
     OwnRecords,
 )
 from common.contracts.base import Id, Page
+from common.contracts.usage import CountUsage, UsageCounts
 from common.problems import Unavailable
 from gateway.api import audit_export
 from gateway.api.deps import Acting, TheBus, TheGateway, TheRequest, acting
@@ -47,6 +48,16 @@ async def list_(page: Annotated[ListAudit, Query()], ctx: Acting, bus: TheBus) -
 async def count(period: Annotated[CountAudit, Query()], ctx: Acting, bus: TheBus) -> EventCounts:
     """Counts the events of each type, the most frequent type first. Needs `audit:read`."""
     return await bus.call(ctx, period)
+
+
+@router.get("/audit/counts", summary="Count sign-ins and users over time")
+async def count_usage(
+    window: Annotated[CountUsage, Query()], ctx: Acting, bus: TheBus
+) -> UsageCounts:
+    """Returns the figures of the Dashboard's charts: for each hour or day of the window, for the whole
+    window, and for the one before it. An event counts about a second after it happened. Needs
+    `audit:read`."""
+    return await bus.call(ctx, window)
 
 
 @router.get("/audit/checkpoints", summary="List checkpoints of the audit log")
@@ -72,14 +83,19 @@ async def checkpoints(
 async def export(
     filters: Annotated[AuditFilter, Query()],
     ctx: Acting,
-    bus: TheBus,
+    gateway: TheGateway,
     format: Annotated[ExportFormat, Query()] = "ndjson",
 ) -> StreamingResponse:
     """Exports the events that match all filters. An NDJSON export without filters can be verified
-    with `aero2 audit verify`. Needs `audit:read`."""
+    with `aero2 audit verify`. One export of each caller runs at a time. Needs `audit:read`."""
+    bus, name = gateway.bus, gateway.exports.begin(ctx)
     call = ExportAudit(**filters.model_dump(exclude_unset=True))
-    first = await bus.call(replace(ctx, deadline=time.time() + call.within), call)
-    pages = audit_export.pieces(bus, ctx, call, first)
+    try:
+        first = await bus.call(replace(ctx, deadline=time.time() + call.within), call)
+    except BaseException:
+        gateway.exports.end(name)
+        raise
+    pages = gateway.exports.until_sent(name, audit_export.pieces(bus, ctx, call, first))
     lines = audit_export.ndjson(pages) if format == "ndjson" else audit_export.as_csv(pages)
     kind = "application/x-ndjson" if format == "ndjson" else "text/csv; charset=utf-8"
     headers = {

@@ -7,6 +7,7 @@ from typing import Literal
 from common.contracts.base import Contract, Done
 from common.contracts.fields import Email
 from common.contracts.mail_templates import (
+    GetTemplate,
     ListTemplates,
     PreviewTemplate,
     PutTemplate,
@@ -42,6 +43,12 @@ async def list_(ctx: Acting, bus: TheBus) -> Templates:
     """Lists the templates of every kind of mail in every language, with the variables that each can
     use. Needs `apps:read`."""
     return await bus.call(ctx, ListTemplates())
+
+
+@router.get("/{kind}/{locale}", summary="Get a mail template")
+async def get(kind: str, locale: Locale, ctx: Acting, bus: TheBus) -> Template:
+    """Returns one template, built-in or your own. Needs `apps:read`."""
+    return await bus.call(ctx, GetTemplate(kind=kind, locale=locale))
 
 
 @router.put("/{kind}/{locale}", summary="Set a mail template")

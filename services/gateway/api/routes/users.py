@@ -29,6 +29,7 @@ from common.contracts.sessions import (
 )
 from common.contracts.user_import import Arrivals, ExportUsers, ImportUsers, TransferredUsers
 from common.contracts.users import (
+    CountUsers,
     CreateUser,
     DeleteUser,
     DisableUser,
@@ -39,6 +40,8 @@ from common.contracts.users import (
     ListUsers,
     UnlockUser,
     UpdateUser,
+    UserCount,
+    UserDetails,
     Users,
 )
 from gateway.api.deps import Acting, TheBus
@@ -53,6 +56,13 @@ async def list_(page: Annotated[ListUsers, Query()], ctx: Acting, bus: TheBus) -
     """Lists the users, newest first. With `search`, lists them by the word that matches. Needs
     `users:read`."""
     return await bus.call(ctx, page)
+
+
+@router.get("/count", summary="Count users")
+async def count(filter: Annotated[CountUsers, Query()], ctx: Acting, bus: TheBus) -> UserCount:
+    """Counts the users that match all filters: exactly up to 1,000. Beyond that, it estimates.
+    Needs `users:read`."""
+    return await bus.call(ctx, filter)
 
 
 @router.post("", status_code=201, summary="Create a user")
@@ -78,7 +88,7 @@ async def export(
 
 
 @router.get("/by-email", summary="Find a user by e-mail address")
-async def find(email: Annotated[Email, Query()], ctx: Acting, bus: TheBus) -> User:
+async def find(email: Annotated[Email, Query()], ctx: Acting, bus: TheBus) -> UserDetails:
     """Returns the user with this address. The comparison ignores case. Needs `users:read`."""
     return await bus.call(ctx, FindUser(email=email))
 
@@ -111,8 +121,8 @@ async def revoke_invitation(id: Id, ctx: Acting, bus: TheBus) -> Done:
 
 
 @router.get("/{id}", summary="Get a user")
-async def get(id: Id, ctx: Acting, bus: TheBus) -> User:
-    """Returns one user. Needs `users:read`."""
+async def get(id: Id, ctx: Acting, bus: TheBus) -> UserDetails:
+    """Returns one user, and whether their address is locked. Needs `users:read`."""
     return await bus.call(ctx, GetUser(user_id=id))
 
 
