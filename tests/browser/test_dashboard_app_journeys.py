@@ -265,7 +265,8 @@ async def test_the_palette(ada: AtDashboard) -> None:
     await ada.page.keyboard.press("Control+k")
     await ada.page.keyboard.type("key")
     field = ada.page.locator("#palette-query")
-    await ada.page.locator("#palette-results [role=option]", has_text="API keys").wait_for()
+    first = ada.page.locator("#palette-results [role=option]").first
+    await first.filter(has_text="API keys").wait_for()
     active = await field.get_attribute("aria-activedescendant")
     assert active
     assert await ada.page.locator(f"#{active}[role=option]").count() == 1

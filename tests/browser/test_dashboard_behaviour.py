@@ -88,7 +88,7 @@ async def test_a_pager_by_keyboard(ada: AtDashboard) -> None:
         await ada.page.keyboard.press("Enter")
         changed = "before => document.querySelector('#users tbody').innerText !== before"
         await ada.page.wait_for_function(changed, arg=before)
-        inside = "document.querySelector('#users').contains(document.activeElement)"
+        inside = "() => document.querySelector('#users').contains(document.activeElement)"
         await ada.page.wait_for_function(inside)
         pages += 1
     assert pages >= 2

@@ -90,6 +90,7 @@ for (const opener of document.querySelectorAll("[data-opens]")) {
   box.addEventListener("toggle", (event) => opener.setAttribute("aria-expanded", event.newState === "open"));
   opener.addEventListener("click", (event) => openBox(box, opener, event));
   opener.addEventListener("keydown", (event) => { if (event.key === " ") openBox(box, opener, event); });
+  query.addEventListener("input", () => choose(null)); // these results are not for this text
   query.addEventListener("keydown", (event) => {
     const all = options();
     const now = all.findIndex((option) => option.hasAttribute("aria-current"));
