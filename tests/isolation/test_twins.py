@@ -22,6 +22,9 @@ from common.ids import DASHBOARD, new_id
 from common.problems import Problem
 from common.testing import context
 
+OF_OPERATORS = {"platform:manage", "developers:read", "developers:write", "apps:read:all"}
+"""What contracts need that work in the Dashboard alone, for operators."""
+
 GHOST = "quagga"
 """The word in every text of the twin."""
 UNIQUE = {"application_api_keys", "audit_outbox", "mail_outbox", "rate_limits"}
@@ -144,8 +147,9 @@ async def test_nothing_touches_the_twin(pair: tuple[Sides, str]) -> None:
             await saved.restore(sides)
 
     assert faults == []
-    undone = sorted(set(contracts()) - set(done))
-    assert len(set(done)) >= 0.90 * len(contracts()), f"too many were refused: {undone}"
+    possible = {name for name, one in contracts().items() if one.needs not in OF_OPERATORS}
+    undone = sorted(possible - set(done))
+    assert len(undone) <= 0.10 * len(possible), f"too many were refused: {undone}"
 
 
 async def test_the_twin_is_one(pair: tuple[Sides, str]) -> None:
