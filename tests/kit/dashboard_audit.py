@@ -27,6 +27,7 @@ from common.contracts.clients import (
 )
 from common.contracts.domains import CustomDomains, ListCustomDomains
 from common.contracts.identity_providers import IdentityProviders, ListIdentityProviders
+from common.contracts.mail_sender import GetMailSender, MailSender, MailSenderNotFound
 from common.contracts.profiles import User
 from common.contracts.usage import CountUsage, UsageCounts
 from common.contracts.users import FindUser, ListUsers, UserNotFound, Users
@@ -47,6 +48,7 @@ class FakeLog:
     more: str | None = None
     zone: str = "Europe/Berlin"
     sign_ins: list[int | None] | None = None
+    mail_sender: MailSender | None = None
 
     def add(self, event_type: str, **fields: Any) -> AuditRecord:
         data = fields.pop("data", {})
@@ -136,6 +138,13 @@ async def _domains(log: FakeLog, ctx: Context, request: ListCustomDomains) -> Cu
     return CustomDomains(domains=[])
 
 
+async def _mail_sender(log: FakeLog, ctx: Context, request: GetMailSender) -> MailSender:
+    log.note(ctx, request, "settings:read")
+    if log.mail_sender is None:
+        raise MailSenderNotFound
+    return log.mail_sender
+
+
 def fake_log(developers: Developers) -> FakeLog:
     """Registers the fake services."""
     log = FakeLog(developers)
@@ -152,6 +161,7 @@ def fake_log(developers: Developers) -> FakeLog:
             CreateClient: _create_client,
             ListIdentityProviders: _providers,
             ListCustomDomains: _domains,
+            GetMailSender: _mail_sender,
         },
     )
     return log

@@ -10,6 +10,7 @@ from typing import Final
 from common.contracts.clients import ListClients
 from common.contracts.domains import ListCustomDomains
 from common.contracts.identity_providers import ListIdentityProviders
+from common.contracts.mail_sender import GetMailSender, MailSenderNotFound
 from common.contracts.users import ListUsers
 from common.message_ids import N_
 from gateway.dashboard import rooms
@@ -17,7 +18,13 @@ from gateway.dashboard.visit import Visit
 
 Fact = Callable[[Visit], Awaitable[bool]]
 STEP_EVENTS: Final = frozenset(
-    {"user_created", "client_created", "idp_created", "custom_domain_verified"}
+    {
+        "user_created",
+        "client_created",
+        "idp_created",
+        "custom_domain_verified",
+        "mail_sender_changed",
+    }
 )
 """The types of events with which a step may be done."""
 
@@ -64,6 +71,14 @@ async def _has_domain(visit: Visit) -> bool:
     return any(domain.verified for domain in domains)
 
 
+async def _has_mail_server(visit: Visit) -> bool:
+    try:
+        await visit.call(GetMailSender())
+    except MailSenderNotFound:
+        return False
+    return True
+
+
 STEPS: Final[tuple[tuple[Step, Fact], ...]] = (
     (
         Step(
@@ -98,6 +113,15 @@ STEPS: Final[tuple[tuple[Step, Fact], ...]] = (
             "/domains",
         ),
         _has_domain,
+    ),
+    (
+        Step(
+            N_("Your own mail server"),
+            N_("Send mails from an address of yours."),
+            "settings:read",
+            "/mail-sender",
+        ),
+        _has_mail_server,
     ),
 )
 

@@ -9,15 +9,20 @@ import pytest
 from tests.kit.dashboard_audit import CLIENT_SECRET, FakeLog, fake_log
 from tests.kit.developers import NOW, ORIGIN, developers, post, sign_in
 from tests.kit.fake_services import FakeServices
+from tests.kit.filled_contracts import filled
 from tests.kit.markup import hidden
 
 from common.contracts.clients import CreateClient
+from common.contracts.mail_sender import MailSender
 from common.contracts.profiles import User
 from common.ids import new_id
 from gateway.dashboard.snippets import SNIPPETS
 
 START = "/dashboard/applications/shop/start"
-ALL = ["audit:read", "users:read", "clients:read", "clients:write", "idps:read", "domains:read"]
+ALL = [
+    *("audit:read", "users:read", "clients:read", "clients:write", "idps:read", "domains:read"),
+    "settings:read",
+]
 PARTIAL = {"hx-request": "true", "hx-request-type": "partial"}
 
 
@@ -119,11 +124,22 @@ async def test_steps_tick_themselves(http: httpx.AsyncClient, log: FakeLog) -> N
     log.users.append(User(id=new_id(), email="a@example.com", created_at=NOW, updated_at=NOW))
     after = await http.get(ORIGIN + START, headers=PARTIAL)
 
-    assert "0 of 4" in before.text
-    assert "1 of 4" in after.text
+    assert "0 of 5" in before.text
+    assert "1 of 5" in after.text
     assert "<html" not in after.text
     assert after.text.count('<li class="good">') == 1
     assert after.text.count('<li class="next">') == 1
+
+
+async def test_a_mail_server_of_ones_own_is_a_step(http: httpx.AsyncClient, log: FakeLog) -> None:
+    """The step leads to the page of the mail server until there is one."""
+    before = await http.get(ORIGIN + START)
+    log.mail_sender = filled(MailSender)
+    after = await http.get(ORIGIN + START)
+
+    assert re.search(r'href="[^"]*/mail-sender"[^>]*>Your own mail server<', before.text)
+    assert not re.search(r'href="[^"]*/mail-sender"[^>]*>Your own mail server<', after.text)
+    assert "1 of 5" in after.text
 
 
 async def test_facts_that_may_not_be_seen_are_no_steps(
