@@ -13,18 +13,18 @@ from common.contracts.mail_sender import (
     CheckMailSender,
     MailSenderCheck,
     MailSenderFields,
-    OwnAddressUnverified,
     SenderStep,
 )
-from common.ids import DASHBOARD, new_id
+from common.ids import new_id
 from identity.deps import Deps
 from identity.limits import SENDER_TEST_BY_CALLER
 from identity.mail_languages import closest
 from identity.mail_message import MessageWriter, compose
 from identity.mail_sender import check_tls, new_password, stored, values_of
 from identity.mail_variables import sample_data
+from identity.own_address import own_address
 from identity.own_sender import OwnSenders, server_of
-from identity.queries import accounts, mail_senders
+from identity.queries import mail_senders
 from identity.queries.accounts import Account
 from identity.queries.mail_senders import SenderRow
 from identity.smtp import (
@@ -57,7 +57,7 @@ class _Sender:
 async def check(deps: Deps, ctx: Context, request: CheckMailSender) -> MailSenderCheck:
     """Sends a test mail to the caller, and to nobody else. Raises MailSenderNotFound, Invalid,
     OwnAddressUnverified, RateLimited."""
-    recipient, to = await _recipient(deps, ctx)
+    recipient, to = await own_address(deps, ctx)
     await deps.limits.count(ctx, (SENDER_TEST_BY_CALLER, recipient.id))
     sender = await _sender(deps, ctx, request.sender)
     message = await _message(deps, ctx, sender, recipient=recipient, to=to)
@@ -67,22 +67,6 @@ async def check(deps: Deps, ctx: Context, request: CheckMailSender) -> MailSende
     if failed is None and sender.row is not None:
         await OwnSenders(deps.db, deps.mail_db).recovered(sender.row)
     return MailSenderCheck(passed=passed, failed=failed, to=to)
-
-
-async def _recipient(deps: Deps, ctx: Context) -> tuple[Account, str]:
-    """Returns the account and the verified address of the caller. A developer is a user of the
-    Dashboard."""
-    caller = ctx.caller
-    if caller.id is None or caller.kind not in ("user", "developer"):
-        raise OwnAddressUnverified
-    home = ctx.with_application(DASHBOARD) if caller.kind == "developer" else ctx
-    async with deps.db.reader(home) as db:
-        account = await accounts.by_id(db, app_id=home.app_id, id=caller.id)
-    if account is None or account.email is None:
-        raise OwnAddressUnverified
-    if account.disabled or not account.email_verified:
-        raise OwnAddressUnverified
-    return account, account.email
 
 
 async def _sender(deps: Deps, ctx: Context, fields: MailSenderFields | None) -> _Sender:

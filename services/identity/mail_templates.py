@@ -26,6 +26,7 @@ from identity.limits import MAIL_BY_ADDRESS, TEST_MAIL_BY_APP
 from identity.mail_languages import LOCALES, Locale
 from identity.mail_texts import MAILS, built_in_source
 from identity.mail_variables import sample_data, variables
+from identity.own_address import own_address
 from identity.queries import mail_templates
 
 
@@ -130,14 +131,14 @@ async def preview(deps: Deps, ctx: Context, request: PreviewTemplate) -> Rendere
 
 
 async def send_test(deps: Deps, ctx: Context, request: SendTestMail) -> Done:
-    """Sends a mail with sample data. Raises TemplateNotFound, RateLimited."""
+    """Sends a mail with sample data to the caller, and to nobody else. Raises TemplateNotFound,
+    OwnAddressUnverified, RateLimited."""
+    _, to = await own_address(deps, ctx)
     tenant = await deps.tenants.get(ctx)
     data = sample_data(request.kind, tenant)
-    await deps.limits.count(
-        ctx, (TEST_MAIL_BY_APP, ctx.app_id), (MAIL_BY_ADDRESS, address_key(request.to))
-    )
+    await deps.limits.count(ctx, (TEST_MAIL_BY_APP, ctx.app_id), (MAIL_BY_ADDRESS, address_key(to)))
     async with deps.db.transaction(ctx) as tx:
-        letter = mail.Mail(request.to, request.kind, request.locale, data)
+        letter = mail.Mail(to, request.kind, request.locale, data)
         await mail.enqueue(tx, ctx, deps.sealer, letter)
     return Done()
 

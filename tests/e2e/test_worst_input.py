@@ -107,7 +107,6 @@ def uses(
     for _ in range(AT_ONCE):
         yield backend.put(f"/api/users/{user}", json=items)
         yield backend.post("/api/mail-templates/sign_in/en/preview", json={})
-        yield backend.post("/api/mail-templates/sign_in/en/test", json={"to": emails[0]})
         for email in emails:
             yield browser.post("/api/auth/signin", json={"email": email, "password": "wrong"})
 

@@ -7,7 +7,6 @@ from typing import Literal
 from pydantic import Field
 
 from common.contracts.base import Contract, Done, Request
-from common.contracts.fields import Email
 from common.contracts.versioned import Versioned
 from common.problems import (
     Invalid,
@@ -113,8 +112,8 @@ class PreviewTemplate(
 
 
 class SendTestMail(Request[Done], subject="identity.template.test", needs="apps:write"):
-    """Sends a mail of this kind with sample values. Raises TemplateNotFound, RateLimited."""
+    """Sends a mail of this kind with sample values to the caller's own verified address. Raises
+    TemplateNotFound, OwnAddressUnverified, RateLimited."""
 
     kind: str = Field(max_length=50)
     locale: Literal["en", "de"] = "en"
-    to: Email

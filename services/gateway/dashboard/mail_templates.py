@@ -140,11 +140,10 @@ async def test(visit: Visit) -> GatewayResponse:
     """POST …/mail/{kind}/{locale}/test: sends the stored text, only to the developer's own address."""
     _check_may_write(visit)
     template, language = await _template(visit), visit.open().language
-    email = _own_address(visit)
-    if email is None:
+    if _own_address(visit) is None:
         raise Forbidden
     try:
-        await visit.call(SendTestMail(kind=template.kind, locale=template.locale, to=email))
+        await visit.call(SendTestMail(kind=template.kind, locale=template.locale))
     except Problem as error:
         return await _edit(visit, errors_of(language, error))
     return _back(visit, "sent")

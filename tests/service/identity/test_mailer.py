@@ -12,11 +12,13 @@ from email.message import EmailMessage
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from tests.kit.callers import ADMIN
+from tests.kit.callers import ADMIN, as_user
 from tests.kit.world import World
 
 from common import mail
+from common.context import Caller
 from common.contracts.email_codes import SignInWithCode, StartEmailCode
+from common.contracts.mail_sender import OwnAddressUnverified
 from common.contracts.mail_templates import (
     ListTemplates,
     PreviewTemplate,
@@ -314,11 +316,29 @@ async def test_every_mail_renders_in_every_language(world: World) -> None:
 
 
 async def test_test_mail(world: World, post: Post) -> None:
-    """A test mail arrives with sample values. Ten are allowed in ten minutes."""
-    await world.call(SendTestMail(kind="reset", to="me@example.com", locale="de"), caller=ADMIN)
+    """A test mail with sample values goes to the caller. Ten are allowed in ten minutes."""
+    session = await world.sign_in(await world.user("me@example.com"))
+    me = as_user(session, permissions=frozenset({"apps:write"}))
+    await world.call(SendTestMail(kind="reset", locale="de"), caller=me)
     await post.mailer.deliver_batch()
 
-    assert post.inbox.received[0]["Subject"] == "Neues Passwort für Blue Shop wählen"
+    (mail,) = post.inbox.received
+    assert (mail["To"], mail["Subject"]) == (
+        "me@example.com",
+        "Neues Passwort für Blue Shop wählen",
+    )
+
+
+async def test_a_test_mail_needs_an_address_of_ones_own(world: World, post: Post) -> None:
+    """Keys have none, and an address that nobody proved may be somebody else's. Nothing is sent."""
+    user = await world.user("victim@example.com", email_verified=False)
+    unproven = Caller("user", user.id, frozenset({"apps:write"}))
+    for caller in (ADMIN, unproven):
+        refused = await world.refused(SendTestMail(kind="reset", locale="de"), caller)
+        assert isinstance(refused, OwnAddressUnverified)
+    await post.mailer.deliver_batch()
+
+    assert post.inbox.received == []
 
 
 async def test_only_mail_wakes_the_mailer(world: World, post: Post) -> None:
