@@ -27,7 +27,6 @@ AGAIN: Final = {
     "identity.me.change_email": "mails another link",
     "identity.password.sign_in": "another session",
     "identity.reset.start": "mails another code",
-    "identity.template.test": "mails the sample again",
     "identity.provider.finish_sign_in": "records that the sign-in failed",
     "identity.recovery_code.regenerate": "other codes",
     "identity.user_batch.delete": "another batch",
