@@ -24,7 +24,13 @@ from common.contracts.email_codes import SignInWithCode, StartEmailCode
 from common.contracts.protection import Protection
 from common.contracts.sign_up import SignUp
 
-JS = pytest.mark.parametrize("js", [True, False], ids=["script", "no script"])
+JS = pytest.mark.parametrize(
+    "js",
+    [
+        pytest.param(True, id="script", marks=pytest.mark.long),  # every day: tests/e2e
+        pytest.param(False, id="no script"),
+    ],
+)
 
 
 @JS

@@ -412,7 +412,28 @@ async def picture(page: Page, name: str) -> None:
         await page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
-@pytest.mark.parametrize("name", ALL)
+EVERY_DAY = {
+    *("sign_in", "sign_in_wrong", "sign_in_providers", "password_wrong", "code", "second_factor"),
+    *("mfa_setup", "link", "sign_up", "reset_code", "invitation", "refused", "account", "sessions"),
+    *(
+        "apps",
+        "members",
+        "accounts",
+        "consent",
+        "confirm_ways",
+        "step_up",
+        "connections",
+        "two_step_on",
+    ),
+    *("recovery_codes", "passkeys", "impersonated"),
+}
+"""One page of each kind. All of them are looked at by `make test-browsers`."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in EVERY_DAY else pytest.param(name, marks=pytest.mark.long) for name in ALL],
+)
 async def test_a_page(site: Site, name: str) -> None:
     """In every width and both schemes: axe finds nothing (WCAG 2.2 AA and best practices), nothing
     is too wide or moves after loading, the console is silent, and the page is light."""

@@ -67,7 +67,7 @@ async def test_a_barrier_is_one(server: NatsServer) -> None:
     """After `flush_all` the server has every message that was published before."""
     nc, other = await batched(server), await server.connect()
     sub = await other.subscribe("y")
-    await other.flush()
+    await flush_all(other)
     for number in range(200):
         await nc.publish("y", b"1")
         await nc.publish("y", b"2")

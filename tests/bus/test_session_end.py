@@ -91,6 +91,7 @@ async def stage(postgres: Postgres, server: NatsServer) -> AsyncIterator[Stage]:
             **service_deps(db, bus, KEYS, invalidation=invalidation).shared(),
             mail_db=db,
             sweep_db=db,
+            search_db=db,
             hashing=Hashing(FairPool(threads=1)),
             last_active=LastActive(db),
             limits=Limits(db, KEYS),

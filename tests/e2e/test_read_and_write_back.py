@@ -36,6 +36,8 @@ SET = {
     "/api/mail-sender": {"host": "mail.example.com", "from_address": "no-reply@example.com"},
 }
 """Paths of one thing that is absent at first: what to store there before it is read."""
+PLACES = {"/api/mail-templates/{kind}/{locale}": "/api/mail-templates/sign_in/en"}
+"""Paths of what is there without being created, and one place of each."""
 OF_A_USER = {"/api/users/me"}
 """Paths that need a session instead of a key."""
 
@@ -58,8 +60,8 @@ async def test_what_was_read_can_be_written_back(system: System) -> None:
 
 
 async def _place(api: httpx.AsyncClient, path: str) -> str:
-    if "{" not in path:
-        return path
+    if "{" not in path or path in PLACES:
+        return PLACES.get(path, path)
     where, body = MADE[path]  # a new resource needs a line there
     if path == "/api/users/{id}":
         body = body | {"email": fresh_email()}

@@ -16,11 +16,14 @@ DEPLOYMENTS: Final = frozenset(
     {"browser", "bus", "clients", "compose", "conformance", "containers", "e2e", "up"}
 )
 """Folders whose tests run one after the other."""
+FAKES: Final = frozenset({"test_pages.py", "test_page_flows.py", "test_passkeys.py"})
+"""Files of tests/browser without a deployment: a gateway of the test's own process answers them."""
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         place = item.path.relative_to(TESTS)
-        group = "deployments" if place.parts[0] in DEPLOYMENTS else str(place)
+        deploys = place.parts[0] in DEPLOYMENTS and place.name not in FAKES
+        group = "deployments" if deploys else str(place)
         item.add_marker(pytest.mark.xdist_group(group))

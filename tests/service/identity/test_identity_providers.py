@@ -353,7 +353,7 @@ async def test_a_test_of_github(world: World, server: ProviderServer) -> None:
     assert (bad.passed, odd.passed) == (False, False)
 
 
-async def tested(world: World, call: CheckIdentityProvider, clerk: Caller) -> bool:
+async def allowed(world: World, call: CheckIdentityProvider, clerk: Caller) -> bool:
     """Tests a provider. Returns whether the limits allowed it."""
     try:
         await world.call(call, clerk)
@@ -374,7 +374,7 @@ async def test_tests_are_limited(world: World, server: ProviderServer) -> None:
         await world.call(call, ADMIN)
     await world.call(call, replace(ADMIN, id=new_id()))
     clerks = [replace(ADMIN, id=new_id()) for _ in range(limits.PROVIDER_CHECK_BY_APP.most)]
-    outcomes = [await tested(world, call, clerk) for clerk in clerks]
+    outcomes = [await allowed(world, call, clerk) for clerk in clerks]
 
     assert outcomes[0]
     assert not outcomes[-1]
