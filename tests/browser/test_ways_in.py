@@ -107,7 +107,9 @@ def in_order(expected: list[str], events: list[str]) -> bool:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("screen", [DESK, pytest.param(PHONE, marks=pytest.mark.long)], ids=["desk", "phone"])
+@pytest.mark.parametrize(
+    "screen", [DESK, pytest.param(PHONE, marks=pytest.mark.long)], ids=["desk", "phone"]
+)
 async def test_every_way_in(people: People, screen: dict[str, Any]) -> None:
     """A newcomer signs in through a provider, adds a passkey, signs in with only the passkey, turns on
     an authenticator app, and is asked for it the next time. Each step is in the audit log."""
