@@ -18,9 +18,7 @@ _READERS: Final[dict[Callable[..., Any], APIRoute | None]] = {}
 async def current_value(route: APIRoute, request: Request) -> dict[str, Any]:
     """Reads the object as the same caller. Returns an empty dict if it has no GET route, or if the
     caller may not read it. Raises what GET would raise for an object that does not exist."""
-    if route.endpoint not in _READERS:
-        _READERS[route.endpoint] = _reader(route, request)
-    reader = _READERS[route.endpoint]
+    reader = reader_of(route, request)
     if reader is None:
         return {}
     scope = {**request.scope, "method": "GET", "route": reader, "endpoint": reader.endpoint}
@@ -30,6 +28,13 @@ async def current_value(route: APIRoute, request: Request) -> dict[str, Any]:
         return {}
     value = orjson.loads(answer.body)
     return value if isinstance(value, dict) else {}
+
+
+def reader_of(route: APIRoute, request: Request) -> APIRoute | None:
+    """Returns the GET route at the path of this one."""
+    if route.endpoint not in _READERS:
+        _READERS[route.endpoint] = _reader(route, request)
+    return _READERS[route.endpoint]
 
 
 def _reader(route: APIRoute, request: Request) -> APIRoute | None:

@@ -22,7 +22,7 @@ from common.field_errors import FieldError, field_error, field_errors
 from common.problems import Invalid
 from common.same_json import same_json
 from common.unknown_fields import MAX_NAME_LENGTH, UnknownField, is_model, unknown_fields
-from gateway.api.current_value import current_value
+from gateway.api.current_value import current_value, reader_of
 
 _PARAMETERS: Final[dict[Callable[..., Any], list[str]]] = {}
 """The parameters of each endpoint, filled at the first request that has some."""
@@ -87,7 +87,10 @@ async def _read_only(route: APIRoute, request: Request, sent: Any) -> list[str]:
     settable = _names(route.body_field.field_info.annotation) if route.body_field else []
     if request.method not in ("PUT", "PATCH") or not isinstance(sent, dict):
         return read_only
-    carried = sent.keys() & set(read_only) - set(settable)
+    others = sent.keys() - set(settable)
+    if others and (reader := reader_of(route, request)):
+        read_only += _names(reader.response_model)  # GET may tell more than the change answers
+    carried = others & set(read_only)
     if carried:
         current = await current_value(route, request)
         for name in carried & current.keys():
