@@ -1,17 +1,13 @@
-"""The log as a file, piece by piece: however long it is, one piece is in memory."""
+"""The lines of the log's files."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Final
 
 import orjson
 
-from common.bus import Bus
-from common.context import Context
-from common.contracts.audit_log import AuditExport, ExportAudit, ExportedRecord
+from common.contracts.audit_log import ExportedRecord
 from common.csv_cells import cell, lines
 
 COLUMNS: Final = (
@@ -29,19 +25,6 @@ COLUMNS: Final = (
     "user_agent",
     "trace",
 )
-
-
-async def pieces(
-    bus: Bus, ctx: Context, request: ExportAudit, first: AuditExport
-) -> AsyncIterator[list[ExportedRecord]]:
-    """The pieces after `first`, each asked for with a time limit of its own."""
-    piece = first
-    while True:
-        yield piece.records
-        if piece.next is None:
-            return
-        fresh = replace(ctx, deadline=time.time() + request.within)
-        piece = await bus.call(fresh, request.model_copy(update={"cursor": piece.next}))
 
 
 async def ndjson(pages: AsyncIterator[list[ExportedRecord]]) -> AsyncIterator[bytes]:

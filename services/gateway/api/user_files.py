@@ -1,19 +1,14 @@
-"""Users and failed rows of a batch as files, piece by piece: however long they are, one piece is in
-memory."""
+"""The lines of files of users, and of the failed rows of a batch."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Final
 
 import orjson
 
-from common.bus import Bus
-from common.context import Context
-from common.contracts.user_batches import BatchResults, ListUserBatchResults
-from common.contracts.user_import import ExportUsers, TransferredUser, TransferredUsers
+from common.contracts.user_batches import BatchResults
+from common.contracts.user_import import TransferredUser
 from common.csv_cells import cell, lines
 
 FIRST: Final = ("id", "email", "email_verified")
@@ -21,21 +16,6 @@ HIDDEN: Final = ("password", "password_hash")
 COLUMNS: Final = FIRST + tuple(
     name for name in TransferredUser.model_fields if name not in FIRST + HIDDEN
 )
-
-
-async def pages_of_users(
-    bus: Bus,
-    ctx: Context,
-    first: TransferredUsers,
-) -> AsyncIterator[list[TransferredUser]]:
-    """Yields the pages from `first` on, each with a time limit of its own."""
-    page = first
-    while True:
-        yield page.users
-        if page.next is None:
-            return
-        call = ExportUsers(limit=100, cursor=page.next)
-        page = await bus.call(replace(ctx, deadline=time.time() + call.within), call)
 
 
 async def ndjson(pages: AsyncIterator[list[TransferredUser]]) -> AsyncIterator[bytes]:
@@ -66,17 +46,10 @@ def _text(value: object) -> object:
     return value
 
 
-async def failed_rows(
-    bus: Bus, ctx: Context, batch_id: str, first: BatchResults
-) -> AsyncIterator[bytes]:
+async def failed_rows(replies: AsyncIterator[BatchResults]) -> AsyncIterator[bytes]:
     """Yields a line for each failed row: its number, the errors, and the row without secrets."""
-    piece = first
-    while True:
+    async for reply in replies:
         yield b"".join(
             orjson.dumps(one.model_dump(mode="json", exclude_none=True)) + b"\n"
-            for one in piece.results
+            for one in reply.results
         )
-        if piece.next is None:
-            return
-        call = ListUserBatchResults(batch_id=batch_id, failed=True, after=piece.next)
-        piece = await bus.call(replace(ctx, deadline=time.time() + call.within), call)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Header, Query, Request
@@ -31,6 +29,7 @@ from common.contracts.usage import CountUsage, UsageCounts
 from common.problems import Unavailable
 from gateway.api import audit_export
 from gateway.api.deps import Acting, TheBus, TheGateway, TheRequest, acting
+from gateway.api.export_files import file_response
 from gateway.api.noun_router import NounRouter
 from gateway.audit_tail import Places, Tail
 from gateway.routing import RouteSet
@@ -88,21 +87,15 @@ async def export(
 ) -> StreamingResponse:
     """Exports the events that match all filters. An NDJSON export without filters can be verified
     with `aero2 audit verify`. One export of each caller runs at a time. Needs `audit:read`."""
-    bus, name = gateway.bus, gateway.exports.begin(ctx)
-    call = ExportAudit(**filters.model_dump(exclude_unset=True))
-    try:
-        first = await bus.call(replace(ctx, deadline=time.time() + call.within), call)
-    except BaseException:
-        gateway.exports.end(name)
-        raise
-    pages = gateway.exports.until_sent(name, audit_export.pieces(bus, ctx, call, first))
-    lines = audit_export.ndjson(pages) if format == "ndjson" else audit_export.as_csv(pages)
-    kind = "application/x-ndjson" if format == "ndjson" else "text/csv; charset=utf-8"
-    headers = {
-        "cache-control": "no-store",
-        "content-disposition": f'attachment; filename="audit.{format}"',
-    }
-    return StreamingResponse(lines, media_type=kind, headers=headers)
+    write = audit_export.ndjson if format == "ndjson" else audit_export.as_csv
+    return await file_response(
+        gateway,
+        ctx,
+        ExportAudit(**filters.model_dump(exclude_unset=True)),
+        name="audit",
+        format=format,
+        lines=lambda replies: write(reply.records async for reply in replies),
+    )
 
 
 @router.get(

@@ -26,6 +26,7 @@ from common.contracts.user_batches import (
 from common.contracts.user_import import ImportLine
 from gateway.api import user_files
 from gateway.api.deps import Acting, TheBus
+from gateway.api.export_files import NDJSON, attachment, pieces
 from gateway.api.noun_router import NounRouter
 from gateway.routing import RouteSet
 
@@ -103,13 +104,9 @@ async def results(
 async def failed(id: Id, ctx: Acting, bus: TheBus) -> StreamingResponse:
     """Downloads the rows that failed, with their numbers and errors, but without passwords and
     hashes. Correct each `record` and import the file again. Needs `users:read`."""
-    first = await bus.call(ctx, ListUserBatchResults(batch_id=id, failed=True))
-    headers = {
-        "cache-control": "no-store",
-        "content-disposition": 'attachment; filename="failed.ndjson"',
-    }
-    rows = user_files.failed_rows(bus, ctx, id, first)
-    return StreamingResponse(rows, media_type="application/x-ndjson", headers=headers)
+    call = ListUserBatchResults(batch_id=id, failed=True)
+    replies = pieces(bus, ctx, call, await bus.call(ctx, call), begins="after")
+    return attachment("failed.ndjson", NDJSON, user_files.failed_rows(replies))
 
 
 @router.post("/{id}/rows", status_code=202, summary="Add rows to an import")

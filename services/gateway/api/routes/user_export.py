@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Query
 from fastapi.responses import StreamingResponse
 
 from common.contracts.user_import import ExportUsers
 from gateway.api import user_files
-from gateway.api.deps import Acting, TheBus, TheGateway
+from gateway.api.deps import Acting, TheGateway
+from gateway.api.export_files import Format, file_response
 from gateway.api.noun_router import NounRouter
 from gateway.routing import RouteSet
 
@@ -32,27 +31,20 @@ router = NounRouter(prefix="/users/export", tags=["users"])
 async def export_file(
     gateway: TheGateway,
     ctx: Acting,
-    bus: TheBus,
-    format: Annotated[Literal["csv", "ndjson"], Query()] = "ndjson",
+    format: Annotated[Format, Query()] = "ndjson",
 ) -> StreamingResponse:
     """Exports all users without passwords, in a form that an import takes. In a CSV file, a cell that
     a spreadsheet would run as a formula begins with an apostrophe. You can have one export at a
     time. Needs `users:read`."""
-    call = ExportUsers(limit=100)
-    name = gateway.exports.begin(ctx)
-    try:
-        first = await bus.call(replace(ctx, deadline=time.time() + call.within), call)
-    except BaseException:
-        gateway.exports.end(name)
-        raise
-    pages = gateway.exports.until_sent(name, user_files.pages_of_users(bus, ctx, first))
-    lines = user_files.ndjson(pages) if format == "ndjson" else user_files.as_csv(pages)
-    kind = "application/x-ndjson" if format == "ndjson" else "text/csv; charset=utf-8"
-    headers = {
-        "cache-control": "no-store",
-        "content-disposition": f'attachment; filename="users.{format}"',
-    }
-    return StreamingResponse(lines, media_type=kind, headers=headers)
+    write = user_files.ndjson if format == "ndjson" else user_files.as_csv
+    return await file_response(
+        gateway,
+        ctx,
+        ExportUsers(limit=100),
+        name="users",
+        format=format,
+        lines=lambda replies: write(reply.users async for reply in replies),
+    )
 
 
 routes = RouteSet(router=router, in_applications=True)
