@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,7 +16,7 @@ from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
 from common.problems import Forbidden, NotFound, Problem
 from common.time_zones import places
-from gateway.dashboard import setting_fields, setting_sections
+from gateway.dashboard import form_guard, setting_fields, setting_sections
 from gateway.dashboard.api_call import curl
 from gateway.dashboard.last_change import last_change
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
@@ -37,8 +36,6 @@ BY_ID: Final = {section.id: section for section in SECTIONS}
 CHANGED_MEANWHILE: Final = N_(
     "Somebody else has changed this to: %(theirs)s. You entered: %(mine)s. Save again to keep yours."
 )
-ATTEMPTS: Final = 3
-"""Times that a form is compared with the stored settings, if others save at the same moment."""
 CHANGED: Final = frozenset(f"settings.{name}" for name in AppSettings.model_fields)
 """The names of settings in events."""
 
@@ -124,10 +121,7 @@ async def save(visit: Visit) -> GatewayResponse:
     section = BY_ID.get(visit.parameters["section"])
     if section is None:
         raise NotFound
-    for _ in range(ATTEMPTS):
-        with contextlib.suppress(ChangedMeanwhile):
-            return await _save(visit, section)
-    raise ChangedMeanwhile
+    return await form_guard.compared_again(lambda: _save(visit, section))
 
 
 async def _save(visit: Visit, section: Section) -> GatewayResponse:

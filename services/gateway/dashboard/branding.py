@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,9 +20,9 @@ from common.contracts.tenants import Branding, Tenant
 from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
 from common.problems import Forbidden, Problem, RateLimited
-from gateway.dashboard import person_limits
+from gateway.dashboard import form_guard, person_limits
 from gateway.dashboard.api_call import curl_in_dashboard
-from gateway.dashboard.app_settings import ATTEMPTS, CHANGED_MEANWHILE
+from gateway.dashboard.app_settings import CHANGED_MEANWHILE
 from gateway.dashboard.brand_preview import PAGES, SCHEMES, previewed_page, show_preview
 from gateway.dashboard.last_change import last_change
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
@@ -187,10 +186,7 @@ async def save(visit: Visit) -> GatewayResponse:
     meanwhile, nothing is saved, and the page shows both values."""
     if not visit.may("apps:write"):
         raise Forbidden
-    for _ in range(ATTEMPTS):
-        with contextlib.suppress(ChangedMeanwhile):
-            return await _save(visit)
-    raise ChangedMeanwhile
+    return await form_guard.compared_again(lambda: _save(visit))
 
 
 async def _save(visit: Visit) -> GatewayResponse:

@@ -3,11 +3,14 @@ typed before something is deleted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
 
 from common.contracts.versioned import ChangedMeanwhile, Versioned
 from common.message_ids import N_
 from gateway.dashboard.visit import Visit
+from gateway.http.response import GatewayResponse
 from gateway.pages.form_errors import Errors
 from gateway.pages.languages import Language
 
@@ -17,12 +20,23 @@ CHANGED = N_(
 )
 SHOWN = 2000
 """Characters of a stored value in a sentence. A new page shows all of them."""
+ATTEMPTS: Final = 3
+"""Times that a form is compared with what is stored, if others save at the same moment."""
 NOT_THE_NAME = N_("This isn't the name. Type it as it is shown.")
 
 
 def is_outdated(visit: Visit, current: Versioned) -> bool:
     """Returns whether the posted form shows an older version of the thing."""
     return visit.fields.text("version") != current.version
+
+
+async def compared_again(save: Callable[[], Awaitable[GatewayResponse]]) -> GatewayResponse:
+    """Returns the answer of `save`, which compares and then writes. It runs again if somebody else saves
+    in between. Raises ChangedMeanwhile after the last attempt."""
+    for _ in range(ATTEMPTS):
+        with contextlib.suppress(ChangedMeanwhile):
+            return await save()
+    raise ChangedMeanwhile
 
 
 def check(visit: Visit, current: Versioned) -> None:

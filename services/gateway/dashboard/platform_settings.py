@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -21,10 +20,9 @@ from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
 from common.problems import NotFound, Problem
 from common.time_zones import places
-from gateway.dashboard import setting_fields, setting_sections
+from gateway.dashboard import form_guard, setting_fields, setting_sections
 from gateway.dashboard.api_call import curl_in_dashboard
 from gateway.dashboard.app_settings import (
-    ATTEMPTS,
     conflicts_of,
     field_values,
     limits_of,
@@ -105,13 +103,15 @@ async def save(visit: Visit) -> GatewayResponse:
     name = visit.parameters["section"]
     if name != TEAMS and name not in BY_ID:
         raise NotFound
-    for _ in range(ATTEMPTS):
-        with contextlib.suppress(ChangedMeanwhile):
-            settings = await visit.call(GetPlatformSettings())
-            if name == TEAMS:
-                return await _save_limit(visit, settings)
-            return await _save_section(visit, settings, BY_ID[name])
-    raise ChangedMeanwhile
+    return await form_guard.compared_again(lambda: _save(visit, name))
+
+
+async def _save(visit: Visit, name: str) -> GatewayResponse:
+    """Saves a section. Raises ChangedMeanwhile if somebody else saved after the comparison."""
+    settings = await visit.call(GetPlatformSettings())
+    if name == TEAMS:
+        return await _save_limit(visit, settings)
+    return await _save_section(visit, settings, BY_ID[name])
 
 
 async def _save_section(
