@@ -7,6 +7,7 @@ from pydantic import Field
 from common.contracts.base import Contract, Id, Page, Request
 from common.contracts.fields import Timestamp
 from common.contracts.platform_applications import PlatformApplication
+from common.contracts.users import UserSearch
 
 
 class Developer(Contract):
@@ -48,12 +49,7 @@ class ListDevelopers(
     """Lists the users of the Dashboard, newest first. With `search`, lists them by the word that
     matches. Raises Forbidden outside the Dashboard."""
 
-    search: str | None = Field(
-        default=None,
-        max_length=200,
-        description="One or more words. Each must be the beginning of the e-mail address, of a part "
-        "of it, or of a word of a name. Case and accents are ignored.",
-    )
+    search: UserSearch = None
     disabled: bool | None = None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -68,15 +68,20 @@ class CreateUser(Request[User], subject="identity.user.create", needs="users:wri
     user_metadata: Metadata = {}
 
 
-class UserFilter(Contract):
-    """Which users a list, a count or a batch is about."""
-
-    search: str | None = Field(
-        default=None,
+UserSearch = Annotated[
+    str | None,
+    Field(
         max_length=200,
         description="One or more words. Each must be the beginning of the e-mail address, of a part "
         "of it, or of a word of a name. Case and accents are ignored.",
-    )
+    ),
+]
+
+
+class UserFilter(Contract):
+    """Which users a list, a count or a batch is about."""
+
+    search: UserSearch = None
     disabled: bool | None = None
     email_verified: bool | None = None
 
