@@ -192,10 +192,9 @@ async def _start(
     async with deps.db.transaction(ctx) as tx:
         if await user_batches.active_count(tx, app_id=ctx.app_id) >= MOST_ACTIVE:
             raise TooManyBatches
-        await user_batches.insert(
+        batch = await user_batches.insert(
             tx, app_id=ctx.app_id, id=id, act=act, role_id=role_id, caller=caller
         )
-        batch = _existing(await user_batches.get(tx, app_id=ctx.app_id, id=id))
         await _add(deps, ctx, tx, batch, rows=rows)
         if complete:
             await _complete(ctx, tx, batch, len(rows))

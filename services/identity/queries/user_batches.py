@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from common.contracts.user_batches import UserBatch
-from common.db import Db, many, maybe, run, value
+from common.db import Db, many, maybe, one, run, value
 
 BATCH_COLUMNS: Final = """id, act, state, role_id, total, done, succeeded, unchanged, failed,
                created_at, finished_at"""
@@ -14,13 +14,14 @@ BATCH_COLUMNS: Final = """id, act, state, role_id, total, done, succeeded, uncha
 
 async def insert(
     db: Db, *, app_id: str, id: str, act: str, role_id: str | None, caller: dict[str, object]
-) -> None:
-    """Creates a batch that takes rows."""
-    await run(
+) -> UserBatch:
+    """Creates a batch that takes rows, and returns it."""
+    return await one(
         db,
-        """
+        UserBatch,
+        f"""
         INSERT INTO user_batches (app_id, id, act, role_id, caller, state)
-        VALUES ($1, $2, $3, $4, $5, 'open')
+        VALUES ($1, $2, $3, $4, $5, 'open') RETURNING {BATCH_COLUMNS}
         """,
         app_id,
         id,
