@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import uvicorn
 from playwright.async_api import Browser, Page
+from tests.browser.dashboard_people import AtDashboard, Screen, at_dashboard
 from tests.browser.journey_people import People as JourneyPeople
 from tests.browser.relying_party import website
 from tests.kit.dashboard_developer import Developer, developer
@@ -184,6 +185,15 @@ async def studio(system: System) -> AsyncIterator[Developer]:
     one finds its own things by fresh names."""
     async with developer(system, "studio") as ada:
         yield ada
+
+
+@pytest.fixture
+async def ada(
+    chromium: Browser, system: System, studio: Developer, screen: Screen
+) -> AsyncIterator[AtDashboard]:
+    """A browser of that developer, on the screen of the test."""
+    async with at_dashboard(chromium, system, studio, screen) as visitor:
+        yield visitor
 
 
 @pytest.fixture

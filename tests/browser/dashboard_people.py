@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Locator, Page, TimeoutError
-from tests.browser.journey_people import LINK
+from tests.browser.journey_people import LINK, note_complaints
 from tests.kit.dashboard_developer import Developer
 from tests.kit.nats_server import PATIENCE
 from tests.kit.system import System
@@ -85,14 +85,7 @@ class AtDashboard:
 
     def listen(self) -> None:
         """Notes every error and warning of the console."""
-
-        def note(kind: str, text: str) -> None:
-            # A form that is answered with 422 is a page too. Chromium calls it a failed resource.
-            if kind in ("error", "warning") and "Failed to load resource" not in text:
-                self.complaints.append(text)
-
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("console", lambda message: note(message.type, message.text))
+        note_complaints(self.page, self.complaints)
 
     async def tab(self) -> AtDashboard:
         """Opens a second tab of the same browser."""

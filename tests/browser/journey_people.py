@@ -20,6 +20,18 @@ CODE = re.compile(r"\b(\d{3}) (\d{3})\b")
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
 
 
+def note_complaints(page: Page, complaints: list[str]) -> None:
+    """Adds every error and warning of the page's console to the list."""
+
+    def note(kind: str, text: str) -> None:
+        # A form that is answered with 422 is a page too. Chromium calls it a failed resource.
+        if kind in ("error", "warning") and "Failed to load resource" not in text:
+            complaints.append(text)
+
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: note(message.type, message.text))
+
+
 @dataclass
 class Person:
     """A user with a browser, in one of its tabs."""
@@ -36,13 +48,7 @@ class Person:
         return other
 
     def listen(self) -> None:
-        def note(kind: str, text: str) -> None:
-            # A form that is answered with 422 is a page too. Chromium calls it a failed resource.
-            if kind in ("error", "warning") and "Failed to load resource" not in text:
-                self.complaints.append(text)
-
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("console", lambda message: note(message.type, message.text))
+        note_complaints(self.page, self.complaints)
 
     async def go(self, url: str) -> None:
         base = self.system.origin("demo") if url.startswith("/") else ""

@@ -4,34 +4,22 @@ audit log, deletion. Each journey goes through the pages of the running Dashboar
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser
 from tests.browser.dashboard_people import (
     DESK,
     KEYBOARD,
     SIZES,
     AtDashboard,
-    Screen,
-    at_dashboard,
     screens,
 )
 from tests.kit.dashboard_developer import Developer
 from tests.kit.deployments import Ability
 from tests.kit.identity_provider import OpenIdProvider, running_server
 from tests.kit.mail_servers import mail_server
-from tests.kit.system import System, fresh_email
+from tests.kit.system import fresh_email
 
 pytestmark = pytest.mark.parametrize("screen", screens(DESK, *SIZES, KEYBOARD))
-
-
-@pytest.fixture
-async def ada(
-    chromium: Browser, system: System, studio: Developer, screen: Screen
-) -> AsyncIterator[AtDashboard]:
-    async with at_dashboard(chromium, system, studio, screen) as visitor:
-        yield visitor
 
 
 async def test_identity_providers(ada: AtDashboard) -> None:

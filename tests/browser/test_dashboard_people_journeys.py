@@ -4,7 +4,6 @@ the pages of the running Dashboard in Chromium."""
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Browser
@@ -17,18 +16,10 @@ from tests.browser.dashboard_people import (
     at_dashboard,
     screens,
 )
-from tests.kit.dashboard_developer import Developer, developer
+from tests.kit.dashboard_developer import developer
 from tests.kit.system import System, fresh_email
 
 pytestmark = pytest.mark.parametrize("screen", screens(DESK, *SIZES, KEYBOARD))
-
-
-@pytest.fixture
-async def ada(
-    chromium: Browser, system: System, studio: Developer, screen: Screen
-) -> AsyncIterator[AtDashboard]:
-    async with at_dashboard(chromium, system, studio, screen) as visitor:
-        yield visitor
 
 
 def fresh(name: str) -> str:
