@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import ValidationError
 
 from common import freshness
+from common.cursors import BadCursor
 from common.problems import Forbidden, Invalid, NotFound
 from gateway.auth.cache import session_by_token, session_without_use
 from gateway.auth.caller import signed_in_user
@@ -19,7 +20,7 @@ from gateway.dashboard.visit import HTMX, Visit
 from gateway.http import csrf
 from gateway.http.compression import packed_page
 from gateway.http.request import GatewayRequest
-from gateway.http.response import GatewayResponse
+from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.changed_session import changed_session
 from gateway.pages.fields import FormReader, at, local, read_form, read_query
 from gateway.pages.page_routes import answer_user, checked_form
@@ -32,6 +33,8 @@ DashboardHandler = Callable[[Visit], Awaitable[GatewayResponse]]
 Endpoint = Callable[[Gateway, GatewayRequest], Awaitable[GatewayResponse]]
 REDIRECT: Final = 303
 CURRENT_URL: Final = b"hx-current-url"
+CURSORS: Final = ("cursor", "after")
+"""Parameters of a page that hold the place in a list."""
 
 
 def dashboard_page(
@@ -51,7 +54,10 @@ def dashboard_page(
                 freshness.check(user.caller)
             parameters = path_parameters(path, request.path) or {}
             visit = Visit(gateway, request, user, fields, parameters)
-            return await _answer(visit, handler)
+            try:
+                return await _answer(visit, handler)
+            except BadCursor:
+                return _first_page(visit, _address(path, parameters))
 
         return await answer_user(
             gateway, request, await signed_in_user(gateway, request, find), answer
@@ -126,7 +132,7 @@ def _redirect_of_htmx(request: GatewayRequest, response: GatewayResponse) -> Gat
 
 async def _answer(visit: Visit, handler: DashboardHandler) -> GatewayResponse:
     """Lets the handler answer, with the application of the path. A page that the
-    developer may not see is as if it did not exist."""
+    developer may not see is as if it did not exist. Raises BadCursor."""
     try:
         if "slug" in visit.parameters:
             visit = visit.in_application(await _application(visit))
@@ -134,7 +140,23 @@ async def _answer(visit: Visit, handler: DashboardHandler) -> GatewayResponse:
     except (NotFound, Forbidden, ValidationError) as error:
         if isinstance(error, Forbidden) and not _hides(error):
             raise
+        if isinstance(error, ValidationError) and _is_of_cursor(error):
+            raise BadCursor from None
         return _not_here(visit)
+
+
+def _is_of_cursor(error: ValidationError) -> bool:
+    """Returns whether a list cannot be called because of the text of its cursor alone."""
+    return {one["loc"] for one in error.errors(include_input=False)} == {("cursor",)}
+
+
+def _first_page(visit: Visit, here: str) -> GatewayResponse:
+    """Returns the redirect to the first page of the list at `here`. The filters stay. Raises BadCursor if
+    the address has no cursor, so that no redirect leads to itself."""
+    others = {name: value for name, value in visit.fields.items() if name not in CURSORS}
+    if len(others) == len(visit.fields):
+        raise BadCursor
+    return redirect(at(here, **others))
 
 
 def _hides(error: Forbidden) -> bool:

@@ -8,11 +8,10 @@ from common.contracts.platform_applications import (
     GetPlatformApplication,
     ListPlatformApplications,
 )
-from common.cursors import BadCursor
 from gateway.dashboard.api_call import curl_in_dashboard
 from gateway.dashboard.platform_pages import platform_page
 from gateway.dashboard.visit import Visit
-from gateway.http.response import GatewayResponse, redirect
+from gateway.http.response import GatewayResponse
 from gateway.pages.fields import at
 from gateway.routing import RouteSet
 
@@ -27,10 +26,7 @@ async def show(visit: Visit) -> GatewayResponse:
     search = visit.fields.text("q")[:LONGEST_SEARCH] or None
     query = ListPlatformApplications(search=search, cursor=visit.fields.text_or_none("cursor"))
     path = f"{visit.home}{PATH}"
-    try:
-        listed = await visit.call(query)
-    except BadCursor:
-        return redirect(at(path, q=search))
+    listed = await visit.call(query)
     return visit.show(
         "platform_applications.html",
         part="platform_applications_list.html",

@@ -9,7 +9,6 @@ from common.contracts.assignments import AssignRole, UnassignRole
 from common.contracts.base import Request
 from common.contracts.developers import GetDeveloper, GetDeveloperTeams, ListDevelopers
 from common.contracts.users import DisableUser, EnableUser
-from common.cursors import BadCursor
 from common.message_ids import N_
 from common.operator_rules import ROLE
 from common.problems import Problem
@@ -48,10 +47,7 @@ async def show(visit: Visit) -> GatewayResponse:
         cursor=visit.fields.text_or_none("cursor"),
     )
     path = f"{visit.home}{PATH}"
-    try:
-        listed = await visit.call(query)
-    except BadCursor:
-        return redirect(at(path, **filters))
+    listed = await visit.call(query)
     return visit.show(
         "platform_developers.html",
         part="platform_developers_list.html",

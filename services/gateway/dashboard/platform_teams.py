@@ -9,12 +9,11 @@ from common.contracts.members import ListMembers
 from common.contracts.organizations import GetOrganization, ListOrganizations
 from common.contracts.platform_applications import ListPlatformApplications
 from common.contracts.platform_settings import GetPlatformSettings
-from common.cursors import BadCursor
 from common.operator_rules import OPERATES
 from gateway.dashboard.api_call import curl_in_dashboard
 from gateway.dashboard.platform_pages import platform_page
 from gateway.dashboard.visit import Visit
-from gateway.http.response import GatewayResponse, redirect
+from gateway.http.response import GatewayResponse
 from gateway.pages.fields import at
 from gateway.routing import RouteSet
 
@@ -29,10 +28,7 @@ async def show(visit: Visit) -> GatewayResponse:
     search = visit.fields.text("q")[:LONGEST_SEARCH] or None
     query = ListOrganizations(all=True, search=search, cursor=visit.fields.text_or_none("cursor"))
     path = f"{visit.home}{PATH}"
-    try:
-        listed = await visit.call(query)
-    except BadCursor:
-        return redirect(at(path, q=search))
+    listed = await visit.call(query)
     return visit.show(
         "platform_teams.html",
         part="platform_teams_list.html",

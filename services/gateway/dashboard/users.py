@@ -6,12 +6,11 @@ import asyncio
 from typing import Final
 
 from common.contracts.users import CountUsers, ListUsers
-from common.cursors import BadCursor
 from common.message_ids import N_
 from gateway.dashboard.api_call import curl
 from gateway.dashboard.page_routes import dashboard_page
 from gateway.dashboard.visit import APPLICATIONS, Visit
-from gateway.http.response import GatewayResponse, redirect
+from gateway.http.response import GatewayResponse
 from gateway.pages.fields import at
 from gateway.routing import RouteSet
 
@@ -30,8 +29,7 @@ NOTICES: Final = {
 
 
 async def show(visit: Visit) -> GatewayResponse:
-    """GET …/users: the newest first. Filters stand in the address. A cursor that belongs to other filters
-    shows the first page."""
+    """GET …/users: the newest first. Filters stand in the address."""
     filters = read_filters(visit)
     query = ListUsers(
         search=filters["q"],
@@ -41,10 +39,7 @@ async def show(visit: Visit) -> GatewayResponse:
     )
     path = f"{visit.home}/users"
     counting = CountUsers(**query.model_dump(include=set(CountUsers.model_fields)))
-    try:
-        listed, total = await asyncio.gather(visit.call(query), visit.call(counting))
-    except BadCursor:
-        return redirect(at(path, **filters))
+    listed, total = await asyncio.gather(visit.call(query), visit.call(counting))
     return visit.show(
         "users.html",
         part="users_list.html",

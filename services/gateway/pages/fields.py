@@ -63,7 +63,7 @@ def local(path: str | None, otherwise: str) -> str:
     return otherwise
 
 
-def at(path: str, **parameters: str | None) -> str:
+def at(path: str, /, **parameters: str | None) -> str:
     """Returns a local address with the parameters that have a value."""
     values = {name: value for name, value in parameters.items() if value}
     return f"{path}?{urlencode(values)}" if values else path

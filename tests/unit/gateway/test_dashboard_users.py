@@ -10,15 +10,13 @@ from tests.kit.dashboard_users import People, people_of
 from tests.kit.developers import ORIGIN, Developers, developers, post, sign_in
 from tests.kit.fake_services import FakeServices
 
-from common.context import Context
 from common.contracts.invitations import (
     InvitationPending,
     InviteUser,
     ResendInvitation,
     RevokeInvitation,
 )
-from common.contracts.users import CreateUser, ListUsers, UserCount, Users
-from common.cursors import BadCursor
+from common.contracts.users import CreateUser, UserCount
 
 HTMX = {"hx-request": "true", "hx-request-type": "partial"}
 USERS = "/dashboard/applications/shop/users"
@@ -98,20 +96,6 @@ async def test_htmx_gets_the_list_alone(http: httpx.AsyncClient, people: People)
     assert "<html" not in part.text
     assert 'id="users"' in part.text
     assert "<html" in page.text
-
-
-async def test_a_cursor_of_other_filters_shows_the_first_page(
-    http: httpx.AsyncClient, people: People, world: FakeServices
-) -> None:
-    """A cursor that the API refuses is left out, the filters stay."""
-
-    async def refuse(people: People, ctx: Context, request: ListUsers) -> Users:
-        raise BadCursor
-
-    world.bus.serve(people, {ListUsers: refuse})
-    page = await http.get(f"{PAGE}?q=m&cursor=x")
-
-    assert page.headers["location"] == f"{USERS}?q=m"
 
 
 async def test_a_reader_sees_no_form(http: httpx.AsyncClient, developer: Developers) -> None:
