@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 from pydantic import ValidationError
 
+from common.contracts.audit_log import AuditRecord
 from common.contracts.clients import (
     Client,
     ClientNotFound,
@@ -21,6 +23,7 @@ from gateway.dashboard.api_call import curl
 from gateway.dashboard.client_fields import changes, signs_users_in, typed, values_of
 from gateway.dashboard.client_kinds import KINDS
 from gateway.dashboard.form_guard import name_errors
+from gateway.dashboard.last_change import change_of, latest_events
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, redirect
@@ -73,8 +76,14 @@ def of_client(visit: Visit, client: Client) -> dict[str, Any]:
 
 async def show(visit: Visit) -> GatewayResponse:
     """GET …/clients/{client}"""
-    client = await find(visit)
-    return _show(visit, client, values_of(client), done=NOTICES.get(visit.fields.text("done")))
+    client, events = await asyncio.gather(find(visit), latest_events(visit, "client_updated"))
+    return _show(
+        visit,
+        client,
+        values_of(client),
+        done=NOTICES.get(visit.fields.text("done")),
+        last_event=change_of(client, events, client_id=client.client_id),
+    )
 
 
 def _show(
@@ -84,6 +93,7 @@ def _show(
     errors: dict[str, str] | None = None,
     *,
     done: str | None = None,
+    last_event: AuditRecord | None = None,
 ) -> GatewayResponse:
     origin = visit.managed.tenant.origin
     return visit.show(
@@ -91,6 +101,7 @@ def _show(
         errors=errors,
         values=values,
         done=done,
+        last_event=last_event,
         facts=_facts(client, origin),
         saved=values_of(client),
         version=client.version,

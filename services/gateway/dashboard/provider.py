@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 from pydantic import ValidationError
 
+from common.contracts.audit_log import AuditRecord
 from common.contracts.identity_providers import (
     CheckIdentityProvider,
     DeleteIdentityProvider,
@@ -21,6 +23,7 @@ from common.problems import Forbidden, Problem
 from gateway.dashboard import form_guard
 from gateway.dashboard.api_call import curl
 from gateway.dashboard.form_guard import name_errors
+from gateway.dashboard.last_change import change_of, latest_events
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.provider_fields import (
     HINTS,
@@ -79,7 +82,13 @@ def of_provider(visit: Visit, provider: IdentityProvider) -> dict[str, Any]:
 
 async def show(visit: Visit) -> GatewayResponse:
     """GET …/providers/{provider}"""
-    return _show(visit, await find(visit), done=NOTICES.get(visit.fields.text("done")))
+    provider, events = await asyncio.gather(find(visit), latest_events(visit, "idp_updated"))
+    return _show(
+        visit,
+        provider,
+        done=NOTICES.get(visit.fields.text("done")),
+        last_event=change_of(provider, events, idp_id=provider.id),
+    )
 
 
 def _show(
@@ -89,6 +98,7 @@ def _show(
     *,
     done: str | None = None,
     report: ProviderReport | None = None,
+    last_event: AuditRecord | None = None,
 ) -> GatewayResponse:
     steps = {
         name: text for name, text in STEPS.items() if name != "keys" or provider.type == "oidc"
@@ -97,6 +107,7 @@ def _show(
         "provider.html",
         errors=errors,
         done=done,
+        last_event=last_event,
         steps=steps,
         report=report,
         results={check.step: check for check in report.steps} if report else {},

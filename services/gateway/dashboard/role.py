@@ -7,6 +7,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from common.contracts.audit_log import AuditRecord
 from common.contracts.permissions import Permissions
 from common.contracts.roles import (
     DeleteRole,
@@ -22,6 +23,7 @@ from common.contracts.versioned import ChangedMeanwhile
 from common.problems import Forbidden, Problem
 from gateway.dashboard import form_guard, role_pages
 from gateway.dashboard.api_call import curl
+from gateway.dashboard.last_change import change_of, latest_events
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.permission_groups import EXPLANATIONS, grouped
 from gateway.dashboard.problem_sentences import errors_in
@@ -41,10 +43,14 @@ async def show(visit: Visit) -> GatewayResponse:
 
 
 async def _show(visit: Visit, errors: Errors | None = None) -> GatewayResponse:
-    role, permissions, holders = await asyncio.gather(
-        visit.call(_reading(visit)), role_pages.shown_permissions(visit), _holders(visit)
+    role, permissions, holders, events = await asyncio.gather(
+        visit.call(_reading(visit)),
+        role_pages.shown_permissions(visit),
+        _holders(visit),
+        latest_events(visit, "role_updated"),
     )
-    return _render(visit, role, permissions, errors=errors, holders=holders)
+    last_event = change_of(role, events, role_id=role.id, kind=kind_of(visit))
+    return _render(visit, role, permissions, errors=errors, holders=holders, last_event=last_event)
 
 
 def _render(
@@ -54,6 +60,7 @@ def _render(
     *,
     holders: Holders | None,
     errors: Errors | None = None,
+    last_event: AuditRecord | None = None,
 ) -> GatewayResponse:
     kind = kind_of(visit)
     is_permissions_form = errors is not None and "permissions_form" in visit.fields
@@ -73,6 +80,7 @@ def _render(
         if permissions.next
         else None,
         holders=holders,
+        last_event=last_event,
         notice=role_pages.notice(visit) if not errors else None,
         api=curl(visit.managed.tenant, "GET", f"/roles/{role.id}"),
         **role_pages.common_variables(visit, kind),

@@ -1,12 +1,17 @@
-"""Pages with settings say who changed them last."""
+"""Pages with settings, clients, roles and identity providers say who changed them last."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+from tests.kit.dashboard_clients import fake_clients
+from tests.kit.dashboard_providers import fake_providers
+from tests.kit.dashboard_roles import role_pages
 from tests.kit.dashboard_settings import OwnApplication, own_application
 from tests.kit.developers import NOW, ORIGIN, sign_in
 from tests.kit.fake_services import FakeServices
@@ -103,4 +108,95 @@ async def test_a_page_without_the_log(http: httpx.AsyncClient, own: OwnApplicati
     assert (page.status_code, reader.status_code) == (200, 200)
     assert not LINE.search(page.text)
     assert not LINE.search(reader.text)
+    assert calls == []
+
+
+LATER = NOW + timedelta(days=1)
+
+
+def client_changed(own: OwnApplication, when: datetime) -> tuple[str, dict[str, str]]:
+    fake = fake_clients(own.people)
+    client = fake.add("tide")
+    fake.clients["tide"] = client.model_copy(update={"updated_at": when})
+    return f"clients/{client.client_id}", {"client_id": client.client_id}
+
+
+def role_changed(own: OwnApplication, when: datetime) -> tuple[str, dict[str, str]]:
+    fake = role_pages(own.people)
+    fake.roles["editor"] = fake.roles["editor"].model_copy(update={"updated_at": when})
+    return "roles/editor", {"role_id": "editor", "kind": "application"}
+
+
+def provider_changed(own: OwnApplication, when: datetime) -> tuple[str, dict[str, str]]:
+    fake = fake_providers(own.people)
+    provider = fake.add("google")
+    fake.providers[provider.id] = provider.model_copy(update={"updated_at": when})
+    return f"providers/{provider.id}", {"idp_id": provider.id}
+
+
+Change = Callable[[OwnApplication, datetime], tuple[str, dict[str, str]]]
+things = pytest.mark.parametrize(
+    ("change", "event_type"),
+    [
+        (client_changed, "client_updated"),
+        (role_changed, "role_updated"),
+        (provider_changed, "idp_updated"),
+    ],
+)
+
+
+def thing_event(event_type: str, data: dict[str, str], when: datetime = LATER) -> AuditRecord:
+    return AuditRecord(
+        id=new_id(),
+        event_type=event_type,
+        event_data=data,
+        created_at=when,
+        actor_kind="secret_key",
+    )
+
+
+@things
+async def test_a_thing_says_who_changed_it(
+    http: httpx.AsyncClient, own: OwnApplication, change: Change, event_type: str
+) -> None:
+    """The page finds the event of this thing among the latest ones of all, in one call of bounded size."""
+    own.people.permissions = ["*"]
+    path, subject = change(own, LATER)
+    event = thing_event(event_type, subject, LATER + timedelta(seconds=2))
+    other = thing_event(event_type, dict.fromkeys(subject, "another"))
+    calls = log(own, other, event)
+    line = LINE.search((await http.get(f"{SHOP}/{path}")).text)
+
+    assert line
+    assert line[1] == f"/dashboard/applications/shop/audit/{event.id}"
+    assert "by a secret key" in line[0]
+    assert [(call.event_type, call.limit) for call in calls] == [(event_type, 20)]
+
+
+@things
+async def test_an_earlier_event_does_not_name_the_person(
+    http: httpx.AsyncClient, own: OwnApplication, change: Change, event_type: str
+) -> None:
+    """If the event of the last change is not there, the page says the time alone."""
+    own.people.permissions = ["*"]
+    path, subject = change(own, LATER)
+    log(own, thing_event(event_type, subject, NOW + timedelta(hours=1)))
+    page = await http.get(f"{SHOP}/{path}")
+
+    assert f'Last changed <time datetime="{LATER.isoformat()}"' in page.text
+    assert "by a secret key" not in page.text
+
+
+@things
+async def test_a_thing_that_nobody_changed(
+    http: httpx.AsyncClient, own: OwnApplication, change: Change, event_type: str
+) -> None:
+    """A new thing has no such line, and a reader without the log makes no call for it."""
+    own.people.permissions = ["clients:read", "roles:read", "idps:read"]
+    path, subject = change(own, NOW)
+    calls = log(own, thing_event(event_type, subject))
+    page = await http.get(f"{SHOP}/{path}")
+
+    assert page.status_code == 200
+    assert "Last changed" not in page.text
     assert calls == []
