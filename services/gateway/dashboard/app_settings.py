@@ -13,7 +13,6 @@ from common.contracts.app_settings import AppSettings
 from common.contracts.audit_log import AuditRecord
 from common.contracts.settings_change import GetSettings, SettingsChange, UpdateSettings
 from common.contracts.versioned import ChangedMeanwhile
-from common.message_ids import N_
 from common.problems import Forbidden, NotFound, Problem
 from common.time_zones import places
 from gateway.dashboard import form_guard, setting_fields, setting_sections
@@ -33,9 +32,6 @@ from gateway.routing import RouteSet
 
 HERE: Final = f"{APPLICATIONS}/{{slug}}/settings"
 BY_ID: Final = {section.id: section for section in SECTIONS}
-CHANGED_MEANWHILE: Final = N_(
-    "Somebody else has changed this to: %(theirs)s. You entered: %(mine)s. Save again to keep yours."
-)
 CHANGED: Final = frozenset(f"settings.{name}" for name in AppSettings.model_fields)
 """The names of settings in events."""
 
@@ -163,17 +159,10 @@ def read_section(
 
 
 def conflicts_of(language: Language, typed: TypedSection, settings: AppSettings) -> Errors:
-    """Returns what somebody else has changed meanwhile, and what was typed."""
+    """Returns what somebody else has changed meanwhile."""
     stored = stored_values(settings)
-    errors = Errors()
-    errors.status = ChangedMeanwhile.status
-    for setting in typed.conflicts:
-        errors[setting.name] = language.translate(
-            CHANGED_MEANWHILE,
-            theirs=in_words(language, setting, stored[setting.name]),
-            mine=in_words(language, setting, typed.changes[setting.name]),
-        )
-    return errors
+    theirs = {one.name: in_words(language, one, stored[one.name]) for one in typed.conflicts}
+    return form_guard.changed_meanwhile(language, theirs)
 
 
 routes = RouteSet(

@@ -22,7 +22,6 @@ from common.message_ids import N_
 from common.problems import Forbidden, Problem, RateLimited
 from gateway.dashboard import form_guard, person_limits
 from gateway.dashboard.api_call import curl_in_dashboard
-from gateway.dashboard.app_settings import CHANGED_MEANWHILE
 from gateway.dashboard.brand_preview import PAGES, SCHEMES, previewed_page, show_preview
 from gateway.dashboard.last_change import last_change
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
@@ -202,13 +201,13 @@ async def _save(visit: Visit) -> GatewayResponse:
         and f"{BEFORE}{name}" in visit.fields
     }
     values = stored | {name: typed[name] for name in changed}
-    errors = Errors(
-        (name, language.translate(CHANGED_MEANWHILE, theirs=stored[name], mine=typed[name]))
+    theirs = {
+        name: stored[name]
         for name in sorted(changed)
         if version(stored[name]) != visit.fields.get(f"{BEFORE}{name}")
-    )
-    errors.status = ChangedMeanwhile.status
-    if errors:
+    }
+    if theirs:
+        errors = form_guard.changed_meanwhile(language, theirs)
         return _show(visit, values, errors, stored=stored)
     try:
         if changed:

@@ -28,7 +28,7 @@ from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import at
-from gateway.pages.form_errors import Errors, errors_of
+from gateway.pages.form_errors import errors_of
 from gateway.routing import RouteSet
 
 HERE: Final = f"{APPLICATIONS}/{{slug}}/clients/{{client}}"
@@ -42,10 +42,6 @@ NOTICES: Final = {
         "The client is disabled. Nobody can sign in with it, and its tokens stopped working."
     ),
 }
-CHANGED_MEANWHILE: Final = N_(
-    "Somebody changed this client while you were editing. Your input is kept below. Compare it with the"
-    " saved values, then save again."
-)
 
 
 def name_of(visit: Visit) -> str:
@@ -137,8 +133,7 @@ async def save(visit: Visit) -> GatewayResponse:
     except ChangedMeanwhile:
         if not visit.may("clients:write"):
             raise Forbidden from None
-        errors = Errors({"": page.translate(CHANGED_MEANWHILE)})
-        errors.status = ChangedMeanwhile.status
+        errors = form_guard.changed_meanwhile(page.language)
         return _show(visit, await find(visit), values, errors)
     except (Problem, ValidationError) as error:
         return _show(visit, client, values, errors_of(page.language, error))

@@ -4,7 +4,7 @@ typed before something is deleted."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final
 
 from common.contracts.versioned import ChangedMeanwhile, Versioned
@@ -18,6 +18,7 @@ CHANGED = N_(
     "Someone changed this while you edited it. Nothing of yours is saved yet. Compare the values, then "
     "save again."
 )
+SAVED_MEANWHILE = N_("Saved meanwhile: %(value)s")
 SHOWN = 2000
 """Characters of a stored value in a sentence. A new page shows all of them."""
 ATTEMPTS: Final = 3
@@ -55,29 +56,30 @@ def version(visit: Visit, current: Versioned | None, errors: Errors | None) -> s
     return current.version if current else ""
 
 
-def changed_meanwhile(language: Language) -> Errors:
-    """Returns the error of a form that shows an older version (RFC 9110 section 15.5.13)."""
+def changed_meanwhile(language: Language, stored: Mapping[str, str] | None = None) -> Errors:
+    """Returns the error of a form that shows an older version (RFC 9110 section 15.5.13). `stored` has the
+    values of fields that are stored now and differ from the form."""
     errors = Errors({"": language.translate(CHANGED)})
     errors.status = ChangedMeanwhile.status
+    for name, text in (stored or {}).items():
+        errors[name] = _saved_meanwhile(language, text)
     return errors
+
+
+def _saved_meanwhile(language: Language, text: str) -> str:
+    value = f"{text[:SHOWN]}…" if len(text) > SHOWN else text
+    return language.translate(SAVED_MEANWHILE, value=value or language.translate("nothing"))
 
 
 def stored_now(visit: Visit, names: Iterable[str], current: Versioned | None) -> Errors:
     """Returns the same error, and a sentence for each field whose stored value differs from the form."""
-    language = visit.open().language
-    errors = changed_meanwhile(language)
+    stored = {}
     for name in names:
         value = getattr(current, name, None)
         theirs = "" if value is None else str(value).strip()
         if visit.fields.get(name, "").replace("\r\n", "\n").strip() != theirs:
-            if len(theirs) > SHOWN:
-                theirs = f"{theirs[:SHOWN]}…"
-            errors[name] = (
-                language.translate("Stored now: %(value)s", value=theirs)
-                if theirs
-                else language.translate("Stored now: nothing")
-            )
-    return errors
+            stored[name] = theirs
+    return changed_meanwhile(visit.open().language, stored)
 
 
 def name_errors(visit: Visit, name: str) -> Errors | None:

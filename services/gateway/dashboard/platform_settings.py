@@ -54,9 +54,6 @@ FOR_NEW: Final = tuple(
 )
 BY_ID: Final = {section.id: section for section in FOR_NEW}
 NOT_A_LIMIT: Final = N_("Enter a whole number from 1 to 10,000, or nothing for no limit.")
-CHANGED_MEANWHILE: Final = N_(
-    "Somebody else has changed this to %(theirs)s. You entered: %(mine)s. Save again to keep yours."
-)
 
 
 async def show(visit: Visit) -> GatewayResponse:
@@ -136,20 +133,19 @@ async def _save_section(
 
 
 async def _save_limit(visit: Visit, settings: PlatformSettings) -> GatewayResponse:
-    translate = visit.open().translate
+    language = visit.open().language
     text, now = visit.fields.text(LIMIT), settings.applications_per_team
     before = visit.fields.get(f"{BEFORE}{LIMIT}")
     try:
         change = PlatformSettingsChange.model_validate({LIMIT: text or None})
     except ValidationError:
-        return _show(visit, settings, {LIMIT: text}, Errors({LIMIT: translate(NOT_A_LIMIT)}))
+        return _show(
+            visit, settings, {LIMIT: text}, Errors({LIMIT: language.translate(NOT_A_LIMIT)})
+        )
     mine = change.applications_per_team
     if mine != now and version(mine) != before:
         if before is not None and version(now) != before:
-            theirs, typed = str(now or translate("empty")), str(mine or translate("empty"))
-            sentence = translate(CHANGED_MEANWHILE, theirs=theirs, mine=typed)
-            errors = Errors({LIMIT: sentence})
-            errors.status = ChangedMeanwhile.status
+            errors = form_guard.changed_meanwhile(language, {LIMIT: str(now or "")})
             return _show(visit, settings, {LIMIT: text}, errors)
         await _update(visit, settings, change)
     return _saved(TEAMS)

@@ -40,7 +40,7 @@ from gateway.dashboard.providers import callback_urls
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import at
-from gateway.pages.form_errors import Errors, errors_of
+from gateway.pages.form_errors import errors_of
 from gateway.routing import RouteSet
 
 HERE: Final = f"{APPLICATIONS}/{{slug}}/providers/{{provider}}"
@@ -56,10 +56,6 @@ STEPS: Final = {
     "token": N_("The token endpoint accepts the client"),
 }
 """The sentence for each step of a test. A provider without ID tokens has no keys."""
-CHANGED_MEANWHILE: Final = N_(
-    "Somebody changed this provider while you were editing. Your input is kept below. Compare it with the"
-    " saved values, then save again."
-)
 
 
 async def find(visit: Visit) -> IdentityProvider:
@@ -183,8 +179,7 @@ async def save(visit: Visit) -> GatewayResponse:
         )
         await visit.call(update, version=provider.version)
     except ChangedMeanwhile:
-        errors = Errors({"": page.translate(CHANGED_MEANWHILE)})
-        errors.status = ChangedMeanwhile.status
+        errors = form_guard.changed_meanwhile(page.language)
         return _ask_changes(visit, await find(visit), values, errors)
     except (Problem, ValidationError) as error:
         return _ask_changes(visit, provider, values, errors_of(page.language, error))

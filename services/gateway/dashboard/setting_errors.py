@@ -78,7 +78,7 @@ def _sentence(language: Language, setting: Setting | None, error: FieldError) ->
 
 
 def in_words(language: Language, setting: Setting, value: Any) -> str:
-    """Returns a value for a sentence."""
+    """Returns a value for a sentence; an empty text if there is none."""
     translate = language.translate
     match setting.kind:
         case "switch":
@@ -92,6 +92,6 @@ def in_words(language: Language, setting: Setting, value: Any) -> str:
             size, unit = next((int(size), unit) for size, unit in UNITS if value % int(size) == 0)
             return f"{language.number(value // size)} {translate(unit)}"
         case "texts":
-            return ", ".join(name for code, name in LOCALES if code in value) or translate("empty")
+            return ", ".join(name for code, name in LOCALES if code in value)
     text = ", ".join(value) if isinstance(value, list) else str(value or "")
-    return text[:200] or translate("empty")
+    return text[:200]

@@ -94,14 +94,12 @@ async def save(visit: Visit) -> GatewayResponse:
 
 def _meanwhile(page: PageView, values: dict[str, str], stored: dict[str, str]) -> Errors:
     """Returns a sentence for each kind whose stored text differs from the form."""
-    errors = Errors(
-        {"": page.translate("Somebody changed this user meanwhile. Compare, then save again.")}
-    )
-    errors.status = ChangedMeanwhile.status
-    for kind in KINDS:
-        if "".join(values[kind].split()) != "".join(stored[kind].split()):
-            errors[kind] = page.translate("Stored now: %(value)s", value=stored[kind])
-    return errors
+    theirs = {
+        kind: stored[kind]
+        for kind in KINDS
+        if "".join(values[kind].split()) != "".join(stored[kind].split())
+    }
+    return form_guard.changed_meanwhile(page.language, theirs)
 
 
 def _refused(visit: Visit, error: Problem | ValidationError) -> Errors:

@@ -86,19 +86,8 @@ def _value(name: str, text: str) -> Any:
 
 def _meanwhile(visit: Visit, values: dict[str, str], stored: dict[str, str]) -> Errors:
     """Returns a sentence for each field whose stored value differs from the form."""
-    page = visit.open()
-    errors = Errors(
-        {"": page.translate("Somebody changed this user meanwhile. Compare, then save again.")}
-    )
-    errors.status = ChangedMeanwhile.status
-    for name in TEXTS:
-        if values[name] != stored[name]:
-            errors[name] = (
-                page.translate("Stored now: %(value)s", value=stored[name])
-                if stored[name]
-                else page.translate("Stored now: nothing")
-            )
-    return errors
+    theirs = {name: stored[name] for name in TEXTS if values[name] != stored[name]}
+    return form_guard.changed_meanwhile(visit.open().language, theirs)
 
 
 async def disable(visit: Visit) -> GatewayResponse:

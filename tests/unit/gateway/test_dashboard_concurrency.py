@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -149,8 +150,8 @@ async def test_a_mail_text_that_loses_the_race(
     for told in (old, answer):
         assert told.status_code == 412
         assert 'value="mine"' in told.text
-        assert "Stored now: Hi" in told.text
-        assert told.text.count("Stored now:") == 2 * 2  # beside two parts, and in the summary
+        assert "Saved meanwhile: Hi" in told.text
+        assert told.text.count("Saved meanwhile:") == 2 * 2  # beside two parts, and in the summary
     assert lost.calls == 1
 
 
@@ -171,7 +172,7 @@ async def test_a_test_mail_keeps_the_version_of_the_form(
 
     assert (tested.status_code, late.status_code, saved.status_code) == (200, 200, 412)
     assert 'name="version" value=""' in late.text
-    assert "Stored now: smtp.example.com" in saved.text
+    assert "Saved meanwhile: smtp.example.com" in saved.text
 
 
 def _branding(own: OwnApplication) -> dict[str, str]:
@@ -218,3 +219,24 @@ async def test_other_fields_of_the_same_moment(
     assert (saved.status_code, once.calls) == (303, 2)
     assert (told.status_code, always.calls) == (412, 3)
     assert "Somebody else was faster" in told.text
+
+
+def test_one_wording_for_every_form() -> None:
+    """What a form says if the thing was changed meanwhile stands in two places only: the guard of the forms,
+    and the piece of templates with the same sentence."""
+    root = Path(__file__).parents[3] / "services/gateway"
+    files = [*(root / "dashboard").rglob("*.py"), *(root / "templates/dashboard").rglob("*.html")]
+    words = re.compile(
+        r"Saved meanwhile: |Stored now|(?:Some(?:body|one)|else) (?:has )?changed this", re.I
+    )
+    found = {file.name for file in files if words.search(_texts(file))}
+
+    assert found == {"form_guard.py", "guard_parts.html"}
+
+
+def _texts(file: Path) -> str:
+    """Returns the texts of messages in a module, and everything in a template."""
+    text = file.read_text()
+    if file.suffix == ".html":
+        return text
+    return " ".join(re.findall(r'(?:N_|translate)\(\s*((?:"[^"]*"\s*)+)', text))

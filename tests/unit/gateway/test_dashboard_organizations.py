@@ -140,7 +140,7 @@ async def test_the_second_editor_is_told(http: httpx.AsyncClient, fakes: Organiz
 
     assert answer.status_code == 412
     assert 'value="Mine"' in answer.text
-    assert 'Saved meanwhile:</strong> <bdi class="as-typed">Theirs' in answer.text
+    assert 'Saved meanwhile: <strong class="as-typed"><bdi>Theirs' in answer.text
     assert f'name="version" value="{theirs}"' in answer.text
     assert (saved, again.status_code) == ([], 303)
 

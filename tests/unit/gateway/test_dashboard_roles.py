@@ -97,7 +97,7 @@ async def test_the_second_editor_is_told(http: httpx.AsyncClient, fakes: RolePag
 
     assert (answer.status_code, about.status_code, fakes.changes) == (412, 412, [])
     assert 'name="permission:users:read" checked' in answer.text
-    assert "Saved meanwhile: no permission" in answer.text
+    assert 'Saved meanwhile: <strong class="as-typed"><bdi>nothing<' in answer.text
     assert 'value="Mine"' in about.text
     assert version(fakes) in answer.text
 

@@ -255,7 +255,7 @@ async def test_the_second_of_two_editors_is_told(
     kept = "Mine" if not tab else "{&#34;mine&#34;: 1}"
 
     assert answer.status_code == 412
-    assert "Somebody changed this user meanwhile" in answer.text
+    assert "Someone changed this while you edited it" in answer.text
     assert kept in answer.text
     assert tab or "Theirs" in answer.text
     assert people.acts == []

@@ -112,7 +112,7 @@ async def test_somebody_else_has_changed_it(
     section = await post(http, f"{PATH}/sign-up", PATH, **{**changed, "signup_mode": "restricted"})
 
     assert (limit.status_code, section.status_code) == (412, 412)
-    assert "Somebody else has changed this to 5. You entered: 7." in limit.text
+    assert "Saved meanwhile: 5" in limit.text
     assert platform.settings.applications_per_team == 5
     assert platform.settings.new_applications.signup_mode == "invite_only"
 
