@@ -1,4 +1,4 @@
-"""The application's own mail sender: show, set, delete."""
+"""The application's own mail server: show, set, delete."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from identity.smtp import PORTS
 
 
 async def get(deps: Deps, ctx: Context, _: GetMailSender) -> MailSender:
-    """Returns the mail sender with its state. Raises MailSenderNotFound."""
+    """Returns the mail server with its state. Raises MailSenderNotFound."""
     async with deps.db.reader(ctx) as db:
         return await _reply(db, await stored(db, ctx))
 
 
 async def stored(db: Db, ctx: Context) -> SenderRow:
-    """Returns the row of the mail sender. Raises MailSenderNotFound."""
+    """Returns the row of the mail server. Raises MailSenderNotFound."""
     row = await mail_senders.get(db, app_id=ctx.app_id)
     if row is None:
         raise MailSenderNotFound
@@ -46,7 +46,7 @@ async def stored(db: Db, ctx: Context) -> SenderRow:
 
 
 async def put(deps: Deps, ctx: Context, request: PutMailSender) -> MailSender:
-    """Sets the mail sender, and makes the waiting mails due. The codes and links of every user go
+    """Sets the mail server, and makes the waiting mails due. The codes and links of every user go
     through this server, so the caller must hold what any user can hold. Raises Invalid, NotHeld."""
     await delegation_checks.over_everybody(deps, ctx)
     fields = request.sender
@@ -76,7 +76,7 @@ async def put(deps: Deps, ctx: Context, request: PutMailSender) -> MailSender:
 
 
 async def delete(deps: Deps, ctx: Context, _: DeleteMailSender) -> Done:
-    """Deletes the mail sender. The waiting mails go out through the platform's, as the caller chose.
+    """Deletes the mail server. The waiting mails go out through the platform's, as the caller chose.
     Raises MailSenderNotFound."""
     async with deps.db.transaction(ctx) as tx:
         if conditions.is_conditional():
@@ -139,7 +139,7 @@ def _settings(row: SenderRow) -> dict[str, Any]:
 
 
 async def _reply(db: Db, row: SenderRow) -> MailSender:
-    """Returns the mail sender as the API shows it."""
+    """Returns the mail server as the API shows it."""
     mails = await mail_senders.waiting(db, app_id=row.app_id)
     state = MailSenderState(
         failing_since=row.failing_since,

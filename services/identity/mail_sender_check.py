@@ -1,4 +1,4 @@
-"""The test of a mail sender: one mail to the caller's own address, and which step failed."""
+"""The test of a mail server: one mail to the caller's own address, and which step failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text of the test mail of a mail sender."""
+"""The text of the test mail of a mail server."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from identity.mail_layout import MailParts
 
 
 def mail_sender_test_mail(translate: Translate) -> MailParts:
-    """Returns the mail that shows developers that their mail sender works."""
+    """Returns the mail that shows developers that their mail server works."""
     return MailParts(
         subject=translate("Test e-mail of {{ app_name }}"),
         paragraphs=(
-            translate("The mail sender of {{ app_name }} works. This e-mail came through it."),
+            translate("The mail server of {{ app_name }} works. This e-mail came through it."),
         ),
         note=translate("You started this test in the Dashboard or with the API."),
     )

@@ -142,7 +142,7 @@ class Mailer:
         try:
             await self._send(leased, own, row.from_address, from_name=row.from_name)
         except SenderFailed as error:
-            log.warning("mail sender failed", app_id=row.app_id, step=error.step)
+            log.warning("mail server failed", app_id=row.app_id, step=error.step)
             pause = await self.own.failed(row, error.step)
             if (
                 error.step == "message"

@@ -174,7 +174,7 @@ async def test_the_mail_sender(ada: AtDashboard, studio: Developer) -> None:
         await ada.press("Send test mail to me")
         await ada.sees("The test failed")
         await ada.press("Delete mail server")
-        await ada.sees("The mail sender was deleted.")
+        await ada.sees("The mail server was deleted.")
 
 
 async def test_domains(ada: AtDashboard) -> None:

@@ -114,7 +114,7 @@ async def test_of_two_first_texts_one_is_refused(ground: Ground) -> None:
 
 
 async def test_of_two_first_senders_one_is_refused(ground: Ground) -> None:
-    """Two callers saw no mail sender, and each stores one on the condition that there is none."""
+    """Two callers saw no mail server, and each stores one on the condition that there is none."""
     bus, ctx = ground.sides.bus, ground.sides.ctx(ground.sides.home, KEY_HOLDER)
     for _ in range(ROUNDS):
         await bus.call(ctx, DeleteMailSender())

@@ -1,4 +1,4 @@
-"""A fake of the service that keeps the mail sender, for the Dashboard's page."""
+"""A fake of the service that keeps the mail server, for the Dashboard's page."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ async def _signing_in(http: httpx.AsyncClient, org_id: str) -> None:
 
 
 async def _building(system: System, developer: Developer, http: httpx.AsyncClient) -> None:
-    """Creates an API key and a domain, and sets texts of pages and mails, a mail sender and a name."""
+    """Creates an API key and a domain, and sets texts of pages and mails, a mail server and a name."""
     texts = {"sign_in_text": MARKUP[:100]}
     await _put(http, "PUT", "/api/settings", page_texts={"en": texts})
     plain = MARKUP.replace("{{7*7}}", "{{ code }}")  # a template may name variables alone

@@ -1,4 +1,4 @@
-"""The mail sender of an application: its own SMTP server, in place of the platform's."""
+"""The mail server of an application: its own SMTP server, in place of the platform's."""
 
 from __future__ import annotations
 
@@ -74,10 +74,10 @@ class MailSenderFields(Contract):
 
 
 class MailSenderState(Contract):
-    """Whether mails go out. While the sender fails, they wait."""
+    """Whether mails go out. While the server fails, they wait."""
 
     failing_since: Timestamp | None = Field(
-        default=None, description="When the sender began to fail. `null`: it does not fail."
+        default=None, description="When the server began to fail. `null`: it does not fail."
     )
     last_error: SenderStep | None = Field(default=None, description="The step that failed last.")
     waiting: int = Field(default=0, description="Mails that wait, 10,000 at most.")
@@ -87,7 +87,7 @@ class MailSenderState(Contract):
 
 
 class MailSender(Versioned):
-    """The mail sender of the application, and its state."""
+    """The mail server of the application, and its state."""
 
     volatile: ClassVar[frozenset[str]] = frozenset({"state"})
 
@@ -113,10 +113,10 @@ class MailSenderCheck(Contract):
 
 
 class MailSenderNotFound(NotFound):
-    """The application has no mail sender of its own."""
+    """The application has no mail server of its own."""
 
     code = "mail_sender_not_found"
-    title = "This application has no mail sender of its own."
+    title = "This application has no mail server of its own."
 
 
 class OwnAddressUnverified(Forbidden):
@@ -129,7 +129,7 @@ class OwnAddressUnverified(Forbidden):
 class GetMailSender(
     Request[MailSender], subject="identity.mail_sender.get", needs="settings:read", safe=True
 ):
-    """Returns the mail sender and its state. Raises MailSenderNotFound."""
+    """Returns the mail server and its state. Raises MailSenderNotFound."""
 
 
 class PutMailSender(
@@ -140,7 +140,7 @@ class PutMailSender(
     fresh=True,
     conditional=True,
 ):
-    """Replaces the mail sender. Waiting mails go out through the new one. Raises Invalid, NotHeld."""
+    """Replaces the mail server. Waiting mails go out through the new one. Raises Invalid, NotHeld."""
 
     sender: MailSenderFields
 
@@ -151,7 +151,7 @@ class DeleteMailSender(
     needs="settings:write",
     conditional=True,
 ):
-    """Goes back to the platform's mail sender. Raises MailSenderNotFound."""
+    """Goes back to the platform's mail server. Raises MailSenderNotFound."""
 
 
 class CheckMailSender(
@@ -160,7 +160,7 @@ class CheckMailSender(
     needs="settings:write",
     within=20.0,
 ):
-    """Sends a test mail to the caller's own verified address, through the stored sender or through
+    """Sends a test mail to the caller's own verified address, through the stored server or through
     `sender`. Raises MailSenderNotFound, OwnAddressUnverified, Invalid, RateLimited."""
 
     sender: MailSenderFields | None = None

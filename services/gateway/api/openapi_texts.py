@@ -53,7 +53,7 @@ TAGS: Final = {
     "resources": ("APIs and scopes", "The APIs that access tokens are for, and their scopes."),
     "oauth": ("OAuth and OpenID Connect", "The protocol endpoints and public documents."),
     "settings": ("Settings", "How users sign in to the application."),
-    "mail_sender": ("Mail sender", "The application's own mail server."),
+    "mail_sender": ("Mail server", "The application's own mail server."),
     "mail_templates": ("Mail templates", "Your own texts for the e-mails of the application."),
     "audit": ("Audit log", "What happened in the application, and who did it."),
     "applications": ("Applications", "The applications of your teams, on the Dashboard."),

@@ -1,4 +1,4 @@
-"""The application's own mail sender: its settings, a test of each step, and whether mails wait."""
+"""The application's own mail server: its settings, a test of each step, and whether mails wait."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ STEPS: Final[dict[SenderStep, tuple[str, str]]] = {
 }
 """By step: its name, and what to do if it fails."""
 NOTICES: Final = {
-    "saved": N_("The mail sender was saved. Mails go out through it now."),
-    "deleted": N_("The mail sender was deleted. Mails go out through the platform's server."),
+    "saved": N_("The mail server was saved. Mails go out through it now."),
+    "deleted": N_("The mail server was deleted. Mails go out through the platform's server."),
 }
 
 

@@ -19,7 +19,7 @@ LEASE: Final = 60
 
 @dataclass(frozen=True)
 class SenderRow:
-    """A mail sender. Its password is sealed for (mail_senders, password, application)."""
+    """A mail server. Its password is sealed for (mail_senders, password, application)."""
 
     app_id: str
     host: str
@@ -46,14 +46,14 @@ class WaitingMails:
 
 
 async def get(db: Db, *, app_id: str) -> SenderRow | None:
-    """Returns the mail sender of the application."""
+    """Returns the mail server of the application."""
     return await maybe(
         db, SenderRow, f"SELECT {COLUMNS} FROM mail_senders WHERE app_id = $1", app_id
     )
 
 
 async def lock(db: Db, *, app_id: str) -> SenderRow | None:
-    """Returns the mail sender, for changing it."""
+    """Returns the mail server, for changing it."""
     return await maybe(
         db, SenderRow, f"SELECT {COLUMNS} FROM mail_senders WHERE app_id = $1 FOR UPDATE", app_id
     )
@@ -62,7 +62,7 @@ async def lock(db: Db, *, app_id: str) -> SenderRow | None:
 async def put(
     db: Db, *, app_id: str, sealed: str | None, fields: dict[str, Any], only_new: bool
 ) -> SenderRow | None:
-    """Stores the mail sender. It counts as working until it fails. With `only_new`, replaces none, and
+    """Stores the mail server. It counts as working until it fails. With `only_new`, replaces none, and
     returns None if there is one."""
     return await maybe(
         db,
@@ -92,7 +92,7 @@ async def put(
 
 
 async def delete(db: Db, *, app_id: str) -> bool:
-    """Deletes the mail sender. Returns False if there was none."""
+    """Deletes the mail server. Returns False if there was none."""
     return await run(db, "DELETE FROM mail_senders WHERE app_id = $1", app_id) == 1
 
 

@@ -1,4 +1,4 @@
-"""An application's own mail sender: who sets it, where its password goes, and what a test tells."""
+"""An application's own mail server: who sets it, where its password goes, and what a test tells."""
 
 from __future__ import annotations
 

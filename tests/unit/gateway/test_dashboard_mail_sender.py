@@ -1,4 +1,4 @@
-"""The page of the mail sender: the form, the test of each step, and the state."""
+"""The page of the mail server: the form, the test of each step, and the state."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from common.contracts.mail_sender import (
     OwnAddressUnverified,
     PutMailSender,
 )
+from common.events.base import EVENTS
 from common.field_errors import field_error
 from common.problems import Invalid, RateLimited
+from gateway.dashboard.event_lines import line_of
 
 PAGE = "/dashboard/applications/shop/mail-sender"
 HTMX = {"hx-request": "true", "hx-request-type": "partial"}
@@ -60,7 +62,7 @@ async def test_a_form_saves_the_sender(
     assert isinstance(call, PutMailSender)
     assert call.sender.model_dump() == FORM | {"port": None}
     assert ctx.app_id == developer.managed["shop"].app_id
-    assert "The mail sender was saved." in page.text
+    assert "The mail server was saved." in page.text
     assert 'value="smtp.example.com"' in page.text
 
 
@@ -246,3 +248,13 @@ async def test_a_sender_needs_a_fresh_sign_in(
     assert form.headers["location"].startswith("/login/confirm?return_to=")
     assert shown.status_code == 200
     assert PutMailSender.fresh
+
+
+def test_events_have_the_name_of_the_page() -> None:
+    """The log calls the thing as its page does: mail server."""
+    types = [name for name in EVENTS if name.startswith("mail_sender_")]
+
+    assert len(types) == 4
+    for name in types:
+        assert line_of(name).text.startswith("Mail server ")
+        assert "mail server" in (EVENTS[name].__doc__ or "")
