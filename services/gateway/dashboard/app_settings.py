@@ -23,6 +23,7 @@ from gateway.dashboard.setting_errors import in_words, setting_errors
 from gateway.dashboard.setting_fields import BEFORE, from_fields, stored_values, to_fields, version
 from gateway.dashboard.setting_groups import SECTIONS
 from gateway.dashboard.setting_sections import Section, Setting
+from gateway.dashboard.setting_undo import read_settings_undo, settings_undo_text
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages.fields import at
@@ -65,13 +66,16 @@ def _show(
 ) -> GatewayResponse:
     """Shows all sections, with the stored values. The settings in `changes` keep what was typed."""
     stored = stored_values(settings)
+    saved = BY_ID.get(visit.fields.text("saved")) if changes is None else None
+    way_back = read_settings_undo(visit, saved) if saved else None
     return visit.show(
         "settings.html",
         errors=errors,
         changed=changed,
         values=field_values(visit, SECTIONS, stored, changes or {}),
         sections=SECTIONS,
-        saved=visit.fields.text("saved") if changes is None else "",
+        saved=saved.id if saved else "",
+        undo=visit.fields.text("undo") if way_back and way_back.is_current(stored) else None,
         before={name: version(value) for name, value in stored.items()},
         begins=BEFORE,
         limits=limits_of,
@@ -112,12 +116,18 @@ def limits_of(setting: Setting) -> dict[str, int]:
 async def save(visit: Visit) -> GatewayResponse:
     """POST …/settings/{section}: sends only what differs. If somebody else has changed one of these
     settings meanwhile, nothing is saved, and the page shows both values."""
+    section = _section(visit)
+    return await form_guard.compared_again(lambda: _save(visit, section))
+
+
+def _section(visit: Visit) -> Section:
+    """Returns the section of the path. Raises Forbidden for a reader, NotFound."""
     if not visit.may("settings:write"):
         raise Forbidden
     section = BY_ID.get(visit.parameters["section"])
     if section is None:
         raise NotFound
-    return await form_guard.compared_again(lambda: _save(visit, section))
+    return section
 
 
 async def _save(visit: Visit, section: Section) -> GatewayResponse:
@@ -127,16 +137,52 @@ async def _save(visit: Visit, section: Section) -> GatewayResponse:
     typed = read_section(section, visit.fields, stored)
     if typed.conflicts:
         return _show(visit, stored, typed.changes, conflicts_of(language, typed, stored))
+    return await _store(visit, section, stored, typed.changes)
+
+
+async def _store(
+    visit: Visit, section: Section, before: AppSettings, changes: dict[str, Any]
+) -> GatewayResponse:
+    """Stores the changes, and leads to the page that offers to undo them. Raises ChangedMeanwhile if the
+    settings are no longer those `before`."""
+    after = before
     try:
-        if typed.changes:
-            change = SettingsChange.model_validate(typed.changes)
-            await visit.call(UpdateSettings(changes=change), version=stored.version)
+        if changes:
+            change = SettingsChange.model_validate(changes)
+            after = await visit.call(UpdateSettings(changes=change), version=before.version)
     except ChangedMeanwhile:
         raise
     except (Problem, ValidationError) as error:
-        errors = setting_errors(language, error, section.settings, typed.changes)
-        return _show(visit, stored, typed.changes, errors)
-    return redirect(at(f"{visit.home}/settings", saved=section.id) + f"#{section.id}")
+        errors = setting_errors(visit.open().language, error, section.settings, changes)
+        return _show(visit, before, changes, errors)
+    undo = settings_undo_text(
+        visit, section, changes, before=stored_values(before), after=stored_values(after)
+    )
+    page = at(f"{visit.home}/settings", saved=section.id, undo=undo)
+    return redirect(f"{page}#{section.id}")
+
+
+async def undo(visit: Visit) -> GatewayResponse:
+    """POST …/settings/{section}/undo: stores what a save replaced. If somebody else has changed one of
+    these settings since, nothing is stored, and the page shows their value."""
+    section = _section(visit)
+    return await form_guard.compared_again(lambda: _undo(visit, section))
+
+
+async def _undo(visit: Visit, section: Section) -> GatewayResponse:
+    """Undoes a save. Raises ChangedMeanwhile if somebody else saved after the comparison, NotFound if
+    this session did not make the save."""
+    way_back = read_settings_undo(visit, section)
+    if way_back is None:
+        raise NotFound
+    settings = await visit.call(GetSettings())
+    stored, language = stored_values(settings), visit.open().language
+    conflicts = way_back.conflicts(stored)
+    if conflicts:
+        by_name = {setting.name: setting for setting in section.settings}
+        theirs = {name: in_words(language, by_name[name], stored[name]) for name in conflicts}
+        return _show(visit, settings, {}, form_guard.changed_meanwhile(language, theirs))
+    return await _store(visit, section, settings, way_back.values)
 
 
 def read_section(
@@ -169,5 +215,6 @@ routes = RouteSet(
     (
         dashboard_page(HERE, show),
         dashboard_form(f"{HERE}/{{section}}", save, page_path=HERE),
+        dashboard_form(f"{HERE}/{{section}}/undo", undo, page_path=HERE),
     )
 )

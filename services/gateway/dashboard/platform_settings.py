@@ -79,6 +79,7 @@ def _show(
         sections=FOR_NEW,
         teams=TEAMS,
         saved=visit.fields.text("saved") if changes is None else "",
+        undo=None,
         before={**before, LIMIT: version(limit)},
         begins=BEFORE,
         most=MOST_PER_TEAM,

@@ -1,6 +1,6 @@
 """The way back from an act: what a notice offers to undo, as its page learns it from the address.
 
-The values are bound to the developer's session and the user's page. So nobody can make a link whose
+The values are bound to the developer's session and the page of the user or application. So nobody can make a link whose
 notice offers an act of their choice.
 """
 
@@ -46,5 +46,5 @@ def undo_values(visit: Visit) -> dict[str, str] | None:
 
 def _mac(visit: Visit, plain: bytes) -> bytes:
     key = visit.gateway.settings.keys.derive("undo")
-    place = f"{visit.user.session.id}|{visit.home}|{visit.parameters['user_id'].lower()}|"
+    place = f"{visit.user.session.id}|{visit.home}|{visit.parameters.get('user_id', '').lower()}|"
     return hmac.digest(key, place.encode() + plain, "sha256")
