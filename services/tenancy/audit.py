@@ -32,7 +32,8 @@ from tenancy.deps import Deps
 from tenancy.queries import audit, audit_chain, audit_checkpoints, members
 
 EXPLAINED: Final = frozenset({"impersonation_started", "impersonation_ended"})
-"""Events whose reason the user may read."""
+"""Events whose reason the user may read. That of an operator's search or support view is written for the
+team of the application: it may be a suspicion against this user."""
 
 
 async def list_(deps: Deps, ctx: Context, request: ListAudit) -> AuditRecords:

@@ -13,10 +13,12 @@ from tests.kit.world import World
 from aero2.migrate import ROLES
 from common import audit
 from common.context import Caller, Context
+from common.contracts.audit_log import ListOwnAudit
 from common.contracts.sessions import FreshSignInNeeded
 from common.contracts.user_search import SearchUsers
 from common.ids import DASHBOARD, new_id
 from common.problems import Forbidden, Problem, RateLimited
+from common.testing import context
 from identity import user_search
 from identity.queries import user_search as rows
 
@@ -192,6 +194,19 @@ async def test_a_search_returns_a_bounded_number(
     assert located.has_more
     assert await world.event_types(app_id=one.application.id) == ["user_located"]
     assert await world.events(hidden) == []
+
+
+async def test_the_reason_is_for_the_team(world: World, operator: Context) -> None:
+    """Users see in their own log that they were found. The reason may be about them, like a suspicion, so
+    they see neither it nor where the operator was."""
+    email = f"{new_id()}@example.com"
+    user_id = await world.insert_user(email=email)
+    await world.call(request_for(email), operator)
+    own = context(world.app_id, Caller("user", user_id))
+    (record,) = (await world.call(ListOwnAudit(), own)).audit_logs
+
+    assert record.event_type == "user_located"
+    assert (record.reason, record.ip_address) == (None, None)
 
 
 @pytest.mark.parametrize("role", ROLES)
