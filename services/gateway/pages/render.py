@@ -107,7 +107,7 @@ class PageView:
             "gettext": lambda text, **values: _filled(words.gettext(text), values),
             "ngettext": words.ngettext,
             "_": self.translate,
-            "now": datetime.now(UTC),
+            "now": self.now,
         }
 
     def close(
@@ -154,6 +154,17 @@ class PageView:
     def zone(self) -> tzinfo:
         """The time zone of the times on the page."""
         return zone_of(self.request, self.user.session.zoneinfo if self.user else None)
+
+    @cached_property
+    def now(self) -> datetime:
+        """The time of the page."""
+        return datetime.now(UTC)
+
+    def time(self, when: datetime) -> Markup:
+        """Returns when something happened, as HTML: "3 hours ago", with the exact time on hover."""
+        exact = escape(self.language.exact(when, self.zone))
+        said = escape(self.language.ago(when, self.now))
+        return Markup(f'<time datetime="{when.isoformat()}" title="{exact}">{said}</time>')  # noqa: S704
 
     def own_text(self, name: str, otherwise: str = "") -> str:
         """Returns the application's own text in the language of the page, else `otherwise`. It is plain
