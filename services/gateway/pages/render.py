@@ -65,7 +65,7 @@ class PageView:
         defaults to its own address."""
         self.address = address or _address(self.request)
         text = (
-            environment()
+            environment(self.language.code)
             .get_template(template)
             .render(
                 self._variables(),
@@ -88,7 +88,6 @@ class PageView:
 
     def _variables(self) -> dict[str, Any]:
         """Returns the variables that every template has."""
-        words = self.language.words
         return {
             "page": self,
             "app": self.app,
@@ -104,8 +103,6 @@ class PageView:
             "icons": assets.address(self.icons),
             "brand": assets.brand_address(self.branding.primary_color),
             "icon": app_icon.address(self.branding.primary_color, self.app.name),
-            "gettext": lambda text, **values: _filled(words.gettext(text), values),
-            "ngettext": words.ngettext,
             "_": self.translate,
             "now": self.now,
         }
@@ -252,7 +249,3 @@ def _query_or_empty(request: GatewayRequest) -> Fields:
         return read_query(request)
     except OAuthError:
         return Fields()
-
-
-def _filled(text: str, values: dict[str, object]) -> str:
-    return text % values if values else text
