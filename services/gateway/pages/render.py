@@ -64,16 +64,13 @@ class PageView:
         `address` is where a GET shows this page again with everything it carries; for a GET it
         defaults to its own address."""
         self.address = address or _address(self.request)
-        text = (
-            environment(self.language.code)
-            .get_template(template)
-            .render(
-                self._variables(),
-                errors=dict(errors or {}),
-                values=dict(values or {}),
-                frames=frames or [],
-                **more,
-            )
+        source = environment(self.language.code).get_template(template)
+        text = source.render(
+            self._variables(),
+            errors=dict(errors or {}),
+            values=dict(values or {}),
+            frames=frames or [],
+            **more,
         )
         headers = {
             "content-security-policy": self.policy(frames or []),

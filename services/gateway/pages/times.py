@@ -29,7 +29,7 @@ FIELDS: Final = {
     "ss": "%(second)02d",
     "a": "%(half)s",
 }
-"""What each field of a format stands for (Unicode Technical Standard 35, part 4)."""
+"""The fields of a format, and how each is written (Unicode Technical Standard 35, part 4)."""
 
 
 def ago(locale: str, seconds: float) -> str:
@@ -85,14 +85,14 @@ def zone_name(local: datetime) -> str:
 
 @lru_cache
 def exact_time(locale: str) -> ExactTime:
-    """Returns the writer of a language. Raises KeyError for a field that no writer knows."""
-    known = Locale.parse(locale)
-    date = known.date_formats["medium"].format
-    time = known.time_formats["medium"].format
-    text = known.datetime_formats["medium"].replace("{1}", date).replace("{0}", time)
-    periods = known.day_periods["format"]["abbreviated"]
+    """Returns the writer of a language. Raises KeyError for a field that is not in FIELDS."""
+    language = Locale.parse(locale)
+    date = language.date_formats["medium"].format
+    time = language.time_formats["medium"].format
+    text = language.datetime_formats["medium"].replace("{1}", date).replace("{0}", time)
+    periods = language.day_periods["format"]["abbreviated"]
     return ExactTime(
         FIELD.sub(lambda field: FIELDS[field[1]], text),
-        known.months["format"]["abbreviated"],
+        language.months["format"]["abbreviated"],
         (periods["am"], periods["pm"]),
     )
