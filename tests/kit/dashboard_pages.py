@@ -11,8 +11,7 @@ from tests.kit.developers import Developers, developers
 from tests.kit.fake_services import FakeServices, serve
 from tests.kit.filled_contracts import FIRST_ID, filled, filled_world
 
-from common.context import Context
-from common.contracts.base import Request
+from common.contracts.base import Contract, Request
 from common.contracts.clients import Client, GetClient
 from common.contracts.mail_templates import ListTemplates, Template, Templates
 from common.contracts.tenants import ManageApplication
@@ -97,18 +96,16 @@ async def transferred(http: httpx.AsyncClient, path: str) -> Weight:
     return Weight(len(page.content), sent, sum(files))
 
 
-async def _client_with_secret(deps: None, ctx: Context, request: GetClient) -> Client:
-    client = filled(Client)
-    return client.model_copy(update={"token_endpoint_auth_method": "client_secret_basic"})
+def _client_with_secret() -> Client:
+    return filled(Client).model_copy(update={"token_endpoint_auth_method": "client_secret_basic"})
 
 
-async def _every_mail(deps: None, ctx: Context, request: ListTemplates) -> Templates:
+def _every_mail() -> Templates:
     mail = filled(Template)
-    kinds = [mail.model_copy(update={"kind": kind}) for kind in MAIL_NAMES]
-    return Templates(templates=kinds)
+    return Templates(templates=[mail.model_copy(update={"kind": kind}) for kind in MAIL_NAMES])
 
 
-async def _refused_rows(deps: None, ctx: Context, request: ListUserBatchResults) -> BatchResults:
+def _refused_rows() -> BatchResults:
     results = filled(BatchResults).results
     return BatchResults(results=[one.model_copy(update={"status": "refused"}) for one in results])
 
@@ -116,18 +113,17 @@ async def _refused_rows(deps: None, ctx: Context, request: ListUserBatchResults)
 def full_dashboard() -> FakeServices:
     """Returns fake services with a developer, signed in by the cookie `t_dev`, who may do everything in an
     application where every list is full."""
-    world = serve(filled_world())
+    own: dict[type[Request[Any]], Contract] = {
+        GetClient: _client_with_secret(),
+        ListTemplates: _every_mail(),
+        ListUserBatchResults: _refused_rows(),
+    }
+    world = serve(filled_world(own))
     people: Developers = developers(world, "*")
     people.managed["shop"] = world.add("shop")
     people.managed["dashboard"] = next(one for one in world.tenants.values() if one.is_dashboard)
     people.permissions = ["*"]
     handlers = world.bus.handlers
-    own: dict[type[Request[Any]], Any] = {
-        GetClient: _client_with_secret,
-        ListTemplates: _every_mail,
-        ListUserBatchResults: _refused_rows,
-    }
-    world.bus.serve(None, own)
     for contract in [each for each, (_, deps) in handlers.items() if deps is people]:
         if contract is not ManageApplication:
             del handlers[contract]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -15,7 +15,7 @@ from tests.kit.fake_services import FakeServices
 
 from common.bus_server import encode_reply
 from common.context import Context
-from common.contracts.base import Request
+from common.contracts.base import Contract, Request
 from common.events.base import EVENTS
 from common.testing import LocalBus
 
@@ -64,8 +64,9 @@ class Place:
 @dataclass
 class FilledBus(LocalBus):
     """Answers what nobody serves with a filled reply. A list has as many things as the caller asked for.
-    Replies are made once, so the CPU of a page is that of the gateway."""
+    Replies are made once, so the CPU of a page is that of the gateway. `own` are replies that differ."""
 
+    own: Mapping[type[Request[Any]], Contract] = field(default_factory=dict)
     replies: dict[tuple[type[Request[Any]], int], bytes] = field(default_factory=dict)
 
     async def raw(self, ctx: Context, request: Request[Any]) -> bytes:
@@ -74,13 +75,14 @@ class FilledBus(LocalBus):
         self.calls.append(request)
         key = type(request), getattr(request, "limit", USUAL)
         if key not in self.replies:
-            self.replies[key] = encode_reply(filled(request.reply, length=key[1]))
+            reply = self.own.get(key[0]) or filled(request.reply, length=key[1])
+            self.replies[key] = encode_reply(reply)
         return self.replies[key]
 
 
-def filled_world() -> FakeServices:
-    """Returns fake services in which every call has an answer."""
-    return FakeServices(bus=FilledBus())
+def filled_world(own: Mapping[type[Request[Any]], Contract]) -> FakeServices:
+    """Returns fake services in which every call has an answer: the `own` one of its contract, if any."""
+    return FakeServices(bus=FilledBus(own=own))
 
 
 def filled(model: type[M], *, length: int = USUAL) -> M:

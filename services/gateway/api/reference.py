@@ -95,7 +95,7 @@ def _rendered(app: FastAPI, code: str) -> Markup:
     """Returns the part of the page that depends only on the API and the language."""
     document, words = app.openapi(), language(code)
     return Markup(  # noqa: S704 - the template escapes
-        environment()
+        environment(code)
         .get_template("reference_api.html")
         .render(
             groups=_groups(document),

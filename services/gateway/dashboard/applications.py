@@ -7,6 +7,7 @@ from typing import Final
 from common.contracts.applications import ListApplications
 from common.message_ids import N_
 from common.problems import Forbidden
+from gateway.dashboard.light_replies import ListedApplications
 from gateway.dashboard.new_application import PATH as NEW
 from gateway.dashboard.page_routes import dashboard_page
 from gateway.dashboard.visit import APPLICATIONS, HOME, Visit
@@ -30,7 +31,7 @@ async def show(visit: Visit) -> GatewayResponse:
     cursor, query = visit.fields.text_or_none("cursor"), visit.fields.text("q")[:MAX_QUERY]
     call = ListApplications(limit=PAGE_SIZE, cursor=cursor, search=query or None)
     try:
-        listed = await visit.call(call)
+        listed = await visit.read(call, ListedApplications)
     except Forbidden:  # they are in no team yet
         return redirect("/account")
     if not listed.applications and cursor is None and not query and visit.may("apps:create"):

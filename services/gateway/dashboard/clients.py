@@ -14,6 +14,7 @@ from common.problems import Forbidden, Problem
 from gateway.dashboard.api_call import curl
 from gateway.dashboard.client_fields import lines
 from gateway.dashboard.client_kinds import KINDS, ClientKind, kind_of
+from gateway.dashboard.light_replies import ListedClients
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, redirect
@@ -32,7 +33,7 @@ NOTICES: Final = {
 async def show(visit: Visit) -> GatewayResponse:
     """GET …/clients: the oldest first."""
     cursor = visit.fields.text_or_none("cursor")
-    listed = await visit.call(ListClients(limit=PAGE_SIZE, cursor=cursor))
+    listed = await visit.read(ListClients(limit=PAGE_SIZE, cursor=cursor), ListedClients)
     return visit.show(
         "clients.html",
         part="clients_list.html",

@@ -11,10 +11,11 @@ from common.contracts.applications import (
     CreateApplication,
     NewApplication,
 )
-from common.contracts.organizations import CreateOrganization, ListOrganizations, Organization
+from common.contracts.organizations import CreateOrganization, ListOrganizations
 from common.ids import new_id
 from common.problems import Forbidden, Problem
 from gateway.auth.managed_application import managed_application
+from gateway.dashboard.light_replies import TeamChoice, TeamChoices
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.start import show_start
 from gateway.dashboard.visit import HOME, Visit
@@ -46,9 +47,9 @@ async def _ask(visit: Visit, errors: dict[str, str] | None = None) -> GatewayRes
     )
 
 
-async def _teams(visit: Visit) -> list[Organization]:
+async def _teams(visit: Visit) -> list[TeamChoice]:
     """Returns the developer's teams that may own a new application."""
-    listed = await visit.call(ListOrganizations(limit=100))
+    listed = await visit.read(ListOrganizations(limit=100), TeamChoices)
     return [team for team in listed.organizations if team.role in CREATORS]
 
 

@@ -14,6 +14,7 @@ from common.contracts.users import UserNotFound
 from common.message_ids import N_
 from common.problems import Forbidden, NotFound, Problem
 from gateway.dashboard.api_call import curl
+from gateway.dashboard.light_replies import RoleChoices
 from gateway.dashboard.organizations import PATH as ORGANIZATIONS
 from gateway.dashboard.page_routes import DashboardHandler
 from gateway.dashboard.problem_sentences import errors_in
@@ -133,7 +134,7 @@ async def member_roles(visit: Visit) -> dict[str, str]:
         return {id: visit.open().translate(name) for id, name in TEAM_ROLES.items()}
     if not visit.may("roles:read"):
         return {role: role for role in BUILT_IN_ROLES}
-    listed = await visit.call(ListRoles(kind="organization", limit=100))
+    listed = await visit.read(ListRoles(kind="organization", limit=100), RoleChoices)
     return {role.id: role.name for role in listed.roles}
 
 

@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
-from common.contracts.clients import Client, CreateClient
+from common.contracts.clients import CreateClient
+from gateway.dashboard.light_replies import ListedClient
 
 FOLDER: Final = Path(__file__).parent / "snippets"
 NO_CLIENT: Final = "YOUR_CLIENT_ID"
@@ -45,7 +46,7 @@ class Snippet:
             token_endpoint_auth_method="none" if is_public else None,
         )
 
-    def client_among(self, clients: Iterable[Client]) -> Client | None:
+    def client_among(self, clients: Iterable[ListedClient]) -> ListedClient | None:
         """Returns the client of the program, if it was created already."""
         uri = self.origin + self.callback
         mine = (one for one in clients if one.name == self.title and uri in one.redirect_uris)

@@ -9,7 +9,6 @@ from typing import Any, Final, TypeVar
 from common.contracts.api_keys import NewApiKey
 from common.contracts.audit_log import AuditRecord, ListAudit
 from common.contracts.clients import (
-    Client,
     ClientExists,
     CreateClient,
     ListClients,
@@ -18,6 +17,7 @@ from common.contracts.clients import (
 from common.ids import new_id
 from common.problems import Forbidden, NotFound, Problem
 from gateway.dashboard.event_lines import line_of, subject_of
+from gateway.dashboard.light_replies import ListedClient, ListedClients
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.snippets import SNIPPETS, Snippet, snippet_of
 from gateway.dashboard.start_steps import read_facts, steps_of
@@ -57,7 +57,7 @@ async def show_start(
         _read(_latest(visit), optional=has_secrets),
     )
     if new_client is not None:
-        clients = [*clients, new_client]
+        clients = [*clients, ListedClient.model_validate(new_client, from_attributes=True)]
     chosen = snippet or snippet_of(visit.fields.text("code")) or SNIPPETS[0]
     issuer = visit.managed.tenant.origin
     return visit.show(
@@ -86,7 +86,7 @@ async def _read(items: Awaitable[list[T]], *, optional: bool) -> list[T]:
         return []
 
 
-def _shown(snippet: Snippet, issuer: str, clients: list[Client]) -> dict[str, Any]:
+def _shown(snippet: Snippet, issuer: str, clients: list[ListedClient]) -> dict[str, Any]:
     client = snippet.client_among(clients)
     client_id = client.client_id if client else None
     return {
@@ -118,10 +118,10 @@ async def create_client(visit: Visit) -> GatewayResponse:
     return await show_start(visit, snippet=snippet, new_client=new_client)
 
 
-async def _clients(visit: Visit) -> list[Client]:
+async def _clients(visit: Visit) -> list[ListedClient]:
     if not visit.may("clients:read"):
         return []
-    return (await visit.call(ListClients(limit=MOST_CLIENTS))).clients
+    return (await visit.read(ListClients(limit=MOST_CLIENTS), ListedClients)).clients
 
 
 async def _latest(visit: Visit) -> list[AuditRecord]:

@@ -14,6 +14,7 @@ from common.contracts.mail_sender import GetMailSender, MailSenderNotFound
 from common.contracts.users import ListUsers
 from common.message_ids import N_
 from gateway.dashboard import rooms
+from gateway.dashboard.light_replies import ListedClients, ProviderChoices
 from gateway.dashboard.visit import Visit
 
 Fact = Callable[[Visit], Awaitable[bool]]
@@ -59,11 +60,11 @@ async def _has_user(visit: Visit) -> bool:
 
 
 async def _has_client(visit: Visit) -> bool:
-    return bool((await visit.call(ListClients(limit=1))).clients)
+    return bool((await visit.read(ListClients(limit=1), ListedClients)).clients)
 
 
 async def _has_provider(visit: Visit) -> bool:
-    return bool((await visit.call(ListIdentityProviders())).idps)
+    return bool((await visit.read(ListIdentityProviders(), ProviderChoices)).idps)
 
 
 async def _has_domain(visit: Visit) -> bool:

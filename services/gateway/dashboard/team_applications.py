@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from common.contracts.applications import GetApplication, ListApplications, TransferApplication
 from common.contracts.organizations import GetOrganization, ListOrganizations, Organization
 from common.problems import Forbidden, NotFound, Problem
+from gateway.dashboard.light_replies import ListedApplications, TeamChoice, TeamChoices
 from gateway.dashboard.new_application import CREATORS
 from gateway.dashboard.organization_tabs import TEAM, address_of, org_id_of, show_tab, tab_page
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
@@ -29,8 +30,10 @@ async def show(visit: Visit, errors: Errors | None) -> GatewayResponse:
     org_id, cursor = org_id_of(visit), visit.fields.text_or_none("cursor")
     team, listed, teams = await asyncio.gather(
         visit.call(GetOrganization(org_id=org_id)),
-        visit.call(ListApplications(owner_org_id=org_id, limit=50, cursor=cursor)),
-        visit.call(ListOrganizations(limit=100)),
+        visit.read(
+            ListApplications(owner_org_id=org_id, limit=50, cursor=cursor), ListedApplications
+        ),
+        visit.read(ListOrganizations(limit=100), TeamChoices),
     )
     return show_tab(
         visit,
@@ -44,7 +47,7 @@ async def show(visit: Visit, errors: Errors | None) -> GatewayResponse:
     )
 
 
-def _others(visit: Visit, team: Organization, teams: list[Organization]) -> list[Organization]:
+def _others(visit: Visit, team: Organization, teams: list[TeamChoice]) -> list[TeamChoice]:
     """Returns the teams that the developer may give an application of this team to."""
     if not visit.may("apps:transfer") or team.role not in CREATORS:
         return []

@@ -8,10 +8,11 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from common import freshness
-from common.contracts.roles import ListRoles, Role
+from common.contracts.roles import ListRoles
 from common.contracts.user_batches import DeleteUsers, StartUserBatch, UserBatch
 from common.contracts.users import UserFilter
 from common.problems import Forbidden, Problem
+from gateway.dashboard.light_replies import RoleChoice, RoleChoices
 from gateway.dashboard.page_routes import dashboard_form
 from gateway.dashboard.user_batches import ACTS, PATH
 from gateway.dashboard.user_errors import user_errors
@@ -42,9 +43,9 @@ async def _ask(visit: Visit, act: str, errors: Errors | None = None) -> GatewayR
     if act == "delete":
         freshness.check(visit.user.caller)
     ids, filter = _ids(visit), _filter(visit)
-    roles: list[Role] = []
+    roles: list[RoleChoice] = []
     if act == "assign_role":
-        roles = (await visit.call(ListRoles(limit=100))).roles
+        roles = (await visit.read(ListRoles(limit=100), RoleChoices)).roles
     return visit.show(
         "user_batch_start.html",
         act=act,

@@ -16,10 +16,11 @@ from common.contracts.invitations import (
     RevokeInvitation,
 )
 from common.contracts.profiles import Profile
-from common.contracts.roles import ListRoles, Role
+from common.contracts.roles import ListRoles
 from common.message_ids import N_
 from common.problems import Forbidden, Problem
 from gateway.dashboard.api_call import curl
+from gateway.dashboard.light_replies import RoleChoice, RoleChoices
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.user_errors import user_errors
 from gateway.dashboard.users import USERS
@@ -68,11 +69,11 @@ async def _invitations(visit: Visit) -> tuple[list[Invitation], str | None]:
     return listed.invitations, more
 
 
-async def _roles(visit: Visit) -> list[Role]:
+async def _roles(visit: Visit) -> list[RoleChoice]:
     """Returns the roles to give, if the developer may see and give them."""
     if not (visit.may("roles:read") and visit.may("roles:write")):
         return []
-    return (await visit.call(ListRoles(limit=100))).roles
+    return (await visit.read(ListRoles(limit=100), RoleChoices)).roles
 
 
 async def invite(visit: Visit) -> GatewayResponse:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from common.contracts.assignments import AssignRole, ListUserRoles, UnassignRole
 from common.contracts.roles import ListRoles
 from common.problems import Forbidden
+from gateway.dashboard.light_replies import RoleChoices
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.undo import undo_text
 from gateway.dashboard.user_errors import user_errors
@@ -32,7 +33,7 @@ async def _show(visit: Visit, errors: Errors | None) -> GatewayResponse:
     user, assigned, all_roles = await asyncio.gather(
         visit.call(get_user(visit)),
         visit.call(ListUserRoles(user_id=visit.parameters["user_id"])),
-        visit.call(ListRoles(limit=100)),
+        visit.read(ListRoles(limit=100), RoleChoices),
     )
     assigned_ids = {role.id for role in assigned.roles if role.org_id is None}
     return show_user(

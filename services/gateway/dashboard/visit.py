@@ -19,6 +19,7 @@ from gateway.pages.viewer_zone import zone_of
 from gateway.state import Gateway, SignedInUser
 
 R = TypeVar("R", bound=Contract)
+C = TypeVar("C", bound=Contract)
 HOME: Final = "/dashboard"
 APPLICATIONS: Final = f"{HOME}/applications"
 PLATFORM: Final = f"{HOME}/platform"
@@ -81,6 +82,10 @@ class Visit:
         of what the developer saw, a change raises ChangedMeanwhile if the object has another one.
         An empty version says that there was no such object."""
         return await self._call(self.ctx, call, version)
+
+    async def read(self, call: Request[Any], reply: type[C]) -> C:
+        """Calls a service like `call`, and reads only the fields of `reply` from what it answers."""
+        return reply.model_validate_json(await self.gateway.bus.raw(self.ctx, call))
 
     async def _call(self, ctx: Context, call: Request[R], version: str | None) -> R:
         if version is not None:

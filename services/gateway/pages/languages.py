@@ -59,7 +59,7 @@ class Language:
         """How long ago, as one would say it: "just now", "3 hours ago"."""
         if abs(now - when) < NOW:
             return self.translate("just now")
-        return times.ago(self.locale, (when - now).total_seconds())
+        return times.ago(self.code, (when - now).total_seconds())
 
     def exact(self, when: datetime, zone: tzinfo = UTC) -> str:
         """The date and time in a zone, with the name of the zone."""

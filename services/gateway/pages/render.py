@@ -64,16 +64,13 @@ class PageView:
         `address` is where a GET shows this page again with everything it carries; for a GET it
         defaults to its own address."""
         self.address = address or _address(self.request)
-        text = (
-            environment()
-            .get_template(template)
-            .render(
-                self._variables(),
-                errors=dict(errors or {}),
-                values=dict(values or {}),
-                frames=frames or [],
-                **more,
-            )
+        source = environment(self.language.code).get_template(template)
+        text = source.render(
+            self._variables(),
+            errors=dict(errors or {}),
+            values=dict(values or {}),
+            frames=frames or [],
+            **more,
         )
         headers = {
             "content-security-policy": self.policy(frames or []),
@@ -88,7 +85,6 @@ class PageView:
 
     def _variables(self) -> dict[str, Any]:
         """Returns the variables that every template has."""
-        words = self.language.words
         return {
             "page": self,
             "app": self.app,
@@ -104,10 +100,8 @@ class PageView:
             "icons": assets.address(self.icons),
             "brand": assets.brand_address(self.branding.primary_color),
             "icon": app_icon.address(self.branding.primary_color, self.app.name),
-            "gettext": lambda text, **values: _filled(words.gettext(text), values),
-            "ngettext": words.ngettext,
             "_": self.translate,
-            "now": datetime.now(UTC),
+            "now": self.now,
         }
 
     def close(
@@ -154,6 +148,17 @@ class PageView:
     def zone(self) -> tzinfo:
         """The time zone of the times on the page."""
         return zone_of(self.request, self.user.session.zoneinfo if self.user else None)
+
+    @cached_property
+    def now(self) -> datetime:
+        """The time of the page."""
+        return datetime.now(UTC)
+
+    def time(self, when: datetime) -> Markup:
+        """Returns when something happened, as HTML: "3 hours ago", with the exact time on hover."""
+        exact = escape(self.language.exact(when, self.zone))
+        said = escape(self.language.ago(when, self.now))
+        return Markup(f'<time datetime="{when.isoformat()}" title="{exact}">{said}</time>')  # noqa: S704
 
     def own_text(self, name: str, otherwise: str = "") -> str:
         """Returns the application's own text in the language of the page, else `otherwise`. It is plain
@@ -241,7 +246,3 @@ def _query_or_empty(request: GatewayRequest) -> Fields:
         return read_query(request)
     except OAuthError:
         return Fields()
-
-
-def _filled(text: str, values: dict[str, object]) -> str:
-    return text % values if values else text

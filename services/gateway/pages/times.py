@@ -4,7 +4,6 @@ look up for each is looked up once for each language."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -17,15 +16,28 @@ LEAST: Final = 0.85
 PHRASES: Final = 2000
 """Phrases like "3 hours ago" that are kept in memory."""
 FIELD: Final = re.compile(r"%\((\w+)\)s")
-Writer = Callable[[datetime], str]
+NOON: Final = 12
+FIELDS: Final = {
+    "y": "%(year)d",
+    "MMM": "%(name)s",
+    "MM": "%(month)02d",
+    "d": "%(day)d",
+    "dd": "%(day)02d",
+    "h": "%(hour12)d",
+    "HH": "%(hour)02d",
+    "mm": "%(minute)02d",
+    "ss": "%(second)02d",
+    "a": "%(half)s",
+}
+"""The fields of a format, and how each is written (Unicode Technical Standard 35, part 4)."""
 
 
-def ago(locale: Locale, seconds: float) -> str:
-    """Returns how long ago, or in how long: `seconds` after now."""
+def ago(locale: str, seconds: float) -> str:
+    """Returns how long ago, or in how long: `seconds` after now. `locale` is the code of a language."""
     for unit, length in dates.TIMEDELTA_UNITS:
         count = abs(seconds) / length
         if count >= LEAST or unit == "second":
-            return _phrase(str(locale), unit, max(1, round(count)), seconds < 0)
+            return _phrase(locale, unit, max(1, round(count)), seconds < 0)
     raise AssertionError("the last unit is the second")
 
 
@@ -42,13 +54,27 @@ class ExactTime:
     """Writes dates with times as a language has them, like "Jan 2, 2026, 3:04:05 PM UTC"."""
 
     text: str
-    """The format, with a place for each of the fields."""
-    fields: tuple[Writer, ...]
+    """The format, with a place for each of its fields."""
+    months: dict[int, str]
+    """Short names of the months, from 1."""
+    halves: tuple[str, str]
+    """Names of the halves of a day."""
 
     def write(self, when: datetime, zone: tzinfo = UTC) -> str:
         """Returns the time in a zone, with the name of the zone."""
         local = when.astimezone(zone)
-        return f"{self.text % tuple(field(local) for field in self.fields)} {zone_name(local)}"
+        said = self.text % {
+            "year": local.year,
+            "month": local.month,
+            "name": self.months[local.month],
+            "day": local.day,
+            "hour": local.hour,
+            "hour12": local.hour % 12 or 12,
+            "half": self.halves[local.hour >= NOON],
+            "minute": local.minute,
+            "second": local.second,
+        }
+        return f"{said} {zone_name(local)}"
 
 
 def zone_name(local: datetime) -> str:
@@ -59,28 +85,14 @@ def zone_name(local: datetime) -> str:
 
 @lru_cache
 def exact_time(locale: str) -> ExactTime:
-    """Returns the writer of a language. Raises KeyError for a field that no writer knows."""
-    known = Locale.parse(locale)
-    date = known.date_formats["medium"].format
-    time = known.time_formats["medium"].format
-    text = known.datetime_formats["medium"].replace("{1}", date).replace("{0}", time)
-    writers = _writers(known)
-    return ExactTime(FIELD.sub("%s", text), tuple(writers[name] for name in FIELD.findall(text)))
-
-
-def _writers(locale: Locale) -> dict[str, Writer]:
-    """Returns what writes each field of a format (Unicode Technical Standard 35, part 4)."""
-    months = locale.months["format"]["abbreviated"]
-    periods = locale.day_periods["format"]["abbreviated"]
-    return {
-        "y": lambda local: str(local.year),
-        "MMM": lambda local: months[local.month],
-        "MM": lambda local: f"{local.month:02}",
-        "d": lambda local: str(local.day),
-        "dd": lambda local: f"{local.day:02}",
-        "h": lambda local: str(local.hour % 12 or 12),
-        "HH": lambda local: f"{local.hour:02}",
-        "mm": lambda local: f"{local.minute:02}",
-        "ss": lambda local: f"{local.second:02}",
-        "a": lambda local: periods["am" if local.hour < 12 else "pm"],
-    }
+    """Returns the writer of a language. Raises KeyError for a field that is not in FIELDS."""
+    language = Locale.parse(locale)
+    date = language.date_formats["medium"].format
+    time = language.time_formats["medium"].format
+    text = language.datetime_formats["medium"].replace("{1}", date).replace("{0}", time)
+    periods = language.day_periods["format"]["abbreviated"]
+    return ExactTime(
+        FIELD.sub(lambda field: FIELDS[field[1]], text),
+        language.months["format"]["abbreviated"],
+        (periods["am"], periods["pm"]),
+    )
