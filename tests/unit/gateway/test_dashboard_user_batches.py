@@ -209,6 +209,8 @@ async def test_progress_asks_again_until_the_end(http: httpx.AsyncClient, batche
     assert part.text.lstrip().startswith('<div class="stack" id="batch"')
     assert "hx-trigger" not in re.findall(r'<div class="stack" id="batch"[^>]*>', last.text)[0]
     assert "Refresh" not in last.text
+    assert "the work goes on" in part.text
+    assert "the work goes on" not in last.text
     assert f'/user-batches/{done.id}/failed"' in last.text
     assert "<b hx-" not in last.text
     assert ">7<" in last.text
