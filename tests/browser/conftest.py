@@ -187,6 +187,12 @@ async def studio(system: System) -> AsyncIterator[Developer]:
         yield ada
 
 
+@pytest.fixture(scope="session")
+async def lighthouse(studio: Developer) -> Developer:
+    """A second application of that developer."""
+    return await studio.create_application("lighthouse")
+
+
 @pytest.fixture
 async def ada(
     chromium: Browser, system: System, studio: Developer, screen: Screen

@@ -1,5 +1,5 @@
 """All pages of the Dashboard that links lead to, in Chromium on a phone in the dark, with hostile texts in
-everything that they show."""
+everything that they show. An operator opens them, so those of the platform are among them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 from tests.browser.dashboard_people import NARROW, SIZES, Screen, screens, sign_in
 from tests.browser.test_pages import picture, too_wide
 from tests.kit.dashboard_developer import Developer, developer
-from tests.kit.dashboard_things import fill
+from tests.kit.dashboard_things import LONG_ADDRESS, SENTENCES, fill, fill_platform
 from tests.kit.system import System
 
 MOST: Final = 200
@@ -28,8 +28,11 @@ STILL: Final = 0.01
 """The sum of layout shifts that nobody sees."""
 MAIL: Final = re.compile(r"/mail/[a-z_]+/[a-zA-Z-]+")
 """The pages of mails, one for each kind and language."""
+SLUG: Final = re.compile(r"/platform/applications/[a-z0-9-]+")
+"""The operator's pages of applications."""
 ID: Final = re.compile(r"^[0-9a-f-]{32,36}$|^.{40,}$")
 """The part of a path that is one thing of many."""
+PLATFORM: Final = "/dashboard/platform"
 LIVE: Final = ("/live",)
 """Ends of paths that are streams."""
 WATCH: Final = """
@@ -96,7 +99,7 @@ class Crawl:
     async def all(self, *more: str) -> None:
         """Opens each kind of page once, and each of `more`, which are of one kind."""
         start = ["/dashboard", "/dashboard/new", "/dashboard/search?q=img", "/dashboard/teams"]
-        self._add([*start, self.home])
+        self._add([*start, self.home, PLATFORM])
         self.alike.update(more)
         self.waiting += more
         await asyncio.gather(*(self._work() for _ in range(TABS)))
@@ -127,7 +130,7 @@ class Crawl:
         """Returns the path without what makes one thing another: a page of each kind is enough. The names
         of query parameters make kinds, and their values do not."""
         parts = urlsplit(path)
-        bare = MAIL.sub("/mail/{}", parts.path)
+        bare = SLUG.sub("/platform/applications/{}", MAIL.sub("/mail/{}", parts.path))
         names = sorted({name.partition("=")[0] for name in parts.query.split("&") if name})
         kind = "/".join("{}" if ID.match(part) else part for part in bare.split("/"))
         return f"{kind}?{'&'.join(names)}" if names else kind
@@ -136,10 +139,14 @@ class Crawl:
         """Opens and checks a page. Returns the links on it."""
         response = await page.goto(self.origin + path)
         assert response
-        place = urlsplit(page.url).path
         if response.status != 200:
             self.faults.append(f"{path}: status {response.status}")
             return []
+        return await self.look(page, path)
+
+    async def look(self, page: Page, path: str) -> list[str]:
+        """Checks the page that is shown. Returns the links on it."""
+        place = urlsplit(page.url).path
         wrong = await too_wide(page)
         if path not in self.alike:
             wrong += await page.evaluate(AXE, [] if path == self.home else FRAME)
@@ -166,7 +173,8 @@ class Crawl:
 
     def _is_ours(self, path: str) -> bool:
         bare = urlsplit(path).path
-        ours = bare == self.home or bare.startswith((f"{self.home}/", "/dashboard/teams"))
+        homes = (f"{self.home}/", "/dashboard/teams", f"{PLATFORM}/")
+        ours = bare == self.home or bare.startswith(homes)
         return ours and not bare.endswith(LIVE) and "ui_locales" not in path
 
 
@@ -182,16 +190,39 @@ async def events(system: System, developer: Developer) -> list[str]:
 
 @pytest.fixture(scope="module")
 async def crawler(system: System) -> AsyncIterator[Developer]:
-    async with developer(system, "crawler") as ada:
+    async with developer(system, "crawler", is_operator=True) as ada:
         await fill(system, ada)
         yield ada
+
+
+@pytest.fixture(scope="module")
+async def support_views(system: System, crawler: Developer) -> list[str]:
+    """The paths of a support view, and of the question for its reason."""
+    return await fill_platform(system, crawler)
+
+
+async def find_user(crawl: Crawl) -> None:
+    """Checks the answers of the search for a user, which have no address of their own."""
+    page = await crawl.tab()
+    for email in (LONG_ADDRESS, "nobody@tides.example"):
+        await page.goto(f"{crawl.origin}{PLATFORM}/users")
+        await page.fill("[name=reason]", SENTENCES[:300])
+        await page.fill("[name=email]", email)
+        await page.click("main form button.primary")
+        await page.locator("#located").wait_for()
+        await crawl.look(page, f"{PLATFORM}/users/located/{email}")
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("screen", screens(NARROW, *SIZES))
 @pytest.mark.parametrize("locale", ["en-GB", pytest.param("de-DE", marks=pytest.mark.long)])
 async def test_every_page(
-    chromium: Browser, system: System, crawler: Developer, screen: Screen, locale: str
+    chromium: Browser,
+    system: System,
+    crawler: Developer,
+    support_views: list[str],
+    screen: Screen,
+    locale: str,
 ) -> None:
     """No page is too wide, moves, breaks a rule of axe, speaks to the console, or takes a text for
     markup."""
@@ -202,7 +233,9 @@ async def test_every_page(
         await sign_in(context, crawler)
         home = f"/dashboard/applications/{crawler.slug}"
         crawl = Crawl(context, crawler.browser.origin, home, screen)
+        crawl.waiting += support_views
         await crawl.all(*await events(system, crawler))
+        await find_user(crawl)
 
         assert crawl.faults == [], "\n".join(crawl.faults)
-        assert len(crawl.seen) >= 60
+        assert len(crawl.seen) >= 75

@@ -197,8 +197,8 @@ async def test_teams(chromium: Browser, system: System, ada: AtDashboard, screen
         async with at_dashboard(chromium, system, colleague, screen) as bob:
             await bob.page.goto(link)
             await bob.press(bob.at("main form button.primary"))
-            await bob.sees("You're now a member of")
-            await bob.go(team)
+            await bob.sees("You're now a member of this team.")
+            assert bob.path.startswith(f"{team}/applications")
             await bob.sees(name, "h1")
     await ada.go(f"{team}/members")
     await ada.sees(colleague.email)

@@ -64,15 +64,19 @@ class Developer:
 
 @asynccontextmanager
 async def developer(
-    system: System, name: str, *, has_application: bool = True
+    system: System, name: str, *, has_application: bool = True, is_operator: bool = False
 ) -> AsyncIterator[Developer]:
-    """A new developer with a personal team and an application, both made on the Dashboard's pages."""
+    """A new developer with a personal team and an application, both made on the Dashboard's pages. An
+    operator manages the platform, too."""
     operator = {"authorization": f"Bearer {system.deployment.operator_key()}"}
     email = fresh_email(name)
     async with system.http("dashboard", headers=operator) as http:
         person: dict[str, Any] = {"email": email, "password": PASSWORD, "email_verified": True}
         made = await http.post("/api/users", json=person)
         assert made.status_code == 201, made.text
+        if is_operator:
+            raised = await http.put(f"/api/platform/developers/{made.json()['id']}/operator")
+            assert raised.status_code == 200, raised.text
     async with system.browser("dashboard") as browser:
         somebody = Developer(browser, email, signed_in_at=-FRESH)
         await somebody.stay_signed_in()

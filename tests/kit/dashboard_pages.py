@@ -26,6 +26,7 @@ ELSEWHERE: Final = {
     "/dashboard/applications",
     "/dashboard/platform",
     "/dashboard/platform/health/figures",
+    "/dashboard/applications/{slug}/users/batches/{batch_id}/state",
 }
 """Paths that lead to another page, and a part that htmx loads."""
 PARAMETERS: Final = {

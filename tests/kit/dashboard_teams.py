@@ -13,6 +13,7 @@ from common.contracts.applications import Application, GetApplication, TransferA
 from common.contracts.base import Done
 from common.contracts.members import ChangeMemberRole, ListMembers, Member, Members
 from common.contracts.org_invitations import (
+    AcceptOrganizationInvitation,
     InviteMember,
     ListOrganizationInvitations,
     OrganizationInvitation,
@@ -109,6 +110,12 @@ async def _invite(world: TeamPages, ctx: Context, request: InviteMember) -> Orga
     )
 
 
+async def _accept(
+    world: TeamPages, ctx: Context, request: AcceptOrganizationInvitation
+) -> Organization:
+    return world.people.teams[0]
+
+
 async def _application(world: TeamPages, ctx: Context, request: GetApplication) -> Application:
     owner = world.people.teams[0].id
     return world.people.application(request.slug).model_copy(update={"owner_org_id": owner})
@@ -128,6 +135,7 @@ HANDLERS: Any = {
     ChangeMemberRole: _change_role,
     ListOrganizationInvitations: _invitations,
     InviteMember: _invite,
+    AcceptOrganizationInvitation: _accept,
     GetApplication: _application,
     TransferApplication: _transfer,
 }

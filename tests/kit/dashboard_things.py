@@ -142,3 +142,22 @@ async def fill(system: System, developer: Developer) -> None:
     page = await browser.submit(page, page.form("name"), name=MARKUP)
     page = await browser.get(f"{page.url.partition('?')[0]}/invitations")
     await browser.submit(page, page.form("email"), email=LONG_ADDRESS, role="member")
+
+
+async def fill_platform(system: System, operator: Developer) -> list[str]:
+    """Gives the operator a hostile name, and opens a support view with a hostile reason. Returns the paths
+    of the view, and of one that is not open."""
+    browser, home = operator.browser, f"/api/applications/{operator.slug}"
+    name = {"name": MARKUP, "given_name": DATA_MARKUP, "family_name": OTHER_WAY}
+    changed = await browser.http.put("/api/users/me", json=name, headers={"origin": browser.origin})
+    assert changed.status_code == 200, changed.text
+    app_id = (await browser.http.get(home)).json()["id"]
+    headers = {"authorization": f"Bearer {operator.secret_key}"}
+    async with system.http(operator.slug, headers=headers) as http:
+        users = (await http.get("/api/users", params={"limit": 100})).json()["users"]
+    hostile = next(user for user in users if user["name"] == MARKUP)
+    other = next(user for user in users if user["name"] == OTHER_WAY)
+    paths = [f"/dashboard/platform/users/{app_id}/{one['id']}" for one in (hostile, other)]
+    page = await browser.get(paths[0])
+    await browser.submit(page, page.form("reason"), reason=SENTENCES[:300])
+    return paths

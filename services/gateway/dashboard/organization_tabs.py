@@ -44,6 +44,7 @@ NOTICES: Final = {
     "saved": N_("Changes saved."),
     "role": N_("Role changed."),
     "added": N_("Member added."),
+    "joined": N_("You're now a member of this team."),
     "removed": N_("Member removed."),
     "invited": N_("Invitation sent."),
     "revoked": N_("Invitation revoked."),

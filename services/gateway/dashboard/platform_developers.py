@@ -13,6 +13,7 @@ from common.message_ids import N_
 from common.operator_rules import ROLE
 from common.problems import Problem
 from gateway.dashboard.api_call import curl_in_dashboard
+from gateway.dashboard.organization_tabs import member_roles
 from gateway.dashboard.platform_pages import platform_form, platform_page
 from gateway.dashboard.user_errors import user_errors
 from gateway.dashboard.users import LONGEST_SEARCH, STATES
@@ -77,6 +78,7 @@ async def _show_one(visit: Visit, errors: Errors | None) -> GatewayResponse:
         "platform_developer.html",
         developer=developer,
         teams=teams.teams,
+        roles=await member_roles(visit),
         applications=teams.applications,
         errors=errors,
         notice=visit.open().translate(done) if done else None,

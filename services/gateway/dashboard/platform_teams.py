@@ -11,6 +11,7 @@ from common.contracts.platform_applications import ListPlatformApplications
 from common.contracts.platform_settings import GetPlatformSettings
 from common.operator_rules import OPERATES
 from gateway.dashboard.api_call import curl_in_dashboard
+from gateway.dashboard.organization_tabs import member_roles
 from gateway.dashboard.platform_pages import platform_page
 from gateway.dashboard.visit import Visit
 from gateway.http.response import GatewayResponse
@@ -56,6 +57,7 @@ async def show_one(visit: Visit) -> GatewayResponse:
         "platform_team.html",
         team=team,
         members=members.members,
+        roles=await member_roles(visit),
         has_more_members=members.next is not None,
         applications=applications.applications,
         has_more_applications=applications.next is not None,

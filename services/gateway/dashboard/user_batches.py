@@ -24,6 +24,7 @@ from gateway.routing import RouteSet
 
 PATH: Final = f"{USERS}/batches"
 BATCH: Final = f"{PATH}/{{batch_id}}"
+STATE: Final = f"{BATCH}/state"
 ACTS: Final = {
     "import": N_("Import users"),
     "disable": N_("Disable users"),
@@ -56,21 +57,34 @@ async def list_batches(visit: Visit) -> list[UserBatch]:
 
 
 async def show(visit: Visit) -> GatewayResponse:
-    """GET …/users/batches/{batch_id}: htmx asks again while it runs"""
+    """GET …/users/batches/{batch_id}"""
+    return await _show(visit, "user_batch.html")
+
+
+async def show_state(visit: Visit) -> GatewayResponse:
+    """GET …/users/batches/{batch_id}/state: the progress alone, for the page that is open. It asks while
+    the batch runs."""
+    if not visit.partial:
+        return redirect(f"{visit.home}/users/batches/{visit.parameters['batch_id']}")
+    return await _show(visit, "user_batch_state.html")
+
+
+async def _show(visit: Visit, template: str) -> GatewayResponse:
     batch_id = visit.parameters["batch_id"]
     failures = ListUserBatchResults(batch_id=batch_id, failed=True)
     batch, failed = await asyncio.gather(
         visit.call(GetUserBatch(batch_id=batch_id)), visit.call(failures)
     )
-    return _show(visit, batch, failed)
+    return _rendered(visit, template, batch, failed)
 
 
-def _show(visit: Visit, batch: UserBatch, failed: BatchResults) -> GatewayResponse:
+def _rendered(
+    visit: Visit, template: str, batch: UserBatch, failed: BatchResults
+) -> GatewayResponse:
     path = f"{visit.home}/users/batches/{batch.id}"
     api = f"/api{visit.home.removeprefix('/dashboard')}/user-batches/{batch.id}"
     return visit.show(
-        "user_batch.html",
-        part="user_batch_state.html",
+        template,
         batch=batch,
         path=path,
         act=ACTS[batch.act],
@@ -108,6 +122,7 @@ routes = RouteSet(
     (
         dashboard_page(PATH, show_list),
         dashboard_page(BATCH, show),
+        dashboard_page(STATE, show_state, is_use=False),
         dashboard_form(f"{BATCH}/cancel", cancel, page_path=BATCH),
     )
 )

@@ -14,7 +14,8 @@ from common.contracts.org_invitations import (
 )
 from gateway.auth.caller import signed_in_user
 from gateway.http.request import GatewayRequest
-from gateway.http.response import GatewayResponse
+from gateway.http.response import GatewayResponse, redirect
+from gateway.pages import default_destination
 from gateway.pages.code import spent
 from gateway.pages.fields import Fields, at
 from gateway.pages.page_routes import page_route, user_form_route
@@ -101,10 +102,13 @@ async def accept(
     except (OrganizationInvitationNotFound, ValidationError):
         address = at("/accept-org-invite", token=token)
         return spent(page, "/account", page.translate("Your account"), address=address)
+    going = default_destination.of_member(request.app, joined.id)
+    if request.app.is_dashboard:
+        return redirect(going)
     return page.close(
         page.translate("You're now a member of %(name)s", name=joined.name),
         page.translate("You can close this page or continue."),
-        link="/account",
+        link=going,
         button=page.translate("Continue"),
         primary=True,
     )

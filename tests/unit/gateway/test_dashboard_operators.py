@@ -82,6 +82,15 @@ async def test_a_team_shows_its_limit(http: httpx.AsyncClient, fakes: Operators)
     assert f'href="{HOME}/applications/shop"' in page.text
 
 
+async def test_roles_have_the_names_of_a_team(http: httpx.AsyncClient, fakes: Operators) -> None:
+    """Roles have the names here that members read on the pages of their team, not their ids."""
+    fakes.text = "admin"
+    for path in (f"teams/{fakes.team_id}", f"developers/{fakes.developer_id}"):
+        page = await http.get(f"{ORIGIN}{HOME}/{path}")
+
+        assert '<span class="badge"><bdi>Admin</bdi></span>' in page.text, path
+
+
 async def test_others_do_not_find_the_pages(http: httpx.AsyncClient, world: FakeServices) -> None:
     """For a developer, pages and forms do not exist, and no service is asked to act."""
     fakes = operators(world, *IN_DASHBOARD, "users:read", "teams:write")

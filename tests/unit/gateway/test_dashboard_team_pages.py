@@ -119,6 +119,19 @@ async def test_a_team_with_applications_stays(http: httpx.AsyncClient, fakes: Te
     assert 'name="typed"' not in personal.text
 
 
+async def test_a_new_member_comes_to_the_team(http: httpx.AsyncClient, fakes: TeamPages) -> None:
+    """An accepted invitation leads to the applications of the team, which greets its new member."""
+    teams = at(fakes)
+    token = (await http.get(f"{ORIGIN}{teams}")).text.split('name="csrf" value="')[1].split('"')[0]
+    form = {"csrf": token, "token": "x" * 43}
+    answer = await http.post(f"{ORIGIN}/accept-org-invite", data=form)
+    page = await http.get(f"{ORIGIN}{answer.headers['location']}")
+
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"{teams}/applications?done=joined"
+    assert "You&#39;re now a member of this team." in page.text
+
+
 async def test_a_member_changes_nothing(http: httpx.AsyncClient, fakes: TeamPages) -> None:
     """Members who are no admins see the team without forms, and a forged form finds nothing."""
     token = (await http.get(f"{ORIGIN}{at(fakes)}")).text.split('name="csrf" value="')[1]

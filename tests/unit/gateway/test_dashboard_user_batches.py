@@ -28,6 +28,7 @@ from gateway.app import GatewayApp
 
 USERS = "/dashboard/applications/shop/users"
 IMPORT = f"{USERS}/import"
+HTMX = {"hx-request": "true", "hx-request-type": "partial"}
 HOSTILE = '<b hx-get="/x" data-hx-get="/x">"\''
 
 
@@ -200,10 +201,7 @@ async def test_progress_asks_again_until_the_end(http: httpx.AsyncClient, batche
         )
     ]
     first = await http.get(f"{ORIGIN}{USERS}/batches/{running.id}")
-    part = await http.get(
-        f"{ORIGIN}{USERS}/batches/{running.id}",
-        headers={"hx-request": "true", "hx-request-type": "partial"},
-    )
+    part = await http.get(f"{ORIGIN}{USERS}/batches/{running.id}/state", headers=HTMX)
     last = await http.get(f"{ORIGIN}{USERS}/batches/{done.id}")
 
     assert 'hx-trigger="every 1s"' in first.text
@@ -211,6 +209,8 @@ async def test_progress_asks_again_until_the_end(http: httpx.AsyncClient, batche
     assert part.text.lstrip().startswith('<div class="stack" id="batch"')
     assert "hx-trigger" not in re.findall(r'<div class="stack" id="batch"[^>]*>', last.text)[0]
     assert "Refresh" not in last.text
+    assert "the work goes on" in part.text
+    assert "the work goes on" not in last.text
     assert f'/user-batches/{done.id}/failed"' in last.text
     assert "<b hx-" not in last.text
     assert ">7<" in last.text
@@ -377,6 +377,25 @@ async def test_another_number_of_users_is_told(
 
     assert answer.status_code == 409
     assert "Another number of users matches by now" in answer.text
+
+
+async def test_a_page_left_open_is_no_use_of_the_session(
+    http: httpx.AsyncClient, batches: Batches, world: FakeServices
+) -> None:
+    """The page of a batch refreshes its progress, and the session can become idle meanwhile. Somebody who
+    opens the address of the part comes to the page."""
+    batch = batches.add()
+    path = f"{USERS}/batches/{batch.id}"
+    page = await http.get(ORIGIN + path)
+    world.checks.clear()
+    part = await http.get(f"{ORIGIN}{path}/state", headers=HTMX)
+    opened = await http.get(f"{ORIGIN}{path}/state")
+
+    assert f'hx-get="{path}/state"' in page.text
+    assert "<html" not in part.text
+    assert 'id="batch"' in part.text
+    assert opened.headers["location"] == path
+    assert [check.is_use for check in world.checks] == [False, False]
 
 
 async def test_without_the_permission(http: httpx.AsyncClient, developer: Developers) -> None:
