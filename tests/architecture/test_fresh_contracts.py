@@ -34,6 +34,7 @@ FRESH = {
     "oidc.client.delete",
     "oidc.client_secret.delete",
     "oidc.client_secret.rotate",
+    "oidc.signing_key.rotate",
     "rbac.role.delete",
     "tenancy.api_key.create",
     "tenancy.api_key.revoke",
