@@ -32,25 +32,24 @@ async def search(deps: Deps, ctx: Context, request: SearchUsers) -> LocatedUsers
         await audit.record(tx, ctx, event)
     async with deps.search_db.unbound_transaction() as db:
         rows = await user_search.by_address(db, address=address, limit=MOST_FOUND + 1)
-    located = rows[:MOST_FOUND]
+    located = await _labelled(deps, ctx, rows[:MOST_FOUND])
     await _record(deps, ctx, located, request.reason)
-    return LocatedUsers(
-        users=await _labelled(deps, ctx, located), has_more=len(rows) > len(located)
-    )
+    return LocatedUsers(users=located, has_more=len(rows) > MOST_FOUND)
 
 
-async def _record(deps: Deps, ctx: Context, rows: list[AddressRow], reason: str) -> None:
+async def _record(deps: Deps, ctx: Context, users: list[LocatedUser], reason: str) -> None:
     """Records each user in the log of their application, all or none."""
     async with deps.db.transaction(ctx) as tx:
-        for row in rows:
-            await rebind(tx, row.app_id)
-            event = UserLocated(user_id=row.id, reason=reason)
-            await audit.record(tx, inside(ctx, row.app_id), event, user_id=row.id)
+        for user in users:
+            await rebind(tx, user.application.id)
+            event = UserLocated(user_id=user.user_id, reason=reason)
+            of_application = inside(ctx, user.application.id)
+            await audit.record(tx, of_application, event, user_id=user.user_id)
 
 
 async def _labelled(deps: Deps, ctx: Context, rows: list[AddressRow]) -> list[LocatedUser]:
     """Returns the users with the names of their applications. Those of an application that was deleted
-    meanwhile are left out."""
+    meanwhile are left out, and nothing is recorded about them: nobody could read or delete it."""
     if not rows:
         return []
     call = LabelApplications(application_ids=[row.app_id for row in rows])

@@ -30,7 +30,13 @@ from common.contracts.consents import (
     RevokeUserGrant,
 )
 from common.contracts.discovery import GetConfiguration
-from common.contracts.keys import EnsureKeys, GetJwks, ListSigningKeys, RotateKeys
+from common.contracts.keys import (
+    EnsureKeys,
+    GetJwks,
+    ListSigningKeys,
+    RotateKeys,
+    RotateSigningKeys,
+)
 from common.contracts.logout import LogOut
 from common.contracts.resources import CreateResource, DeleteResource, ListResources
 from common.contracts.scopes import CreateScope, DeleteScope, ListScopes
@@ -73,6 +79,7 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     GetJwks: keys.get_jwks,
     ListSigningKeys: published_keys.list_,
     RotateKeys: keys.rotate,
+    RotateSigningKeys: published_keys.rotate,
     # clients and their secrets
     CreateClient: clients.create,
     ListClients: clients.list_,

@@ -13,7 +13,15 @@ from typing import Final
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
-from common.contracts.keys import EnsureKeys, GetJwks, Jwks, RotatedKeys, RotateKeys, WaitingKey
+from common.contracts.keys import (
+    EnsureKeys,
+    GetJwks,
+    Jwks,
+    RotatedKeys,
+    RotateKeys,
+    TooManySigningKeys,
+    WaitingKey,
+)
 from common.db import Db
 from common.events.keys import KeysRotated
 from common.problems import BadRequest
@@ -25,6 +33,10 @@ from oidc.queries.keys import KeyRow
 
 FIRST: Final = ("RS256", "ES256")
 """Algorithms of every application. OpenID Connect requires RS256. Access tokens use ES256."""
+MOST_RETIRING: Final = 12
+"""Replaced keys of an application that still verify, before its people can replace no other key."""
+REPEATED: Final = timedelta(minutes=1)
+"""A key that signs for less than this was activated by the same request, sent twice."""
 
 
 async def ensure(deps: Deps, ctx: Context, _: EnsureKeys) -> Done:
@@ -47,12 +59,14 @@ async def rotate(deps: Deps, ctx: Context, request: RotateKeys) -> RotatedKeys:
     """Publishes the next keys. They sign after `key_publish_hours`, or at once with `now`.
 
     If the next key of an algorithm is published already, no other one is created. With `now`, that
-    key signs. Raises BadRequest for an unknown algorithm.
+    key signs. Raises BadRequest for an unknown algorithm, TooManySigningKeys.
     """
     key_set = await get_key_set(deps, ctx)
     algs = [request.alg] if request.alg else list(key_set.signing) or list(FIRST)
     if not set(algs) <= set(json_web_keys.ALGORITHMS):
         raise BadRequest(f"there are no keys for {request.alg}")
+    async with deps.db.reader(ctx) as db:
+        _check_number(ctx, await keys.list_published(db, app_id=ctx.app_id), request)
     ders = {}
     for alg in algs:
         await signing_key(deps, ctx, alg)
@@ -60,6 +74,8 @@ async def rotate(deps: Deps, ctx: Context, request: RotateKeys) -> RotatedKeys:
     published: list[str] = []
     async with deps.db.transaction(ctx) as tx:
         rows = await keys.lock_published(tx, app_id=ctx.app_id)
+        _check_number(ctx, rows, request)
+        ders = _unrepeated(ctx, rows, ders, request)
         waiting = {row.alg: row for row in rows if row.state == "next" and row.alg in ders}
         for alg, der in ders.items():
             if alg not in waiting:
@@ -76,6 +92,29 @@ async def rotate(deps: Deps, ctx: Context, request: RotateKeys) -> RotatedKeys:
         published=published,
         waiting=[WaitingKey(kid=row.kid, alg=row.alg, signs_at=row.not_before) for row in left],
     )
+
+
+def _check_number(ctx: Context, rows: list[KeyRow], request: RotateKeys) -> None:
+    """Raises TooManySigningKeys if too many keys verify already. Anybody fetches all of them. The command
+    line may go on: a leaked key has to go."""
+    retiring = sum(row.state == "retiring" for row in rows)
+    if request.now and ctx.caller.kind != "system" and retiring >= MOST_RETIRING:
+        raise TooManySigningKeys
+
+
+def _unrepeated(
+    ctx: Context, rows: list[KeyRow], ders: dict[str, bytes], request: RotateKeys
+) -> dict[str, bytes]:
+    """Returns the new keys without those that a request sent twice would replace again. A call at the
+    same moment has replaced a key that is not active any more among the locked rows."""
+    if not request.now or ctx.caller.kind == "system":
+        return ders
+    replaceable = {
+        row.alg
+        for row in rows
+        if row.state == "active" and row.activated_at and row.activated_at + REPEATED <= row.now
+    }
+    return {alg: der for alg, der in ders.items() if alg in replaceable}
 
 
 async def signing_key(deps: Deps, ctx: Context, alg: str) -> SigningKey:

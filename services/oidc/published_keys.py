@@ -1,11 +1,18 @@
-"""Handles the list of an application's signing keys."""
+"""Handles the list of an application's signing keys, and their rotation by its people."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from common.context import Context
-from common.contracts.keys import ListSigningKeys, PublishedKey, PublishedKeys
+from common.contracts.keys import (
+    ListSigningKeys,
+    PublishedKey,
+    PublishedKeys,
+    RotateKeys,
+    RotateSigningKeys,
+)
+from oidc import keys as signing_keys
 from oidc.deps import Deps
 from oidc.queries import keys
 from oidc.queries.keys import KeyRow
@@ -17,6 +24,12 @@ async def list_(deps: Deps, ctx: Context, _: ListSigningKeys) -> PublishedKeys:
         rows = await keys.list_published(db, app_id=ctx.app_id)
     lifetime = timedelta(days=deps.settings.key_rotation_days)
     return PublishedKeys(signing_keys=[_published(row, lifetime) for row in rows])
+
+
+async def rotate(deps: Deps, ctx: Context, request: RotateSigningKeys) -> PublishedKeys:
+    """Rotates the keys, and returns the published ones. Raises TooManySigningKeys."""
+    await signing_keys.rotate(deps, ctx, RotateKeys(alg=request.alg, now=request.now))
+    return await list_(deps, ctx, ListSigningKeys())
 
 
 def _published(row: KeyRow, lifetime: timedelta) -> PublishedKey:

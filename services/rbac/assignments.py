@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from common import audit
+from common import audit, freshness
 from common.context import Context
 from common.contracts.assignments import (
     AssignDefaultRole,
@@ -21,7 +21,7 @@ from common.db import Db
 from common.db_errors import violated_constraint
 from common.events.roles import RoleAssigned, RoleUnassigned
 from common.ids import DASHBOARD
-from common.operator_rules import LOCK, ROLE
+from common.operator_rules import LOCK, OPERATES, ROLE
 from common.problems import NotFound
 from rbac import delegation_check, role_templates
 from rbac.deps import Deps
@@ -84,12 +84,13 @@ async def create_default(deps: Deps, ctx: Context, request: AssignDefaultRole) -
 async def create(deps: Deps, ctx: Context, request: AssignRole) -> Done:
     """Gives a user a role. A role that they have already changes nothing.
 
-    Raises RoleNotFound, NotFound, NotHeld.
+    Raises RoleNotFound, NotFound, NotHeld, FreshSignInNeeded.
     """
     user_id, org_id = request.user_id, request.org_id
     try:
         async with deps.db.transaction(ctx) as tx:
             role = await _role(tx, ctx, request.role_id)
+            _check_fresh(ctx, role)
             await delegation_check.must_hold(tx, ctx, role.permissions, org_id=org_id)
             is_new = await assignments.insert(
                 tx,
@@ -111,11 +112,13 @@ async def create(deps: Deps, ctx: Context, request: AssignRole) -> Done:
 async def delete(deps: Deps, ctx: Context, request: UnassignRole) -> Done:
     """Takes a role from a user.
 
-    Raises RoleNotFound if they do not have it, NotHeld, and LastHolder for the last operator.
+    Raises RoleNotFound if they do not have it, NotHeld, FreshSignInNeeded, and LastHolder for the last
+    operator.
     """
     async with deps.db.transaction(ctx) as tx:
         await roles.lock(tx, "application", app_id=ctx.app_id, id=request.role_id)
         role = await _role(tx, ctx, request.role_id)
+        _check_fresh(ctx, role)
         await delegation_check.must_hold(tx, ctx, role.permissions, org_id=request.org_id)
         is_operator_role = ctx.app_id == DASHBOARD and role.id == ROLE
         if is_operator_role:  # identity takes the same lock before it disables or deletes somebody
@@ -141,6 +144,13 @@ async def _role(tx: Db, ctx: Context, id: str) -> Role:
     if role is None:
         raise RoleNotFound
     return role
+
+
+def _check_fresh(ctx: Context, role: Role) -> None:
+    """Raises FreshSignInNeeded or FreshTokenNeeded if the role makes operators and the caller signed in
+    too long ago. Other roles are given and taken without a new sign-in."""
+    if ctx.app_id == DASHBOARD and OPERATES in role.permissions:
+        freshness.check(ctx.caller)
 
 
 async def _keep_a_holder(tx: Db, ctx: Context, role_id: str) -> None:

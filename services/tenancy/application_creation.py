@@ -14,6 +14,7 @@ from common.contracts.applications import (
     NewApplication,
     SlugTaken,
 )
+from common.contracts.platform_settings import ApplicationLimitReached
 from common.db import Db, rebind
 from common.db_errors import violated_constraint
 from common.events.applications import ApplicationCreated
@@ -41,13 +42,11 @@ async def create(deps: Deps, ctx: Context, request: CreateApplication) -> NewApp
         writable = await application_access.writable_teams(db, ctx)
     owner = _owner(ctx, request.owner_org_id, writable)
     slug = _chosen_slug(ctx, request.slug)
-    app_id = new_id()
+    app_id, key = new_id(), _key(ctx, request)
     try:
         async with deps.db.transaction(ctx) as tx:
             await platform_settings.check_limit(tx, ctx, owner)
-            slug = await _insert(
-                tx, slug, app_id=app_id, name=request.name, owner=owner, key=_key(ctx, request)
-            )
+            slug = await _insert(tx, slug, app_id=app_id, name=request.name, owner=owner, key=key)
             await audit.record(tx, ctx, ApplicationCreated(application_id=app_id, slug=slug))
             await rebind(tx, app_id)
             keys = await provisioning.create_first_keys(
@@ -60,7 +59,12 @@ async def create(deps: Deps, ctx: Context, request: CreateApplication) -> NewApp
     except asyncpg.UniqueViolationError as error:
         if violated_constraint(error) != REQUEST_CONSTRAINT:
             raise
-        raise ApplicationExists from None
+        raise ApplicationExists(slug=await _slug_of(deps, ctx, key)) from None
+    except ApplicationLimitReached:  # a repeat is told so, also if its first time filled the team
+        existing = await _slug_of(deps, ctx, key)
+        if existing is None:
+            raise
+        raise ApplicationExists(slug=existing) from None
     return await _complete(deps, ctx.with_application(app_id), keys)
 
 
@@ -69,6 +73,14 @@ def _key(ctx: Context, request: CreateApplication) -> str | None:
     if request.request_id is None:
         return None
     return f"{ctx.caller.kind}/{ctx.caller.id}/{request.request_id}"
+
+
+async def _slug_of(deps: Deps, ctx: Context, key: str | None) -> str | None:
+    """Returns the slug of the application that this request has created before, or None."""
+    if key is None:
+        return None
+    async with deps.db.reader(ctx) as db:
+        return await applications.slug_of_request(db, request_key=key)
 
 
 async def ensure(deps: Deps, ctx: Context, request: EnsureApplication) -> NewApplication:

@@ -34,11 +34,14 @@ FRESH = {
     "oidc.client.delete",
     "oidc.client_secret.delete",
     "oidc.client_secret.rotate",
+    "oidc.signing_key.rotate",
+    "rbac.role.delete",
     "tenancy.api_key.create",
     "tenancy.api_key.revoke",
     "tenancy.api_key.rotate",
     "tenancy.application.delete",
     "tenancy.application.transfer",
+    "tenancy.organization.delete",
 }
 """Keys, secrets, deletion, transfer, and whatever decides how a user signs in."""
 

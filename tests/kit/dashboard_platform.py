@@ -18,7 +18,13 @@ from common.context import Context
 from common.contracts.app_settings import AppSettings
 from common.contracts.base import Request
 from common.contracts.database_state import DatabaseState, GetDatabaseState
-from common.contracts.keys import ListSigningKeys, PublishedKey, PublishedKeys
+from common.contracts.keys import (
+    ListSigningKeys,
+    PublishedKey,
+    PublishedKeys,
+    RotateSigningKeys,
+    TooManySigningKeys,
+)
 from common.contracts.platform_settings import (
     GetPlatformSettings,
     PlatformSettings,
@@ -129,6 +135,7 @@ class FakePlatform:
     )
     settings: PlatformSettings = field(default_factory=PlatformSettings)
     stored: dict[str, Any] = field(default_factory=dict)
+    refuses_rotation: bool = False
     calls: list[tuple[Context, Request[Any]]] = field(default_factory=list)
 
     def note(self, ctx: Context, call: Request[Any]) -> None:
@@ -190,6 +197,13 @@ async def _keys(world: FakePlatform, ctx: Context, call: ListSigningKeys) -> Pub
     )
 
 
+async def _rotate(world: FakePlatform, ctx: Context, call: RotateSigningKeys) -> PublishedKeys:
+    if world.refuses_rotation:
+        raise TooManySigningKeys
+    world.note(ctx, call)
+    return PublishedKeys(signing_keys=[])
+
+
 def fake_platform(gateway_app: GatewayApp, world: FakeServices, *permissions: str) -> FakePlatform:
     """Registers the fake services, with an operator who is signed in by the cookie `t_dev`, or somebody
     with these permissions."""
@@ -207,6 +221,7 @@ def fake_platform(gateway_app: GatewayApp, world: FakeServices, *permissions: st
             GetPlatformSettings: _settings,
             UpdatePlatformSettings: _update,
             ListSigningKeys: _keys,
+            RotateSigningKeys: _rotate,
         },
     )
     return platform

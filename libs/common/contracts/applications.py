@@ -69,7 +69,7 @@ class SlugTaken(Conflict):
 
 
 class ApplicationExists(Conflict):
-    """The caller has already created an application with this `request_id`."""
+    """The caller has already created an application with this `request_id`. `slug` names it."""
 
     code = "application_exists"
     title = "This application was already created. Its keys cannot be shown again."
@@ -96,7 +96,8 @@ class CreateApplication(
     )
     request_id: Id | None = Field(
         default=None,
-        description="A new UUID. If you send the request twice, the second one creates no application.",
+        description="A new UUID. If you send the request twice, the second one creates no application "
+        "and is answered with 409 `application_exists`, also at the team's limit.",
     )
 
 

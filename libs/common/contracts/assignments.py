@@ -32,13 +32,15 @@ class AssignRole(
     Assignment, Request[Done], subject="rbac.assignment.create", needs="roles:write", safe=True
 ):
     """Assigns a role to a user, in the whole application or, with `org_id`, in one organization
-    that they belong to. Raises RoleNotFound, NotFound, NotHeld."""
+    that they belong to. A role that makes an operator needs a fresh sign-in. Raises RoleNotFound,
+    NotFound, NotHeld, FreshSignInNeeded."""
 
     user_id: Id
 
 
 class UnassignRole(Request[Done], subject="rbac.assignment.delete", needs="roles:write"):
-    """Removes a role from a user. Raises RoleNotFound, NotHeld, LastHolder."""
+    """Removes a role from a user. A role that makes an operator needs a fresh sign-in. Raises
+    RoleNotFound, NotHeld, LastHolder, FreshSignInNeeded."""
 
     user_id: Id
     role_id: RoleId

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from common.contracts.base import OPEN, SYSTEM, Contract, Done, Request
 from common.contracts.fields import Timestamp
+from common.problems import Conflict
 
 SigningAlg = Literal["RS256", "PS256", "ES256", "EdDSA"]
 
@@ -82,3 +83,31 @@ class RotateKeys(Request[RotatedKeys], subject="oidc.key.rotate", needs=SYSTEM, 
 
     alg: str | None = Field(default=None, description="Only this algorithm; by default all.")
     now: bool = False
+
+
+class TooManySigningKeys(Conflict):
+    """So many replaced keys still verify that no other one may join them."""
+
+    code = "too_many_signing_keys"
+    title = "Too many replaced keys still verify. Wait until one of them has ended."
+
+
+class RotateSigningKeys(
+    Request[PublishedKeys],
+    subject="oidc.signing_key.rotate",
+    needs="settings:write",
+    within=10.0,
+    fresh=True,
+):
+    """Rotates the signing keys of the application, and returns the published ones. By default, new keys
+    are published first and sign later. With `now` they sign at once. Needs a fresh sign-in. Sent again
+    within a minute, it rotates nothing. Raises TooManySigningKeys, FreshSignInNeeded."""
+
+    alg: SigningAlg | None = Field(
+        default=None, description="Only this algorithm. Default: all that the application uses."
+    )
+    now: bool = Field(
+        default=False,
+        description="Whether the new keys sign at once, because a key has leaked. Otherwise they sign "
+        "once relying parties had time to fetch them.",
+    )

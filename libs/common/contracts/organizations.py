@@ -198,10 +198,10 @@ class UpdateOrganization(
 
 
 class DeleteOrganization(
-    Request[Done], subject="tenancy.organization.delete", needs=KNOWN, conditional=True
+    Request[Done], subject="tenancy.organization.delete", needs=KNOWN, fresh=True, conditional=True
 ):
-    """Deletes an organization with its memberships, invitations and domains. For admins. Raises
-    OrganizationNotFound, TeamOwnsApplications, PersonalTeam."""
+    """Deletes an organization with its memberships, invitations and domains. For admins. Needs a fresh
+    sign-in. Raises OrganizationNotFound, TeamOwnsApplications, PersonalTeam, FreshSignInNeeded."""
 
     org_id: Id
 

@@ -130,9 +130,12 @@ class UpdateRole(Request[Role], subject="rbac.role.update", needs="roles:write",
     kind: Kind = "application"
 
 
-class DeleteRole(Request[Done], subject="rbac.role.delete", needs="roles:write", conditional=True):
+class DeleteRole(
+    Request[Done], subject="rbac.role.delete", needs="roles:write", fresh=True, conditional=True
+):
     """Deletes a role. All its users lose it. An organization role can be deleted only if no member
-    has it. Raises RoleNotFound, SystemRole, NotHeld, RoleInUse."""
+    has it. Needs a fresh sign-in. Raises RoleNotFound, SystemRole, NotHeld, RoleInUse,
+    FreshSignInNeeded."""
 
     role_id: RoleId
     kind: Kind = "application"

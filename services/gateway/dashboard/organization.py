@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 from pydantic import ValidationError
 
+from common import freshness
 from common.contracts.organizations import (
     DeleteOrganization,
     GetOrganization,
@@ -107,8 +108,9 @@ def _errors_of(visit: Visit, error: Problem | ValidationError) -> Errors:
 
 
 async def delete(visit: Visit) -> GatewayResponse:
-    """POST …/organizations/{org_id}/delete"""
+    """POST …/organizations/{org_id}/delete: after a fresh sign-in."""
     check_manages(visit)
+    freshness.check(visit.user.caller)
     organization = await visit.call(GetOrganization(org_id=org_id_of(visit)))
     if errors := form_guard.name_errors(visit, organization.name):
         return _show(visit, organization, errors)

@@ -7,6 +7,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from common import freshness
 from common.contracts.audit_log import AuditRecord
 from common.contracts.permissions import Permissions
 from common.contracts.roles import (
@@ -145,9 +146,10 @@ async def _save(visit: Visit, role: Role, changes: RoleChanges) -> GatewayRespon
 
 
 async def delete(visit: Visit) -> GatewayResponse:
-    """POST …/roles/{role_id}/delete"""
+    """POST …/roles/{role_id}/delete: after a fresh sign-in."""
     if not visit.may("roles:write"):
         raise Forbidden
+    freshness.check(visit.user.caller)
     kind: Kind = kind_of(visit)
     role = await visit.call(_reading(visit))
     if errors := form_guard.name_errors(visit, role.name):

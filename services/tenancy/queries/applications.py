@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from common.db import Db, Link, maybe, run
+from common.db import Db, Link, maybe, run, value
 
 OWNER_CONSTRAINT: Final = "applications_owner_org_id_fkey"
 """The constraint that an unknown owner violates."""
@@ -144,6 +144,19 @@ async def insert(
         )
         == 1
     )
+
+
+async def slug_of_request(db: Db, *, request_key: str) -> str | None:
+    """Returns the slug of the application that was created by this request, or None."""
+    slug: str | None = await value(
+        db,
+        """
+        -- any-tenant: applications is the registry of tenants
+        SELECT slug FROM applications WHERE request_key = $1
+        """,
+        request_key,
+    )
+    return slug
 
 
 async def update(db: Db, row: ApplicationRow) -> None:

@@ -15,7 +15,10 @@ from common.contracts.keys import (
     ListSigningKeys,
     PublishedKey,
     RotateKeys,
+    RotateSigningKeys,
+    TooManySigningKeys,
 )
+from common.contracts.sessions import FreshSignInNeeded
 from common.contracts.tokens import CheckAccessToken
 from common.ids import new_id
 from common.problems import Forbidden, Unauthenticated
@@ -181,3 +184,74 @@ async def test_keys_are_listed_with_their_rotation(world: World) -> None:
     assert set(PublishedKey.model_fields).isdisjoint({"private_sealed", "public_jwk", "d"})
     with pytest.raises(Forbidden):
         await world.call(ListSigningKeys(), Caller("user", new_id(), frozenset({"users:read"})))
+
+
+OWNER = Caller("secret_key", new_id(), frozenset({"*"}))
+
+
+async def aged(world: World) -> None:
+    """Creates the keys, and lets them sign for an hour."""
+    await world.call(EnsureKeys(), SYSTEM_CALLER)
+    await world.owner.execute(
+        "UPDATE signing_keys SET activated_at = now() - interval '1 hour' WHERE state = 'active'"
+    )
+
+
+async def test_an_application_rotates_its_own_keys(world: World) -> None:
+    """Its secret key publishes the next keys once, or lets them sign at once. The event names them."""
+    await aged(world)
+    first = (await world.call(RotateSigningKeys(), OWNER)).signing_keys
+    again = (await world.call(RotateSigningKeys(), OWNER)).signing_keys
+    now = (await world.call(RotateSigningKeys(alg="ES256", now=True), OWNER)).signing_keys
+
+    waiting = {key.kid for key in first if key.state == "next"}
+    assert len(waiting) == 2
+    assert again == first
+    signing = {key.kid for key in now if key.state == "active" and key.alg == "ES256"}
+    assert signing < waiting
+    assert sorted(key.state for key in now) == ["active", "active", "next", "retiring"]
+    assert await world.event_types("signing_keys_rotated") == ["signing_keys_rotated"] * 2
+
+
+async def test_a_rotation_that_is_sent_twice_rotates_once(world: World) -> None:
+    """Neither one after the other nor at the same moment is there a second new key, or a second event."""
+    await aged(world)
+    call = RotateSigningKeys(alg="ES256", now=True)
+    await asyncio.gather(
+        *(bus.call(world.ctx(OWNER), call) for bus in (world.bus, world.replica.bus) * 3)
+    )
+    await world.call(call, OWNER)
+
+    states = await world.owner.fetch(
+        "SELECT state FROM signing_keys WHERE alg = 'ES256' ORDER BY state"
+    )
+    assert [row["state"] for row in states] == ["active", "retiring"]
+    assert await world.event_types("signing_keys_rotated") == ["signing_keys_rotated"]
+
+
+async def test_rotations_do_not_fill_the_published_set(world: World) -> None:
+    """Everybody fetches all keys. The command line can still replace one that has leaked."""
+    await aged(world)
+    await world.owner.execute(
+        "INSERT INTO signing_keys (app_id, kid, alg, public_jwk, private_sealed, state, retire_at)"
+        " SELECT app_id, kid || n, alg, public_jwk, private_sealed, 'retiring', now() + '1 day'"
+        " FROM signing_keys, generate_series(1, 6) n"
+    )
+    with pytest.raises(TooManySigningKeys):
+        await world.call(RotateSigningKeys(now=True), OWNER)
+    assert await world.event_types("signing_keys_rotated") == []
+    await world.call(RotateSigningKeys(), OWNER)
+    await world.call(RotateKeys(now=True), SYSTEM_CALLER)
+
+
+async def test_people_rotate_keys_after_a_fresh_sign_in(world: World) -> None:
+    """A developer with an old sign-in, and one who may only read, rotate nothing."""
+    await aged(world)
+    before = await kids(world)
+    writer = Caller("developer", new_id(), frozenset({"settings:read", "settings:write"}))
+    reader = Caller("developer", new_id(), frozenset({"settings:read"}))
+    with pytest.raises(FreshSignInNeeded):
+        await world.call(RotateSigningKeys(), writer)
+    with pytest.raises(Forbidden):
+        await world.call(RotateSigningKeys(), reader)
+    assert await kids(world) == before

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.kit.world import World
 
 from common.context import SYSTEM_CALLER
-from common.contracts.assignments import SetMappedRoles, UnassignRole
+from common.contracts.assignments import AssignRole, SetMappedRoles, UnassignRole
 from common.contracts.base import Request
-from common.contracts.roles import LastHolder
+from common.contracts.roles import CreateRole, LastHolder
+from common.contracts.sessions import FreshSignInNeeded
 from common.contracts.users import DeleteUser, DisableUser, EnableUser
 from common.ids import DASHBOARD, new_id
 
@@ -104,3 +107,29 @@ async def test_a_user_with_a_role_of_that_name_is_no_operator(world: World) -> N
     await world.assign_role(user_id, "operator")
     await world.call(DisableUser(user_id=user_id), SYSTEM_CALLER)
     await world.call(DeleteUser(user_id=user_id), SYSTEM_CALLER)
+
+
+async def test_making_and_ending_operators_needs_a_fresh_sign_in(
+    world: World, pair: tuple[str, str]
+) -> None:
+    """So does every role of the Dashboard with the operators' permission. An old sign-in changes nothing,
+    and is enough for other roles."""
+    operator = await world.caller_of(pair[0], DASHBOARD)
+    old = replace(operator, proven_at=int(time.time()) - 3600)
+    fresh = replace(operator, proven_at=int(time.time()))
+    helper = await world.call(
+        CreateRole(name="Helper", permissions=["platform:manage"]), fresh, DASHBOARD
+    )
+    somebody = (await world.dashboard_user()).id or ""
+    for call in (
+        AssignRole(user_id=somebody, role_id="operator"),
+        AssignRole(user_id=somebody, role_id=helper.id),
+        UnassignRole(user_id=pair[1], role_id="operator"),
+    ):
+        with pytest.raises(FreshSignInNeeded):
+            await world.call(call, old, DASHBOARD)
+    assert "platform:manage" not in (await world.rights(somebody, DASHBOARD)).permissions
+    assert "platform:manage" in (await world.rights(pair[1], DASHBOARD)).permissions
+    await world.call(UnassignRole(user_id=somebody, role_id="developer"), old, DASHBOARD)
+    await world.call(AssignRole(user_id=somebody, role_id="operator"), fresh, DASHBOARD)
+    assert "platform:manage" in (await world.rights(somebody, DASHBOARD)).permissions

@@ -127,6 +127,30 @@ async def test_nobody_is_shown_without_a_record(
     assert await world.events() == await world.events(world.other_app_id) == []
 
 
+async def test_an_application_that_is_deleted_meanwhile_is_left_out(
+    world: World, operator: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are found and have their events. The log of the deleted one gets none."""
+    email = f"{new_id()}@example.com"
+    user_id = await world.insert_user(email=email)
+    gone = await world.application()
+    await world.insert_user(gone, email=email)
+    by_address = rows.by_address
+
+    async def deleted_after(*args: Any, **kwargs: Any) -> list[rows.AddressRow]:
+        located = await by_address(*args, **kwargs)
+        await world.owner.execute("DELETE FROM applications WHERE id = $1", gone)
+        return located
+
+    monkeypatch.setattr(rows, "by_address", deleted_after)
+    located = await world.call(request_for(email), operator)
+
+    assert [one.user_id for one in located.users] == [user_id]
+    assert await world.event_types("user_located") == ["user_located"]
+    left = "SELECT count(*) FROM audit_logs WHERE app_id = $1"
+    assert await world.owner.fetchval(left, gone) == 0
+
+
 async def test_others_may_not_search(world: World, operator: Context, developer: Context) -> None:
     """Developers, keys, tokens and callers in an application are refused, and nothing is recorded. An
     application may have a permission of the same name."""

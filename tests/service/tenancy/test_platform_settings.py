@@ -12,6 +12,7 @@ from tests.kit.world import World
 from common.context import SYSTEM_CALLER, Caller, Context
 from common.contracts.app_settings import AppSettings
 from common.contracts.applications import (
+    ApplicationExists,
     CreateApplication,
     DeleteApplication,
     EnsureApplication,
@@ -142,6 +143,27 @@ async def test_two_at_once_do_not_pass_the_limit(world: World) -> None:
     assert sum(isinstance(result, NewApplication) for result in results) == 2
     refused = [result for result in results if not isinstance(result, NewApplication)]
     assert {type(result) for result in refused} == {ApplicationLimitReached}
+
+
+async def test_a_repeat_at_the_limit_is_no_further_application(world: World) -> None:
+    """Of one request that is sent several times, one call creates the application. The others name it,
+    whether they come at the same moment or later. Another request is refused."""
+    team = await world.team()
+    await change(world, applications_per_team=1)
+    dev = await world.developer(team)
+    request = CreateApplication(name="Shop", owner_org_id=team, request_id=new_id())
+    results = await asyncio.gather(
+        *(world.call(request, dev) for _ in range(4)), return_exceptions=True
+    )
+    with pytest.raises(ApplicationExists) as repeated:
+        await world.call(request, dev)
+    with pytest.raises(ApplicationLimitReached):
+        await world.call(request.model_copy(update={"request_id": new_id()}), dev)
+
+    (made,) = [result for result in results if isinstance(result, NewApplication)]
+    others = [result for result in results if result is not made]
+    assert {type(other) for other in others} == {ApplicationExists}
+    assert repeated.value.extra == {"slug": made.slug}
 
 
 async def test_a_transfer_counts_too(world: World) -> None:

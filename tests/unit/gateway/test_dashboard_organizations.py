@@ -368,3 +368,15 @@ async def test_the_path_names_the_organization(
     assert fakes.changes == [
         ChangeMemberRole(org_id=fakes.organization.id, user_id=user_id, role="member")
     ]
+
+
+async def test_deleting_an_organization_needs_a_fresh_sign_in(
+    http: httpx.AsyncClient, fakes: OrganizationPages, world: FakeServices
+) -> None:
+    """A stolen session that is old ends no memberships."""
+    world.let_sign_ins_age()
+    answer = await post(http, f"{at(fakes)}/delete", at(fakes), typed=fakes.organization.name)
+
+    assert answer.headers["location"].startswith("/login/confirm?return_to=")
+    assert fakes.changes == []
+    assert DeleteOrganization.fresh

@@ -149,6 +149,18 @@ async def test_a_role_is_deleted_by_its_name(http: httpx.AsyncClient, fakes: Rol
     assert fakes.changes == [DeleteRole(role_id="editor")]
 
 
+async def test_deleting_a_role_needs_a_fresh_sign_in(
+    http: httpx.AsyncClient, fakes: RolePages, world: FakeServices
+) -> None:
+    """A stolen session that is old takes no role from anybody."""
+    world.let_sign_ins_age()
+    answer = await post(http, f"{EDITOR}/delete", EDITOR, typed="Editor")
+
+    assert answer.headers["location"].startswith("/login/confirm?return_to=")
+    assert fakes.changes == []
+    assert DeleteRole.fresh
+
+
 async def test_own_permissions(http: httpx.AsyncClient, fakes: RolePages) -> None:
     """They are created, described and deleted by name. Two with one name are refused."""
     page = f"{MATRIX}/permissions"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import httpx
 import pytest
 from tests.kit.dashboard_platform import FakePlatform, fake_platform
-from tests.kit.developers import IN_DASHBOARD, ORIGIN, sign_in
+from tests.kit.developers import IN_DASHBOARD, ORIGIN, post, sign_in
 from tests.kit.fake_services import FakeServices
 
 from common.contracts.audit_log import GetAuditRecord, ListAudit
-from common.contracts.keys import ListSigningKeys
+from common.contracts.keys import ListSigningKeys, RotateSigningKeys
 from common.ids import DASHBOARD, new_id
 from gateway.app import GatewayApp
 from gateway.build import ROUTE_SETS
@@ -182,3 +182,64 @@ async def test_signing_keys_of_an_application(
     assert f"kid-active-of-{shop.app_id[-4:]}" in page.text
     assert f'href="{path}" aria-current="page"' in page.text
     assert refused.status_code == 404
+
+
+@pytest.mark.parametrize("base", [PLATFORM, "/dashboard/applications/shop"])
+async def test_signing_keys_are_rotated(
+    http: httpx.AsyncClient, operator: FakePlatform, base: str
+) -> None:
+    """A form asks when the new keys sign. The keys of one application are rotated, no others."""
+    people, page = operator.people, f"{base}/signing-keys"
+    people.permissions = ["settings:read", "settings:write"]
+    shown = await http.get(f"{ORIGIN}{page}")
+    later = await post(http, f"{page}/rotate", f"{page}/rotate", when="later")
+    now = await post(http, f"{page}/rotate", f"{page}/rotate", when="now")
+    after = await http.get(f"{ORIGIN}{now.headers['location']}")
+
+    assert f'href="{page}/rotate"' in shown.text
+    assert later.headers["location"] == f"{page}?done=published"
+    assert now.headers["location"] == f"{page}?done=replaced"
+    assert "New keys sign from now on" in after.text
+    assert operator.of(RotateSigningKeys) == [RotateSigningKeys(), RotateSigningKeys(now=True)]
+    app_id = DASHBOARD if base == PLATFORM else people.managed["shop"].app_id
+    assert {ctx.app_id for ctx, call in operator.calls if isinstance(call, RotateSigningKeys)} == {
+        app_id
+    }
+
+
+async def test_a_refused_rotation_is_told(http: httpx.AsyncClient, operator: FakePlatform) -> None:
+    """The list comes back, and says why nothing was rotated."""
+    operator.people.permissions = ["settings:read", "settings:write"]
+    operator.refuses_rotation = True
+    page = f"{PLATFORM}/signing-keys"
+    answer = await post(http, f"{page}/rotate", f"{page}/rotate", when="now")
+
+    assert answer.status_code == 409
+    assert "too many replaced keys still verify" in answer.text
+
+
+@pytest.mark.parametrize("base", [PLATFORM, "/dashboard/applications/shop"])
+async def test_signing_keys_are_not_rotated_by_readers(
+    http: httpx.AsyncClient, operator: FakePlatform, base: str
+) -> None:
+    """Without `settings:write` there is no button, no page, and a forged form is 404."""
+    page = f"{base}/signing-keys"
+    shown = await http.get(f"{ORIGIN}{page}")
+    asked = await http.get(f"{ORIGIN}{page}/rotate")
+    forged = await post(http, f"{page}/rotate", "/dashboard/new", when="now")
+
+    assert f"{page}/rotate" not in shown.text
+    assert (asked.status_code, forged.status_code) == (404, 404)
+    assert operator.of(RotateSigningKeys) == []
+
+
+@pytest.mark.parametrize("base", [PLATFORM, "/dashboard/applications/shop"])
+async def test_rotation_needs_a_fresh_sign_in(
+    http: httpx.AsyncClient, operator: FakePlatform, world: FakeServices, base: str
+) -> None:
+    """An old sign-in leads to a new one before the form."""
+    operator.people.permissions = ["settings:read", "settings:write"]
+    world.let_sign_ins_age()
+    page = await http.get(f"{ORIGIN}{base}/signing-keys/rotate")
+
+    assert page.headers["location"].startswith("/login/confirm?return_to=")

@@ -94,7 +94,7 @@ async def update(
 async def delete(org_id: Id, ctx: Acting, bus: TheBus) -> Done:
     """Deletes the organization with its memberships, invitations and domains. This cannot be
     undone. Teams that own applications and personal teams cannot be deleted. For admins of the
-    organization, or with `organizations:write`."""
+    organization, or with `organizations:write`. Users need a sign-in within the last 15 minutes."""
     return await bus.call(ctx, DeleteOrganization(org_id=org_id))
 
 

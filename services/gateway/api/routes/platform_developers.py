@@ -60,14 +60,15 @@ async def enable_developer(id: Id, ctx: SignedIn, bus: TheBus) -> User:
 
 @router.put("/{id}/operator", summary="Make a developer an operator")
 async def add_operator(id: Id, ctx: SignedIn, bus: TheBus) -> Done:
-    """Gives a developer the role `operator`. Needs `roles:write` and every permission of the role."""
+    """Gives a developer the role `operator`. Needs `roles:write`, every permission of the role, and a
+    sign-in within the last 15 minutes."""
     return await bus.call(ctx, AssignRole(user_id=id, role_id=ROLE))
 
 
 @router.delete("/{id}/operator", summary="Make an operator a developer")
 async def remove_operator(id: Id, ctx: SignedIn, bus: TheBus) -> Done:
     """Takes the role `operator` from somebody. Answers 409 `last_operator` for the last operator. Needs
-    `roles:write` and every permission of the role."""
+    `roles:write`, every permission of the role, and a sign-in within the last 15 minutes."""
     return await bus.call(ctx, UnassignRole(user_id=id, role_id=ROLE))
 
 

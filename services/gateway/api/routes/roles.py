@@ -72,7 +72,7 @@ async def update(role_id: RoleId, changes: RoleChanges, ctx: Acting, bus: TheBus
 @router.delete("/roles/{role_id}", summary="Delete a role")
 async def delete(role_id: RoleId, ctx: Acting, bus: TheBus) -> Done:
     """Deletes the role. All its users lose it at once. Needs `roles:write`, and you must hold every
-    permission of the role."""
+    permission of the role. Users need a sign-in within the last 15 minutes."""
     return await bus.call(ctx, DeleteRole(role_id=role_id))
 
 
@@ -167,7 +167,8 @@ async def update_organization_role(
 
 @router.delete("/organization-roles/{role_id}", summary="Delete an organization role")
 async def delete_organization_role(role_id: RoleId, ctx: Acting, bus: TheBus) -> Done:
-    """Deletes the role. Answers 409 `role_in_use` while a member has it. Needs `roles:write`."""
+    """Deletes the role. Answers 409 `role_in_use` while a member has it. Needs `roles:write`.
+    Users need a sign-in within the last 15 minutes."""
     return await bus.call(ctx, DeleteRole(role_id=role_id, kind="organization"))
 
 
