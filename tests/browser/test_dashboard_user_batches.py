@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import FilePayload, Page
 from tests.browser.dashboard_people import DESK, KEYBOARD, SIZES, AtDashboard, screens
 from tests.kit.dashboard_developer import Developer
 
@@ -30,8 +30,8 @@ async def upload(ada: AtDashboard, content: bytes) -> None:
     """Imports a file on its page."""
     await ada.open("/users")
     await ada.press("Import and export")
-    file = {"name": "crew.csv", "mimeType": "text/csv", "buffer": content}
-    await ada.page.set_input_files("#file", [file])  # type: ignore[list-item]
+    file = FilePayload(name="crew.csv", mimeType="text/csv", buffer=content)
+    await ada.page.set_input_files("#file", [file])
     await ada.press(ada.at(UPLOAD))
     await ada.page.wait_for_url("**/users/batches/*")
 
@@ -45,7 +45,7 @@ async def downloaded(page: Page, ada: AtDashboard, link: str) -> str:
 
 async def test_many_users(ada: AtDashboard, lighthouse: Developer) -> None:
     """The import shows its progress. Rows that failed come back as a file, which can be imported once it is
-    mended. The export has the users. All of a search are disabled, after a page that says how many."""
+    right. The export has the users. All of a search are disabled, after a page that says how many."""
     ada.slug = lighthouse.slug
     word, content = rows_of(60)
     await ada.open("/users/import")
@@ -57,7 +57,7 @@ async def test_many_users(ada: AtDashboard, lighthouse: Developer) -> None:
     await ada.look("batch")
     failed = await downloaded(ada.page, ada, "Download failed rows")
     assert json.loads(failed)["record"]["email"] == "no address"
-    await upload(ada, failed.replace("no address", f"{word}.mended@tides.example").encode())
+    await upload(ada, failed.replace("no address", f"{word}.right@tides.example").encode())
     await ada.sees("1 of 1 rows done.")
     await ada.sees("1 succeeded")
 

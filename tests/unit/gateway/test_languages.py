@@ -99,9 +99,7 @@ def test_how_long_ago_is_said_as_babel_says_it(code: str, seconds: int) -> None:
     """What is kept in memory changes no word."""
     span = timedelta(seconds=seconds)
 
-    assert times.ago(code, seconds) == dates.format_timedelta(
-        span, add_direction=True, locale=code
-    )
+    assert times.ago(code, seconds) == dates.format_timedelta(span, add_direction=True, locale=code)
 
 
 @pytest.mark.parametrize("code", OFFERED)
