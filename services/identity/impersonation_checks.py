@@ -32,7 +32,7 @@ async def check(
         )
     if not signed_in or (actor_app_id, actor_id) == (ctx.app_id, user_id):
         raise ImpersonationRefused
-    held = await _held(deps, ctx, tenant, actor_id=actor_id, actor_app_id=actor_app_id)
+    held = await held_now(deps, ctx, tenant, actor_id=actor_id, actor_app_id=actor_app_id)
     rights = await deps.bus.call(ctx.as_system(), GetRights(user_id=user_id))
     of_user = frozenset(rights.permissions)
     if "*" not in held and (PERMISSION not in held or not of_user <= held):
@@ -47,13 +47,20 @@ async def check(
                 raise ImpersonationRefused
 
 
-async def _held(
-    deps: Deps, ctx: Context, tenant: Tenant, *, actor_id: str, actor_app_id: str
+async def held_now(
+    deps: Deps,
+    ctx: Context,
+    tenant: Tenant,
+    *,
+    actor_id: str,
+    actor_app_id: str,
+    org_id: str | None = None,
 ) -> frozenset[str]:
-    """Returns the actor's permissions in this application now. Those of a developer follow from their
-    team. Raises ImpersonationRefused for a developer who no longer manages the application."""
+    """Returns the actor's permissions in this application now, with those in an organization. Those of a
+    developer follow from their team. Raises ImpersonationRefused for a developer who no longer manages the application."""
     actor_ctx = ctx.with_application(actor_app_id)
-    rights = await deps.bus.call(actor_ctx.as_system(), GetRights(user_id=actor_id))
+    asked = GetRights(user_id=actor_id, org_id=org_id)
+    rights = await deps.bus.call(actor_ctx.as_system(), asked)
     if actor_app_id == ctx.app_id:
         return frozenset(rights.permissions)
     developer = Caller("user", actor_id, frozenset(rights.permissions), frozenset(rights.teams))

@@ -14,15 +14,14 @@ from typing import Any, Final
 import orjson
 
 from common import logs
-from common.caller import Caller, from_wire
+from common.caller import from_wire
 from common.context import Context, system_context, traced
 from common.contracts.user_batches import BatchResult, UserBatch
 from common.contracts.user_import import TransferredUser
 from common.db import Db
-from common.ids import DASHBOARD
 from common.periodic import FAULTS
 from common.sealing import Unsealable
-from identity import user_batch_acts, user_batches, user_import
+from identity import user_batch_acts, user_batch_callers, user_batches, user_import
 from identity.deps import Deps
 from identity.queries import user_batch_parts, user_batch_queue
 from identity.queries import user_batches as rows
@@ -77,26 +76,16 @@ async def _do(deps: Deps, due: DuePart) -> None:
             batch = await rows.get(db, app_id=ctx.app_id, id=due.batch_id)
         if part is None or batch is None:  # done or cancelled meanwhile
             return
-        caller = from_wire(part.caller)
-        ctx = ctx.with_caller(caller)
-        if part.stale or not await _may_still_act(deps, ctx.app_id, caller):
+        ctx = ctx.with_caller(from_wire(part.caller))
+        caller = await user_batch_callers.still_allowed(deps, ctx, batch, ctx.caller)
+        if part.stale or caller is None:
             await _stop(deps, ctx, batch.id)
             return
-        await _do_part(deps, ctx, batch, part)
+        await _do_part(deps, ctx.with_caller(caller), batch, part)
     except (*FAULTS, Unsealable) as error:
         log.warning("batch waits", batch=due.batch_id, error=type(error).__name__)
         async with deps.sweep_db.unbound_transaction() as db:
             await user_batch_queue.postpone(db, part=due, seconds=PAUSE * due.attempts)
-
-
-async def _may_still_act(deps: Deps, app_id: str, caller: Caller) -> bool:
-    """Returns whether the session in which the batch was started still exists. Keys and clients have
-    none."""
-    if caller.session_id is None:
-        return caller.kind != "developer"
-    home = system_context(DASHBOARD if caller.kind == "developer" else app_id)
-    async with deps.db.reader(home) as db:
-        return await rows.is_live_session(db, app_id=home.app_id, id=caller.session_id)
 
 
 async def _stop(deps: Deps, ctx: Context, batch_id: str) -> None:

@@ -16,6 +16,7 @@ from common.contracts.api_keys import (
     ApiKeyHolder,
     ApiKeyNotFound,
     ApiKeys,
+    CheckApiKey,
     CreateApiKey,
     KeyType,
     ListApiKeys,
@@ -61,6 +62,14 @@ async def verify(deps: Deps, ctx: Context, request: VerifyApiKey) -> ApiKeyHolde
         raise Unauthenticated("the API key is unknown, revoked or expired")
     deps.usage.note(holder.key_id)
     return holder
+
+
+async def check(deps: Deps, ctx: Context, request: CheckApiKey) -> Done:
+    """Checks that a secret key still works, for another service. Raises ApiKeyNotFound."""
+    async with deps.db.reader(ctx) as db:
+        if not await api_keys.is_live_secret(db, app_id=ctx.app_id, id=request.id):
+            raise ApiKeyNotFound
+    return Done()
 
 
 async def list_(deps: Deps, ctx: Context, request: ListApiKeys) -> ApiKeys:

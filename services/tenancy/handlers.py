@@ -6,6 +6,7 @@ from typing import Any
 
 from common.bus import Handler
 from common.contracts.api_keys import (
+    CheckApiKey,
     CreateApiKey,
     ListApiKeys,
     RevokeApiKey,
@@ -127,6 +128,7 @@ HANDLERS: dict[type[Request[Any]], Handler] = {
     GetSettings: app_settings.get,
     UpdateSettings: app_settings.update,
     VerifyApiKey: api_keys.verify,
+    CheckApiKey: api_keys.check,
     CreateOrganization: organization_creation.create,
     ListOrganizations: organizations.list_,
     ListUserOrganizations: user_organizations.list_,

@@ -205,6 +205,7 @@ async def _side(sides: Sides, word: str) -> Side:
         "owner_org_id": team,
         "host": f"{made.slug}.localhost:8080",
         "key": keys["secret"].key,
+        "CheckApiKey.id": keys["secret"].id,
         "RevokeApiKey.id": keys["secret"].id,
         "RotateApiKey.id": keys["secret"].id,
     }

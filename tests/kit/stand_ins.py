@@ -11,6 +11,7 @@ import asyncpg
 
 from common.bus import Handler
 from common.context import Context
+from common.contracts.api_keys import CheckApiKey
 from common.contracts.app_settings import AppSettings
 from common.contracts.applications import ApplicationNotFound
 from common.contracts.assignments import AssignDefaultRole, AssignRole, SetMappedRoles
@@ -83,6 +84,7 @@ class Tenancy:
             GetOrganizationOffer: self._offer,
             ListAudit: self._log,
             ManageApplication: self._manage,
+            CheckApiKey: self._check_key,
         }
 
     def reset(self) -> None:
@@ -92,6 +94,9 @@ class Tenancy:
         self.last_admins.clear()
         self.offers.clear()
         self.managed.clear()
+
+    async def _check_key(self, _: Any, ctx: Context, request: CheckApiKey) -> Done:
+        return Done()
 
     async def _manage(self, _: Any, ctx: Context, request: ManageApplication) -> Managed:
         if ctx.caller.id not in self.managed:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from common.contracts.base import OPEN, Contract, Done, Id, Page, Request
+from common.contracts.base import OPEN, SYSTEM, Contract, Done, Id, Page, Request
 from common.contracts.fields import Timestamp, Title
 from common.problems import Conflict, NotFound
 
@@ -106,6 +106,15 @@ class CreateApiKey(
     expires_at: Timestamp | None = Field(
         default=None, description="A time in the future. `null`: the key does not expire."
     )
+
+
+class CheckApiKey(
+    Request[Done], subject="tenancy.api_key.check", needs=SYSTEM, within=1.0, safe=True
+):
+    """Checks that a secret key of the application is still valid, for work that outlives the call of its
+    holder. Raises ApiKeyNotFound."""
+
+    id: Id
 
 
 class RevokeApiKey(

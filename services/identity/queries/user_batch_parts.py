@@ -36,8 +36,8 @@ class BatchPart:
 
 
 async def get(db: Db, *, app_id: str, batch_id: str, first: int) -> BatchPart | None:
-    """Returns a part that is not done, of a batch that is running. `stale`: the batch was started so
-    long ago that its caller's rights may have changed."""
+    """Returns a part that is not done, of a batch that is running. `stale`: the batch was started too
+    long ago."""
     return await maybe(
         db,
         BatchPart,

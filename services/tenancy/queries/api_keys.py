@@ -34,6 +34,10 @@ BY_ID_FOR_UPDATE: Final = f"""
     WHERE app_id = $1 AND id = $2 AND {LIVE}
     FOR UPDATE
     """
+IS_LIVE_SECRET: Final = f"""
+    SELECT EXISTS (SELECT FROM application_api_keys
+                   WHERE app_id = $1 AND id = $2 AND key_type = 'secret' AND {LIVE})
+    """
 REVOKE: Final = f"""
     UPDATE application_api_keys SET revoked_at = now()
     WHERE app_id = $1 AND id = $2 AND {LIVE}
@@ -92,6 +96,11 @@ async def exists(db: Db, *, app_id: str) -> bool:
 async def by_id_for_update(db: Db, *, app_id: str, id: str) -> ApiKey | None:
     """Returns the live key, locked until the transaction ends, or None."""
     return await maybe(db, ApiKey, BY_ID_FOR_UPDATE, app_id, id)
+
+
+async def is_live_secret(db: Db, *, app_id: str, id: str) -> bool:
+    """Returns whether the application has this secret key, and it is neither revoked nor expired."""
+    return bool(await value(db, IS_LIVE_SECRET, app_id, id))
 
 
 async def by_hash(db: Db, *, key_prefix: str, key_hashes: list[str]) -> ApiKeyHolder | None:

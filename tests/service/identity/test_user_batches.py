@@ -12,6 +12,7 @@ from tests.kit.world import World
 from common.context import Caller
 from common.contracts.base import Request
 from common.contracts.passwords import SignInWithPassword
+from common.contracts.rights import Rights
 from common.contracts.roles import NotHeld
 from common.contracts.user_batches import (
     AddUserImportRows,
@@ -198,6 +199,7 @@ async def test_work_ends_with_the_session_that_started_it(world: World) -> None:
                                           password=PASSWORD))  # fmt: skip
     signed = await world.call(SignInWithPassword(email="boss@example.org", password=PASSWORD))
     boss = replace(as_user(signed), permissions=frozenset({"*"}))
+    world.stand_ins.rbac.rights[created.id] = Rights(permissions=["users:write"])
     first = await ask(world, StartUserImport(users=people(1)), boss)
     await work(world)
     assert (await ask(world, GetUserBatch(batch_id=first.id))).state == "done"
