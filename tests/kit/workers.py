@@ -20,10 +20,18 @@ FAKES: Final = frozenset({"test_pages.py", "test_page_flows.py", "test_passkeys.
 """Files of tests/browser without a deployment: a gateway of the test's own process answers them."""
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         place = item.path.relative_to(TESTS)
         deploys = place.parts[0] in DEPLOYMENTS and place.name not in FAKES
         group = "deployments" if deploys else str(place)
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fails if pytest-xdist does not know the groups: it would spread tests that share a deployment."""
+    if getattr(session.config.option, "loadgroup", False):
+        lost = [item.nodeid for item in session.items if "@" not in item.nodeid]
+        if lost:
+            raise pytest.UsageError(f"pytest-xdist has no group for {lost[0]}")
