@@ -45,7 +45,7 @@ async def downloaded(page: Page, ada: AtDashboard, link: str) -> str:
 
 async def test_many_users(ada: AtDashboard, lighthouse: Developer) -> None:
     """The import shows its progress. Rows that failed come back as a file, which can be imported once it is
-    mended. The export has the users. All of a search are disabled, after a page that says how many."""
+    right. The export has the users. All of a search are disabled, after a page that says how many."""
     ada.slug = lighthouse.slug
     word, content = rows_of(60)
     await ada.open("/users/import")
@@ -57,7 +57,7 @@ async def test_many_users(ada: AtDashboard, lighthouse: Developer) -> None:
     await ada.look("batch")
     failed = await downloaded(ada.page, ada, "Download failed rows")
     assert json.loads(failed)["record"]["email"] == "no address"
-    await upload(ada, failed.replace("no address", f"{word}.mended@tides.example").encode())
+    await upload(ada, failed.replace("no address", f"{word}.late@tides.example").encode())
     await ada.sees("1 of 1 rows done.")
     await ada.sees("1 succeeded")
 
