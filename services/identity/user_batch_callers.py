@@ -30,12 +30,12 @@ async def still_allowed(
     The cost is a few reads for each part. Raises a Problem if a service does not answer."""
     if not await _exists(deps, ctx, caller):
         return None
-    held = await _held(deps, ctx, caller)
-    if ALL in held:
-        held = caller.permissions
+    permissions = await _permissions(deps, ctx, caller)
+    if ALL in permissions:
+        permissions = caller.permissions
     elif ALL not in caller.permissions:
-        held &= caller.permissions
-    now = replace(caller, permissions=held)
+        permissions &= caller.permissions
+    now = replace(caller, permissions=permissions)
     needed = {NEEDS.get(batch.act, StartUserBatch.needs) or ""}
     if batch.act == "assign_role":
         needed.add("roles:write")
@@ -74,7 +74,7 @@ async def _is_live_client(deps: Deps, ctx: Context, id: str) -> bool:
         return False
 
 
-async def _held(deps: Deps, ctx: Context, caller: Caller) -> frozenset[str]:
+async def _permissions(deps: Deps, ctx: Context, caller: Caller) -> frozenset[str]:
     """Returns what the caller may do in the application now. Keys and clients keep what they had: their
     permissions end with them."""
     if caller.kind not in ("user", "developer"):

@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import FilePayload, Page
 from tests.browser.dashboard_people import DESK, KEYBOARD, SIZES, AtDashboard, screens
 from tests.kit.dashboard_developer import Developer
 
@@ -30,8 +30,8 @@ async def upload(ada: AtDashboard, content: bytes) -> None:
     """Imports a file on its page."""
     await ada.open("/users")
     await ada.press("Import and export")
-    file = {"name": "crew.csv", "mimeType": "text/csv", "buffer": content}
-    await ada.page.set_input_files("#file", [file])  # type: ignore[list-item]
+    file = FilePayload(name="crew.csv", mimeType="text/csv", buffer=content)
+    await ada.page.set_input_files("#file", [file])
     await ada.press(ada.at(UPLOAD))
     await ada.page.wait_for_url("**/users/batches/*")
 
