@@ -101,7 +101,9 @@ class OwnApplication:
 
 
 async def _keys(world: OwnApplication, ctx: Context, request: ListApiKeys) -> ApiKeys:
-    return ApiKeys(api_keys=list(world.keys.values()))
+    start = int(request.cursor or 0)
+    keys, end = list(world.keys.values()), start + request.limit
+    return ApiKeys(api_keys=keys[start:end], next=str(end) if end < len(keys) else None)
 
 
 async def _create_key(world: OwnApplication, ctx: Context, request: CreateApiKey) -> NewApiKey:

@@ -47,10 +47,13 @@ async def show(visit: Visit) -> GatewayResponse:
 
 
 async def _list(visit: Visit, *, repeated: bool = False) -> GatewayResponse:
-    keys = (await visit.call(ListApiKeys(limit=LARGEST_PAGE))).api_keys
+    cursor = None if repeated else visit.fields.text_or_none("cursor")
+    listed = await visit.call(ListApiKeys(cursor=cursor))
+    keys = listed.api_keys
     return visit.show(
         "keys.html",
         keys=keys,
+        more=at(f"{visit.home}/keys", cursor=listed.next) if listed.next else None,
         by_id={key.id: key for key in keys},
         writes=visit.may("api_keys:write"),
         revoked=visit.fields.text("done") == "revoked",

@@ -26,12 +26,14 @@ from gateway.pages.form_errors import Errors
 from gateway.routing import Route, RouteSet
 
 TAB: Final = "/members"
+ROWS: Final = 25
+"""Members of a page: each row has a choice of all roles."""
 
 
 async def show(visit: Visit, errors: Errors | None) -> GatewayResponse:
     """GET …/organizations/{org_id}/members"""
     org_id = org_id_of(visit)
-    listing = ListMembers(org_id=org_id, limit=50, cursor=visit.fields.text_or_none("cursor"))
+    listing = ListMembers(org_id=org_id, limit=ROWS, cursor=visit.fields.text_or_none("cursor"))
     organization, members, roles = await asyncio.gather(
         visit.call(GetOrganization(org_id=org_id)), visit.call(listing), member_roles(visit)
     )

@@ -17,6 +17,8 @@ from gateway.routing import RouteSet
 
 TAB: Final = "/sessions"
 PATH: Final = USER + TAB
+ROWS: Final = 25
+"""Sessions of a page."""
 PHONE: Final = re.compile(r"\b(iPhone|iPad|Android|Mobile)\b")
 
 
@@ -27,7 +29,9 @@ async def show(visit: Visit) -> GatewayResponse:
 
 async def _show(visit: Visit, errors: Errors | None) -> GatewayResponse:
     listing = ListUserSessions(
-        user_id=visit.parameters["user_id"], cursor=visit.fields.text_or_none("cursor")
+        user_id=visit.parameters["user_id"],
+        limit=ROWS,
+        cursor=visit.fields.text_or_none("cursor"),
     )
     user, listed = await asyncio.gather(visit.call(get_user(visit)), visit.call(listing))
     path = user_path(visit) + TAB

@@ -153,6 +153,7 @@ PACKED = gzip.compress(b"0" * 5_000_000)
             lambda body: body == PACKED,
         ),
     ],
+    ids=["too large", "as large as allowed", "packed"],
 )
 async def test_a_large_answer_is_not_read(
     answer: bytes, right: Callable[[bytes], bool] | None

@@ -46,6 +46,20 @@ async def test_a_new_key_is_shown_once(http: httpx.AsyncClient, own: OwnApplicat
         assert WHOLE not in page.text
 
 
+async def test_more_keys_are_on_the_next_page(http: httpx.AsyncClient, own: OwnApplication) -> None:
+    """A page has 50 keys. The link below leads to the others, and any key can be revoked."""
+    keys = [own.add_key(f"Key {number}") for number in range(60)]
+    first = await http.get(f"{ORIGIN}{KEYS}")
+    link = re.search(r'id="keys-more" href="([^"]+)"', first.text)
+    assert link
+    second = await http.get(f"{ORIGIN}{link[1]}")
+
+    assert ("Key 49<" in first.text, "Key 50<" in first.text) == (True, False)
+    assert ("Key 50<" in second.text, "Key 59<" in second.text) == (True, True)
+    assert "keys-more" not in second.text
+    assert (await http.get(f"{ORIGIN}{KEYS}/{keys[-1].id}/revoke")).status_code == 200
+
+
 async def test_a_key_with_type_and_end(http: httpx.AsyncClient, own: OwnApplication) -> None:
     """The form sends type, name and expiry, in the Context of the application."""
     fields = {"key_type": "publishable", "name": "Web", "lifetime": "90", "id": new_id()}
