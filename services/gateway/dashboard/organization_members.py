@@ -26,7 +26,7 @@ from gateway.pages.form_errors import Errors
 from gateway.routing import Route, RouteSet
 
 TAB: Final = "/members"
-ROWS: Final = 25
+ROWS: Final = 20
 """Members of a page: each row has a choice of all roles."""
 
 
