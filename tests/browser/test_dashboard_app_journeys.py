@@ -231,7 +231,7 @@ async def test_the_danger_zone(ada: AtDashboard, studio: Developer) -> None:
     await ada.fill(confirm=owner.slug)
     await ada.look("danger")
     await ada.press("Delete application")
-    await ada.page.wait_for_url("**/dashboard*")
+    await ada.page.wait_for_url(f"{ada.origin}/dashboard*")
     assert (await owner.browser.http.get(ada.home)).status_code == 404
     async with ada.system.http(owner.slug) as http:
         assert (await http.get("/login")).status_code == 404

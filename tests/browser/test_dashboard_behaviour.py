@@ -133,7 +133,7 @@ async def test_a_stream_after_signing_out(
         await ada.press(ada.at("main form button.primary"))
         await ada.fill(password=PASSWORD)
         await ada.press(ada.at("main form button.primary"))
-        await ada.page.wait_for_url("**/dashboard**")
+        await ada.page.wait_for_url(f"{ada.origin}/dashboard**")
         await ada.open("/audit")
         await ada.sees("Live", "#live-state")
         streams: list[str] = []
@@ -169,7 +169,7 @@ async def test_signed_out_and_back(chromium: Browser, system: System, studio: De
         await ada.press(ada.at("main form button.primary"))
         await ada.fill(password=PASSWORD)
         await ada.press(ada.at("main form button.primary"))
-        await ada.page.wait_for_url("**/dashboard/teams")
+        await ada.page.wait_for_url(f"{ada.origin}/dashboard/teams")
         await ada.go("/logout")
         await ada.press(ada.named("confirm"))
         await ada.page.wait_for_url("**/logout/done**")

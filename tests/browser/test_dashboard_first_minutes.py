@@ -34,7 +34,7 @@ async def become_owner(ada: AtDashboard) -> None:
     await ada.page.goto(await owner_link(ada.system))
     await ada.fill(email=fresh_email("owner"), password=PASSWORD)
     await ada.press(ada.at("main form button.primary"))
-    await ada.page.wait_for_url("**/dashboard**")
+    await ada.page.wait_for_url(f"{ada.origin}/dashboard**")
 
 
 async def create_application(ada: AtDashboard, name: str) -> None:
