@@ -85,7 +85,8 @@ async def _keys(deps: Deps, ctx: Context, provider: Provider, endpoints: Provide
     source = keys_source(endpoints.jwks_uri)
     await documents.claimed(deps, ctx, provider, source, pause=0)
     stored = await documents.fetch(deps, ctx, provider, source)
-    return f"The provider publishes {len(stored['keys'])} signature keys."
+    count = len(stored["keys"])
+    return f"The provider publishes {count} signature {'key' if count == 1 else 'keys'}."
 
 
 async def _token(deps: Deps, ctx: Context, provider: Provider, endpoints: ProviderMetadata) -> str:

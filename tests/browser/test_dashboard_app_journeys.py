@@ -43,6 +43,7 @@ async def test_identity_providers(ada: AtDashboard) -> None:
         await ada.press("Test connection")
         await ada.sees("Passed", "#test")
         assert await ada.page.locator("#test li.good").count() == 3
+        await ada.sees("The provider publishes 1 signature key.", "#test")
         await ada.look("provider")
         op.secret = "another one"
         await ada.press("Test again")
@@ -178,7 +179,8 @@ async def test_the_mail_sender(ada: AtDashboard, studio: Developer) -> None:
 
 
 async def test_domains(ada: AtDashboard) -> None:
-    """A domain shows the records to set. A check replaces the card in place and says what is missing."""
+    """A domain shows the records to set, with their state, inside the card on every screen. A check replaces
+    the card in place and says what is missing."""
     domain = f"login.{secrets.token_hex(4)}.example"
     await ada.open("/domains")
     await ada.fill(domain=domain)
@@ -189,6 +191,11 @@ async def test_domains(ada: AtDashboard) -> None:
     await card.get_by_text("Not found").first.wait_for()
     await card.get_by_text("Checked").wait_for()
     assert await ada.page.evaluate("document.activeElement.id.startsWith('check-')")
+    frame = await card.bounding_box()
+    table = await card.locator("table").bounding_box()
+    assert frame
+    assert table
+    assert table["x"] + table["width"] <= frame["x"] + frame["width"]
     await ada.look("domains")
     await ada.press(card.get_by_text("Remove"))
     await ada.press("Remove domain")
