@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from common import audit, conditions, keyset
+from common import audit, conditions, freshness, keyset
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.permissions import NotForOrganizations, PermissionNotFound
@@ -36,6 +36,8 @@ from common.contracts.roles import (
 from common.db import Db
 from common.db_errors import violated_constraint
 from common.events.roles import RoleCreated, RoleDeleted, RoleUpdated
+from common.ids import DASHBOARD
+from common.operator_rules import OPERATES
 from rbac import delegation_check
 from rbac.deps import Deps
 from rbac.queries import permissions, roles
@@ -183,8 +185,12 @@ def _may_change(kind: Kind, role: Role, fields: set[str]) -> None:
 
 
 async def _may_add(tx: Db, ctx: Context, kind: Kind, added: list[str]) -> None:
-    """Raises NotHeld, and NotForOrganizations for built-in permissions in organization roles."""
+    """Raises NotHeld, NotForOrganizations for built-in permissions in organization roles, and
+    FreshSignInNeeded or FreshTokenNeeded if the role would make operators and the caller signed in too
+    long ago."""
     await delegation_check.must_hold(tx, ctx, added)
+    if ctx.app_id == DASHBOARD and OPERATES in added:
+        freshness.check(ctx.caller)
     if kind == "organization":
         built_in = await permissions.built_in(tx, app_id=ctx.app_id, ids=added)
         if built_in:

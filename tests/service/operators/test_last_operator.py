@@ -13,7 +13,7 @@ from tests.kit.world import World
 from common.context import SYSTEM_CALLER
 from common.contracts.assignments import AssignRole, SetMappedRoles, UnassignRole
 from common.contracts.base import Request
-from common.contracts.roles import CreateRole, LastHolder
+from common.contracts.roles import AddPermission, CreateRole, LastHolder, RoleChanges, UpdateRole
 from common.contracts.sessions import FreshSignInNeeded
 from common.contracts.users import DeleteUser, DisableUser, EnableUser
 from common.ids import DASHBOARD, new_id
@@ -120,8 +120,12 @@ async def test_making_and_ending_operators_needs_a_fresh_sign_in(
     helper = await world.call(
         CreateRole(name="Helper", permissions=["platform:manage"]), fresh, DASHBOARD
     )
+    plain = await world.call(CreateRole(name="Plain", permissions=[]), old, DASHBOARD)
     somebody = (await world.dashboard_user()).id or ""
     for call in (
+        CreateRole(name="Another helper", permissions=["platform:manage"]),
+        AddPermission(role_id=plain.id, permission_id="platform:manage"),
+        UpdateRole(role_id=plain.id, changes=RoleChanges(permissions=["platform:manage"])),
         AssignRole(user_id=somebody, role_id="operator"),
         AssignRole(user_id=somebody, role_id=helper.id),
         UnassignRole(user_id=pair[1], role_id="operator"),
