@@ -12,7 +12,7 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -21,6 +21,7 @@ import httpx
 import jwt
 import pytest
 import pytest_asyncio
+from tests.kit.deployments import Shape
 from tests.kit.system import PASSWORD, Browser, Page, System
 
 VSCHAR = "".join(map(chr, range(0x20, 0x7F)))
@@ -301,6 +302,13 @@ async def introspected(suite: Suite, token: str, **more: Any) -> dict[str, Any]:
 def challenge(verifier: str) -> str:
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+@pytest.fixture(scope="session")
+def system(shape: Shape, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    running = System.start(shape, tmp_path_factory.mktemp("conformance") / "data")
+    yield running
+    running.stop()
 
 
 @pytest_asyncio.fixture(scope="session")
