@@ -18,25 +18,21 @@ from tests.kit.dashboard_pages import (
     BROWSER,
     OK,
     DashboardPage,
+    browsing,
     full_dashboard,
     shown_pages,
     transferred,
 )
-from tests.kit.developers import ORIGIN
-from tests.kit.fake_services import settings
 from tests.kit.system import PASSWORD, Loopback
 
 from bench.deployment import Deployment, free_port, started_deployment
 from bench.http import Connection
 from common import logs
-from gateway.build import build
-from gateway.state import Gateway
 
 ROUNDS = 30
 """Requests of each page."""
 OPERATORS = "/dashboard/platform"
 """Pages that developers do not have."""
-COOKIE = {"accept": "text/html", "cookie": "aero2_session=t_dev"}
 FROM_HERE = {"accept": "text/html", "accept_encoding": "gzip", "sec_fetch_site": "same-origin"}
 ADDRESS = "bench@example.com"
 
@@ -55,9 +51,7 @@ class Cost:
 
 async def costs() -> list[Cost]:
     """Measures every page."""
-    app = build(Gateway(settings(), full_dashboard().bus))
-    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=COOKIE) as http:
+    async with browsing(full_dashboard()) as http:
         around = await least_cpu(http, "/static/dashboard-mark.svg")
         return [await cost(http, page, around) for page in shown_pages()]
 

@@ -32,10 +32,12 @@ async def check(
         )
     if not signed_in or (actor_app_id, actor_id) == (ctx.app_id, user_id):
         raise ImpersonationRefused
-    held = await held_now(deps, ctx, tenant, actor_id=actor_id, actor_app_id=actor_app_id)
+    permissions = await permissions_now(
+        deps, ctx, tenant, actor_id=actor_id, actor_app_id=actor_app_id
+    )
     rights = await deps.bus.call(ctx.as_system(), GetRights(user_id=user_id))
     of_user = frozenset(rights.permissions)
-    if "*" not in held and (PERMISSION not in held or not of_user <= held):
+    if "*" not in permissions and (PERMISSION not in permissions or not of_user <= permissions):
         raise ImpersonationRefused
     if {"*", PERMISSION} & of_user:
         raise ImpersonationRefused
@@ -47,7 +49,7 @@ async def check(
                 raise ImpersonationRefused
 
 
-async def held_now(
+async def permissions_now(
     deps: Deps,
     ctx: Context,
     tenant: Tenant,
@@ -57,10 +59,11 @@ async def held_now(
     org_id: str | None = None,
 ) -> frozenset[str]:
     """Returns the actor's permissions in this application now, with those in an organization. Those of a
-    developer follow from their team. Raises ImpersonationRefused for a developer who no longer manages the application."""
+    developer follow from their team. Raises ImpersonationRefused for a developer who no longer manages
+    the application."""
     actor_ctx = ctx.with_application(actor_app_id)
-    asked = GetRights(user_id=actor_id, org_id=org_id)
-    rights = await deps.bus.call(actor_ctx.as_system(), asked)
+    query = GetRights(user_id=actor_id, org_id=org_id)
+    rights = await deps.bus.call(actor_ctx.as_system(), query)
     if actor_app_id == ctx.app_id:
         return frozenset(rights.permissions)
     developer = Caller("user", actor_id, frozenset(rights.permissions), frozenset(rights.teams))

@@ -80,7 +80,7 @@ async def _permissions(deps: Deps, ctx: Context, caller: Caller) -> frozenset[st
     if caller.kind not in ("user", "developer"):
         return caller.permissions
     try:
-        return await impersonation_checks.held_now(
+        return await impersonation_checks.permissions_now(
             deps,
             ctx,
             await deps.tenants.get(ctx),

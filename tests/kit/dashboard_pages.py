@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
-from tests.kit.developers import Developers, developers
-from tests.kit.fake_services import FakeServices, serve
+from tests.kit.developers import ORIGIN, Developers, developers
+from tests.kit.fake_services import FakeServices, serve, settings
 from tests.kit.filled_contracts import FIRST_ID, filled, filled_world
 
 from common.contracts.base import Contract, Request
@@ -16,9 +18,11 @@ from common.contracts.clients import Client, GetClient
 from common.contracts.mail_templates import ListTemplates, Template, Templates
 from common.contracts.tenants import ManageApplication
 from common.contracts.user_batches import BatchResults, ListUserBatchResults
+from gateway.build import build
 from gateway.dashboard.mail_names import MAIL_NAMES
 from gateway.dashboard.route_sets import ROUTE_SETS
 from gateway.routing import HostKind
+from gateway.state import Gateway
 
 STREAMS: Final = ("/live",)
 """Ends of paths with live events. They are no pages."""
@@ -129,3 +133,12 @@ def full_dashboard() -> FakeServices:
         if contract is not ManageApplication:
             del handlers[contract]
     return world
+
+
+@asynccontextmanager
+async def browsing(full: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
+    """Yields a browser that is signed in at a gateway with these services."""
+    transport = httpx.ASGITransport(app=build(Gateway(settings(), full.bus)))  # type: ignore[arg-type]
+    headers = {"accept": "text/html", "cookie": "aero2_session=t_dev"}
+    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=headers) as client:
+        yield client

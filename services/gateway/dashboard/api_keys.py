@@ -52,6 +52,7 @@ async def _list(visit: Visit, *, repeated: bool = False) -> GatewayResponse:
     keys = listed.api_keys
     return visit.show(
         "keys.html",
+        part="keys_list.html",
         keys=keys,
         more=at(f"{visit.home}/keys", cursor=listed.next) if listed.next else None,
         by_id={key.id: key for key in keys},

@@ -136,7 +136,7 @@ async def _save(visit: Visit, section: Section) -> GatewayResponse:
     stored = await visit.call(GetSettings())
     typed = read_section(section, visit.fields, stored)
     if typed.conflicts:
-        return _show(visit, stored, typed.changes, conflicts_of(language, typed, stored))
+        return _show(visit, stored, typed.changes, conflicts_of(language, typed.conflicts, stored))
     return await _store(visit, section, stored, typed.changes)
 
 
@@ -179,9 +179,8 @@ async def _undo(visit: Visit, section: Section) -> GatewayResponse:
     stored, language = stored_values(settings), visit.open().language
     conflicts = way_back.conflicts(stored)
     if conflicts:
-        by_name = {setting.name: setting for setting in section.settings}
-        theirs = {name: in_words(language, by_name[name], stored[name]) for name in conflicts}
-        return _show(visit, settings, {}, form_guard.changed_meanwhile(language, theirs))
+        changed = [setting for setting in section.settings if setting.name in conflicts]
+        return _show(visit, settings, {}, conflicts_of(language, changed, settings))
     return await _store(visit, section, settings, way_back.values)
 
 
@@ -204,10 +203,10 @@ def read_section(
     return TypedSection(section, changes, conflicts)
 
 
-def conflicts_of(language: Language, typed: TypedSection, settings: AppSettings) -> Errors:
-    """Returns what somebody else has changed meanwhile."""
+def conflicts_of(language: Language, changed: Iterable[Setting], settings: AppSettings) -> Errors:
+    """Returns the error of a form if somebody else has changed some settings meanwhile."""
     stored = stored_values(settings)
-    theirs = {one.name: in_words(language, one, stored[one.name]) for one in typed.conflicts}
+    theirs = {one.name: in_words(language, one, stored[one.name]) for one in changed}
     return form_guard.changed_meanwhile(language, theirs)
 
 

@@ -119,7 +119,7 @@ async def _save_section(
     stored = settings.new_applications
     typed = read_section(section, visit.fields, stored)
     if typed.conflicts:
-        errors = conflicts_of(language, typed, stored)
+        errors = conflicts_of(language, typed.conflicts, stored)
         return _show(visit, settings, typed.changes, errors)
     try:
         if typed.changes:

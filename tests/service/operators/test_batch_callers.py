@@ -49,8 +49,8 @@ async def owned(world: World) -> tuple[str, Caller]:
     """Makes the application of the world one with keys and a team. Returns the team, and the caller
     that its secret key stands for."""
     team = await world.team()
-    made = await world.create_application(team)
-    world.app_id = made.id
+    application = await world.create_application(team)
+    world.app_id = application.id
     keys = (await world.call(ListApiKeys(), Caller("secret_key", None, EVERYTHING))).api_keys
     secret = next(key.id for key in keys if key.key_type == "secret")
     return team, Caller("secret_key", secret, EVERYTHING)

@@ -229,9 +229,9 @@ def test_one_wording_for_every_form() -> None:
     words = re.compile(
         r"Saved meanwhile: |Stored now|(?:Some(?:body|one)|else) (?:has )?changed this", re.I
     )
-    found = {file.name for file in files if words.search(_texts(file))}
+    names = {file.name for file in files if words.search(_texts(file))}
 
-    assert found == {"form_guard.py", "guard_parts.html"}
+    assert names == {"form_guard.py", "guard_parts.html"}
 
 
 def _texts(file: Path) -> str:

@@ -7,15 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.kit.dashboard_pages import full_dashboard, shown_pages
-from tests.kit.developers import ORIGIN
-from tests.kit.fake_services import FakeServices, settings
+from tests.kit.dashboard_pages import browsing, full_dashboard, shown_pages
+from tests.kit.fake_services import FakeServices
 
 from common.context import Context
 from common.contracts.base import Request
 from common.cursors import BadCursor
-from gateway.build import build
-from gateway.state import Gateway
 
 SHOP = "/dashboard/applications/shop"
 FEWEST_LISTS = 20
@@ -40,9 +37,7 @@ def full() -> FakeServices:
 
 @pytest.fixture
 async def browser(full: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=build(Gateway(settings(), full.bus)))  # type: ignore[arg-type]
-    headers = {"accept": "text/html", "cookie": "aero2_session=t_dev"}
-    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=headers) as client:
+    async with browsing(full) as client:
         yield client
 
 

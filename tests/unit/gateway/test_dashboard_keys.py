@@ -53,10 +53,14 @@ async def test_more_keys_are_on_the_next_page(http: httpx.AsyncClient, own: OwnA
     link = re.search(r'id="keys-more" href="([^"]+)"', first.text)
     assert link
     second = await http.get(f"{ORIGIN}{link[1]}")
+    part = await http.get(
+        f"{ORIGIN}{link[1]}", headers={"hx-request": "true", "hx-request-type": "partial"}
+    )
 
     assert ("Key 49<" in first.text, "Key 50<" in first.text) == (True, False)
     assert ("Key 50<" in second.text, "Key 59<" in second.text) == (True, True)
     assert "keys-more" not in second.text
+    assert part.text.lstrip().startswith('<section class="card" id="keys">')
     assert (await http.get(f"{ORIGIN}{KEYS}/{keys[-1].id}/revoke")).status_code == 200
 
 

@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from tests.kit.dashboard_pages import DashboardPage, full_dashboard, shown_pages, transferred
-from tests.kit.developers import ORIGIN
-from tests.kit.fake_services import FakeServices, settings
-
-from gateway.build import build
-from gateway.state import Gateway
+from tests.kit.dashboard_pages import (
+    DashboardPage,
+    browsing,
+    full_dashboard,
+    shown_pages,
+    transferred,
+)
+from tests.kit.fake_services import FakeServices
 
 MOST_BYTES = 60_000
 """Of a page with all that it loads, as it is sent to a browser with an empty cache."""
@@ -27,9 +29,7 @@ def full() -> FakeServices:
 
 @pytest.fixture
 async def browser(full: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=build(Gateway(settings(), full.bus)))  # type: ignore[arg-type]
-    headers = {"accept": "text/html", "cookie": "aero2_session=t_dev"}
-    async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=headers) as client:
+    async with browsing(full) as client:
         yield client
 
 

@@ -191,12 +191,12 @@ async def test_signing_keys_are_rotated(
     """A form asks when the new keys sign. The keys of one application are rotated, no others."""
     people, page = operator.people, f"{base}/signing-keys"
     people.permissions = ["settings:read", "settings:write"]
-    shown = await http.get(f"{ORIGIN}{page}")
+    listed = await http.get(f"{ORIGIN}{page}")
     later = await post(http, f"{page}/rotate", f"{page}/rotate", when="later")
     now = await post(http, f"{page}/rotate", f"{page}/rotate", when="now")
     after = await http.get(f"{ORIGIN}{now.headers['location']}")
 
-    assert f'href="{page}/rotate"' in shown.text
+    assert f'href="{page}/rotate"' in listed.text
     assert later.headers["location"] == f"{page}?done=published"
     assert now.headers["location"] == f"{page}?done=replaced"
     assert "New keys sign from now on" in after.text
@@ -224,12 +224,12 @@ async def test_signing_keys_are_not_rotated_by_readers(
 ) -> None:
     """Without `settings:write` there is no button, no page, and a forged form is 404."""
     page = f"{base}/signing-keys"
-    shown = await http.get(f"{ORIGIN}{page}")
-    asked = await http.get(f"{ORIGIN}{page}/rotate")
+    listed = await http.get(f"{ORIGIN}{page}")
+    question = await http.get(f"{ORIGIN}{page}/rotate")
     forged = await post(http, f"{page}/rotate", "/dashboard/new", when="now")
 
-    assert f"{page}/rotate" not in shown.text
-    assert (asked.status_code, forged.status_code) == (404, 404)
+    assert f"{page}/rotate" not in listed.text
+    assert (question.status_code, forged.status_code) == (404, 404)
     assert operator.of(RotateSigningKeys) == []
 
 
