@@ -11,8 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from email.message import EmailMessage
-from typing import Final, Protocol
+from typing import Final
 
 from common import logs, mail, metrics
 from common.context import system_context, traced
@@ -25,11 +24,13 @@ from common.sealing import Sealer, Unsealable
 from common.tenants import Tenants
 from common.worker import WakeableWorker
 from common.worker_processes import WorkerProcesses
+from identity.kept_sender import KeptSender
 from identity.mail_message import MessageWriter
 from identity.own_sender import OwnSender, OwnSenders, server_of
 from identity.queries import mail_senders, mails
 from identity.queries.mails import Leased
-from identity.smtp import SenderFailed, TryLater, Undeliverable
+from identity.sender_connections import SenderConnections
+from identity.smtp import SenderFailed, Smtp, TryLater, Undeliverable
 
 log = logs.get(__name__)
 
@@ -42,30 +43,28 @@ GIVE_UP: Final = 72
 """Tries: about three days."""
 UNSENDABLE: Final = 60.0
 """Seconds until the next look at a mail if the platform has no mail server."""
-
-
-class Sender(Protocol):
-    async def send(self, message: EmailMessage) -> None:
-        """Sends the message. Raises Undeliverable or TryLater."""
-        ...
+PLATFORM: Final = ("", "")
+"""The key of connections to the platform's server."""
 
 
 @dataclass
 class Mailer:
-    """`mail_db` sees the outbox of every application; `db` opens one application's mail. Without
-    `sender`, only applications with a mail server of their own send."""
+    """`mail_db` sees the outbox of every application; `db` opens one application's mail. Without the
+    platform's `server`, only applications with a mail server of their own send."""
 
     db: Database
     mail_db: Database
     sealer: Sealer
     tenants: Tenants
-    sender: Sender | None
+    server: Smtp | None
     mail_from: str
     workers: WorkerProcesses = field(default_factory=lambda: WorkerProcesses("identity.jobs"))
     http: OutgoingHttp = field(default_factory=OutgoingHttp)
     """Checks the addresses of servers that applications chose."""
     worker: WakeableWorker = field(default_factory=lambda: WakeableWorker(IDLE))
     own: OwnSenders = field(init=False)
+    connections: SenderConnections = field(default_factory=SenderConnections)
+    """To the platform's server."""
     _writer: MessageWriter = field(init=False)
 
     def __post_init__(self) -> None:
@@ -130,11 +129,12 @@ class Mailer:
             self.own.start(leased.app_id, self._by_own(leased, own))
 
     async def _by_platform(self, leased: Leased) -> None:
-        if self.sender is None:
+        if self.server is None:
             async with self.mail_db.unbound_transaction() as db:
                 await mails.release(db, seq=leased.seq, seconds=UNSENDABLE)
             return
-        await self._send(leased, self.sender, self.mail_from)
+        sender = KeptSender(self.server, self.connections, PLATFORM)
+        await self._send(leased, sender, self.mail_from)
 
     async def _by_own(self, leased: Leased, own: OwnSender) -> None:
         """Sends by the application's own server. A failure of the server pauses this sender alone."""
@@ -158,7 +158,7 @@ class Mailer:
             self.worker.wake()
 
     async def _send(
-        self, leased: Leased, sender: Sender, mail_from: str, *, from_name: str | None = None
+        self, leased: Leased, sender: KeptSender, mail_from: str, *, from_name: str | None = None
     ) -> None:
         """Sends a mail, or records why not. Raises SenderFailed if the sender is the application's
         own."""
@@ -207,4 +207,5 @@ class Mailer:
             if row is None:
                 return None
             server = await server_of(self.sealer, self.http, db, row)
-        return OwnSender(row, server, self.own.connections)
+        key = (row.app_id, row.version)
+        return OwnSender(server, self.own.connections, key, row=row)

@@ -11,26 +11,23 @@ import asyncio
 from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from email.message import EmailMessage
 from typing import Any, Final
 
 from common import audit, logs
 from common.context import system_context
-from common.contracts.mail_sender import SenderStep
 from common.db import Database, Db
 from common.events.mail_senders import MailSenderFailed, MailSenderRecovered
 from common.outgoing_http import OutgoingHttp
 from common.sealing import Sealer
+from identity.kept_sender import CONVERSATION, KeptSender
 from identity.queries import mail_senders, mails
 from identity.queries.mail_senders import SenderRow
 from identity.queries.mails import Leased
 from identity.sender_connections import SenderConnections
-from identity.smtp import SenderFailed, Smtp, Undeliverable, hand_over
+from identity.smtp import Smtp
 
 log = logs.get(__name__)
 
-CONVERSATION: Final = 30.0
-"""Seconds for one mail, from connecting to the last answer. A mailer has the mail for a minute."""
 MOST_AT_ONCE: Final = 4
 """Mails of one application that are on their way at the same time, in one process."""
 MOST_IN_ALL: Final = 100
@@ -60,39 +57,10 @@ async def server_of(sealer: Sealer, http: OutgoingHttp, db: Db, row: SenderRow) 
 
 
 @dataclass
-class OwnSender:
-    """Sends one application's mails, and keeps the connection for the next one."""
+class OwnSender(KeptSender):
+    """Sends one application's mails through its own server."""
 
-    row: SenderRow
-    server: Smtp
-    connections: SenderConnections
-    reached: bool = False
-    """Whether the server took or refused a message: then it works."""
-
-    async def send(self, message: EmailMessage) -> None:
-        """Raises Undeliverable, TryLater, SenderFailed."""
-        key = (self.row.app_id, self.row.version)
-        client = None
-        passed: list[SenderStep] = []
-        is_answered = False
-        try:
-            async with asyncio.timeout(CONVERSATION):
-                client = await self.connections.take(key) or await self.server.open(passed)
-                self.reached = True
-                await hand_over(client, message)
-                is_answered = True
-        except TimeoutError:
-            step = "message" if client else self.server.following(passed)
-            raise SenderFailed(step, "too slow") from None
-        except Undeliverable:
-            is_answered = True
-            raise
-        finally:
-            # A reply that comes late would be read as the reply to a command of the next mail.
-            if client is not None and is_answered:
-                self.connections.give(key, client)
-            elif client is not None:
-                client.close()
+    row: SenderRow = field(kw_only=True)
 
 
 @dataclass

@@ -90,14 +90,6 @@ class Smtp:
             options.get("verify", ["on"])[0] != "off",
         )
 
-    async def send(self, message: EmailMessage) -> None:
-        """Sends a message over a connection of its own. Raises Undeliverable or TryLater."""
-        client = await self.open([])
-        try:
-            await hand_over(client, message)
-        finally:
-            await leave(client)
-
     async def open(self, passed: list[SenderStep]) -> aiosmtplib.SMTP:
         """Connects and signs in. Adds each step that succeeded to `passed`. Raises SenderFailed."""
         client = aiosmtplib.SMTP(

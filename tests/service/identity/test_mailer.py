@@ -29,7 +29,8 @@ from common.contracts.mail_templates import (
     TemplateText,
 )
 from common.testing import context
-from identity.mailer import Mailer
+from identity import sender_connections
+from identity.mailer import PLATFORM, Mailer
 from identity.smtp import Smtp
 
 
@@ -40,6 +41,20 @@ class Inbox:
 
     received: list[EmailMessage] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
+    greetings: int = 0
+    """How many connections said EHLO."""
+
+    async def handle_EHLO(
+        self,
+        server: SMTP,
+        session: Session,
+        envelope: Envelope,
+        hostname: str,
+        responses: list[str],
+    ) -> list[str]:
+        self.greetings += 1
+        session.host_name = hostname
+        return responses
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if self.answers:
@@ -108,6 +123,42 @@ async def test_a_code_arrives_and_signs_in(world: World, post: Post) -> None:
     assert await world.mails() == []
 
 
+async def _send(world: World, post: Post, *users: str) -> None:
+    """Sends one mail after the other."""
+    for user in users:
+        await world.call(StartEmailCode(email=f"{user}@example.com"))
+        await post.mailer.deliver_batch()
+
+
+async def test_mails_share_a_connection(world: World, post: Post) -> None:
+    """The next mail goes over the connection of the one before, but not for ever."""
+    await _send(world, post, "a", "b", "c")
+    assert (len(post.inbox.received), post.inbox.greetings) == (3, 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sender_connections, "MOST_MAILS", 4)
+        await _send(world, post, "d", "e")
+    assert (len(post.inbox.received), post.inbox.greetings) == (5, 2)
+
+
+async def test_a_refused_mail_does_not_reach_the_next_one(world: World, post: Post) -> None:
+    """A server that refuses a mail keeps its connection; one that wants a pause loses it. The next
+    mail arrives either way, and alone."""
+    post.inbox.answers = ["554 no", "451 later"]
+    await _send(world, post, "a", "b", "c")
+    (message,) = post.inbox.received
+    assert message["To"] == "c@example.com"
+    assert post.inbox.greetings == 2
+
+
+async def test_a_connection_that_the_server_ended_delays_no_mail(world: World, post: Post) -> None:
+    await _send(world, post, "a")
+    for client in (idle := post.mailer.connections._idle[PLATFORM]):
+        client.close()
+    assert idle
+    await _send(world, post, "b")
+    assert (len(post.inbox.received), post.inbox.greetings) == (2, 2)
+
+
 async def test_languages(world: World, post: Post) -> None:
     """A mail is in the user's language or else in the application's. The German one is in German."""
     await world.call(StartEmailCode(email="a@example.com", locale="de-AT"))
@@ -128,7 +179,8 @@ async def test_a_server_that_is_away_loses_nothing(world: World, post: Post) -> 
     post.inbox.answers = ["451 try later"]
     await post.mailer.deliver_batch()
     assert await post.mailer.deliver_batch() == 0
-    port = post.mailer.sender.port  # type: ignore[union-attr]
+    assert post.mailer.server is not None
+    port = post.mailer.server.port
     post.controller.stop()
     await _due(world)
     await post.mailer.deliver_batch()

@@ -24,7 +24,7 @@ from common.contracts.mail_sender import (
 from common.egress import Egress
 from common.outgoing_http import OutgoingHttp
 from common.testing import context
-from identity import own_sender, smtp
+from identity import kept_sender, own_sender, smtp
 from identity.mailer import BATCH, GIVE_UP, Mailer
 from identity.queries import mail_senders
 from identity.smtp import Smtp
@@ -298,7 +298,7 @@ async def test_an_address_inside_gets_no_mail(post: Post) -> None:
 
 async def test_a_platform_without_a_server_keeps_its_mails(post: Post) -> None:
     """They wait without a counted try, and applications with a server of their own send."""
-    post.mailer.sender = None
+    post.mailer.server = None
     await post.put()
     await post.write("ann")
     await post.write("bob", app_id=post.world.other_app_id)
@@ -331,7 +331,7 @@ async def test_a_reply_that_comes_late_is_no_reply_to_the_next_mail(
 ) -> None:
     """A connection on which a reply is missing takes no other mail: the commands of that mail would get
     the replies of this one."""
-    monkeypatch.setattr(own_sender, "CONVERSATION", 0.3)
+    monkeypatch.setattr(kept_sender, "CONVERSATION", 0.3)
     await post.put()
     post.own.delays = {"DATA": 0.6}
     await post.write("ann")
