@@ -51,6 +51,15 @@ INVITE_BY_APP = AttemptLimit("invite_app", 500, 3600)
 
 
 @dataclass(frozen=True)
+class Windows:
+    """Limits as columns: keys in one order, the seconds of their windows, and how many each allows."""
+
+    keys: list[str]
+    seconds: list[int]
+    most: list[int]
+
+
+@dataclass(frozen=True)
 class Limits:
     db: Database
     keys: Keys
@@ -83,17 +92,29 @@ class Limits:
     async def _hit(
         self, tx: Db, ctx: Context, counted: Iterable[tuple[AttemptLimit, str | None]], scale: float
     ) -> int:
+        windows = self._windows(counted, scale)
+        if not windows.keys:
+            return 0
+        rows = await limits.hit(tx, app_id=ctx.app_id, keys=windows.keys, seconds=windows.seconds)
+        most = dict(zip(windows.keys, windows.most, strict=True))
+        over = [row.left for row in rows if row.hits > most[row.key]]
+        return max(1, *over) if over else 0
+
+    def windows(self, *counted: tuple[AttemptLimit, str | None]) -> Windows:
+        """Returns what a statement that counts by itself needs. Nothing, if a setting turns limits off."""
+        return self._windows(counted if self.scale else (), self.scale)
+
+    def _windows(self, counted: Iterable[tuple[AttemptLimit, str | None]], scale: float) -> Windows:
         limit_by_key = {
             self._key(limit, whom): limit for limit, whom in counted if whom is not None
         }
-        if not limit_by_key:
-            return 0
         keys = sorted(limit_by_key)  # one order for everybody: no deadlocks
-        rows = await limits.hit(
-            tx, app_id=ctx.app_id, keys=keys, seconds=[limit_by_key[key].seconds for key in keys]
+        ordered = [limit_by_key[key] for key in keys]
+        return Windows(
+            keys,
+            [limit.seconds for limit in ordered],
+            [max(1, int(limit.most * scale)) for limit in ordered],
         )
-        over = [row.left for row in rows if row.hits > max(1, limit_by_key[row.key].most * scale)]
-        return max(1, *over) if over else 0
 
     def _key(self, limit: AttemptLimit, whom: str) -> str:
         return f"{limit.name}:{self.keys.hash('limit', whom)}"

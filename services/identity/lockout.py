@@ -15,10 +15,12 @@ from common.context import Context
 from common.contracts.sign_in import Locked, WrongCredentials
 from common.db import Db
 from common.events.sessions import LoginFailed, SignInLocked
-from common.problems import Problem
+from common.problems import Problem, RateLimited
 from identity.deps import Deps
 from identity.hashing import PasswordVerdict
-from identity.queries import lockouts
+from identity.limits import AttemptLimit
+from identity.queries import lockouts, password_attempts
+from identity.queries.accounts import Account
 
 log = logs.get(__name__)
 
@@ -32,16 +34,34 @@ class SignInAdmission:
     wait: int = 0
 
 
-async def admit(deps: Deps, ctx: Context, tx: Db, email: str) -> SignInAdmission:
-    """Reserves a try for this address, in a transaction that commits whatever follows."""
+async def begin(
+    deps: Deps, ctx: Context, email: str, *counted: tuple[AttemptLimit, str | None]
+) -> tuple[Account | None, SignInAdmission]:
+    """Counts an attempt against limits, reserves a try for this address, and finds its account, in one
+    statement that commits whatever follows. Raises RateLimited."""
     address = address_key(email)
+    windows = deps.limits.windows(*counted)
     address_hash = deps.keys.hash("lockout", address)
-    if await lockouts.reserve(tx, app_id=ctx.app_id, address_hash=address_hash):
-        return SignInAdmission(address_hash, pending=True)
-    wait = await lockouts.locked_for(
-        tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("lockout", address)
-    )
-    return SignInAdmission(address_hash, wait=max(1, wait))
+    async with deps.db.autocommit(ctx) as db:
+        attempt = await password_attempts.begin(
+            db,
+            app_id=ctx.app_id,
+            limit_keys=windows.keys,
+            seconds=windows.seconds,
+            most=windows.most,
+            address_hash=address_hash,
+            email=email,
+        )
+        wait = 0
+        if attempt.wait is None and not attempt.is_reserved:
+            wait = await lockouts.locked_for(
+                db, app_id=ctx.app_id, address_hashes=deps.keys.hashes("lockout", address)
+            )
+    if attempt.wait is not None:
+        raise RateLimited(retry_after=max(1, attempt.wait))
+    if attempt.is_reserved:
+        return attempt.account, SignInAdmission(address_hash, pending=True)
+    return attempt.account, SignInAdmission(address_hash, wait=max(1, wait))
 
 
 @asynccontextmanager

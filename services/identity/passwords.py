@@ -36,7 +36,7 @@ from identity import (
 from identity.caller_checks import the_user
 from identity.deps import Deps
 from identity.hashing import normalized
-from identity.limits import CHECK_BY_IP, PASSWORD_BY_USER, SIGN_IN_BY_APP, SIGN_IN_BY_IP, exceeded
+from identity.limits import CHECK_BY_IP, PASSWORD_BY_USER, SIGN_IN_BY_APP, SIGN_IN_BY_IP
 from identity.queries import accounts
 from identity.queries.accounts import Account
 
@@ -50,7 +50,9 @@ async def sign_in(
     if "password" not in tenant.settings.auth_methods:
         raise MethodOff
     await challenge.check(deps, ctx, tenant, request)
-    account, admission = await _reserve_try(deps, ctx, request.email)
+    account, admission = await lockout.begin(
+        deps, ctx, request.email, (SIGN_IN_BY_IP, ctx.ip), (SIGN_IN_BY_APP, ctx.app_id)
+    )
     async with lockout.releasing(deps, ctx, admission):
         verdict = await lockout.verify_password(
             deps,
@@ -83,20 +85,6 @@ async def sign_in(
                 deps, ctx, tx, tenant, account=account, result=result
             )
     return await session_start.finish(deps, ctx, started_session)
-
-
-async def _reserve_try(
-    deps: Deps, ctx: Context, email: str
-) -> tuple[Account | None, lockout.SignInAdmission]:
-    """Counts the try in one short transaction: the hash is verified after it. Raises RateLimited."""
-    async with deps.db.transaction(ctx) as tx:
-        account, admission = None, lockout.SignInAdmission()
-        wait = await deps.limits.hit(tx, ctx, (SIGN_IN_BY_IP, ctx.ip), (SIGN_IN_BY_APP, ctx.app_id))
-        if not wait:
-            account = await accounts.by_email(tx, app_id=ctx.app_id, email=email)
-            admission = await lockout.admit(deps, ctx, tx, email)
-    exceeded(wait)
-    return account, admission
 
 
 async def confirm(deps: Deps, ctx: Context, request: Reauthenticate) -> SignedInSession:
@@ -207,12 +195,9 @@ async def confirm_current(
 ) -> str | None:
     """Verifies the caller's current password. Returns a new hash if the stored one is not ours.
     Raises WrongCredentials, Locked, RateLimited."""
-    async with deps.db.transaction(ctx) as tx:
-        admission = lockout.SignInAdmission()
-        wait = await deps.limits.hit(tx, ctx, (PASSWORD_BY_USER, account.id))
-        if not wait:
-            admission = await lockout.admit(deps, ctx, tx, account.email or account.id)
-    exceeded(wait)
+    _, admission = await lockout.begin(
+        deps, ctx, account.email or account.id, (PASSWORD_BY_USER, account.id)
+    )
     async with lockout.releasing(deps, ctx, admission):
         verdict = await lockout.verify_password(
             deps,

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from common.db import Db, one, run, value
+
+RESERVED: Final = """ON CONFLICT (app_id, address_hash) DO UPDATE SET
+                pending = CASE WHEN g.pending_until > now() THEN g.pending ELSE 0 END + 1,
+                pending_until = excluded.pending_until,
+                expires_at = excluded.expires_at
+            WHERE (g.locked_until IS NULL OR g.locked_until <= now())
+              AND g.failed_attempts + CASE WHEN g.pending_until > now() THEN g.pending ELSE 0 END
+                < greatest(5, g.failed_attempts + 1)
+            RETURNING true"""
+"""The end of a statement that counts a try as pending before it is made, so that many at once stay within
+the limit. It returns no row if the address is locked. `fail` and `release` end the reservation. Without
+either it lapses, so an outage never counts as a wrong password."""
 
 
 @dataclass(frozen=True)
@@ -44,32 +57,6 @@ async def locked_until(db: Db, *, app_id: str, address_hashes: list[str]) -> dat
         address_hashes,
     )
     return end
-
-
-async def reserve(db: Db, *, app_id: str, address_hash: str) -> bool:
-    """Counts a try as pending before it is made, so that many at once stay within the limit.
-    Returns False if the address is locked. `fail` and `release` end the reservation. Without either
-    it lapses, so an outage never counts as a wrong password."""
-    return bool(
-        await value(
-            db,
-            """
-            INSERT INTO sign_in_guards AS g
-                (app_id, address_hash, pending, pending_until, expires_at)
-            VALUES ($1, $2, 1, now() + interval '15 seconds', now() + interval '90 days')
-            ON CONFLICT (app_id, address_hash) DO UPDATE SET
-                pending = CASE WHEN g.pending_until > now() THEN g.pending ELSE 0 END + 1,
-                pending_until = excluded.pending_until,
-                expires_at = excluded.expires_at
-            WHERE (g.locked_until IS NULL OR g.locked_until <= now())
-              AND g.failed_attempts + CASE WHEN g.pending_until > now() THEN g.pending ELSE 0 END
-                < greatest(5, g.failed_attempts + 1)
-            RETURNING true
-            """,
-            app_id,
-            address_hash,
-        )
-    )
 
 
 async def release(db: Db, *, app_id: str, address_hash: str) -> None:

@@ -1,0 +1,35 @@
+"""Records the round trips to the database that some code makes in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pytest
+
+from common.pipelined_connection import PipelinedConnection
+
+CALLS: Final = ("execute", "executemany", "fetch", "fetchrow", "fetchval")
+
+
+@contextmanager
+def recorded_round_trips() -> Iterator[list[str]]:
+    """Yields a list that grows by the text of each statement. BEGIN and COMMIT are round trips too."""
+    made: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        for name in CALLS:
+            patch.setattr(PipelinedConnection, name, _recording(name, 0, made))
+        patch.setattr(PipelinedConnection, "bound", _recording("bound", 1, made))
+        yield made
+
+
+def _recording(name: str, position: int, made: list[str]) -> Any:
+    """Returns the method, which notes the argument at `position`: the text of the statement."""
+    method = getattr(PipelinedConnection, name)
+
+    async def call(self: PipelinedConnection, *args: Any, **options: Any) -> Any:
+        made.append(" ".join(args[position].split()))
+        return await method(self, *args, **options)
+
+    return call
