@@ -15,6 +15,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self.now = 1000.0
+        self.wakes = 0
+        """How often a timer woke the loop: it would have slept until then."""
         self._timers: list[asyncio.TimerHandle] = []
 
     def call_at(  # type: ignore[override]  # passes everything on
@@ -54,6 +56,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             if not due or min(due) > ends:
                 break
             self.now = min(due)
+            self.wakes += 1
             self.settle()
         self.now = ends
         self.settle()
