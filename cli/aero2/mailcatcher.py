@@ -179,7 +179,15 @@ def application(box: Mailbox, hosts: list[str]) -> Starlette:
 
 
 class _PageServer(uvicorn.Server):
-    """Leaves the signals to `serve`, which also has to stop catching mails."""
+    """Leaves the signals to `serve`, which also has to stop catching mails. Serves until `end` is
+    set, without uvicorn's ten looks a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.end = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.end.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -193,10 +201,12 @@ async def serve(smtp: socket.socket, page: socket.socket, hosts: list[str]) -> N
     catching = await loop.create_server(
         lambda: SMTP(box, data_size_limit=LARGEST, enable_SMTPUTF8=True, ident="aero2"), sock=smtp
     )
-    config = uvicorn.Config(application(box, hosts), log_level="warning", lifespan="off")
+    config = uvicorn.Config(
+        application(box, hosts), log_level="warning", lifespan="off", date_header=False
+    )
     server = _PageServer(config)
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+        loop.add_signal_handler(number, server.end.set)
     async with catching:
         await server.serve(sockets=[page])
 

@@ -7,7 +7,7 @@ which member a new version has changed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg
@@ -21,10 +21,23 @@ class ProtocolConnection(asyncpg.Connection):
         _protocol: Any
         _check_open: Callable[[], None]
         _get_statement: Callable[[str, float | None], Awaitable[object]]
-        _drop_global_statement_cache: Callable[[], None]
+        _drop_local_statement_cache: Callable[[], None]
+        _drop_local_type_cache: Callable[[], None]
+
+    siblings: Callable[[], Iterable[ProtocolConnection]] = list
+    """Returns the open connections of the same pool: what one learns about changed tables holds for
+    all of them. asyncpg would ask its own pool."""
+
+    def _drop_global_statement_cache(self) -> None:
+        for connection in {self, *self.siblings()}:
+            connection._drop_local_statement_cache()
+
+    def _drop_global_type_cache(self) -> None:
+        for connection in {self, *self.siblings()}:
+            connection._drop_local_type_cache()
 
     def require_open(self) -> None:
-        """Raises asyncpg.InterfaceError if the connection is closed or back in its pool."""
+        """Raises asyncpg.InterfaceError if the connection is closed."""
         self._check_open()
 
     async def prepared_statement(self, sql: str) -> object:
@@ -35,9 +48,13 @@ class ProtocolConnection(asyncpg.Connection):
         """Empties the statement caches of all connections of the pool."""
         self._drop_global_statement_cache()
 
+    def is_cancelling(self) -> bool:
+        """Returns whether a cancelled statement has not ended yet."""
+        return not self.is_closed() and bool(self._protocol._is_cancelling())
+
     async def finish_cancellation(self) -> None:
         """Waits until a statement that is being cancelled has ended."""
-        if self._protocol._is_cancelling():
+        if self.is_cancelling():
             await self._protocol._wait_for_cancellation()
 
     async def execute_statement(

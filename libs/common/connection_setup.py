@@ -1,29 +1,52 @@
-"""Prepares connections of a pool for use, and checks them when they come back."""
+"""Opens connections for a pool and prepares them for use."""
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Final
 
 import asyncpg
 import orjson
-from asyncpg.pool import PoolConnectionProxy
 
-AnyConnection: TypeAlias = (
-    "PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
-)
+from common.pipelined_connection import PipelinedConnection
+
+CONNECT: Final = 10.0
+"""Seconds for the server to accept a connection."""
+COMMAND: Final = 10.0
+"""Seconds for a statement. Then it is cancelled."""
+SETTINGS: Final = {
+    "plan_cache_mode": "force_generic_plan",
+    "idle_in_transaction_session_timeout": "15s",
+    "lock_timeout": "5s",
+    "jit": "off",
+}
+"""Of each session. They never change: only SET LOCAL is used afterwards."""
 
 
-async def check_no_transaction(db: AnyConnection) -> None:
-    """Raises InterfaceError if a connection comes back inside a transaction.
+async def connect_for_pool(
+    dsn: str, name: str, siblings: Callable[[], Iterable[PipelinedConnection]]
+) -> PipelinedConnection:
+    """Opens a connection that keeps its prepared statements. `siblings` returns the
+    connections of its pool. Raises what asyncpg raises."""
+    connection: PipelinedConnection = await asyncpg.connect(
+        dsn,
+        timeout=CONNECT,
+        command_timeout=COMMAND,
+        statement_cache_size=1024,
+        max_cached_statement_lifetime=0,
+        connection_class=PipelinedConnection,
+        server_settings={"application_name": f"aero2-{name}", **SETTINGS},
+    )
+    connection.siblings = siblings
+    try:
+        await set_codecs(connection)
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
 
-    asyncpg would spend a round trip on RESET ALL. Nothing but SET LOCAL is ever set, so it is enough
-    that no transaction is open.
-    """
-    if db.is_in_transaction():
-        raise asyncpg.InterfaceError("connection returned inside a transaction")
 
-
-async def set_codecs(db: AnyConnection) -> None:
+async def set_codecs(db: asyncpg.Connection[asyncpg.Record]) -> None:
     """Lets a connection read and write UUIDs as text, and JSON by orjson."""
     await db.set_type_codec("uuid", schema="pg_catalog", encoder=str, decoder=str, format="text")
     for kind in ("jsonb", "json"):

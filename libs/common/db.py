@@ -10,25 +10,25 @@ from dataclasses import dataclass
 from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
-from common import conditions, logs, metrics
-from common.connection_setup import check_no_transaction, set_codecs
+from common import conditions, metrics
+from common.connection_pool import ConnectionPool, PoolCounts, PoolLimits
+from common.connection_setup import connect_for_pool
 from common.context import Context
 from common.db_errors import FAILURES, connection_lost, translated
 from common.ids import is_id
+from common.leased_connection import LeasedConnection
 from common.pipelined_connection import PipelinedConnection
-from common.problems import Busy
+from common.problems import Busy, Unavailable
 
-log = logs.get(__name__)
-
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
-Link: TypeAlias = "PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]"
+Link: TypeAlias = "LeasedConnection | asyncpg.Connection[asyncpg.Record]"
 Db: TypeAlias = "Link | AutocommitConnection"
 Row = TypeVar("Row")
 
 ACQUIRE: Final = 2.0
 """Seconds to wait for a free connection before the answer is `busy`."""
+CLOSE: Final = 3.0
+"""Seconds for statements to end when the process ends."""
 
 inside_transaction: ContextVar[bool] = ContextVar("inside_transaction", default=False)
 """Tests refuse bus calls while this is set: a call to another service must never wait while we hold
@@ -88,7 +88,7 @@ class AutocommitConnection:
     """A connection on which each statement is a transaction of its own, bound to the application,
     in one round trip."""
 
-    connection: PipelinedConnection
+    connection: LeasedConnection
     app_id: str
 
     async def fetchrow(self, sql: LiteralString, *args: Any) -> asyncpg.Record | None:
@@ -119,7 +119,7 @@ class Database:
     trip that begins the transaction, so it never outlives the transaction.
     """
 
-    pool: Pool
+    pool: ConnectionPool[PipelinedConnection]
     name: str = ""
     on_commit: Callable[[], None] = lambda: None
     """Called after every committed write: it wakes the relay."""
@@ -129,33 +129,19 @@ class Database:
         cls, dsn: str, *, name: str, size: int = 10, on_commit: Callable[[], None] = lambda: None
     ) -> Database:
         """Opens the pool. Raises what asyncpg raises."""
-        pool = await asyncpg.create_pool(
-            dsn,
-            min_size=1,
-            max_size=size,
-            max_inactive_connection_lifetime=300,
-            command_timeout=10,
-            statement_cache_size=1024,
-            max_cached_statement_lifetime=0,
-            connection_class=PipelinedConnection,
-            init=set_codecs,
-            reset=check_no_transaction,
-            server_settings={
-                "application_name": f"aero2-{name}",
-                "plan_cache_mode": "force_generic_plan",
-                "idle_in_transaction_session_timeout": "15s",
-                "lock_timeout": "5s",
-                "jit": "off",
-            },
-        )
-        made = cls(pool, name, on_commit)
-        metrics.POOLS.sources.add(made)
-        return made
 
-    def connections(self) -> tuple[int, int, int]:
-        """Returns the numbers of connections in use, idle, and at most."""
-        idle = self.pool.get_idle_size()
-        return self.pool.get_size() - idle, idle, self.pool.get_max_size()
+        async def connect() -> PipelinedConnection:
+            return await connect_for_pool(dsn, name, pool.connections)
+
+        pool = ConnectionPool(connect, PoolLimits(most=size))
+        await pool.open()
+        database = cls(pool, name, on_commit)
+        metrics.POOLS.sources.add(database)
+        return database
+
+    def connections(self) -> PoolCounts:
+        """Returns the numbers of connections and of waiting callers."""
+        return self.pool.counts()
 
     @asynccontextmanager
     async def transaction(self, ctx: Context) -> AsyncIterator[Link]:
@@ -178,13 +164,21 @@ class Database:
         """Reads the application's rows, in one round trip for each statement."""
         app_id = _id(ctx.app_id)
         async with self._acquire() as db:
-            yield AutocommitConnection(db, app_id)  # type: ignore[arg-type] # a proxy of it
+            yield AutocommitConnection(db, app_id)
 
     @asynccontextmanager
     async def unbound_transaction(self) -> AsyncIterator[Link]:
         """Opens a transaction that is bound to no application. It sees rows only in the tables of
         the platform (applications, hosts), or with the database role of a job."""
         async with self._begin("BEGIN") as db:
+            yield db
+        self._committed()
+
+    @asynccontextmanager
+    async def unbound_autocommit(self) -> AsyncIterator[Link]:
+        """Runs single statements that are bound to no application, as `unbound_transaction` does. Each
+        commits by itself, in one round trip."""
+        async with self._acquire() as db:
             yield db
         self._committed()
 
@@ -201,43 +195,41 @@ class Database:
             await db.execute("COMMIT")
 
     @asynccontextmanager
-    async def _acquire(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
+    async def _acquire(self) -> AsyncIterator[LeasedConnection]:
         """Acquires a connection of the pool. Errors of asyncpg become Problems until its release."""
         try:
-            # With a timeout, asyncpg creates a task. A free connection needs none: nothing waits.
-            free = self.pool.get_idle_size() > 0
-            db = await self.pool.acquire(timeout=None if free else ACQUIRE)
+            connection = await self.pool.acquire(ACQUIRE)
         except TimeoutError:
             raise Busy("no database connection is free", retry_after=1) from None
         except FAILURES as error:
             raise connection_lost(error) from None
+        lease = LeasedConnection(connection)
         marker = inside_transaction.set(True)
         try:
-            yield db
+            yield lease
         except FAILURES as error:
-            raise translated(error, db) from None
+            raise translated(error, lease) from None
         finally:
             inside_transaction.reset(marker)
-            await self._release(db)
-
-    async def _release(self, db: PoolConnectionProxy[asyncpg.Record]) -> None:
-        try:
-            await self.pool.release(db)
-        except FAILURES as error:  # the pool opens another connection when it needs one
-            log.info("connection dropped", error=type(error).__name__)
+            lease.end()
+            self.pool.release(connection)
 
     def _committed(self) -> None:
         committed.set(True)
         self.on_commit()
 
+    async def takes_writes(self) -> bool:
+        """Returns whether the server answers and is no standby: nobody can sign in there."""
+        try:
+            async with self._acquire() as db:
+                return bool(await db.fetchval("SHOW transaction_read_only") == "off")
+        except (*FAILURES, Unavailable):
+            return False
+
     async def close(self) -> None:
         """Closes the pool, within three seconds."""
         metrics.POOLS.sources.discard(self)
-        try:
-            async with asyncio.timeout(3):
-                await self.pool.close()
-        except TimeoutError:
-            self.pool.terminate()
+        await self.pool.close(CLOSE)
 
 
 async def _rollback(db: Link) -> None:

@@ -5,8 +5,9 @@ The data of a mail may hold a code or a link, so it is sealed like any other sec
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -15,16 +16,12 @@ from common.db import Db, run
 from common.ids import new_id
 from common.sealing import Sealer
 
-
-@dataclass
-class Enqueued:
-    """How many mails this process has put into the outbox. The mailer looks for mails when it
-    grows."""
-
-    count: int = 0
-
-
-ENQUEUED = Enqueued()
+NOUN: Final = "mail"
+"""A service other than identity publishes an invalidation message with this noun after the commit, so
+that the mailer looks at once."""
+enqueued: ContextVar[bool] = ContextVar("enqueued", default=False)
+"""Whether the request has put mail into the outbox that the mailer was not told of. It is told when
+the request commits."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Mail:
 async def enqueue(db: Db, ctx: Context, sealer: Sealer, mail: Mail) -> str:
     """Puts a mail into the outbox, in the transaction `db`. Returns its id."""
     id = new_id()
-    ENQUEUED.count += 1
+    enqueued.set(True)
     plain = orjson.dumps({"to": mail.to, "data": mail.data})
     sealed = await sealer.seal(db, ctx.app_id, ("mail_outbox", "sealed", id), plain)
     await run(

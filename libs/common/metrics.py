@@ -123,8 +123,8 @@ class Pooled(Protocol):
     @property
     def name(self) -> str: ...
 
-    def connections(self) -> tuple[int, int, int]:
-        """Returns the numbers of connections in use, idle, and at most."""
+    def connections(self) -> tuple[int, int, int, int]:
+        """Returns the numbers of connections in use, idle and at most, and of waiting callers."""
         ...
 
 
@@ -142,14 +142,18 @@ class Pools(Collector):
         limits = GaugeMetricFamily(
             "aero2_pool_size", "Database connections at most.", labels=["pool"]
         )
+        waiters = GaugeMetricFamily(
+            "aero2_pool_waiting", "Callers that wait for a database connection.", labels=["pool"]
+        )
         if not self.sources:
             return []
         for pool in list(self.sources):
-            used, idle, most = pool.connections()
+            used, idle, most, waiting = pool.connections()
             counts.add_metric([pool.name, "used"], used)
             counts.add_metric([pool.name, "idle"], idle)
             limits.add_metric([pool.name], most)
-        return [counts, limits]
+            waiters.add_metric([pool.name], waiting)
+        return [counts, limits, waiters]
 
 
 POOLS = Pools()

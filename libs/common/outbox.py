@@ -22,7 +22,7 @@ from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 from common import logs, metrics
 from common.audit import STREAM, SUBJECTS, subject_of
 from common.context import traced
-from common.db import Database, Db, many, run
+from common.db import Database, Db, many, run, value
 from common.periodic import FAULTS
 
 log = logs.get(__name__)
@@ -35,7 +35,7 @@ GATHER: Final = 0.004
 """Seconds to let more commits join a round once woken."""
 BUSY: Final = 0.025
 """The same while work comes in streams: a round costs a transaction however many rows it sends."""
-IDLE: Final = 2.0
+IDLE: Final = 10.0
 """Seconds between looks when nobody woke us: another process may have died with rows waiting."""
 
 
@@ -78,21 +78,21 @@ class Relay:
     async def run(self) -> None:
         """Sends rows to the stream, round after round, until cancelled."""
         metrics.maintain(metrics.OUTBOX_SENT, metrics.OUTBOX_FAILED)
-        pause = 0.0
+        pause, woken = 0.0, True
         while True:
             with traced():
-                sent = await self._try_round()
+                sent = await self._try_round(woken)
             pause = 0.0 if sent is not None else min(pause * 2 or 0.1, 5.0)
             sent = sent or 0
             if sent == BATCH:
                 continue
-            await self._rest(pause or IDLE, gather=BUSY if sent > 1 else GATHER)
+            woken = await self._rest(pause or IDLE, gather=BUSY if sent > 1 else GATHER)
 
-    async def _try_round(self) -> int | None:
+    async def _try_round(self, woken: bool) -> int | None:
         """Returns how many events were sent, or None if the database or the stream was not
-        there."""
+        there. If nobody woke us, a single statement looks first whether there is anything to send."""
         try:
-            return await self._round()
+            return await self._round() if woken or await self._is_waiting() else 0
         except FAULTS as error:
             log.warning("outbox waits", error=type(error).__name__)
         except StreamAway as error:
@@ -101,14 +101,20 @@ class Relay:
         metrics.OUTBOX_FAILED.inc()
         return None
 
-    async def _rest(self, seconds: float, gather: float) -> None:
+    async def _rest(self, seconds: float, gather: float) -> bool:
+        """Waits until somebody wakes us, `seconds` at most. Returns whether that happened."""
         try:
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
-            await asyncio.sleep(gather)
         except TimeoutError:
-            pass
+            return False
+        await asyncio.sleep(gather)
         self._woken.clear()
+        return True
+
+    async def _is_waiting(self) -> bool:
+        async with self.database.unbound_autocommit() as db:
+            return await _any(db, service=self.service)
 
     async def _round(self) -> int:
         async with self.database.unbound_transaction() as db:
@@ -184,6 +190,19 @@ async def _take(db: Db, *, service: str, limit: int) -> list[Waiting]:
         """,
         limit,
         service,
+    )
+
+
+async def _any(db: Db, *, service: str) -> bool:
+    return bool(
+        await value(
+            db,
+            """
+            -- any-tenant: whether the relay has anything to send
+            SELECT EXISTS (SELECT FROM audit_outbox WHERE service = $1)
+            """,
+            service,
+        )
     )
 
 

@@ -34,11 +34,16 @@ async def run_periodically(
         await _pause(every)
 
 
-async def flush_periodically(flush: Callable[[], Awaitable[None]], *, every: float) -> None:
-    """Writes gathered data every so often and when the process ends."""
+async def flush_periodically(
+    flush: Callable[[], Awaitable[None]], *, every: float, noted: asyncio.Event
+) -> None:
+    """Writes gathered data within `every` seconds after the first of it was noted, and when the
+    process ends. Sleeps while nothing is noted."""
     try:
         while True:
+            await noted.wait()
             await asyncio.sleep(every)
+            noted.clear()
             with traced():
                 await flush()
     finally:

@@ -91,6 +91,20 @@ class PipelinedConnection(ProtocolConnection):
     application."""
 
     _filter: BindReplyFilter | None = None
+    _running = False
+    """Whether a bound statement runs."""
+
+    def unfit(self) -> str | None:
+        """Returns why the next user must not get the connection, or None.
+
+        asyncpg's pool would spend a round trip on RESET ALL. Nothing but SET LOCAL is ever set, so it
+        is enough that no transaction is open and no statement runs.
+        """
+        if self._running or (self._filter is not None and self._filter.pending):
+            return "a statement still runs"
+        if self.is_in_transaction():
+            return "a transaction is open"
+        return None
 
     async def bound(
         self, app_id: str, sql: LiteralString, args: tuple[Any, ...], limit: int = 0
@@ -100,11 +114,16 @@ class PipelinedConnection(ProtocolConnection):
 
         Raises what asyncpg raises. Closes the connection if nothing could be sent.
         """
+        if self._running:  # a second binding would get the reply to the first
+            raise asyncpg.InterfaceError("another statement runs on this connection")
+        self._running = True
         try:
             return await self._execute_bound(app_id, sql, args, limit)
         except asyncpg.InvalidCachedStatementError:  # a table has changed; nothing was executed
             self.forget_statements()
             return await self._execute_bound(app_id, sql, args, limit)
+        finally:
+            self._running = False
 
     async def _execute_bound(
         self, app_id: str, sql: LiteralString, args: tuple[Any, ...], limit: int

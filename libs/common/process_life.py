@@ -17,7 +17,6 @@ import nats.errors
 from common import logs
 from common.connections import Connections
 from common.db import Database
-from common.db_errors import FAILURES
 from common.nats_private import flush_all
 from common.periodic import stop
 
@@ -127,8 +126,7 @@ async def is_healthy(links: Connections, database: Database | None) -> bool:
     if database is None:
         return True
     try:
-        async with asyncio.timeout(2), database.pool.acquire() as db:
-            # A standby answers, but nobody can sign in there.
-            return bool(await db.fetchval("SHOW transaction_read_only") == "off")
-    except FAILURES:
+        async with asyncio.timeout(2):
+            return await database.takes_writes()
+    except TimeoutError:
         return False

@@ -14,7 +14,31 @@ from gateway.http.uvicorn_private import new_protocol
 
 
 class Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: `common.service.live` stops the process."""
+    """uvicorn without its own signal handlers: `common.service.live` stops the process.
+
+    It has no tick either. uvicorn wakes ten times a second to look whether it should exit and to make
+    the Date header of the second.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        self._exit = asyncio.Event()
+        super().__init__(config)
+
+    @property
+    def should_exit(self) -> bool:
+        """Whether the server stops, or has stopped. Set in the server's own event loop."""
+        return self._exit.is_set()
+
+    @should_exit.setter
+    def should_exit(self, value: bool) -> None:
+        if value:
+            self._exit.set()
+        else:
+            self._exit.clear()
+
+    async def main_loop(self) -> None:
+        """Serves until `should_exit` is set."""
+        await self._exit.wait()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

@@ -101,5 +101,6 @@ def _deliver_mail(
         workers,
         OutgoingHttp(settings.egress),
     )
+    links.invalidation.listeners.append(mailer.on_invalidation)
     links.spawn(mailer.run(), "mailer")
     return replace(common, db=replace(common.db, on_commit=mailer.waking(common.db.on_commit)))

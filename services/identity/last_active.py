@@ -3,6 +3,7 @@ request."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -37,6 +38,7 @@ class LastActive:
     size: int = 100_000
     _seen: dict[str, set[str]] = field(default_factory=dict)
     _count: int = 0
+    _noted: asyncio.Event = field(default_factory=asyncio.Event)
 
     def mark(self, app_id: str, session_id: str) -> None:
         """Notes that the session was used."""
@@ -46,10 +48,11 @@ class LastActive:
         if session_id not in waiting:
             waiting.add(session_id)
             self._count += 1
+            self._noted.set()
 
     async def run(self) -> None:
         """Writes the sessions periodically, for as long as the service runs."""
-        await flush_periodically(self.flush, every=self.every)
+        await flush_periodically(self.flush, every=self.every, noted=self._noted)
 
     async def flush(self) -> None:
         """Writes the sessions that wait."""

@@ -35,8 +35,9 @@ from identity.smtp import SenderFailed, Smtp, TryLater, Undeliverable
 log = logs.get(__name__)
 
 BATCH: Final = 10
-IDLE: Final = 1.0
-"""Seconds between looks when nobody woke us: other services put mail into the outbox too."""
+IDLE: Final = 5.0
+"""Seconds between looks when nobody woke us: a mail may be due again, or the message of another service
+that put mail into the outbox was lost."""
 PAUSES: Final = (5, 20, 60, 300, 900, 1800, 3600)
 """Seconds until the next try; the last one again and again."""
 GIVE_UP: Final = 72
@@ -73,18 +74,20 @@ class Mailer:
 
     def waking(self, also: Callable[[], None]) -> Callable[[], None]:
         """Returns a function to call after every commit. It calls `also`, and wakes the mailer if
-        the commit queued mail. A mail that is committed a moment after the mailer looked waits a
-        second at most."""
-        seen = mail.ENQUEUED.count
+        the request has queued mail."""
 
         def both() -> None:
-            nonlocal seen
             also()
-            if mail.ENQUEUED.count != seen:
-                seen = mail.ENQUEUED.count
+            if mail.enqueued.get():
+                mail.enqueued.set(False)
                 self.worker.wake()
 
         return both
+
+    def on_invalidation(self, app_id: str, noun: str, id: str) -> None:
+        """Looks for mail that another service has put into the outbox."""
+        if noun == mail.NOUN:
+            self.worker.wake()
 
     async def run(self) -> None:
         """Delivers mail for as long as the service runs."""
@@ -103,7 +106,7 @@ class Mailer:
 
     async def _round(self) -> int:
         """Delivers mails as `deliver_batch` does, but does not wait for servers of applications."""
-        async with self.mail_db.unbound_transaction() as db:
+        async with self.mail_db.unbound_autocommit() as db:
             leased = await mails.lease(db, limit=BATCH, busy=self.own.busy())
         await asyncio.gather(*(self._traced(one) for one in leased))
         return len(leased)

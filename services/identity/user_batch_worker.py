@@ -54,7 +54,7 @@ async def run(deps: Deps) -> None:
 
 async def work_once(deps: Deps) -> bool:
     """Does the part that has been due for longest. Returns False if none is due."""
-    async with deps.sweep_db.unbound_transaction() as db:
+    async with deps.sweep_db.unbound_autocommit() as db:
         due = await user_batch_queue.claim(db)
     if due is None:
         return False

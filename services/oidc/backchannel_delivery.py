@@ -43,7 +43,7 @@ async def work(deps: Deps) -> bool:
 
 async def deliver_due(deps: Deps) -> int:
     """Delivers a batch of the logout tokens that are due. Returns their number."""
-    async with deps.logout_db.unbound_transaction() as db:
+    async with deps.logout_db.unbound_autocommit() as db:
         deliveries = await logout_deliveries.claim_due(db, limit=BATCH)
     await asyncio.gather(*(_deliver(deps, delivery) for delivery in deliveries))
     return len(deliveries)

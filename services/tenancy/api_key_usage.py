@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -20,14 +21,16 @@ class KeyUsage:
     upkeep_db: Database
     every: float = 60.0
     _last_used: dict[str, datetime] = field(default_factory=dict)
+    _noted: asyncio.Event = field(default_factory=asyncio.Event)
 
     def note(self, key_id: str) -> None:
         """Notes that the key was used now."""
         self._last_used[key_id] = datetime.now(UTC)
+        self._noted.set()
 
     async def run(self) -> None:
         """Writes for the life of the process, and once more when it stops."""
-        await flush_periodically(self.flush, every=self.every)
+        await flush_periodically(self.flush, every=self.every, noted=self._noted)
 
     async def flush(self) -> None:
         """Writes what was noted. If the database is away, it is written later."""
@@ -41,4 +44,5 @@ class KeyUsage:
                 )
         except FAULTS as error:
             self._last_used = last_used | self._last_used  # the later time of a key stays
+            self._noted.set()
             log.warning("key usage waits", error=type(error).__name__)

@@ -72,6 +72,7 @@ async def create(deps: Deps, ctx: Context, request: InviteMember) -> Organizatio
             await audit.record(tx, ctx, event)
     except asyncpg.ForeignKeyViolationError as error:
         raise unknown_reference(error) from None
+    await deps.invalidation.publish(ctx, mail.NOUN)
     return invitation
 
 
@@ -129,6 +130,7 @@ async def resend(
             org_id=org.id, invitation_id=before.id, role=before.role, again=True
         )
         await audit.record(tx, ctx, event)
+    await deps.invalidation.publish(ctx, mail.NOUN)
     return renewed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import time
 from dataclasses import dataclass, field
@@ -56,6 +57,8 @@ class SealingJob:
     deps: Deps
     nc: Client
     _waiting: dict[str, PendingSeals] = field(default_factory=dict)
+    _planned: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when an application has events to seal that had none before."""
 
     async def run(self) -> None:
         """Seals for the life of the process."""
@@ -72,7 +75,18 @@ class SealingJob:
             for app_id, waiting in list(self._waiting.items()):
                 with traced():
                     await self._seal_due(app_id, waiting, now)
-            await asyncio.sleep(GATHER / 2)
+            await self._rest(swept_all_at + SWEEP_ALL_EVERY)
+
+    async def _rest(self, until: float) -> None:
+        """Waits until something is due or is newly planned, and at least half of GATHER."""
+        due = [until, *(min(one.seal_at, one.sweep_at) for one in self._waiting.values())]
+        seconds = min(due) - time.monotonic()
+        if seconds > GATHER / 2:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds - GATHER / 2):
+                    await self._planned.wait()
+        self._planned.clear()
+        await asyncio.sleep(GATHER / 2)
 
     def lag(self) -> float:
         """Returns the seconds that the oldest known event has waited; 0 if none waits."""
@@ -89,6 +103,8 @@ class SealingJob:
         if len(waiting.ids) < MAX_IDS:
             waiting.ids.add(id)
             waiting.since = min(waiting.since, now)
+        if waiting.seal_at == math.inf:
+            self._planned.set()
         waiting.seal_at = min(waiting.seal_at, now + GATHER)
         waiting.sweep_at = min(waiting.sweep_at, now + SWEEP_EVERY)
 

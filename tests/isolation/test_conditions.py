@@ -195,14 +195,13 @@ async def statements(ground: Ground, ctx: Context, request: Request[Any]) -> int
         nonlocal count
         count += not record.query.startswith("PREPARE")  # once for each connection
 
-    links = [await pool.acquire() for _ in range(pool.get_max_size())]
+    links = [await pool.acquire(5.0) for _ in range(pool.limits.most)]
     for link in links:
         link.add_query_logger(log)
-        await pool.release(link)
+        pool.release(link)
     await ground.sides.bus.call(ctx, request)
-    for link in [await pool.acquire() for _ in links]:
+    for link in links:
         link.remove_query_logger(log)
-        await pool.release(link)
     await ground.restore()
     return count
 

@@ -18,6 +18,7 @@ import httptools
 from common import metrics
 from common.ip_addresses import client_network
 from common.problems import BadRequest
+from gateway.http.date_header import DATE
 from gateway.http.uvicorn_private import HookedProtocol, RequestResponseCycle
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class Connection(HookedProtocol):
         request. A fresh parser therefore reads the same head again, without the offer.
         """
         self.stop_keep_alive_timer()
+        self.server_state.default_headers = DATE.headers()
         while data:
             try:
                 self.parser.feed_data(data)

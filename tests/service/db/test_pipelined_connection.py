@@ -17,7 +17,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.service.db.tls import in_front_of
 
-from common import metrics
 from common.context import Context
 from common.db import Database, maybe, run, value
 from common.pipelined_connection import BindReplyFilter, PipelinedConnection
@@ -63,7 +62,8 @@ async def seen(db: Database, ctx: Context, app_id: str) -> Any:
 
 async def unbound(db: Database) -> Any:
     """Returns what a statement without a binding sees."""
-    return await db.pool.fetchval(BOUND) or ""  # NULL on a new connection
+    async with db.unbound_transaction() as tx:
+        return await tx.fetchval(BOUND) or ""  # NULL on a new connection
 
 
 async def test_a_statement_sees_the_application_it_is_bound_to_and_no_other(db: Database) -> None:
@@ -319,7 +319,7 @@ async def test_a_statement_cut_off_anywhere_leaves_a_good_connection(
     while reached:
         number += 1
         if fresh:
-            await db.pool.expire_connections()
+            db.pool.drop_idle()
         reached = await cancelled_at(number, prepared(db, next(texts)))
         for _ in range(2):
             assert await seen(db, B, B.app_id) == 1
@@ -352,15 +352,3 @@ async def test_a_statement_after_one_that_is_being_cancelled_waits_before_it_bin
             assert await value(one, SEEN, A.app_id) == 1
             assert await value(one, SEEN, B.app_id) == 0
         assert await unbound(db) == ""
-
-
-async def test_the_pools_connections_are_counted(db: Database) -> None:
-    """A connection is counted as used inside a statement's block, as idle afterwards, and not after
-    the pool is closed."""
-    async with db.reader(A) as one:
-        await value(one, SEEN, A.app_id)
-        assert db.connections() == (1, 0, 1)
-    assert db.connections() == (0, 1, 1)
-    assert db in metrics.POOLS.sources
-    await db.close()
-    assert db not in metrics.POOLS.sources

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -101,6 +103,43 @@ def _text(message: EmailMessage, kind: str) -> str:
     body = message.get_body((kind,))
     assert body is not None
     return str(body.get_content())
+
+
+async def test_a_commit_wakes_the_mailer_if_its_request_queued_mail(
+    world: World, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit of another request, in between, neither wakes it too early nor takes the wake-up
+    away."""
+    woken: list[str] = []
+    monkeypatch.setattr(post.mailer.worker, "wake", lambda: woken.append("mailer"))
+    on_commit = post.mailer.waking(lambda: woken.append("relay"))
+    db = replace(world.identity.db, on_commit=on_commit)
+    ctx = context(world.app_id)
+    letter = mail.Mail("eve@example.com", "login_code", "en", {"code": "1"})
+
+    async def other() -> None:
+        async with db.transaction(ctx):
+            pass
+
+    async with db.transaction(ctx) as tx:
+        await mail.enqueue(tx, ctx, world.identity.sealer, letter)
+        await asyncio.create_task(other(), context=contextvars.Context())
+        assert woken == ["relay"]
+    assert woken == ["relay", "relay", "mailer"]
+    await other()
+    assert woken == ["relay", "relay", "mailer", "relay"]
+
+
+async def test_the_mailer_looks_when_another_service_queued_mail(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ignores what else changes."""
+    woken: list[int] = []
+    monkeypatch.setattr(post.mailer.worker, "wake", lambda: woken.append(1))
+    post.mailer.on_invalidation("app", "user", "*")
+    assert woken == []
+    post.mailer.on_invalidation("app", mail.NOUN, "*")
+    assert woken == [1]
 
 
 async def test_a_code_arrives_and_signs_in(world: World, post: Post) -> None:

@@ -24,6 +24,7 @@ from common.contracts.org_invitations import (
 )
 from common.contracts.organizations import CreateOrganization, Organization, OrganizationNotFound
 from common.contracts.roles import RoleNotFound
+from common.mail import NOUN
 from common.problems import Forbidden, Problem, RateLimited
 from common.sweeps import sweep
 from tenancy.queries.sweeps import EXPIRED
@@ -58,6 +59,22 @@ async def test_mail_carries_a_link_of_the_stored_origin(world: World) -> None:
     assert token not in str(dict(row))
     assert token not in made.model_dump_json()
     assert (await world.event_types())[-1] == "org_invitation_sent"
+
+
+async def test_the_mailer_of_identity_hears_of_each_mail_after_the_commit(world: World) -> None:
+    """So it delivers at once. A refused invitation tells nothing."""
+    ada = await world.user_caller("ada@example.com")
+    org, made, _ = await invited(world, ada)
+    told = (world.app_id, NOUN, "*")
+    assert world.invalidation.published.count(told) == 1
+    with pytest.raises(OrganizationInvitationPending):
+        await world.call(InviteMember(org_id=org.id, email=BOB), ada)
+    assert world.invalidation.published.count(told) == 1
+    await world.owner.execute(
+        "UPDATE organization_invitations SET sent_at = now() - interval '2 minutes'"
+    )
+    await world.call(ResendOrganizationInvitation(org_id=org.id, invitation_id=made.id), ada)
+    assert world.invalidation.published.count(told) == 2
 
 
 async def test_invited_user_joins_once(world: World) -> None:

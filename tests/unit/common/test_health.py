@@ -13,12 +13,12 @@ from common.process_life import is_healthy
 
 
 class Dying:
-    """A pool whose connections are closed."""
+    """A pool that lends no connection."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def acquire(self) -> Any:
+    async def acquire(self, within: float) -> Any:
         raise self.error
 
 

@@ -49,7 +49,7 @@ async def test_what_was_gathered_is_written_at_the_end() -> None:
         nonlocal written
         written += 1
 
-    task = asyncio.create_task(flush_periodically(flush, every=60))
+    task = asyncio.create_task(flush_periodically(flush, every=60, noted=asyncio.Event()))
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

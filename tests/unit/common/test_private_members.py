@@ -27,7 +27,10 @@ FUNCTIONS = [
     ),
     (Client, "_send_unsubscribe", ["self", "sid", "limit"], "nats_private: leaving a NATS server"),
     (asyncpg.Connection, "_check_open", ["self"], "asyncpg_private.require_open"),
-    (asyncpg.Connection, "_drop_global_statement_cache", ["self"], "asyncpg_private"),
+    (asyncpg.Connection, "_drop_global_statement_cache", ["self"], "asyncpg_private: overridden"),
+    (asyncpg.Connection, "_drop_global_type_cache", ["self"], "asyncpg_private: overridden"),
+    (asyncpg.Connection, "_drop_local_statement_cache", ["self"], "asyncpg_private: siblings"),
+    (asyncpg.Connection, "_drop_local_type_cache", ["self"], "asyncpg_private: siblings"),
     (protocol.BaseProtocol, "_is_cancelling", ["self"], "asyncpg_private.finish_cancellation"),
     (protocol.BaseProtocol, "_wait_for_cancellation", ["self", "timeout"], "asyncpg_private"),
     (
@@ -95,6 +98,20 @@ def test_connections_of_asyncpg_have_a_transport_and_a_protocol() -> None:
     for name in ("_transport", "_protocol"):
         assert name in asyncpg.Connection.__slots__, (
             f"asyncpg.Connection.{name} is gone. asyncpg_private depends on it."
+        )
+
+
+def test_asyncpg_empties_its_caches_by_the_members_that_we_override() -> None:
+    """It calls them where a table or a type has changed. Otherwise only one connection of a pool would
+    learn it."""
+    for function, name in (
+        (vars(asyncpg.Connection)["_do_execute"], "_drop_global_statement_cache"),
+        (asyncpg.Connection.reload_schema_state, "_drop_global_statement_cache"),
+        (asyncpg.Connection.reload_schema_state, "_drop_global_type_cache"),
+    ):
+        assert f"self.{name}()" in inspect.getsource(function), (
+            f"asyncpg.Connection.{function.__name__} no longer calls {name}. "
+            "asyncpg_private overrides it."
         )
 
 

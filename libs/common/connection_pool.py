@@ -1,0 +1,335 @@
+"""A pool of database connections (docs/adr/0017).
+
+Acquiring a free connection and returning it make no task and wait for nothing. Callers that have to
+wait are served in the order in which they came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+
+import asyncpg
+
+from common import logs
+from common.db_errors import FAILURES
+
+log = logs.get(__name__)
+
+CANCELLING: Final = 10.0
+"""Seconds for a cancelled statement to end. Then its connection is closed."""
+
+
+class Poolable(Protocol):
+    """What the pool needs to know of a connection."""
+
+    def is_closed(self) -> bool:
+        """Returns whether the connection is closed or lost."""
+        ...
+
+    def is_cancelling(self) -> bool:
+        """Returns whether a cancelled statement has not ended yet."""
+        ...
+
+    def unfit(self) -> str | None:
+        """Returns why nobody else may use the connection, or None."""
+        ...
+
+    async def finish_cancellation(self) -> None:
+        """Waits until a cancelled statement has ended."""
+        ...
+
+    def terminate(self) -> None:
+        """Closes the connection without waiting."""
+        ...
+
+    async def close(self) -> None:
+        """Tells the server and closes the connection."""
+        ...
+
+
+C = TypeVar("C", bound=Poolable)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolLimits:
+    """The limits of a pool. Times are in seconds."""
+
+    least: int = 1
+    """Connections that are opened at the start and never closed for being idle."""
+    most: int = 10
+    idle: float = 300.0
+    """For how long nobody has to use a connection until it is closed."""
+    age: float = 1800.0
+    """For how long a connection lives. Each lives a little shorter, so that they do not end
+    together. A server that came back, or took over, gets its share of connections, and PostgreSQL
+    frees what it has cached for a connection."""
+    sweep: float = 30.0
+    """Between two looks for connections that are too old or too long idle."""
+
+
+class PoolCounts(NamedTuple):
+    """How many connections are used, are idle and may exist, and how many callers wait for one."""
+
+    used: int
+    idle: int
+    most: int
+    waiting: int
+
+
+class _Member(Generic[C]):
+    __slots__ = ("connection", "expires", "idle_since")
+
+    def __init__(self, connection: C, expires: float) -> None:
+        self.connection = connection
+        self.expires = expires
+        self.idle_since = 0.0
+
+
+class ConnectionPool(Generic[C]):
+    """Lends connections. Each is lent to one caller at a time."""
+
+    def __init__(self, connect: Callable[[], Awaitable[C]], limits: PoolLimits) -> None:
+        """`connect` opens a connection and prepares it for use."""
+        self.limits = limits
+        self._connect = connect
+        self._loop = asyncio.get_running_loop()
+        self._idle: list[_Member[C]] = []
+        """The one that was used last is at the end, and is lent first. None while a caller waits."""
+        self._lent: dict[C, _Member[C]] = {}
+        self._settling: dict[asyncio.Task[None], _Member[C]] = {}
+        """Returned while a cancelled statement of theirs has not ended yet."""
+        self._opening: set[asyncio.Task[None]] = set()
+        self._waiters: OrderedDict[asyncio.Future[C], None] = OrderedDict()
+        self._closing = False
+        self._closed = False
+        self._emptied = asyncio.Event()
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    async def open(self) -> None:
+        """Opens the first connections. Raises what opening one raises."""
+        try:
+            for _ in range(self.limits.least):
+                self._add(await self._connect())
+        except BaseException:
+            self.terminate()
+            raise
+        self._sweep_later()
+
+    def connections(self) -> list[C]:
+        """Returns all open connections, lent or not."""
+        members = (*self._idle, *self._lent.values(), *self._settling.values())
+        return [one.connection for one in members if not one.connection.is_closed()]
+
+    def counts(self) -> PoolCounts:
+        """Returns the numbers of connections and of waiting callers. A connection whose cancelled
+        statement has not ended yet is in use."""
+        idle = sum(not member.connection.is_closed() for member in self._idle)
+        used = len(self._lent) + len(self._settling)
+        return PoolCounts(used, idle, self.limits.most, len(self._waiters))
+
+    async def acquire(self, within: float) -> C:
+        """Lends a connection. If none is free and the pool may not grow, waits for one to be
+        returned, `within` seconds at most.
+
+        Raises TimeoutError, InterfaceError if the pool is closed, and what opening a connection
+        raises.
+        """
+        if self._closing:
+            raise asyncpg.InterfaceError("the pool is closed")
+        while self._idle:
+            member = self._idle.pop()
+            if not member.connection.is_closed():
+                self._lent[member.connection] = member
+                return member.connection
+        return await self._wait(within)
+
+    def release(self, connection: C) -> None:
+        """Takes a connection back and lends it to the next waiting caller. Closes it if it is not
+        fit for another caller.
+
+        Raises InterfaceError if the connection is not lent, such as at a second return.
+        """
+        member = self._lent.pop(connection, None)
+        if member is None:
+            raise asyncpg.InterfaceError("the connection is not lent by this pool")
+        if connection.is_cancelling() and not self._closed:
+            task = self._loop.create_task(self._settle(member), name="cancelled statement")
+            self._settling[task] = member
+            task.add_done_callback(self._settled)
+        else:
+            self._take_back(member)
+
+    async def close(self, within: float) -> None:
+        """Lends no more connections, waits `within` seconds for those that are lent, and closes
+        all."""
+        self._closing = True
+        self._stop_sweeping()
+        try:
+            async with asyncio.timeout(within):
+                self._report_emptied()
+                await self._emptied.wait()
+                await asyncio.gather(*(member.connection.close() for member in self._idle))
+        except FAILURES as error:
+            log.info("pool closed by force", error=type(error).__name__, used=len(self._lent))
+        finally:
+            self.terminate()
+
+    def terminate(self) -> None:
+        """Closes all connections at once. Callers that wait for one get an InterfaceError."""
+        self._closing = self._closed = True
+        self._stop_sweeping()
+        for task in (*self._opening, *self._settling):
+            task.cancel()
+        for member in (*self._idle, *self._lent.values(), *self._settling.values()):
+            member.connection.terminate()
+        self._idle.clear()
+        while self._waiters:
+            self._refuse_next(asyncpg.InterfaceError("the pool is closed"))
+
+    def drop_idle(self) -> None:
+        """Closes the connections that nobody uses. The next callers get new ones."""
+        for member in self._idle:
+            member.connection.terminate()
+        self._idle.clear()
+
+    async def _wait(self, within: float) -> C:
+        waiter: asyncio.Future[C] = self._loop.create_future()
+        self._waiters[waiter] = None
+        timer = self._loop.call_later(within, self._expire, waiter)
+        self._grow()
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self.release(waiter.result())  # lent at the moment of the cancellation
+            raise
+        finally:
+            timer.cancel()
+            self._waiters.pop(waiter, None)
+            self._report_emptied()
+
+    def _size(self) -> int:
+        return len(self._idle) + len(self._lent) + len(self._settling) + len(self._opening)
+
+    def _grow(self) -> None:
+        """Opens connections for those who wait, as many as the pool may have."""
+        while len(self._waiters) > len(self._opening) and self._size() < self.limits.most:
+            self._open_one()
+
+    def _open_one(self) -> None:
+        task = self._loop.create_task(self._open_for_next(), name="database connection")
+        self._opening.add(task)
+        task.add_done_callback(self._opened)
+
+    async def _open_for_next(self) -> None:
+        """The caller that needs it does not open it itself: it may leave, or get another connection
+        first."""
+        try:
+            connection = await self._connect()
+        except asyncio.CancelledError:
+            raise
+        except TimeoutError:
+            self._refuse_next(ConnectionError("connecting took too long"))
+        except Exception as error:
+            self._refuse_next(error)
+        else:
+            self._add(connection)
+
+    def _opened(self, task: asyncio.Task[None]) -> None:
+        self._opening.discard(task)
+        self._grow_again()
+
+    def _add(self, connection: C) -> None:
+        lifetime = self.limits.age * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
+        self._lend_or_keep(_Member(connection, self._loop.time() + lifetime))
+
+    def _take_back(self, member: _Member[C]) -> None:
+        connection = member.connection
+        if connection.is_closed():
+            self._grow_again()
+        elif self._closed or (reason := connection.unfit()) is None:
+            self._lend_or_keep(member)
+        else:
+            log.info("connection dropped", reason=reason)
+            connection.terminate()
+            self._grow_again()
+
+    def _lend_or_keep(self, member: _Member[C]) -> None:
+        now = self._loop.time()
+        if self._closed or now >= member.expires:
+            member.connection.terminate()
+            self._grow_again()
+            return
+        while self._waiters:
+            waiter, _ = self._waiters.popitem(last=False)
+            if not waiter.done():  # cancelled, and about to leave
+                self._lent[member.connection] = member
+                waiter.set_result(member.connection)
+                return
+        member.idle_since = now
+        self._idle.append(member)
+        self._report_emptied()
+
+    def _refuse_next(self, error: Exception) -> None:
+        while self._waiters:
+            waiter, _ = self._waiters.popitem(last=False)
+            if not waiter.done():
+                waiter.set_exception(error)
+                return
+
+    def _grow_again(self) -> None:
+        """A place in the pool is free."""
+        if not self._closed:
+            self._grow()
+        self._report_emptied()
+
+    def _expire(self, waiter: asyncio.Future[C]) -> None:
+        if not waiter.done():
+            waiter.set_exception(TimeoutError("no database connection is free"))
+
+    async def _settle(self, member: _Member[C]) -> None:
+        try:
+            async with asyncio.timeout(CANCELLING):
+                await member.connection.finish_cancellation()
+        except BaseException as error:
+            member.connection.terminate()
+            if not isinstance(error, Exception):
+                raise
+
+    def _settled(self, task: asyncio.Task[None]) -> None:
+        self._take_back(self._settling.pop(task))
+
+    def _report_emptied(self) -> None:
+        if self._closing and not (self._lent or self._settling or self._opening or self._waiters):
+            self._emptied.set()
+
+    def _sweep_later(self) -> None:
+        self._sweeper = self._loop.call_later(self.limits.sweep, self._sweep)
+
+    def _stop_sweeping(self) -> None:
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+
+    def _sweep(self) -> None:
+        """Closes connections that are too old or were idle for too long, and opens the least
+        number again."""
+        now = self._loop.time()
+        surplus = self._size() - self.limits.least
+        kept = []
+        for member in self._idle:  # those that were idle for longest come first
+            too_long = surplus > 0 and now - member.idle_since >= self.limits.idle
+            if member.connection.is_closed() or too_long or now >= member.expires:
+                member.connection.terminate()
+                surplus -= 1
+            else:
+                kept.append(member)
+        self._idle = kept
+        for _ in range(self._size(), self.limits.least):
+            self._open_one()
+        self._sweep_later()

@@ -1,0 +1,147 @@
+"""What has nothing to do sleeps, and works at once when it has."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from tests.kit.virtual_time import VirtualLoop
+
+from common.db import Database
+from common.outbox import IDLE, Relay
+from common.periodic import flush_periodically
+from common.problems import Unavailable
+from common.worker import WakeableWorker
+
+MINUTE = 60.0
+
+
+@pytest.fixture
+def loop() -> Iterator[VirtualLoop]:
+    made = VirtualLoop()
+    yield made
+    for task in asyncio.all_tasks(made):
+        task.cancel()
+    made.settle()
+    made.close()
+
+
+@dataclass
+class EmptyOutbox:
+    """A database whose outbox is empty. It counts round trips."""
+
+    looks: int = 0
+    transactions: int = 0
+    rows: bool = False
+    error: Exception | None = None
+    statements: list[str] = field(default_factory=list)
+
+    async def fetchrow(self, sql: str, *args: Any) -> tuple[bool]:
+        return (self.rows,)
+
+    async def fetchval(self, sql: str, *args: Any) -> bool:
+        return self.rows
+
+    async def fetch(self, sql: str, *args: Any) -> list[Any]:
+        return []
+
+    @asynccontextmanager
+    async def unbound_autocommit(self) -> AsyncIterator[EmptyOutbox]:
+        self.looks += 1
+        if self.error is not None:
+            raise self.error
+        yield self
+
+    @asynccontextmanager
+    async def unbound_transaction(self) -> AsyncIterator[EmptyOutbox]:
+        self.transactions += 1
+        yield self
+
+
+def relay_of(outbox: Any, loop: VirtualLoop) -> Relay:
+    database: Database = outbox
+    unused: Any = None
+    relay = Relay(database, unused, unused, "rbac")
+    loop.create_task(relay.run())
+    loop.settle()
+    return relay
+
+
+def test_an_idle_relay_looks_by_one_statement_now_and_then(loop: VirtualLoop) -> None:
+    """A transaction would take three round trips."""
+    outbox = EmptyOutbox()
+    relay_of(outbox, loop)
+    assert outbox.transactions == 1
+    loop.advance(MINUTE)
+
+    assert (outbox.looks, outbox.transactions) == (MINUTE / IDLE, 1)
+    assert loop.wakes == MINUTE / IDLE
+
+
+def test_a_relay_takes_what_another_process_left(loop: VirtualLoop) -> None:
+    """Nobody woke it, but the statement found rows."""
+    outbox = EmptyOutbox(rows=True)
+    relay_of(outbox, loop)
+    loop.advance(IDLE)
+
+    assert outbox.transactions == 2
+
+
+def test_a_relay_that_is_woken_works_at_once(loop: VirtualLoop) -> None:
+    """Without the statement that looks, and a moment after the commit."""
+    outbox = EmptyOutbox()
+    relay = relay_of(outbox, loop)
+    relay.wake()
+    loop.advance(0.05)
+
+    assert (outbox.looks, outbox.transactions) == (0, 2)
+
+
+def test_a_relay_whose_look_fails_tries_again_soon(loop: VirtualLoop) -> None:
+    """The database was away: the next looks come sooner than those of an idle relay."""
+    outbox = EmptyOutbox(error=Unavailable("away"))
+    relay_of(outbox, loop)
+    loop.advance(IDLE + 1.0)
+
+    assert outbox.looks > 2
+
+
+def test_an_idle_worker_looks_every_few_seconds_and_at_once_when_woken(loop: VirtualLoop) -> None:
+    """The looks between are for what another process left behind."""
+    rounds = 0
+
+    async def work() -> bool:
+        nonlocal rounds
+        rounds += 1
+        return False
+
+    worker = WakeableWorker(idle=5.0)
+    loop.create_task(worker.run(work, name="test"))
+    loop.advance(MINUTE)
+    assert rounds == 1 + MINUTE / 5
+    worker.wake()
+    loop.settle()
+    assert rounds == 2 + MINUTE / 5
+
+
+def test_data_is_written_a_while_after_it_was_noted_and_otherwise_never(loop: VirtualLoop) -> None:
+    """Nothing wakes the process while nothing is noted."""
+    flushed: list[float] = []
+    noted = asyncio.Event()
+
+    async def flush() -> None:
+        flushed.append(loop.time())
+
+    loop.create_task(flush_periodically(flush, every=5.0, noted=noted))
+    loop.advance(MINUTE)
+    assert (flushed, loop.wakes) == ([], 0)
+
+    noted.set()
+    began = loop.time()
+    loop.advance(MINUTE)
+    assert flushed == [began + 5.0]
+    assert loop.wakes == 1
