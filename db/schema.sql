@@ -359,6 +359,7 @@ CREATE TABLE organizations (
     is_personal      boolean     NOT NULL DEFAULT false,
     sso_required     boolean     NOT NULL DEFAULT false,  -- members sign in through its own provider only
     created_by       uuid,
+    request_key      text,       -- its creator, and the id of their request: sent twice, it creates one
     public_metadata  jsonb       NOT NULL DEFAULT '{}',
     private_metadata jsonb       NOT NULL DEFAULT '{}',
     created_at       timestamptz NOT NULL DEFAULT now(),
@@ -370,6 +371,7 @@ CREATE TABLE organizations (
 CREATE INDEX idx_organizations_app_created ON organizations (app_id, created_at, id);
 ALTER TABLE organizations ADD CONSTRAINT organizations_pkey PRIMARY KEY (app_id, id);
 ALTER TABLE organizations ADD CONSTRAINT organizations_app_id_slug_key UNIQUE (slug, app_id);
+ALTER TABLE organizations ADD CONSTRAINT organizations_request_key_key UNIQUE (request_key, app_id);
 CREATE INDEX idx_organizations_created_by ON organizations (created_by, app_id);
 -- For the search of organizations: by the beginning of the slug, or of the name if the slug was not
 -- derived from it.

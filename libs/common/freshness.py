@@ -7,15 +7,17 @@ clients and the services themselves have nobody to ask.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from common import acr
-from common.context import Caller
+from common.context import Caller, Context
 from common.contracts.base import KNOWN, SIGNED_IN, Request
 from common.contracts.sessions import Factor, FreshSignInNeeded
 from common.contracts.step_up import FreshTokenNeeded, SecondFactorNeeded
+from common.ids import DASHBOARD
+from common.operator_rules import OPERATES
 from common.second_factor_rules import SECOND_FACTORS
 
 MAX_AGE: Final = 900
@@ -38,6 +40,13 @@ def check(caller: Caller, contract: type[Request[Any]] | None = None) -> None:
     if caller.by_token:
         raise FreshTokenNeeded(acr_values=needed, max_age=MAX_AGE)
     raise FreshSignInNeeded(acr_values=needed, max_age=MAX_AGE)
+
+
+def check_operators(ctx: Context, permissions: Collection[str]) -> None:
+    """Raises FreshSignInNeeded or FreshTokenNeeded if these permissions make operators of the Dashboard
+    and the caller signed in too long ago. Others are given and taken without a new sign-in."""
+    if ctx.app_id == DASHBOARD and OPERATES in permissions:
+        check(ctx.caller)
 
 
 def _takes_away(contract: type[Request[Any]]) -> bool:

@@ -40,7 +40,7 @@ TTL: Final = 7 * 86_400
 
 async def create(deps: Deps, ctx: Context, request: InviteUser) -> Invitation:
     """Invites an address into the application, with roles. Raises NotHeld, RoleNotFound,
-    EmailTaken, InvitationPending, RateLimited."""
+    FreshSignInNeeded, EmailTaken, InvitationPending, RateLimited."""
     await delegation_checks.over_roles(deps, ctx, request.role_ids)
     tenant = await deps.tenants.get(ctx)
     await deps.limits.count(ctx, (INVITE_BY_APP, ctx.app_id))
@@ -95,7 +95,7 @@ async def list_(deps: Deps, ctx: Context, request: ListInvitations) -> Invitatio
 
 async def resend(deps: Deps, ctx: Context, request: ResendInvitation) -> Invitation:
     """Mails the invitation again with a new link; the old link stops working. Raises NotHeld,
-    InvitationNotFound, RateLimited."""
+    FreshSignInNeeded, InvitationNotFound, RateLimited."""
     await _check_roles(deps, ctx, request.invitation_id)
     tenant = await deps.tenants.get(ctx)
     await deps.limits.count(ctx, (INVITE_BY_APP, ctx.app_id))
@@ -118,7 +118,7 @@ async def resend(deps: Deps, ctx: Context, request: ResendInvitation) -> Invitat
 
 
 async def revoke(deps: Deps, ctx: Context, request: RevokeInvitation) -> Done:
-    """Revokes a pending invitation. Raises NotHeld, InvitationNotFound."""
+    """Revokes a pending invitation. Raises NotHeld, FreshSignInNeeded, InvitationNotFound."""
     await _check_roles(deps, ctx, request.invitation_id)
     async with deps.db.transaction(ctx) as tx:
         if not await invitations.revoke(tx, app_id=ctx.app_id, id=request.invitation_id):
@@ -129,7 +129,7 @@ async def revoke(deps: Deps, ctx: Context, request: RevokeInvitation) -> Done:
 
 async def _check_roles(deps: Deps, ctx: Context, id: str) -> None:
     """Checks that the caller may give the roles of the invitation. Roles that no longer exist are
-    skipped. Raises NotHeld."""
+    skipped. Raises NotHeld, FreshSignInNeeded, FreshTokenNeeded."""
     async with deps.db.reader(ctx) as db:
         role_ids = await invitations.role_ids(db, app_id=ctx.app_id, id=id)
     for role_id in role_ids:

@@ -36,6 +36,7 @@ from common.events.users import UserBatchEnded, UserBatchStarted, UsersImported
 from common.field_errors import field_error
 from common.ids import new_id
 from common.problems import Forbidden, Invalid
+from identity import delegation_checks, user_import
 from identity.deps import Deps
 from identity.queries import user_batch_parts, user_batches
 from identity.user_list import entries_of
@@ -59,12 +60,15 @@ def part_place(batch_id: str, first: int, column: str) -> tuple[str, str, str]:
 
 
 async def start_import(deps: Deps, ctx: Context, request: StartUserImport) -> UserBatch:
-    """Starts an import with its first rows. Raises TooManyBatches."""
+    """Starts an import with its first rows. Raises NotHeld, FreshSignInNeeded, TooManyBatches."""
+    await user_import.check_addresses(deps, ctx, request.users)
     return await _start(deps, ctx, "import", request.users, complete=request.complete)
 
 
 async def add_rows(deps: Deps, ctx: Context, request: AddUserImportRows) -> UserBatch:
-    """Adds rows to an import. Raises BatchNotFound, BatchClosed, RowsOutOfOrder, TooManyUsers."""
+    """Adds rows to an import. Raises NotHeld, FreshSignInNeeded, BatchNotFound, BatchClosed,
+    RowsOutOfOrder, TooManyUsers."""
+    await user_import.check_addresses(deps, ctx, request.users)
     async with deps.db.transaction(ctx) as tx:
         batch = _existing(await user_batches.lock(tx, app_id=ctx.app_id, id=request.batch_id))
         if batch.act != "import":
@@ -85,13 +89,14 @@ async def add_rows(deps: Deps, ctx: Context, request: AddUserImportRows) -> User
 
 
 async def start(deps: Deps, ctx: Context, request: StartUserBatch) -> UserBatch:
-    """Starts an act on many users. Raises Forbidden, Invalid, TooManyBatches, TooManyUsers,
-    CountChanged."""
+    """Starts an act on many users. Raises Forbidden, Invalid, NotHeld, RoleNotFound, FreshSignInNeeded,
+    TooManyBatches, TooManyUsers, CountChanged."""
     role_id = request.role_id if request.act == "assign_role" else None
     if request.act == "assign_role" and role_id is None:
         raise Invalid(errors=[field_error("role_id", "required")])
     if role_id is not None and not ctx.caller.may("roles:write"):
         raise Forbidden("requires roles:write", needs="roles:write")
+    await delegation_checks.over_roles(deps, ctx, [role_id] if role_id else [])
     rows = await _chosen(deps, ctx, request)
     return await _start(deps, ctx, request.act, rows, role_id=role_id)
 
@@ -236,8 +241,7 @@ def _parts(rows: list[Any]) -> list[list[bytes]]:
 
 async def _complete(ctx: Context, tx: Db, batch: UserBatch, total: int) -> None:
     await user_batches.start(tx, app_id=ctx.app_id, id=batch.id)
-    started = UserBatchStarted(batch_id=batch.id, act=batch.act, count=total)
-    await audit.record(tx, ctx, started)
+    await audit.record(tx, ctx, UserBatchStarted(batch_id=batch.id, act=batch.act, count=total))
 
 
 def _existing(batch: UserBatch | None) -> UserBatch:

@@ -23,9 +23,9 @@ from common.contracts.user_import import (
 )
 from common.events.users import UsersImported
 from common.field_errors import FieldError, field_error, field_errors
-from common.ids import new_id
+from common.ids import DASHBOARD, new_id
 from common.unknown_fields import unknown_fields
-from identity import delegation_checks, imported_hashes, metadata
+from identity import delegation_checks, imported_hashes, metadata, operators
 from identity.deps import Deps
 from identity.hashing import MAX_BYTES, too_long
 from identity.queries import user_import
@@ -50,7 +50,9 @@ class ImportLine:
 
 
 async def import_users(deps: Deps, ctx: Context, request: ImportUsers) -> Arrivals:
-    """Creates users that do not exist yet. Each line is answered on its own. Raises Busy."""
+    """Creates users that do not exist yet. Each line is answered on its own. Raises Busy, and NotHeld
+    or FreshSignInNeeded for an address that becomes operator."""
+    await check_addresses(deps, ctx, request.users)
     lines = await checked_lines(deps, ctx, request.users)
     rows = await new_rows(deps, ctx, lines, dry=request.dry_run)
     try:
@@ -67,6 +69,14 @@ async def import_users(deps: Deps, ctx: Context, request: ImportUsers) -> Arriva
     except _DryRun:
         pass
     return Arrivals(arrivals=arrivals_of(lines, rows, created_lines))
+
+
+async def check_addresses(deps: Deps, ctx: Context, sent: list[Any]) -> None:
+    """Checks that the caller may import these addresses. Raises NotHeld, FreshSignInNeeded,
+    FreshTokenNeeded."""
+    if ctx.app_id == DASHBOARD:
+        users = [_line(line).user for line in sent]
+        await operators.check_naming(deps, ctx, [user.email for user in users if user])
 
 
 async def checked_lines(deps: Deps, ctx: Context, sent: list[Any]) -> list[ImportLine]:

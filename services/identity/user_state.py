@@ -7,7 +7,7 @@ from common.context import Context
 from common.contracts.profiles import User
 from common.contracts.users import DisableUser, EnableUser, UserNotFound
 from common.events.users import UserDisabled, UserEnabled
-from identity import delegation_checks, last_operator, session_end
+from identity import delegation_checks, last_operator, operators, session_end
 from identity.deps import Deps
 from identity.queries import users
 from identity.user_changes import existing
@@ -32,8 +32,10 @@ async def disable(deps: Deps, ctx: Context, request: DisableUser) -> User:
 
 
 async def enable(deps: Deps, ctx: Context, request: EnableUser) -> User:
-    """Enables a user. Ended sessions and tokens stay ended. Raises NotHeld, UserNotFound."""
+    """Enables a user. Ended sessions and tokens stay ended. Raises NotHeld, UserNotFound, and
+    FreshSignInNeeded for an operator."""
     await delegation_checks.over_user(deps, ctx, request.user_id)
+    await operators.check_fresh(deps, ctx, request.user_id)
     async with deps.db.transaction(ctx) as tx:
         was = await users.set_disabled(tx, app_id=ctx.app_id, id=request.user_id, disabled=False)
         if was is None:

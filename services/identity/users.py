@@ -36,6 +36,7 @@ from identity import (
     last_operator,
     lockout,
     metadata,
+    operators,
     password_policy,
     password_reset,
     session_end,
@@ -48,7 +49,9 @@ from identity.user_changes import apply_changes, existing, sent_fields
 
 
 async def create(deps: Deps, ctx: Context, request: CreateUser) -> User:
-    """Creates a user. Raises EmailTaken, WeakPassword, MetadataInvalid, Invalid."""
+    """Creates a user. Raises EmailTaken, WeakPassword, MetadataInvalid, Invalid, and NotHeld or
+    FreshSignInNeeded for an address that becomes operator."""
+    await operators.check_naming(deps, ctx, [request.email])
     tenant = await deps.tenants.get(ctx)
     sent_metadata = request.model_dump(include=set(metadata.KINDS), exclude_unset=True)
     await metadata.check(deps.workers, ctx.app_id, tenant.settings, sent_metadata)
@@ -98,10 +101,11 @@ async def _insert(ctx: Context, tx: Db, request: CreateUser, phc: str | None) ->
 
 async def update(deps: Deps, ctx: Context, request: UpdateUser) -> User:
     """Changes a user's profile, address or metadata. Raises NotHeld, UserNotFound, EmailTaken,
-    MetadataInvalid."""
+    MetadataInvalid, and FreshSignInNeeded for the address of an operator."""
     await delegation_checks.over_user(deps, ctx, request.user_id)
     tenant = await deps.tenants.get(ctx)
     changes = sent_fields(request.changes)
+    await operators.check_change(deps, ctx, request.user_id, changes)
     await metadata.check(deps.workers, ctx.app_id, tenant.settings, changes)
     return await apply_changes(deps, ctx, request.user_id, changes)
 

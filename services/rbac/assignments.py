@@ -21,7 +21,7 @@ from common.db import Db
 from common.db_errors import violated_constraint
 from common.events.roles import RoleAssigned, RoleUnassigned
 from common.ids import DASHBOARD
-from common.operator_rules import LOCK, OPERATES, ROLE
+from common.operator_rules import LOCK, ROLE
 from common.problems import NotFound
 from rbac import delegation_check, role_templates
 from rbac.deps import Deps
@@ -90,7 +90,7 @@ async def create(deps: Deps, ctx: Context, request: AssignRole) -> Done:
     try:
         async with deps.db.transaction(ctx) as tx:
             role = await _role(tx, ctx, request.role_id)
-            _check_fresh(ctx, role)
+            freshness.check_operators(ctx, role.permissions)
             await delegation_check.must_hold(tx, ctx, role.permissions, org_id=org_id)
             is_new = await assignments.insert(
                 tx,
@@ -118,7 +118,7 @@ async def delete(deps: Deps, ctx: Context, request: UnassignRole) -> Done:
     async with deps.db.transaction(ctx) as tx:
         await roles.lock(tx, "application", app_id=ctx.app_id, id=request.role_id)
         role = await _role(tx, ctx, request.role_id)
-        _check_fresh(ctx, role)
+        freshness.check_operators(ctx, role.permissions)
         await delegation_check.must_hold(tx, ctx, role.permissions, org_id=request.org_id)
         is_operator_role = ctx.app_id == DASHBOARD and role.id == ROLE
         if is_operator_role:  # identity takes the same lock before it disables or deletes somebody
@@ -144,13 +144,6 @@ async def _role(tx: Db, ctx: Context, id: str) -> Role:
     if role is None:
         raise RoleNotFound
     return role
-
-
-def _check_fresh(ctx: Context, role: Role) -> None:
-    """Raises FreshSignInNeeded or FreshTokenNeeded if the role makes operators and the caller signed in
-    too long ago. Other roles are given and taken without a new sign-in."""
-    if ctx.app_id == DASHBOARD and OPERATES in role.permissions:
-        freshness.check(ctx.caller)
 
 
 async def _keep_a_holder(tx: Db, ctx: Context, role_id: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from common import freshness
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.delegation import CheckDelegation
@@ -42,22 +43,21 @@ async def must_hold(
 async def check(deps: Deps, ctx: Context, request: CheckDelegation) -> Done:
     """Checks the rule for permissions, for roles, and for all that a user has.
 
-    Raises NotHeld, RoleNotFound.
+    Raises NotHeld, RoleNotFound, and FreshSignInNeeded or FreshTokenNeeded if one of `role_ids` makes
+    operators and the caller signed in too long ago.
     """
     async with deps.db.reader(ctx) as db:
         permissions = set(request.permissions)
         if request.user_id is not None:
             row = await rights.effective(db, app_id=ctx.app_id, user_id=request.user_id)
             permissions.update(row.permissions)
-        permissions |= await _permissions_of_roles(db, ctx, _role_ids(ctx, request))
-        await must_hold(db, ctx, permissions)
+        of_roles = await _permissions_of_roles(db, ctx, request.role_ids)
+        freshness.check_operators(ctx, of_roles)
+        if request.everything:
+            full_role = role_templates.template_of(ctx.app_id).full_role
+            permissions |= await _permissions_of_roles(db, ctx, [full_role])
+        await must_hold(db, ctx, permissions | of_roles)
     return Done()
-
-
-def _role_ids(ctx: Context, request: CheckDelegation) -> list[str]:
-    if request.everything:
-        return [*request.role_ids, role_templates.template_of(ctx.app_id).full_role]
-    return request.role_ids
 
 
 async def _permissions_of_roles(db: Db, ctx: Context, role_ids: list[str]) -> set[str]:

@@ -36,8 +36,6 @@ from common.contracts.roles import (
 from common.db import Db
 from common.db_errors import violated_constraint
 from common.events.roles import RoleCreated, RoleDeleted, RoleUpdated
-from common.ids import DASHBOARD
-from common.operator_rules import OPERATES
 from rbac import delegation_check
 from rbac.deps import Deps
 from rbac.queries import permissions, roles
@@ -189,8 +187,7 @@ async def _may_add(tx: Db, ctx: Context, kind: Kind, added: list[str]) -> None:
     FreshSignInNeeded or FreshTokenNeeded if the role would make operators and the caller signed in too
     long ago."""
     await delegation_check.must_hold(tx, ctx, added)
-    if ctx.app_id == DASHBOARD and OPERATES in added:
-        freshness.check(ctx.caller)
+    freshness.check_operators(ctx, added)
     if kind == "organization":
         built_in = await permissions.built_in(tx, app_id=ctx.app_id, ids=added)
         if built_in:

@@ -6,6 +6,8 @@ action. This module decides on the application:
 - From the Dashboard, a caller manages the applications of their teams. With `apps:read:all` or
   `apps:write:all`, they manage all. A change also takes a writing role in the team, so the lesser of
   the Dashboard role and the team role counts.
+- The Dashboard itself is managed by operators alone: who manages an application has every permission
+  in it, and in the Dashboard that makes operators.
 - In the application itself, its secret key and a developer who works in it manage that application
   alone.
 
@@ -22,6 +24,7 @@ from common.contracts.applications import ApplicationNotFound
 from common.contracts.step_up import SecondFactorNeeded
 from common.db import Db
 from common.ids import DASHBOARD
+from common.operator_rules import OPERATES
 from common.problems import Forbidden
 from tenancy import organization_access
 from tenancy.queries import applications, memberships
@@ -95,6 +98,8 @@ def manages(ctx: Context, row: ApplicationRow, access: Access) -> bool:
         return True
     if ctx.app_id != DASHBOARD:
         return row.id == ctx.app_id and caller.kind in ("secret_key", "developer")
+    if row.id == DASHBOARD and not caller.may(OPERATES):
+        return False
     return row.owner_org_id in caller.teams or caller.may(ALL_APPLICATIONS[access])
 
 

@@ -26,6 +26,7 @@ from tenancy.deps import Deps
 from tenancy.queries import applications, deleted_slugs
 from tenancy.queries import platform_settings as defaults
 from tenancy.queries.applications import OWNER_CONSTRAINT, REQUEST_CONSTRAINT
+from tenancy.request_keys import request_key
 from tenancy.tenant_lookup import to_application
 
 log = logs.get(__name__)
@@ -42,7 +43,7 @@ async def create(deps: Deps, ctx: Context, request: CreateApplication) -> NewApp
         writable = await application_access.writable_teams(db, ctx)
     owner = _owner(ctx, request.owner_org_id, writable)
     slug = _chosen_slug(ctx, request.slug)
-    app_id, key = new_id(), _key(ctx, request)
+    app_id, key = new_id(), request_key(ctx, request.request_id)
     try:
         async with deps.db.transaction(ctx) as tx:
             await platform_settings.check_limit(tx, ctx, owner)
@@ -66,13 +67,6 @@ async def create(deps: Deps, ctx: Context, request: CreateApplication) -> NewApp
             raise
         raise ApplicationExists(slug=existing) from None
     return await _complete(deps, ctx.with_application(app_id), keys)
-
-
-def _key(ctx: Context, request: CreateApplication) -> str | None:
-    """Returns the key under which the request creates one application. Nobody else has the same."""
-    if request.request_id is None:
-        return None
-    return f"{ctx.caller.kind}/{ctx.caller.id}/{request.request_id}"
 
 
 async def _slug_of(deps: Deps, ctx: Context, key: str | None) -> str | None:

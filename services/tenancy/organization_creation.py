@@ -17,6 +17,7 @@ from common.contracts.organizations import (
     EnsurePersonalTeam,
     NoOrganizationsHere,
     Organization,
+    OrganizationExists,
     OrganizationNotFound,
     OrgSlugTaken,
 )
@@ -31,6 +32,7 @@ from tenancy.deps import Deps
 from tenancy.organization_access import to_organization
 from tenancy.queries import members, organizations
 from tenancy.queries.organizations import OrganizationRow
+from tenancy.request_keys import request_key
 
 PERSONAL_TEAM = "Personal team"
 """The name of a personal team whose user has no usable name."""
@@ -39,7 +41,7 @@ PERSONAL_TEAM = "Personal team"
 async def create(deps: Deps, ctx: Context, request: CreateOrganization) -> Organization:
     """Creates an organization and makes its first admin a member.
 
-    Raises Forbidden, NoOrganizationsHere, OrgSlugTaken, UserNotFound.
+    Raises Forbidden, NoOrganizationsHere, OrgSlugTaken, OrganizationExists, UserNotFound.
     """
     admin = await _first_admin(deps, ctx, request)
     id = new_id()
@@ -122,7 +124,8 @@ async def _first_admin(deps: Deps, ctx: Context, request: CreateOrganization) ->
 
 
 async def _insert(tx: Db, ctx: Context, id: str, request: CreateOrganization) -> str:
-    """Inserts the organization. Returns its slug. Raises OrgSlugTaken."""
+    """Inserts the organization. Returns its slug. Raises OrgSlugTaken, OrganizationExists."""
+    key = request_key(ctx, request.request_id)
     for slug in slugs(request.name) if request.slug is None else (request.slug,):
         if await organizations.insert(
             tx,
@@ -134,8 +137,13 @@ async def _insert(tx: Db, ctx: Context, id: str, request: CreateOrganization) ->
             created_by=ctx.caller.user_id,
             public_metadata=request.public_metadata,
             private_metadata=request.private_metadata,
+            request_key=key,
         ):
             return slug
+        if key is not None:
+            existing = await organizations.id_of_request(tx, app_id=ctx.app_id, request_key=key)
+            if existing is not None:
+                raise OrganizationExists(org_id=existing)
     raise OrgSlugTaken(f"{request.slug} is already in use" if request.slug else "")
 
 

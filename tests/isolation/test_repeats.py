@@ -15,7 +15,7 @@ from tests.isolation.test_every_contract import in_dashboard
 from common.context import Caller, Context
 from common.contracts.base import KNOWN, SIGNED_IN, Request
 from common.ids import DASHBOARD, new_id
-from common.problems import Problem
+from common.problems import Conflict, Problem
 from common.testing import context
 
 CONTRACTS: Final = contracts()
@@ -41,6 +41,13 @@ AGAIN: Final = {
     "tenancy.organization.create": "another organization",
 }
 """Contracts that do something at each call."""
+WITH_ID: Final = {
+    "oidc.client.create": "id",
+    "oidc.client_secret.rotate": "id",
+    "tenancy.api_key.create": "id",
+    "tenancy.organization.create": "request_id",
+}
+"""Those of them that do it once for each id that the caller chooses, with the field that has it."""
 CHANGES: Final[dict[str, Any]] = {
     "UpdateClient.changes": {"name": "changed", "redirect_uris": ["https://changed.example.com/cb"],
                              "scopes": ["openid", "email"], "require_pkce": True},
@@ -71,6 +78,24 @@ def contexts(contract: type[Request[Any]], sides: Sides) -> list[Context]:
     if in_dashboard(contract):
         return [context(DASHBOARD, sides.away.developer, within=20)]
     return [sides.ctx(sides.away, who) for who in askers(contract, sides.away)]
+
+
+async def test_an_id_makes_a_creation_repeatable(changing_sides: Sides) -> None:
+    """A request with an id, sent again after a double click or a lost answer, creates nothing."""
+    sides = changing_sides
+    for subject, field in WITH_ID.items():
+        contract = CONTRACTS[subject]
+        request = case(contract, sides.away).request
+        once = request.model_copy(update={field: new_id()})
+        ctx = contexts(contract, sides)[0]
+        before = await trace(sides, sides.away)
+        await sides.bus.call(ctx, once)
+        after = await trace(sides, sides.away)
+        with pytest.raises(Conflict):
+            await sides.bus.call(replace(ctx, deadline=ctx.deadline + 20), once)
+
+        assert after != before, subject
+        assert await trace(sides, sides.away) == after, subject
 
 
 async def test_the_second_time_leaves_no_trace(

@@ -51,6 +51,7 @@ from common.contracts.organizations import (
     GetOrganization,
     ListOrganizations,
     Organization,
+    OrganizationExists,
     OrganizationNotFound,
     Organizations,
     UpdateOrganization,
@@ -110,7 +111,10 @@ async def _get(world: OrganizationPages, ctx: Context, request: GetOrganization)
 async def _create(
     world: OrganizationPages, ctx: Context, request: CreateOrganization
 ) -> Organization:
+    repeat = request.request_id is not None and request in world.changes
     world.change(ctx, request)
+    if repeat:
+        raise OrganizationExists(org_id=world.organization.id)
     return world.organization
 
 

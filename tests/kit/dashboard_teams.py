@@ -24,6 +24,7 @@ from common.contracts.organizations import (
     DeleteOrganization,
     GetOrganization,
     Organization,
+    OrganizationExists,
     OrganizationNotFound,
     TeamOwnsApplications,
     UpdateOrganization,
@@ -61,7 +62,10 @@ async def _get(world: TeamPages, ctx: Context, request: GetOrganization) -> Orga
 
 
 async def _create(world: TeamPages, ctx: Context, request: CreateOrganization) -> Organization:
+    repeat = request.request_id is not None and request in world.changes
     world.changes.append(request)
+    if repeat:
+        raise OrganizationExists(org_id=world.people.teams[0].id)
     return world.people.teams[0]
 
 

@@ -10,8 +10,9 @@ from common.contracts.roles import RoleId
 
 class CheckDelegation(Request[Done], subject="rbac.delegation.check", needs=OPEN, safe=True):
     """Checks that the caller holds every permission of the user, of the roles, and every permission
-    named here. Raises NotHeld with the missing permissions, and RoleNotFound. Only the services
-    call it, for their caller, and never inside a transaction."""
+    named here. Roles that make operators also need a fresh sign-in. Raises NotHeld with the missing
+    permissions, RoleNotFound and FreshSignInNeeded. Only the services call it, for their caller, and
+    never inside a transaction."""
 
     user_id: Id | None = None
     role_ids: list[RoleId] = Field(default=[], max_length=100)

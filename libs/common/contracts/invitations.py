@@ -50,7 +50,8 @@ class InvitationPending(Conflict):
 
 
 class InviteUser(Request[Invitation], subject="identity.invitation.create", needs="users:write"):
-    """Sends an invitation by e-mail. Raises EmailTaken, InvitationPending."""
+    """Sends an invitation by e-mail. A role that makes an operator needs a fresh sign-in, also to
+    resend or revoke the invitation. Raises EmailTaken, InvitationPending, FreshSignInNeeded."""
 
     email: Email
     role_ids: list[Annotated[str, Field(max_length=100)]] = Field(default=[], max_length=20)
@@ -68,13 +69,14 @@ class ResendInvitation(
     Request[Invitation], subject="identity.invitation.resend", needs="users:write"
 ):
     """Sends an invitation again with a new link. The old link stops working. Raises
-    InvitationNotFound."""
+    InvitationNotFound, FreshSignInNeeded."""
 
     invitation_id: Id
 
 
 class RevokeInvitation(Request[Done], subject="identity.invitation.revoke", needs="users:write"):
-    """Revokes an invitation. Its link stops working. Raises InvitationNotFound."""
+    """Revokes an invitation. Its link stops working. Raises InvitationNotFound,
+    FreshSignInNeeded."""
 
     invitation_id: Id
 

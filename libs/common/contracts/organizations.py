@@ -58,6 +58,12 @@ class OrgSlugTaken(Conflict):
     code, title = "organization_slug_taken", "Another organization has this slug."
 
 
+class OrganizationExists(Conflict):
+    """The caller has already created an organization with this `request_id`. `org_id` names it."""
+
+    code, title = "organization_exists", "This organization was already created."
+
+
 class TeamOwnsApplications(Conflict):
     """The team owns applications, so it must have members."""
 
@@ -114,7 +120,8 @@ class CreateOrganization(
 ):
     """Creates an organization. The calling user becomes its first admin. The application must let
     users create organizations; the Dashboard asks for `teams:write`. Callers with
-    `organizations:write` can name the admin. Raises OrgSlugTaken, NoOrganizationsHere."""
+    `organizations:write` can name the admin. Raises OrgSlugTaken, OrganizationExists,
+    NoOrganizationsHere."""
 
     name: PublicTitle
     slug: OrgSlug | None = Field(default=None, description="Default: made from the name.")
@@ -125,6 +132,11 @@ class CreateOrganization(
     )
     admin_user_id: Id | None = Field(
         default=None, description="The first admin. Needs `organizations:write`."
+    )
+    request_id: Id | None = Field(
+        default=None,
+        description="A new UUID. If you send the request twice, the second one creates no "
+        "organization and is answered with 409 `organization_exists`, which has its `org_id`.",
     )
 
 

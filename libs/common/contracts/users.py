@@ -143,7 +143,8 @@ class UpdateUser(
     within=10.0,
     conditional=True,
 ):
-    """Changes a user. Raises UserNotFound, EmailTaken, MetadataInvalid."""
+    """Changes a user. The address of an operator needs a fresh sign-in. Raises UserNotFound,
+    EmailTaken, MetadataInvalid, FreshSignInNeeded."""
 
     user_id: Id
     changes: UserChanges
@@ -170,7 +171,8 @@ class DisableUser(Request[User], subject="identity.user.disable", needs="users:w
 
 
 class EnableUser(Request[User], subject="identity.user.enable", needs="users:write"):
-    """Lets a disabled user sign in again. Raises UserNotFound."""
+    """Lets a disabled user sign in again. An operator needs a fresh sign-in of the caller. Raises
+    UserNotFound, FreshSignInNeeded."""
 
     user_id: Id
 

@@ -11,7 +11,11 @@ from common.contracts.applications import (
     CreateApplication,
     NewApplication,
 )
-from common.contracts.organizations import CreateOrganization, ListOrganizations
+from common.contracts.organizations import (
+    CreateOrganization,
+    ListOrganizations,
+    OrganizationExists,
+)
 from common.ids import new_id
 from common.problems import Forbidden, Problem
 from gateway.auth.managed_application import managed_application
@@ -80,7 +84,11 @@ async def _owner(visit: Visit) -> str | None:
     for team in await _teams(visit):
         if team.name.split() == name.split():
             return team.id
-    return (await visit.call(CreateOrganization(name=name))).id
+    new = CreateOrganization(name=name, request_id=visit.fields.text_or_none("request_id"))
+    try:
+        return (await visit.call(new)).id
+    except OrganizationExists as existing:
+        return str(existing.extra["org_id"])
 
 
 async def _in_application(visit: Visit, new: NewApplication) -> Visit:

@@ -41,6 +41,7 @@ TEAM_TABS: Final = (*TABS[:3], ("/applications", N_("Applications")))
 NOTICES: Final = {
     "created": N_("Organization created."),
     "team": N_("Team created."),
+    "exists": N_("This was already created, and there is no second one."),
     "saved": N_("Changes saved."),
     "role": N_("Role changed."),
     "added": N_("Member added."),

@@ -6,8 +6,13 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from common.contracts.organizations import CreateOrganization, ListOrganizations
+from common.contracts.organizations import (
+    CreateOrganization,
+    ListOrganizations,
+    OrganizationExists,
+)
 from common.contracts.users import UserNotFound
+from common.ids import new_id
 from common.problems import Forbidden, Problem
 from gateway.dashboard.api_call import curl
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
@@ -62,12 +67,13 @@ def _ask(visit: Visit, errors: Errors | None = None) -> GatewayResponse:
         errors=errors,
         values=visit.fields if errors else {},
         finds=visit.may("users:read"),
+        request_id=visit.fields.text_or_none("request_id") or new_id(),
         api=curl(visit.managed.tenant, "POST", "/organizations", {"name": "Acme"}),
     )
 
 
 async def create(visit: Visit) -> GatewayResponse:
-    """POST …/organizations/new"""
+    """POST …/organizations/new. Sent again, the form creates no second organization."""
     if not visit.may("organizations:write"):
         raise Forbidden
     language = visit.open().language
@@ -77,8 +83,12 @@ async def create(visit: Visit) -> GatewayResponse:
             name=visit.fields.text("name"),
             slug=visit.fields.text_or_none("slug"),
             admin_user_id=await user_id_of(visit, admin) if admin else None,
+            request_id=visit.fields.text_or_none("request_id"),
         )
         organization = await visit.call(new)
+    except OrganizationExists as existing:
+        there = f"{visit.home}/organizations/{existing.extra['org_id']}"
+        return redirect(at(there, done="exists"))
     except UserNotFound:
         return _ask(visit, unknown_user(language, "admin"))
     except (Problem, ValidationError) as error:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from common.contracts.organizations import CreateOrganization, ListOrganizations
+from common.contracts.organizations import (
+    CreateOrganization,
+    ListOrganizations,
+    OrganizationExists,
+)
+from common.ids import new_id
 from common.problems import Forbidden, Problem
 from gateway.dashboard.organization_tabs import TEAMS, member_roles
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
@@ -34,16 +39,22 @@ async def _show(visit: Visit, errors: Errors | None = None) -> GatewayResponse:
         roles=await member_roles(visit),
         more=at(TEAMS, cursor=listed.next) if listed.next else None,
         creates=visit.may("teams:write"),
+        request_id=visit.fields.text_or_none("request_id") or new_id(),
         notice=visit.open().translate("Team deleted.") if is_deleted else None,
     )
 
 
 async def create(visit: Visit) -> GatewayResponse:
-    """POST /dashboard/teams"""
+    """POST /dashboard/teams. Sent again, the form creates no second team."""
     if not visit.may("teams:write"):
         raise Forbidden
     try:
-        team = await visit.call(CreateOrganization(name=visit.fields.text("name")))
+        new = CreateOrganization(
+            name=visit.fields.text("name"), request_id=visit.fields.text_or_none("request_id")
+        )
+        team = await visit.call(new)
+    except OrganizationExists as existing:
+        return redirect(at(f"{TEAMS}/{existing.extra['org_id']}", done="exists"))
     except (Problem, ValidationError) as error:
         return await _show(visit, errors_in(visit, error))
     return redirect(at(f"{TEAMS}/{team.id}", done="team"))

@@ -154,8 +154,10 @@ async def insert(
     created_by: str | None = None,
     public_metadata: dict[str, Any] | None = None,
     private_metadata: dict[str, Any] | None = None,
+    request_key: str | None = None,
 ) -> bool:
-    """Adds an organization. Returns False if the slug is in use, or the user has a personal team.
+    """Adds an organization. Returns False if the slug or `request_key` is in use, or the user has a
+    personal team.
 
     Raises ForeignKeyViolationError for an unknown creator.
     """
@@ -164,8 +166,8 @@ async def insert(
             db,
             """
             INSERT INTO organizations (app_id, id, slug, name, logo_url, is_personal, created_by,
-                                       public_metadata, private_metadata)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                       public_metadata, private_metadata, request_key)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
             ON CONFLICT DO NOTHING
             """,
             app_id,
@@ -177,9 +179,21 @@ async def insert(
             created_by,
             public_metadata or {},
             private_metadata or {},
+            request_key,
         )
         == 1
     )
+
+
+async def id_of_request(db: Db, *, app_id: str, request_key: str) -> str | None:
+    """Returns the id of the organization that was created by this request, or None."""
+    id: str | None = await value(
+        db,
+        "SELECT id FROM organizations WHERE app_id = $1 AND request_key = $2",
+        app_id,
+        request_key,
+    )
+    return id
 
 
 async def lock(db: Db, *, app_id: str, id: str) -> bool:

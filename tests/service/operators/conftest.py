@@ -27,7 +27,10 @@ async def operators_stage(postgres: Postgres) -> AsyncIterator[World]:
         "tenancy",
         "rbac",
         size=6,
-        options={"tenancy": {"hosts": Hosts("https", "id.example.com")}},
+        options={
+            "identity": {"operator_email": "boss@platform.example"},
+            "tenancy": {"hosts": Hosts("https", "id.example.com")},
+        },
     )
     await world.call(SeedRoles(template="dashboard"), SYSTEM_CALLER, DASHBOARD)
     await world.owner.execute("UPDATE applications SET state = 'active' WHERE is_dashboard")

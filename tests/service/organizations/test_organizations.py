@@ -17,7 +17,9 @@ from common.contracts.organizations import (
     ListOrganizations,
     ListUserOrganizations,
     NoOrganizationsHere,
+    Organization,
     OrganizationChanges,
+    OrganizationExists,
     OrganizationNotFound,
     OrgSlugTaken,
     PersonalTeam,
@@ -42,6 +44,31 @@ async def test_the_creator_is_the_admin(world: World) -> None:
     assert (await world.rights(ada, org_id=one.id)).org_role == "admin"
     assert await world.event_types() == ["org_created", "member_added"] * 2
     assert (world.app_id, "rights", ada.id) in world.invalidation.published
+
+
+async def test_a_request_that_is_sent_twice_creates_one_organization(world: World) -> None:
+    """A double click, a reload or a lost answer makes no second one, also at the same time and with a
+    slug. The id of the request belongs to its caller and their application."""
+    ada, bob = await world.user_caller(), await world.user_caller()
+    eve = await world.user_caller(app_id=world.other_app_id)
+    for slug in (None, "acme-two"):
+        request = CreateOrganization(name="Acme", slug=slug, request_id=new_id())
+        results = await asyncio.gather(
+            *(world.call(request, ada) for _ in range(3)), return_exceptions=True
+        )
+        created = [result for result in results if isinstance(result, Organization)]
+        repeats = [result for result in results if isinstance(result, OrganizationExists)]
+
+        assert (len(created), len(repeats)) == (1, 2)
+        assert {repeat.extra["org_id"] for repeat in repeats} == {created[0].id}
+    again = CreateOrganization(name="Acme", request_id=request.request_id)
+    of_others = [
+        await world.call(again, bob),
+        await world.call(again, eve, world.other_app_id),
+        await world.call(again, ADMIN),
+    ]
+    assert len({one.id for one in of_others} | {created[0].id}) == 4
+    assert (await world.event_types()).count("org_created") == 4
 
 
 async def test_slug_is_unique_per_application(world: World) -> None:

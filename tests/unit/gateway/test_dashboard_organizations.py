@@ -9,6 +9,7 @@ import pytest
 from tests.kit.dashboard_organizations import OrganizationPages, organization_pages
 from tests.kit.developers import NOW, ORIGIN, Developers, developers, post, sign_in
 from tests.kit.fake_services import FakeServices
+from tests.kit.markup import hidden
 
 from common.contracts.identity_providers import IdentityProvider
 from common.contracts.members import AddMember, ChangeMemberRole, RemoveMember
@@ -99,6 +100,27 @@ async def test_the_first_admin_is_found_by_address(
 
     assert answer.status_code == 303
     assert fakes.changes == [CreateOrganization(name="Acme", admin_user_id=fakes.user.id)]
+
+
+async def test_a_form_that_is_sent_twice_creates_one_organization(
+    http: httpx.AsyncClient, fakes: OrganizationPages
+) -> None:
+    """After a double click or a reload, the developer is on the page of the first one. An error keeps the
+    id of the request."""
+    page = f"{ORIGIN}{LIST}/new"
+    form = await http.get(page)
+    fields = {name: hidden(form.text, name) for name in ("csrf", "request_id")}
+    refused = await http.post(page, data={**fields, "name": "see www.example.com"})
+    first, second = [await http.post(page, data={**fields, "name": "Acme"}) for _ in range(2)]
+    notice = await http.get(f"{ORIGIN}{second.headers['location']}")
+    call = CreateOrganization(name="Acme", request_id=fields["request_id"])
+
+    assert hidden(refused.text, "request_id") == fields["request_id"]
+    assert hidden((await http.get(page)).text, "request_id") != fields["request_id"]
+    assert first.headers["location"] == f"{at(fakes)}?done=created"
+    assert second.headers["location"] == f"{at(fakes)}?done=exists"
+    assert "was already created" in notice.text
+    assert fakes.changes == [call, call]
 
 
 async def test_an_unknown_admin_creates_nothing(

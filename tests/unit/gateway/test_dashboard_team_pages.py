@@ -7,6 +7,7 @@ import pytest
 from tests.kit.dashboard_teams import TeamPages, team_pages
 from tests.kit.developers import IN_DASHBOARD, ORIGIN, Developers, developers, post, sign_in
 from tests.kit.fake_services import FakeServices
+from tests.kit.markup import hidden
 
 from common.contracts.applications import TransferApplication
 from common.contracts.members import ChangeMemberRole
@@ -87,6 +88,23 @@ async def test_a_team_is_created(http: httpx.AsyncClient, fakes: TeamPages) -> N
     assert 'value="see www.example.com"' in wrong.text
     assert answer.headers["location"] == f"{at(fakes)}?done=team"
     assert fakes.changes == [CreateOrganization(name="Harbour")]
+
+
+async def test_a_form_that_is_sent_twice_creates_one_team(
+    http: httpx.AsyncClient, fakes: TeamPages
+) -> None:
+    """The second answer leads to the team that the first one created."""
+    form = await http.get(f"{ORIGIN}{TEAMS}")
+    fields = {name: hidden(form.text, name) for name in ("csrf", "request_id")}
+    sent = [
+        await http.post(f"{ORIGIN}{TEAMS}", data={**fields, "name": "Harbour"}) for _ in range(2)
+    ]
+
+    assert [answer.headers["location"] for answer in sent] == [
+        f"{at(fakes)}?done=team",
+        f"{at(fakes)}?done=exists",
+    ]
+    assert {call.request_id for call in fakes.changes} == {fields["request_id"]}
 
 
 async def test_an_application_is_transferred(http: httpx.AsyncClient, fakes: TeamPages) -> None:

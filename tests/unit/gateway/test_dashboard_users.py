@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from common.contracts.invitations import (
     ResendInvitation,
     RevokeInvitation,
 )
+from common.contracts.sessions import FreshSignInNeeded
 from common.contracts.users import CreateUser, UserCount
 
 HTMX = {"hx-request": "true", "hx-request-type": "partial"}
@@ -211,6 +213,17 @@ async def test_a_refused_invitation_is_kept(http: httpx.AsyncClient, people: Peo
     assert answer.status_code == 409
     assert 'value="x@example.com"' in answer.text
     assert "already has an invitation" in answer.text
+
+
+async def test_an_invitation_as_operator_leads_to_a_fresh_sign_in(
+    http: httpx.AsyncClient, people: People
+) -> None:
+    """The service asks for it. The developer comes back to the form."""
+    people.refusal = FreshSignInNeeded()
+    page = f"{USERS}/invite"
+    answer = await post(http, page, page, email="x@example.com", role_ids="editor")
+
+    assert answer.headers["location"] == f"/login/confirm?return_to={quote(page, safe='')}"
 
 
 async def test_sending_again_and_revoking(http: httpx.AsyncClient, people: People) -> None:
