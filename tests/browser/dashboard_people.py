@@ -45,7 +45,7 @@ DESK: Final = Screen()
 PHONE: Final = Screen(390, "light")
 NARROW: Final = Screen(360, "dark")
 SIZES: Final = [Screen(w, s) for w in (360, 768, 1280) for s in ("light", "dark")]
-KEYBOARD: Final = Screen(keyboard=True)
+KEYBOARD: Final = [Screen(width, keyboard=True) for width in (360, 1280)]
 
 
 def screens(every_day: Screen, *others: Screen) -> list[Any]:

@@ -27,7 +27,7 @@ INSIDE = """domain => {
 }"""
 """Whether the table of a domain is inside its card. In one step, because htmx may replace the card."""
 
-pytestmark = pytest.mark.parametrize("screen", screens(DESK, *SIZES, KEYBOARD))
+pytestmark = pytest.mark.parametrize("screen", screens(DESK, *SIZES, *KEYBOARD))
 
 
 async def test_identity_providers(ada: AtDashboard) -> None:

@@ -17,7 +17,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 from tests.browser.dashboard_people import NARROW, SIZES, Screen, screens, sign_in
 from tests.browser.test_pages import picture, too_wide
 from tests.kit.dashboard_developer import Developer, developer
-from tests.kit.dashboard_things import LONG_ADDRESS, SENTENCES, fill, fill_platform
+from tests.kit.dashboard_things import LONG_ADDRESS, SENTENCES, fill, fill_platform, join_team
 from tests.kit.system import System
 
 MOST: Final = 200
@@ -53,6 +53,23 @@ AXE: Final = """async exclude => {
   return violations.flatMap(one => one.nodes.map(node =>
     `${one.id}: ${node.html.slice(0, 160)} ${node.failureSummary}`));
 }"""
+CUT: Final = """() => {
+  const parts = "button, .button, select, input, textarea, h2, h3, a, bdi, code, time, .badge, .state";
+  const cut = one => {
+    let {left, right} = one.getBoundingClientRect();
+    for (let box = one.parentElement; left < right && box.localName !== "main"; box = box.parentElement) {
+      const how = getComputedStyle(box).overflowX, edge = box.getBoundingClientRect();
+      if (how === "clip") return right > edge.right + 1 || left < edge.left - 1;
+      if (how === "hidden") [left, right] = [Math.max(left, edge.left), Math.min(right, edge.right)];
+      else if (how !== "visible") return false;
+    }
+    return false;
+  };
+  return [...document.querySelectorAll(`main :is(${parts})`)].filter(cut)
+    .map(one => `cut off: ${one.outerHTML.slice(0, 160)}`);
+}"""
+"""What reaches beyond the card around it, where it cannot be seen. Rows that scroll, and texts that end in
+dots, are meant to be longer."""
 FACTS: Final = """() => ({
   acted: self.acted !== undefined,
   markup: document.querySelectorAll(
@@ -147,11 +164,12 @@ class Crawl:
     async def look(self, page: Page, path: str) -> list[str]:
         """Checks the page that is shown. Returns the links on it."""
         place = urlsplit(page.url).path
-        wrong = await too_wide(page)
+        wrong = await too_wide(page) + await page.evaluate(CUT)
         if path not in self.alike:
             wrong += await page.evaluate(AXE, [] if path == self.home else FRAME)
-            await picture(page, f"{self._kind(path).replace('/', '-')}-{self.screen}"[1:])
         facts: dict[str, Any] = await page.evaluate(FACTS)
+        if path not in self.alike:  # after the facts, because a picture of a long page moves its parts
+            await picture(page, f"{self._kind(path).replace('/', '-')}-{self.screen}"[1:])
         self.faults += [f"{place}: {fault}" for fault in [*wrong, *self._wrong(facts)]]
         urls = {urljoin(page.url, link) for link in facts["links"]}
         paths = {url.removeprefix(self.origin) for url in urls if url.startswith(self.origin)}
@@ -190,8 +208,12 @@ async def events(system: System, developer: Developer) -> list[str]:
 
 @pytest.fixture(scope="module")
 async def crawler(system: System) -> AsyncIterator[Developer]:
-    async with developer(system, "crawler", is_operator=True) as ada:
+    async with (
+        developer(system, "crawler", is_operator=True) as ada,
+        developer(system, "colleague", has_application=False) as colleague,
+    ):
         await fill(system, ada)
+        await join_team(system, ada, colleague)
         yield ada
 
 

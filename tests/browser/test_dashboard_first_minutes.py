@@ -60,7 +60,7 @@ async def sign_up(visitor: AtDashboard, email: str) -> None:
     await visitor.sees(email)
 
 
-@pytest.mark.parametrize("screen", screens(DESK, PHONE, *SIZES, KEYBOARD))
+@pytest.mark.parametrize("screen", screens(DESK, PHONE, *SIZES, *KEYBOARD))
 async def test_the_first_minutes(chromium: Browser, system: System, screen: Screen) -> None:
     """An owner types an address, a password and the name of an application, and that of a team if there is
     none. In a second tab they sign up at the real page. The first tab shows it live and ticks the step."""

@@ -6,10 +6,13 @@ import pytest
 from tests.browser.dashboard_people import DESK, KEYBOARD, PHONE, SIZES, AtDashboard, screens
 from tests.kit.dashboard_developer import Developer
 
+SIDE_BY_SIDE = 960
+"""The width in pixels from which the list of pages is always shown."""
 FOCUS = "document.activeElement.id"
+HAS_FOCUS = "what => document.activeElement.matches(what)"
 
 
-@pytest.mark.parametrize("screen", screens(DESK, *SIZES, KEYBOARD))
+@pytest.mark.parametrize("screen", screens(DESK, *SIZES, *KEYBOARD))
 async def test_the_charts(ada: AtDashboard) -> None:
     """Another period replaces the charts in place: the focus stays on its link, and the address opens the
     same. Each chart has a name, a description, and a table with a row for each bar. Back leads to the
@@ -53,11 +56,13 @@ async def test_the_charts(ada: AtDashboard) -> None:
     assert "window=" not in ada.page.url
 
 
-@pytest.mark.parametrize("screen", screens(DESK, KEYBOARD))
+@pytest.mark.parametrize("screen", screens(DESK, *KEYBOARD))
 async def test_the_switcher(ada: AtDashboard, lighthouse: Developer) -> None:
     """The menu finds an application while its name is typed. The first one is exposed as active, arrows
     move on, Enter opens it, and Escape closes the menu: the focus returns to its button."""
     await ada.open()
+    if ada.screen.width < SIDE_BY_SIDE:
+        await ada.press(ada.page.locator("[popovertarget=rooms]"))
     opener, query = ada.page.locator("#switch"), ada.page.locator("#switch-query")
     await opener.focus()
     await ada.page.keyboard.press("Space")
@@ -68,7 +73,7 @@ async def test_the_switcher(ada: AtDashboard, lighthouse: Developer) -> None:
     await ada.look("switcher")
     await ada.page.keyboard.press("Escape")
     await query.wait_for(state="hidden")
-    assert await ada.page.evaluate(FOCUS) == "switch"
+    await ada.page.wait_for_function(HAS_FOCUS, arg="#switch")
 
     await ada.page.keyboard.press("Enter")
     await query.wait_for()
@@ -86,8 +91,19 @@ async def test_the_switcher(ada: AtDashboard, lighthouse: Developer) -> None:
 
 @pytest.mark.parametrize("screen", [PHONE], ids=str)
 async def test_the_switcher_on_a_phone(ada: AtDashboard, lighthouse: Developer) -> None:
-    """The menu opens within the sheet of the pages, fits on the screen, and a touch opens an application."""
+    """The menu opens within the sheet of the pages, fits on the screen, and a touch opens an application.
+    Escape closes the menu, then the sheet, and each gives the focus back to its button."""
     await ada.open()
+    await ada.page.locator("[popovertarget=rooms]").click()
+    await ada.page.locator("#switch").click()
+    await ada.page.locator("#switch-query").wait_for()
+    await ada.page.keyboard.press("Escape")
+    await ada.page.locator("#switch-query").wait_for(state="hidden")
+    await ada.page.wait_for_function(HAS_FOCUS, arg="#switch")
+    await ada.page.keyboard.press("Escape")
+    await ada.page.locator("#rooms").wait_for(state="hidden")
+    await ada.page.wait_for_function(HAS_FOCUS, arg="[popovertarget=rooms]")
+
     await ada.page.locator("[popovertarget=rooms]").click()
     await ada.page.locator("#switch").click()
     option = ada.page.locator("#switch-results [role=option]", has_text="lighthouse")

@@ -19,7 +19,7 @@ from tests.browser.dashboard_people import (
 from tests.kit.dashboard_developer import developer
 from tests.kit.system import System, fresh_email
 
-pytestmark = pytest.mark.parametrize("screen", screens(DESK, *SIZES, KEYBOARD))
+pytestmark = pytest.mark.parametrize("screen", screens(DESK, *SIZES, *KEYBOARD))
 
 
 def fresh(name: str) -> str:

@@ -16,7 +16,7 @@ MANY = 8_000
 """Rows of an import that is cancelled while it runs."""
 UPLOAD = "main form[enctype] button.primary"
 
-pytestmark = pytest.mark.parametrize("screen", screens(DESK, *SIZES, KEYBOARD))
+pytestmark = pytest.mark.parametrize("screen", screens(DESK, *SIZES, *KEYBOARD))
 
 
 def rows_of(count: int) -> tuple[str, bytes]:

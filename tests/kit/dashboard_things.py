@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import httpx
 from tests.kit.dashboard_developer import Developer
+from tests.kit.nats_server import until
 from tests.kit.system import PASSWORD, Browser, System, fresh_email
 
 MARKUP: Final = (
@@ -25,6 +27,8 @@ SENTENCES: Final = f"{MARKUP} {LONG}{LONG} {OTHER_WAY}"
 LONG_URL: Final = f"https://{'w' * 60}.example/{'w' * 200}?a='onerror=acted=1'&b={{{{7*7}}}}"
 LONG_ADDRESS: Final = f"{'w' * 64}@{'w' * 60}.{'w' * 60}.example"
 METADATA: Final = {MARKUP: DATA_MARKUP, TURNED: [TURNED, LONG * 3], "</textarea>": OTHER_WAY}
+TEAM_PAGE: Final = re.compile(r"/dashboard/teams/[0-9a-f-]{36}")
+LINK: Final = re.compile(r"https?://\S+\?token=\S+")
 AGENT: Final = f"Mozilla/5.0 {MARKUP} {LONG}".encode()
 
 
@@ -68,8 +72,8 @@ async def _people(http: httpx.AsyncClient) -> str:
 
 
 async def _organization(http: httpx.AsyncClient, user_id: str) -> str:
-    """Creates an organization with a member, an invitation and a domain. Returns its id."""
-    await _create(http, "/api/organizations", name=LONG, slug="w" * 63)
+    """Creates organizations with a member, an invitation and a domain. Returns the id of one."""
+    long = await _create(http, "/api/organizations", name=LONG, slug="w" * 63)
     organization = await _create(
         http,
         "/api/organizations",
@@ -78,10 +82,12 @@ async def _organization(http: httpx.AsyncClient, user_id: str) -> str:
         public_metadata=METADATA,
         private_metadata=METADATA,
     )
-    home = f"/api/organizations/{organization['id']}"
-    await _create(http, f"{home}/members", user_id=user_id, role="hostile")
-    await _create(http, f"{home}/invitations", email=LONG_ADDRESS, role="hostile")
-    await _create(http, f"{home}/domains", domain=f"{'w' * 60}.{'w' * 60}.example")
+    for number, id in enumerate((long["id"], organization["id"])):
+        home = f"/api/organizations/{id}"
+        await _create(http, f"{home}/members", user_id=user_id, role="hostile")
+        await _create(http, f"{home}/invitations", email=LONG_ADDRESS, role="hostile")
+        domain = f"{'w' * 60}.{'w' * 59}{number}.example"
+        await _create(http, f"{home}/domains", domain=domain, role="hostile")
     return str(organization["id"])
 
 
@@ -142,6 +148,25 @@ async def fill(system: System, developer: Developer) -> None:
     page = await browser.submit(page, page.form("name"), name=MARKUP)
     page = await browser.get(f"{page.url.partition('?')[0]}/invitations")
     await browser.submit(page, page.form("email"), email=LONG_ADDRESS, role="member")
+
+
+async def join_team(system: System, owner: Developer, colleague: Developer) -> None:
+    """Makes a developer with a long name a member of the owner's first team, by an invitation."""
+    origin = {"origin": colleague.browser.origin}
+    name = {"given_name": OTHER_WAY, "family_name": LONG}
+    named = await colleague.browser.http.put("/api/users/me", json=name, headers=origin)
+    assert named.status_code == 200, named.text
+    page = await owner.browser.get("/dashboard/teams")
+    team = TEAM_PAGE.search(page.text)
+    assert team, page.text
+    page = await owner.browser.get(f"{team[0]}/invitations")
+    await owner.browser.submit(page, page.form("email"), email=colleague.email, role="member")
+    await until(lambda: system.mails(colleague.email))
+    mails = await system.mails(colleague.email)
+    link = LINK.search(mails[0]["text"])
+    assert link, mails
+    page = await colleague.browser.get(link[0])
+    await colleague.browser.submit(page, page.forms[0])
 
 
 async def fill_platform(system: System, operator: Developer) -> list[str]:

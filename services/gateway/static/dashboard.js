@@ -27,6 +27,13 @@ document.addEventListener("htmx:after:swap", () => {
   part.focus();
 });
 
+// The tab of the page that is shown may stand outside of the row on a phone.
+const tab = document.querySelector(".tabs > [aria-current]");
+if (tab) {
+  const [row, own] = [tab.parentElement.getBoundingClientRect(), tab.getBoundingClientRect()];
+  tab.parentElement.scrollLeft += own.left + own.width / 2 - row.left - row.width / 2;
+}
+
 const toasts = document.querySelector("#toasts");
 const say = (text) => {
   const toast = document.createElement("div");
@@ -87,7 +94,14 @@ for (const opener of document.querySelectorAll("[data-opens]")) {
   for (const [name, value] of [["role", "button"], ["aria-haspopup", "dialog"], ["aria-expanded", "false"]]) {
     opener.setAttribute(name, value);
   }
-  box.addEventListener("toggle", (event) => opener.setAttribute("aria-expanded", event.newState === "open"));
+  // Browsers return the focus from a popover, but not from one that is within another, as on a phone.
+  let focused = false;
+  box.addEventListener("beforetoggle", () => { focused = box.contains(document.activeElement); });
+  box.addEventListener("toggle", (event) => {
+    opener.setAttribute("aria-expanded", event.newState === "open");
+    const lost = document.activeElement === document.body || box.contains(document.activeElement);
+    if (event.newState === "closed" && focused && lost) opener.focus();
+  });
   opener.addEventListener("click", (event) => openBox(box, opener, event));
   opener.addEventListener("keydown", (event) => { if (event.key === " ") openBox(box, opener, event); });
   query.addEventListener("input", () => choose(null)); // these results are not for this text

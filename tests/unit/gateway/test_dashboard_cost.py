@@ -93,3 +93,34 @@ async def test_a_list_checks_only_what_it_shows(
 
     assert replies
     assert not [reply for reply in replies if reply in (Applications, Clients, Organizations)]
+
+
+class CountedName(str):
+    """The name of a role, which counts how often it is made safe for HTML."""
+
+    __slots__ = ()
+    escaped: Counter[str] = Counter()
+
+    def __html__(self) -> str:
+        CountedName.escaped[str(self)] += 1
+        return str(self)
+
+
+@pytest.mark.parametrize("tab", ["members", "invitations", "domains"])
+async def test_a_role_is_written_once(
+    browser: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, tab: str
+) -> None:
+    """The roles to choose from are made into options once, however many rows offer them."""
+
+    async def many_roles(visit: object) -> dict[str, str]:
+        return {f"role{number}": CountedName(f"Role {number}") for number in range(100)}
+
+    CountedName.escaped.clear()
+    for module in ("organization_members", "organization_invitations", "organization_domains"):
+        monkeypatch.setattr(f"gateway.dashboard.{module}.member_roles", many_roles)
+    ends = f"/dashboard/applications/{{slug}}/organizations/{{org_id}}/{tab}"
+    page = next(page for page in shown_pages() if page.template == ends)
+    answer = await browser.get(page.path)
+
+    assert answer.text.count("Role 99<") >= (1 if tab == "invitations" else 20)
+    assert set(CountedName.escaped.values()) == {1}
