@@ -65,6 +65,35 @@ async def revoke(db: Db, *, app_id: str, id: str, reason: str) -> bool:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RevokedFamily:
+    """A token family that was revoked: its user."""
+
+    user_id: str | None
+
+
+async def revoke_of_code(
+    db: Db, *, app_id: str, id: str, client_id: str, reason: str
+) -> RevokedFamily | None:
+    """Revokes the token family that a code of this client has started.
+
+    Returns None if the code has started none, or if it was revoked before.
+    """
+    return await maybe(
+        db,
+        RevokedFamily,
+        """
+        UPDATE token_families SET revoked_at = now(), revoked_reason = $4
+        WHERE app_id = $1 AND id = $2 AND client_id = $3 AND revoked_at IS NULL
+        RETURNING user_id
+        """,
+        app_id,
+        id,
+        client_id,
+        reason,
+    )
+
+
 async def revoke_of_client(
     db: Db, *, app_id: str, client_id: str, user_id: str | None, reason: str
 ) -> list[str]:
