@@ -177,13 +177,14 @@ async def _exchange(
 async def _end_replayed(deps: Deps, ctx: Context, client: RegisteredClient, id: str) -> None:
     """Revokes the tokens of a code that is presented a second time (RFC 9700 section 4.5)."""
     async with deps.db.transaction(ctx) as tx:
-        revoked = await token_families.revoke_of_code(
-            tx, app_id=ctx.app_id, id=id, client_id=client.client_id, reason="code_reused"
-        )
-        if revoked is not None:
+        family = await token_families.find_owner(tx, app_id=ctx.app_id, id=id)
+        if family is None or family.client_id != client.client_id:
+            return
+        revoked = await token_families.revoke(tx, app_id=ctx.app_id, id=id, reason="code_reused")
+        if revoked:
             event = CodeReused(client_id=client.client_id)
-            await audit.record(tx, ctx, event, user_id=revoked.user_id)
-    if revoked is not None:
+            await audit.record(tx, ctx, event, user_id=family.user_id)
+    if revoked:
         await deps.invalidate(ctx, "token", id)
 
 

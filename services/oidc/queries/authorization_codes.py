@@ -47,8 +47,11 @@ FIND_CONDITIONS: Final = numbered(
                WHERE c.app_id = :app_id AND c.user_id = :user_id AND c.client_id = :client_id
                  AND c.scopes @> :consent_scopes AND c.resources @> :resource) AS consented,
            ARRAY(SELECT g.id FROM revoked_grants g
-                 WHERE g.app_id = :app_id AND g.client_id = :client_id
-                   AND (g.user_id = :user_id OR g.user_id IS NULL)) AS revocations,
+                 WHERE g.app_id = :app_id AND g.client_id = :client_id AND g.user_id = :user_id
+               UNION ALL
+                 SELECT g.id FROM revoked_grants g
+                 WHERE g.app_id = :app_id AND g.client_id = :client_id AND g.user_id IS NULL
+           ) AS revocations,
            now() + make_interval(secs => :lifetime) AS expires_at,
            live.user_epoch, live.online_only, live.session_expires_at
     FROM (SELECT 1) always LEFT JOIN (

@@ -96,8 +96,12 @@ EXCHANGE: Final = numbered(
           AND u.epoch = :user_epoch
           AND NOT EXISTS (
               SELECT FROM revoked_grants g
-              WHERE g.app_id = :app_id AND g.client_id = :client_id
-                AND (g.user_id = :user_id OR g.user_id IS NULL) AND g.id <> ALL (:revocations))
+              WHERE g.app_id = :app_id AND g.client_id = :client_id AND g.user_id = :user_id
+                AND g.id <> ALL (:revocations))
+          AND NOT EXISTS (
+              SELECT FROM revoked_grants g
+              WHERE g.app_id = :app_id AND g.client_id = :client_id AND g.user_id IS NULL
+                AND g.id <> ALL (:revocations))
     ), family AS (
         INSERT INTO token_families (app_id, id, client_id, user_id, session_id, offline,
                                     absolute_expires_at, client_epoch, revoked_at, revoked_reason)

@@ -66,31 +66,21 @@ async def revoke(db: Db, *, app_id: str, id: str, reason: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class RevokedFamily:
-    """A token family that was revoked: its user."""
+class FamilyOwner:
+    """The client of a token family, and its user: None if it was started by a refused code."""
 
+    client_id: str
     user_id: str | None
 
 
-async def revoke_of_code(
-    db: Db, *, app_id: str, id: str, client_id: str, reason: str
-) -> RevokedFamily | None:
-    """Revokes the token family that a code of this client has started.
-
-    Returns None if the code has started none, or if it was revoked before.
-    """
+async def find_owner(db: Db, *, app_id: str, id: str) -> FamilyOwner | None:
+    """Finds the client and user of a token family, revoked or not."""
     return await maybe(
         db,
-        RevokedFamily,
-        """
-        UPDATE token_families SET revoked_at = now(), revoked_reason = $4
-        WHERE app_id = $1 AND id = $2 AND client_id = $3 AND revoked_at IS NULL
-        RETURNING user_id
-        """,
+        FamilyOwner,
+        "SELECT client_id, user_id FROM token_families WHERE app_id = $1 AND id = $2",
         app_id,
         id,
-        client_id,
-        reason,
     )
 
 

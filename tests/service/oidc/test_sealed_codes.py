@@ -517,8 +517,8 @@ async def test_a_code_belongs_to_its_application(world: World, kind: str) -> Non
 
 
 async def test_an_expired_code_is_refused(shared: World) -> None:
-    """By the clock of the database. It starts and leaves nothing. A code that was redeemed in time
-    still ends its tokens when it is presented again much later."""
+    """By the clock of the database. It starts, leaves and ends nothing. A code that was redeemed in
+    time still ends its tokens when it is presented again much later."""
     client, ann = await shared.client(), await shared.person()
     code = await shared.code(client, ann)
     content = content_of(shared, code)
