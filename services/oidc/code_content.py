@@ -15,7 +15,8 @@ from typing import Any, Final
 import orjson
 
 from common import sealed_tokens
-from common.crypto import Keys
+from common.db import Db
+from common.sealing import Reader, Sealer
 
 PREFIX: Final = "ac_"
 PURPOSE: Final = "authorization code"
@@ -92,27 +93,30 @@ class OpenedCode:
     content: CodeContent | None
 
 
-def seal(keys: Keys, app_id: str, content: CodeContent) -> str | None:
+async def seal(sealer: Sealer, db: Db, app_id: str, content: CodeContent) -> str | None:
     """Returns a code that carries its content. Returns None if it would be too long."""
-    code = _sealed(keys, app_id, content.id, orjson.dumps(content.encoded()))
+    code = await _sealed(sealer, db, app_id, content.id, orjson.dumps(content.encoded()))
     return code if len(code) <= MAX_LENGTH else None
 
 
-def seal_stored(keys: Keys, app_id: str, id: str) -> str:
+async def seal_stored(sealer: Sealer, db: Db, app_id: str, id: str) -> str:
     """Returns the code for content that is stored under `id`: always the same."""
-    return _sealed(keys, app_id, id, STORED)
+    return await _sealed(sealer, db, app_id, id, STORED)
 
 
-def _sealed(keys: Keys, app_id: str, id: str, plain: bytes) -> str:
-    return PREFIX + sealed_tokens.seal(keys, purpose=PURPOSE, app_id=app_id, id=id, plain=plain)
+async def _sealed(sealer: Sealer, db: Db, app_id: str, id: str, plain: bytes) -> str:
+    return PREFIX + await sealed_tokens.seal(
+        sealer, db, purpose=PURPOSE, app_id=app_id, id=id, plain=plain
+    )
 
 
-def open_code(keys: Keys, app_id: str, code: str) -> OpenedCode | None:
+async def open_code(sealer: Sealer, reader: Reader, app_id: str, code: str) -> OpenedCode | None:
     """Returns a code that was issued for this application. Returns None for any other text."""
     if not code.startswith(PREFIX):
         return None
-    opened = sealed_tokens.open_sealed(
-        keys,
+    opened = await sealed_tokens.open_sealed(
+        sealer,
+        reader,
         purpose=PURPOSE,
         app_id=app_id,
         text=code[len(PREFIX) :],

@@ -29,21 +29,25 @@ async def issue(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Auth
     session = request.session
     assert session is not None
     wish = _wish(deps, ctx, request, session)
+    code = None
     async with deps.db.reader(ctx) as db:
         conditions = await authorization_codes.find_conditions(db, wish)
-    page = await _missing_condition(deps, ctx, request, conditions)
-    if page is not None:
-        return page
-    content = _content(deps, request, session, conditions)
-    code = None
-    if request.pending is None:
-        code = code_content.seal(deps.keys, ctx.app_id, content)
+        content = _content(deps, request, session, conditions)
+        if content is not None and request.pending is None:
+            code = await code_content.seal(deps.sealer, db, ctx.app_id, content)
+    if content is None:
+        return await _missing_condition(deps, ctx, request, conditions)
     if code is None:
-        code = code_content.seal_stored(deps.keys, ctx.app_id, content.id)
         async with deps.db.autocommit(ctx) as db:
             stored = await _store(deps, db, ctx, request, content, conditions)
+            if stored or await authorization_codes.is_redeemable(
+                db, app_id=ctx.app_id, id=content.id
+            ):  # or the same form was submitted twice at once
+                code = await code_content.seal_stored(deps.sealer, db, ctx.app_id, content.id)
+        if code is None:
+            return authorization_response.error_page(SignInOver())
         if not stored:
-            return await _response_of_first(deps, ctx, request, content.id)
+            return authorization_response.code(ctx, request, code)
     event = CodeIssued(client_id=request.client.client_id, scopes=request.scopes)
     about = {"user_id": session.user_id, "session_id": session.session_id}
     deps.activity.note(ctx, event, **about, org_id=session.org_id)
@@ -65,12 +69,14 @@ def _wish(deps: Deps, ctx: Context, request: AuthorizationRequest, session: Sign
 
 def _content(
     deps: Deps, request: AuthorizationRequest, session: SignedIn, conditions: CodeConditions
-) -> CodeContent:
+) -> CodeContent | None:
     """Returns what the code is bound to: its client, redirect URI, challenge, user and session.
 
-    A guest, and somebody who acts as a user, get no `offline_access`.
+    A guest, and somebody who acts as a user, get no `offline_access`. Returns None if there is no
+    live session or no consent.
     """
-    assert conditions.user_epoch is not None
+    if conditions.user_epoch is None or not conditions.consented:
+        return None
     client, parameters = request.client, request.parameters
     left_out = {"offline_access"} if conditions.online_only else set()
     return CodeContent(
@@ -136,33 +142,20 @@ async def _store(
     return await authorization_codes.insert(db, code)
 
 
-async def _response_of_first(
-    deps: Deps, ctx: Context, request: AuthorizationRequest, id: str
-) -> Authorization:
-    """Returns the response again if the same form was submitted twice at once."""
-    async with deps.db.reader(ctx) as db:
-        if not await authorization_codes.is_redeemable(db, app_id=ctx.app_id, id=id):
-            return authorization_response.error_page(SignInOver())
-    code = code_content.seal_stored(deps.keys, ctx.app_id, id)
-    return authorization_response.code(ctx, request, code)
-
-
 async def _missing_condition(
     deps: Deps, ctx: Context, request: AuthorizationRequest, conditions: CodeConditions
-) -> Authorization | None:
-    """Sends the user to the page for what is missing. Returns None if nothing is.
+) -> Authorization:
+    """Sends the user to the page for what is missing.
 
     Raises LoginRequired or ConsentRequired for `prompt=none`.
     """
+    assert request.session is not None
     if conditions.user_epoch is None:
         if request.silent:
             raise LoginRequired
         request.session = None
         return await prompts.sign_in(deps, ctx, request)
-    if not conditions.consented:
-        assert request.session is not None
-        deps.caches.consents.drop(ctx.app_id, "consent", request.session.user_id)
-        if request.silent:
-            raise ConsentRequired
-        return await prompts.consent(deps, ctx, request)
-    return None
+    deps.caches.consents.drop(ctx.app_id, "consent", request.session.user_id)
+    if request.silent:
+        raise ConsentRequired
+    return await prompts.consent(deps, ctx, request)

@@ -64,6 +64,7 @@ async def _response_of_session(
     id = code_id(deps, request)
     async with deps.db.reader(ctx) as db:
         redeemable = await authorization_codes.is_redeemable(db, app_id=ctx.app_id, id=id)
+        code = await code_content.seal_stored(deps.sealer, db, ctx.app_id, id)
     denied = (
         redeemable is None
         and request.consent == "deny"
@@ -80,7 +81,6 @@ async def _response_of_session(
         return None
     if denied:
         return authorization_response.error(ctx, request, AccessDenied())
-    code = code_content.seal_stored(deps.keys, ctx.app_id, id)
     return authorization_response.code(ctx, request, code).model_copy(
         update={"session_id": request.session.session_id, "client_id": request.client.client_id}
     )

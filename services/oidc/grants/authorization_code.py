@@ -5,6 +5,7 @@ RFC 6749 section 4.1.3, RFC 7636 section 4.6, OpenID Connect Core section 3.1.3.
 
 from __future__ import annotations
 
+from functools import partial
 from hmac import compare_digest
 from typing import Any
 
@@ -74,12 +75,13 @@ async def _find_content(
 
     Only for a code that we have issued, and that does not carry its content, the database is asked.
     """
-    opened = code_content.open_code(deps.keys, ctx.app_id, presented_code)
+    reader = partial(deps.db.reader, ctx)
+    opened = await code_content.open_code(deps.sealer, reader, ctx.app_id, presented_code)
     if opened is None:
         raise InvalidGrant(UNKNOWN)
     content = opened.content
     if content is None:
-        async with deps.db.reader(ctx) as db:
+        async with reader() as db:
             members = await authorization_codes.find_content(db, app_id=ctx.app_id, id=opened.id)
         if members is None:  # expired, and perhaps used
             await _end_replayed(deps, ctx, client, opened.id)

@@ -1,99 +1,154 @@
-"""Sealed tokens open only as they were made: for one purpose, one application, under our keys."""
+"""Sealed tokens open only as they were made: for one purpose and one application, under its key."""
 
 from __future__ import annotations
 
 import string
+import time
+from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
+from tests.kit.data_keys import DataKeys
 from tests.kit.world import KEYS, MASTER_KEY
 
-from common import sealed_tokens
+from common import sealed_tokens, sealing
 from common.crypto import Keys
 from common.ids import new_id
 from common.sealed_tokens import Opened
+from common.sealing import Sealer, data_key_place, unwrap, wrap
 
 APP, OTHER_APP = new_id(), new_id()
 NEW_KEY = "k2:ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="
+ROTATED, RETIRED = Keys.parse(f"{NEW_KEY},{MASTER_KEY}"), Keys.parse(NEW_KEY)
 ID = new_id()
 
 
-def seal(keys: Keys = KEYS, plain: bytes = b"content") -> str:
-    return sealed_tokens.seal(keys, purpose="test", app_id=APP, id=ID, plain=plain)
+class Process:
+    """A process with a sealer of its own, on a database that others may share."""
+
+    def __init__(self, data: DataKeys | None = None, keys: Keys = KEYS) -> None:
+        self.data, self.sealer = data or DataKeys(), Sealer(keys)
+
+    async def seal(self, plain: bytes = b"content", *, app_id: str = APP, id: str = ID) -> str:
+        return await sealed_tokens.seal(
+            self.sealer, self.data.db, purpose="test", app_id=app_id, id=id, plain=plain
+        )
+
+    async def open(self, text: str, **other: Any) -> Opened | None:
+        options: dict[str, Any] = {"purpose": "test", "app_id": APP, "max_length": 2000} | other
+        return await sealed_tokens.open_sealed(self.sealer, self.data.reader, text=text, **options)
 
 
-def opened(text: str, keys: Keys = KEYS, **other: Any) -> Opened | None:
-    options = {"purpose": "test", "app_id": APP, "max_length": 2000} | other
-    return sealed_tokens.open_sealed(keys, text=text, **options)
+@pytest.mark.parametrize("plain", [b"content", b"", bytes(range(256))])
+async def test_a_token_opens(plain: bytes) -> None:
+    """It has its id and content. Another process opens it, too. An empty content is one."""
+    process = Process()
+    text = await process.seal(plain)
+    assert await process.open(text) == Opened(ID, plain)
+    assert await Process(process.data).open(text) == Opened(ID, plain)
 
 
-def test_a_token_opens() -> None:
-    """It has its id and content. An empty content is one, too."""
-    for plain in (b"content", b"", bytes(range(256))):
-        assert opened(seal(plain=plain)) == Opened(ID, plain)
+async def test_another_application_or_purpose_does_not_open_it() -> None:
+    """Even if it had the same data key."""
+    process = Process()
+    text = await process.seal()
+    await process.seal(app_id=OTHER_APP)
+    assert await process.open(text, app_id=OTHER_APP) is None
+    assert await process.open(text, purpose="another") is None
+    (row,) = process.data.rows[APP]
+    key = unwrap(KEYS, data_key_place(APP, row["id"]), row["wrapped"])
+    moved = wrap(KEYS, data_key_place(OTHER_APP, row["id"]), key)
+    process.data.rows[OTHER_APP] = [{"id": row["id"], "wrapped": moved}]
+    assert await Process(process.data).open(text, app_id=OTHER_APP) is None
 
 
-def test_another_application_or_purpose_does_not_open_it() -> None:
-    assert opened(seal(), app_id=OTHER_APP) is None
-    assert opened(seal(), purpose="another") is None
-
-
-def test_each_token_has_a_key_of_its_own() -> None:
-    """Two ids with the same content have nothing in common but that."""
-    one, two = (
-        sealed_tokens.seal(KEYS, purpose="test", app_id=APP, id=id, plain=bytes(64))
-        for id in (ID, new_id())
-    )
+async def test_each_token_has_a_key_of_its_own() -> None:
+    """Two ids with the same content have nothing in common but the name of the data key."""
+    process = Process()
+    one, two = [await process.seal(bytes(64), id=id) for id in (ID, new_id())]
+    assert one[:20] == two[:20]
     assert one[-60:] != two[-60:]
 
 
-def test_a_changed_token_does_not_open() -> None:
+async def test_a_changed_token_does_not_open() -> None:
     """Whichever character is changed, left out or added, and to what."""
-    text = seal()
+    process = Process()
+    text = await process.seal()
     alphabet = string.ascii_letters + string.digits + "-_.+/= é\0\ud800"
     for place in range(len(text)):
         for character in alphabet:
             if character != text[place]:
-                assert opened(text[:place] + character + text[place + 1 :]) is None
-        assert opened(text[:place] + text[place + 1 :]) is None
-        assert opened(text[:place]) is None
+                assert await process.open(text[:place] + character + text[place + 1 :]) is None
+        assert await process.open(text[:place] + text[place + 1 :]) is None
+        assert await process.open(text[:place]) is None
     for more in ("A", "=", " ", "\n", ".", "é"):
-        assert opened(text + more) is None
-        assert opened(more + text) is None
+        assert await process.open(text + more) is None
+        assert await process.open(more + text) is None
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", ".", "k1", "k1.", "k1..", ".AAAA", "k1." + "A" * 20, "k1." + "A" * 60, "k9." + "A" * 90],
-)
-def test_other_text_does_not_open(text: str) -> None:
-    assert opened(text) is None
-
-
-def test_the_active_key_has_one_name() -> None:
-    """Without a name, no key opens: a token has one text only."""
-    assert opened(seal().removeprefix("k1")) is None
-
-
-def test_long_text_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_long_text_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A megabyte costs the comparison of its length."""
     monkeypatch.setattr(sealed_tokens, "unb64", lambda _: pytest.fail("decoded"))
-    assert opened("k1." + "A" * 1_000_000) is None
+    assert await Process().open("A" * 1_000_000) is None
 
 
-def test_unknown_keys_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name of a key that we do not have leads to no derivation and no decryption."""
-    monkeypatch.setattr(sealed_tokens, "_cipher", lambda *_, **__: pytest.fail("derived"))
-    assert opened("k7." + "A" * 90) is None
+async def test_guesses_read_the_keys_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many data keys strangers name, an application's keys are read once in half a minute,
+    and nothing is decrypted. A key that is new to this process is found after that."""
+    clock = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: clock)
+    process = Process()
+    text = await process.seal()
+    process.data.reads = 0
+    monkeypatch.setattr(sealed_tokens, "_cipher", lambda *_: pytest.fail("decrypted"))
+    for number in range(500):
+        guess = urlsafe_b64encode(number.to_bytes(48)).decode()
+        assert await process.open(guess) is None
+    assert process.data.reads == 0
+    clock += sealing.RELOAD + 1
+    for number in range(500):
+        guess = urlsafe_b64encode(number.to_bytes(48)).decode()
+        assert await process.open(guess) is None
+    assert process.data.reads == 2  # one reading: the newest key, and all
+    monkeypatch.undo()
+    assert await process.open(text)
 
 
-def test_master_keys_rotate() -> None:
-    """Under the next key, tokens of the former one open while it is configured."""
-    rotated, retired = Keys.parse(f"{NEW_KEY},{MASTER_KEY}"), Keys.parse(NEW_KEY)
-    old, new = seal(), seal(rotated)
+async def test_a_data_key_is_replaced() -> None:
+    """A token of the former key opens beside those of the new one, in every process."""
+    process = Process()
+    old = await process.seal()
+    id = new_id()
+    place = data_key_place(APP, id)
+    process.data.rows[APP].append({"id": id, "wrapped": wrap(KEYS, place, bytes(range(32)))})
+    later = Process(process.data)
+    new = await later.seal()
 
-    assert new.startswith("k2.")
-    assert opened(old, rotated) == opened(new, rotated) == Opened(ID, b"content")
-    assert opened(new, retired) == Opened(ID, b"content")
-    assert opened(old, retired) is None
-    assert opened("k2" + old.removeprefix("k1"), rotated) is None
+    assert old[:20] != new[:20]
+    for text in (old, new):
+        assert await later.open(text) == Opened(ID, b"content")
+
+
+async def test_the_master_key_is_replaced() -> None:
+    """Tokens outlive the master key, as the data keys do: before and after those are wrapped again."""
+    process = Process()
+    text = await process.seal()
+    rotated = Process(process.data, ROTATED)
+    assert await rotated.open(text) == Opened(ID, b"content")
+    assert await Process(process.data, RETIRED).open(text) is None  # its data key does not open
+    (row,) = process.data.rows[APP]
+    place = data_key_place(APP, row["id"])
+    row["wrapped"] = wrap(ROTATED, place, unwrap(ROTATED, place, row["wrapped"]))
+
+    for keys in (ROTATED, RETIRED):
+        assert await Process(process.data, keys).open(text) == Opened(ID, b"content")
+
+
+async def test_a_deleted_data_key_opens_nothing() -> None:
+    """Deleting an application's data key shreds its tokens. The master key alone does not help."""
+    process = Process()
+    text = await process.seal()
+    process.data.rows.clear()
+    assert await Process(process.data).open(text) is None
+    process.sealer.forget(APP)
+    assert await process.open(text) is None
