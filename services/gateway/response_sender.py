@@ -20,6 +20,7 @@ from gateway.http.response import (
     Headers,
     problem_response,
 )
+from gateway.http.response_writer import ResponseWriter
 from gateway.http.streaming import send_pieces
 from gateway.routing import ErrorStyle
 from gateway.state import Gateway
@@ -69,6 +70,9 @@ class ResponseSender:
             start = {"type": "http.response.start", "status": self.status, "headers": headers}
             await self.send(start)
             await send_pieces(self.request.body, self.send, response.pieces)
+            return
+        if isinstance(self.send, ResponseWriter):
+            await self.send.respond(response.status, headers, response.body)
             return
         headers.append((b"content-length", b"%d" % len(response.body)))
         body = b"" if self.request.method == "HEAD" else response.body

@@ -9,6 +9,8 @@ from collections.abc import Generator
 
 import uvicorn
 
+from gateway.http.asgi import AsgiApp
+from gateway.http.response_writer import WholeResponses
 from gateway.http.slow_clients import Connection
 from gateway.http.uvicorn_private import new_protocol
 
@@ -75,10 +77,12 @@ class Server(uvicorn.Server):
             await loop.connect_accepted_socket(lambda: new_protocol(self, loop), connection)
 
 
-def server_of(app: object) -> Server:
+def server_of(app: AsgiApp) -> Server:
+    """Returns a server for an ASGI application. Its listening socket is passed to `serve`."""
     return Server(
         uvicorn.Config(
-            app,  # type: ignore[arg-type]  # uvicorn spells ASGI out as TypedDicts
+            WholeResponses(app),
+            interface="asgi3",
             http=Connection,
             ws="none",
             log_config=None,

@@ -13,7 +13,11 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from gateway.api.fastapi_private import matched_path
 
@@ -51,10 +55,39 @@ def test_a_connection_of_uvicorn_has_its_state() -> None:
         assert f"self.{name}" in source, f"RequestResponseCycle has no attribute {name}"
 
 
+def test_a_request_of_uvicorn_is_answered_by_these_attributes() -> None:
+    """response_writer.py sends a whole response as `send` would."""
+    source = inspect.getsource(RequestResponseCycle.send)
+    for name in (
+        "default_headers",
+        "disconnected",
+        "flow.write_paused",
+        "flow.drain()",
+        "keep_alive",
+        "message_event.set()",
+        "on_response()",
+        "response_complete",
+        "response_started",
+        'scope["method"]',
+        "transport.write(",
+        "transport.close()",
+        "waiting_for_100_continue",
+    ):
+        assert f"self.{name}" in source, f"RequestResponseCycle.send does not use {name}"
+    assert STATUS_LINE[204] == b"HTTP/1.1 204 No Content\r\n"
+
+
+def test_an_application_gets_the_bound_send_of_its_request() -> None:
+    """response_writer.py finds the request by it."""
+    source = inspect.getsource(RequestResponseCycle.run_asgi)
+
+    assert "self.scope, self.receive, self.send" in source
+
+
 def test_a_server_of_uvicorn_has_its_state() -> None:
     """gateway/server.py drains the listeners itself."""
     server = uvicorn.Server(uvicorn.Config(FastAPI()))
-    for name in ("servers", "server_state", "lifespan", "capture_signals", "shutdown"):
+    for name in ("servers", "server_state", "lifespan", "capture_signals", "shutdown", "main_loop"):
         present = hasattr(server, name) or f"self.{name}" in inspect.getsource(uvicorn.Server)
         assert present, f"uvicorn.Server has no attribute {name}"
 
