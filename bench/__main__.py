@@ -1,9 +1,13 @@
-"""`make bench`: named workloads against a running deployment, as a table and as JSON.
+"""`make bench`: named workloads against a running deployment, as tables and as JSON.
 
 make bench                         all workloads on a deployment of its own
 make bench ARGS="W1 W3"            some of them
 make bench ARGS="--summary s.json --pid 123"    on a running deployment (`aero2 up`)
-make bench ARGS="--peer"           side by side with oidc-provider from npm, interleaved
+make bench ARGS="--peer"           side by side with peers from npm, in turn
+make bench ARGS="--peer --docs"    a run of hours that is written into docs/performance.md
+
+With --docs, every side is warmed for 30 s a workload, its data ages for ten minutes, and five rounds
+are counted. Nothing is written if the machine was busy with other things.
 """
 
 from __future__ import annotations
@@ -11,123 +15,131 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
-from bench import peer, report
+from bench import machine, publication, report
 from bench.catalogue import WORKLOADS, prepare
 from bench.deployment import Deployment, free_port, read_summary, started_deployment
+from bench.peer import better_auth, oidc_provider
 from bench.processes import Cpu, cpu, machine_speed, memory
-from bench.workloads import Workload
+from bench.rounds import Measurement, Plan, Side, run
+from bench.windows import OURS
 
 RESULTS = Path(__file__).parent / "results"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One run of one workload. CPU is in µs per request."""
-
-    side: str
-    workload: str
-    requests_per_second: float
-    p50_us: float
-    p99_us: float
-    cpu_us: float
-    services_us: float
-    postgres_us: float
-    nats_us: float
-    errors: int
-
-
-def measure(side: str, workload: Workload, usage: Callable[[], Cpu], seconds: float) -> Row:
-    """Warms up, then runs a workload and counts the CPU that it used."""
-    workload.ready()(min(1.0, seconds / 3))
-    run = workload.ready()
-    before = usage()
-    result = run(seconds)
-    time.sleep(0.15)  # counts work that follows the requests, such as the outbox
-    used = usage() - before
-    each = 1e6 / max(1, result.requests)
-    return Row(
-        side=side,
-        workload=workload.name,
-        requests_per_second=round(result.requests / result.seconds, 1),
-        p50_us=result.p50,
-        p99_us=result.p99,
-        cpu_us=round(used.total * each, 1),
-        services_us=round(used.services * each, 1),
-        postgres_us=round(used.postgres * each, 1),
-        nats_us=round(used.nats * each, 1),
-        errors=result.errors,
-    )
+PEERS = {"oidc-provider": oidc_provider.started, "better-auth": better_auth.started}
+SHORT = Plan(seconds=4.0, rounds=3, warm=1.0, age=0.0, idle=5.0)
+LONG = Plan(seconds=4.0, rounds=5, warm=30.0, age=600.0, idle=30.0)
+"""What --docs needs."""
 
 
 def main() -> int:
-    """Measures the workloads. Returns 1 if a request failed."""
+    """Measures the workloads. Returns 1 if a request failed, and 2 if the documentation was not
+    written though --docs asks for it."""
+    options = _options()
+    plan = _plan(options)
+    with contextlib.ExitStack() as stack:
+        deployment = _deployment(stack, options)
+        sides = _sides(stack, deployment, options)
+        made = run(sides, list(sides[0].workloads), plan)
+        facts = _facts(deployment, plan)
+    reasons = publication.reasons_against(plan, made)
+    _store(options.json, facts, made, reasons)
+    text = report.tables(made.rows, made.idle, facts)
+    print(text)
+    if options.docs:
+        for reason in reasons:
+            print(f"not written: {reason}", file=sys.stderr)
+        if not publication.write(text, reasons):
+            return 2
+    return 1 if any(row.errors for row in made.rows) else 0
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("workloads", nargs="*", help=", ".join(WORKLOADS))
-    parser.add_argument("--seconds", type=float, default=4.0, help="length of each counted run")
-    parser.add_argument("--rounds", type=int, default=3, help="counted runs, interleaved")
+    parser.add_argument("--seconds", type=float, help="length of each window")
+    parser.add_argument("--rounds", type=int, help="counted rounds")
+    parser.add_argument("--warm", type=float, help="seconds before, for each workload and side")
+    parser.add_argument("--age", type=float, help="seconds of load on each side before the rounds")
+    parser.add_argument("--idle", type=float, help="seconds without requests")
     parser.add_argument("--summary", type=Path, help="summary file of a running deployment")
     parser.add_argument("--pid", type=int, help="process id of its `aero2 up`")
-    parser.add_argument("--peer", action="store_true", help="side by side with oidc-provider")
+    parser.add_argument("--peer", action="store_true", help="side by side with the peers")
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS), help="which ones")
+    parser.add_argument("--docs", action="store_true", help="write docs/performance.md")
     parser.add_argument("--json", type=Path, default=RESULTS / "latest.json")
     options = parser.parse_args()
-    names = options.workloads or list(WORKLOADS)
-    if unknown := [name for name in names if not any(key.startswith(name) for key in WORKLOADS)]:
-        parser.error(f"no such workload: {', '.join(unknown)}")
-    with contextlib.ExitStack() as stack:
-        if options.summary:
-            if not options.pid:
-                parser.error("--summary needs --pid: the CPU of that process tree is counted")
-            deployment = read_summary(options.summary, options.pid, 0.0)
-        else:
-            deployment = stack.enter_context(started_deployment(free_port()))
-        rows = run_rounds(stack, deployment, names, options)
-        facts = {
-            "speed_ms": machine_speed(),
-            "started_in_s": deployment.started_in,
-            "memory_at_rest_mib": deployment.memory_at_rest,
-            "memory_after_mib": memory(deployment.pid),
-        }
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(
-        json.dumps({"facts": facts, "rows": [asdict(row) for row in rows]}, indent=1)
-    )
-    print(report.table(rows, facts))
-    return 1 if any(row.errors for row in rows) else 0
+    options.names = options.workloads or list(WORKLOADS)
+    known = [name for name in options.names if any(key.startswith(name) for key in WORKLOADS)]
+    if unknown := set(options.names) - set(known):
+        parser.error(f"no such workload: {', '.join(sorted(unknown))}")
+    if options.summary and not options.pid:
+        parser.error("--summary needs --pid: the CPU of that process tree is counted")
+    return options
 
 
-def run_rounds(
-    stack: contextlib.ExitStack,
-    deployment: Deployment,
-    names: list[str],
-    options: argparse.Namespace,
-) -> list[Row]:
-    """Runs every workload `rounds` times, on our side and on the peer's in turn."""
-    ours = prepare(deployment, names)
-    theirs = stack.enter_context(peer.started(deployment, names)) if options.peer else None
-    rows: list[Row] = []
-    for number in range(options.rounds):
-        for name, workload in ours.items():
-            rows.append(measure("aero2", workload, lambda: cpu(deployment.pid), options.seconds))
-            print(f"  {number + 1}/{options.rounds} {rows[-1]}", file=sys.stderr)
-            if theirs is not None and name in theirs.workloads:
-                usage = partial(_peer_cpu, theirs.pid, deployment.pid)
-                other = measure("oidc-provider", theirs.workloads[name], usage, options.seconds)
-                rows.append(other)
-                print(f"  {number + 1}/{options.rounds} {other}", file=sys.stderr)
-    return rows
+def _plan(options: argparse.Namespace) -> Plan:
+    given = {name: getattr(options, name) for name in ("seconds", "rounds", "warm", "age", "idle")}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return replace(LONG if options.docs else SHORT, **chosen)
+
+
+def _deployment(stack: contextlib.ExitStack, options: argparse.Namespace) -> Deployment:
+    if options.summary:
+        return read_summary(options.summary, options.pid, 0.0)
+    return stack.enter_context(started_deployment(free_port()))
+
+
+def _sides(
+    stack: contextlib.ExitStack, deployment: Deployment, options: argparse.Namespace
+) -> Sequence[Side]:
+    """Returns our side, and the peers."""
+    workloads = prepare(deployment, options.names)
+    ours = Side(OURS, workloads, lambda: cpu(deployment.pid), (deployment.pid,))
+    sides = [ours]
+    for name in options.peers if options.peer else ():
+        peer = stack.enter_context(PEERS[name](deployment, options.names))
+        usage = partial(_peer_cpu, peer.pid, deployment.pid)
+        sides.append(Side(name, peer.workloads, usage, (peer.pid,)))
+    return sides
 
 
 def _peer_cpu(node: int, deployment: int) -> Cpu:
-    """Returns the CPU of the peer: its process, and the Postgres server that it shares with Aero2.
+    """Returns the CPU of a peer: its process, and the Postgres server that it shares with Aero2.
     The two never run at the same time."""
     return Cpu(cpu(node).services, cpu(deployment).postgres, 0.0)
+
+
+def _facts(deployment: Deployment, plan: Plan) -> dict[str, object]:
+    """Returns what a reader needs to judge the figures."""
+    return {
+        "interpreter": machine.interpreter(),
+        "machine": machine.hardware(),
+        "load average": " ".join(f"{load:.2f}" for load in os.getloadavg()),
+        "speed of a fixed loop": f"{machine_speed()} ms",
+        "plan": ", ".join(f"{name} {value:g}" for name, value in asdict(plan).items()),
+        "start to ready": f"{deployment.started_in} s",
+        "memory at rest, MiB": deployment.memory_at_rest,
+        "memory after, MiB": memory(deployment.pid),
+    }
+
+
+def _store(file: Path, facts: dict[str, object], made: Measurement, reasons: Sequence[str]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    parts = {
+        "facts": facts,
+        "rows": [asdict(row) for row in made.rows],
+        "disturbances": [asdict(each) for each in made.disturbances],
+        "idle": {side: asdict(used) for side, used in made.idle.items()},
+        "not_for_the_documentation": reasons,
+    }
+    file.write_text(json.dumps(parts, indent=1))
 
 
 if __name__ == "__main__":

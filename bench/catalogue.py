@@ -10,6 +10,7 @@ from bench.ways_in import passkey_sign_in, provider_sign_in
 from bench.workloads import (
     DemoApplication,
     Workload,
+    account_page,
     client_credentials,
     code_flows,
     document,
@@ -35,6 +36,8 @@ WORKLOADS: dict[str, Callable[[DemoApplication], Workload]] = {
     "W6-full-login": full_login,
     "W7": provider_sign_in,
     "W8": passkey_sign_in,
+    "page-sign-in": partial(document, "page-sign-in", "/login"),
+    "page-account": account_page,
 }
 
 

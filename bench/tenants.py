@@ -176,9 +176,7 @@ async def measure(grown: GrownDeployment) -> dict[str, float]:
         "create an application": await over_bus(create, grown, CREATIONS, 2),
         "resolve a host": await over_bus(resolve_host, grown, CALLS, CONNECTIONS),
         "check a session": await over_bus(check_session, grown, CALLS, CONNECTIONS),
-        "discovery over HTTP": await over_http(
-            grown, "/.well-stored_secrets/openid-configuration", hosts
-        ),
+        "discovery over HTTP": await over_http(grown, "/.well-known/openid-configuration", hosts),
     }
 
 

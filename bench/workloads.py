@@ -43,6 +43,12 @@ def fixed(name: str, request: LoadRequest) -> Workload:
     return Workload(name, lambda: partial(wrk, request))
 
 
+def with_pool(name: str, request: LoadRequest, mint: Callable[[], list[str]]) -> Workload:
+    """Returns a workload whose requests carry tokens or cookies. Each run gets new ones: in a long
+    measurement, the first ones would expire."""
+    return Workload(name, lambda: partial(wrk, replace(request, pool=mint())))
+
+
 @dataclass
 class DemoApplication:
     """The demo application. Creates its users and clients when they are first needed."""
@@ -213,18 +219,20 @@ def mint_tokens(demo: DemoApplication, count: int) -> list[dict[str, str]]:
     return asyncio.run(mint())
 
 
+def _access_tokens(demo: DemoApplication) -> list[str]:
+    return [tokens["access_token"] for tokens in mint_tokens(demo, 64)]
+
+
 def userinfo(demo: DemoApplication) -> Workload:
     """GET /oauth2/userinfo."""
-    pool = [tokens["access_token"] for tokens in mint_tokens(demo, 64)]
-    headers = {"Authorization": "Bearer {t}"}
-    request = demo.load_request("/oauth2/userinfo", headers=headers, pool=pool)
-    return fixed("W1-userinfo", request)
+    request = demo.load_request("/oauth2/userinfo", headers={"Authorization": "Bearer {t}"})
+    return with_pool("W1-userinfo", request, partial(_access_tokens, demo))
 
 
-def session(demo: DemoApplication) -> Workload:
-    """GET /api/auth/session with a session cookie."""
+def _cookies(demo: DemoApplication) -> list[str]:
+    """Returns the Cookie header of sixteen browsers that are signed in."""
 
-    async def cookies() -> list[str]:
+    async def sign_in_all() -> list[str]:
         headers = []
         for number in range(16):
             http = demo.connection()
@@ -233,22 +241,28 @@ def session(demo: DemoApplication) -> Workload:
             http.close()
         return headers
 
-    pool = asyncio.run(cookies())
-    request = demo.load_request("/api/auth/session", headers={"Cookie": "{t}"}, pool=pool)
-    return fixed("W1-session", request)
+    return asyncio.run(sign_in_all())
+
+
+def session(demo: DemoApplication) -> Workload:
+    """GET /api/auth/session with a session cookie."""
+    request = demo.load_request("/api/auth/session", headers={"Cookie": "{t}"})
+    return with_pool("W1-session", request, partial(_cookies, demo))
+
+
+def account_page(demo: DemoApplication) -> Workload:
+    """GET the page of a user's own account."""
+    request = demo.load_request("/account", headers={"Cookie": "{t}"})
+    return with_pool("page-account", request, partial(_cookies, demo))
 
 
 def introspection(demo: DemoApplication) -> Workload:
     """POST /oauth2/introspect (RFC 7662)."""
-    pool = [tokens["access_token"] for tokens in mint_tokens(demo, 64)]
+    headers = {**basic(demo.web()), **FORM}
     request = demo.load_request(
-        "/oauth2/introspect",
-        method="POST",
-        headers={**basic(demo.web()), **FORM},
-        body="token={t}",
-        pool=pool,
+        "/oauth2/introspect", method="POST", headers=headers, body="token={t}"
     )
-    return fixed("W1-introspection", request)
+    return with_pool("W1-introspection", request, partial(_access_tokens, demo))
 
 
 def client_credentials(alg: str, demo: DemoApplication) -> Workload:

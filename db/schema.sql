@@ -211,33 +211,42 @@ $estimated$;
 
 -- owner: identity, through a trigger on users. The words by which a search finds a user: the address,
 -- its parts, and each word of their names. A pattern (LIKE '%…%') would read every user of the
--- application. A range of this table's index reads only the page.
+-- application. A range of this table's index reads only the page. A search for the beginning of several
+-- words of one user takes the first of them: the one that shares fewer characters with the word before.
 CREATE TABLE user_words (
-    app_id  uuid NOT NULL,
-    user_id uuid NOT NULL,
-    word    text COLLATE "C" NOT NULL,
+    app_id  uuid    NOT NULL,
+    user_id uuid    NOT NULL,
+    word    text    COLLATE "C" NOT NULL,
+    shared  integer NOT NULL,  -- characters at the beginning that the word before of the same user has, too
     CONSTRAINT user_words_pkey PRIMARY KEY (app_id, user_id, word)
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_user_words_word ON user_words (word, app_id, user_id);
+CREATE INDEX idx_user_words_word ON user_words (word, app_id, user_id) INCLUDE (shared);
 
 -- Returns a word as it is stored and searched: in lower case, without accents.
 CREATE FUNCTION search_key(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN lower(regexp_replace(normalize($1, NFKD), E'[\u0300-\u036F]', '', 'g'));
 
 -- Returns the words of a user, each once. Their number and length have an upper bound.
-CREATE FUNCTION words_of_user(email text, names text[]) RETURNS SETOF text
+CREATE FUNCTION words_of_user(email text, names text[]) RETURNS TABLE (word text, shared integer)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT DISTINCT left(w.word, 100) FROM (
-        SELECT email
-        UNION ALL SELECT split_part(email, '@', 2)
-        UNION ALL SELECT regexp_split_to_table(search_key(split_part(email, '@', 1)), '[-._+]+')
-        UNION ALL SELECT regexp_split_to_table(n.name, '\s+')
-            FROM unnest(names) AS named (name), LATERAL (SELECT search_key(named.name)) AS n (name)
-        UNION ALL SELECT regexp_split_to_table(n.name, '[-\s.,;:_''’"/()+]+')
-            FROM unnest(names) AS named (name), LATERAL (SELECT search_key(named.name)) AS n (name)
-    ) AS w (word)
-    WHERE w.word <> '' LIMIT 60;
+    SELECT s.word, (
+        SELECT count(*)::integer FROM generate_series(1, least(length(s.word), length(s.before))) AS n
+        WHERE left(s.word, n) = left(s.before, n))
+    FROM (
+        SELECT d.word, lag(d.word) OVER (ORDER BY d.word COLLATE "C") AS before FROM (
+            SELECT DISTINCT left(w.word, 100) AS word FROM (
+                SELECT email
+                UNION ALL SELECT split_part(email, '@', 2)
+                UNION ALL SELECT regexp_split_to_table(search_key(split_part(email, '@', 1)), '[-._+]+')
+                UNION ALL SELECT regexp_split_to_table(n.name, '\s+')
+                    FROM unnest(names) AS named (name), LATERAL (SELECT search_key(named.name)) AS n (name)
+                UNION ALL SELECT regexp_split_to_table(n.name, '[-\s.,;:_''’"/()+]+')
+                    FROM unnest(names) AS named (name), LATERAL (SELECT search_key(named.name)) AS n (name)
+            ) AS w (word)
+            WHERE w.word <> '' LIMIT 60
+        ) AS d
+    ) AS s;
 END;
 
 CREATE FUNCTION users_words() RETURNS trigger
@@ -246,11 +255,11 @@ BEGIN
     IF TG_OP = 'UPDATE' THEN
         DELETE FROM user_words WHERE app_id = NEW.app_id AND user_id = NEW.id;
     END IF;
-    INSERT INTO user_words (app_id, user_id, word)
-    SELECT NEW.app_id, NEW.id, w.word FROM words_of_user(
+    INSERT INTO user_words (app_id, user_id, word, shared)
+    SELECT NEW.app_id, NEW.id, w.word, w.shared FROM words_of_user(
         NEW.email_normalized,
         ARRAY[NEW.name, NEW.given_name, NEW.middle_name, NEW.family_name, NEW.nickname,
-              NEW.preferred_username]) AS w (word);
+              NEW.preferred_username]) AS w;
     RETURN NULL;
 END
 $words$;
@@ -664,6 +673,7 @@ CREATE TABLE user_invitations (
 CREATE UNIQUE INDEX user_invitations_pending_key
     ON user_invitations (email_normalized, app_id) WHERE accepted_at IS NULL AND revoked_at IS NULL;
 CREATE INDEX idx_user_invitations_created ON user_invitations (app_id, created_at, id);
+CREATE INDEX idx_user_invitations_expires ON user_invitations (expires_at);
 CREATE INDEX idx_user_invitations_accepted_by ON user_invitations (accepted_by, app_id);
 
 -- owner: identity. Devices on which a user has signed in. A sign-in on a new device sends a mail.
@@ -699,6 +709,7 @@ CREATE TABLE trusted_devices (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_trusted_devices_user ON trusted_devices (user_id, app_id);
 CREATE INDEX idx_trusted_devices_expires ON trusted_devices (expires_at);
+CREATE INDEX idx_trusted_devices_revoked ON trusted_devices (revoked_at) WHERE revoked_at IS NOT NULL;
 
 -- owner: identity. For a short time, one operator may read the data of this user, in the session in which
 -- they gave the reason.

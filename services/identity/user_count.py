@@ -10,7 +10,7 @@ from common.db import Db
 from identity.deps import Deps
 from identity.queries import user_counts, user_lists
 from identity.user_details import visible_teams
-from identity.user_list import searched_words
+from identity.user_list import first_word, searched_words
 
 EXACT: Final = 1_000
 """Users up to which every count is exact."""
@@ -43,19 +43,7 @@ async def _sample(db: Db, app_id: str, request: CountUsers) -> tuple[user_counts
     """Returns what was read, and how much would have been at most."""
     is_disabled, verified = request.disabled, request.email_verified
     if request.search and request.search.strip():
-        words = await searched_words(db, request.search)
-        if not words:
-            return user_counts.Sample(0, 0), 1
-        sample = await user_counts.with_words(
-            db,
-            app_id=app_id,
-            word=words[0],
-            others=words[1:],
-            disabled=is_disabled,
-            email_verified=verified,
-            limit=MOST_ROWS,
-        )
-        return sample, MOST_ROWS
+        return await _searched(db, app_id, request), EXACT + 1
     if is_disabled:
         limit = EXACT + 1 if verified is None else MOST_ROWS
         return (
@@ -74,6 +62,23 @@ async def _sample(db: Db, app_id: str, request: CountUsers) -> tuple[user_counts
             db, app_id=app_id, disabled=is_disabled, email_verified=verified, limit=limit
         ),
         limit,
+    )
+
+
+async def _searched(db: Db, app_id: str, request: CountUsers) -> user_counts.Sample:
+    word, others = await first_word(db, app_id, request.search)
+    if not word:
+        return user_counts.Sample(0, 0)
+    if not others and request.disabled is None and request.email_verified is None:
+        return await user_counts.with_word(db, app_id=app_id, word=word, limit=EXACT + 1)
+    return await user_counts.with_words(
+        db,
+        app_id=app_id,
+        word=word,
+        others=others,
+        disabled=request.disabled,
+        email_verified=request.email_verified,
+        limit=EXACT + 1,
     )
 
 

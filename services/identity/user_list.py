@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from common.address_keys import search_keys
@@ -10,22 +11,29 @@ from common.contracts.users import ListUsers, UserFilter, Users
 from common.db import Db
 from identity.deps import Deps
 from identity.queries import user_lists, users
+from identity.queries.user_lists import Place, UserListEntry
 from identity.user_details import visible_teams
 from identity.user_import import fitting_rows
 
 MOST_WORDS: Final = 6
 """Words of a search that count, apart from the first: each costs a lookup per row."""
+MOST_STRETCHES: Final = 4
+"""Stretches of a search that one page goes through, if nobody in them matches."""
 
 
 async def page(deps: Deps, ctx: Context, request: ListUsers) -> Users:
-    """Returns one page: the newest first, or for a search by the word that matched."""
+    """Returns one page: the newest first, or for a search by the word that matched.
+
+    A search looks at a bounded number of users, so a page can be shorter than the limit, or empty,
+    and have a next one.
+    """
     kind = f"users:{request.search}:{request.disabled}:{request.email_verified}"
     key, id = deps.cursors.read(ctx.app_id, kind, request.cursor, 2)
     async with deps.db.reader(ctx) as db:
-        entries = await entries_of(db, ctx, request, (key, id), limit=request.limit + 1)
-        ids = [entry.id for entry in entries]
+        listed = await entries_of(db, ctx, request, (key, id), limit=request.limit + 1)
+        ids = [entry.id for entry in listed.entries]
         user_by_id = {user.id: user for user in await users.of_ids(db, app_id=ctx.app_id, ids=ids)}
-    keys = {entry.id: entry.key for entry in entries}
+    keys = {entry.id: entry.key for entry in listed.entries}
     rows, next = deps.cursors.page(
         ctx.app_id,
         kind,
@@ -34,18 +42,37 @@ async def page(deps: Deps, ctx: Context, request: ListUsers) -> Users:
         key=lambda user: (keys[user.id], user.id),
         fit=fitting_rows,
     )
+    if next is None and listed.end is not None:
+        next = deps.cursors.make(ctx.app_id, kind, listed.end.key, listed.end.id)
     return Users(users=rows, next=next)
 
 
+@dataclass(frozen=True)
+class ListedUsers:
+    """The users of a page. `end` is where a search stopped, if it has not looked at all users."""
+
+    entries: list[UserListEntry]
+    end: UserListEntry | None = None
+
+
 async def entries_of(
-    db: Db, ctx: Context, request: UserFilter, place: user_lists.Place, *, limit: int
-) -> list[user_lists.UserListEntry]:
+    db: Db, ctx: Context, request: UserFilter, place: Place, *, limit: int
+) -> ListedUsers:
     """Returns the users who match, from a place in the list on."""
-    teams = visible_teams(ctx)
+    if visible_teams(ctx) is None and request.search and request.search.strip():
+        return await _matching(db, ctx.app_id, request, place, limit=limit)
+    return ListedUsers(await _unsearched(db, ctx, request, place, limit=limit))
+
+
+async def _unsearched(
+    db: Db, ctx: Context, request: UserFilter, place: Place, *, limit: int
+) -> list[UserListEntry]:
+    """Returns members of the caller's teams, or users by the filters alone."""
+    app_id, teams = ctx.app_id, visible_teams(ctx)
     if teams is not None:
         return await user_lists.of_teams(
             db,
-            app_id=ctx.app_id,
+            app_id=app_id,
             teams=teams,
             words=await searched_words(db, request.search),
             disabled=request.disabled,
@@ -53,9 +80,6 @@ async def entries_of(
             before=place,
             limit=limit,
         )
-    app_id = ctx.app_id
-    if request.search and request.search.strip():
-        return await _matching(db, app_id, request, place, limit=limit)
     if request.disabled:
         return await user_lists.disabled(
             db, app_id=app_id, email_verified=request.email_verified, before=place, limit=limit
@@ -75,30 +99,64 @@ async def entries_of(
 
 
 async def _matching(
-    db: Db, app_id: str, request: UserFilter, place: user_lists.Place, *, limit: int
-) -> list[user_lists.UserListEntry]:
-    words = await searched_words(db, request.search)
+    db: Db, app_id: str, request: UserFilter, place: Place, *, limit: int
+) -> ListedUsers:
+    """Returns users by words, stretch after stretch until one of them matches."""
+    word, others = await first_word(db, app_id, request.search, place[0])
+    found: list[UserListEntry] = []
+    for _ in range(MOST_STRETCHES if word else 0):
+        found = await user_lists.matching(
+            db,
+            app_id=app_id,
+            word=word,
+            others=others,
+            disabled=request.disabled,
+            email_verified=request.email_verified,
+            after=place,
+            limit=limit,
+        )
+        if len(found) == limit:
+            return ListedUsers(found)
+        last = await user_lists.last_candidate(db, app_id=app_id, word=word, after=place)
+        if last is None or last.seen < user_lists.MOST_CANDIDATES:
+            return ListedUsers(found)
+        place = (last.key, last.id)
+        if found:
+            break
+    end = UserListEntry(place[1], place[0]) if place[0] and place[1] else None
+    return ListedUsers(found, end)
+
+
+async def first_word(
+    db: Db, app_id: str, search: str | None, key: str | None = None
+) -> tuple[str, list[str]]:
+    """Returns the word that the search walks along, and those that are only checked. It is the rarest,
+    or on later pages, with the `key` of their place, the same one again. It is empty if there is
+    no word."""
+    words = await searched_words(db, search)
+    # A word that another one begins with says nothing more, and only one can lead to a key.
+    words = [word for word in words if not any(_is_beginning(word, other) for other in words)]
     if not words:
-        return []
-    return await user_lists.matching(
-        db,
-        app_id=app_id,
-        word=words[0],
-        others=words[1:],
-        disabled=request.disabled,
-        email_verified=request.email_verified,
-        after=place,
-        limit=limit,
-    )
+        return "", []
+    if key is not None:
+        first = next((word for word in words if key.startswith(word)), words[0])
+    elif len(words) > 1:
+        first = await user_lists.rarest(db, app_id=app_id, words=words)
+    else:
+        first = words[0]
+    return first, [word for word in words if word != first]
+
+
+def _is_beginning(word: str, other: str) -> bool:
+    return word != other and other.startswith(word)
 
 
 async def searched_words(db: Db, search: str | None) -> list[str]:
-    """Returns what a user's words must begin with: the key of an address, and words of names. The
-    word that is probably the rarest comes first, and at most MOST_WORDS others follow."""
+    """Returns what a user's words must begin with: the key of an address, and words of names. At most
+    MOST_WORDS and one more, the longest: the others would only be checked."""
     words = (search or "").split()
     addresses = {search_keys(word)[1] for word in words if "@" in word}
     names = " ".join(word for word in words if "@" not in word)
     keys = [*await user_lists.name_keys(db, text=names), *addresses]
-    # An address is the rarest word, then the longest: the others are only checked.
     keys.sort(key=lambda word: ("@" in word, len(word)), reverse=True)
     return keys[: MOST_WORDS + 1]

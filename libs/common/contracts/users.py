@@ -95,9 +95,9 @@ class ListUsers(
     safe=True,
     teammates=True,
 ):
-    """Lists users, newest first. With `search`, lists them by the word that matches. In the
-    Dashboard, developers see the members of their own teams. To see all users, they need
-    `developers:read`."""
+    """Lists users, newest first. With `search`, lists them by the word that matches. A page of a
+    search can be short or empty and have a next one. In the Dashboard, developers see the members
+    of their own teams. To see all users, they need `developers:read`."""
 
 
 class CountUsers(

@@ -79,6 +79,23 @@ async def unverified(db: Db, *, app_id: str, disabled: bool | None, limit: int) 
     )
 
 
+async def with_word(db: Db, *, app_id: str, word: str, limit: int) -> Sample:
+    """Counts the users of whom a word begins with `word`, up to `limit`."""
+    return await one(
+        db,
+        Sample,
+        """
+        SELECT count(*) AS seen, count(*) AS matching FROM (
+            SELECT FROM user_words
+            WHERE app_id = $1 AND word >= $2 AND word < $2 || chr(1114111) AND shared < length($2)
+            ORDER BY word, user_id LIMIT $3) w
+        """,
+        app_id,
+        word,
+        limit,
+    )
+
+
 async def with_words(
     db: Db,
     *,
@@ -89,20 +106,21 @@ async def with_words(
     email_verified: bool | None,
     limit: int,
 ) -> Sample:
-    """Counts the users of the first words that begin with `word`, of whom one word begins with each
+    """Counts among the first users of whom a word begins with `word` those of whom one begins with each
     of `others`."""
     return await one(
         db,
         Sample,
         """
-        SELECT coalesce(max(sample.seen), 0) AS seen, count(DISTINCT u.id) AS matching
+        SELECT count(*) AS seen, count(u.id) AS matching
         FROM (
-            SELECT w.user_id, count(*) OVER () AS seen FROM (
-                SELECT user_id FROM user_words
-                WHERE app_id = $1 AND word >= $2 AND word < $2 || chr(1114111)
-                ORDER BY word, user_id LIMIT $6) w) sample
-        LEFT JOIN users u ON u.app_id = $1 AND u.id = sample.user_id
-            AND ($4::boolean IS NULL OR u.disabled = $4)
+            SELECT user_id FROM user_words
+            WHERE app_id = $1 AND word >= $2 AND word < $2 || chr(1114111) AND shared < length($2)
+            ORDER BY word, user_id LIMIT $6) w
+        LEFT JOIN LATERAL (  -- by its key: with OFFSET 0 no other condition can lead to it
+            SELECT u.id, u.disabled, u.email_verified FROM users u
+            WHERE u.app_id = $1 AND u.id = w.user_id OFFSET 0
+        ) AS u ON ($4::boolean IS NULL OR u.disabled = $4)
             AND ($5::boolean IS NULL OR u.email_verified = $5)
             AND NOT EXISTS (
                 SELECT FROM unnest($3::text[]) AS other (word) WHERE NOT EXISTS (

@@ -6,7 +6,9 @@ parameters while the tables were empty.
 
 from __future__ import annotations
 
+import importlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import orjson
@@ -14,6 +16,7 @@ import pytest
 from tests.architecture.source import SERVICES, statements
 
 from common.keyset import HIGHEST_ID, LOWEST_ID
+from identity.queries.user_lists import MOST_CANDIDATES
 
 SMALL = "018f0000-0000-7000-8000-00000000000a"
 LARGE = "018f0000-0000-7000-8000-00000000000b"
@@ -24,6 +27,12 @@ FAR = START + timedelta(minutes=3)
 DEEP = START + timedelta(minutes=MANY // 2)
 FIRST = ("infinity", HIGHEST_ID)
 ORGANIZATION = "018f0000-0000-7000-8000-00000000000c"
+
+MIDDLE_ID = "7" * 8 + LOWEST_ID[8:]
+MATCHING = "AS other (word, until)"
+ANNA = ("anna", LOWEST_ID, "anna")
+ALL = (None, None, [], [])
+"""The filters and further words of a search without any."""
 
 FILL = """
     INSERT INTO applications (id, slug, name) VALUES ($1::uuid, $3, 'A');
@@ -60,16 +69,18 @@ PAGES = {
     "users": ("identity", "user_lists.py", "OR disabled = $4)\n          AND ($5", (*FIRST, None, None, 51), (DEEP, LOWEST_ID, None, None, 51)),
     "disabled users": ("identity", "user_lists.py", "AND disabled AND", (*FIRST, None, 51), (DEEP, LOWEST_ID, None, 51)),
     "unverified users": ("identity", "user_lists.py", "AND NOT email_verified", (*FIRST, None, 51), (DEEP, LOWEST_ID, None, 51)),
-    "search of a name": ("identity", "user_lists.py", "FROM user_words w", ("anna", LOWEST_ID, "anna", [], None, None, 51), ("anna", "7" * 8 + LOWEST_ID[8:], "anna", [], None, None, 51)),
-    "search of a domain": ("identity", "user_lists.py", "FROM user_words w", ("example.com", LOWEST_ID, "example", [], None, None, 51), ("example.com", "7" * 8 + LOWEST_ID[8:], "example", [], None, None, 51)),
-    "search of two words": ("identity", "user_lists.py", "FROM user_words w", ("user", LOWEST_ID, "user", ["anna"], None, None, 51), ("user", LOWEST_ID, "user", ["anna"], None, None, 51)),
+    "search of a name": ("identity", "user_lists.py", MATCHING, (*ANNA, *ALL, 51), ("anna", MIDDLE_ID, "anna", *ALL, 51)),
+    "search of a domain": ("identity", "user_lists.py", MATCHING, ("example.com", LOWEST_ID, "example", *ALL, 51), ("example.com", MIDDLE_ID, "example", *ALL, 51)),
+    "search of two words": ("identity", "user_lists.py", MATCHING, (*ANNA, None, None, ["user"], ["user~"], 51), ("anna", MIDDLE_ID, "anna", None, None, ["user"], ["user~"], 51)),
+    "the rarest word": ("identity", "user_lists.py", "count(*) AS seen FROM (", (["anna", "user"], ["anna~", "user~"]), (["anna", "n77"], ["anna~", "n77~"])),
+    "count of a search": ("identity", "user_counts.py", "count(*) AS matching FROM (\n            SELECT FROM user_words", ("anna", 201), ("user", 201)),
     "export of users": ("identity", "user_import.py", "p.phc AS password_hash", ("-infinity", LOWEST_ID, 51, True), (DEEP, LOWEST_ID, 51, True)),
     "holders of a role": ("rbac", "roles.py", "granted_by, granted_at FROM user_roles", ("user", *FIRST, HIGHEST_ID, 51), ("user", DEEP, LOWEST_ID, LOWEST_ID, 51)),
     "members": ("tenancy", "members.py", "AND (m.created_at, m.user_id) > ($3", (ORGANIZATION, "-infinity", LOWEST_ID, 51), (ORGANIZATION, DEEP, LOWEST_ID, 51)),
     "audit log": ("tenancy", "audit.py", "WHERE l.app_id = $1 AND l.created_at >= $2::timestamptz", ("-infinity", *FIRST, 51), ("-infinity", DEEP, LOWEST_ID, 51)),
     "audit log of a type": ("tenancy", "audit.py", "l.event_type = $6", ("-infinity", *FIRST, 51, "rare"), ("-infinity", DEEP, LOWEST_ID, 51, "rare")),
     "audit log of an address": ("tenancy", "audit.py", "l.ip_address = $6", ("-infinity", *FIRST, 51, "192.0.2.1", None), ("-infinity", DEEP, LOWEST_ID, 51, "192.0.2.1", None)),
-    "organizations": ("tenancy", "organizations.py", "o.app_id = $1 AND o.id > $3", (None, LOWEST_ID, 51), (None, "7" * 8 + LOWEST_ID[8:], 51)),
+    "organizations": ("tenancy", "organizations.py", "o.app_id = $1 AND o.id > $3", (None, LOWEST_ID, 51), (None, MIDDLE_ID, 51)),
     "search of an organization": ("tenancy", "organizations.py", "name_key < $5", (None, "team", LOWEST_ID, "team", 51), (None, "team-5", LOWEST_ID, "team", 51)),
     "search of an organization by its name alone": ("tenancy", "organizations.py", "name_key < $5", (None, "rare", LOWEST_ID, "rare", 51), (None, "rare-5", LOWEST_ID, "rare", 51)),
     "export of the log": ("tenancy", "audit_chain.py", "c.seq <= $9", (0, 50, None, None, None, "-infinity", "infinity", 50), (MANY // 2, 50, None, None, None, "-infinity", "infinity", MANY // 2 + 50)),
@@ -92,7 +103,7 @@ async def grown(module_database: dict[str, str]) -> dict[str, str]:
             for place, n in enumerate(used, 1):
                 sql = sql.replace(f"${n}", f"${place}")
             await owner.execute(sql, *(given[n - 1] for n in used))
-    await owner.execute("ANALYZE")
+    await owner.execute("VACUUM ANALYZE")  # as autovacuum does soon
     await owner.close()
     return module_database
 
@@ -146,6 +157,33 @@ async def test_a_page_costs_the_same_everywhere(name: str, grown: dict[str, str]
     assert max(large, deep) <= 2 * small + 60, (small, large, deep)
 
 
+@pytest.mark.parametrize(
+    "condition",
+    [(True, None, [], []), (None, False, [], []), (None, None, ["xyz"], ["xyz~"])],
+    ids=["disabled", "unverified", "another word"],
+)
+async def test_a_search_looks_at_a_bounded_number_of_users(
+    condition: tuple[object, ...], grown: dict[str, str]
+) -> None:
+    """All 20,000 users are called Anna, and few of them match. One statement looks at 500."""
+    sql = statement("identity", "user_lists.py", MATCHING)
+    small, large = [
+        await buffers(grown["identity"], sql, app, (*ANNA, *condition, 51))
+        for app in (SMALL, LARGE)
+    ]
+
+    assert large <= 3 * small + 500, (small, large)
+    assert large <= 12 * MOST_CANDIDATES
+
+
+async def test_second_matches_of_a_user_cost_an_index_entry(grown: dict[str, str]) -> None:
+    """Each user has two words that begin with a digit, and every second one is left out. That reads no
+    row of a user."""
+    sql = statement("identity", "user_lists.py", "AS seen FROM (\n    SELECT user_id, word")
+
+    assert await buffers(grown["identity"], sql, LARGE, ("1", LOWEST_ID, "1")) < 100
+
+
 async def test_one_users_grants_end_without_reading_the_others(grown: dict[str, str]) -> None:
     """The client has 20,000 grants. Ending one user's grants reads only those."""
     sql = statement(
@@ -172,6 +210,44 @@ async def test_an_event_is_sealed_by_its_id(grown: dict[str, str]) -> None:
     ]
 
     assert large <= 2 * small + 60, (small, large)
+
+
+SMALL_QUEUES = {"rate_limits", "mail_outbox", "oauth_client_secrets"}
+"""Tables whose sweep reads them whole: their rows are short, and few or soon deleted."""
+
+
+def unbounded_scans(plan: dict[str, Any]) -> set[str]:
+    """Returns the tables of scans that no condition bounds."""
+    bounded = "Index Cond" in plan or plan["Node Type"] in ("ModifyTable", "Bitmap Heap Scan")
+    table = plan.get("Relation Name", "").rpartition("_p")[0] or plan.get("Relation Name", "")
+    found = set() if bounded or not table else {table}
+    return found.union(*(unbounded_scans(part) for part in plan.get("Plans", ())))
+
+
+def search_of(plan: dict[str, Any]) -> dict[str, Any]:
+    """Returns the part of a sweep's plan that looks for rows: below its LIMIT, if it has one."""
+    if plan["Node Type"] == "Limit":
+        return plan
+    below = [search_of(part) for part in plan.get("Plans", ())]
+    return next((part for part in below if part["Node Type"] == "Limit"), plan)
+
+
+@pytest.mark.parametrize("service", ["identity", "oidc", "tenancy"])
+async def test_a_sweep_finds_expired_rows_by_an_index(service: str, grown: dict[str, str]) -> None:
+    """Every ten minutes: without an index of the expiry, a sweep reads every row of the table."""
+    expired = importlib.import_module(f"{service}.queries.sweeps").EXPIRED
+    db = await asyncpg.connect(grown["sweep"], server_settings={"enable_seqscan": "off"})
+    try:
+        plans = {
+            table: orjson.loads(await db.fetchval(f"EXPLAIN (FORMAT JSON) {sql}"))[0]["Plan"]
+            for table, sql in expired.items()
+        }
+    finally:
+        await db.close()
+    whole = {table for table, plan in plans.items() if table in unbounded_scans(search_of(plan))}
+
+    # user_sessions has an index for each of its two times, and joins those that were replaced.
+    assert whole <= SMALL_QUEUES | {"user_sessions"}
 
 
 async def test_the_count_finds_a_filter(grown: dict[str, str]) -> None:

@@ -336,3 +336,20 @@ async def test_a_refusal_is_told_for_its_row(world: World, monkeypatch: pytest.M
         ("done", None),
     ]
     assert (batch.succeeded, batch.failed) == (1, 1)
+
+
+MANY = """
+    INSERT INTO users (app_id, id, email, email_normalized, name, disabled)
+    SELECT $1, gen_random_uuid(), i || '@example.com', i || '@example.com', 'Anna', i % 700 = 0
+    FROM generate_series(1, 2800) i
+"""
+
+
+async def test_a_batch_by_a_search_has_every_user_who_matches(world: World) -> None:
+    """A page of the list looks at 2,000 users at most. A batch goes on to the last one."""
+    await world.owner.execute(MANY, world.app_id)
+    some = UserFilter(search="anna", disabled=True)
+
+    batch = await world.call(StartUserBatch(act="enable", filter=some, count=4), ADMIN)
+
+    assert batch.total == 4

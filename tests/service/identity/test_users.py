@@ -195,6 +195,35 @@ async def test_search_follows_a_change(world: World) -> None:
     assert await found(world, "berta") == []
 
 
+ANNAS = """
+    INSERT INTO users (app_id, id, email, email_normalized, name, disabled)
+    SELECT $1, gen_random_uuid(), i || '@example.com', i || '@example.com',
+        'Anna ' || CASE i WHEN 7 THEN 'Rare' ELSE 'Common' END, i % 1000 = 0
+    FROM generate_series(1, 3000) i
+"""
+
+
+async def test_a_search_ends_its_page_after_a_bounded_number_of_users(world: World) -> None:
+    """Three of 3,000 Annas are disabled. Pages can be short or empty, and together have the three,
+    each once. The rarest word leads to a user at once."""
+    await world.owner.execute(ANNAS, world.app_id)
+    ids: list[str] = []
+    sizes, cursor = [], None
+    while cursor is not None or not sizes:
+        page = await world.call(
+            ListUsers(search="anna", disabled=True, cursor=cursor), caller=ADMIN
+        )
+        ids += [user.id for user in page.users]
+        sizes.append(len(page.users))
+        cursor = page.next
+        assert len(sizes) < 20
+
+    assert len(ids) == len(set(ids)) == 3
+    assert len(sizes) > 1
+    assert await found(world, "rare anna common") == []
+    assert await found(world, "anna rare") == ["7@example.com"]
+
+
 async def test_pages_of_a_search_show_each_user_once(world: World) -> None:
     """A user is listed once over all pages, even if two of their words match."""
     for n in range(5):

@@ -1,0 +1,1 @@
+"""`python -m bench.growth`: what grows with the rows of one application?"""

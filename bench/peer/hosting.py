@@ -1,0 +1,138 @@
+"""Starts a peer from npm: a small host of ours around a package, with a database of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from bench.deployment import Deployment, free_port
+from bench.workloads import Workload
+
+CALLBACK = "https://rp.example/callback"
+Makers = dict[str, Callable[[], Workload]]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A running peer: its process, and its workloads by name."""
+
+    name: str
+    pid: int
+    workloads: dict[str, Workload]
+
+
+@dataclass(frozen=True)
+class Host:
+    """Where a peer runs: the folder of its process and its port."""
+
+    folder: Path
+    port: int
+
+    @property
+    def authority(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+
+@contextlib.contextmanager
+def started(
+    name: str,
+    source: Path,
+    deployment: Deployment,
+    prefixes: list[str],
+    workloads: Callable[[Host], Makers],
+) -> Iterator[Peer]:
+    """Starts the peer of the folder `source` and stops it at the end. Raises RuntimeError if node or
+    npm is missing, or if the deployment was not started by this run."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        raise RuntimeError("the peer needs node and npm")
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aero2-peer-")))
+        for file in ("package.json", "host.mjs"):
+            shutil.copy(source / file, folder)
+        install = ["npm", "install", "--silent", "--no-audit", "--no-fund"]
+        subprocess.run(install, cwd=folder, check=True)
+        port = free_port()
+        dsn = asyncio.run(_database(deployment, name.replace("-", "_")))
+        environment = {
+            **os.environ,
+            "PORT": str(port),
+            "DATABASE_URL": dsn,
+            "NODE_ENV": "production",
+        }
+        log = stack.enter_context((folder / "peer.log").open("w"))
+        node = subprocess.Popen(
+            ["node", "host.mjs"], cwd=folder, env=environment, stdout=log, stderr=log
+        )
+        stack.callback(node.wait, 10)
+        stack.callback(node.terminate)
+        _wait_for_port(port, node, folder / "peer.log")
+        makers = {
+            workload: make
+            for workload, make in workloads(Host(folder, port)).items()
+            if any(workload.startswith(prefix) for prefix in prefixes)
+        }
+        yield Peer(name, node.pid, {workload: make() for workload, make in makers.items()})
+
+
+async def _database(deployment: Deployment, name: str) -> str:
+    """Creates a database for the peer on the deployment's server. Returns its DSN."""
+    if deployment.data is None:
+        raise RuntimeError("the peer needs a deployment that this run started: leave out --summary")
+    stored_secrets = json.loads((deployment.data / "secrets.json").read_text())
+    port = (deployment.data / "postgres" / "postmaster.pid").read_text().splitlines()[3]
+    server = f"postgresql://postgres:{stored_secrets['superuser']}@127.0.0.1:{port}"
+    db = await asyncpg.connect(f"{server}/postgres")
+    await db.execute(f'CREATE DATABASE "{name}"')
+    await db.close()
+    return f"{server}/{name}"
+
+
+def _wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"the peer did not start: {log.read_text()[-2000:]}")
+
+
+def code_request(client_id: str) -> tuple[str, dict[str, str]]:
+    """Returns a PKCE verifier and the parameters of an authorization request (RFC 7636)."""
+    verifier = secrets.token_urlsafe(32)
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return verifier, {
+        "client_id": client_id,
+        "response_type": "code",
+        "redirect_uri": CALLBACK,
+        "scope": "openid email offline_access",
+        "state": "s",
+        "nonce": "n",
+        "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+        "code_challenge_method": "S256",
+    }
+
+
+def code_form(code: str, verifier: str) -> dict[str, str]:
+    """Returns the form that redeems a code."""
+    return {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": CALLBACK,
+        "code_verifier": verifier,
+    }
