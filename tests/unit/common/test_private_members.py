@@ -22,6 +22,7 @@ from nats.aio.transport import TcpTransport
 from nats.protocol.parser import Parser
 
 from common.contracts.base import Page, Request
+from common.nats_client import NatsClient
 
 FUNCTIONS = [
     (Client, "_process_connect_init", ["self"], "nats_client: the protocol takes over"),
@@ -147,6 +148,21 @@ def test_nats_py_sends_commands_by_the_list_that_waits() -> None:
 
     assert "self._pending.append(cmd)" in source, "nats_client depends on it."
     assert "self._pending_data_size += len(cmd)" in source, "nats_client depends on it."
+
+
+def test_names_of_our_own_are_not_taken_by_nats_py() -> None:
+    """A member of the same name in a new version would be replaced without a sign."""
+    replaced = {name for owner, name, *_ in FUNCTIONS if owner is Client} | {"publish", "request"}
+    ours = {name for name in vars(NatsClient) if not name.startswith("__")} - replaced
+
+    assert not ours & set(dir(Client())), "a new version of nats-py has a member of that name"
+    assert set(vars(NatsClient())) - set(vars(Client())) == {
+        "_protocol",
+        "_write_planned",
+        "_reply_prefix",
+        "_receivers",
+        "_request_ids",
+    }
 
 
 def test_connections_of_asyncpg_have_a_transport_and_a_protocol() -> None:
