@@ -155,6 +155,25 @@ async def test_a_request_that_was_not_written_is_not_sent_later(script: Scripted
     await nc.close()
 
 
+async def test_everything_is_sent_in_the_order_of_the_calls(script: ScriptedNats) -> None:
+    """Messages, subscriptions, PING, and PONG among them."""
+    nc = await connect(script, ping_interval=600)
+    await nc.publish("one", b"")
+    await nc.subscribe("two")
+    nc.send("three", b"", headers={"A": "b"})
+    flush = asyncio.create_task(nc.flush())
+    await asyncio.sleep(0)
+    await nc.publish("four", b"")
+    await flush
+    script.send(b"PING\r\n")
+    await until(lambda: b"PONG" in script.received)
+    verbs = [line.split(b" ")[0] for line in bytes(script.received).split(b"\r\n") if line]
+
+    sent = [b"PUB", b"SUB", b"HPUB", b"NATS/1.0", b"A:", b"PING", b"PUB", b"PONG"]
+    assert verbs == sent
+    await nc.close()
+
+
 async def heard_by(nc: NatsClient, subject: str, **options: Any) -> list[Msg]:
     """Subscribes, and returns the list that messages are added to."""
     got: list[Msg] = []
