@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
-from nats.aio.client import Client
 from tests.bus.probe import Handled
 from tests.kit.nats_server import NatsServer, start
 
 from common.bus import NatsBus
 from common.bus_server import BusServer
-from common.nats_private import flush_all
+from common.nats_client import NatsClient
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +22,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
 
 
 @pytest.fixture
-async def near(server: NatsServer) -> AsyncIterator[Client]:
+async def near(server: NatsServer) -> AsyncIterator[NatsClient]:
     """The connection of the calling side."""
     nc = await server.connect(inbox_prefix="_INBOX_near")
     yield nc
@@ -31,7 +30,7 @@ async def near(server: NatsServer) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-async def far(server: NatsServer) -> AsyncIterator[Client]:
+async def far(server: NatsServer) -> AsyncIterator[NatsClient]:
     """The connection of the serving side."""
     nc = await server.connect(inbox_prefix="_INBOX_far")
     yield nc
@@ -39,7 +38,7 @@ async def far(server: NatsServer) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-def bus(near: Client) -> NatsBus:
+def bus(near: NatsClient) -> NatsBus:
     return NatsBus(near)
 
 
@@ -47,7 +46,7 @@ Serve = Callable[..., Awaitable[BusServer]]
 
 
 @pytest.fixture
-async def serve(far: Client) -> AsyncIterator[Serve]:
+async def serve(far: NatsClient) -> AsyncIterator[Serve]:
     """Serves handlers until the test ends: `await serve({Read: read}, concurrency=1)`."""
     running: list[BusServer] = []
 
@@ -55,7 +54,7 @@ async def serve(far: Client) -> AsyncIterator[Serve]:
         made = await BusServer.start(far, "probe", "0.1.0", None, **options)
         for contract, handler in handlers.items():
             await made.add(contract, handler)
-        await flush_all(far)
+        await far.flush()
         running.append(made)
         return made
 

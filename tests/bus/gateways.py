@@ -9,14 +9,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from nats.aio.client import Client
 from tests.kit.nats_server import NatsServer
 
 from common.bus import Handlers, NatsBus
 from common.bus_server import BusServer
 from common.caches import Cache
 from common.invalidation import NatsInvalidation
-from common.nats_private import flush_all
+from common.nats_client import NatsClient
 
 T = TypeVar("T")
 G = TypeVar("G", bound="Listening[Any]")
@@ -57,13 +56,13 @@ async def answering(
         serving = await BusServer.start(nc, name, "0.1.0", deps(NatsBus(nc), NatsInvalidation(nc)))
         for contract, handler in handlers.items():
             await serving.add(contract, handler)
-        await flush_all(nc)
+        await nc.flush()
         yield
         await serving.drain()
 
 
 @asynccontextmanager
-async def _connected(server: NatsServer, inbox: str) -> AsyncIterator[Client]:
+async def _connected(server: NatsServer, inbox: str) -> AsyncIterator[NatsClient]:
     nc = await server.connect(inbox_prefix=inbox)
     yield nc
     await nc.close()
