@@ -42,6 +42,7 @@ class ServiceStats:
     def complete(self, stats: EndpointStats) -> dict[str, Any] | None:
         """Corrects the figures of an endpoint, and returns its `data`."""
         answered = self._by_subject.get(stats.subject, AnsweredRequests())
+        stats.num_requests = answered.requests  # nats.micro does not see those in memory
         stats.num_errors = answered.errors
         stats.processing_time = answered.nanoseconds
         stats.average_processing_time = answered.nanoseconds // max(answered.requests, 1)

@@ -12,6 +12,7 @@ from tests.kit.nats_server import NatsServer, start
 
 from common.bus import NatsBus
 from common.bus_server import BusServer
+from common.in_process_bus import SharedProcess
 from common.nats_private import flush_all
 
 
@@ -43,11 +44,17 @@ def bus(near: Client) -> NatsBus:
     return NatsBus(near)
 
 
+@pytest.fixture
+def process() -> SharedProcess:
+    """The process of an InProcessBus. Whatever `serve` serves is in it."""
+    return SharedProcess()
+
+
 Serve = Callable[..., Awaitable[BusServer]]
 
 
 @pytest.fixture
-async def serve(far: Client) -> AsyncIterator[Serve]:
+async def serve(far: Client, process: SharedProcess) -> AsyncIterator[Serve]:
     """Serves handlers until the test ends: `await serve({Read: read}, concurrency=1)`."""
     running: list[BusServer] = []
 
@@ -56,6 +63,7 @@ async def serve(far: Client) -> AsyncIterator[Serve]:
         for contract, handler in handlers.items():
             await made.add(contract, handler)
         await flush_all(far)
+        process.add(made)
         running.append(made)
         return made
 
