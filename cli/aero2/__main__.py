@@ -58,6 +58,23 @@ def up(
     run(Options(port, host, data_dir, apex, summary_file, tls, start_limit, reload, idps))
 
 
+@app.command("serve")
+def serve(
+    services: Annotated[
+        list[str], typer.Argument(help="gateway, identity, oidc, rbac or tenancy; any of them.")
+    ],
+) -> None:
+    """Run services in one process: they answer each other in memory.
+
+    Example: aero2 serve gateway identity oidc rbac tenancy
+    """
+    from aero2.failures import report_failures
+    from aero2.serve import serve as run
+
+    with report_failures():
+        run(services)
+
+
 @app.command("migrate")
 def migrate() -> None:
     """Make or update the database: AERO2_OWNER_DATABASE_URL, and AERO2_<ROLE>_PASSWORD for each
