@@ -69,7 +69,7 @@ class NatsBus:
     """The bus between processes, over one NATS connection."""
 
     def __init__(self, nc: NatsClient) -> None:
-        self._nc = nc
+        self.nc = nc
         self.lame_duck = LameDuck(nc)
         self._breaker = CircuitBreaker()
 
@@ -84,34 +84,27 @@ class NatsBus:
         """Returns the reply as JSON. Raises what `call` raises."""
         ctx = ctx.with_time_limit(request.within)
         body, subject = encode_request(request), subject_of(ctx, type(request))
-        service = service_of(request.subject)
-        if not self._breaker.admit(service):
+        if not self._breaker.admit(service_of(request.subject)):
             log.warning("service does not answer", subject=subject, trace=ctx.trace)
             raise Unavailable(retry_after=1)
         try:
-            return await self._send(ctx, service, subject, body)
+            return await self.send_once(ctx, type(request), subject, body)
         except Unavailable as problem:
             # A replica that is full or stopping has done nothing, so a read may go to another one.
             if not request.safe or ctx.remaining() < RETRY_TIME:
                 raise
             log.info("retry", subject=subject, code=problem.code, trace=ctx.trace)
             await asyncio.sleep(0.01)
-            return await self._send(ctx, service, subject, body)
+            return await self.send_once(ctx, type(request), subject, body)
 
-    async def _send(self, ctx: Context, service: str, subject: str, body: bytes) -> bytes:
-        left = ctx.remaining()
-        if left <= 0:
-            log.info("no time left", subject=subject, trace=ctx.trace)
-            raise TooLate
-        if self.lame_duck.paused or not self._nc.is_connected:
-            # nats-py would keep the request and send it after its deadline.
-            if not await self.lame_duck.connected(left - RETRY_TIME):
-                raise Unavailable("the message bus is not reachable", retry_after=1)
-            left = ctx.remaining()
+    async def send_once(
+        self, ctx: Context, contract: type[Request[Any]], subject: str, body: bytes
+    ) -> bytes:
+        """Sends a request once and returns the reply. Raises what `call` raises."""
+        left = await self.time_left(ctx, subject)
+        service = service_of(contract.subject)
         try:
-            msg = await self._nc.request(
-                subject, body, timeout=left, headers={HEADER: ctx.encode()}
-            )
+            msg = await self.nc.request(subject, body, timeout=left, headers={HEADER: ctx.encode()})
         except nats.errors.NoRespondersError:
             log.warning("nobody answers", subject=subject, trace=ctx.trace)
             raise Unavailable(retry_after=1) from None
@@ -127,11 +120,25 @@ class NatsBus:
             raise Unavailable("the message bus is not reachable", retry_after=1) from None
         self._breaker.answered(service)
         if msg.headers and ERROR_CODE_HEADER in msg.headers:
-            raise _problem(msg.data)
+            raise problem_of_reply(msg.data)
         return msg.data
 
+    async def time_left(self, ctx: Context, subject: str) -> float:
+        """Returns the seconds that a request has. Waits for the connection if it comes back soon.
+        Raises TooLate if the deadline has passed, and Unavailable without a connection."""
+        left = ctx.remaining()
+        if left <= 0:
+            log.info("no time left", subject=subject, trace=ctx.trace)
+            raise TooLate
+        if self.lame_duck.paused or not self.nc.is_connected:
+            # nats-py would keep the request and send it after its deadline.
+            if not await self.lame_duck.connected(left - RETRY_TIME):
+                raise Unavailable("the message bus is not reachable", retry_after=1)
+            left = ctx.remaining()
+        return left
 
-def _problem(data: bytes) -> Problem:
+
+def problem_of_reply(data: bytes) -> Problem:
     """Returns the Problem that the other side raised, or a bare Problem for any other error."""
     try:
         return Problem.from_wire(orjson.loads(data))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import time
+from contextvars import Context as ContextVars
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
+from weakref import WeakSet
 
 import nats.errors
 import nats.micro
@@ -18,93 +20,24 @@ from nats.micro.request import ERROR_CODE_HEADER, ERROR_HEADER
 from nats.micro.request import Request as ServiceRequest
 from nats.micro.service import Service
 from prometheus_client import Histogram
-from pydantic import ValidationError
 
-from common import caller_limits, conditions, freshness, logs, metrics, nats_private
-from common.bus import SYSTEM_SUBJECT, Handler, subject_of
+from common import logs, metrics, nats_private
+from common.answering import answer, encode_reply
+from common.bus import SYSTEM_SUBJECT, Handler
+from common.bus_messages import BusMessage, NatsMessage
 from common.context import HEADER, Context
-from common.contracts.base import SYSTEM, Contract, Request
-from common.db import committed
+from common.contracts.base import SYSTEM, Request
 from common.endpoint_stats import ServiceStats, process_stats
-from common.field_errors import field_errors
 from common.nats_client import NatsClient
-from common.problems import (
-    Busy,
-    Forbidden,
-    Invalid,
-    Outdated,
-    Problem,
-    TooLate,
-    Unavailable,
-)
+from common.problems import Busy, Problem, Unavailable
 
 log = logs.get(__name__)
 
-NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-"""A NUL character as JSON writes it. After an odd number of backslashes it is ordinary text."""
+_servers: WeakSet[BusServer] = WeakSet()
+"""The servers of this process: metrics are the process's own."""
 
 
-async def answer(
-    handler: Handler,
-    deps: Any,
-    contract: type[Request[Any]],
-    ctx: Context,
-    *,
-    data: bytes,
-    subject: str,
-) -> Contract:
-    """Checks a request, runs its handler and returns the reply. Every request takes this path, over
-    NATS and in memory.
-
-    Raises Forbidden if the caller may not make the call, or if the request came on a subject of
-    another kind of caller; Impersonating or GuestRefused; FreshSignInNeeded, FreshTokenNeeded or
-    SecondFactorNeeded; ConditionUnsupported; Invalid for a malformed request; TooLate if the time is
-    over; and what the handler raises.
-    """
-    if subject != subject_of(ctx, contract):
-        log.warning("caller on another's subject", subject=subject, kind=ctx.caller.kind)
-        raise Forbidden("calls of this caller have another subject")
-    ctx.allow(contract.needs, teammates=contract.teammates)
-    caller_limits.check(ctx.caller, contract)
-    if contract.fresh:
-        freshness.check(ctx.caller, contract)
-    if b"\\u0000" in data and NUL.search(data):  # Postgres text cannot hold it
-        raise Invalid("a text contains a NUL character")
-    try:
-        request = contract.model_validate_json(data or b"{}")
-    except ValidationError as error:
-        listed = error.errors(include_url=False, include_input=False)
-        raise Invalid(errors=field_errors(listed)) from None
-    ctx = ctx.for_reply()
-    try:
-        async with asyncio.timeout(ctx.remaining()):
-            return await _run(handler, deps, ctx, request)
-    except TimeoutError:
-        raise TooLate from None
-
-
-async def _run(handler: Handler, deps: Any, ctx: Context, request: Request[Any]) -> Contract:
-    """Runs the handler. Runs it a second time if a changed table rolled back all that it did. Each
-    run checks the condition of the request itself."""
-    committed.set(False)
-    if_match, ctx = ctx.if_match, ctx.with_condition(None)
-    try:
-        with conditions.condition_of(type(request), if_match):
-            return await handler(deps, ctx, request)
-    except Outdated:
-        if committed.get():
-            raise
-        log.info("once more", subject=request.subject, trace=ctx.trace)
-        with conditions.condition_of(type(request), if_match):
-            return await handler(deps, ctx, request)
-
-
-def encode_reply(reply: Contract) -> bytes:
-    """Returns the JSON of a reply."""
-    return reply.model_dump_json(exclude_none=reply.omits_none).encode()
-
-
-@dataclass
+@dataclass(eq=False)
 class BusServer:
     """Serves contracts concurrently. nats-py alone runs one callback at a time for each endpoint.
 
@@ -117,13 +50,17 @@ class BusServer:
     concurrency: int = 100
     queue: int = 1000
     stats: ServiceStats = field(default_factory=ServiceStats)
+    handlers: dict[type[Request[Any]], Handler] = field(default_factory=dict)
     _running: set[asyncio.Task[None]] = field(default_factory=set)
+    _draining: bool = False
+    _context: ContextVars = field(default_factory=copy_context)
     _limit: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
         self._limit = asyncio.Semaphore(self.concurrency)
         metrics.maintain(metrics.SERVED, metrics.RUNNING, metrics.REFUSED)
-        metrics.RUNNING.set_function(lambda: len(self._running))
+        _servers.add(self)
+        metrics.RUNNING.set_function(lambda: sum(len(each._running) for each in _servers))
         self.stats.of_process = lambda: process_stats(len(self._running))
 
     @classmethod
@@ -148,6 +85,7 @@ class BusServer:
 
     async def add(self, contract: type[Request[Any]], handler: Handler) -> None:
         """Serves a contract on its two subjects: the one of callers and the one of the system."""
+        self.handlers[contract] = handler
         await self._listen(contract, handler, contract.subject, contract.needs or "")
         await self._listen(contract, handler, SYSTEM_SUBJECT + contract.subject, SYSTEM)
 
@@ -155,14 +93,7 @@ class BusServer:
         self, contract: type[Request[Any]], handler: Handler, subject: str, needs: str
     ) -> None:
         def receive(msg: Msg) -> None:
-            self.stats.receive(subject)
-            if len(self._running) >= self.concurrency + self.queue:
-                metrics.REFUSED.inc()
-                self._refuse_at_once(msg, Busy(retry_after=1))
-                return
-            task = asyncio.create_task(self._serve(contract, handler, msg, subject))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self.receive(contract, handler, NatsMessage(self.client, msg), subject)
 
         await self.service.add_endpoint(
             name=subject.replace(".", "-"),
@@ -172,8 +103,28 @@ class BusServer:
         )
         self.client.receive(nats_private.service_subscriptions(self.service)[-1], receive)
 
+    def receive(
+        self, contract: type[Request[Any]], handler: Handler, msg: BusMessage, subject: str
+    ) -> None:
+        """Begins to answer a request, over NATS or in memory. Refuses it if the queue is full."""
+        self.stats.receive(subject)
+        if len(self._running) >= self.concurrency + self.queue:
+            metrics.REFUSED.inc()
+            _refuse_at_once(msg, Busy(retry_after=1))
+            return
+        # In a context of the service's own: nothing that a caller in the same process has set.
+        answering = self._serve(contract, handler, msg, subject)
+        task = asyncio.create_task(answering, context=self._context.copy())
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    @property
+    def reachable(self) -> bool:
+        """Whether requests over NATS would arrive here."""
+        return not self._draining and self.client.is_connected
+
     async def _serve(
-        self, contract: type[Request[Any]], handler: Handler, msg: Msg, subject: str
+        self, contract: type[Request[Any]], handler: Handler, msg: BusMessage, subject: str
     ) -> None:
         started = time.perf_counter()
         outcome, level, trace = "ok", "info", ""
@@ -185,43 +136,27 @@ class BusServer:
                 reply = await answer(
                     handler, self.deps, contract, ctx, data=msg.data, subject=subject
                 )
-                await self.client.publish(msg.reply, encode_reply(reply))
+                await msg.respond(encode_reply(reply))
         except Problem as problem:
             outcome = problem.code
             level = "error" if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "info"
-            await self._refuse(msg, problem)
+            await _refuse(msg, problem)
         except asyncio.CancelledError:  # by `drain`, in the handler or before it
             outcome, level = "stopping", "error"
-            await self._refuse(msg, Unavailable("this replica is stopping", retry_after=1))
+            await _refuse(msg, Unavailable("this replica is stopping", retry_after=1))
             raise
         except Exception:
             outcome, level = "internal", "error"
             log.exception("unhandled", subject=contract.subject, trace=trace)
-            await self._refuse(msg, Problem())
+            await _refuse(msg, Problem())
         finally:
             seconds = time.perf_counter() - started
             self.stats.add(subject, seconds=seconds, failed=level == "error")
             _observe(contract.subject, outcome, seconds=seconds, trace=trace, level=level)
 
-    async def _refuse(self, msg: Msg, problem: Problem) -> None:
-        """Replies with a problem."""
-        wire, headers = _encode_problem(problem)
-        try:
-            await self.client.publish(msg.reply, wire, headers=headers)
-        except nats.errors.Error as error:
-            log.warning("refusal not delivered", error=type(error).__name__)
-
-    def _refuse_at_once(self, msg: Msg, problem: Problem) -> None:
-        """Replies with a problem, or not at all while the server takes nothing: refusals must not pile
-        up."""
-        wire, headers = _encode_problem(problem)
-        try:
-            self.client.send(msg.reply, wire, headers=headers)
-        except nats.errors.Error as error:
-            log.warning("refusal not delivered", error=type(error).__name__)
-
     async def drain(self, within: float = 3.0) -> None:
         """Takes no more requests and answers those that have arrived, `within` seconds at most."""
+        self._draining = True
         # nats.micro unsubscribes at once; ADR-32 says drain, so that arrived requests are served.
         nc = self.client
         subscriptions = nats_private.service_subscriptions(self.service)
@@ -263,6 +198,22 @@ def _observe(subject: str, outcome: str, *, seconds: float, trace: str, level: s
 
 async def _not_called(_: ServiceRequest) -> None:
     """Stands where nats.micro wants a handler. Requests go to the receiver of their subscription."""
+
+
+async def _refuse(msg: BusMessage, problem: Problem) -> None:
+    """Replies with a problem."""
+    try:
+        await msg.respond(*_encode_problem(problem))
+    except nats.errors.Error as error:
+        log.warning("refusal not delivered", error=type(error).__name__)
+
+
+def _refuse_at_once(msg: BusMessage, problem: Problem) -> None:
+    """Replies with a problem, or not at all while the server takes nothing: refusals must not pile up."""
+    try:
+        msg.respond_at_once(*_encode_problem(problem))
+    except nats.errors.Error as error:
+        log.warning("refusal not delivered", error=type(error).__name__)
 
 
 def _encode_problem(problem: Problem) -> tuple[bytes, dict[str, str]]:

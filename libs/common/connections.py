@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakSet
 
 from nats.aio.client import Client
 from nats.js import JetStreamContext
@@ -14,12 +15,16 @@ from common import logs, metrics
 from common.audit import Activity
 from common.bus import NatsBus
 from common.db import Database
+from common.in_process_bus import InProcessBus, SharedProcess
 from common.invalidation import NatsInvalidation
 from common.nats_client import NatsClient
 from common.settings import Settings
 from common.tenants import Tenants
 
 log = logs.get(__name__)
+
+_clients: WeakSet[NatsClient] = WeakSet()
+"""The connections of this process: metrics are the process's own."""
 
 
 @dataclass
@@ -78,15 +83,19 @@ class _NatsEvents:
         log.warning("nats.error", error=type(error).__name__, detail=str(error)[:200])
 
 
-async def connect(settings: Settings, name: str) -> Connections:
-    """Connects to NATS and subscribes to invalidation messages. Raises what nats-py raises."""
+async def connect(
+    settings: Settings, name: str, process: SharedProcess | None = None
+) -> Connections:
+    """Connects to NATS and subscribes to invalidation messages. `process` is what the service shares
+    with others of its process, if there are any. Raises what nats-py raises."""
     nc = NatsClient()
-    bus = NatsBus(nc)
+    bus = NatsBus(nc) if process is None else InProcessBus(nc, process)
     events = _NatsEvents(bus)
     metrics.maintain(metrics.NATS)
-    metrics.NATS.set_function(lambda: nc.is_connected)
+    _clients.add(nc)
+    metrics.NATS.set_function(lambda: all(each.is_connected for each in _clients))
     await _connect(nc, settings, name, events)
-    invalidation = NatsInvalidation(nc)
+    invalidation = NatsInvalidation(nc, same_process=process.invalidation if process else None)
     tenants = Tenants(bus)
     invalidation.listeners.append(tenants.on_invalidation)
     events.on_reconnect.append(tenants.cache.clear)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from common import metrics
 from common.problems import Busy
@@ -88,7 +89,11 @@ def _give_up(started: asyncio.Task[Any], future: asyncio.Future[Any]) -> None:
         started.cancel()
 
 
-@dataclass
+_pools: WeakSet[FairPool] = WeakSet()
+"""The pools of this process: metrics are the process's own."""
+
+
+@dataclass(eq=False)
 class FairPool:
     """Threads for work of known cost: one more than cores, so that one application can use every
     core and still leaves a thread to the others."""
@@ -99,8 +104,14 @@ class FairPool:
 
     def __post_init__(self) -> None:
         self._executor = ThreadPoolExecutor(self.threads, thread_name_prefix="hash")
+        self._busy = 0
+        self._share = FairShare(self.threads, self.per_app, self.total, self._count)
         metrics.maintain(metrics.HASHING)
-        self._share = FairShare(self.threads, self.per_app, self.total, metrics.HASHING.set)
+        _pools.add(self)
+        metrics.HASHING.set_function(lambda: sum(each._busy for each in _pools))
+
+    def _count(self, busy: int) -> None:
+        self._busy = busy
 
     async def run(self, app_id: str, work: Callable[[], T]) -> T:
         """Runs work in a thread and returns its result. Raises Busy if this application's queue, or

@@ -25,6 +25,9 @@ if _hidden:
 
 trace: ContextVar[str] = ContextVar("trace", default="")
 """The traceparent of the work that this task does. Each of its log lines has it."""
+service: ContextVar[str] = ContextVar("service", default="")
+"""The service whose work this task does, in a process of several services. Each of its log lines
+names it."""
 
 _RESERVED = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {
     "message",
@@ -85,6 +88,7 @@ def configure(service: str, level: str = "info") -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _add_service,
             _add_trace,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
@@ -101,6 +105,12 @@ def configure(service: str, level: str = "info") -> None:
     logging.basicConfig(handlers=[handler], level=max(number, logging.INFO), force=True)
     for noisy in ("uvicorn.access", "httpx", "asyncio", "nats"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _add_service(_: Any, __: str, event: Any) -> Any:
+    if current := service.get():
+        event["service"] = current
+    return event
 
 
 def _add_trace(_: Any, __: str, event: Any) -> Any:
@@ -136,14 +146,15 @@ class Lines:
         self._on = True
 
     def configure(self, service: str, on: bool) -> None:
-        """Sets the service that each line names, and whether lines are written."""
+        """Sets the service that lines name unless their task names another, and whether lines are
+        written."""
         self._service, self._on = service, on
 
     def write(self, fields: dict[str, Any], *, level: str = "info") -> None:
         """Takes a line and returns at once. It is written a moment later."""
         if not self._on:
             return
-        fields["service"] = self._service
+        fields["service"] = service.get() or self._service
         fields["level"] = level
         fields["at"] = _now()
         if not self._waiting:

@@ -25,6 +25,10 @@ def authorized(settings: Settings, header: bytes) -> bool:
     return not token or hmac.compare_digest(header, f"Bearer {token}".encode())
 
 
+offered: list[tuple[str, str]] = []
+"""The service and replica under which this process offers its metrics on a socket, once it does."""
+
+
 def socket_in(folder: str, service: str, replica: str) -> Path:
     """Returns the path of a process's socket. Names of services have no dot."""
     return Path(folder) / f"{service}.{replica}.metrics"
@@ -37,6 +41,7 @@ async def serve_metrics(settings: Settings, service: str) -> asyncio.Server | No
         if settings.metrics_folder is not None:
             path = socket_in(settings.metrics_folder, service, settings.replica)
             path.unlink(missing_ok=True)
+            offered[:] = [(service, settings.replica)]
             return await asyncio.start_unix_server(_Server(None).answer, path)
         if settings.metrics_port:
             server = _Server(settings)

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import gc
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -17,6 +18,7 @@ import nats.errors
 from common import logs
 from common.connections import Connections
 from common.db import Database
+from common.nats_client import NatsClient
 from common.periodic import stop
 
 log = logs.get(__name__)
@@ -34,14 +36,26 @@ T = TypeVar("T")
 
 @dataclass
 class ServiceLife:
-    """A process at work. `drain` takes no more work and finishes what has begun."""
+    """A service at work. `drain` takes no more work and finishes what has begun. `front` says that it
+    takes requests from outside the bus: it drains before the services that it calls."""
 
     links: Connections
-    drain: Callable[[], Awaitable[None]]
+    drain: Callable[[], Coroutine[Any, Any, None]]
     deps: Any = None
+    front: bool = False
+    context: Context = field(default_factory=copy_context)
+    """Where its work runs: lines of its end carry its name, like all others."""
+
+    def work(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Starts work of this service."""
+        return asyncio.create_task(work, context=self.context.copy())
 
 
-async def run_until_stopped(start: Coroutine[Any, Any, ServiceLife]) -> None:
+Lives = Sequence[ServiceLife]
+"""The services of one process."""
+
+
+async def run_until_stopped(start: Coroutine[Any, Any, Lives]) -> None:
     """Runs a process until one of STOPS, or until one of its tasks dies. A second signal changes
     nothing, since draining has time limits of its own. Exits with 1 if a task died."""
     stopping = asyncio.create_task(_stop_signal(asyncio.get_running_loop()))
@@ -50,13 +64,13 @@ async def run_until_stopped(start: Coroutine[Any, Any, ServiceLife]) -> None:
     if not starting.done():
         starting.cancel()
         return
-    service = starting.result()
+    lives = starting.result()
     _freeze_memory()
-    dead = await _wait_for_end(stopping, service.links)
-    await service.drain()
-    await _close(service.links)
+    dead = await _wait_for_end(stopping, lives)
+    for front in (True, False):
+        await asyncio.gather(*(each.work(each.drain()) for each in lives if each.front is front))
+    await _close(lives)
     if dead is not None:
-        log.error("task died", task=dead.get_name(), error=repr(dead.exception()))
         raise SystemExit(1)
 
 
@@ -76,24 +90,32 @@ def _freeze_memory() -> None:
     gc.set_threshold(*GENERATIONS)
 
 
-async def _wait_for_end(
-    stopping: asyncio.Task[Any], links: Connections
-) -> asyncio.Task[None] | None:
+async def _wait_for_end(stopping: asyncio.Task[Any], lives: Lives) -> asyncio.Task[None] | None:
     """Waits for a signal to stop, or for the death of a task that should live for ever. Returns the
-    dead task."""
-    done, _ = await asyncio.wait({stopping, *links.tasks}, return_when=asyncio.FIRST_COMPLETED)
-    return next(iter(done - {stopping}), None)
+    dead task, after it has logged it."""
+    owners = {task: each.links.name for each in lives for task in each.links.tasks}
+    done, _ = await asyncio.wait({stopping, *owners}, return_when=asyncio.FIRST_COMPLETED)
+    dead = next(iter(done - {stopping}), None)
+    if dead is not None:
+        error = None if dead.cancelled() else dead.exception()
+        log.error("task died", service=owners[dead], task=dead.get_name(), error=repr(error))
+    return dead
 
 
-async def _close(links: Connections) -> None:
+async def _close(lives: Lives) -> None:
     """Closes everything, in the order that loses nothing."""
-    await stop(links.tasks)
-    await asyncio.gather(*(database.close() for database in links.databases))
+    await stop([task for each in lives for task in each.links.tasks])
+    databases = [(each, database) for each in lives for database in each.links.databases]
+    await asyncio.gather(*(each.work(database.close()) for each, database in databases))
+    await asyncio.gather(*(each.work(_disconnect(each.links.nc)) for each in lives))
+
+
+async def _disconnect(nc: NatsClient) -> None:
     with contextlib.suppress(nats.errors.Error, TimeoutError, OSError):
         async with asyncio.timeout(2):
-            if links.nc.is_connected:
-                await links.nc.flush(timeout=1)
-            await links.nc.close()
+            if nc.is_connected:
+                await nc.flush(timeout=1)
+            await nc.close()
 
 
 async def retry_until_done(attempt: Callable[[], Awaitable[T]], what: str) -> T:
@@ -109,11 +131,11 @@ async def retry_until_done(attempt: Callable[[], Awaitable[T]], what: str) -> T:
         pause = min(pause * 1.5, 3.0)
 
 
-async def keep_heartbeat(file: Path, links: Connections, deps: Any) -> None:
-    """Touches the file while NATS is connected and Postgres answers."""
-    database = getattr(deps, "db", None)
+async def keep_heartbeat(file: Path, lives: Lives) -> None:
+    """Touches the file while every service is healthy."""
     while True:
-        if await is_healthy(links, database):
+        healthy = [await is_healthy(each.links, getattr(each.deps, "db", None)) for each in lives]
+        if all(healthy):
             file.touch()  # noqa: ASYNC240 - one system call on a local file
         await asyncio.sleep(HEARTBEAT)
 

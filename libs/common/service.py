@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import uvloop
-from pydantic import ValidationError
 
 from common import logs
 from common.bus import Handlers
 from common.bus_server import BusServer
 from common.connections import Connections, connect
+from common.in_process_bus import SharedProcess
 from common.master_keys import MasterKeyMissing
 from common.metrics_server import serve_metrics
 from common.process_life import (
+    Lives,
     ServiceLife,
     keep_heartbeat,
     retry_until_done,
     run_until_stopped,
 )
 from common.settings import Settings
+from common.shared_settings import read_settings
 from common.version import VERSION
 
 log = logs.get(__name__)
@@ -30,48 +34,86 @@ log = logs.get(__name__)
 S = TypeVar("S", bound=Settings)
 Start = Callable[[S, Connections], Awaitable[tuple[Any, Handlers]]]
 """Builds a service's Deps and names its handlers."""
+Open = Callable[[SharedProcess | None], Coroutine[Any, Any, ServiceLife]]
+"""Starts a service. The argument is what it shares with the other services of its process."""
 
 
-def run(name: str, settings_class: type[S], start: Start[S]) -> None:
-    """Runs a service process from its start to its end. If it cannot start, prints one sentence and
-    exits with 1."""
+class Program(Protocol):
+    """A service or the gateway, as a process runs it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def settings_class(self) -> type[Settings]: ...
+
+    @property
+    def has_listener(self) -> bool:
+        """Whether it serves metrics itself."""
+        ...
+
+    def prepare(self, settings: Any) -> Open:
+        """Does what must come before all else, such as opening a port. Exits if that fails."""
+        ...
+
+
+@dataclass(frozen=True)
+class ServiceProgram(Generic[S]):
+    """A service: its name, its settings, and how it starts."""
+
+    name: str
+    settings_class: type[S]
+    start: Start[S]
+    has_listener: bool = False
+
+    def prepare(self, settings: S) -> Open:
+        """Returns how to start the service with these settings."""
+        return partial(self._open, settings)
+
+    async def _open(self, settings: S, process: SharedProcess | None) -> ServiceLife:
+        links = await retry_until_done(lambda: connect(settings, self.name, process), "nats")
+        deps, handlers = await retry_until_done(lambda: self.start(settings, links), "start")
+        server = await BusServer.start(
+            links.nc,
+            self.name,
+            VERSION,
+            deps,
+            concurrency=settings.concurrency,
+            queue=settings.queue,
+            replica=settings.replica,
+        )
+        for contract, handler in handlers.items():
+            await server.add(contract, handler)
+        await links.nc.flush()  # ready means that the server knows every subscription
+        if process is not None:
+            process.add(server)
+        log.info("ready", contracts=len(handlers))
+        return ServiceLife(links, server.drain, deps)
+
+
+def run(program: Program) -> None:
+    """Runs a process with one service from its start to its end. If it cannot start, prints one
+    sentence and exits with 1."""
+    settings = read_settings(program.settings_class, program.name)
+    logs.configure(program.name, settings.log_level)
     try:
-        settings = settings_class()
-    except ValidationError as error:
-        print_setting_errors(name, error)
-        raise SystemExit(1) from None
-    logs.configure(name, settings.log_level)
-    try:
-        uvloop.run(run_until_stopped(_serve(name, settings, start)))
+        uvloop.run(run_until_stopped(_open_alone(program, settings, program.prepare(settings))))
     except MasterKeyMissing as error:
-        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201
+        print(f"{program.name}: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None
 
 
-def print_setting_errors(name: str, error: ValidationError) -> None:
-    """Prints to stderr which settings are missing or wrong, but never their values."""
-    for problem in error.errors(include_url=False, include_input=False):
-        variable = "AERO2_" + "_".join(str(part) for part in problem["loc"]).upper()
-        print(f"{name}: {variable}: {problem['msg']}", file=sys.stderr)  # noqa: T201
+async def _open_alone(program: Program, settings: Settings, open_: Open) -> Lives:
+    lives = [await open_(None)]
+    await attend(lives, settings, "" if program.has_listener else program.name)
+    return lives
 
 
-async def _serve(name: str, settings: S, start: Start[S]) -> ServiceLife:
-    links = await retry_until_done(lambda: connect(settings, name), "nats")
-    deps, handlers = await retry_until_done(lambda: start(settings, links), "start")
-    server = await BusServer.start(
-        links.nc,
-        name,
-        VERSION,
-        deps,
-        concurrency=settings.concurrency,
-        queue=settings.queue,
-        replica=settings.replica,
-    )
-    for contract, handler in handlers.items():
-        await server.add(contract, handler)
-    await links.nc.flush()  # ready means that the server knows every subscription
-    links.metrics = await serve_metrics(settings, name)
+async def attend(lives: Lives, settings: Settings, metrics_of: str) -> None:
+    """Keeps the heartbeat of a process, and serves its metrics under a name. Without the name, one of
+    its services does that itself."""
+    links = lives[0].links
+    if metrics_of:
+        links.metrics = await serve_metrics(settings, metrics_of)
     if settings.heartbeat:
-        links.spawn(keep_heartbeat(Path(settings.heartbeat), links, deps), "heartbeat")
-    log.info("ready", contracts=len(handlers))
-    return ServiceLife(links, server.drain, deps)
+        links.spawn(keep_heartbeat(Path(settings.heartbeat), lives), "heartbeat")

@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, Unpack
 
+from common.answering import answer, encode_reply
 from common.audit import About, ActivityRecorder, Entry, entry
 from common.bus import Bus, Handler, encode_request, subject_of
-from common.bus_server import answer, encode_reply
 from common.context import Caller, Context, new_trace
 from common.contracts.base import Contract, Request
 from common.crypto import Keys

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from pathlib import Path
-
-import uvloop
-from pydantic import ValidationError
+from dataclasses import dataclass
+from functools import partial
 
 from common import logs
 from common.connections import connect
-from common.process_life import ServiceLife, keep_heartbeat, retry_until_done, run_until_stopped
-from common.service import print_setting_errors
+from common.in_process_bus import SharedProcess
+from common.process_life import ServiceLife, retry_until_done
+from common.service import Open, run
 from gateway.admission.replicas import Replicas
 from gateway.build import build, build_internal
 from gateway.http import sockets as listening
@@ -25,30 +24,33 @@ from gateway.state import Gateway
 log = logs.get(__name__)
 
 
-def main() -> None:
-    """Exits 1 with one sentence where it cannot start."""
-    try:
-        settings = GatewaySettings()
-    except ValidationError as error:
-        print_setting_errors("gateway", error)
-        raise SystemExit(1) from None
-    logs.configure("gateway", settings.log_level)
-    public = listening.public(settings)
-    internal = listening.internal(settings)
-    uvloop.run(run_until_stopped(serve(settings, public, internal)))
+@dataclass(frozen=True)
+class GatewayProgram:
+    """The gateway as a process runs it. Its internal listener serves the metrics."""
+
+    name: str = "gateway"
+    settings_class: type[GatewaySettings] = GatewaySettings
+    has_listener: bool = True
+
+    def prepare(self, settings: GatewaySettings) -> Open:
+        """Opens the ports, and returns how to start the gateway on them. Exits with one sentence if
+        a port cannot be opened."""
+        public, internal = listening.public(settings), listening.internal(settings)
+        return partial(serve, settings, public, internal)
 
 
 async def serve(
-    settings: GatewaySettings, public: socket.socket, internal: socket.socket | None
+    settings: GatewaySettings,
+    public: socket.socket,
+    internal: socket.socket | None,
+    process: SharedProcess | None,
 ) -> ServiceLife:
-    """`internal` is None where metrics are off."""
-    links = await retry_until_done(lambda: connect(settings, "gateway"), "nats")
+    """Starts the gateway. `internal` is None if metrics are off."""
+    links = await retry_until_done(lambda: connect(settings, "gateway", process), "nats")
     gateway = Gateway(settings, links.bus, links)
     links.invalidation.listeners.append(gateway.invalidate)
     links.on_reconnect.append(gateway.forget_all)
     gateway.discovery.own_id = await announce(links.nc, gateway.served, settings.replica)
-    if settings.heartbeat:
-        links.spawn(keep_heartbeat(Path(settings.heartbeat), links, None), "heartbeat")
     links.spawn(Replicas(links.nc, gateway.limits.divide).run(), "replicas")
     Connection.limit = connection_limit()
     listeners = [(server_of(build(gateway)), public, "http")]
@@ -62,8 +64,10 @@ async def serve(
         await asyncio.wait(tasks)
 
     log.info("ready", host=settings.host, port=settings.port)
-    return ServiceLife(links, drain)
+    return ServiceLife(links, drain, front=True)
 
+
+SERVICE = GatewayProgram()
 
 if __name__ == "__main__":
-    main()
+    run(SERVICE)

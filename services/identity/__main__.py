@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common.bus import Handlers
 from common.connections import Connections
-from common.service import run
+from common.service import ServiceProgram, run
 from common.sweeps import run_sweeps
 from identity import (
     dashboard_providers,
@@ -36,5 +36,7 @@ async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]
     return deps, HANDLERS
 
 
+SERVICE = ServiceProgram("identity", Settings, start)
+
 if __name__ == "__main__":
-    run("identity", Settings, start)
+    run(SERVICE)

@@ -6,7 +6,7 @@ from functools import partial
 
 from common.bus import Handlers
 from common.connections import Connections
-from common.service import run
+from common.service import ServiceProgram, run
 from common.sweeps import run_sweeps
 from oidc import backchannel_delivery
 from oidc.deps import Deps, open_deps
@@ -30,5 +30,7 @@ async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]
     return deps, HANDLERS
 
 
+SERVICE = ServiceProgram("oidc", Settings, start)
+
 if __name__ == "__main__":
-    run("oidc", Settings, start)
+    run(SERVICE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common.bus import Handlers
 from common.connections import Connections
-from common.service import run
+from common.service import ServiceProgram, run
 from rbac.deps import Deps, open_deps
 from rbac.handlers import HANDLERS
 from rbac.settings import Settings
@@ -15,5 +15,7 @@ async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]
     return await open_deps(settings, links), HANDLERS
 
 
+SERVICE = ServiceProgram("rbac", Settings, start)
+
 if __name__ == "__main__":
-    run("rbac", Settings, start)
+    run(SERVICE)

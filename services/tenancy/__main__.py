@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common.bus import Handlers
 from common.connections import Connections
-from common.service import run
+from common.service import ServiceProgram, run
 from common.sweeps import run_sweeps
 from tenancy import audit_retention, domain_recheck, org_domain_recheck, provisioning
 from tenancy.deps import Deps, open_deps
@@ -26,5 +26,7 @@ async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]
     return deps, HANDLERS
 
 
+SERVICE = ServiceProgram("tenancy", Settings, start)
+
 if __name__ == "__main__":
-    run("tenancy", Settings, start)
+    run(SERVICE)

@@ -11,6 +11,7 @@ from tests.kit.nats_server import NatsServer, start
 
 from common.bus import NatsBus
 from common.bus_server import BusServer
+from common.in_process_bus import SharedProcess
 from common.nats_client import NatsClient
 
 
@@ -42,11 +43,17 @@ def bus(near: NatsClient) -> NatsBus:
     return NatsBus(near)
 
 
+@pytest.fixture
+def process() -> SharedProcess:
+    """The process of an InProcessBus. Whatever `serve` serves is in it."""
+    return SharedProcess()
+
+
 Serve = Callable[..., Awaitable[BusServer]]
 
 
 @pytest.fixture
-async def serve(far: NatsClient) -> AsyncIterator[Serve]:
+async def serve(far: NatsClient, process: SharedProcess) -> AsyncIterator[Serve]:
     """Serves handlers until the test ends: `await serve({Read: read}, concurrency=1)`."""
     running: list[BusServer] = []
 
@@ -55,6 +62,7 @@ async def serve(far: NatsClient) -> AsyncIterator[Serve]:
         for contract, handler in handlers.items():
             await made.add(contract, handler)
         await far.flush()
+        process.add(made)
         running.append(made)
         return made
 

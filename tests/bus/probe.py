@@ -36,6 +36,14 @@ class Guarded(Request[Answer], subject="probe.thing.guarded", needs="things:writ
     pass
 
 
+class Listed(Contract):
+    names: list[str] = []
+
+
+class Keep(Request[Listed], subject="probe.thing.keep", needs=OPEN, within=2.0):
+    names: list[str] = []
+
+
 class NameTaken(Conflict):
     code, title = "probe_name_taken", "The name is taken."
 

@@ -1,4 +1,5 @@
-"""The bus between processes, on a real nats-server."""
+"""The bus between processes, on a real nats-server, and the bus inside a process: what holds for a
+caller holds for both."""
 
 from __future__ import annotations
 
@@ -10,10 +11,12 @@ from typing import Any
 import orjson
 import pytest
 from nats.aio.msg import Msg
+from prometheus_client import REGISTRY
 from tests.bus.conftest import Serve
-from tests.bus.probe import Answer, Guarded, NameTaken, Read, Slow, Write
-from tests.kit.nats_server import start, until
+from tests.bus.probe import Answer, Guarded, Keep, Listed, NameTaken, Read, Slow, Write
+from tests.kit.nats_server import PATIENCE, start, until
 
+from common import logs
 from common.bus import SYSTEM_SUBJECT, NatsBus
 from common.bus_server import BusServer
 from common.caller import KINDS, Kind
@@ -25,6 +28,8 @@ from common.context import (
     Caller,
     Context,
 )
+from common.db import committed, inside_transaction
+from common.in_process_bus import InProcessBus, SharedProcess
 from common.nats_client import NatsClient
 from common.problems import (
     BadRequest,
@@ -41,6 +46,12 @@ from common.testing import LocalBus, context
 
 APP = "01900000-0000-7000-8000-00000000000a"
 SECRET = "hunter2-and-some-more"
+
+
+@pytest.fixture(params=["over NATS", "in memory"])
+def bus(request: pytest.FixtureRequest, near: NatsClient, process: SharedProcess) -> NatsBus:
+    """Both ways to the same handlers."""
+    return NatsBus(near) if request.param == "over NATS" else InProcessBus(near, process)
 
 
 async def ask(nc: NatsClient, subject: str, body: bytes, header: str | None) -> Msg:
@@ -347,6 +358,118 @@ async def test_a_message_without_reply_subject_is_no_harm(
     assert (await bus.call(context(APP), Read())).text == "ok"
 
 
+@pytest.mark.parametrize("name", ["a\0b", "half a pair \ud83d", "x" * 101], ids=str.__len__)
+async def test_a_text_that_is_not_valid_never_reaches_a_handler(
+    name: str, bus: NatsBus, serve: Serve
+) -> None:
+    """NUL, half a surrogate pair and a text that is too long are refused, even if the caller did not
+    validate its request."""
+    begun = []
+
+    async def write(_: Any, ctx: Context, request: Write) -> Answer:
+        begun.append(request)
+        return Answer()
+
+    await serve({Write: write})
+    with pytest.raises(Invalid):
+        await bus.call(context(APP), Write.model_construct(name=name, _fields_set={"name"}))
+
+    assert begun == []
+
+
+async def test_caller_and_handler_share_no_object(bus: NatsBus, serve: Serve) -> None:
+    """What the handler changes in its request, or later in its reply, the caller does not see."""
+    kept: list[Listed] = []
+
+    async def keep(_: Any, ctx: Context, request: Keep) -> Listed:
+        request.names.append("of the handler")
+        kept.append(Listed(names=request.names))
+        return kept[0]
+
+    await serve({Keep: keep})
+    request = Keep(names=["of the caller"])
+    reply = await bus.call(context(APP), request)
+    kept[0].names.append("after the reply")
+
+    assert request.names == ["of the caller"]
+    assert reply.names == ["of the caller", "of the handler"]
+
+
+async def test_a_handler_sees_no_variable_of_its_caller(bus: NatsBus, serve: Serve) -> None:
+    """Context variables of the caller, such as that it has committed, do not reach the handler, and
+    those of the handler do not come back."""
+    seen: list[tuple[bool, str]] = []
+
+    async def write(_: Any, ctx: Context, request: Write) -> Answer:
+        seen.append((inside_transaction.get(), logs.trace.get()))
+        committed.set(False)
+        logs.trace.set("of the handler")
+        return Answer()
+
+    await serve({Write: write})
+    tokens = inside_transaction.set(True), committed.set(True), logs.trace.set("of the caller")
+    ctx = context(APP)
+    try:
+        await bus.call(ctx, Write())
+        after = committed.get(), logs.trace.get()
+    finally:
+        inside_transaction.reset(tokens[0])
+        committed.reset(tokens[1])
+        logs.trace.reset(tokens[2])
+
+    assert seen == [(False, ctx.trace)]
+    assert after == (True, "of the caller")
+
+
+async def test_a_caller_that_gives_up_does_not_stop_the_work(bus: NatsBus, serve: Serve) -> None:
+    """The handler ends its work after its caller was cancelled."""
+    begun, go, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def write(_: Any, ctx: Context, request: Write) -> Answer:
+        begun.set()
+        await go.wait()
+        done.set()
+        return Answer()
+
+    await serve({Write: write})
+    caller = asyncio.create_task(bus.call(context(APP), Write()))
+    await begun.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    go.set()
+
+    await asyncio.wait_for(done.wait(), PATIENCE)
+
+
+async def test_each_answer_is_counted_and_logged(
+    bus: NatsBus, near: NatsClient, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call adds one to the metric of its subject and outcome, and to the figures of the service,
+    and writes one log line."""
+    lines: list[dict[str, Any]] = []
+    monkeypatch.setattr(logs.lines, "write", lambda fields, **_: lines.append(fields))
+
+    async def write(_: Any, ctx: Context, request: Write) -> Answer:
+        raise NameTaken
+
+    def counted() -> float:
+        labels = {"subject": Write.subject, "outcome": NameTaken.code}
+        return REGISTRY.get_sample_value("aero2_contract_seconds_count", labels) or 0
+
+    await serve({Write: write})
+    before, ctx = counted(), context(APP)
+    with pytest.raises(NameTaken):
+        await bus.call(ctx, Write())
+    figures = orjson.loads((await near.request("$SRV.STATS.probe", timeout=2)).data)
+
+    assert counted() - before == 1
+    assert figures["endpoints"][0]["num_requests"] == 1
+    assert [(line["subject"], line["outcome"], line["trace"]) for line in lines] == [
+        (Write.subject, NameTaken.code, ctx.trace)
+    ]
+
+
 async def test_needs_is_enforced_where_it_is_served(bus: NatsBus, serve: Serve) -> None:
     """The serving process checks the right before the handler, even if the gateway did not."""
 
@@ -407,7 +530,7 @@ async def test_nobody_there_is_unavailable_at_once(bus: NatsBus) -> None:
     assert time.monotonic() - started < Slow.within / 2
 
 
-async def test_replicas_share_the_work(bus: NatsBus, serve: Serve) -> None:
+async def test_replicas_share_the_work(near: NatsClient, serve: Serve) -> None:
     """One replica of the queue group answers each request, and every replica gets some."""
     served: list[str] = []
 
@@ -420,6 +543,7 @@ async def test_replicas_share_the_work(bus: NatsBus, serve: Serve) -> None:
 
     await serve({Write: named("one")})
     await serve({Write: named("two")})
+    bus = NatsBus(near)
     await asyncio.gather(*(bus.call(context(APP), Write()) for _ in range(40)))
 
     assert len(served) == 40
@@ -470,20 +594,24 @@ async def test_drain_gives_up_on_what_hangs_and_says_so(bus: NatsBus, serve: Ser
     assert len(begun) == 1
 
 
+@pytest.mark.parametrize("in_memory", [False, True])
 async def test_a_lost_server_fails_cleanly_and_comes_back(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, in_memory: bool
 ) -> None:
     """While NATS is away a call fails at once. Afterwards the same objects work again."""
     own = start(tmp_path_factory.mktemp("lost"))
     near, far = await own.connect(), await own.connect()
     try:
-        bus = NatsBus(near)
+        process = SharedProcess()
+        bus = InProcessBus(near, process) if in_memory else NatsBus(near)
 
         async def read(_: Any, ctx: Context, request: Read) -> Answer:
             return Answer(text="here")
 
         serving = await BusServer.start(far, "probe", "0.1.0", None)
         await serving.add(Read, read)
+        await serving.add(Slow, read)
+        process.add(serving)
         await far.flush()
         assert (await bus.call(context(APP), Read())).text == "here"
         own.stop()
@@ -522,7 +650,7 @@ async def test_an_error_of_a_stranger_is_a_bare_problem(near: NatsClient, far: N
     assert type(caught.value) is Problem
 
 
-async def test_replies_go_to_an_inbox_of_our_own(bus: NatsBus, far: NatsClient) -> None:
+async def test_replies_go_to_an_inbox_of_our_own(near: NatsClient, far: NatsClient) -> None:
     """Each user has an inbox prefix. With the usual `_INBOX` every user could read all replies."""
     replies = []
 
@@ -532,7 +660,7 @@ async def test_replies_go_to_an_inbox_of_our_own(bus: NatsBus, far: NatsClient) 
 
     await far.subscribe(Write.subject, cb=spy)
     await far.flush()
-    await bus.call(context(APP), Write())
+    await NatsBus(near).call(context(APP), Write())
 
     assert replies[0].startswith("_INBOX_near.")
 

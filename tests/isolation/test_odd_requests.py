@@ -15,8 +15,8 @@ from tests.isolation.cases import askers, case
 from tests.isolation.sides import Sides
 from tests.isolation.test_every_contract import in_dashboard
 
+from common.answering import answer
 from common.bus import subject_of
-from common.bus_server import answer
 from common.context import Context
 from common.contracts.base import Request
 from common.ids import DASHBOARD

@@ -13,7 +13,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from tests.kit.fake_services import FakeServices
 
-from common.bus_server import encode_reply
+from common.answering import encode_reply
 from common.context import Context
 from common.contracts.base import Contract, Request
 from common.events.base import EVENTS

@@ -24,7 +24,9 @@ def internal(settings: GatewaySettings) -> socket.socket | None:
         return _inherited(settings.metrics_listen_fd, "AERO2_METRICS_LISTEN_FD")
     if not settings.metrics_port:
         return None
-    return bind(settings.metrics_host, settings.metrics_port, "AERO2_METRICS_PORT")
+    # Gateways that share their port join the metrics of each other, so any of them may answer.
+    shared = settings.reuse_port and settings.metrics_folder is not None
+    return bind(settings.metrics_host, settings.metrics_port, "AERO2_METRICS_PORT", reuse=shared)
 
 
 def _inherited(number: int, setting: str) -> socket.socket:

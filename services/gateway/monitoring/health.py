@@ -21,7 +21,7 @@ from common.contracts.sessions import CheckSession
 from common.contracts.tenants import ResolveHost
 from common.ids import DASHBOARD
 from common.ip_addresses import client_network
-from common.metrics_server import authorized
+from common.metrics_server import authorized, offered
 from common.problems import Problem
 from gateway.admission.admission import admission_of
 from gateway.admission.flood_limits import ANONYMOUS_READ
@@ -88,8 +88,9 @@ async def metrics(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
         return GatewayResponse(401, b"", [(b"www-authenticate", b"Bearer"), NO_STORE])
     body = prometheus_client.generate_latest()
     if settings.metrics_folder is not None:
-        exports = {("gateway", settings.replica): body.decode()}
-        body = joined(exports | await siblings(settings.metrics_folder)).encode()
+        own = offered or [("gateway", settings.replica)]
+        exports = await siblings(settings.metrics_folder, besides=own)
+        body = joined(dict.fromkeys(own, body.decode()) | exports).encode()
     kind = (b"content-type", prometheus_client.CONTENT_TYPE_LATEST.encode())
     return GatewayResponse(200, body, [kind, NO_STORE])
 

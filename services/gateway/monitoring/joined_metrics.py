@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -10,17 +11,22 @@ LONGEST_WAIT: Final = 2.0
 """Seconds that one process may take, so that one that hangs does not hide the others."""
 
 
-async def siblings(folder: str) -> dict[tuple[str, str], str]:
-    """Returns what each process with a socket in `folder` exports, by service and replica. A process
-    that does not answer is left out."""
-    paths = sorted(Path(folder).glob("*.metrics"))  # noqa: ASYNC240 - a local folder
-    texts = await asyncio.gather(*(_fetch(path) for path in paths))
-    exports = {}
-    for path, text in zip(paths, texts, strict=True):
-        service, _, replica = path.stem.partition(".")
-        if text is not None:
-            exports[service, replica] = text
-    return exports
+async def siblings(
+    folder: str, *, besides: Iterable[tuple[str, str]] = ()
+) -> dict[tuple[str, str], str]:
+    """Returns what each process with a socket in `folder` exports, by service and replica, `besides`
+    some. A process that does not answer is left out."""
+    found = sorted(Path(folder).glob("*.metrics"))  # noqa: ASYNC240 - a local folder
+    paths = {_process_of(path): path for path in found}
+    for process in besides:
+        paths.pop(process, None)
+    texts = await asyncio.gather(*(_fetch(path) for path in paths.values()))
+    return {process: text for process, text in zip(paths, texts, strict=True) if text is not None}
+
+
+def _process_of(path: Path) -> tuple[str, str]:
+    service, _, replica = path.stem.partition(".")
+    return service, replica
 
 
 async def _fetch(path: Path) -> str | None:

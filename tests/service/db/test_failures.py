@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from tests.bus.probe import Write
 
-from common.bus_server import answer
+from common.answering import answer
 from common.context import Context
 from common.db import Database
 from common.ids import DASHBOARD
