@@ -10,13 +10,13 @@ import asyncio
 import random
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 import asyncpg
 
 from common import logs
 from common.db_errors import FAILURES
+from common.pool_limits import PoolCounts, PoolLimits
 
 log = logs.get(__name__)
 
@@ -53,32 +53,6 @@ class Poolable(Protocol):
 
 
 C = TypeVar("C", bound=Poolable)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PoolLimits:
-    """The limits of a pool. Times are in seconds."""
-
-    least: int = 1
-    """Connections that are opened at the start and never closed for being idle."""
-    most: int = 10
-    idle: float = 300.0
-    """For how long nobody has to use a connection until it is closed."""
-    age: float = 1800.0
-    """For how long a connection lives. Each lives a little shorter, so that they do not end
-    together. A server that came back, or took over, gets its share of connections, and PostgreSQL
-    frees what it has cached for a connection."""
-    sweep: float = 30.0
-    """Between two looks for connections that are too old or too long idle."""
-
-
-class PoolCounts(NamedTuple):
-    """How many connections are used, are idle and may exist, and how many callers wait for one."""
-
-    used: int
-    idle: int
-    most: int
-    waiting: int
 
 
 class _Member(Generic[C]):
@@ -146,6 +120,7 @@ class ConnectionPool(Generic[C]):
             if not member.connection.is_closed():
                 self._lent[member.connection] = member
                 return member.connection
+            member.connection.terminate()  # frees what it still holds
         return await self._wait(within)
 
     def release(self, connection: C) -> None:
@@ -251,6 +226,7 @@ class ConnectionPool(Generic[C]):
     def _take_back(self, member: _Member[C]) -> None:
         connection = member.connection
         if connection.is_closed():
+            connection.terminate()  # frees what it still holds
             self._grow_again()
         elif self._closed or (reason := connection.unfit()) is None:
             self._lend_or_keep(member)

@@ -12,13 +12,14 @@ from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 import asyncpg
 
 from common import conditions, metrics
-from common.connection_pool import ConnectionPool, PoolCounts, PoolLimits
+from common.connection_pool import ConnectionPool
 from common.connection_setup import connect_for_pool
 from common.context import Context
 from common.db_errors import FAILURES, connection_lost, translated
 from common.ids import is_id
 from common.leased_connection import LeasedConnection
 from common.pipelined_connection import PipelinedConnection
+from common.pool_limits import PoolCounts, PoolLimits
 from common.problems import Busy, Unavailable
 
 Link: TypeAlias = "LeasedConnection | asyncpg.Connection[asyncpg.Record]"

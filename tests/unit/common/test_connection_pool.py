@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.kit.virtual_time import VirtualLoop
 
-from common.connection_pool import CANCELLING, ConnectionPool, PoolLimits
+from common.connection_pool import CANCELLING, ConnectionPool
+from common.pool_limits import PoolLimits
 
 WITHIN = 2.0
 """Seconds that callers wait."""
