@@ -168,9 +168,7 @@ class Crawl:
         if path not in self.alike:
             wrong += await page.evaluate(AXE, [] if path == self.home else FRAME)
         facts: dict[str, Any] = await page.evaluate(FACTS)
-        if (
-            path not in self.alike
-        ):  # after the facts, because a picture of a long page moves its parts
+        if path not in self.alike:  # at the end, because a picture of a long page moves its parts
             await picture(page, f"{self._kind(path).replace('/', '-')}-{self.screen}"[1:])
         self.faults += [f"{place}: {fault}" for fault in [*wrong, *self._wrong(facts)]]
         urls = {urljoin(page.url, link) for link in facts["links"]}
