@@ -353,9 +353,15 @@ CREATE INDEX idx_organization_role_permissions_permission
 -- tenancy: organizations (developer teams are organizations of the dashboard application)
 -- ============================================================================================
 
--- Returns the name of an organization as it is stored and searched: like a slug, in any script.
-CREATE FUNCTION organization_key(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN btrim(regexp_replace(search_key($1), '[-\s.,;:_&''’"/()+]+', '-', 'g'), '-');
+-- Returns the words of names and slugs as they are stored and searched, each once. Their number and length
+-- have an upper bound.
+CREATE FUNCTION words_of_names(text[]) RETURNS SETOF text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT DISTINCT left(w.word, 100)
+    FROM unnest($1) AS named (name), LATERAL (SELECT search_key(named.name)) AS n (name),
+         LATERAL regexp_split_to_table(n.name, '[-\s.,;:_&''’"/()+]+') AS w (word)
+    WHERE w.word <> '' LIMIT 60;
+END;
 
 -- owner: tenancy
 CREATE TABLE organizations (
@@ -363,7 +369,6 @@ CREATE TABLE organizations (
     id               uuid        NOT NULL,
     slug             text        NOT NULL,
     name             text        NOT NULL,
-    name_key         text COLLATE "C" NOT NULL GENERATED ALWAYS AS (organization_key(name)) STORED,
     logo_url         text,
     is_personal      boolean     NOT NULL DEFAULT false,
     sso_required     boolean     NOT NULL DEFAULT false,  -- members sign in through its own provider only
@@ -382,15 +387,64 @@ ALTER TABLE organizations ADD CONSTRAINT organizations_pkey PRIMARY KEY (app_id,
 ALTER TABLE organizations ADD CONSTRAINT organizations_app_id_slug_key UNIQUE (slug, app_id);
 ALTER TABLE organizations ADD CONSTRAINT organizations_request_key_key UNIQUE (request_key, app_id);
 CREATE INDEX idx_organizations_created_by ON organizations (created_by, app_id);
--- For the search of organizations: by the beginning of the slug, or of the name if the slug was not
--- derived from it.
-CREATE INDEX idx_organizations_slug ON organizations (slug COLLATE "C", app_id, id);
-CREATE INDEX idx_organizations_name ON organizations (name_key, app_id, id)
-    WHERE NOT starts_with(slug COLLATE "C", name_key);
 CREATE UNIQUE INDEX organizations_personal_key ON organizations (created_by, app_id) WHERE is_personal;
 
--- For operators, who search the applications of all teams by the beginning of a name.
-CREATE INDEX idx_applications_name ON applications (organization_key(name) COLLATE "C", id);
+-- owner: tenancy, through a trigger on organizations. The words of their names and slugs, by which a search
+-- finds them: a range of the index reads only the page.
+CREATE TABLE organization_words (
+    app_id uuid NOT NULL,
+    org_id uuid NOT NULL,
+    word   text COLLATE "C" NOT NULL,
+    CONSTRAINT organization_words_pkey PRIMARY KEY (app_id, org_id, word),
+    CONSTRAINT organization_words_org_id_fkey FOREIGN KEY (app_id, org_id)
+        REFERENCES organizations (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_organization_words_word ON organization_words (word, app_id, org_id);
+
+CREATE FUNCTION organizations_words() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $words$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        DELETE FROM organization_words WHERE app_id = NEW.app_id AND org_id = NEW.id;
+    END IF;
+    INSERT INTO organization_words (app_id, org_id, word)
+    SELECT NEW.app_id, NEW.id, w.word FROM words_of_names(ARRAY[NEW.name, NEW.slug]) AS w (word);
+    RETURN NULL;
+END
+$words$;
+CREATE TRIGGER organizations_words_insert AFTER INSERT ON organizations
+    FOR EACH ROW EXECUTE FUNCTION organizations_words();
+CREATE TRIGGER organizations_words_update AFTER UPDATE ON organizations FOR EACH ROW
+    WHEN ((OLD.name, OLD.slug) IS DISTINCT FROM (NEW.name, NEW.slug))
+    EXECUTE FUNCTION organizations_words();
+
+-- owner: tenancy, through a trigger on applications. The same for operators, who search the applications of all
+-- teams. Not partitioned, as the applications themselves.
+CREATE TABLE application_words (
+    app_id uuid NOT NULL,
+    word   text COLLATE "C" NOT NULL,
+    CONSTRAINT application_words_pkey PRIMARY KEY (app_id, word),
+    CONSTRAINT application_words_app_id_fkey FOREIGN KEY (app_id)
+        REFERENCES applications (id) ON DELETE CASCADE
+);
+CREATE INDEX idx_application_words_word ON application_words (word, app_id);
+
+CREATE FUNCTION applications_words() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $words$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        DELETE FROM application_words WHERE app_id = NEW.id;
+    END IF;
+    INSERT INTO application_words (app_id, word)
+    SELECT NEW.id, w.word FROM words_of_names(ARRAY[NEW.name, NEW.slug]) AS w (word);
+    RETURN NULL;
+END
+$words$;
+CREATE TRIGGER applications_words_insert AFTER INSERT ON applications
+    FOR EACH ROW EXECUTE FUNCTION applications_words();
+CREATE TRIGGER applications_words_update AFTER UPDATE ON applications FOR EACH ROW
+    WHEN ((OLD.name, OLD.slug) IS DISTINCT FROM (NEW.name, NEW.slug))
+    EXECUTE FUNCTION applications_words();
 
 -- A team that owns applications cannot be deleted. The handler reports this by the constraint's name.
 ALTER TABLE applications ADD CONSTRAINT applications_owner_org_id_fkey
@@ -1768,6 +1822,11 @@ CREATE POLICY tenant ON applications FOR SELECT
 CREATE POLICY registry ON applications TO aero2_tenancy USING (true);
 CREATE POLICY jobs ON applications FOR SELECT TO aero2_upkeep USING (true);
 
+ALTER TABLE application_words ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON application_words FOR SELECT
+    USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
+CREATE POLICY registry ON application_words TO aero2_tenancy USING (true);
+
 ALTER TABLE deleted_slugs ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY registry ON deleted_slugs TO aero2_tenancy USING (true);
 CREATE POLICY jobs ON deleted_slugs TO aero2_upkeep USING (true);
@@ -1804,12 +1863,13 @@ REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;
 -- The words of a user. A trigger stores them with identity's privileges, and identity searches them.
 GRANT EXECUTE ON FUNCTION search_key(text), words_of_user(text, text[]) TO aero2_identity;
 GRANT EXECUTE ON FUNCTION estimated_users(uuid, boolean, boolean) TO aero2_identity;
-GRANT EXECUTE ON FUNCTION search_key(text), organization_key(text) TO aero2_tenancy;
+GRANT EXECUTE ON FUNCTION search_key(text), words_of_names(text[]) TO aero2_tenancy;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     applications, deleted_slugs, application_api_keys, custom_domains, organizations,
     organization_members, organization_invitations, organization_domains
     TO aero2_tenancy;
+GRANT SELECT, INSERT, DELETE ON organization_words, application_words TO aero2_tenancy;
 GRANT SELECT, INSERT, UPDATE ON platform_settings TO aero2_tenancy;
 -- Members are listed, and invitations matched, by name and address in one round trip (ADR 0003).
 GRANT SELECT (app_id, id, email, email_normalized, email_verified, name, picture, disabled)

@@ -17,6 +17,7 @@ from gateway.build import build, build_internal
 from gateway.http import sockets as listening
 from gateway.http.slow_clients import Connection, connection_limit
 from gateway.monitoring.announcement import announce
+from gateway.pages.template_compilation import compile_templates
 from gateway.server import server_of
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
@@ -57,8 +58,10 @@ async def serve(
     if internal is not None:
         listeners.append((server_of(build_internal(gateway)), internal, "internal http"))
     tasks = {links.spawn(server.serve(sockets=[at]), name) for server, at, name in listeners}
+    compiling = asyncio.create_task(compile_templates(), name="templates")
 
     async def drain() -> None:
+        compiling.cancel()
         for server, _, _ in listeners:
             server.should_exit = True
         await asyncio.wait(tasks)

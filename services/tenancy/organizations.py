@@ -33,6 +33,7 @@ from common.problems import Forbidden, Unauthenticated
 from common.same_json import same_json
 from tenancy import organization_access
 from tenancy.deps import Deps
+from tenancy.name_search import searched_words
 from tenancy.organization_access import to_organization
 from tenancy.queries import organizations
 from tenancy.queries.organizations import OrganizationRow
@@ -69,14 +70,16 @@ async def _page_of_user(
 ) -> Organizations:
     of = f"organizations False {request.search or ''}"
     (after,) = deps.cursors.read(ctx.app_id, of, request.cursor, 1)
-    text = (request.search or "").strip()
+    is_search = bool((request.search or "").strip())
     async with deps.db.reader(ctx) as db:
-        prefix = await organizations.name_key(db, text=text) if text else ""
+        words = await searched_words(db, request.search)
+        if is_search and not words:  # punctuation only
+            return Organizations(organizations=[])
         rows = await organizations.page_of_user(
             db,
             app_id=ctx.app_id,
             user_id=user_id,
-            prefix=prefix,
+            words=words,
             after=after,
             limit=request.limit + 1,
         )
@@ -85,19 +88,19 @@ async def _page_of_user(
 
 
 async def _search(deps: Deps, ctx: Context, request: ListOrganizations) -> Organizations:
-    """Returns a page of all organizations whose slug or name begins with the search."""
+    """Returns a page of all organizations with the words of the search."""
     text = (request.search or "").strip()
     of = f"organizations by name {text}"
     key, id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
     async with deps.db.reader(ctx) as db:
-        prefix = await organizations.name_key(db, text=text)
-        if not prefix:  # punctuation only
+        words = await searched_words(db, text)
+        if not words:  # punctuation only
             return Organizations(organizations=[])
         rows = await organizations.search(
             db,
             app_id=ctx.app_id,
             user_id=ctx.caller.user_id,
-            prefix=prefix,
+            words=words,
             after=(key, id),
             limit=request.limit + 1,
         )

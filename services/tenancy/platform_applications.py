@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from common.context import Context
@@ -22,8 +23,9 @@ from common.ids import is_id
 from tenancy.application_access import check_dashboard
 from tenancy.deps import Deps
 from tenancy.hosts import Hosts
+from tenancy.name_search import searched_words
 from tenancy.queries import organizations, platform_applications
-from tenancy.queries.platform_applications import PlatformApplicationRow
+from tenancy.queries.platform_applications import Match, PlatformApplicationRow
 
 MOST: Final = 100
 """Teams and applications of a developer that are shown."""
@@ -58,7 +60,7 @@ async def list_(
 async def _search(
     deps: Deps, ctx: Context, request: ListPlatformApplications
 ) -> PlatformApplications:
-    """Returns the application of the slug, id or host on the first page, then those by name."""
+    """Returns the application of the slug, id or host on the first page, then those with the words."""
     text = (request.search or "").strip()
     of = f"platform applications by name {text}"
     key, id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
@@ -71,15 +73,15 @@ async def _search(
             id=text.lower() if is_id(text.lower()) else None,
             domain=domain,
         )
-        prefix = await organizations.name_key(db, text=text)
-        rows = []
-        if prefix:
+        words = await searched_words(db, text)
+        rows: list[Match] = []
+        if words:
             rows = await platform_applications.named(
                 db,
                 app_id=ctx.app_id,
-                prefix=prefix,
+                words=words,
                 after=(key, id),
-                others=[row.id for row in exact],
+                without=[row.id for row in exact],
                 limit=request.limit + 1,
             )
     page, next = deps.cursors.page(
@@ -134,7 +136,7 @@ async def teams_of_developer(
     check_dashboard(ctx)
     async with deps.db.reader(ctx) as db:
         teams = await organizations.page_of_user(
-            db, app_id=ctx.app_id, user_id=request.user_id, prefix="", after=None, limit=MOST
+            db, app_id=ctx.app_id, user_id=request.user_id, words=[], after=None, limit=MOST
         )
         rows = await platform_applications.of_user(
             db, app_id=ctx.app_id, user_id=request.user_id, limit=MOST
@@ -155,7 +157,7 @@ async def teams_of_developer(
 
 
 def _page(
-    hosts: Hosts, rows: list[PlatformApplicationRow], next: str | None
+    hosts: Hosts, rows: Sequence[PlatformApplicationRow], next: str | None
 ) -> PlatformApplications:
     listed = [to_platform_application(hosts, row) for row in rows]
     return PlatformApplications(applications=listed, next=next)

@@ -21,7 +21,7 @@ async def list_(deps: Deps, ctx: Context, request: ListUserOrganizations) -> Org
             db,
             app_id=ctx.app_id,
             user_id=request.user_id,
-            prefix="",
+            words=[],
             after=after,
             limit=request.limit + 1,
         )

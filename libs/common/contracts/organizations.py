@@ -150,7 +150,8 @@ class ListOrganizations(
     search: str | None = Field(
         default=None,
         max_length=100,
-        description="The beginning of a name or slug. Case and accents are ignored.",
+        description="One or more words. Each must be the beginning of a word of the name or slug. "
+        "Case and accents are ignored.",
     )
 
 

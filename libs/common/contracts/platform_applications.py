@@ -64,8 +64,8 @@ class ListPlatformApplications(
     search: str | None = Field(
         default=None,
         max_length=260,
-        description="A whole slug, id or host, or the beginning of a name. Case and accents are "
-        "ignored in names.",
+        description="A whole slug, id or host, or words. Each of them must be the beginning of a word "
+        "of the name or slug. Case and accents are ignored in names.",
     )
     owner_org_id: Id | None = Field(
         default=None, description="Only those of this team, without `search`."

@@ -56,27 +56,31 @@ PAGE_OF_USER: Final = f"""
     FROM organization_members m
     JOIN organizations o ON o.app_id = $1 AND o.id = m.org_id
     WHERE m.app_id = $1 AND m.user_id = $2 AND m.org_id > $4::uuid
-      AND (starts_with(o.slug, $3) OR starts_with(o.name_key, $3))
+      AND NOT EXISTS (
+          SELECT FROM unnest($3::text[]) AS searched (word) WHERE NOT EXISTS (
+              SELECT FROM organization_words w
+              WHERE w.app_id = $1 AND w.org_id = m.org_id
+                AND w.word >= searched.word AND w.word < searched.word || chr(1114111)))
     ORDER BY m.org_id LIMIT $5
     """
 SEARCH: Final = f"""
     SELECT {COLUMNS}, found.key
     FROM (
-        (SELECT s.id, s.slug COLLATE "C" AS key FROM organizations s
-         WHERE s.app_id = $1 AND (s.slug COLLATE "C", s.id) > ($3, $4::uuid)
-           AND s.slug COLLATE "C" < $5 || chr(1114111)
-         ORDER BY s.slug COLLATE "C", s.id LIMIT $6)
-        UNION ALL
-        (SELECT n.id, n.name_key AS key FROM organizations n
-         WHERE n.app_id = $1 AND (n.name_key, n.id) > ($3, $4::uuid)
-           AND n.name_key < $5 || chr(1114111)
-           AND NOT starts_with(n.slug COLLATE "C", n.name_key)
-           AND NOT starts_with(n.slug COLLATE "C", $5)
-         ORDER BY n.name_key, n.id LIMIT $6)
+        SELECT w.org_id AS id, w.word AS key FROM organization_words w
+        WHERE w.app_id = $1 AND (w.word, w.org_id) > ($3, $4::uuid) AND w.word < $5 || chr(1114111)
+          AND NOT EXISTS (
+              SELECT FROM organization_words e
+              WHERE e.app_id = $1 AND e.org_id = w.org_id AND e.word >= $5 AND e.word < w.word)
+          AND NOT EXISTS (
+              SELECT FROM unnest($6::text[]) AS other (word) WHERE NOT EXISTS (
+                  SELECT FROM organization_words o
+                  WHERE o.app_id = $1 AND o.org_id = w.org_id
+                    AND o.word >= other.word AND o.word < other.word || chr(1114111)))
+        ORDER BY w.word, w.org_id LIMIT $7
     ) AS found
     JOIN organizations o ON o.app_id = $1 AND o.id = found.id
     LEFT JOIN organization_members m ON m.app_id = $1 AND m.org_id = o.id AND m.user_id = $2
-    ORDER BY found.key, found.id LIMIT $6
+    ORDER BY found.key, found.id LIMIT $7
     """
 
 
@@ -98,17 +102,18 @@ async def page(
 
 
 async def page_of_user(
-    db: Db, *, app_id: str, user_id: str, prefix: str, after: str | None, limit: int
+    db: Db, *, app_id: str, user_id: str, words: list[str], after: str | None, limit: int
 ) -> list[OrganizationRow]:
-    """Returns the user's organizations after that id whose slug or name begins with `prefix`."""
+    """Returns the user's organizations after that id; of those with each of `words` at the beginning of
+    a word of their name or slug."""
     return await many(
-        db, OrganizationRow, PAGE_OF_USER, app_id, user_id, prefix, after or keyset.LOWEST_ID, limit
+        db, OrganizationRow, PAGE_OF_USER, app_id, user_id, words, after or keyset.LOWEST_ID, limit
     )
 
 
 @dataclass(frozen=True)
 class Match(OrganizationRow):
-    """An organization and the text that matched the search: its slug, or the key of its name."""
+    """An organization and the word of its name or slug that matched the search."""
 
     key: str
 
@@ -118,28 +123,15 @@ Place = tuple[str | None, str | None]
 
 
 async def search(
-    db: Db, *, app_id: str, user_id: str | None, prefix: str, after: Place, limit: int
+    db: Db, *, app_id: str, user_id: str | None, words: list[str], after: Place, limit: int
 ) -> list[Match]:
-    """Returns organizations whose slug or name begins with `prefix`, sorted by what matched.
+    """Returns organizations with each of `words` at the beginning of a word of their name or slug.
 
-    Slugs and names are one range of an index each. A name that became the slug matches once, as
-    the slug.
+    They are sorted by what the first of `words` matched: any other order would need all matches first.
     """
-    place = (prefix, keyset.LOWEST_ID) if after[0] is None else after
-    return await many(db, Match, SEARCH, app_id, user_id, *place, prefix, limit)
-
-
-async def name_key(db: Db, *, text: str) -> str:
-    """Returns the text as names are stored for searches: like a slug, in any script."""
-    key: str = await value(
-        db,
-        """
-        -- any-tenant: computes, reads no table
-        SELECT organization_key($1::text)
-        """,
-        text,
-    )
-    return key
+    word, *others = words
+    place = (word, keyset.LOWEST_ID) if after[0] is None else after
+    return await many(db, Match, SEARCH, app_id, user_id, *place, word, others, limit)
 
 
 async def insert(

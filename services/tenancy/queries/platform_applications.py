@@ -16,7 +16,7 @@ Place = tuple[str | None, str | None]
 
 @dataclass(frozen=True)
 class PlatformApplicationRow:
-    """An application and the team that owns it. `key` is its name as a search compares it."""
+    """An application and the team that owns it."""
 
     id: str
     slug: str
@@ -29,13 +29,18 @@ class PlatformApplicationRow:
     owner_id: str | None
     owner_slug: str | None
     owner_name: str | None
+
+
+@dataclass(frozen=True)
+class Match(PlatformApplicationRow):
+    """An application and the word of its name or slug that matched the search."""
+
     key: str
 
 
 COLUMNS: Final = """
     a.id, a.slug, a.name, a.state, a.is_dashboard, a.custom_domain, a.custom_domain_verified,
-    a.created_at, o.id AS owner_id, o.slug AS owner_slug, o.name AS owner_name,
-    organization_key(a.name) COLLATE "C" AS key"""
+    a.created_at, o.id AS owner_id, o.slug AS owner_slug, o.name AS owner_name"""
 """Of `applications a` and `organizations o`, for a `PlatformApplicationRow`."""
 
 NEWEST: Final = f"""
@@ -56,13 +61,24 @@ OF_TEAM: Final = f"""
     """
 NAMED: Final = f"""
     -- any-tenant: an operator searches every application
-    SELECT {COLUMNS}
-    FROM applications a
+    SELECT {COLUMNS}, found.key
+    FROM (
+        SELECT w.app_id AS id, w.word AS key FROM application_words w
+        WHERE (w.word, w.app_id) > ($2, $3::uuid) AND w.word < $4 || chr(1114111)
+          AND w.app_id <> ALL ($6::uuid[])
+          AND NOT EXISTS (
+              SELECT FROM application_words e
+              WHERE e.app_id = w.app_id AND e.word >= $4 AND e.word < w.word)
+          AND NOT EXISTS (
+              SELECT FROM unnest($5::text[]) AS other (word) WHERE NOT EXISTS (
+                  SELECT FROM application_words n
+                  WHERE n.app_id = w.app_id
+                    AND n.word >= other.word AND n.word < other.word || chr(1114111)))
+        ORDER BY w.word, w.app_id LIMIT $7
+    ) AS found
+    JOIN applications a ON a.id = found.id
     LEFT JOIN organizations o ON o.app_id = $1 AND o.id = a.owner_org_id
-    WHERE (organization_key(a.name) COLLATE "C", a.id) > ($2, $3::uuid)
-      AND organization_key(a.name) COLLATE "C" < $4 || chr(1114111)
-      AND a.id <> ALL ($5::uuid[])
-    ORDER BY organization_key(a.name) COLLATE "C", a.id LIMIT $6
+    ORDER BY found.key, found.id LIMIT $7
     """
 EXACT: Final = f"""
     -- any-tenant: an operator searches every application
@@ -102,11 +118,13 @@ async def of_team(
 
 
 async def named(
-    db: Db, *, app_id: str, prefix: str, after: Place, others: list[str], limit: int
-) -> list[PlatformApplicationRow]:
-    """Returns the applications whose name begins with `prefix`, after (key, id), without `others`."""
-    place = (prefix, keyset.LOWEST_ID) if after[0] is None else after
-    return await many(db, PlatformApplicationRow, NAMED, app_id, *place, prefix, others, limit)
+    db: Db, *, app_id: str, words: list[str], after: Place, without: list[str], limit: int
+) -> list[Match]:
+    """Returns applications with each of `words` at the beginning of a word of their name or slug, after
+    (key, id). They are sorted by what the first of `words` matched."""
+    word, *others = words
+    place = (word, keyset.LOWEST_ID) if after[0] is None else after
+    return await many(db, Match, NAMED, app_id, *place, word, others, without, limit)
 
 
 async def exact(

@@ -29,6 +29,8 @@ SPECIAL: Final = {
     ("signing_keys", "private_sealed"): "'x'",
 }
 """Values for columns with a check or a key over all applications."""
+BY_TRIGGER: Final = ("application_words", "organization_words")
+"""Tables in which a trigger has written rows for the row of another table."""
 
 
 async def tenant_tables(db: asyncpg.Connection) -> list[str]:
@@ -51,6 +53,8 @@ async def fill(db: asyncpg.Connection, app_id: str) -> None:
         for table in waiting:
             try:
                 async with db.transaction():
+                    if table in BY_TRIGGER:
+                        await db.execute(f"DELETE FROM {table} WHERE app_id = $1", app_id)
                     await db.execute(await _insert(db, table), app_id)
             except asyncpg.ForeignKeyViolationError:
                 left.append(table)

@@ -15,7 +15,7 @@ DENIED = asyncpg.InsufficientPrivilegeError
 PURE = {
     "search_key(text)": {"aero2_identity", "aero2_tenancy"},
     "words_of_user(text,text[])": {"aero2_identity"},
-    "organization_key(text)": {"aero2_tenancy"},
+    "words_of_names(text[])": {"aero2_tenancy"},
     "estimated_users(uuid,boolean,boolean)": {"aero2_identity"},
 }
 """Functions that read no row. Roles may call them with their own rights."""

@@ -14,7 +14,9 @@ import pytest_asyncio
 from aero2.migrate import JOBS
 
 SERVICES = ("tenancy", "identity", "oidc", "rbac")
-REGISTRY = {"applications", "deleted_slugs", "application_api_keys", "custom_domains"}
+REGISTRY = {
+    "applications", "application_words", "deleted_slugs", "application_api_keys", "custom_domains",
+}  # fmt: skip
 QUEUES = {"audit_outbox", "mail_outbox"}
 UNBOUND = {"schema_migrations", "master_keys"}
 """Tables of the deployment, without an application."""

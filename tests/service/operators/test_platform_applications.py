@@ -66,8 +66,8 @@ async def test_pages_have_every_application_once(world: World, operator: Context
 
 
 async def test_a_search_finds_slug_id_host_and_name(world: World, operator: Context) -> None:
-    """A name is found by its beginning, in any case and without accents. The exact match comes first,
-    and no application comes twice."""
+    """A name is found by the beginnings of its words, in any case and without accents. The exact match
+    comes first, and no application comes twice."""
     word = new_id()[-12:]
     first, slug = await named(world, f"Café {word} Übersee")
     second, _ = await named(world, f"CAFE {word}")
@@ -84,10 +84,13 @@ async def test_a_search_finds_slug_id_host_and_name(world: World, operator: Cont
     for exact in (slug, first, f"{slug}.id.example.com", f"https://{word}.Shop.example/"):
         assert await found(world, operator, exact) == [first]
     for limit in (1, 50):
-        assert await found(world, operator, f"cafe {word}", limit) == [second, first]
+        for search in (f"cafe {word}", word, f"{word[:9]} CAF", f"{slug[:2]} {word}"):
+            assert sorted(await found(world, operator, search, limit)) == sorted([first, second])
+        assert await found(world, operator, f"uber {word}", limit) == [first]
+        assert await found(world, operator, f"{word} cafe ubersee x", limit) == []
     await named(world, slug)
     assert (await found(world, operator, slug))[0] == first
-    for nothing in (f"not-{word}.shop.example", word, "%", "(", f"{word}.id.example.com"):
+    for nothing in (f"not-{word}.shop.example", word[1:], "%", "(", f"{word}.id.example.com"):
         assert first not in await found(world, operator, nothing)
 
 

@@ -320,8 +320,8 @@ async def test_deleting_takes_everything_in_it(world: World) -> None:
             await world.call(VerifyApiKey(key=key.key), context(DASHBOARD))
     assert (made.id, "application", made.id) == world.invalidation.published[-1]
     assert "application_deleted" in await world.event_types(app_id=DASHBOARD)
-    tables = {"application_api_keys", "audit_logs", "audit_outbox", "custom_domains", "data_keys"}
-    assert set(await _rows_of(world, kept.id)) == tables | {"users"}
+    tables = {"application_api_keys", "application_words", "audit_logs", "audit_outbox"}
+    assert set(await _rows_of(world, kept.id)) == tables | {"custom_domains", "data_keys", "users"}
 
 
 async def test_deleting_needs_the_slug_typed_back(world: World) -> None:
