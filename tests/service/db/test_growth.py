@@ -28,7 +28,7 @@ DEEP = START + timedelta(minutes=MANY // 2)
 FIRST = ("infinity", HIGHEST_ID)
 ORGANIZATION = "018f0000-0000-7000-8000-00000000000c"
 
-MIDDLE_ID = MIDDLE_ID
+MIDDLE_ID = "7" * 8 + LOWEST_ID[8:]
 MATCHING = "AS other (word, until)"
 ANNA = ("anna", LOWEST_ID, "anna")
 ALL = (None, None, [], [])
