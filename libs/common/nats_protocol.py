@@ -54,14 +54,13 @@ class NatsProtocol(asyncio.Protocol):
         transport.set_protocol(self)
 
     def data_received(self, data: bytes) -> None:
-        """Handles what the server has sent. Closes the connection if no server sends such bytes."""
+        """Handles what the server has sent."""
         try:
             for frame in self._parser.feed(data):
                 if self._behind.is_set() or not self._client.handle(frame):
                     self._defer(frame)
         except nats.errors.ProtocolError as error:
-            self._defer(error)
-            self.transport.abort()
+            self._defer(error)  # nothing behind it is handled
 
     def _defer(self, item: Frame | Exception) -> None:
         self._backlog.append(item)

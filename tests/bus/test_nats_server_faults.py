@@ -161,10 +161,8 @@ async def test_everything_is_sent_in_the_order_of_the_calls(script: ScriptedNats
     await nc.publish("one", b"")
     await nc.subscribe("two")
     nc.send("three", b"", headers={"A": "b"})
-    flush = asyncio.create_task(nc.flush())
-    await asyncio.sleep(0)
+    await nc.flush()
     await nc.publish("four", b"")
-    await flush
     script.send(b"PING\r\n")
     await until(lambda: b"PONG" in script.received)
     verbs = [line.split(b" ")[0] for line in bytes(script.received).split(b"\r\n") if line]
