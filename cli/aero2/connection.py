@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import nats
 import nats.errors
 
 from aero2 import nats_access
@@ -15,21 +14,23 @@ from aero2.embedded import ports, secrets
 from aero2.embedded.folder import Folder
 from aero2.failures import CommandError
 from common.bus import NatsBus
+from common.nats_client import NatsClient
 from common.settings import servers
 
 
 @asynccontextmanager
 async def connected(url: str, password: str | None) -> AsyncIterator[NatsBus]:
     """Connects to a bus. Raises CommandError if NATS is not there or refuses the password."""
+    nc = NatsClient()
     try:
-        nc = await nats.connect(
+        await nc.connect(
             servers(url),
             name="aero2-cli",
             user=nats_access.CLI,
             password=password,
             inbox_prefix=nats_access.inbox(nats_access.CLI).encode(),
             max_reconnect_attempts=2,
-            reconnect_time_wait=0.2,
+            reconnect_time_wait=0.2,  # type: ignore[arg-type] # seconds, whole or not
             connect_timeout=10,
             error_cb=_quiet,
         )

@@ -13,9 +13,9 @@ from typing import Any, Final
 import nats.errors
 import nats.micro
 import orjson
-from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.micro.request import ERROR_CODE_HEADER, ERROR_HEADER
-from nats.micro.request import Request as Message
+from nats.micro.request import Request as ServiceRequest
 from nats.micro.service import Service
 from prometheus_client import Histogram
 from pydantic import ValidationError
@@ -27,6 +27,7 @@ from common.contracts.base import SYSTEM, Contract, Request
 from common.db import committed
 from common.endpoint_stats import ServiceStats, process_stats
 from common.field_errors import field_errors
+from common.nats_client import NatsClient
 from common.problems import (
     Busy,
     Forbidden,
@@ -110,6 +111,7 @@ class BusServer:
     At most `concurrency` handlers run and `queue` requests wait; more are refused at once as Busy.
     """
 
+    client: NatsClient
     service: Service
     deps: Any
     concurrency: int = 100
@@ -127,7 +129,7 @@ class BusServer:
     @classmethod
     async def start(
         cls,
-        nc: Client,
+        nc: NatsClient,
         name: str,
         version: str,
         deps: Any,
@@ -142,7 +144,7 @@ class BusServer:
         service = await nats.micro.add_service(
             nc, name=name, version=version, queue_group=name, **more
         )
-        return cls(service, deps, concurrency, queue, stats)
+        return cls(nc, service, deps, concurrency, queue, stats)
 
     async def add(self, contract: type[Request[Any]], handler: Handler) -> None:
         """Serves a contract on its two subjects: the one of callers and the one of the system."""
@@ -152,10 +154,11 @@ class BusServer:
     async def _listen(
         self, contract: type[Request[Any]], handler: Handler, subject: str, needs: str
     ) -> None:
-        async def on_message(msg: Message) -> None:
+        def receive(msg: Msg) -> None:
+            self.stats.receive(subject)
             if len(self._running) >= self.concurrency + self.queue:
                 metrics.REFUSED.inc()
-                await _refuse(msg, Busy(retry_after=1))
+                self._refuse_at_once(msg, Busy(retry_after=1))
                 return
             task = asyncio.create_task(self._serve(contract, handler, msg, subject))
             self._running.add(task)
@@ -164,12 +167,13 @@ class BusServer:
         await self.service.add_endpoint(
             name=subject.replace(".", "-"),
             subject=subject,
-            handler=on_message,
+            handler=_not_called,
             metadata={"needs": needs, "reply": contract.reply.__name__},
         )
+        self.client.receive(nats_private.service_subscriptions(self.service)[-1], receive)
 
     async def _serve(
-        self, contract: type[Request[Any]], handler: Handler, msg: Message, subject: str
+        self, contract: type[Request[Any]], handler: Handler, msg: Msg, subject: str
     ) -> None:
         started = time.perf_counter()
         outcome, level, trace = "ok", "info", ""
@@ -181,28 +185,45 @@ class BusServer:
                 reply = await answer(
                     handler, self.deps, contract, ctx, data=msg.data, subject=subject
                 )
-                await msg.respond(encode_reply(reply))
+                await self.client.publish(msg.reply, encode_reply(reply))
         except Problem as problem:
             outcome = problem.code
             level = "error" if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "info"
-            await _refuse(msg, problem)
+            await self._refuse(msg, problem)
         except asyncio.CancelledError:  # by `drain`, in the handler or before it
             outcome, level = "stopping", "error"
-            await _refuse(msg, Unavailable("this replica is stopping", retry_after=1))
+            await self._refuse(msg, Unavailable("this replica is stopping", retry_after=1))
             raise
         except Exception:
             outcome, level = "internal", "error"
             log.exception("unhandled", subject=contract.subject, trace=trace)
-            await _refuse(msg, Problem())
+            await self._refuse(msg, Problem())
         finally:
             seconds = time.perf_counter() - started
             self.stats.add(subject, seconds=seconds, failed=level == "error")
             _observe(contract.subject, outcome, seconds=seconds, trace=trace, level=level)
 
+    async def _refuse(self, msg: Msg, problem: Problem) -> None:
+        """Replies with a problem."""
+        wire, headers = _encode_problem(problem)
+        try:
+            await self.client.publish(msg.reply, wire, headers=headers)
+        except nats.errors.Error as error:
+            log.warning("refusal not delivered", error=type(error).__name__)
+
+    def _refuse_at_once(self, msg: Msg, problem: Problem) -> None:
+        """Replies with a problem, or not at all while the server takes nothing: refusals must not pile
+        up."""
+        wire, headers = _encode_problem(problem)
+        try:
+            self.client.send(msg.reply, wire, headers=headers)
+        except nats.errors.Error as error:
+            log.warning("refusal not delivered", error=type(error).__name__)
+
     async def drain(self, within: float = 3.0) -> None:
         """Takes no more requests and answers those that have arrived, `within` seconds at most."""
         # nats.micro unsubscribes at once; ADR-32 says drain, so that arrived requests are served.
-        nc = nats_private.service_client(self.service)
+        nc = self.client
         subscriptions = nats_private.service_subscriptions(self.service)
         if nc.is_connected:  # otherwise nothing more arrives
             with contextlib.suppress(nats.errors.Error, OSError):
@@ -240,11 +261,11 @@ def _observe(subject: str, outcome: str, *, seconds: float, trace: str, level: s
     )
 
 
-async def _refuse(msg: Message, problem: Problem) -> None:
-    """Replies with a problem."""
-    wire = orjson.dumps(problem.to_wire(), default=str)
+async def _not_called(_: ServiceRequest) -> None:
+    """Stands where nats.micro wants a handler. Requests go to the receiver of their subscription."""
+
+
+def _encode_problem(problem: Problem) -> tuple[bytes, dict[str, str]]:
+    """Returns the payload and the headers of a reply that is a problem."""
     headers = {ERROR_CODE_HEADER: str(problem.status), ERROR_HEADER: problem.code}
-    try:
-        await msg.respond(wire, headers=headers)
-    except (nats.errors.Error, ValueError) as error:
-        log.warning("refusal not delivered", error=type(error).__name__)
+    return orjson.dumps(problem.to_wire(), default=str), headers

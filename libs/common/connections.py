@@ -15,7 +15,7 @@ from common.audit import Activity
 from common.bus import NatsBus
 from common.db import Database
 from common.invalidation import NatsInvalidation
-from common.nats_private import BatchedClient
+from common.nats_client import NatsClient
 from common.settings import Settings
 from common.tenants import Tenants
 
@@ -27,7 +27,7 @@ class Connections:
     """The connections of a process, and its tasks."""
 
     name: str
-    nc: Client
+    nc: NatsClient
     js: JetStreamContext
     bus: NatsBus
     invalidation: NatsInvalidation
@@ -80,7 +80,7 @@ class _NatsEvents:
 
 async def connect(settings: Settings, name: str) -> Connections:
     """Connects to NATS and subscribes to invalidation messages. Raises what nats-py raises."""
-    nc = BatchedClient()
+    nc = NatsClient()
     bus = NatsBus(nc)
     events = _NatsEvents(bus)
     metrics.maintain(metrics.NATS)

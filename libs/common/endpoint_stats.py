@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,39 +13,45 @@ from common import metrics
 
 
 @dataclass
-class AnsweredRequests:
-    """Requests of one subject that were answered. An error is a fault of ours, not a refusal."""
+class RequestCounts:
+    """Requests of one subject. An error is a fault of ours, not a refusal. Requests that are at work
+    or were refused as Busy are received and not answered."""
 
-    requests: int = 0
+    received: int = 0
+    answered: int = 0
     errors: int = 0
     nanoseconds: int = 0
 
 
 @dataclass
 class ServiceStats:
-    """Counts the requests of a service. nats.micro alone would report only how long it takes to start
-    the task of a request, and never an error. `of_process` returns what concerns the whole process:
-    the first endpoint of the report has it as its `data`."""
+    """Counts the requests of a service, which nats.micro does not see. `of_process` returns what
+    concerns the whole process: the first endpoint of the report has it as its `data`."""
 
     of_process: Callable[[], dict[str, Any]] = dict
-    _by_subject: dict[str, AnsweredRequests] = field(default_factory=dict)
+    _by_subject: defaultdict[str, RequestCounts] = field(
+        default_factory=lambda: defaultdict(RequestCounts)
+    )
     _first: str | None = None
+
+    def receive(self, subject: str) -> None:
+        """Counts one request that has arrived."""
+        self._by_subject[subject].received += 1
 
     def add(self, subject: str, *, seconds: float, failed: bool) -> None:
         """Counts one answered request."""
-        answered = self._by_subject.get(subject)
-        if answered is None:
-            answered = self._by_subject[subject] = AnsweredRequests()
-        answered.requests += 1
-        answered.errors += failed
-        answered.nanoseconds += int(seconds * 1e9)
+        counts = self._by_subject[subject]
+        counts.answered += 1
+        counts.errors += failed
+        counts.nanoseconds += int(seconds * 1e9)
 
     def complete(self, stats: EndpointStats) -> dict[str, Any] | None:
         """Corrects the figures of an endpoint, and returns its `data`."""
-        answered = self._by_subject.get(stats.subject, AnsweredRequests())
-        stats.num_errors = answered.errors
-        stats.processing_time = answered.nanoseconds
-        stats.average_processing_time = answered.nanoseconds // max(answered.requests, 1)
+        counts = self._by_subject[stats.subject]
+        stats.num_requests = counts.received
+        stats.num_errors = counts.errors
+        stats.processing_time = counts.nanoseconds
+        stats.average_processing_time = counts.nanoseconds // max(counts.answered, 1)
         self._first = self._first or stats.subject
         return self.of_process() if stats.subject == self._first else None
 

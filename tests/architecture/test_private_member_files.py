@@ -14,6 +14,7 @@ from tests.architecture.source import CLI, COMMON, ROOT, SERVICES, modules, tree
 
 FILES = {
     "libs/common/asyncpg_private.py",
+    "libs/common/nats_client.py",
     "libs/common/nats_private.py",
 }
 """Their test is tests/unit/common/test_private_members.py."""

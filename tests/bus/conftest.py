@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
-from nats.aio.client import Client
 from tests.bus.probe import Handled
 from tests.kit.nats_server import NatsServer, start
 
 from common.bus import NatsBus
 from common.bus_server import BusServer
+from common.nats_client import NatsClient
 from common.nats_private import flush_all
 
 
@@ -23,7 +23,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
 
 
 @pytest.fixture
-async def near(server: NatsServer) -> AsyncIterator[Client]:
+async def near(server: NatsServer) -> AsyncIterator[NatsClient]:
     """The connection of the calling side."""
     nc = await server.connect(inbox_prefix="_INBOX_near")
     yield nc
@@ -31,7 +31,7 @@ async def near(server: NatsServer) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-async def far(server: NatsServer) -> AsyncIterator[Client]:
+async def far(server: NatsServer) -> AsyncIterator[NatsClient]:
     """The connection of the serving side."""
     nc = await server.connect(inbox_prefix="_INBOX_far")
     yield nc
@@ -39,7 +39,7 @@ async def far(server: NatsServer) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-def bus(near: Client) -> NatsBus:
+def bus(near: NatsClient) -> NatsBus:
     return NatsBus(near)
 
 
@@ -47,7 +47,7 @@ Serve = Callable[..., Awaitable[BusServer]]
 
 
 @pytest.fixture
-async def serve(far: Client) -> AsyncIterator[Serve]:
+async def serve(far: NatsClient) -> AsyncIterator[Serve]:
     """Serves handlers until the test ends: `await serve({Read: read}, concurrency=1)`."""
     running: list[BusServer] = []
 

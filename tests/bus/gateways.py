@@ -9,13 +9,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from nats.aio.client import Client
 from tests.kit.nats_server import NatsServer
 
 from common.bus import Handlers, NatsBus
 from common.bus_server import BusServer
 from common.caches import Cache
 from common.invalidation import NatsInvalidation
+from common.nats_client import NatsClient
 from common.nats_private import flush_all
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ async def answering(
 
 
 @asynccontextmanager
-async def _connected(server: NatsServer, inbox: str) -> AsyncIterator[Client]:
+async def _connected(server: NatsServer, inbox: str) -> AsyncIterator[NatsClient]:
     nc = await server.connect(inbox_prefix=inbox)
     yield nc
     await nc.close()

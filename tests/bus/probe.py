@@ -28,6 +28,10 @@ class Slow(Request[Answer], subject="probe.thing.slow", needs=OPEN, within=60.0)
     """A contract with a long time limit, so that a test would notice a wait for its deadline."""
 
 
+class Echo(Request[Answer], subject="probe.thing.echo", needs=OPEN, within=60.0):
+    text: str = ""
+
+
 class Guarded(Request[Answer], subject="probe.thing.guarded", needs="things:write"):
     pass
 

@@ -162,7 +162,7 @@ async def test_it_survives_a_restart_of_nats(stream: Stream) -> None:
         await stream.log(A, "one")
         await until(lambda: names(got) == ["one"])
         stream.server.restart()
-        await until(lambda: stream.nc.is_connected)
+        await until(lambda: stream.nc.stats["reconnects"] == 1)
         await stream.log(A, "two")
         await until(lambda: names(got) == ["one", "two"])
 

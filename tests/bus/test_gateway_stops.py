@@ -15,12 +15,12 @@ from typing import Any
 
 import httpx
 import pytest
-from nats.aio.client import Client
 from tests.kit.nats_server import PATIENCE, NatsServer, free_port, start, until
 
 from common.bus_server import BusServer
 from common.context import Context
 from common.contracts.tenants import ResolveHost, Tenant, UnknownHost
+from common.nats_client import NatsClient
 from common.nats_private import flush_all
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +79,7 @@ async def test_a_request_is_finished_and_further_signals_change_nothing(own: Nat
         await answered.wait()
         raise UnknownHost("nobody lives here")
 
-    nc: Client = await own.connect()
+    nc: NatsClient = await own.connect()
     serving = await BusServer.start(nc, "tenancy", "0.1.0", None)
     await serving.add(ResolveHost, slow)
     await flush_all(nc)

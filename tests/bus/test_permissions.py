@@ -14,7 +14,6 @@ from typing import Any
 import nats.errors
 import orjson
 import pytest
-from nats.aio.client import Client
 from tests.architecture.source import contracts
 from tests.kit.nats_server import NatsServer, free_port, until
 
@@ -30,6 +29,7 @@ from common.contracts.roles import SeedRoles
 from common.contracts.sessions import CheckSession, EndSession, Session
 from common.contracts.users import CreateUser
 from common.ids import DASHBOARD, new_id
+from common.nats_client import NatsClient
 from common.nats_private import flush_all
 from common.outbox import ensure_stream
 from common.problems import TooLate
@@ -43,7 +43,7 @@ USERS = (*nats_access.SERVICES, nats_access.CLI)
 class Seat:
     """A connection as one of the users, and the subjects that the server refused it."""
 
-    nc: Client
+    nc: NatsClient
     refused: list[str] = field(default_factory=list)
 
     async def errors_so_far(self) -> list[str]:
@@ -73,7 +73,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
 
 @pytest.fixture
 async def sit(guarded: NatsServer) -> AsyncIterator[Sit]:
-    open_: list[Client] = []
+    open_: list[NatsClient] = []
 
     async def seat(user: str) -> Seat:
         refused: list[str] = []

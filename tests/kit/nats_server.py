@@ -13,10 +13,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nats.aio.client import Client
-
 from aero2.embedded.ports import bound
-from common.nats_private import BatchedClient
+from common.nats_client import NatsClient
 
 PATIENCE = 60.0
 """Seconds to wait for an event. It is long, because a machine may be busy."""
@@ -80,7 +78,7 @@ class NatsServer:
         self.stop()
         self.launch()
 
-    async def connect(self, **options: object) -> Client:
+    async def connect(self, **options: object) -> NatsClient:
         """Returns a client like the product's, which reconnects quickly and for ever."""
         settings: dict[str, object] = {
             "servers": self.url,
@@ -88,7 +86,7 @@ class NatsServer:
             "reconnect_time_wait": 0.05,
             "error_cb": _quiet,
         }
-        nc = BatchedClient()
+        nc = NatsClient()
         await nc.connect(**(settings | options))  # type: ignore[arg-type]
         return nc
 

@@ -32,7 +32,7 @@ from aero2.embedded.secrets import Secrets
 from aero2.failures import CommandError
 from aero2.platform import Platform
 from aero2.supervisor import Supervisor
-from common.nats_private import flush_all
+from common.nats_client import NatsClient
 
 
 @pytest.fixture
@@ -331,7 +331,8 @@ async def test_each_user_says_only_what_is_its_own(running: tuple[Platform, Supe
     async def refused(error: Exception) -> None:
         refusals.append(str(error))
 
-    nc = await nats.connect(
+    nc = NatsClient()
+    await nc.connect(
         platform.nats.url,
         user="rbac",
         password=platform.secrets.nats["rbac"],
@@ -339,13 +340,13 @@ async def test_each_user_says_only_what_is_its_own(running: tuple[Platform, Supe
         error_cb=refused,
     )
     await nc.subscribe("system.rbac.rights.get", queue="rbac")
-    await flush_all(nc)
+    await nc.flush()
     assert refusals == []
     for subject in ("identity.session.check", "_INBOX_gateway.>", "_INBOX.>", ">"):
         await nc.subscribe(subject)
     for subject in ("identity.session.check", "oidc.token.exchange", "$JS.API.STREAM.DELETE.AUDIT"):
         await nc.publish(subject, b"")
-    await flush_all(nc)
+    await nc.flush()
     await nc.close()
 
     assert len(refusals) == 7

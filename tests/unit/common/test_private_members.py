@@ -6,7 +6,10 @@ then raise the version in pyproject.toml.
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import inspect
+from types import FunctionType
 from typing import Any
 
 import asyncpg
@@ -15,15 +18,26 @@ import pytest
 from asyncpg.protocol import protocol
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription
+from nats.aio.transport import TcpTransport
+from nats.protocol.parser import Parser
 
 from common.contracts.base import Page, Request
+from common.nats_client import NatsClient
 
 FUNCTIONS = [
+    (Client, "_process_connect_init", ["self"], "nats_client: the protocol takes over"),
+    (Client, "_init_request_sub", ["self"], "nats_client.NatsClient.request"),
+    (Client, "_request_sub_callback", ["self", "msg"], "nats_client.NatsClient.request"),
+    (Client, "_send_ping", ["self", "future"], "nats_client: PING in order"),
+    (Client, "_flush_pending", ["self", "force_flush"], "nats_client: one write a turn"),
+    (Client, "_flusher", ["self"], "nats_client: one write a turn"),
+    (Client, "_read_loop", ["self"], "nats_client: deferred frames"),
+    (Client, "_process_op_err", ["self", "e"], "nats_client: a lost connection"),
     (
         Client,
-        "_flush_pending",
-        ["self", "force_flush"],
-        "nats_private: BatchedClient, write_pending",
+        "_process_msg",
+        ["self", "sid", "subject", "reply", "data", "headers"],
+        "nats_client: deferred frames",
     ),
     (Client, "_send_unsubscribe", ["self", "sid", "limit"], "nats_private: leaving a NATS server"),
     (asyncpg.Connection, "_check_open", ["self"], "asyncpg_private.require_open"),
@@ -65,11 +79,29 @@ def test_a_statement_is_prepared_by_its_text_and_a_time_limit() -> None:
     )
 
 
+TRANSPORT = TcpTransport()  # type: ignore[no-untyped-call]
 ATTRIBUTES = [
     (Client(), "_subs", dict, "nats_private.unsubscribe_requests"),
     (Client(), "_resp_map", dict, "nats_private.pending_replies"),
     (Client(), "_resp_sub_prefix", (bytearray, type(None)), "nats_private.unsubscribe_requests"),
-    (Client(), "_flush_queue", (object,), "nats_private.BatchedClient"),
+    (Client(), "_pending", list, "nats_client: what waits to be written"),
+    (Client(), "_pending_data_size", int, "nats_client: what waits to be written"),
+    (Client(), "_max_pending_size", int, "nats_client.NatsClient.send"),
+    (Client(), "_max_payload", int, "nats_client.NatsClient.send"),
+    (Client(), "_pongs", list, "nats_client: PONG"),
+    (Client(), "_pongs_received", int, "nats_client: PONG"),
+    (Client(), "_pings_outstanding", int, "nats_client: PONG"),
+    (Client(), "_ps", Parser, "nats_client: INFO and -ERR"),
+    (Client(), "_error_cb", FunctionType, "nats_client: a lost connection"),
+    (TRANSPORT, "_io_reader", type(None), "nats_client: the protocol takes over"),
+    (TRANSPORT, "_io_writer", type(None), "nats_client: the protocol takes over"),
+    (Subscription(Client()), "_received", int, "nats_client.NatsClient.handle"),
+    (Subscription(Client()), "_pending_size", int, "nats_client.NatsClient.handle"),
+    (Subscription(Client()), "_pending_queue", asyncio.Queue, "nats_client.NatsClient.handle"),
+    (Subscription(Client()), "_pending_bytes_limit", int, "nats_client._has_room"),
+    (Subscription(Client()), "_max_msgs", int, "nats_client._has_room"),
+    (Subscription(Client()), "_future", type(None), "nats_client._has_room"),
+    (Subscription(Client()), "_jsi", type(None), "nats_client._has_room"),
     (Subscription(Client(), id=7), "_id", int, "nats_private.send_unsubscribe"),
     (Subscription(Client(), id=7), "_conn", Client, "nats_private.send_unsubscribe"),
 ]
@@ -90,6 +122,49 @@ def test_private_attributes_have_the_types_that_we_read(
     assert isinstance(value, kind), f"{what} is a {type(value)} now. {user} depends on it."
 
 
+def test_nats_py_writes_to_its_transport_where_we_know_of_it() -> None:
+    """Elsewhere its bytes could overtake those that wait to be written. It writes during the handshake and
+    when it replays subscriptions, before anything of ours, and at the end, after everything; the other
+    three are replaced."""
+    source = ast.parse(inspect.getsource(Client))
+    writers = {
+        function.name
+        for function in ast.walk(source)
+        if isinstance(function, ast.AsyncFunctionDef | ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("self._transport.write", "self._transport.writelines")
+    }
+    replaced = {"_send_ping", "_flush_pending", "_flusher"}
+
+    assert writers == {"_process_connect_init", "_attempt_reconnect", "_close"} | replaced, (
+        "nats_client depends on who writes."
+    )
+
+
+def test_nats_py_sends_commands_by_the_list_that_waits() -> None:
+    """SUB, UNSUB and PONG stand in it in the order of the calls."""
+    source = inspect.getsource(vars(Client)["_send_command"])
+
+    assert "self._pending.append(cmd)" in source, "nats_client depends on it."
+    assert "self._pending_data_size += len(cmd)" in source, "nats_client depends on it."
+
+
+def test_names_of_our_own_are_not_taken_by_nats_py() -> None:
+    """A member of the same name in a new version would be replaced without a sign."""
+    replaced = {name for owner, name, *_ in FUNCTIONS if owner is Client} | {"publish", "request"}
+    ours = {name for name in vars(NatsClient) if not name.startswith("__")} - replaced
+
+    assert not ours & set(dir(Client())), "a new version of nats-py has a member of that name"
+    assert set(vars(NatsClient())) - set(vars(Client())) == {
+        "_protocol",
+        "_write_planned",
+        "_reply_prefix",
+        "_receivers",
+        "_request_ids",
+    }
+
+
 def test_connections_of_asyncpg_have_a_transport_and_a_protocol() -> None:
     """They are slots: an object needs a server."""
     for name in ("_transport", "_protocol"):
@@ -98,10 +173,9 @@ def test_connections_of_asyncpg_have_a_transport_and_a_protocol() -> None:
         )
 
 
-def test_services_and_endpoints_of_nats_have_a_connection_and_subscriptions() -> None:
+def test_services_of_nats_have_endpoints_with_subscriptions() -> None:
     """They are set when a service starts: their source is looked at."""
     for owner, name in (
-        (nats.micro.service.Service, "_client"),
         (nats.micro.service.Service, "_endpoints"),
         (nats.micro.service.Endpoint, "_subscription"),
     ):

@@ -55,11 +55,10 @@ async def test_a_drain_does_not_wait_for_a_bus_that_is_gone() -> None:
         raise AssertionError("the bus was used")
 
     gone = SimpleNamespace(_subscription=SimpleNamespace(drain=never))
-    service: Any = SimpleNamespace(
-        _client=SimpleNamespace(is_connected=False), _endpoints=[gone], drain=never
-    )
+    service: Any = SimpleNamespace(_endpoints=[gone], drain=never)
+    client: Any = SimpleNamespace(is_connected=False)
 
-    await BusServer(service, None).drain()
+    await BusServer(client, service, None).drain()
 
 
 @pytest.mark.parametrize("event_type", ["two words", "", "a.b", "*", ">", "Login", "x\n"])

@@ -1,0 +1,290 @@
+"""nats-py's client, whose messages wait for no task and no queue (ADR 16).
+
+It uses private members of nats-py. pyproject.toml allows one minor version, and
+tests/unit/common/test_private_members.py says which member a new version has changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from common import nats_wire
+from common.nats_protocol import NatsProtocol
+
+NO_RESPONDERS: Final = "503"
+PING: Final = b"PING\r\n"
+PONG: Final = b"PONG\r\n"
+
+
+class NatsClient(Client):
+    """A NATS connection. nats-py connects, authenticates, reconnects, drains and runs JetStream.
+
+    What is sent in one turn of the event loop is written together at its end, in the order of the calls.
+    So `flush` is a barrier: after it, the server has all that was sent before. At most `pending_size`
+    bytes wait while the server takes nothing. Then `publish` waits, and `request` fails. A request also
+    fails at once if its connection is lost.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._protocol: NatsProtocol | None = None
+        self._write_planned = False
+        self._reply_prefix = ""
+        self._receivers: dict[int, Callable[[Msg], None]] = {}
+        self._request_ids = itertools.count()
+
+    def receive(self, subscription: Subscription, receiver: Callable[[Msg], None]) -> None:
+        """Calls `receiver` with each message of a subscription as soon as it is parsed, instead of the
+        subscription's own callback. It must not wait, and limit by itself how much it keeps."""
+        self._receivers[subscription._id] = receiver
+
+    async def publish(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        reply: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Sends a message. Waits while too much waits to be written, and raises what `send` raises."""
+        while True:
+            try:
+                self.send(subject, payload, reply, headers)
+                return
+            except nats.errors.OutboundBufferLimitError:
+                if self._protocol is None or self._protocol.lost or not self.is_connected:
+                    raise
+            await self._protocol.writable.wait()
+
+    def send(
+        self,
+        subject: str,
+        payload: bytes,
+        reply: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Sends a message with all others of this turn of the loop. Returns its bytes.
+
+        Without a connection it is kept for the next one. Raises OutboundBufferLimitError if too much
+        is kept, MaxPayloadError, BadSubjectError, BadHeaderError, ConnectionClosedError or
+        ConnectionDrainingError.
+        """
+        if self.is_closed:
+            raise nats.errors.ConnectionClosedError
+        if self.is_draining_pubs:
+            raise nats.errors.ConnectionDrainingError
+        block = nats_wire.header_block(headers) if headers else None
+        if len(payload) + (len(block) if block else 0) > self._max_payload:
+            raise nats.errors.MaxPayloadError  # the server would close the connection
+        frame = nats_wire.publish_frame(subject, reply, block, payload)
+        if self._exceeds_limit(frame):
+            self.write()  # this turn may have sent much
+            if self._exceeds_limit(frame) and not self._can_write():
+                raise nats.errors.OutboundBufferLimitError
+        self.stats["out_msgs"] += 1
+        self.stats["out_bytes"] += len(payload)
+        self._enqueue(frame)
+        return frame
+
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        timeout: float = 0.5,
+        old_style: bool = False,
+        headers: dict[str, Any] | None = None,
+    ) -> Msg:
+        """Returns the first reply. Raises NoRespondersError, TimeoutError, ConnectionReconnectingError if
+        the connection is lost before the reply, and what `send` raises. A request that fails before it
+        is written is not sent."""
+        if old_style:
+            return await super().request(subject, payload, timeout, old_style, headers)
+        if not self.is_closed and (self._protocol is None or self._protocol.lost):
+            raise nats.errors.ConnectionReconnectingError
+        if not self._resp_sub_prefix:
+            await self._init_request_sub()
+        loop = asyncio.get_running_loop()
+        reply = f"{self._reply_prefix}{next(self._request_ids)}"
+        future: asyncio.Future[Msg] = loop.create_future()
+        frame = self.send(subject, payload, reply, headers)
+        self._resp_map[reply] = future
+        timer = loop.call_later(timeout, _time_out, future)
+        try:
+            msg = await future
+        except BaseException:
+            self._withdraw(frame)  # nobody waits for it any more
+            raise
+        finally:
+            timer.cancel()
+            self._resp_map.pop(reply, None)
+        if msg.headers and msg.headers.get(nats_wire.STATUS) == NO_RESPONDERS:
+            raise nats.errors.NoRespondersError
+        return msg
+
+    def lose(self, protocol: NatsProtocol) -> None:
+        """Fails the requests whose replies would have come over a connection that is lost."""
+        if protocol is self._protocol:
+            for future in self._resp_map.values():
+                if not future.done():
+                    future.set_exception(nats.errors.ConnectionReconnectingError())
+
+    def handle(self, frame: nats_wire.Frame) -> bool:
+        """Handles a frame at once if nobody has to wait for it. Otherwise returns False."""
+        if isinstance(frame, bytes):
+            return self._handle_control(frame)
+        sid, subject, reply, block, payload = frame
+        subscription = self._subs.get(sid)
+        if subscription is None:  # it ended while the message was on its way
+            return True
+        receiver = self._receivers.get(sid)
+        if receiver is None and not _has_room(subscription, len(payload)):
+            return False
+        self.stats["in_msgs"] += 1
+        self.stats["in_bytes"] += len(payload)
+        subscription._received += 1
+        headers = nats_wire.parse_headers(block)
+        names = subject.decode("utf-8", "replace"), reply.decode("utf-8", "replace")
+        msg = Msg(self, *names, payload, headers, _sid=sid)
+        if receiver is None:
+            subscription._pending_size += len(payload)
+            subscription._pending_queue.put_nowait(msg)
+        else:
+            try:
+                receiver(msg)
+            except Exception as error:  # it must not end the connection
+                what = {"message": "a receiver of messages failed", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(what)
+        return True
+
+    def _handle_control(self, line: bytes) -> bool:
+        if line == b"PING":
+            self._enqueue(PONG)
+        elif line == b"PONG":
+            self._pongs_received += 1
+            self._pings_outstanding = 0
+            if self._pongs:
+                future = self._pongs.pop(0)
+                if not future.done():  # its flush may have timed out
+                    future.set_result(True)
+        else:
+            return line == b"+OK"
+        return True
+
+    def _handle_reply(self, msg: Msg) -> None:
+        future = self._resp_map.get(msg.subject)
+        if future is not None and not future.done():
+            future.set_result(msg)
+
+    def write(self) -> None:
+        """Writes all that waits to be sent, unless the transport has enough."""
+        self._write_planned = False
+        if self._pending and self._can_write():
+            data = b"".join(self._pending)
+            self._pending.clear()
+            self._pending_data_size = 0
+            assert self._protocol is not None
+            self._protocol.transport.write(data)
+
+    def _can_write(self) -> bool:
+        protocol = self._protocol
+        if protocol is None or protocol.paused or protocol.lost:
+            return False
+        return self.is_connected
+
+    def _exceeds_limit(self, frame: bytes) -> bool:
+        return self._pending_data_size + len(frame) > self._max_pending_size
+
+    def _enqueue(self, frame: bytes) -> None:
+        self._pending.append(frame)
+        self._pending_data_size += len(frame)
+        self._plan_write()
+
+    def _plan_write(self) -> None:
+        if not self._write_planned:
+            self._write_planned = True
+            asyncio.get_running_loop().call_soon(self.write)
+
+    def _withdraw(self, frame: bytes) -> None:
+        """Does not send a frame, if it was not written yet."""
+        if frame in self._pending:
+            self._pending.remove(frame)
+            self._pending_data_size -= len(frame)
+
+    # From here on: what nats-py calls.
+
+    async def _process_connect_init(self) -> None:
+        await super()._process_connect_init()
+        transport: Any = self._transport
+        for frame in (PING, PONG):  # those of the connection before would be taken for new ones
+            while frame in self._pending:
+                self._withdraw(frame)
+        self._protocol = NatsProtocol(self, transport._io_writer.transport)
+        transport._io_reader.feed_eof()
+        self._protocol.data_received(await transport._io_reader.read())  # never waits
+
+    async def _init_request_sub(self) -> None:
+        self._resp_map = {}
+        self._reply_prefix = f"{self.new_inbox()}."
+        self._resp_sub_prefix = bytearray(self._reply_prefix.encode())
+        replies = await self.subscribe(f"{self._reply_prefix}*", cb=self._request_sub_callback)
+        self.receive(replies, self._handle_reply)
+
+    async def _send_ping(self, future: asyncio.Future[Any] | None = None) -> None:
+        self._pongs.append(future or asyncio.get_running_loop().create_future())
+        self._enqueue(PING)
+
+    async def _flush_pending(self, force_flush: bool = False) -> Any:
+        self._plan_write()
+
+    async def _flusher(self) -> None:
+        await asyncio.Event().wait()  # nats-py's `flush` looks whether this task is alive
+
+    async def _read_loop(self) -> None:
+        assert self._protocol is not None
+        try:
+            async for frame in self._protocol.deferred():
+                if not self.handle(frame):
+                    await self._handle_slowly(frame)
+        except Exception as error:
+            await self._error_cb(error)
+            await self._process_op_err(error)
+
+    async def _process_op_err(self, e: Exception) -> None:
+        if (
+            self._protocol is not None
+        ):  # to close it would wait until a hung server has read everything
+            self._protocol.transport.abort()
+        await super()._process_op_err(e)
+
+    async def _handle_slowly(self, frame: nats_wire.Frame) -> None:
+        """Leaves a frame to nats-py: JetStream's subscriptions, full queues, INFO and -ERR."""
+        if isinstance(frame, bytes):
+            await self._ps.parse(frame + nats_wire.CRLF)
+        else:
+            sid, subject, reply, block, payload = frame
+            await self._process_msg(sid, subject, reply, payload, block)
+
+
+def _has_room(subscription: Subscription, size: int) -> bool:
+    """Whether a message goes to the queue of its subscription at once. nats-py itself handles those of
+    JetStream, those that end with a number of messages, and those whose queue is full."""
+    limit = subscription._pending_bytes_limit
+    return not (
+        subscription._jsi
+        or subscription._future
+        or subscription._max_msgs
+        or subscription._pending_queue.full()
+        or 0 < limit <= subscription._pending_size + size
+    )
+
+
+def _time_out(future: asyncio.Future[Any]) -> None:
+    if not future.done():
+        future.set_exception(nats.errors.TimeoutError())
