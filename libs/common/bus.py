@@ -8,7 +8,6 @@ from typing import Any, Final, Protocol, TypeVar
 
 import nats.errors
 import orjson
-from nats.aio.client import Client
 from nats.micro.request import ERROR_CODE_HEADER
 from pydantic_core import PydanticSerializationError
 
@@ -17,6 +16,7 @@ from common.circuit_breaker import CircuitBreaker, service_of
 from common.context import HEADER, Context
 from common.contracts.base import Contract, Request
 from common.lame_duck import LameDuck
+from common.nats_client import NatsClient
 from common.problems import Invalid, Problem, TooLate, Unavailable
 
 log = logs.get(__name__)
@@ -68,7 +68,7 @@ def subject_of(ctx: Context, contract: type[Request[Any]]) -> str:
 class NatsBus:
     """The bus between processes, over one NATS connection."""
 
-    def __init__(self, nc: Client) -> None:
+    def __init__(self, nc: NatsClient) -> None:
         self._nc = nc
         self.lame_duck = LameDuck(nc)
         self._breaker = CircuitBreaker()

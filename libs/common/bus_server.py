@@ -231,7 +231,7 @@ class BusServer:
                     await nats_private.send_unsubscribe(subscription)
                 # Only after this has everything arrived that the server sent to these
                 # subscriptions. `drain` alone would forget one whose last messages are on the way.
-                await nats_private.flush_all(nc)
+                await nc.flush(timeout=2)
             drains = [each.drain() for each in subscriptions]  # type: ignore[no-untyped-call]
             await asyncio.gather(*drains, return_exceptions=True)
         if self._running:

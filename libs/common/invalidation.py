@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import nats.errors
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from common import logs
 from common.context import Context
-from common.nats_private import flush_all
+from common.nats_client import NatsClient
 
 log = logs.get(__name__)
 Listener = Callable[[str, str, str], Awaitable[None] | None]
@@ -31,7 +30,7 @@ class NatsInvalidation:
     """`changed.<app_id>.<noun>.<id>` on plain NATS. Messages are lost while disconnected: the
     caches are emptied then, and each entry has a time limit as well."""
 
-    nc: Client
+    nc: NatsClient
     listeners: list[Listener] = field(default_factory=list)
 
     async def publish(self, ctx: Context, noun: str, id: str = "*") -> None:
@@ -39,7 +38,7 @@ class NatsInvalidation:
         raised."""
         try:
             await self.nc.publish(f"changed.{ctx.app_id}.{noun}.{_token(id)}", id.encode())
-            await flush_all(self.nc, within=1)
+            await self.nc.flush(timeout=1)
         except (nats.errors.Error, TimeoutError, OSError) as error:
             log.warning("change not announced", noun=noun, error=type(error).__name__)
 

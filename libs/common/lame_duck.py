@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Final
 
 import nats.errors
-from nats.aio.client import Client
 
 from common import logs, nats_private
+from common.nats_client import NatsClient
 
 log = logs.get(__name__)
 
@@ -27,7 +27,7 @@ class LameDuck:
     """Moves a connection to another server of its list. If there is no other server, calls wait for the
     same server's return instead of failing, because they have not been sent yet."""
 
-    def __init__(self, nc: Client, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, nc: NatsClient, clock: Callable[[], float] = time.monotonic) -> None:
         self._nc = nc
         self._clock = clock
         self._announced: float | None = None
@@ -54,7 +54,7 @@ class LameDuck:
         are answered on the new connection, which subscribes again."""
         with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
             await nats_private.unsubscribe_requests(self._nc)
-            await nats_private.flush_all(self._nc, within=1)
+            await self._nc.flush(timeout=1)
         if replies := nats_private.pending_replies(self._nc):
             await asyncio.wait(replies, timeout=REPLY_TIME)
 

@@ -14,12 +14,6 @@ from nats.aio.subscription import Subscription
 from nats.micro.service import Service
 
 
-async def flush_all(nc: Client, *, within: int = 2) -> None:
-    """Waits until the server has processed everything that this connection sent before, `within`
-    seconds at most. Raises nats.errors.TimeoutError."""
-    await nc.flush(timeout=within)
-
-
 async def unsubscribe_requests(nc: Client) -> None:
     """Tells the server to send no more requests. The subscription for replies stays, and so do the
     connection's own records: after a reconnect it subscribes again."""

@@ -18,7 +18,6 @@ from common import logs
 from common.connections import Connections
 from common.db import Database
 from common.db_errors import FAILURES
-from common.nats_private import flush_all
 from common.periodic import stop
 
 log = logs.get(__name__)
@@ -94,7 +93,7 @@ async def _close(links: Connections) -> None:
     with contextlib.suppress(nats.errors.Error, TimeoutError, OSError):
         async with asyncio.timeout(2):
             if links.nc.is_connected:
-                await flush_all(links.nc, within=1)
+                await links.nc.flush(timeout=1)
             await links.nc.close()
 
 

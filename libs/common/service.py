@@ -16,7 +16,6 @@ from common.bus_server import BusServer
 from common.connections import Connections, connect
 from common.master_keys import MasterKeyMissing
 from common.metrics_server import serve_metrics
-from common.nats_private import flush_all
 from common.process_life import (
     ServiceLife,
     keep_heartbeat,
@@ -70,7 +69,7 @@ async def _serve(name: str, settings: S, start: Start[S]) -> ServiceLife:
     )
     for contract, handler in handlers.items():
         await server.add(contract, handler)
-    await flush_all(links.nc)  # ready means that the server knows every subscription
+    await links.nc.flush()  # ready means that the server knows every subscription
     links.metrics = await serve_metrics(settings, name)
     if settings.heartbeat:
         links.spawn(keep_heartbeat(Path(settings.heartbeat), links, deps), "heartbeat")

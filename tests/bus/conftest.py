@@ -12,7 +12,6 @@ from tests.kit.nats_server import NatsServer, start
 from common.bus import NatsBus
 from common.bus_server import BusServer
 from common.nats_client import NatsClient
-from common.nats_private import flush_all
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +54,7 @@ async def serve(far: NatsClient) -> AsyncIterator[Serve]:
         made = await BusServer.start(far, "probe", "0.1.0", None, **options)
         for contract, handler in handlers.items():
             await made.add(contract, handler)
-        await flush_all(far)
+        await far.flush()
         running.append(made)
         return made
 

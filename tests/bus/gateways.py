@@ -16,7 +16,6 @@ from common.bus_server import BusServer
 from common.caches import Cache
 from common.invalidation import NatsInvalidation
 from common.nats_client import NatsClient
-from common.nats_private import flush_all
 
 T = TypeVar("T")
 G = TypeVar("G", bound="Listening[Any]")
@@ -57,7 +56,7 @@ async def answering(
         serving = await BusServer.start(nc, name, "0.1.0", deps(NatsBus(nc), NatsInvalidation(nc)))
         for contract, handler in handlers.items():
             await serving.add(contract, handler)
-        await flush_all(nc)
+        await nc.flush()
         yield
         await serving.drain()
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 import pytest
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from tests.bus.conftest import Serve
 from tests.bus.probe import Answer, Guarded, NameTaken, Read, Slow, Write
@@ -26,7 +25,7 @@ from common.context import (
     Caller,
     Context,
 )
-from common.nats_private import flush_all
+from common.nats_client import NatsClient
 from common.problems import (
     BadRequest,
     Busy,
@@ -44,7 +43,7 @@ APP = "01900000-0000-7000-8000-00000000000a"
 SECRET = "hunter2-and-some-more"
 
 
-async def ask(nc: Client, subject: str, body: bytes, header: str | None) -> Msg:
+async def ask(nc: NatsClient, subject: str, body: bytes, header: str | None) -> Msg:
     """Sends a message without the bus, as any NATS client could."""
     headers = {} if header is None else {HEADER: header}
     return await nc.request(subject, body, timeout=3, headers=headers)
@@ -209,7 +208,7 @@ async def test_a_code_of_a_newer_peer_keeps_its_kind(bus: NatsBus, serve: Serve)
 
 
 async def test_an_unknown_error_crosses_bare(
-    bus: NatsBus, near: Client, serve: Serve, capfd: pytest.CaptureFixture[str]
+    bus: NatsBus, near: NatsClient, serve: Serve, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The text of an unexpected exception stays in the service: it is not in the reply or its
     headers."""
@@ -297,7 +296,7 @@ POISON: dict[str, tuple[bytes, str | None, type[Problem]]] = {
 
 @pytest.mark.parametrize("case", POISON)
 async def test_poison_is_answered_and_forgotten(
-    case: str, near: Client, bus: NatsBus, serve: Serve, capfd: pytest.CaptureFixture[str]
+    case: str, near: NatsClient, bus: NatsBus, serve: Serve, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A message that cannot be decoded gets a problem without its content. The next message is
     served."""
@@ -321,7 +320,7 @@ async def test_poison_is_answered_and_forgotten(
 
 
 async def test_a_text_that_only_looks_like_a_nul_is_a_text(
-    near: Client, bus: NatsBus, serve: Serve
+    near: NatsClient, bus: NatsBus, serve: Serve
 ) -> None:
     """A backslash, a `u` and four zeros are valid characters of a `state` or a password."""
 
@@ -334,7 +333,7 @@ async def test_a_text_that_only_looks_like_a_nul_is_a_text(
 
 
 async def test_a_message_without_reply_subject_is_no_harm(
-    near: Client, bus: NatsBus, serve: Serve
+    near: NatsClient, bus: NatsBus, serve: Serve
 ) -> None:
     """A message without a reply subject gets no answer, and the next request is served."""
 
@@ -485,7 +484,7 @@ async def test_a_lost_server_fails_cleanly_and_comes_back(
 
         serving = await BusServer.start(far, "probe", "0.1.0", None)
         await serving.add(Read, read)
-        await flush_all(far)
+        await far.flush()
         assert (await bus.call(context(APP), Read())).text == "here"
         own.stop()
         await until(lambda: not near.is_connected)
@@ -496,7 +495,7 @@ async def test_a_lost_server_fails_cleanly_and_comes_back(
         assert caught.value.extra["retry_after"] == 1
         own.launch()
         await until(lambda: near.is_connected and far.is_connected)
-        await flush_all(far)
+        await far.flush()
 
         assert (await bus.call(context(APP), Read())).text == "here"
     finally:
@@ -505,7 +504,7 @@ async def test_a_lost_server_fails_cleanly_and_comes_back(
         own.stop()
 
 
-async def test_an_error_of_a_stranger_is_a_bare_problem(near: Client, far: Client) -> None:
+async def test_an_error_of_a_stranger_is_a_bare_problem(near: NatsClient, far: NatsClient) -> None:
     """The error reply of another nats.micro service becomes a Problem without details."""
 
     async def strange(msg: Msg) -> None:
@@ -516,14 +515,14 @@ async def test_an_error_of_a_stranger_is_a_bare_problem(near: Client, far: Clien
         )
 
     await far.subscribe("probe.thing.write", cb=strange)
-    await flush_all(far)
+    await far.flush()
     with pytest.raises(Problem) as caught:
         await NatsBus(near).call(context(APP), Write())
 
     assert type(caught.value) is Problem
 
 
-async def test_replies_go_to_an_inbox_of_our_own(bus: NatsBus, far: Client) -> None:
+async def test_replies_go_to_an_inbox_of_our_own(bus: NatsBus, far: NatsClient) -> None:
     """Each user has an inbox prefix. With the usual `_INBOX` every user could read all replies."""
     replies = []
 
@@ -532,13 +531,13 @@ async def test_replies_go_to_an_inbox_of_our_own(bus: NatsBus, far: Client) -> N
         await far.publish(msg.reply, b"{}")
 
     await far.subscribe(Write.subject, cb=spy)
-    await flush_all(far)
+    await far.flush()
     await bus.call(context(APP), Write())
 
     assert replies[0].startswith("_INBOX_near.")
 
 
-async def test_discovery_prints_who_may_what(near: Client, serve: Serve) -> None:
+async def test_discovery_prints_who_may_what(near: NatsClient, serve: Serve) -> None:
     """`$SRV.INFO` (NATS ADR-32) lists each contract with the right that it needs."""
 
     async def guarded(_: Any, ctx: Context, request: Guarded) -> Answer:
@@ -563,13 +562,13 @@ async def test_discovery_prints_who_may_what(near: Client, serve: Serve) -> None
     ]
 
 
-async def served_on(nc: Client, subject: str, caller: Caller) -> str:
+async def served_on(nc: NatsClient, subject: str, caller: Caller) -> str:
     """Returns what the bus server answers: the code of a problem, or `ok`."""
     answer = await ask(nc, subject, b"{}", context(APP, caller).encode())
     return str(orjson.loads(answer.data).get("code", "ok"))
 
 
-async def in_memory(_: Client, subject: str, caller: Caller) -> str:
+async def in_memory(_: NatsClient, subject: str, caller: Caller) -> str:
     """Returns what the bus of the service tests answers."""
     bus = LocalBus()
     bus.serve(None, {Read: nothing})
@@ -587,7 +586,7 @@ async def nothing(_: Any, ctx: Context, request: Read) -> Answer:
 @pytest.mark.parametrize("ask_on", [served_on, in_memory])
 @pytest.mark.parametrize("kind", sorted(KINDS))
 async def test_each_kind_of_caller_has_its_subject(
-    kind: Kind, ask_on: Callable[..., Awaitable[str]], near: Client, serve: Serve
+    kind: Kind, ask_on: Callable[..., Awaitable[str]], near: NatsClient, serve: Serve
 ) -> None:
     """The system's subject accepts only calls of the system, and the other subject accepts no call
     of the system."""

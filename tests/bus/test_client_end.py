@@ -28,7 +28,6 @@ from common.crypto import Keys
 from common.db import Database
 from common.ids import new_id
 from common.invalidation import NatsInvalidation
-from common.nats_private import flush_all
 from common.testing import context, service_deps
 from gateway.auth.cache import token_tags
 from oidc.deps import Deps
@@ -93,7 +92,7 @@ async def oidc(server: NatsServer, dsns: dict[str, str], number: int) -> AsyncIt
         serving = await BusServer.start(nc, "oidc", "0.1.0", deps)
         for contract, handler in HANDLERS.items():
             await serving.add(contract, handler)
-        await flush_all(nc)
+        await nc.flush()
         yield
         await serving.drain()
 

@@ -21,7 +21,6 @@ from common.bus_server import BusServer
 from common.context import Context
 from common.contracts.tenants import ResolveHost, Tenant, UnknownHost
 from common.nats_client import NatsClient
-from common.nats_private import flush_all
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(300)
@@ -82,7 +81,7 @@ async def test_a_request_is_finished_and_further_signals_change_nothing(own: Nat
     nc: NatsClient = await own.connect()
     serving = await BusServer.start(nc, "tenancy", "0.1.0", None)
     await serving.add(ResolveHost, slow)
-    await flush_all(nc)
+    await nc.flush()
     with gateway(own.url, port) as process:
         await until(lambda: listens(port))
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as browser:

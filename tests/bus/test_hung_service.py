@@ -12,7 +12,6 @@ from tests.bus.probe import Read, Write
 from common import bus as bus_module
 from common.bus import NatsBus
 from common.circuit_breaker import PROBE_EVERY, TIMEOUTS, CircuitBreaker
-from common.nats_private import flush_all
 from common.problems import TooLate, Unavailable
 from common.testing import context
 
@@ -33,7 +32,7 @@ async def test_calls_to_a_hung_service_fail_at_once(
             await msg.respond(b"{}")
 
     await far.subscribe("probe.thing.*", cb=listen)
-    await flush_all(far)
+    await far.flush()
 
     async def call() -> type[BaseException] | None:
         try:

@@ -14,7 +14,6 @@ from tests.kit.nats_server import NatsServer, free_port, start, until
 from common.bus import NatsBus
 from common.bus_server import BusServer
 from common.context import Context
-from common.nats_private import flush_all
 from common.problems import Unavailable
 from common.testing import context
 
@@ -62,7 +61,7 @@ async def test_both_sides_change_servers_and_no_call_fails(cluster: list[NatsSer
     for nc in (far, other):  # two replicas: one serves while the other changes
         server = await BusServer.start(nc, "probe", "0.1.0", None)
         await server.add(Write, write)
-        await flush_all(nc)
+        await nc.flush()
     done: list[Any] = []
     going = True
 

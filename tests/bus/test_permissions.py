@@ -30,7 +30,6 @@ from common.contracts.sessions import CheckSession, EndSession, Session
 from common.contracts.users import CreateUser
 from common.ids import DASHBOARD, new_id
 from common.nats_client import NatsClient
-from common.nats_private import flush_all
 from common.outbox import ensure_stream
 from common.problems import TooLate
 from common.testing import context
@@ -47,7 +46,7 @@ class Seat:
     refused: list[str] = field(default_factory=list)
 
     async def errors_so_far(self) -> list[str]:
-        await flush_all(self.nc)
+        await self.nc.flush()
         await asyncio.sleep(0.02)
         return self.refused
 
@@ -162,7 +161,7 @@ async def test_a_caller_has_the_subject_of_its_kind(
 
     server = await BusServer.start(serving.nc, owner, "0.1.0", None)
     await server.add(type(contract), handle)
-    await flush_all(serving.nc)
+    await serving.nc.flush()
     header = {HEADER: context(DASHBOARD, caller).encode()}
     answer = await sender.nc.request(subject, b"{}", timeout=3, headers=header)
 
@@ -236,7 +235,7 @@ async def test_an_answer_comes_through(sit: Sit) -> None:
 
     server = await BusServer.start(identity.nc, "identity", "0.1.0", None)
     await server.add(CheckSession, check)
-    await flush_all(identity.nc)
+    await identity.nc.flush()
     with pytest.raises(TooLate, match="as a problem"):
         await NatsBus(gateway.nc).call(context(DASHBOARD), CheckSession(token="x"))
     heard = asyncio.Event()
@@ -245,7 +244,7 @@ async def test_an_answer_comes_through(sit: Sit) -> None:
         heard.set()
 
     await gateway.nc.subscribe("changed.>", cb=drop)
-    await flush_all(gateway.nc)
+    await gateway.nc.flush()
     await identity.nc.publish(f"changed.{DASHBOARD}.session.all", b"*")
     await until(heard.is_set)
     ack = await identity.nc.jetstream().publish(f"audit.identity.{DASHBOARD}.login", b"{}")
@@ -264,7 +263,7 @@ async def test_only_the_gateway_asks_all_services_for_figures(sit: Sit) -> None:
     gateway, seats = await sit("gateway"), [await sit(name) for name in SERVICES]
     for seat, name in zip(seats, SERVICES, strict=True):
         await BusServer.start(seat.nc, name, "0.1.0", None)
-        await flush_all(seat.nc)
+        await seat.nc.flush()
     instances = await ServiceDiscovery().instances(gateway.nc)
     for seat in seats:
         await seat.nc.publish("$SRV.STATS", b"")
@@ -288,7 +287,7 @@ async def test_what_is_refused_does_not_arrive(sit: Sit) -> None:
 
     server = await BusServer.start(identity.nc, "identity", "0.1.0", None)
     await server.add(EndSession, end)
-    await flush_all(identity.nc)
+    await identity.nc.flush()
     assert SYSTEM_SUBJECT + EndSession.subject not in nats_access.rights("rbac").publish
     with pytest.raises(TooLate):
         await NatsBus(rbac.nc).call(
@@ -310,7 +309,7 @@ async def test_an_answer_goes_to_who_asked_and_once(sit: Sit) -> None:
         await rbac.nc.publish(f"{nats_access.inbox('gateway')}.x", b"unasked")
 
     await rbac.nc.subscribe("system.rbac.rights.get", queue="rbac", cb=chatty)
-    await flush_all(rbac.nc)
+    await rbac.nc.flush()
     request = GetRights(user_id=new_id())
     answer = await NatsBus(gateway.nc).call(context(DASHBOARD, SYSTEM_CALLER), request)
     refused = await rbac.errors_so_far()

@@ -14,7 +14,6 @@ from tests.bus.probe import Answer, Read, Write
 from common.bus import NatsBus
 from common.context import Context
 from common.ids import new_id
-from common.nats_private import flush_all
 from common.problems import NotFound
 from common.testing import context
 from common.version import VERSION
@@ -88,7 +87,7 @@ async def test_a_gateway_is_found(near: Client, far: Client) -> None:
     served.add(200, 0.1)
     served.add(503, 0.3)
     id = await announce(far, served, "blue")
-    await flush_all(far)
+    await far.flush()
     (instance,) = await ServiceDiscovery(services=("gateway",)).instances(near)
     refused = await near.request("gateway.http", b"{}", timeout=2)
 

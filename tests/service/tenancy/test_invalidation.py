@@ -22,7 +22,6 @@ from common.contracts.api_keys import RevokeApiKey
 from common.contracts.applications import ApplicationPatch, DeleteApplication, UpdateApplication
 from common.contracts.settings_change import SettingsChange, UpdateSettings
 from common.invalidation import NatsInvalidation
-from common.nats_private import flush_all
 from gateway.build import build
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
@@ -69,7 +68,7 @@ async def fleet(world: World, tmp_path: Path) -> AsyncIterator[Fleet]:
     server = await BusServer.start(serving, "tenancy", "0.1.0", world.tenancy)
     for contract, handler in HANDLERS.items():
         await server.add(contract, handler)
-    await flush_all(serving)
+    await serving.flush()
     links, clients = [], []
     for number in range(2):
         link = await nats.connect(inbox_prefix=f"_INBOX_gateway{number}")
@@ -77,7 +76,7 @@ async def fleet(world: World, tmp_path: Path) -> AsyncIterator[Fleet]:
         gateway, invalidation = Gateway(settings, NatsBus(link)), NatsInvalidation(link)
         invalidation.listeners.append(gateway.invalidate)
         await invalidation.listen()
-        await flush_all(link)
+        await link.flush()
         transport = httpx.ASGITransport(app=build(gateway))  # type: ignore[arg-type]
         links.append(link)
         clients.append(httpx.AsyncClient(transport=transport))
