@@ -14,7 +14,7 @@ from tests.bus.probe import Answer, Read, Write
 from common.bus import NatsBus
 from common.context import Context
 from common.ids import new_id
-from common.problems import NotFound
+from common.problems import Busy, NotFound
 from common.testing import context
 from common.version import VERSION
 from gateway.monitoring.announcement import announce
@@ -65,6 +65,26 @@ async def test_a_refusal_is_no_error(
         await bus.call(context(new_id()), Write())
 
     assert (await figures(near))["endpoints"][0]["num_errors"] == errors
+
+
+async def test_a_request_counts_when_it_arrives(bus: NatsBus, near: Client, serve: Serve) -> None:
+    """Requests at work and those refused as Busy are in the figures too."""
+    go = asyncio.Event()
+
+    async def wait(_: Any, ctx: Context, request: Write) -> Answer:
+        await go.wait()
+        return Answer()
+
+    await serve({Write: wait}, concurrency=1, queue=0)
+    first = asyncio.create_task(bus.call(context(new_id()), Write()))
+    await asyncio.sleep(0.05)
+    with pytest.raises(Busy):
+        await bus.call(context(new_id()), Write())
+    counted = (await figures(near))["endpoints"][0]
+    go.set()
+    await first
+
+    assert (counted["num_requests"], counted["num_errors"]) == (2, 0)
 
 
 async def test_a_process_is_found(bus: NatsBus, near: Client, serve: Serve) -> None:
