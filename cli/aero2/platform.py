@@ -30,7 +30,7 @@ from aero2.program import (
     answers,
     heartbeat_ready,
 )
-from aero2.together_programs import names, together
+from aero2.together_programs import process_names, together
 
 
 @dataclass(frozen=True)
@@ -131,28 +131,37 @@ class Platform:
 
     def services(self) -> list[Program]:
         """Returns every service, the mail catcher, and the proxy before the gateway."""
-        services = together(self) if self.together else map(self._service, nats_access.SERVICES)
+        services = self._together() if self.together else map(self._service, nats_access.SERVICES)
         catchers = [] if os.environ.get(SMTP) else [mail_catcher(self.ports)]
         proxies = [self._proxy(self.caddy)] if self.caddy else []
         return [*services, *catchers, *proxies]
 
     def _service(self, name: str) -> Program:
         heartbeat = self.folder.run / f"{name}.heartbeat"
-        env = inherited() | self.environment_of(name) | {"AERO2_HEARTBEAT": str(heartbeat)}
+        env = inherited() | self._environment_of(name) | {"AERO2_HEARTBEAT": str(heartbeat)}
         return Program(
             name,
             [sys.executable, "-m", name],
             env,
-            ready=self.gateway_ready(heartbeat)
+            ready=self._gateway_ready(heartbeat)
             if name == "gateway"
             else heartbeat_ready(heartbeat),
             heartbeat=heartbeat,
-            sockets=self.gateway_sockets if name == "gateway" else (),
+            sockets=self._gateway_sockets if name == "gateway" else (),
             stage=GATEWAY if name == "gateway" else SERVICES,
         )
 
-    def environment_of(self, name: str) -> dict[str, str]:
-        """Returns the variables of a service in a process of its own, besides those of the operator."""
+    def _together(self) -> list[Program]:
+        return together(
+            process_names(self.workers),
+            {name: self._environment_of(name) for name in nats_access.SERVICES},
+            lambda name: self.folder.run / f"{name}.heartbeat",
+            ready=self._gateway_ready,
+            sockets=self._gateway_sockets,
+        )
+
+    def _environment_of(self, name: str) -> dict[str, str]:
+        """Returns the variables of a service in a process of its own, without those of the operator."""
         env = self._common(name)
         if name == "gateway":
             env |= self._gateway_environment()
@@ -181,12 +190,7 @@ class Platform:
         return env
 
     @property
-    def processes_of_all(self) -> tuple[str, ...]:
-        """The processes that run all services."""
-        return names(self) if self.together else ()
-
-    @property
-    def gateway_sockets(self) -> tuple[socket.socket, ...]:
+    def _gateway_sockets(self) -> tuple[socket.socket, ...]:
         """The open sockets of the gateway: its port, and the port of its metrics."""
         metrics = self.ports.sockets.get("metrics")
         return (*self._public_sockets, metrics) if metrics else self._public_sockets
@@ -225,7 +229,7 @@ class Platform:
             stage=PROXY,
         )
 
-    def gateway_ready(self, heartbeat: Path) -> Ready:
+    def _gateway_ready(self, heartbeat: Path) -> Ready:
         """Returns a check whether the gateway answers. It also asks for our heartbeat, since another
         program may answer on the port."""
         ours = heartbeat_ready(heartbeat)

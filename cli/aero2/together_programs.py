@@ -2,56 +2,59 @@
 
 from __future__ import annotations
 
+import socket
 import sys
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
 
-from aero2 import nats_access
 from aero2.environment import inherited
-from aero2.program import GATEWAY, Program
-
-if TYPE_CHECKING:
-    from aero2.platform import Platform
+from aero2.program import GATEWAY, Program, Ready
 
 NAME: Final = "together"
-ORDER: Final = (*(name for name in nats_access.SERVICES if name != "gateway"), "gateway")
-"""The gateway's variables go before those that the others have, too."""
 
 
-def names(platform: Platform) -> tuple[str, ...]:
+def process_names(workers: int) -> tuple[str, ...]:
     """Returns the names of the processes."""
-    if platform.workers == 1:
+    if workers == 1:
         return (NAME,)
-    return tuple(f"{NAME}-{number}" for number in range(platform.workers))
+    return tuple(f"{NAME}-{number}" for number in range(workers))
 
 
-def together(platform: Platform) -> list[Program]:
-    """Returns the processes. All accept connections on the same sockets, which stay open while one of
-    them is started again."""
-    env = inherited() | _environment(platform)
-    return [_program(platform, name, env, number) for number, name in enumerate(names(platform))]
+def together(
+    names: Sequence[str],
+    environments: Mapping[str, Mapping[str, str]],
+    heartbeat_of: Callable[[str], Path],
+    *,
+    ready: Callable[[Path], Ready],
+    sockets: tuple[socket.socket, ...],
+) -> list[Program]:
+    """Returns the processes. `environments` has the variables of each service. All processes accept
+    connections on the same sockets, which stay open while one of them is started again."""
+    env = inherited() | _merged(environments)
+    return [
+        Program(
+            name,
+            [sys.executable, "-m", "aero2", "serve", *environments],
+            env | {"AERO2_HEARTBEAT": str(heartbeat_of(name)), "AERO2_REPLICA": str(number)},
+            ready=ready(heartbeat_of(name)),
+            heartbeat=heartbeat_of(name),
+            sockets=sockets,
+            stage=GATEWAY,
+        )
+        for number, name in enumerate(names)
+    ]
 
 
-def _program(platform: Platform, name: str, env: dict[str, str], number: int) -> Program:
-    heartbeat = platform.folder.run / f"{name}.heartbeat"
-    return Program(
-        name,
-        [sys.executable, "-m", "aero2", "serve", *nats_access.SERVICES],
-        env | {"AERO2_HEARTBEAT": str(heartbeat), "AERO2_REPLICA": str(number)},
-        ready=platform.gateway_ready(heartbeat),
-        heartbeat=heartbeat,
-        sockets=platform.gateway_sockets,
-        stage=GATEWAY,
-    )
-
-
-def _environment(platform: Platform) -> dict[str, str]:
-    """Returns the variables of all services. What belongs to one service alone has its name."""
+def _merged(environments: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Returns the variables of all services. A variable that belongs to one service alone gets the name
+    of the service. The gateway's values go before those of the others, since it has the ports."""
     from common.shared_settings import OWN, prefix_of  # most commands can do without this import
 
     own = {f"AERO2_{name.upper()}": name.upper() for name in OWN}
-    together: dict[str, str] = {}
-    for service in ORDER:
-        for variable, value in platform.environment_of(service).items():
+    merged: dict[str, str] = {}
+    for service in sorted(environments, key="gateway".__eq__):
+        for variable, value in environments[service].items():
             suffix = own.get(variable)
-            together[f"{prefix_of(service)}{suffix}" if suffix else variable] = value
-    return together
+            merged[f"{prefix_of(service)}{suffix}" if suffix else variable] = value
+    return merged

@@ -30,6 +30,7 @@ from aero2.schema_files import MigrationError
 from aero2.stream_watchdog import StreamWatchdog, free_bytes
 from aero2.summary_file import write_json
 from aero2.supervisor import Report, Supervisor
+from aero2.together_programs import process_names
 
 METRICS: Final = frozenset({"AERO2_METRICS_HOST", "AERO2_METRICS_PORT"})
 """With one of these the operator says where metrics are served."""
@@ -76,20 +77,7 @@ async def _up(options: Options, console: Console) -> None:
         raise CommandError("--workers needs --together.")
     idps, (folder, public) = _dashboard_idps(options), _taken(options)
     try:
-        secrets = Secrets.load(folder)
-        platform = Platform(
-            folder,
-            secrets,
-            ports.choose(folder, public_port=options.port, metrics=METRICS.isdisjoint(os.environ)),
-            options.port,
-            options.host,
-            options.domain,
-            options.tls,
-            None if options.tls else public,
-            idps,
-            options.together,
-            options.workers,
-        )
+        platform = _platform(options, folder, public, idps)
         report = _reporter(console)
         supervisor = Supervisor(folder, report)
         stop.supervisor = supervisor
@@ -98,7 +86,7 @@ async def _up(options: Options, console: Console) -> None:
                 written = asyncio.create_task(platform.postgres.checkpoint())
                 watching = [asyncio.create_task(_stuck_stream(platform, supervisor).watch())]
                 if options.reload:
-                    watching.append(asyncio.create_task(_reload(supervisor, report, platform)))
+                    watching.append(asyncio.create_task(_reload(supervisor, report, options)))
                 await stop.asked.wait()
                 for task in watching:
                     task.cancel()
@@ -112,6 +100,23 @@ async def _up(options: Options, console: Console) -> None:
     finally:
         folder.release()
     console.print(f"Stopped. The data is in {folder.root}.", style="dim", highlight=False)
+
+
+def _platform(options: Options, folder: Folder, public: socket.socket, idps: str) -> Platform:
+    has_metrics = METRICS.isdisjoint(os.environ)
+    return Platform(
+        folder,
+        Secrets.load(folder),
+        ports.choose(folder, public_port=options.port, metrics=has_metrics),
+        options.port,
+        options.host,
+        options.domain,
+        options.tls,
+        None if options.tls else public,
+        idps,
+        options.together,
+        options.workers,
+    )
 
 
 def _dashboard_idps(options: Options) -> str:
@@ -175,10 +180,11 @@ def _stuck_stream(platform: Platform, supervisor: Supervisor) -> StreamWatchdog:
     return StreamWatchdog(supervisor, platform.relay_state, lambda: free_bytes(root))
 
 
-async def _reload(supervisor: Supervisor, report: Report, platform: Platform) -> None:
+async def _reload(supervisor: Supervisor, report: Report, options: Options) -> None:
     from aero2.reload import folders, watch  # only developers pay for this import
 
-    await watch(supervisor, report, folders(platform.processes_of_all))
+    together = process_names(options.workers) if options.together else ()
+    await watch(supervisor, report, folders(together))
 
 
 def _imported(name: str) -> Any:

@@ -21,6 +21,7 @@ from tests.kit.nats_server import PATIENCE, NatsServer, until
 
 from aero2 import nats_access
 from aero2.environment import JOBS
+from common.shared_settings import prefix_of
 
 pytestmark = pytest.mark.timeout(300)
 KEY = "k1:q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="
@@ -99,11 +100,11 @@ def serving(
         "AERO2_BOOTSTRAP_KEYS_FILE": str(folder / "keys.json"),
     }
     for name in (each for each in names if each in ALL):
-        prefix = f"AERO2_{name.upper()}_"
-        settings |= {f"{prefix}NATS_USER": name, f"{prefix}NATS_PASSWORD": name}
+        own = {"nats_user": name, "nats_password": name}
         if name in JOBS:
-            settings[f"{prefix}DATABASE_URL"] = database[name]
+            own["database_url"] = database[name]
             settings |= {f"AERO2_{job.upper()}_DATABASE_URL": database[job] for job in JOBS[name]}
+        settings |= {f"{prefix_of(name)}{key.upper()}": value for key, value in own.items()}
     served = Served(folder, names, settings | more)
     try:
         yield served
