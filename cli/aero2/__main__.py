@@ -3,7 +3,7 @@
 import asyncio
 import json
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -47,6 +47,8 @@ def up(
     start_limit: up_options.StartLimit = 60,
     reload: up_options.Reload = False,
     idp: up_options.Idp = None,
+    together: up_options.Together = False,
+    workers: up_options.Workers = 1,
 ) -> None:
     """Run the whole platform here, on embedded PostgreSQL and NATS, until Ctrl-C."""
     from aero2.up import Options
@@ -55,24 +57,19 @@ def up(
 
     idps = tuple(idp or ())
     apex = host_key(domain)
-    run(Options(port, host, data_dir, apex, summary_file, tls, start_limit, reload, idps))
+    given = Options(port, host, data_dir, apex, summary_file, tls, start_limit, reload, idps)
+    run(replace(given, together=together, workers=workers))
 
 
 @app.command("serve")
-def serve(
-    services: Annotated[
-        list[str], typer.Argument(help="gateway, identity, oidc, rbac or tenancy; any of them.")
-    ],
-) -> None:
+def serve(services: up_options.Services, *, workers: up_options.Workers = 1) -> None:
     """Run services in one process: they answer each other in memory.
 
     Example: aero2 serve gateway identity oidc rbac tenancy
     """
-    from aero2.failures import report_failures
     from aero2.serve import serve as run
 
-    with report_failures():
-        run(services)
+    run(services, workers)
 
 
 @app.command("migrate")

@@ -36,10 +36,28 @@ UNUSED: Final = {
 """Variables that services take elsewhere, and why not here."""
 
 
+_REPLACED: Final = frozenset(
+    {
+        "AERO2_LISTEN_FD",
+        "AERO2_METRICS_LISTEN_FD",
+        "AERO2_REUSE_PORT",
+        "AERO2_DATABASE_URL",
+        "AERO2_NATS_USER",
+        "AERO2_NATS_PASSWORD",
+    }
+)
+
+
 def public_url(domain: str, port: int, *, tls: bool) -> str:
     """Returns the apex as an address, with its port if that is not the default."""
     scheme, usual = ("https", 443) if tls else ("http", 80)
     return f"{scheme}://{domain}" if port == usual else f"{scheme}://{domain}:{port}"
+
+
+def inherited() -> dict[str, str]:
+    """Returns the operator's environment without what would replace our ports, and without an
+    identity: each service has its own."""
+    return {name: value for name, value in os.environ.items() if name not in _REPLACED}
 
 
 def unless_set(defaults: dict[str, str]) -> dict[str, str]:

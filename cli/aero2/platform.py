@@ -8,6 +8,7 @@ import socket
 import sys
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from aero2 import nats_access, stream_watchdog
@@ -17,11 +18,19 @@ from aero2.embedded.nats import Nats
 from aero2.embedded.ports import Ports
 from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import Secrets
-from aero2.environment import JOBS, SMTP, public_url, unless_set
-from aero2.program import Program, Ready, answers, heartbeat_ready
-
-SERVERS, SERVICES, GATEWAY, PROXY = 0, 1, 2, 3
-"""Stages: stopped from the last to the first."""
+from aero2.environment import JOBS, SMTP, inherited, public_url, unless_set
+from aero2.mailcatcher_program import mail_catcher
+from aero2.program import (
+    GATEWAY,
+    PROXY,
+    SERVERS,
+    SERVICES,
+    Program,
+    Ready,
+    answers,
+    heartbeat_ready,
+)
+from aero2.together_programs import process_names, together
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,10 @@ class Platform:
 
     idps: str = ""
     """Identity providers of the Dashboard, as in AERO2_DASHBOARD_IDPS."""
+    together: bool = False
+    """One process runs all services, instead of a process for each."""
+    workers: int = 1
+    """How many such processes there are. They share the open ports."""
 
     @property
     def scheme(self) -> str:
@@ -88,7 +101,7 @@ class Platform:
         return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
     @property
-    def _gateway_sockets(self) -> tuple[socket.socket, ...]:
+    def _public_sockets(self) -> tuple[socket.socket, ...]:
         if self.tls:
             return (self.ports.sockets["gateway"],)
         return (self.public,) if self.public else ()
@@ -118,33 +131,40 @@ class Platform:
 
     def services(self) -> list[Program]:
         """Returns every service, the mail catcher, and the proxy before the gateway."""
-        services = [self._service(name) for name in nats_access.SERVICES]
-        catchers = [] if os.environ.get(SMTP) else [self._mail()]
+        services = self._together() if self.together else map(self._service, nats_access.SERVICES)
+        catchers = [] if os.environ.get(SMTP) else [mail_catcher(self.ports)]
         proxies = [self._proxy(self.caddy)] if self.caddy else []
         return [*services, *catchers, *proxies]
 
     def _service(self, name: str) -> Program:
         heartbeat = self.folder.run / f"{name}.heartbeat"
-        env = os.environ | self._common(name) | {"AERO2_HEARTBEAT": str(heartbeat)}
-        for unused_here in ("AERO2_LISTEN_FD", "AERO2_METRICS_LISTEN_FD", "AERO2_REUSE_PORT"):
-            env.pop(unused_here, None)
-        ready = heartbeat_ready(heartbeat)
-        sockets = self._gateway_sockets if name == "gateway" else ()
+        env = inherited() | self._environment_of(name) | {"AERO2_HEARTBEAT": str(heartbeat)}
+        return Program(
+            name,
+            [sys.executable, "-m", name],
+            env,
+            ready=self._gateway_ready(heartbeat)
+            if name == "gateway"
+            else heartbeat_ready(heartbeat),
+            heartbeat=heartbeat,
+            sockets=self._gateway_sockets if name == "gateway" else (),
+            stage=GATEWAY if name == "gateway" else SERVICES,
+        )
+
+    def _together(self) -> list[Program]:
+        return together(
+            process_names(self.workers),
+            {name: self._environment_of(name) for name in nats_access.SERVICES},
+            lambda name: self.folder.run / f"{name}.heartbeat",
+            ready=self._gateway_ready,
+            sockets=self._gateway_sockets,
+        )
+
+    def _environment_of(self, name: str) -> dict[str, str]:
+        """Returns the variables of a service in a process of its own, without those of the operator."""
+        env = self._common(name)
         if name == "gateway":
-            host, port = self._gateway
-            env |= {"AERO2_HOST": host, "AERO2_PORT": str(port)}
-            if sockets:
-                env["AERO2_LISTEN_FD"] = str(sockets[0].fileno())
-            env["AERO2_METRICS_PORT"] = os.environ.get(
-                "AERO2_METRICS_PORT", str(self.ports.number["metrics"])
-            )
-            if metrics := self.ports.sockets.get("metrics"):
-                env["AERO2_METRICS_LISTEN_FD"] = str(metrics.fileno())
-                sockets = (*sockets, metrics)
-            if self.tls:
-                more = os.environ.get("AERO2_TRUSTED_PROXIES")
-                env["AERO2_TRUSTED_PROXIES"] = f"127.0.0.1/32,{more}" if more else "127.0.0.1/32"
-            ready = self._both(ready, self._gateway_answers)
+            env |= self._gateway_environment()
         if name in JOBS:
             env |= {"AERO2_DATABASE_URL": self._database(name)}
             env |= {f"AERO2_{job.upper()}_DATABASE_URL": self._database(job) for job in JOBS[name]}
@@ -154,15 +174,26 @@ class Platform:
         if self.domain == "localhost":
             # Clients under development listen on this very machine.
             env |= unless_set({"AERO2_EGRESS_PRIVATE": "true"})
-        return Program(
-            name,
-            [sys.executable, "-m", name],
-            env,
-            ready=ready,
-            heartbeat=heartbeat,
-            sockets=sockets,
-            stage=GATEWAY if name == "gateway" else SERVICES,
-        )
+        return env
+
+    def _gateway_environment(self) -> dict[str, str]:
+        host, port = self._gateway
+        metrics_port = os.environ.get("AERO2_METRICS_PORT", str(self.ports.number["metrics"]))
+        env = {"AERO2_HOST": host, "AERO2_PORT": str(port), "AERO2_METRICS_PORT": metrics_port}
+        if public := self._public_sockets:
+            env["AERO2_LISTEN_FD"] = str(public[0].fileno())
+        if metrics := self.ports.sockets.get("metrics"):
+            env["AERO2_METRICS_LISTEN_FD"] = str(metrics.fileno())
+        if self.tls:
+            more = os.environ.get("AERO2_TRUSTED_PROXIES")
+            env["AERO2_TRUSTED_PROXIES"] = f"127.0.0.1/32,{more}" if more else "127.0.0.1/32"
+        return env
+
+    @property
+    def _gateway_sockets(self) -> tuple[socket.socket, ...]:
+        """The open sockets of the gateway: its port, and the port of its metrics."""
+        metrics = self.ports.sockets.get("metrics")
+        return (*self._public_sockets, metrics) if metrics else self._public_sockets
 
     def _database(self, role: str) -> str:
         return self.postgres.url(f"aero2_{role}", self.secrets.database[role])
@@ -188,25 +219,6 @@ class Platform:
             }
         )
 
-    def _mail(self) -> Program:
-        smtp, page = self.ports.sockets["smtp"], self.ports.sockets["mail"]
-        sockets = {
-            "AERO2_MAIL_SMTP_FD": str(smtp.fileno()),
-            "AERO2_MAIL_PAGE_FD": str(page.fileno()),
-        }
-
-        async def answering() -> bool:
-            return await answers(self.ports.number["mail"], "/health", "localhost")
-
-        return Program(
-            "mail",
-            [sys.executable, "-m", "aero2.mailcatcher"],
-            os.environ | sockets,
-            ready=answering,
-            stage=SERVICES,
-            sockets=(smtp, page),
-        )
-
     def _proxy(self, caddy: Caddy) -> Program:
         return Program(
             "proxy",
@@ -217,11 +229,13 @@ class Platform:
             stage=PROXY,
         )
 
-    def _both(self, ours: Ready, answering: Ready) -> Ready:
-        """Returns a check that also asks for our heartbeat: another program may answer on the port."""
+    def _gateway_ready(self, heartbeat: Path) -> Ready:
+        """Returns a check whether the gateway answers. It also asks for our heartbeat, since another
+        program may answer on the port."""
+        ours = heartbeat_ready(heartbeat)
 
         async def ready() -> bool:
-            return await ours() and await answering()
+            return await ours() and await self._gateway_answers()
 
         return ready
 

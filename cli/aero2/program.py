@@ -15,6 +15,8 @@ from typing import Final
 from aero2.failures import CommandError
 
 Ready = Callable[[], Awaitable[bool]]
+SERVERS, SERVICES, GATEWAY, PROXY = 0, 1, 2, 3
+"""Stages: stopped from the last to the first."""
 ANSWER_TIME: Final = 10.0
 """Seconds for an answer of a server that is starting; on a busy machine it takes a while."""
 

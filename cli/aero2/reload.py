@@ -27,12 +27,12 @@ class CodeFilter(DefaultFilter):
         return super().__call__(change, path) and "__pycache__" not in Path(path).parts
 
 
-def folders() -> dict[Path, frozenset[str]]:
-    """Returns the folder of each package with the services that run its code: a service has its
-    own package, and all of them have `common`."""
+def folders(together: Collection[str] = ()) -> dict[Path, frozenset[str]]:
+    """Returns the folder of each package with the processes that run its code: a service has its
+    own package, and all of them have `common`. `together` are processes that run all services."""
     return {
-        **{_folder(name): frozenset({name}) for name in SERVICES},
-        _folder("common"): frozenset(SERVICES),
+        **{_folder(name): frozenset(together or {name}) for name in SERVICES},
+        _folder("common"): frozenset(together or SERVICES),
     }
 
 

@@ -5,30 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 
-from aero2.failures import CommandError
+from aero2.failures import CommandError, report_failures
 from aero2.nats_access import SERVICES
+from aero2.workers import run_workers
 from common.service import Program, run
 from common.together import run_together
 
 
-def serve(names: Sequence[str]) -> None:
-    """Runs the services until a signal to stop. Raises CommandError for a name that is no service, and
-    for a name that is there twice."""
-    programs = [_program(name) for name in checked(names)]
-    if len(programs) == 1:
-        run(programs[0])
+def serve(names: Sequence[str], workers: int = 1) -> None:
+    """Runs the services until a signal to stop. Ends the command with one sentence for a name that is
+    no service or is there twice, and for several workers without the gateway."""
+    with report_failures():
+        _check(names, workers)
+    if workers > 1:
+        run_workers(names, workers)
+    elif len(names) > 1:
+        run_together([_program(name) for name in names])
     else:
-        run_together(programs)
+        run(_program(names[0]))
 
 
-def checked(names: Sequence[str]) -> Sequence[str]:
-    """Returns the names if each is a service and stands there once. Raises CommandError otherwise."""
+def _check(names: Sequence[str], workers: int) -> None:
     for name in names:
         if name not in SERVICES:
             raise CommandError(f"{name} is no service. There are: {', '.join(SERVICES)}.")
     if len(set(names)) < len(names):
         raise CommandError("A service is named twice.")
-    return names
+    if workers > 1 and "gateway" not in names:
+        raise CommandError("--workers needs the gateway, whose port they share.")
 
 
 def _program(name: str) -> Program:

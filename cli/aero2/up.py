@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import signal
@@ -29,7 +28,9 @@ from aero2.migrate import migrate
 from aero2.platform import Platform
 from aero2.schema_files import MigrationError
 from aero2.stream_watchdog import StreamWatchdog, free_bytes
+from aero2.summary_file import write_json
 from aero2.supervisor import Report, Supervisor
+from aero2.together_programs import process_names
 
 METRICS: Final = frozenset({"AERO2_METRICS_HOST", "AERO2_METRICS_PORT"})
 """With one of these the operator says where metrics are served."""
@@ -55,6 +56,10 @@ class Options:
     """Start a service again when a file of its code changes."""
     idps: tuple[str, ...] = ()
     """Identity providers of the Dashboard: `preset:client_id:secret_file`."""
+    together: bool = False
+    """Run all services in one process."""
+    workers: int = 1
+    """How many such processes there are."""
 
 
 def up(options: Options) -> None:
@@ -68,20 +73,11 @@ async def _up(options: Options, console: Console) -> None:
     stop = _Stop()
     for sentence in unused_variables():
         console.print(sentence, style="yellow", markup=False, highlight=False)
+    if options.workers > 1 and not options.together:
+        raise CommandError("--workers needs --together.")
     idps, (folder, public) = _dashboard_idps(options), _taken(options)
     try:
-        secrets = Secrets.load(folder)
-        platform = Platform(
-            folder,
-            secrets,
-            ports.choose(folder, public_port=options.port, metrics=METRICS.isdisjoint(os.environ)),
-            options.port,
-            options.host,
-            options.domain,
-            options.tls,
-            None if options.tls else public,
-            idps,
-        )
+        platform = _platform(options, folder, public, idps)
         report = _reporter(console)
         supervisor = Supervisor(folder, report)
         stop.supervisor = supervisor
@@ -90,7 +86,7 @@ async def _up(options: Options, console: Console) -> None:
                 written = asyncio.create_task(platform.postgres.checkpoint())
                 watching = [asyncio.create_task(_stuck_stream(platform, supervisor).watch())]
                 if options.reload:
-                    watching.append(asyncio.create_task(_reload(supervisor, report)))
+                    watching.append(asyncio.create_task(_reload(supervisor, report, options)))
                 await stop.asked.wait()
                 for task in watching:
                     task.cancel()
@@ -104,6 +100,23 @@ async def _up(options: Options, console: Console) -> None:
     finally:
         folder.release()
     console.print(f"Stopped. The data is in {folder.root}.", style="dim", highlight=False)
+
+
+def _platform(options: Options, folder: Folder, public: socket.socket, idps: str) -> Platform:
+    has_metrics = METRICS.isdisjoint(os.environ)
+    return Platform(
+        folder,
+        Secrets.load(folder),
+        ports.choose(folder, public_port=options.port, metrics=has_metrics),
+        options.port,
+        options.host,
+        options.domain,
+        options.tls,
+        None if options.tls else public,
+        idps,
+        options.together,
+        options.workers,
+    )
 
 
 def _dashboard_idps(options: Options) -> str:
@@ -159,7 +172,7 @@ async def _start(
         summary = await prepare(platform, options.start_limit)
     await summary.show(Console(), took=time.monotonic() - started)
     if options.summary_file is not None:
-        _write(options.summary_file, summary.as_json())
+        write_json(options.summary_file, summary.as_json())
 
 
 def _stuck_stream(platform: Platform, supervisor: Supervisor) -> StreamWatchdog:
@@ -167,10 +180,11 @@ def _stuck_stream(platform: Platform, supervisor: Supervisor) -> StreamWatchdog:
     return StreamWatchdog(supervisor, platform.relay_state, lambda: free_bytes(root))
 
 
-async def _reload(supervisor: Supervisor, report: Report) -> None:
-    from aero2.reload import watch  # only developers pay for this import
+async def _reload(supervisor: Supervisor, report: Report, options: Options) -> None:
+    from aero2.reload import folders, watch  # only developers pay for this import
 
-    await watch(supervisor, report)
+    together = process_names(options.workers) if options.together else ()
+    await watch(supervisor, report, folders(together))
 
 
 def _imported(name: str) -> Any:
@@ -231,16 +245,3 @@ def _step(console: Console, what: str) -> Iterator[None]:
     with console.status(f"{what} …"):
         yield
     console.print(f"[green]✓[/] {what} [dim]{time.monotonic() - started:.1f} s[/]", highlight=False)
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    """Readable by its owner alone, since it holds the demo's secrets."""
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    try:
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            json.dump(content, file, indent=2)
-        fresh.replace(path)
-    except OSError as error:
-        raise CommandError(f"The summary cannot be written to {path}: {error.strerror}.") from None

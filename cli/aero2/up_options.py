@@ -18,6 +18,15 @@ StartLimit = Annotated[
 Reload = Annotated[
     bool, typer.Option("--reload", help="Start a service again when a file of its code changes.")
 ]
+Together = Annotated[
+    bool, typer.Option("--together", help="Run all services in one process, instead of five.")
+]
+Workers = Annotated[
+    int, typer.Option(min=1, max=64, help="How many such processes share the port.")
+]
+Services = Annotated[
+    list[str], typer.Argument(help="gateway, identity, oidc, rbac or tenancy; any of them.")
+]
 Idp = Annotated[
     list[str] | None,
     typer.Option(

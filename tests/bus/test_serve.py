@@ -14,12 +14,14 @@ from typing import Any
 import asyncpg
 import httpx
 import orjson
+import psutil
 import pytest
 from tests.kit.instance import environment, free_port
 from tests.kit.nats_server import PATIENCE, NatsServer, until
 
 from aero2 import nats_access
 from aero2.environment import JOBS
+from common.shared_settings import prefix_of
 
 pytestmark = pytest.mark.timeout(300)
 KEY = "k1:q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="
@@ -97,12 +99,12 @@ def serving(
         "AERO2_EGRESS_PRIVATE": "true",
         "AERO2_BOOTSTRAP_KEYS_FILE": str(folder / "keys.json"),
     }
-    for name in names:
-        prefix = f"AERO2_{name.upper()}_"
-        settings |= {f"{prefix}NATS_USER": name, f"{prefix}NATS_PASSWORD": name}
+    for name in (each for each in names if each in ALL):
+        own = {"nats_user": name, "nats_password": name}
         if name in JOBS:
-            settings[f"{prefix}DATABASE_URL"] = database[name]
+            own["database_url"] = database[name]
             settings |= {f"AERO2_{job.upper()}_DATABASE_URL": database[job] for job in JOBS[name]}
+        settings |= {f"{prefix_of(name)}{key.upper()}": value for key, value in own.items()}
     served = Served(folder, names, settings | more)
     try:
         yield served
@@ -233,8 +235,61 @@ async def test_a_name_that_is_no_service_is_refused(
     for names, sentence in {
         ("rbac", "everything"): "everything is no service.",
         ("rbac", "rbac"): "A service is named twice.",
+        ("rbac", "--workers", "2"): "--workers needs the gateway",
     }.items():
         with serving(tmp_path, guarded, database, *names) as served:
             assert await served.ended() == 1
         assert sentence in served.text
         (tmp_path / "serve.log").unlink()
+
+
+async def test_workers_share_the_port_and_are_started_again(
+    tmp_path: Path, guarded: NatsServer, database: dict[str, str]
+) -> None:
+    """Two workers answer on one port, and `/metrics` has the figures of both. One that is killed comes
+    back while the other answers. SIGTERM ends all of them, with 0."""
+    metrics_port, heartbeat = free_port(), tmp_path / "heartbeat"
+    more = {"AERO2_METRICS_PORT": str(metrics_port), "AERO2_HEARTBEAT": str(heartbeat)}
+    with serving(tmp_path, guarded, database, *ALL, "--workers", "2", **more) as served:
+        await until(lambda: len(started(served)) == 2)
+        await until(heartbeat.exists)
+        for number in range(40):
+            assert (await served.get(f"host-{number}.localhost:8080")).status_code == 404
+        metrics = httpx.get(f"http://127.0.0.1:{metrics_port}/metrics").text
+        replicas = {
+            number
+            for number in ("0", "1")
+            if f'aero2_http_seconds_count{{service="together",replica="{number}"' in metrics
+        }
+        victim = psutil.Process(served.process.pid).children()[0]
+        victim.kill()
+        await until(lambda: len(started(served)) == 3)
+        after = await served.get("nobody.localhost:8080")
+        workers = psutil.Process(served.process.pid).children()
+        served.process.send_signal(signal.SIGTERM)
+        code = await served.ended()
+
+    assert replicas == {"0", "1"}
+    assert after.status_code == 404
+    assert [line["end"] for line in served.lines("worker ended")] == ["killed by SIGKILL"]
+    assert len(workers) == 2
+    assert code == 0
+    assert not any(worker.is_running() for worker in workers)
+
+
+def started(served: Served) -> list[dict[str, Any]]:
+    """Returns a line for each start of a worker."""
+    return [line for line in served.lines("ready") if line["service"] == "together"]
+
+
+async def test_workers_that_cannot_start_end(
+    tmp_path: Path, guarded: NatsServer, database: dict[str, str]
+) -> None:
+    """Workers that end before they were ready are not started again and again."""
+    with serving(
+        tmp_path, guarded, database, *ALL, "--workers", "2", AERO2_MASTER_KEY="weak"
+    ) as served:
+        code = await served.ended()
+
+    assert code == 1
+    assert "gateway: AERO2_MASTER_KEY: " in served.text

@@ -15,6 +15,7 @@ from aero2.failures import CommandError
 from aero2.nats_access import SERVICES
 from aero2.platform import Platform
 from aero2.reference.environment import variables
+from common.shared_settings import OF_PROCESS, misplaced, prefix_of
 
 NUMBERS = {
     name: number
@@ -117,6 +118,60 @@ def test_the_gateway_inherits_its_port(folder: Folder, tls: bool) -> None:
         assert programs["gateway"].env["AERO2_METRICS_LISTEN_FD"] == str(metrics.fileno())
         assert programs["gateway"].env["AERO2_LISTEN_FD"] == str(expected.fileno())
         assert "AERO2_LISTEN_FD" not in programs["oidc"].env
+
+
+def test_services_of_one_process_keep_their_own_users(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Together, each service has its own database role and NATS user in variables of its name; nothing
+    of the operator's environment gives all of them one."""
+    for variable in ("AERO2_DATABASE_URL", "AERO2_NATS_USER", "AERO2_NATS_PASSWORD"):
+        monkeypatch.setenv(variable, "everybody")
+    given = environments(folder, together=True)
+    env, secrets = given["together"], Secrets.load(folder)
+
+    assert set(given) == {"together", "mail"}
+    assert list(misplaced(SERVICES, env)) == []
+    for service in SERVICES:
+        assert env[f"AERO2_{service.upper()}_NATS_USER"] == service
+        assert env[f"AERO2_{service.upper()}_NATS_PASSWORD"] == secrets.nats[service]
+        role = f"postgresql://aero2_{service}:"
+        url = env.get(f"AERO2_{service.upper()}_DATABASE_URL", "")
+        assert url.startswith(role) == (service != "gateway")
+
+
+def test_a_variable_has_one_meaning() -> None:
+    """No variable of one service alone (`AERO2_OIDC_…`) is also a variable of all services."""
+    of_all = variables()
+    fields = [name.removeprefix("AERO2_") for name in of_all]
+
+    assert [
+        f"{prefix_of(service)}{field}"
+        for service in SERVICES
+        for field in fields
+        if f"{prefix_of(service)}{field}" in of_all
+    ] == []
+
+
+def test_workers_share_the_ports_and_nothing_else(folder: Folder) -> None:
+    """Each worker has its own name, heartbeat and place among the metrics."""
+    given = environments(folder, together=True, workers=2)
+    first, second = given["together-0"], given["together-1"]
+    different = {name for name in first.keys() | second if first.get(name) != second.get(name)}
+
+    assert different == {"AERO2_HEARTBEAT", "AERO2_REPLICA"}
+
+
+def test_every_service_is_told_the_same_together_and_alone(folder: Folder) -> None:
+    """The variables of a process that runs all services give each service what it has alone."""
+    alone = environments(folder)
+    together = environments(folder, together=True)["together"]
+    of_process = {f"AERO2_{name.upper()}" for name in OF_PROCESS}
+    for service in SERVICES:
+        for variable, value in alone[service].items():
+            own = variable.replace("AERO2_", prefix_of(service), 1)
+            if variable not in of_process and "LISTEN_FD" not in variable:
+                assert together.get(own, together.get(variable)) == value, (service, variable)
 
 
 def test_lost_secrets_are_not_made_again(folder: Folder) -> None:

@@ -34,6 +34,14 @@ def test_common_belongs_to_every_service() -> None:
     assert affected([services["oidc"].parent / "elsewhere.py"], packages) == set()
 
 
+def test_processes_that_run_all_services_run_all_code() -> None:
+    """Together, a file of any package starts every process again."""
+    packages = folders(("together-0", "together-1"))
+
+    assert len(packages) == len(SERVICES) + 1
+    assert set(packages.values()) == {frozenset({"together-0", "together-1"})}
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

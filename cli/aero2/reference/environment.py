@@ -17,6 +17,8 @@ HEAD: Final = """\
 # Environment variables
 
 Every process reads its variables once, when it starts. A missing or weak secret refuses the start with a sentence. Under `aero2 up` some variables have no effect, because the command itself decides; it says so when one of them is set. [Operations](../operating.md) explains how to use them.
+
+A variable with the name of a service in it is for that service alone, and goes before the variable of all: `AERO2_IDENTITY_POOL_SIZE` before `AERO2_POOL_SIZE`. If several services share a process (`aero2 serve`), each needs its own `AERO2_<SERVICE>_DATABASE_URL`, `AERO2_<SERVICE>_NATS_USER` and `AERO2_<SERVICE>_NATS_PASSWORD`. The heartbeat, the level of the log, the metrics and the name of the replica belong to the process, so they have no such variable then.
 """
 NEEDED: Final = "required"
 
