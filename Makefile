@@ -35,6 +35,10 @@ format: $(READY) ## rewrite formatting and what lint can fix
 
 test: check      ## the everyday tests, or those with a name: make test K=lockout
 	@$(PY) -m pytest -n 2 --dist loadgroup $(if $(K),-k "$(K)") $(ARGS)
+	@$(if $(K)$(ARGS),,$(PY) -m pytest -n 2 --dist loadgroup --shape together tests/isolation/test_every_contract.py tests/isolation/test_caller_kinds.py tests/e2e/test_signing_in.py)
+
+test-together: $(READY)  ## end-to-end, isolation, conformance, bus and fault tests with all services in one process
+	@$(PY) -m pytest -m "long or not long" --shape together $(if $(ARGS),$(ARGS),tests/bus tests/isolation tests/e2e tests/conformance)
 
 test-fast: $(READY)  ## unit tests and architecture rules, on all cores
 	@$(PY) -m pytest -n auto --dist worksteal tests/unit tests/architecture --ignore=tests/architecture/test_plans.py $(if $(K),-k "$(K)") $(ARGS)
@@ -97,4 +101,4 @@ lock: $(UV)      ## compile requirements.lock and requirements-docs.lock from py
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2 .site .cache
 
-.PHONY: help setup up dev check format test test-fast test-long test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts reference docs docs-serve lock clean
+.PHONY: help setup up dev check format test test-fast test-together test-long test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts reference docs docs-serve lock clean

@@ -63,7 +63,7 @@ class Load:
 @pytest.mark.parametrize("victim", ["nats", "postgres", "tenancy", "identity", "oidc", "rbac"])
 async def test_it_recovers_by_itself(fragile: System, victim: str) -> None:
     """After a SIGKILL under load every response is a clean refusal, without a bare 500 or a hang.
-    Then it is 200 again."""
+    Then it is 200 again. Connections break only if they led to the victim."""
     loads = [Load(fragile, name) for name in ("token", "log", "users")]
     tasks = [asyncio.create_task(load.run()) for load in loads]
     await _until(loads, time.monotonic())
@@ -75,9 +75,10 @@ async def test_it_recovers_by_itself(fragile: System, victim: str) -> None:
         load.stop = True
     await asyncio.gather(*tasks)
 
+    clean = CLEAN | {0} if fragile.deployment.serves_clients(victim) else CLEAN
     for load in loads:
         seen = Counter(status for _, status, _ in load.answers)
-        odd = [(s, text[:300]) for _, s, text in load.answers if s not in CLEAN]
+        odd = [(s, text[:300]) for _, s, text in load.answers if s not in clean]
         assert odd == [], (load.name, seen)
         for _, status, text in load.answers:
             assert "Traceback" not in text

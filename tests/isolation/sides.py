@@ -124,7 +124,7 @@ class Sides:
 
 
 @asynccontextmanager
-async def built(dsns: dict[str, str]) -> AsyncIterator[Sides]:
+async def built(dsns: dict[str, str], bus: LocalBus) -> AsyncIterator[Sides]:
     """Starts all services on one bus, with empty databases."""
     world = await World.start(
         dsns,
@@ -136,6 +136,7 @@ async def built(dsns: dict[str, str]) -> AsyncIterator[Sides]:
         limit_scale=1000.0,
         request_facts={"within": 20, "ip": "203.0.113.5", "agent": "Firefox"},
         options={"tenancy": {"dns": Dns()}},
+        bus=bus,
     )
     yield Sides(world)
     await world.close()

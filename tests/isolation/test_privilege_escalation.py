@@ -12,6 +12,8 @@ from tests.architecture.source import contracts
 from tests.isolation.cases import NEUTRAL, case
 from tests.isolation.sides import KEY_HOLDER, Sides, built, populate
 from tests.kit.callers import now
+from tests.kit.deployments import Shape
+from tests.kit.in_process import bus_of
 from tests.kit.postgres import Postgres
 
 from common.context import Caller
@@ -51,10 +53,10 @@ OF_THE_ACCOUNT = {
 
 
 @pytest.fixture(scope="module")
-async def mountain(postgres: Postgres) -> AsyncIterator[Sides]:
+async def mountain(postgres: Postgres, shape: Shape) -> AsyncIterator[Sides]:
     """A world of its own, in which Bob is an administrator."""
     name = postgres.clone()
-    async with built(postgres.dsns(name)) as made:
+    async with built(postgres.dsns(name), bus_of(shape)()) as made:
         await populate(made)
         home = made.home
         await made.ask(

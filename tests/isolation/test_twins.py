@@ -16,6 +16,8 @@ from tests.isolation.cases import askers, case
 from tests.isolation.restoring import SavedRows
 from tests.isolation.sides import Sides, built, populate
 from tests.isolation.test_every_contract import in_dashboard, said_to
+from tests.kit.deployments import Shape
+from tests.kit.in_process import bus_of
 from tests.kit.postgres import Postgres
 
 from common.ids import DASHBOARD, new_id
@@ -35,7 +37,7 @@ ORDER = ("create", "update", "put", "revoke", "remove", "delete")
 
 @pytest.fixture(scope="module", params=["own roles", "no row level security"])
 async def pair(
-    postgres: Postgres, request: pytest.FixtureRequest
+    postgres: Postgres, shape: Shape, request: pytest.FixtureRequest
 ) -> AsyncIterator[tuple[Sides, str]]:
     """Returns an application and its twin. The second parameter runs every service as superuser: no
     policy helps, so the statements themselves must compare the application."""
@@ -43,7 +45,7 @@ async def pair(
     dsns = postgres.dsns(name)
     if request.param == "no row level security":
         dsns = dict.fromkeys(dsns, dsns["owner"])
-    async with built(dsns) as sides:
+    async with built(dsns, bus_of(shape)()) as sides:
         await populate(sides)
         yield sides, await twin(sides.owner, sides.home.app_id, sides.home.word)
     postgres.drop(name)

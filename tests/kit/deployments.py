@@ -35,6 +35,8 @@ class Shape(StrEnum):
     """A process for each service on this machine, as `aero2 up` starts them."""
     COMPOSE = "compose"
     """Containers, as docker-compose.yml describes them."""
+    TOGETHER = "together"
+    """One process for all services on this machine, as `aero2 up --together` starts it."""
     CONTAINERS = "containers"
     """A process for each service on this machine; Postgres and NATS in containers."""
 
@@ -80,6 +82,10 @@ class Deployment(ABC):
     def kill(self, service: str, how: signal.Signals = signal.SIGKILL) -> None:
         """Signals the process of a service, of `postgres` or of `nats`."""
 
+    def serves_clients(self, victim: str) -> bool:
+        """Returns whether connections of clients break when this process is killed."""
+        return victim == "gateway"
+
     @abstractmethod
     def kill_everything(self) -> None:
         """Ends every process at once, as a power cut does. The data stays."""
@@ -121,9 +127,11 @@ class SeparateServices(Deployment):
     """`aero2 up` in a folder of its own."""
 
     shape = Shape.SEPARATE
+    options: ClassVar[list[str]] = []
+    """Further options of `aero2 up`."""
 
     def __init__(self, folder: Path, settings: dict[str, str]) -> None:
-        self.instance = Instance(folder, settings=settings).start()
+        self.instance = Instance(folder, settings=settings, more=self.options).start()
         try:
             self.summary = self.instance.ready()
         except BaseException:
@@ -169,6 +177,20 @@ class SeparateServices(Deployment):
 
     def end(self) -> None:
         self.instance.stop(signal.SIGTERM)
+
+
+class Together(SeparateServices):
+    """`aero2 up --together` in a folder of its own."""
+
+    shape = Shape.TOGETHER
+    options: ClassVar[list[str]] = ["--together"]
+
+    def serves_clients(self, victim: str) -> bool:
+        return victim in nats_access.SERVICES
+
+    def kill(self, service: str, how: signal.Signals = signal.SIGKILL) -> None:
+        """Signals the process of a service, and so of all services."""
+        super().kill("together" if self.serves_clients(service) else service, how)
 
 
 class Compose(Deployment):
@@ -240,6 +262,7 @@ def _containers(folder: Path, settings: dict[str, str]) -> Deployment:
 STARTERS: dict[Shape, Callable[[Path, dict[str, str]], Deployment]] = {
     Shape.SEPARATE: SeparateServices,
     Shape.COMPOSE: Compose,
+    Shape.TOGETHER: Together,
     Shape.CONTAINERS: _containers,
 }
 

@@ -92,6 +92,7 @@ class World(OAuthSteps):
         limit_scale: float = 1.0,
         options: dict[str, dict[str, Any]] | None = None,
         oidc_settings: dict[str, Any] | None = None,
+        bus: LocalBus | None = None,
     ) -> World:
         """Connects to the database and serves. `options` replace fields of a service's deps."""
         owner = await asyncpg.connect(dsns["owner"])
@@ -104,7 +105,7 @@ class World(OAuthSteps):
             )
             for role in {"sweep", *(role for name in services for role in ROLES[name])}
         }
-        bus = LocalBus()
+        bus = bus or LocalBus()
         world = cls(
             dsns,
             bus,
