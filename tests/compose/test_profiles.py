@@ -1,4 +1,4 @@
-"""docker-compose.yml with gateways of the Dashboard's own, as Compose and Caddy read it. No engine is needed."""
+"""The profiles of docker-compose.yml, as Compose and Caddy read them. No engine is needed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 from tests.kit.compose import ROOT, Project
+
+from aero2.nats_access import SERVICES
+from common.shared_settings import misplaced, prefix_of
 
 CADDY = Path(sys.executable).with_name("caddy")
 
@@ -46,6 +49,30 @@ def test_the_proxy_is_told_of_them(project: Project) -> None:
     environment = configured(project)["proxy"]["environment"]
 
     assert environment["AERO2_DASHBOARD_GATEWAY"] == "dashboard-gateway"
+
+
+def test_a_profile_runs_all_services_in_one_container(tmp_path: Path, project: Project) -> None:
+    """It takes the place of the containers of each service, behind the name that the proxy asks. Each
+    service is told what it is told in a container of its own, with its own users."""
+    alone = configured(project)
+    (tmp_path / "one").mkdir()
+    one = Project(tmp_path / "one", AERO2_SEPARATE="0", AERO2_WORKERS="3")
+    services = configured(one, "--profile", "together")
+    together, env = services["together"], services["together"]["environment"]
+
+    assert "together" not in alone
+    assert {alone[name].get("scale", 1) for name in SERVICES} == {1}
+    assert {services[name]["scale"] for name in SERVICES} == {0}
+    assert together["networks"]["default"] == {"aliases": ["gateway"]}
+    assert together["networks"].keys() == {"default", "data", "bus"}
+    assert together["command"] == ["aero2", "serve", "--workers", "3", *SERVICES]
+    assert services["proxy"]["depends_on"]["together"]["condition"] == "service_healthy"
+    assert "ports" not in together
+    assert list(misplaced(SERVICES, env)) == []
+    for name in SERVICES:
+        for variable, value in services[name]["environment"].items():
+            own = variable.replace("AERO2_", prefix_of(name), 1)
+            assert env.get(own, env.get(variable)) == value, (name, variable)
 
 
 def upstreams(**environment: str) -> dict[str, str]:

@@ -71,6 +71,12 @@ OTHERS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
             "Service that gets the requests to the Dashboard's host: `dashboard-gateway` with the profile"
             " `dashboard`.",
         ),
+        (
+            "AERO2_SEPARATE",
+            "`1`",
+            "Containers of each service. `0` with the profile `together`, which runs them in one.",
+        ),
+        ("AERO2_WORKERS", "`1`", "Processes in each container of the profile `together`."),
         ("AERO2_MAIL_PORT", "`8025`", "Published port of the page that shows caught mail."),
         ("POSTGRES_PASSWORD", NEEDED, "Password of the superuser of PostgreSQL."),
         *(
