@@ -189,6 +189,14 @@ class Database:
         self._committed()
 
     @asynccontextmanager
+    async def unbound_autocommit(self) -> AsyncIterator[Link]:
+        """Runs single statements that are bound to no application, with the database role of a job:
+        each commits by itself, in one round trip."""
+        async with self._acquire() as db:
+            yield db
+        self._committed()
+
+    @asynccontextmanager
     async def _begin(self, begin: str) -> AsyncIterator[Link]:
         async with self._acquire() as db:
             await db.execute(begin)

@@ -1,7 +1,8 @@
-"""A process that is killed at a dangerous moment of the outbox. test_outbox.py runs it.
+"""A process that is killed at a dangerous moment of the outbox. test_outbox_batches.py runs it.
 
-`committed`: writes an event, commits, and is killed before a relay sees the row. `published`: its
-relay publishes, gets the acknowledgement, and is killed before it deletes the row.
+`committed`: writes an event, commits, and is killed before a relay sees the row. `batched`: its relay has
+given the rows their batches, and is killed before it publishes. `half`: it is killed when the stream has
+the first of its batches. `published`: when the stream has all, before it deletes the rows.
 """
 
 from __future__ import annotations
@@ -19,11 +20,24 @@ from common.db import Database
 from common.events.sessions import Logout
 from common.ids import DASHBOARD
 from common.outbox import Relay
+from common.outbox_publisher import BatchPublisher
 from common.testing import context
 
 
-def die() -> None:
+class HalfPublisher(BatchPublisher):
+    """Dies after the first acknowledgement."""
+
+    async def _publish(self, app_id: str, id: str, body: bytes) -> Any:
+        await (await super()._publish(app_id, id, body))
+        die()
+
+
+def die(*_: object, **__: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def die_instead(*_: object, **__: object) -> Any:
+    die()
 
 
 async def committed() -> None:
@@ -34,15 +48,18 @@ async def committed() -> None:
     die()
 
 
-async def published() -> None:
-    async def instead(*_: Any, **__: Any) -> None:
-        die()
-
-    outbox._done = instead
+async def relaying(where: str) -> None:
     relay_db = await Database.connect(os.environ["RELAY"], name="dying", size=1)
     nc = await nats.connect(os.environ["NATS"])
-    await Relay(relay_db, nc, nc.jetstream(), "tenancy").run()
+    kind = HalfPublisher if where == "half" else BatchPublisher
+    publisher = kind(nc, nc.jetstream(), "tenancy")
+    if where == "batched":
+        publisher.publish = die_instead  # type: ignore[method-assign]
+    if where == "published":
+        outbox.delete = die_instead
+    await Relay(relay_db, publisher).run()
 
 
 if __name__ == "__main__":
-    asyncio.run({"committed": committed, "published": published}[sys.argv[1]]())
+    (place,) = sys.argv[1:]
+    asyncio.run(committed() if place == "committed" else relaying(place))
