@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
 import nats.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from nats.js.api import PubAck
 from nats.js.errors import APIError, NoStreamResponseError
 
 from common import logs, metrics
@@ -27,7 +26,6 @@ TOO_LARGE: Final = 10_054
 """The error of JetStream for a message above the stream's own `max_msg_size`, which an operator may set."""
 AWAY: Final = (nats.errors.Error, OSError, TimeoutError, APIError, NoStreamResponseError)
 """Exceptions of nats-py if the stream or the server is not there."""
-Ack: TypeAlias = "asyncio.Future[PubAck]"
 
 
 @dataclass(frozen=True)
@@ -49,30 +47,37 @@ class BatchPublisher:
     """Ids of batches that go event by event, because the stream refused their size."""
 
     async def publish(self, batches: list[Batch]) -> Outcome:
-        """Publishes all batches, then waits for the acknowledgements."""
+        """Publishes all batches at the same time, and waits for the acknowledgements."""
         self._split &= {batch.id for batch in batches}
-        acks: list[tuple[Batch, Ack]] = []
-        published: list[Batch] = []
-        failure: BaseException | None = None
-        try:
-            for batch in batches:
-                for id, body in self._messages(batch):
-                    acks.append((batch, await self._publish(batch.app_id, id, body)))
-                published.append(batch)
-            if acks:
-                await asyncio.wait([ack for _, ack in acks], timeout=ACKNOWLEDGED_WITHIN)
-        except AWAY as error:
-            failure = error
-        finally:
-            failures = {batch.id: _failure(ack) for batch, ack in acks if self._failed(batch, ack)}
-            for _, ack in acks:  # one that nobody waits for keeps its place in nats.py for ever
-                ack.cancel()
-        sent = [batch for batch in published if batch.id not in failures]
-        return Outcome(sent, failure or next(iter(failures.values()), None))
+        failures = await asyncio.gather(*map(self._publish, batches))
+        pairs = list(zip(batches, failures, strict=True))
+        return Outcome(
+            sent=[batch for batch, failure in pairs if failure is None],
+            failure=next((failure for _, failure in pairs if failure is not None), None),
+        )
 
-    async def _publish(self, app_id: str, id: str, body: bytes) -> Ack:
-        subject = subject_of(self.service, app_id, RECORDS)
-        return await self.js.publish_async(subject, body, headers={ID: id})
+    async def _publish(self, batch: Batch) -> BaseException | None:
+        """Publishes a batch. Returns None if the stream has it, else the reason."""
+        subject = subject_of(self.service, batch.app_id, RECORDS)
+        for id, body in self._messages(batch):
+            try:
+                await self.js.publish(subject, body, ACKNOWLEDGED_WITHIN, headers={ID: id})
+            except AWAY as error:
+                if not self._is_given_up(batch, error):
+                    return error
+        return None
+
+    def _is_given_up(self, batch: Batch, error: BaseException) -> bool:
+        """Tells whether the error concerns one event only, which is larger than the stream takes. A batch
+        of that size goes event by event the next time."""
+        if not isinstance(error, APIError) or error.err_code != TOO_LARGE:
+            return False
+        if batch.id not in self._split:
+            self._split.add(batch.id)
+            return False
+        metrics.OUTBOX_FAILED.inc()
+        log.error("event too large for the stream", app_id=batch.app_id, batch=batch.id)
+        return True
 
     def _messages(self, batch: Batch) -> list[tuple[str, bytes]]:
         """Returns the ids and bodies of the messages of a batch. It is one message, or one for each
@@ -92,22 +97,6 @@ class BatchPublisher:
             return True
         _report_unsendable(row, "event too large for the stream")
         return False
-
-    def _failed(self, batch: Batch, ack: Ack) -> bool:
-        """Tells whether the batch must be published again. An event that alone is too large for the
-        stream is given up."""
-        failure = _failure(ack)
-        if isinstance(failure, APIError) and failure.err_code == TOO_LARGE:
-            if batch.id in self._split:
-                metrics.OUTBOX_FAILED.inc()
-                log.error("event too large for the stream", app_id=batch.app_id, batch=batch.id)
-                return False
-            self._split.add(batch.id)
-        return failure is not None
-
-
-def _failure(ack: Ack) -> BaseException | None:
-    return ack.exception() if ack.done() else TimeoutError()
 
 
 def _is_line(row: OutboxRow) -> bool:

@@ -20,6 +20,7 @@ from common.db import Database
 from common.events.sessions import Logout
 from common.ids import DASHBOARD
 from common.outbox import Relay
+from common.outbox_batches import Batch
 from common.outbox_publisher import BatchPublisher
 from common.testing import context
 
@@ -27,8 +28,8 @@ from common.testing import context
 class HalfPublisher(BatchPublisher):
     """Dies after the first acknowledgement."""
 
-    async def _publish(self, app_id: str, id: str, body: bytes) -> Any:
-        await (await super()._publish(app_id, id, body))
+    async def publish(self, batches: list[Batch]) -> Any:
+        await super().publish(batches[:1])
         die()
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 
 import pytest
 from nats.js.api import StreamConfig
 from tests.kit.nats_server import until
 from tests.kit.outbox_post import Post
 
-from common import audit
+from common import audit, outbox, outbox_publisher
 from common.events.base import AuditEvent
 from common.events.sessions import Logout
 from common.ids import DASHBOARD, is_id
+from common.nats_private import pending_replies
 from common.testing import context
 
 
@@ -68,23 +70,50 @@ async def test_rows_wait_while_nats_is_down(post: Post) -> None:
     assert await post.streamed() == ["0", "1", "2"]
 
 
-async def test_a_long_outage_does_not_wear_the_relay_out(post: Post) -> None:
-    """Failed attempts to publish release their places among the pending messages of nats.py."""
+async def test_a_long_outage_does_not_wear_the_relay_out(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Failed attempts to publish keep nothing in nats.py, and ask the database nothing while the
+    connection is lost."""
     relay = post.new_relay()
     await post.record("one")
     post.server.stop()
     await until(lambda: not post.nc.is_connected)
-    for _ in range(50):
-        with pytest.raises(Exception):  # noqa: B017 - whatever it is, `run` must survive it
-            await relay._round()
-    free = post.js._publish_async_pending_semaphore._value
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "take", None)
+        for _ in range(50):
+            with pytest.raises(outbox.StreamAway):
+                await relay._round()
+    assert pending_replies(post.nc) == []
     post.server.launch()
     await until(lambda: post.nc.is_connected)
 
-    assert free == 4000
-    assert post.js._publish_async_futures == {}
     assert (await relay._round()).sent == 1
     assert await post.streamed() == ["one"]
+
+
+async def test_a_stream_that_does_not_answer(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A publication that times out keeps nothing in nats.py. The batch is published again under its
+    id."""
+    monkeypatch.setattr(outbox_publisher, "ACKNOWLEDGED_WITHIN", 0.1)
+    relay = post.new_relay()
+    await post.record("one")
+    post.server.signal(signal.SIGSTOP)
+    try:
+        for _ in range(3):
+            with pytest.raises(outbox.StreamAway):
+                await relay._round()
+        (kept,) = await post.batch_ids()
+        left = pending_replies(post.nc)
+    finally:
+        post.server.signal(signal.SIGCONT)
+    monkeypatch.undo()
+    await until(lambda: post.nc.is_connected)
+    done = await relay._round()
+    (message,) = await post.messages()
+
+    assert (done.sent, left) == (1, [])
+    assert (message.headers or {})["Nats-Msg-Id"] == kept
 
 
 async def test_a_full_stream_refuses_and_the_rows_wait(post: Post) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -25,7 +25,7 @@ B = "01900000-0000-7000-8000-00000000000b"
 
 
 @pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
+def statements(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Counts the statements of relays, by their first word after the comment."""
     counted: Counter[str] = Counter()
 
@@ -41,7 +41,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
 
     for name in ("fetch", "execute"):
         monkeypatch.setattr(asyncpg.Connection, name, counting(getattr(asyncpg.Connection, name)))
-    yield counted
+    return counted
 
 
 async def lines_of_messages(post: Post) -> list[int]:
