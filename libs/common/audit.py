@@ -203,7 +203,8 @@ class Activity:
                 try:
                     await self.nc.publish(subject, body, headers={"Nats-Msg-Id": group[0].id})
                 except (nats.errors.Error, OSError):  # kept, and tried again
-                    self._waiting.extendleft(event for kept in groups.values() for event in kept)
+                    left = [event for kept in groups.values() for event in kept]
+                    self._waiting.extendleft(reversed(left))
                     return
                 groups[app_id] = group[size:]
                 if not groups[app_id]:
