@@ -11,11 +11,12 @@ import asyncio
 import os
 import signal
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import nats
 
-from common import audit, outbox
+from common import audit
 from common.db import Database
 from common.events.sessions import Logout
 from common.ids import DASHBOARD
@@ -25,20 +26,19 @@ from common.outbox_publisher import BatchPublisher
 from common.testing import context
 
 
-class HalfPublisher(BatchPublisher):
-    """Dies after the first acknowledgement."""
+@dataclass
+class DyingPublisher(BatchPublisher):
+    """Dies when the stream has acknowledged the first batches."""
+
+    survives: int = 0
 
     async def publish(self, batches: list[Batch]) -> Any:
-        await super().publish(batches[:1])
+        await super().publish(batches[: self.survives])
         die()
 
 
-def die(*_: object, **__: object) -> None:
+def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-async def die_instead(*_: object, **__: object) -> Any:
-    die()
 
 
 async def committed() -> None:
@@ -49,18 +49,14 @@ async def committed() -> None:
     die()
 
 
-async def relaying(where: str) -> None:
+async def relaying(survives: int) -> None:
     relay_db = await Database.connect(os.environ["RELAY"], name="dying", size=1)
     nc = await nats.connect(os.environ["NATS"])
-    kind = HalfPublisher if where == "half" else BatchPublisher
-    publisher = kind(nc, nc.jetstream(), "tenancy")
-    if where == "batched":
-        publisher.publish = die_instead  # type: ignore[method-assign]
-    if where == "published":
-        outbox.delete = die_instead
+    publisher = DyingPublisher(nc, nc.jetstream(), "tenancy", survives=survives)
     await Relay(relay_db, publisher).run()
 
 
 if __name__ == "__main__":
     (place,) = sys.argv[1:]
-    asyncio.run(committed() if place == "committed" else relaying(place))
+    survives = {"batched": 0, "half": 1, "published": 99}
+    asyncio.run(committed() if place == "committed" else relaying(survives[place]))

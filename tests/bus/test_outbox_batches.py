@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -275,7 +276,12 @@ async def test_two_relays_send_everything_once(post: Post) -> None:
             await post.record(*map(str, range(begin, begin + 10)), app_id=app_id)
 
     async with post.relay() as one, post.relay() as two:
-        post.tenancy.__dict__["on_commit"] = lambda: (one.wake(), two.wake())
+
+        def wake() -> None:
+            one.wake()
+            two.wake()
+
+        post.tenancy = replace(post.tenancy, on_commit=wake)
         await asyncio.gather(*(write(app_id) for app_id in applications))
         await until(post.none_waiting)
 
@@ -312,7 +318,7 @@ async def test_the_database_is_lost_after_the_acknowledgement(
         with pytest.raises(ConnectionError):
             await relay._round()
     assert await post.waiting() == 1
-    published = []
+    published: list[Any] = []
     monkeypatch.setattr(relay.publisher, "_publish", published.append)
     done = await relay._round()
 
