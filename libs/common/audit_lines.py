@@ -1,8 +1,8 @@
 """Reads the messages of the audit stream: one event a line, of one application.
 
-The subject says the service, the application, and records or activity. What an event is stands in its
-line. So messages with a single event under `audit.<service>.<app_id>.<event_type>`, as earlier versions
-sent them, are read in the same way.
+The subject says the service, the application, and records or activity. The line says what the event is.
+So messages with a single event under `audit.<service>.<app_id>.<event_type>`, as earlier versions sent
+them, are read in the same way.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TYPE: Final = re.compile(r"[a-z][a-z0-9_]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
-class EventLine:
+class StreamedEvent:
     """One event of a message. `number` counts all lines of the message, from 1."""
 
     number: int
@@ -40,7 +40,7 @@ def line_count(data: bytes) -> int:
     return data.count(b"\n") + 1
 
 
-def read_lines(data: bytes, app_id: str, *, skip: int = 0) -> Iterator[EventLine]:
+def read_lines(data: bytes, app_id: str, *, skip: int = 0) -> Iterator[StreamedEvent]:
     """Yields the events of a message after the first `skip` lines. A line that is no event of the
     application is left out: it must not hold up the others."""
     for number, text in enumerate(data.split(b"\n"), 1):
@@ -48,7 +48,7 @@ def read_lines(data: bytes, app_id: str, *, skip: int = 0) -> Iterator[EventLine
             yield event
 
 
-def _read(number: int, text: bytes, app_id: str) -> EventLine | None:
+def _read(number: int, text: bytes, app_id: str) -> StreamedEvent | None:
     """Returns the event, or None. A carriage return would end a line of server-sent events."""
     try:
         event = orjson.loads(text)
@@ -56,4 +56,4 @@ def _read(number: int, text: bytes, app_id: str) -> EventLine | None:
         valid = event["app_id"] == app_id and is_id(id) and TYPE.fullmatch(event_type)
     except (ValueError, KeyError, TypeError):
         return None
-    return EventLine(number, id, event_type, text) if valid and b"\r" not in text else None
+    return StreamedEvent(number, id, event_type, text) if valid and b"\r" not in text else None

@@ -29,7 +29,7 @@ AWAY: Final = (nats.errors.Error, OSError, TimeoutError, APIError, NoStreamRespo
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Publication:
     """The batches that the stream has, and why it does not have the others."""
 
     sent: list[Batch]
@@ -46,12 +46,12 @@ class BatchPublisher:
     _split: set[str] = field(default_factory=set)
     """Ids of batches that go event by event, because the stream refused their size."""
 
-    async def publish(self, batches: list[Batch]) -> Outcome:
+    async def publish(self, batches: list[Batch]) -> Publication:
         """Publishes all batches at the same time, and waits for the acknowledgements."""
         self._split &= {batch.id for batch in batches}
         failures = await asyncio.gather(*map(self._publish, batches))
         pairs = list(zip(batches, failures, strict=True))
-        return Outcome(
+        return Publication(
             sent=[batch for batch, failure in pairs if failure is None],
             failure=next((failure for _, failure in pairs if failure is not None), None),
         )

@@ -28,7 +28,7 @@ from nats.js.errors import NotFoundError
 
 from common.audit import subjects_of
 from common.audit_chain import unb64
-from common.audit_lines import EventLine, line_count, read_lines
+from common.audit_lines import StreamedEvent, line_count, read_lines
 from common.crypto import Keys, b64url
 from common.problems import BadRequest, Problem, Unavailable
 from gateway.audit_followers import AWAY, LOOK, STREAM, Follower, FollowerSlots, Place
@@ -74,7 +74,7 @@ class Places:
         return AESSIV(self.keys.derive("audit tail"))
 
 
-PlacedEvent: TypeAlias = tuple[str, EventLine]
+PlacedEvent: TypeAlias = tuple[str, StreamedEvent]
 """An event, and the place after it, where its follower continues."""
 
 

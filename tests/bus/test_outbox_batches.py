@@ -1,5 +1,5 @@
-"""Events go to the stream in batches of one application: which events a batch has, and that it never
-changes, whoever dies."""
+"""Events go to the stream in batches of one application. A batch never changes, whichever process
+dies."""
 
 from __future__ import annotations
 
