@@ -1508,6 +1508,7 @@ CREATE TABLE audit_outbox (
     service    text        NOT NULL DEFAULT substr(current_user, 7),  -- `aero2_oidc` writes oidc's
     batch_id   uuid,         -- the message id on the stream, set before the first attempt to publish
     batched_at timestamptz,
+    batch_end  bigint,       -- no row of the batch has a higher seq
     CONSTRAINT audit_outbox_pkey PRIMARY KEY (service, app_id, seq),
     CONSTRAINT audit_outbox_event_type_check CHECK (event_type ~ '^[a-z][a-z0-9_]*$')
 ) WITH (fillfactor = 50);  -- room for the rows' second version on the same page
@@ -1869,7 +1870,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON rate_limits
 
 -- Jobs see all applications, but each only the columns that it needs. No job reads a credential or
 -- changes an account. SELECT … FOR UPDATE needs the UPDATE privilege on one column.
-GRANT SELECT, UPDATE (batch_id, batched_at), DELETE ON audit_outbox TO aero2_relay;
+GRANT SELECT, UPDATE (batch_id, batched_at, batch_end), DELETE ON audit_outbox TO aero2_relay;
 GRANT SELECT, UPDATE (attempts, next_attempt_at, failed_at, last_error), DELETE ON mail_outbox TO aero2_mail;
 GRANT SELECT, UPDATE (attempts, next_attempt_at), DELETE
     ON logout_deliveries TO aero2_logout;

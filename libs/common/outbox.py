@@ -117,9 +117,7 @@ class Relay:
     async def _round(self) -> Round:
         """Takes batches, publishes them and deletes their rows. Raises StreamAway if the stream took
         none of them."""
-        if (
-            not self.publisher.nc.is_connected
-        ):  # nats.py would buffer, fill up and lose its own count
+        if not self.publisher.nc.is_connected:  # nats-py would buffer until it is full
             raise StreamAway("disconnected")
         await self._delete_sent()  # if the database was away after the last acknowledgement
         batches = await self._take()
