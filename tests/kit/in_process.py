@@ -32,8 +32,8 @@ class SharedProcessBus(LocalBus):
     def serve(self, deps: Any, handlers: dict[type[Request[Any]], Handler]) -> None:
         """Registers handlers with their dependencies, as one service."""
         super().serve(deps, handlers)
-        service: Any = SimpleNamespace(_client=CONNECTED)
-        self._process.add(BusServer(service, deps, handlers=dict(handlers)))
+        service: Any = SimpleNamespace()
+        self._process.add(BusServer(CONNECTED, service, deps, handlers=dict(handlers)))
 
     async def deliver(self, subject: str, ctx: Context, request: Request[Any]) -> bytes:
         """Returns the reply of the serving side to a message on `subject`, for any caller in the

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 from tests.kit.virtual_time import VirtualLoop
 
+from common.audit import RECORDS
 from common.ids import new_id
-from common.outbox import ID
 from tenancy import sealing_job
 from tenancy.audit_sealing import Outcome
 from tenancy.sealing_job import GATHER, SWEEP_ALL_EVERY, SealingJob
@@ -61,7 +62,8 @@ def test_it_sleeps_until_an_event_comes(loop: VirtualLoop, sealed: list[tuple[fl
     assert loop.wakes <= 4
 
     def hear() -> None:
-        message: Any = SimpleNamespace(headers={ID: new_id()}, subject=f"audit.oidc.{APP}.login")
+        line = orjson.dumps({"id": new_id(), "app_id": APP, "event_type": "login"})
+        message: Any = SimpleNamespace(data=line, subject=f"audit.oidc.{APP}.{RECORDS}")
         loop.finish(bus.heard(message))
 
     before, began = loop.wakes, loop.time()
