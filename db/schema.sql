@@ -1156,7 +1156,8 @@ CREATE INDEX idx_auth_codes_user ON authorization_codes (user_id, app_id);
 CREATE INDEX idx_auth_codes_expires ON authorization_codes (expires_at);
 
 -- owner: oidc. The last revocation of what a user, or all users (NULL), granted a client. Codes that were
--- issued before are refused.
+-- issued before are refused. Rows are few and live for minutes, and every code asks for them, so there are
+-- no partitions.
 CREATE TABLE revoked_grants (
     app_id     uuid        NOT NULL,
     id         uuid        NOT NULL,
@@ -1169,7 +1170,7 @@ CREATE TABLE revoked_grants (
         REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE,
     CONSTRAINT revoked_grants_user_id_fkey FOREIGN KEY (app_id, user_id)
         REFERENCES users (app_id, id) ON DELETE CASCADE
-) PARTITION BY HASH (app_id);
+);
 CREATE INDEX idx_revoked_grants_user ON revoked_grants (user_id, app_id);
 CREATE INDEX idx_revoked_grants_expires ON revoked_grants (expires_at);
 
@@ -1780,6 +1781,11 @@ ALTER TABLE mail_outbox ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON mail_outbox
     USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
 CREATE POLICY jobs ON mail_outbox TO aero2_mail, aero2_sweep USING (true);
+
+ALTER TABLE revoked_grants ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON revoked_grants
+    USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
+CREATE POLICY jobs ON revoked_grants TO aero2_sweep USING (true);
 
 -- ============================================================================================
 -- grants: on the partitioned table only, never on a partition
