@@ -5,7 +5,8 @@
 --  * A table with rows of an application is PARTITION BY HASH (app_id), 16 partitions (the loop at
 --    the end), and every primary, unique and foreign key contains app_id. Only these tables are
 --    not partitioned: the registries that find an application (applications, application_api_keys,
---    custom_domains, deleted_slugs) and the queues (audit_outbox, mail_outbox).
+--    custom_domains, deleted_slugs), the queues (audit_outbox, mail_outbox), and revoked_grants, which
+--    has few rows and is asked for every code.
 --  * Row level security is forced. A connection sees only the application that
 --    `SET LOCAL aero2.app_id` names. Without it, the connection sees no rows and cannot insert any.
 --  * Deleting an application or a user deletes by foreign key; no code enumerates tables. A
