@@ -5,7 +5,8 @@
 --  * A table with rows of an application is PARTITION BY HASH (app_id), 16 partitions (the loop at
 --    the end), and every primary, unique and foreign key contains app_id. Only these tables are
 --    not partitioned: the registries that find an application (applications, application_api_keys,
---    custom_domains, deleted_slugs) and the queues (audit_outbox, mail_outbox).
+--    custom_domains, deleted_slugs), the queues (audit_outbox, mail_outbox), and revoked_grants, which
+--    has few rows and is asked for every code.
 --  * Row level security is forced. A connection sees only the application that
 --    `SET LOCAL aero2.app_id` names. Without it, the connection sees no rows and cannot insert any.
 --  * Deleting an application or a user deletes by foreign key; no code enumerates tables. A
@@ -1223,7 +1224,8 @@ CREATE INDEX idx_auth_codes_user ON authorization_codes (user_id, app_id);
 CREATE INDEX idx_auth_codes_expires ON authorization_codes (expires_at);
 
 -- owner: oidc. The last revocation of what a user, or all users (NULL), granted a client. Codes that were
--- issued before are refused.
+-- issued before are refused. Rows are few and live for minutes, and every code asks for them, so there are
+-- no partitions.
 CREATE TABLE revoked_grants (
     app_id     uuid        NOT NULL,
     id         uuid        NOT NULL,
@@ -1236,7 +1238,7 @@ CREATE TABLE revoked_grants (
         REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE,
     CONSTRAINT revoked_grants_user_id_fkey FOREIGN KEY (app_id, user_id)
         REFERENCES users (app_id, id) ON DELETE CASCADE
-) PARTITION BY HASH (app_id);
+);
 CREATE INDEX idx_revoked_grants_user ON revoked_grants (user_id, app_id);
 CREATE INDEX idx_revoked_grants_expires ON revoked_grants (expires_at);
 
@@ -1858,6 +1860,11 @@ ALTER TABLE mail_outbox ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON mail_outbox
     USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
 CREATE POLICY jobs ON mail_outbox TO aero2_mail, aero2_sweep USING (true);
+
+ALTER TABLE revoked_grants ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON revoked_grants
+    USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
+CREATE POLICY jobs ON revoked_grants TO aero2_sweep USING (true);
 
 -- ============================================================================================
 -- grants: on the partitioned table only, never on a partition

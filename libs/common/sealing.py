@@ -77,7 +77,11 @@ class Sealer:
         return ".".join(("v1", self.keys.active, dek, b64url(nonce), b64url(sealed)))
 
     async def open(self, db: Db, app_id: str, place: tuple[str, str, str], text: str) -> bytes:
-        """Returns the plain bytes. Raises Unsealable."""
+        """Returns the plain bytes. Raises Unsealable.
+
+        For text that we have stored. Text that clients send belongs into common/sealed_tokens: its key
+        ids are not looked up one by one, and whatever is wrong with it has one answer.
+        """
         try:
             version, _, dek, nonce, sealed = text.split(".")
         except ValueError:

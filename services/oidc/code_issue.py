@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from common.context import Context
 from common.contracts.authorization import Authorization, SignedIn
 from common.contracts.oauth_errors import ConsentRequired, LoginRequired, SignInOver
@@ -38,20 +40,38 @@ async def issue(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Auth
     if content is None:
         return await _missing_condition(deps, ctx, request, conditions)
     if code is None:
-        async with deps.db.autocommit(ctx) as db:
-            stored = await _store(deps, db, ctx, request, content, conditions)
-            if stored or await authorization_codes.is_redeemable(
-                db, app_id=ctx.app_id, id=content.id
-            ):  # or the same form was submitted twice at once
-                code = await code_content.seal_stored(deps.sealer, db, ctx.app_id, content.id)
+        code, is_first = await _stored_code(deps, ctx, request, content, conditions)
         if code is None:
             return authorization_response.error_page(SignInOver())
-        if not stored:
+        if not is_first:
             return authorization_response.code(ctx, request, code)
     event = CodeIssued(client_id=request.client.client_id, scopes=request.scopes)
     about = {"user_id": session.user_id, "session_id": session.session_id}
     deps.activity.note(ctx, event, **about, org_id=session.org_id)
     return authorization_response.code(ctx, request, code)
+
+
+async def _stored_code(
+    deps: Deps,
+    ctx: Context,
+    request: AuthorizationRequest,
+    content: CodeContent,
+    conditions: CodeConditions,
+) -> tuple[str | None, bool]:
+    """Stores the content of a code. Returns the code, and whether it is the first for its request.
+
+    If the same form was submitted twice at once, both get the same code. The code is None if it was
+    redeemed meanwhile.
+    """
+    if request.pending is None:  # was sealed, and was too long: an id seals one text only
+        content = replace(content, id=new_id())
+    async with deps.db.autocommit(ctx) as db:
+        is_first = await _store(deps, db, ctx, request, content, conditions)
+        if not is_first and not await authorization_codes.is_redeemable(
+            db, app_id=ctx.app_id, id=content.id
+        ):
+            return None, False
+        return await code_content.seal_stored(deps.sealer, db, ctx.app_id, content.id), is_first
 
 
 def _wish(deps: Deps, ctx: Context, request: AuthorizationRequest, session: SignedIn) -> CodeWish:

@@ -87,7 +87,9 @@ async def _find_content(
             await _end_replayed(deps, ctx, client, opened.id)
             raise InvalidGrant(UNKNOWN)
         content = CodeContent.decoded(opened.id, members)
-    if content is None or content.client_id != client.client_id:
+    if content is None:  # a newer replica has bound it to something that is not known here
+        raise InvalidGrant(UNKNOWN)
+    if content.client_id != client.client_id:
         log.warning("code presented by another client", client_id=client.client_id)
         raise InvalidGrant(UNKNOWN)
     return content

@@ -44,9 +44,6 @@ LOOKUPS = {
     ("oidc", "authorization_codes_pkey"): """
         SELECT content FROM authorization_codes WHERE app_id = $1 AND id = $2::text::uuid
     """,
-    ("oidc", "revoked_grants_client_id_user_id_key"): """
-        SELECT id FROM revoked_grants WHERE app_id = $1 AND client_id = $2
-    """,
     ("oidc", "refresh_tokens_pkey"): """
         UPDATE refresh_tokens SET used_at = now()
         WHERE app_id = $1 AND token_hash = $2 AND used_at IS NULL RETURNING family_id
@@ -99,8 +96,6 @@ GROWN = f"""
         SELECT app_id, id, id::text, 'client' FROM users;
     INSERT INTO authorization_codes (app_id, id, client_id, user_id, content, expires_at)
         SELECT app_id, id, id::text, id, '{{}}', now() + interval '1 minute' FROM users;
-    INSERT INTO revoked_grants (app_id, id, client_id, user_id, expires_at)
-        SELECT app_id, id, id::text, id, now() + interval '1 minute' FROM users;
     INSERT INTO token_families (app_id, id, client_id, user_id, absolute_expires_at)
         SELECT app_id, id, id::text, id, now() FROM users;
     INSERT INTO refresh_tokens (app_id, token_hash, family_id, client_id, scopes, expires_at,
@@ -109,7 +104,7 @@ GROWN = f"""
     INSERT INTO access_tokens (app_id, token_hash, jti, client_id, scopes, audience, expires_at)
         SELECT app_id, id::text, 'x', id::text, '{{}}', '{{}}', now() FROM users;
     ANALYZE users, user_sessions, email_verification_codes, rate_limits, oauth_clients,
-        authorization_codes, revoked_grants, token_families, refresh_tokens, access_tokens;
+        authorization_codes, token_families, refresh_tokens, access_tokens;
 """
 """Fifty rows and a few more, when autovacuum first analyzes a table."""
 
