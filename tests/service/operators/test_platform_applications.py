@@ -84,7 +84,7 @@ async def test_a_search_finds_slug_id_host_and_name(world: World, operator: Cont
     for exact in (slug, first, f"{slug}.id.example.com", f"https://{word}.Shop.example/"):
         assert await found(world, operator, exact) == [first]
     for limit in (1, 50):
-        for search in (f"cafe {word}", word, f"{word[:9]} CAF", f"{slug[:2]} {word}"):
+        for search in (f"cafe {word}", word, f"{word[:9]} CAFE", f"{slug[:2]} {word}"):
             assert sorted(await found(world, operator, search, limit)) == sorted([first, second])
         assert await found(world, operator, f"uber {word}", limit) == [first]
         assert await found(world, operator, f"{word} cafe ubersee x", limit) == []

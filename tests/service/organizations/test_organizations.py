@@ -191,8 +191,8 @@ async def test_search_finds_the_beginning_of_any_word(world: World) -> None:
 
     for limit in (1, 2, 50):
         assert await found("BÁCK", limit) == ["Quite other", "A backdrop", "Bäckerei", "Backofen"]
-        assert await found("ba a", limit) == ["A backdrop"]
-        assert sorted(await found("ba", limit)) == sorted({*names, "Quite other"} - {"Zoo", "100%"})
+        assert await found("b a", limit) == ["A backdrop"]
+        assert sorted(await found("b", limit)) == sorted({*names, "Quite other"} - {"Zoo", "100%"})
     assert sorted(await found(" zoe ", who=ada)) == ["Zoë Bakery"]
     assert sorted(await found("back", who=ada)) == ["A backdrop", "Backofen", "Bäckerei"]
     for who in (ada, ADMIN):
