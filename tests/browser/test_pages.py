@@ -30,9 +30,7 @@ WIDTHS = (320, 360, 768, 1280)
 HEAVIEST = 50_000
 """Bytes of a page with everything that it loads, without images."""
 STILL = 0.003
-"""Layout shift: a card that moves by one line costs 0.004. On a busy machine Chromium paints a page
-before it is parsed, and centred content moves by a few pixels.
-"""
+"""Layout shift: a card that moves by one line costs 0.004."""
 SHIFTS = """() => new Promise(done => {
   new PerformanceObserver(list => done(list.getEntries().map(one =>
       [one.value, ...one.sources.map(part => (part.node?.outerHTML ?? part.node?.data ?? "").slice(0, 99))])))
