@@ -302,6 +302,18 @@ async def test_two_relays_take_different_rows(post: Post) -> None:
     assert len(rows) == LINES * len(by_batch)
 
 
+async def test_a_locked_row_holds_up_nothing(post: Post) -> None:
+    """A relay does not wait for rows that another one is taking. It sends the other applications."""
+    await post.record("locked", app_id=A)
+    await post.record("free", app_id=B)
+    async with post.relay_db.unbound_transaction() as db:
+        await db.execute("SELECT FROM audit_outbox WHERE app_id = $1 FOR UPDATE", A)
+        done = await post.new_relay()._round()
+
+    assert done.sent == 1
+    assert await post.streamed() == ["free"]
+
+
 async def test_the_database_is_lost_after_the_acknowledgement(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,5 @@
-"""The relay reads as many rows of the outbox however long it is, with plans that were made while it was
-empty."""
+"""The relay reads as many rows of the outbox however long it is, whether its plans were made while the
+outbox was empty or long, without ANALYZE in between."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ A = "01900000-0000-7000-8000-00000000000a"
 BACKLOG = 20_000
 
 
-@pytest.fixture
-async def relay_db(database: dict[str, str]) -> AsyncIterator[Link]:
-    """A connection of a relay that has planned its statements on empty tables."""
+@pytest.fixture(params=["empty", "long"])
+async def relay_db(request: pytest.FixtureRequest, database: dict[str, str]) -> AsyncIterator[Link]:
+    """A connection of a relay, which plans its statements while the outbox is empty or long."""
     relay_db = await Database.connect(database["relay"], name="test", size=1)
     owner = await asyncpg.connect(database["owner"])
-    async with relay_db.unbound_transaction() as db:
-        await taken(db)
-        await delete(db, service="tenancy", batches=[])
+    if request.param == "empty":
+        async with relay_db.unbound_transaction() as db:
+            await taken(db)
+            await delete(db, service="tenancy", batches=[])
     await owner.execute(
         """
         INSERT INTO audit_outbox (app_id, event_id, event_type, payload, service)
-        SELECT app_id, gen_random_uuid(), 'logout', '{}', service
-        FROM generate_series(1, $1), unnest(ARRAY['tenancy', 'identity']) service,
-            unnest($2::uuid[]) app_id
+        SELECT app_id, gen_random_uuid(), 'logout', repeat('x', 1000)::bytea, 'tenancy'
+        FROM generate_series(1, $1), unnest($2::uuid[]) app_id
         """,
         BACKLOG,
         [A, DASHBOARD],
