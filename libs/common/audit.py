@@ -2,8 +2,8 @@
 
 A record is written in the transaction of the work it describes: it exists if and only if the work
 was committed. The same transaction writes a row of the outbox, which the relay sends to JetStream.
-Activity goes to the stream directly and costs the request nothing. A message on the stream holds
-one event a line: a record stands alone, activity comes in batches.
+Activity goes to the stream directly and costs the request nothing. A message on the stream has the
+events of one application, one a line. `audit_lines` reads them.
 """
 
 from __future__ import annotations
@@ -28,16 +28,23 @@ log = logs.get(__name__)
 
 STREAM: Final = "AUDIT"
 SUBJECTS: Final = ["audit.>"]
+RECORDS: Final = "batch"
+"""The last part of the subject of a message with records."""
+ACTIVITY: Final = "activity"
+"""The same for activity."""
 BATCH: Final = 500
-"""Events in one message of activity, at most: well below the bus's largest message."""
+"""Events in one message of activity, at most."""
+LARGEST: Final = 256 * 1024
+"""Bytes in one message, at most, unless it has only one event: far below the largest message of the
+bus."""
 AGENT: Final = 500
 """Characters kept of what a client says of itself."""
 
 
-def subject_of(service: str, app_id: str, event_type: str) -> str:
-    """Returns the subject on which an event is published. Each service may publish below its own
-    name only, so a reader knows which service vouches for the event."""
-    return f"audit.{service}.{app_id}.{event_type}"
+def subject_of(service: str, app_id: str, kind: str) -> str:
+    """Returns the subject on which records or activity are published. Each service may publish below
+    its own name only, so a reader knows which service vouches for the events."""
+    return f"audit.{service}.{app_id}.{kind}"
 
 
 def subjects_of(app_id: str) -> str:
@@ -181,24 +188,40 @@ class Activity:
             await self.flush()
 
     async def flush(self) -> None:
-        """Publishes one message for all events of one type in one application, with a line for each
-        event. The stream syncs every message to disk, so a message for each event would cost more
-        than the work that it describes."""
+        """Publishes the events of each application together, with a line for each event. The stream
+        syncs every message to disk, so a message for each event would cost more than the work that
+        it describes."""
         while self._waiting:
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             groups: dict[str, list[Entry]] = {}
             for event in batch:
-                subject = subject_of(self.service, event.app_id, event.event_type)
-                groups.setdefault(subject, []).append(event)
+                groups.setdefault(event.app_id, []).append(event)
             while groups:
-                subject, group = next(iter(groups.items()))
-                body = b"\n".join(event.payload() for event in group)
+                app_id, group = next(iter(groups.items()))
+                size, body = _packed(group)
+                subject = subject_of(self.service, app_id, ACTIVITY)
                 try:
                     await self.nc.publish(subject, body, headers={"Nats-Msg-Id": group[0].id})
                 except (nats.errors.Error, OSError):  # kept, and tried again
-                    self._waiting.extendleft(event for kept in groups.values() for event in kept)
+                    left = [event for kept in groups.values() for event in kept]
+                    self._waiting.extendleft(reversed(left))
                     return
-                del groups[subject]
+                groups[app_id] = group[size:]
+                if not groups[app_id]:
+                    del groups[app_id]
         if self._lost:
             log.warning("activity dropped", count=self._lost)
             self._lost = 0
+
+
+def _packed(events: list[Entry]) -> tuple[int, bytes]:
+    """Returns how many of the events fit into one message, and the message. It has at least one."""
+    lines: list[bytes] = []
+    size = 0
+    for event in events:
+        line = event.payload()
+        size += len(line) + 1
+        if lines and size > LARGEST:
+            break
+        lines.append(line)
+    return len(lines), b"\n".join(lines)

@@ -42,10 +42,12 @@ class Follower:
 
 @dataclass(frozen=True)
 class Place:
-    """A sequence number in one stream. `created` is the time of the stream's creation, in microseconds."""
+    """Where a follower continues in one stream: at message `seq`, after the first `lines` of its lines.
+    `created` is the time of the stream's creation, in microseconds."""
 
     created: int
     seq: int
+    lines: int = 0
 
 
 @dataclass
@@ -66,11 +68,11 @@ class Newest:
             return self._place
 
     async def fetch(self, js: JetStreamContext) -> Place:
-        """Fetches the end of the stream now. Raises one of AWAY."""
+        """Fetches the end of the stream now: the place of the next message. Raises one of AWAY."""
         info = await js.stream_info(STREAM)
         created = info.created or datetime.fromtimestamp(0, UTC)
         micros = (created - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
-        self._place, self._read = Place(micros, info.state.last_seq), time.monotonic()
+        self._place, self._read = Place(micros, info.state.last_seq + 1), time.monotonic()
         return self._place
 
 

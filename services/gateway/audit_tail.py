@@ -1,10 +1,11 @@
 """The audit log as server-sent events, which continue after the last event that a follower received.
 
 The stream is read by sequence number, so the server keeps nothing for a follower, and nothing is
-lost when NATS restarts. Messages on the bus only say that there is something new. A follower's place
-is the time at which the stream was created and the sequence number in it. It is encrypted for the
-application, because the number would reveal how much other applications log. A stream that is
-created again counts from 1: the follower then reads it from its beginning.
+lost when NATS restarts. Messages on the bus only say that there is something new. A message has several
+events, one a line. So a follower's place is the time at which the stream was created, the sequence
+number in it, and the line. It is encrypted for the application, because the number would reveal how
+much other applications log. A stream that is created again counts from 1: the follower then reads it
+from its beginning.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Final, Protocol, TypeAlias
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -22,11 +24,11 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js import JetStreamContext
-from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
 
 from common.audit import subjects_of
 from common.audit_chain import unb64
+from common.audit_lines import StreamedEvent, line_count, read_lines
 from common.crypto import Keys, b64url
 from common.problems import BadRequest, Problem, Unavailable
 from gateway.audit_followers import AWAY, LOOK, STREAM, Follower, FollowerSlots, Place
@@ -38,6 +40,11 @@ ALIVE: Final = 15.0
 CHECKED_EVERY: Final = 1.0
 """Seconds between two checks of the right to follow, at least. An invalidation message can concern every
 follower, and anybody who revokes tokens sends many."""
+WRITTEN_AT_ONCE: Final = 10
+"""Events between two looks at whether the follower may still follow, at most."""
+PLACE: Final = struct.Struct(">QQI")
+WHOLE_MESSAGE: Final = struct.Struct(">QQ")
+"""A place of earlier versions: the message that the follower had received."""
 
 
 @dataclass
@@ -47,20 +54,28 @@ class Places:
     keys: Keys
 
     def show(self, app_id: str, place: Place) -> str:
-        plain = struct.pack(">QQ", place.created, place.seq)
-        return b64url(self._cipher().encrypt(plain, [app_id.encode()]))
+        plain = PLACE.pack(place.created, place.seq, place.lines)
+        return b64url(self._cipher.encrypt(plain, [app_id.encode()]))
 
     def read(self, app_id: str, text: str) -> Place:
         """Raises BadRequest if the text is not a place in this application's log."""
         try:
-            plain = self._cipher().decrypt(unb64(text), [app_id.encode()])
-            created, seq = struct.unpack(">QQ", plain)
+            plain = self._cipher.decrypt(unb64(text), [app_id.encode()])
+            if len(plain) == WHOLE_MESSAGE.size:
+                created, seq = WHOLE_MESSAGE.unpack(plain)
+                return Place(created, seq + 1)
+            created, seq, lines = PLACE.unpack(plain)
         except (InvalidTag, ValueError, struct.error):
             raise BadRequest("Last-Event-ID is not the id of an event in this log") from None
-        return Place(created, seq)
+        return Place(created, seq, lines)
 
+    @cached_property
     def _cipher(self) -> AESSIV:
         return AESSIV(self.keys.derive("audit tail"))
+
+
+PlacedEvent: TypeAlias = tuple[str, StreamedEvent]
+"""An event, and the place after it, where its follower continues."""
 
 
 class EventWriter(Protocol):
@@ -69,9 +84,8 @@ class EventWriter(Protocol):
     def begin(self, place: str) -> bytes:
         """Returns what comes first. `place` is where the stream begins."""
 
-    async def write(self, place: str, kind: str, lines: list[bytes]) -> bytes:
-        """Returns the events of one message of the stream. `kind` is their type, and each line the JSON
-        of one."""
+    async def write(self, events: list[PlacedEvent]) -> bytes:
+        """Returns the next events of the stream."""
 
     def end(self, problem: Problem) -> bytes:
         """Returns what comes last, when the follower may not follow any longer."""
@@ -83,12 +97,12 @@ class JsonEvents:
     def begin(self, place: str) -> bytes:
         return b": following\nretry: 2000\n\n"
 
-    async def write(self, place: str, kind: str, lines: list[bytes]) -> bytes:
-        """Returns the events. Only the last one names the place, so that a follower who is cut off in
-        between gets the whole message again."""
-        events = [f"event: {kind}\ndata: ".encode() + line for line in lines]
-        events[-1] = f"id: {place}\n".encode() + events[-1]
-        return b"\n\n".join(events) + b"\n\n"
+    async def write(self, events: list[PlacedEvent]) -> bytes:
+        """Returns the events, each with its place."""
+        return b"".join(
+            b"id: %b\nevent: %b\ndata: %b\n\n" % (place.encode(), line.type.encode(), line.text)
+            for place, line in events
+        )
 
     def end(self, problem: Problem) -> bytes:
         return f"event: end\ndata: {problem.code}\n\n".encode()
@@ -118,7 +132,7 @@ class Tail:
         if last_place is None:
             return newest
         place = _resumed(last_place, newest)
-        return place if place.seq <= newest.seq else Place(newest.created, 0)  # its end was lost
+        return place if place.seq <= newest.seq else _beginning(newest)  # its end was lost
 
     async def events(self, after: Place) -> AsyncGenerator[bytes, None]:
         """Yields server-sent events (WHATWG HTML section 9.2) until the follower leaves or may not follow."""
@@ -138,11 +152,12 @@ class Tail:
             yield self.writer.begin(self.places.show(self.app_id, after))
             while True:
                 after = await self._in_this_stream(after)
-                async for place, message in self._new(after):
+                async for place, events in self._new(after):
                     if follower.doubtful:
                         break
                     after = place
-                    yield await self._event(place, message)
+                    if events:
+                        yield await self.writer.write(events)
                 if follower.doubtful:
                     checked = await self._check_again(follower, checked)
                     continue
@@ -175,26 +190,37 @@ class Tail:
         except AWAY:
             return after
 
-    async def _new(self, after: Place) -> AsyncIterator[tuple[Place, RawStreamMsg]]:
-        """Yields what the application logged after `after`, in order. Ends if NATS is unreachable."""
+    async def _new(self, after: Place) -> AsyncIterator[tuple[Place, list[PlacedEvent]]]:
+        """Yields what the application logged after `after`, in order: at most WRITTEN_AT_ONCE events, and
+        the place after them. Ends if NATS is unreachable."""
         while True:
             try:
                 message = await self.js.get_msg(
-                    STREAM, seq=after.seq + 1, subject=subjects_of(self.app_id), next=True
+                    STREAM, seq=after.seq, subject=subjects_of(self.app_id), next=True
                 )
             except NotFoundError:
                 return
             except AWAY:
                 return
             assert message.seq is not None
-            after = Place(after.created, message.seq)
-            yield after, message
+            here = after if message.seq == after.seq else Place(after.created, message.seq)
+            after = Place(after.created, message.seq + 1)
+            for part in self._parts(message.data or b"", here, after):
+                yield part
 
-    async def _event(self, at: Place, message: RawStreamMsg) -> bytes:
-        """Formats one message. Activity has several lines in a message."""
-        kind = (message.subject or "").rpartition(".")[2]
-        lines = (message.data or b"{}").split(b"\n")
-        return await self.writer.write(self.places.show(self.app_id, at), kind, lines)
+    def _parts(
+        self, data: bytes, here: Place, following: Place
+    ) -> Iterator[tuple[Place, list[PlacedEvent]]]:
+        """Yields the events of one message after the lines that the follower has. The place after the last
+        one is that of the following message."""
+        last, events = line_count(data), list(read_lines(data, self.app_id, skip=here.lines))
+        for start in range(0, len(events), WRITTEN_AT_ONCE):
+            part: list[PlacedEvent] = []
+            for line in events[start : start + WRITTEN_AT_ONCE]:
+                here = following if line.number == last else replace(here, lines=line.number)
+                part.append((self.places.show(self.app_id, here), line))
+            yield here, part
+        yield following, []
 
     async def _pause(self, heard: asyncio.Event) -> None:
         try:
@@ -208,4 +234,8 @@ class Tail:
 
 def _resumed(place: Place, newest: Place) -> Place:
     """Returns the place if it is in this stream, else the beginning of the stream."""
-    return place if place.created == newest.created else Place(newest.created, 0)
+    return place if place.created == newest.created else _beginning(newest)
+
+
+def _beginning(newest: Place) -> Place:
+    return Place(newest.created, 1)

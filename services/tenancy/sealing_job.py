@@ -13,9 +13,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from common import logs, metrics
+from common.audit import ACTIVITY
+from common.audit_lines import line_count, read_lines
 from common.context import traced
-from common.ids import is_id
-from common.outbox import ID
 from common.periodic import FAULTS
 from tenancy.audit_sealing import SIGN_EVERY, Outcome, seal, seal_events
 from tenancy.deps import Deps
@@ -80,14 +80,20 @@ class SealingJob:
         return max(0.0, time.monotonic() - oldest) if oldest < math.inf else 0.0
 
     async def _heard(self, msg: Msg) -> None:
-        """Plans the sealing of a record. Activity has no id in its header, and is not in the log."""
-        id = (msg.headers or {}).get(ID)
-        if id is None or not is_id(id):
+        """Plans the sealing of the records in a message. Activity is not in the log."""
+        _, _, app_id, kind = msg.subject.split(".", 3)
+        if kind == ACTIVITY:
+            return
+        lines = list(read_lines(msg.data, app_id))
+        if len(lines) < line_count(msg.data):
+            log.error("the stream has a line that is no event", subject=msg.subject)
+        ids = [line.id for line in lines if not line.is_activity]
+        if not ids:
             return
         now = time.monotonic()
-        waiting = self._of(msg.subject.split(".")[2])
+        waiting = self._of(app_id)
         if len(waiting.ids) < MAX_IDS:
-            waiting.ids.add(id)
+            waiting.ids.update(ids[: MAX_IDS - len(waiting.ids)])
             waiting.since = min(waiting.since, now)
         waiting.seal_at = min(waiting.seal_at, now + GATHER)
         waiting.sweep_at = min(waiting.sweep_at, now + SWEEP_EVERY)

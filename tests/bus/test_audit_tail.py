@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import struct
 import time
 from base64 import b64encode
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
 
 import nats.errors
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import NoStreamResponseError
 from tests.kit.nats_server import NatsServer, start, until
 
 from common import audit
-from common.crypto import Keys
+from common.crypto import Keys, b64url
+from common.ids import new_id
 from common.outbox import ensure_stream
 from common.periodic import stop
 from common.problems import BadRequest, Busy, Forbidden
@@ -42,13 +46,17 @@ class Stream:
 
     async def log(self, app_id: str, *names: str) -> None:
         for name in names:
-            body, headers = f'{{"n":"{name}"}}'.encode(), {"Nats-Msg-Id": f"{app_id} {name}"}
+            body, headers = line(app_id, name), {"Nats-Msg-Id": f"{app_id} {name}"}
             for _ in range(5):  # tries again: a new server may lose the first message
                 try:
-                    await self.js.publish(f"audit.identity.{app_id}.login", body, headers=headers)
+                    await self.js.publish(f"audit.identity.{app_id}.batch", body, headers=headers)
                     break
                 except (nats.errors.TimeoutError, NoStreamResponseError):
                     continue
+
+    async def publish(self, service: str, app_id: str, lines: list[bytes]) -> None:
+        """Publishes one message, as a relay does."""
+        await self.js.publish(f"audit.{service}.{app_id}.batch", b"\n".join(lines))
 
     def tail(self, app_id: str = A, allowed: object = None) -> Tail:
         async def always() -> None: ...
@@ -82,8 +90,21 @@ class Stream:
             await stop([task], timeout=0.1)
 
 
+def line(app_id: str, name: str, event_type: str = "login") -> bytes:
+    """Returns the line of an event with this name."""
+    event = {"id": new_id(), "app_id": app_id, "event_type": event_type, "n": name}
+    return json.dumps(event).encode()
+
+
+def events(got: list[str]) -> list[dict[str, str]]:
+    """Returns the events with id, type and name. An event without a place has no id."""
+    parts = [part for part in "".join(got).split("\n\n") if "data: {" in part]
+    fields = [dict(line.split(": ", 1) for line in part.split("\n")) for part in parts]
+    return [each | {"n": json.loads(each["data"])["n"]} for each in fields]
+
+
 def names(got: list[str]) -> list[str]:
-    return [line.split('"')[3] for chunk in got for line in chunk.split("\n") if "data: {" in line]
+    return [event["n"] for event in events(got)]
 
 
 def place(chunk: str) -> str:
@@ -113,17 +134,116 @@ async def test_events_come_as_they_are_written(stream: Stream) -> None:
     assert got[0].split("\n")[1] == "event: login"
 
 
-async def test_activity_comes_in_one_message(stream: Stream) -> None:
-    """One message of the stream may hold several events. Only the last one carries the id, so that
-    a follower that resumes misses none."""
+async def test_each_event_has_its_own_place(stream: Stream) -> None:
+    """A message has several events, each with its own type and id. A follower that comes back with any
+    of the ids gets the events after it, and none twice."""
+    lines = [line(A, str(n), f"type_{n}") for n in range(25)]
     async with stream.following() as got:
-        body = b'{"n":"one"}\n{"n":"two"}'
-        await stream.js.publish(f"audit.oidc.{A}.client_token_issued", body)
-        await until(lambda: names(got) == ["one", "two"])
+        await stream.publish("oidc", A, lines[:20])
+        await stream.publish("oidc", A, lines[20:])
+        await until(lambda: len(names(got)) == 25)
 
-    events = "".join(got).strip().split("\n\n")
-    assert [event.startswith("id: ") for event in events] == [False, True]
-    assert all("event: client_token_issued" in event for event in events)
+    received = events(got)
+    assert [event["event"] for event in received] == [f"type_{n}" for n in range(25)]
+    assert len({event["id"] for event in received}) == 25
+    for n in (0, 9, 10, 18, 19, 20, 23):
+        async with stream.following(last=received[n]["id"]) as again:
+            await until(lambda: len(names(again)) >= 24 - n)  # noqa: B023 - it runs at once
+        assert names(again) == [str(later) for later in range(n + 1, 25)]
+
+
+async def test_a_follower_that_was_cut_off_in_a_message(stream: Stream) -> None:
+    """What one follower received up to the cut and another after it is the whole message, whenever the
+    connection broke."""
+    await stream.publish("oidc", A, [line(A, str(n)) for n in range(30)])
+    newest = await stream.slots.newest.fetch(stream.js)
+    start = replace(newest, seq=1)
+    chunks = [chunk async for chunk in first(stream.tail().events(start), 4)]
+    last = events([chunk.decode() for chunk in chunks])
+    for cut in range(1, len(last) + 1):
+        place = stream.places.read(A, last[cut - 1]["id"])
+        rest = [chunk async for chunk in first(stream.tail().events(place), 4)]
+        assert names([chunk.decode() for chunk in rest]) == [str(n) for n in range(cut, 30)]
+
+
+async def first(
+    source: AsyncGenerator[bytes, None], chunks: int, within: float = 0.3
+) -> AsyncIterator[bytes]:
+    """Yields the first chunks, as many as there are at once."""
+    async with aclosing(source) as got:
+        try:
+            for _ in range(chunks):
+                yield await asyncio.wait_for(anext(got), within)
+        except TimeoutError:
+            pass
+
+
+async def test_messages_of_earlier_versions(stream: Stream) -> None:
+    """A message with one event under its type, and activity of one type, are read like a batch. A place
+    of an earlier version, which had no line, means the whole message."""
+    async with stream.following() as got:
+        await stream.js.publish(f"audit.oidc.{A}.login", line(A, "one"))
+        old = [line(A, name, "token_refreshed") for name in ("two", "three")]
+        await stream.js.publish(f"audit.oidc.{A}.token_refreshed", b"\n".join(old))
+        await stream.publish("oidc", A, [line(A, "four")])
+        await until(lambda: len(names(got)) == 4)
+    newest = await stream.slots.newest.fetch(stream.js)
+    plain = struct.pack(">QQ", newest.created, 2)
+    cipher = AESSIV(KEYS.derive("audit tail"))
+    async with stream.following(last=b64url(cipher.encrypt(plain, [A.encode()]))) as again:
+        await until(lambda: names(again))
+
+    assert [event["event"] for event in events(got)] == [
+        "login", "token_refreshed", "token_refreshed", "login",
+    ]  # fmt: skip
+    assert names(got) == ["one", "two", "three", "four"]
+    assert names(again) == ["four"]
+
+
+async def test_a_line_that_is_no_event_holds_up_nothing(stream: Stream) -> None:
+    """Lines that are no JSON, lack a field, have a type that would break the format, or belong to
+    another application are left out. The events around them come, each with its place."""
+    bad = [
+        b"", b"{", b"[]", b"7", b"{}", b"\xff", b'{"id": null, "event_type": 7}',
+        line(B, "of another application"), line(A, "bad type", "x\ndata: forged"),
+        line(A, "upper", "Login"), line(A, "cr").replace(b", ", b",\r"),
+        line(A, "no id").replace(b'"id"', b'"di"'),
+    ]  # fmt: skip
+    good = [line(A, "one"), *bad, line(A, "two"), *bad]
+    async with stream.following() as got:
+        await stream.publish("oidc", A, good)
+        await stream.publish("oidc", A, bad)
+        await stream.publish("oidc", A, [line(A, "three")])
+        await until(lambda: len(names(got)) == 3)
+    received = events(got)
+    async with stream.following(last=received[0]["id"]) as again:
+        await until(lambda: len(names(again)) == 2)
+
+    assert names(got) == ["one", "two", "three"]
+    assert names(again) == ["two", "three"]
+
+
+async def test_nothing_comes_after_the_right_ended(stream: Stream) -> None:
+    """The right is looked at between the parts of a large message too."""
+    rights = [True]
+
+    async def allowed() -> None:
+        if not rights[0]:
+            raise Forbidden
+
+    tail = stream.tail(A, allowed)
+    await stream.publish("oidc", A, [line(A, str(n)) for n in range(100)])
+    start = replace(await stream.slots.newest.fetch(stream.js), seq=1)
+    got: list[str] = []
+    async with aclosing(tail.events(start)) as source:
+        async for chunk in source:
+            got.append(chunk.decode())
+            if names(got):
+                rights[0] = False
+                stream.slots.changed("token", "any")
+
+    assert len(names(got)) == audit_tail.WRITTEN_AT_ONCE
+    assert got[-1].startswith("event: end")
 
 
 async def test_nothing_of_another_application(stream: Stream) -> None:
@@ -177,8 +297,8 @@ async def test_a_new_stream_is_followed_from_its_beginning(stream: Stream) -> No
     await ensure_stream(stream.js)
     await stream.log(A, "new")
 
-    assert (await stream.tail().start(place(got[0]))).seq == 0
-    assert (await stream.tail().start(place(got[-1]))).seq == 0
+    assert (await stream.tail().start(place(got[0]))).seq == 1
+    assert (await stream.tail().start(place(got[-1]))).seq == 1
 
 
 @pytest.mark.parametrize("logged", [3, 8])
@@ -198,7 +318,7 @@ async def test_a_follower_notices_that_the_stream_was_made_again(
         await until(lambda: names(got)[-logged:] == fresh)
         after = await stream.tail().start(place(got[-1]))
 
-    assert after.seq == logged
+    assert after.seq == logged + 1
 
 
 async def test_it_ends_with_the_right_to_follow(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from common.outbox import ensure_stream
 from common.periodic import stop
 from gateway import audit_tail
 from gateway.app import GatewayApp
+from gateway.audit_tail import Places
 from gateway.build import build
 from gateway.state import Gateway
 
@@ -60,12 +62,24 @@ class LivePages:
         self, kind: str = "login", *, activity: bool = False, app_id: str = "", **fields: Any
     ) -> str:
         """Writes an event to the stream, and into the log unless it is activity."""
+        id, line = self.line(kind, activity=activity, app_id=app_id, **fields)
+        await self.publish(line, app_id=app_id, kind="activity" if activity else "batch")
+        return id
+
+    def line(
+        self, kind: str = "login", *, activity: bool = False, app_id: str = "", **fields: Any
+    ) -> tuple[str, bytes]:
+        """Returns the id and the line of an event, which is in the log unless it is activity."""
         event: AuditRecord = self.log.add(kind, **fields)
         if activity:
             self.log.events.remove(event)
-        body = event.model_dump_json().encode()
-        await self.js.publish(f"audit.identity.{app_id or self.app_id}.{kind}", body)
-        return event.id
+        line = event.model_dump(mode="json") | {"app_id": app_id or self.app_id}
+        return event.id, json.dumps(line).encode()
+
+    async def publish(self, *lines: bytes, app_id: str = "", kind: str = "batch") -> None:
+        """Publishes one message with these events."""
+        subject = f"audit.identity.{app_id or self.app_id}.{kind}"
+        await self.js.publish(subject, b"\n".join(lines))
 
     @asynccontextmanager
     async def following(
@@ -188,6 +202,50 @@ async def test_it_goes_on_after_the_last_id(live: LivePages) -> None:
 
     assert id in after.text
     assert "Meanwhile" not in later.text
+
+
+async def test_each_row_of_a_message_has_its_own_place(live: LivePages) -> None:
+    """A browser that lost the connection within a message goes on with the next row of it: no event is
+    missing, and none comes twice."""
+    names = [f"Person {n:02}" for n in range(12)]
+    async with live.following() as follower:
+        await live.publish(*(live.line(user_name=name)[1] for name in names))
+        await until(lambda: names[-1] in follower.text)
+    parts = [part for part in follower.text.split("\n\n") if "<tr" in part]
+    ids = [part.split("\n")[0].removeprefix("id: ") for part in parts]
+    for cut in (0, 4, 9, 10, 11):
+        async with live.following(last=ids[cut]) as again:
+            await until(lambda: again.text.count("<tr") >= 11 - cut)  # noqa: B023 - it runs at once
+            await asyncio.sleep(0.1)
+        assert [name for name in names if name in again.text] == names[cut + 1 :]
+        assert again.text.count("<tr") == 11 - cut
+
+    assert len(set(ids)) == 12
+
+
+async def test_activity_moves_the_place(live: LivePages) -> None:
+    """A browser does not read old activity again when it comes back."""
+    async with live.following() as follower:
+        lines = [live.line("token_refreshed", activity=True)[1] for _ in range(25)]
+        await live.publish(*lines, kind="activity")
+        await until(lambda: follower.text.count("id: ") >= 2)
+    places = Places(live.app.gateway.settings.keys)
+    place = places.read(live.app_id, follower.last_id)
+
+    assert (place.seq, place.lines) in {(1, 10), (1, 20), (2, 0)}
+    assert "<tr" not in follower.text
+
+
+async def test_a_message_with_more_rows_than_the_page_takes(
+    live: LivePages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stream ends within a message, and the page has exactly as many rows as it may have."""
+    monkeypatch.setattr("gateway.dashboard.live_html.MOST_ROWS", 3)
+    async with live.following() as follower:
+        await live.publish(*(live.line()[1] for _ in range(5)))
+        await until(lambda: "event: end" in follower.text)
+
+    assert follower.text.count("<tr") == 3
 
 
 async def test_an_id_of_others_counts_as_none(live: LivePages) -> None:

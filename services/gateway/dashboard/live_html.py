@@ -8,9 +8,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from common.contracts.audit_log import AuditRecord, GetAuditRecord
-from common.events.base import EVENTS
 from common.message_ids import N_
 from common.problems import Busy, Problem, Unauthenticated
+from gateway.audit_tail import PlacedEvent
 from gateway.dashboard.event_lines import line_of, subject_of
 from gateway.dashboard.start_steps import STEP_EVENTS
 from gateway.dashboard.visit import Visit
@@ -47,16 +47,21 @@ class HtmlEvents:
         state = self._message(self._state("live", LIVE))
         return f"id: {place}\nretry: 2000\n".encode() + state
 
-    async def write(self, place: str, kind: str, lines: list[bytes]) -> bytes:
-        """Returns one event for each line. All of them have the place of their message."""
-        identifier = f"id: {place}\n".encode()
-        if kind in EVENTS and EVENTS[kind].activity:
-            return identifier + b"\n"
-        written = [self._event(await self._record(line)) for line in lines]
-        events = [identifier + event for event in written if event]
-        self.rows += len(events)
-        step = b"event: step\ndata:\n\n" if kind in STEP_EVENTS else b""
-        return (b"".join(events) or identifier + b"\n") + step
+    async def write(self, events: list[PlacedEvent]) -> bytes:
+        """Returns each record with its place. Of events that are no row, only the last place is written:
+        the browser continues there."""
+        written, skipped, step = b"", b"", b""
+        for place, line in events:
+            if self.is_full:
+                break
+            identifier = f"id: {place}\n".encode()
+            row = b"" if line.is_activity else self._event(await self._record(line.text))
+            written += identifier + row if row else b""
+            self.rows += bool(row)
+            skipped = b"" if row else identifier + b"\n"
+            if line.type in STEP_EVENTS:
+                step = b"event: step\ndata:\n\n"
+        return written + skipped + step
 
     def end(self, problem: Problem) -> bytes:
         """Returns the note, and `end`, after which the browser does not come back. After a fault of ours

@@ -206,3 +206,19 @@ async def test_garbage_is_a_fault_and_no_crash() -> None:
     """A file that is no export is reported."""
     for line in ({}, {"chain": 5}, {"chain": {"seq": "x"}}, {"app_id": 1, "chain": None}):
         assert check([line], []).faults
+
+
+async def test_events_that_come_again_are_sealed_once(world: World) -> None:
+    """The stream keeps a batch twice if its relay was down for longer than the window. The chain has each
+    event once."""
+    app = (await world.create_application()).id
+    await record(world, app, *[Logout(session_id=str(n)) for n in range(3)])
+    rows = await world.owner.fetch("SELECT id::text FROM audit_logs WHERE app_id = $1", app)
+    ids = [row["id"] for row in rows]
+    for batch in (ids[:2], ids, ids):
+        await audit_sealing.seal_events(world.tenancy, app, batch)
+    chained = await world.owner.fetch(
+        "SELECT event_id::text FROM audit_chain WHERE app_id = $1 ORDER BY seq", app
+    )
+
+    assert sorted(row["event_id"] for row in chained) == sorted(ids)
