@@ -40,19 +40,23 @@ BEGIN
     FOR wanted IN
         SELECT r.oid, r.rolname, l.setting, l.value
         FROM (VALUES
-            ('statement_timeout', '15s', false),
-            -- Services keep their plans. A plan made while a table was small must not read the whole
-            -- table when it has grown.
-            ('enable_seqscan', 'off', false),
-            ('enable_hashjoin', 'off', false),
-            ('enable_mergejoin', 'off', false),
-            ('enable_material', 'off', false),
-            ('lock_timeout', '5s', true),
-            ('idle_in_transaction_session_timeout', '60s', true)
-        ) AS l (setting, value, for_jobs)
+            ('statement_timeout', '15s', 'services'),
+            -- Services and the relay keep their plans. A plan made while a table was small must not
+            -- read the whole table when it has grown.
+            ('enable_seqscan', 'off', 'plans'),
+            ('enable_hashjoin', 'off', 'plans'),
+            ('enable_mergejoin', 'off', 'plans'),
+            ('enable_material', 'off', 'plans'),
+            -- The relay reads the first rows of a queue in the order of its index, however long it is.
+            ('enable_bitmapscan', 'off', 'relay'),
+            ('lock_timeout', '5s', 'all'),
+            ('idle_in_transaction_session_timeout', '60s', 'all')
+        ) AS l (setting, value, roles)
         JOIN pg_catalog.pg_roles r
-            ON r.rolname IN ('aero2_tenancy', 'aero2_identity', 'aero2_oidc', 'aero2_rbac', 'aero2_search')
-            OR (l.for_jobs AND r.rolname IN
+            ON (l.roles <> 'relay' AND r.rolname IN
+                ('aero2_tenancy', 'aero2_identity', 'aero2_oidc', 'aero2_rbac', 'aero2_search'))
+            OR (l.roles IN ('plans', 'relay') AND r.rolname = 'aero2_relay')
+            OR (l.roles = 'all' AND r.rolname IN
                 ('aero2_relay', 'aero2_sweep', 'aero2_mail', 'aero2_logout', 'aero2_upkeep'))
         WHERE NOT EXISTS (
             SELECT FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) AS line

@@ -1495,7 +1495,9 @@ CREATE TABLE audit_checkpoints (
 
 -- owner: every service inserts; its own relay (aero2_relay) sends and deletes. There is no foreign key,
 -- because the deletion of an application is an event that must still be sent. `service` is the role that
--- wrote the row. It cannot be set, so no service can publish as another one.
+-- wrote the row. It cannot be set, so no service can publish as another one. A batch is the rows with its
+-- id. They get the id together and are deleted together, so a batch that is sent twice is the same twice
+-- (docs/adr/0020). The key finds the next application, and then the oldest rows of it.
 CREATE TABLE audit_outbox (
     seq        bigint      GENERATED ALWAYS AS IDENTITY,
     app_id     uuid        NOT NULL,
@@ -1504,9 +1506,13 @@ CREATE TABLE audit_outbox (
     payload    bytea       NOT NULL,  -- what goes to the stream, byte for byte
     created_at timestamptz NOT NULL DEFAULT now(),
     service    text        NOT NULL DEFAULT substr(current_user, 7),  -- `aero2_oidc` writes oidc's
-    CONSTRAINT audit_outbox_pkey PRIMARY KEY (service, seq),
+    batch_id   uuid,         -- the message id on the stream, set before the first attempt to publish
+    batched_at timestamptz,
+    batch_end  bigint,       -- no row of the batch has a higher seq
+    CONSTRAINT audit_outbox_pkey PRIMARY KEY (service, app_id, seq),
     CONSTRAINT audit_outbox_event_type_check CHECK (event_type ~ '^[a-z][a-z0-9_]*$')
-);
+) WITH (fillfactor = 50);  -- room for the rows' second version on the same page
+
 
 -- owner: every service inserts; identity's mailer (aero2_mail) sends and deletes.
 CREATE TABLE mail_outbox (
@@ -1864,7 +1870,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON rate_limits
 
 -- Jobs see all applications, but each only the columns that it needs. No job reads a credential or
 -- changes an account. SELECT … FOR UPDATE needs the UPDATE privilege on one column.
-GRANT SELECT, UPDATE (created_at), DELETE ON audit_outbox TO aero2_relay;
+GRANT SELECT, UPDATE (batch_id, batched_at, batch_end), DELETE ON audit_outbox TO aero2_relay;
 GRANT SELECT, UPDATE (attempts, next_attempt_at, failed_at, last_error), DELETE ON mail_outbox TO aero2_mail;
 GRANT SELECT, UPDATE (attempts, next_attempt_at), DELETE
     ON logout_deliveries TO aero2_logout;

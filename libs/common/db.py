@@ -31,8 +31,7 @@ ACQUIRE: Final = 2.0
 """Seconds to wait for a free connection before the answer is `busy`."""
 
 inside_transaction: ContextVar[bool] = ContextVar("inside_transaction", default=False)
-"""Tests refuse bus calls while this is set: a call to another service must never wait while we hold
-locks."""
+"""Tests refuse bus calls while this is set: no call may wait while we hold locks."""
 
 committed: ContextVar[bool] = ContextVar("committed", default=False)
 """Whether the handler of a request has committed a write. It must not run a second time then."""
@@ -69,9 +68,8 @@ async def run(db: Db, sql: LiteralString, *args: Any) -> int:
 
 
 async def rebind(db: Db, app_id: str) -> None:
-    """Binds the rest of this transaction to another application, to keep both sides in one transaction:
-    for the service that creates and deletes applications, and for the events of operators, which
-    belong into several logs."""
+    """Binds the rest of this transaction to another application: for the service that creates and
+    deletes applications, and for the events of operators, which belong into several logs."""
     await db.execute(f"SET LOCAL aero2.app_id = '{_id(app_id)}'")
 
 
@@ -85,8 +83,7 @@ def _id(app_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AutocommitConnection:
-    """A connection on which each statement is a transaction of its own, bound to the application,
-    in one round trip."""
+    """A connection on which each statement is a transaction of its own, in one round trip."""
 
     connection: PipelinedConnection
     app_id: str
@@ -159,8 +156,8 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self, ctx: Context) -> AsyncIterator[Link]:
-        """Reads and writes the application's rows. Commits on leaving and rolls back on any error,
-        and if the request has a condition that was not checked."""
+        """Reads and writes the application's rows. Commits on leaving. Rolls back on any error, and
+        if a condition was not checked."""
         async with self._begin(f"BEGIN; SET LOCAL aero2.app_id = '{_id(ctx.app_id)}'") as db:
             yield db
         self._committed()
@@ -182,9 +179,15 @@ class Database:
 
     @asynccontextmanager
     async def unbound_transaction(self) -> AsyncIterator[Link]:
-        """Opens a transaction that is bound to no application. It sees rows only in the tables of
-        the platform (applications, hosts), or with the database role of a job."""
+        """Opens a transaction bound to no application: for tables of the platform, and for jobs."""
         async with self._begin("BEGIN") as db:
+            yield db
+        self._committed()
+
+    @asynccontextmanager
+    async def unbound_autocommit(self) -> AsyncIterator[Link]:
+        """Runs statements as `autocommit` does, with the database role of a job."""
+        async with self._acquire() as db:
             yield db
         self._committed()
 
@@ -202,7 +205,7 @@ class Database:
 
     @asynccontextmanager
     async def _acquire(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
-        """Acquires a connection of the pool. Errors of asyncpg become Problems until its release."""
+        """Acquires a connection. Errors of asyncpg become Problems until its release."""
         try:
             # With a timeout, asyncpg creates a task. A free connection needs none: nothing waits.
             free = self.pool.get_idle_size() > 0

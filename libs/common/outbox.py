@@ -1,75 +1,80 @@
 """The relay: what was committed to the audit outbox goes to the stream, and goes there once.
 
-Every service runs one. Rows are taken with SKIP LOCKED, published, acknowledged by JetStream, then
-deleted in the same transaction; a relay that dies in between leaves them for the next, and the
-stream drops the duplicate by its message id (the event's id). One relay sends in the order of its
-rows; two at once may interleave, so a reader orders by the event's own time and id.
+Every service runs one. It takes a batch of each application in turn, so an application with a long queue
+does not delay the others. A batch gets its id in the database before it is published, and the id is the
+message id. The rows are deleted after the stream has acknowledged the message. A relay that dies in
+between leaves a batch that its successor publishes again, whole and under the same id: the stream drops
+the duplicate if it comes within `WINDOW` seconds. A reader that must not count an event twice compares
+the ids of events.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass, field
 from typing import Final
+from uuid import UUID
 
-import nats.errors
-from nats.aio.client import Client
 from nats.js import JetStreamContext
-from nats.js.api import DiscardPolicy, PubAck
-from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+from nats.js.api import DiscardPolicy
+from nats.js.errors import NotFoundError
 
 from common import logs, metrics
-from common.audit import STREAM, SUBJECTS, subject_of
+from common.audit import STREAM, SUBJECTS
 from common.context import traced
-from common.db import Database, Db, many, run
+from common.db import Database
+from common.outbox_batches import APPLICATIONS, Batch, delete, take
+from common.outbox_publisher import AWAY, BatchPublisher
 from common.periodic import FAULTS
 
 log = logs.get(__name__)
 
-BATCH: Final = 200
-ID: Final = "Nats-Msg-Id"
 KEPT: Final = 7 * 86_400
 """Seconds that the stream keeps an event: it is transport, the truth is in Postgres."""
-GATHER: Final = 0.004
-"""Seconds to let more commits join a round once woken."""
-BUSY: Final = 0.025
-"""The same while work comes in streams: a round costs a transaction however many rows it sends."""
+WINDOW: Final = 3600
+"""Seconds in which the stream drops a second message with the same id."""
+GATHER: Final = 0.025
+"""Seconds to let more commits join a batch once woken. Waiting loses nothing: the rows are committed."""
+BUSY: Final = 0.05
+"""The same while work comes in streams: a message costs the stream a sync, however many lines it has."""
 IDLE: Final = 2.0
 """Seconds between looks when nobody woke us: another process may have died with rows waiting."""
-
-
-AWAY: Final = (nats.errors.Error, OSError, TimeoutError, APIError, NoStreamResponseError)
-"""Exceptions of nats-py if the stream or the server is not there."""
-SENDABLE: Final = re.compile(r"[a-z][a-z0-9_]*")
-"""An event type as the last part of a subject: a blank in it would end the connection."""
+LEASE: Final = 10.0
+"""Seconds after which a batch is taken from another relay, which may be dead. Longer than a round."""
+FIRST: Final = str(UUID(int=0))
+"""The application with the lowest id."""
 
 
 class StreamAway(Exception):
-    """The stream did not take an event. The text is the reason in a word."""
+    """The stream took no batch. The text is the reason in a word."""
 
 
 @dataclass(frozen=True)
-class Waiting:
-    seq: int
-    app_id: str
-    event_id: str
-    event_type: str
-    payload: bytes
+class Round:
+    """The number of events that a round sent, and whether others may wait already."""
+
+    sent: int
+    more: bool
 
 
 @dataclass
 class Relay:
-    """Sends the rows that `service` wrote. `database` is connected as aero2_relay, which sees the rows
-    of all applications."""
+    """Sends the rows of a service. `database` is connected as aero2_relay, which sees the rows of all
+    applications."""
 
     database: Database
-    nc: Client
-    js: JetStreamContext
-    service: str
+    publisher: BatchPublisher
     replicas: int = 1
     """NATS servers that keep a copy of the stream, where this process makes it."""
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _start: str = FIRST
+    """The application with which the next round begins."""
+    _lease: float = 0.0
+    """At first a relay takes every batch that it finds: those of the process before it."""
+    _unsent: set[str] = field(default_factory=set)
+    """Ids of the last round's batches that the stream did not acknowledge."""
+    _sent: list[Batch] = field(default_factory=list)
+    """Batches that the stream has, and whose rows are not deleted yet."""
 
     def wake(self) -> None:
         """Starts a round soon, because a row was written."""
@@ -81,16 +86,15 @@ class Relay:
         pause = 0.0
         while True:
             with traced():
-                sent = await self._try_round()
-            pause = 0.0 if sent is not None else min(pause * 2 or 0.1, 5.0)
-            sent = sent or 0
-            if sent == BATCH:
-                continue
-            await self._rest(pause or IDLE, gather=BUSY if sent > 1 else GATHER)
+                done = await self._try_round()
+            pause = 0.0 if done else min(pause * 2 or 0.1, 5.0)
+            if done is None:
+                await self._rest(pause, gather=GATHER)
+            elif not done.more:
+                await self._rest(IDLE, gather=BUSY if done.sent > 1 else GATHER)
 
-    async def _try_round(self) -> int | None:
-        """Returns how many events were sent, or None if the database or the stream was not
-        there."""
+    async def _try_round(self) -> Round | None:
+        """Returns what the round did, or None if the database or the stream was not there."""
         try:
             return await self._round()
         except FAULTS as error:
@@ -110,52 +114,55 @@ class Relay:
             pass
         self._woken.clear()
 
-    async def _round(self) -> int:
-        async with self.database.unbound_transaction() as db:
-            rows = await _take(db, service=self.service, limit=BATCH)
-            if not rows:
-                return 0
-            try:
-                await self._send([row for row in rows if self._fits(row)])
-            except AWAY as error:
-                raise StreamAway(type(error).__name__) from error
-            await _done(db, service=self.service, seqs=[row.seq for row in rows])
-        metrics.OUTBOX_SENT.inc(len(rows))
-        return len(rows)
+    async def _round(self) -> Round:
+        """Takes batches, publishes them and deletes their rows. Raises StreamAway if the stream took
+        none of them."""
+        if not self.publisher.nc.is_connected:  # nats-py would buffer until it is full
+            raise StreamAway("disconnected")
+        await self._delete_sent()  # if the database was away after the last acknowledgement
+        batches = await self._take()
+        outcome = await self.publisher.publish(batches)
+        self._unsent -= {batch.id for batch in outcome.sent}
+        self._sent = outcome.sent
+        await self._delete_sent()
+        if outcome.failure is not None and not outcome.sent:
+            raise StreamAway(type(outcome.failure).__name__) from outcome.failure
+        start = self._start
+        self._start = _following(batches[-1].app_id) if len(batches) == APPLICATIONS else FIRST
+        more = self._start != start or any(batch.rows[0].more for batch in batches)
+        return Round(sum(len(batch.rows) for batch in outcome.sent), more)
 
-    async def _send(self, rows: list[Waiting]) -> None:
-        """Publish and wait for every acknowledgement; on any failure none counts as sent."""
-        if not self.nc.is_connected:  # nats.py would buffer, fill up and lose its own count
-            raise nats.errors.ConnectionReconnectingError
-        acks: list[asyncio.Future[PubAck]] = []
-        try:
-            for row in rows:
-                subject = subject_of(self.service, row.app_id, row.event_type)
-                headers = {ID: row.event_id}
-                acks.append(await self.js.publish_async(subject, row.payload, headers=headers))
-            async with asyncio.timeout(5):
-                await asyncio.gather(*acks)
-        finally:
-            for ack in acks:  # a future that nobody waits for keeps its place in nats.py for ever
-                ack.cancel()
+    async def _take(self) -> list[Batch]:
+        async with self.database.unbound_autocommit() as db:
+            batches = await take(
+                db,
+                service=self.publisher.service,
+                start=self._start,
+                lease=self._lease,
+                own=self._unsent,
+            )
+        self._lease = LEASE
+        self._unsent = {batch.id for batch in batches}
+        return batches
 
-    def _fits(self, row: Waiting) -> bool:
-        """One message the server can never take must not hold up all others; audit_logs has it."""
-        if not SENDABLE.fullmatch(row.event_type):
-            metrics.OUTBOX_FAILED.inc()
-            log.error("event type is no part of a subject", id=row.event_id, type=row.event_type)
-            return False
-        if len(row.payload) + 1024 <= self.nc.max_payload:
-            return True
-        metrics.OUTBOX_FAILED.inc()
-        log.error("event too large for the stream", id=row.event_id, type=row.event_type)
-        return False
+    async def _delete_sent(self) -> None:
+        if not self._sent:
+            return
+        async with self.database.unbound_autocommit() as db:
+            await delete(db, service=self.publisher.service, batches=self._sent)
+        metrics.OUTBOX_SENT.inc(sum(len(batch.rows) for batch in self._sent))
+        self._sent = []
 
     async def _ensure_stream_quietly(self) -> None:
         try:
-            await ensure_stream(self.js, replicas=self.replicas)
+            await ensure_stream(self.publisher.js, replicas=self.replicas)
         except AWAY as error:
             log.warning("stream is missing or unreachable", stream=STREAM, error=repr(error)[:200])
+
+
+def _following(app_id: str) -> str:
+    """Returns the next id."""
+    return str(UUID(int=(UUID(app_id).int + 1) % 2**128))
 
 
 async def ensure_stream(js: JetStreamContext, *, replicas: int = 1) -> None:
@@ -166,34 +173,8 @@ async def ensure_stream(js: JetStreamContext, *, replicas: int = 1) -> None:
         await js.add_stream(
             name=STREAM,
             subjects=SUBJECTS,
-            duplicate_window=3600,
+            duplicate_window=WINDOW,
             max_age=KEPT,
             discard=DiscardPolicy.NEW,
             num_replicas=replicas,
         )
-
-
-async def _take(db: Db, *, service: str, limit: int) -> list[Waiting]:
-    return await many(
-        db,
-        Waiting,
-        """
-        -- any-tenant: the relay sends the events of all applications, in the order of commit
-        SELECT seq, app_id, event_id, event_type, payload FROM audit_outbox
-        WHERE service = $2 ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED
-        """,
-        limit,
-        service,
-    )
-
-
-async def _done(db: Db, *, service: str, seqs: list[int]) -> None:
-    await run(
-        db,
-        """
-        -- any-tenant: the rows just sent
-        DELETE FROM audit_outbox WHERE service = $2 AND seq = ANY($1::bigint[])
-        """,
-        seqs,
-        service,
-    )

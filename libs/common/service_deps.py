@@ -18,6 +18,7 @@ from common.db import Database
 from common.invalidation import Invalidation
 from common.master_keys import recognize
 from common.outbox import Relay, ensure_stream
+from common.outbox_publisher import BatchPublisher
 from common.sealing import Sealer
 from common.settings import DatabaseSettings
 from common.tenants import Tenants
@@ -52,7 +53,8 @@ async def open_service_deps(settings: DatabaseSettings, links: Connections) -> S
     """
     replicas = settings.stream_replicas
     relay_db = await open_job(settings.relay_database_url, links, "relay")
-    relay = Relay(relay_db, links.nc, links.js, links.name, replicas)
+    publisher = BatchPublisher(links.nc, links.js, links.name)
+    relay = Relay(relay_db, publisher, replicas)
     db = await Database.connect(
         settings.database_url.get_secret_value(),
         name=links.name,

@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 from nats.aio.client import Client
 from tests.bus.probe import Handled
-from tests.kit.nats_server import NatsServer, start
+from tests.kit.nats_server import NatsServer, start, until
+from tests.kit.outbox_post import Post
 
+from common import audit
 from common.bus import NatsBus
 from common.bus_server import BusServer
+from common.db import Database
 from common.nats_private import flush_all
+from common.outbox import ensure_stream
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +45,32 @@ async def far(server: NatsServer) -> AsyncIterator[Client]:
 @pytest.fixture
 def bus(near: Client) -> NatsBus:
     return NatsBus(near)
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """A server that the tests of a module may stop."""
+    running = start(tmp_path_factory.mktemp("outbox"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+async def post(own_server: NatsServer, database: dict[str, str]) -> AsyncIterator[Post]:
+    """A fresh database and a fresh stream."""
+    tenancy = await Database.connect(database["tenancy"], name="test", size=2)
+    relay_db = await Database.connect(database["relay"], name="test-relay", size=4)
+    nc = await own_server.connect()
+    js = nc.jetstream(timeout=2)
+    await ensure_stream(js)
+    yield Post(own_server, database, tenancy, relay_db, nc, js)
+    if own_server.process is None:
+        own_server.launch()
+    await until(lambda: nc.is_connected)
+    await js.delete_stream(audit.STREAM)
+    await nc.close()
+    await tenancy.close()
+    await relay_db.close()
 
 
 Serve = Callable[..., Awaitable[BusServer]]

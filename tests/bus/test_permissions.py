@@ -203,8 +203,13 @@ async def test_a_service_publishes_events_under_its_own_name(user: str, sit: Sit
     """A service can publish events only under its own name, so readers know which service an event
     is from."""
     seat = await sit(user)
-    foreign = [f"audit.{name}.{DASHBOARD}.login" for name in USERS if name != user]
-    for subject in (*foreign, f"audit.{DASHBOARD}.login"):
+    foreign = [
+        f"audit.{name}.{DASHBOARD}.{kind}"
+        for name in USERS
+        for kind in ("batch", "activity")
+        if name != user
+    ]
+    for subject in (*foreign, f"audit.{DASHBOARD}.batch"):
         await seat.nc.publish(subject, b"{}")
     refused = await seat.errors_so_far()
 
@@ -248,7 +253,7 @@ async def test_an_answer_comes_through(sit: Sit) -> None:
     await flush_all(gateway.nc)
     await identity.nc.publish(f"changed.{DASHBOARD}.session.all", b"*")
     await until(heard.is_set)
-    ack = await identity.nc.jetstream().publish(f"audit.identity.{DASHBOARD}.login", b"{}")
+    ack = await identity.nc.jetstream().publish(f"audit.identity.{DASHBOARD}.batch", b"{}")
     found = await gateway.nc.jetstream().get_msg(
         STREAM, seq=ack.seq, subject=f"audit.*.{DASHBOARD}.>", next=True
     )

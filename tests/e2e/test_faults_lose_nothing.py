@@ -75,7 +75,7 @@ async def created_on_stream(system: System, wanted: set[str]) -> Counter[str]:
     found: Counter[str] = Counter()
     until = time.monotonic() + RECOVERS
     async with system.bus() as nc:
-        subject = f"audit.*.{system.demo['app_id']}.user_created"
+        subject = f"audit.*.{system.demo['app_id']}.batch"
         sub = await nc.jetstream().subscribe(subject, stream="AUDIT", ordered_consumer=True)
         while time.monotonic() < until:
             try:
@@ -84,7 +84,9 @@ async def created_on_stream(system: System, wanted: set[str]) -> Counter[str]:
                 if wanted <= found.keys():
                     break
                 continue
-            found[AuditEvent.model_validate_json(message.data).event_data["user_id"]] += 1
+            for event in map(AuditEvent.model_validate_json, message.data.split(b"\n")):
+                if event.event_type == "user_created":
+                    found[event.event_data["user_id"]] += 1
     return found
 
 

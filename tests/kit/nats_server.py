@@ -76,6 +76,10 @@ class NatsServer:
             self.process.wait(10)
         self.process = None
 
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        os.kill(self.process.pid, number)
+
     def restart(self) -> None:
         self.stop()
         self.launch()

@@ -16,7 +16,8 @@ class Length:
 
 
 async def outbox(db: Db, *, services: list[str]) -> list[Length]:
-    """Returns a row for each service, as aero2_relay. An age is that of the row written first."""
+    """Returns a row for each service, as aero2_relay. An age is that of the row written first, which is
+    the first one of its application."""
     return await many(
         db,
         Length,
@@ -24,11 +25,24 @@ async def outbox(db: Db, *, services: list[str]) -> list[Length]:
         -- any-tenant: lengths and ages only
         SELECT service, waiting, coalesce(extract(epoch FROM now() - oldest), 0)::float8 AS age
         FROM unnest($1::text[]) service, LATERAL (
-            SELECT count(*) AS waiting, min(created_at) AS oldest FROM (
-                SELECT created_at FROM audit_outbox o WHERE o.service = service.service
-                ORDER BY seq LIMIT $2
-            ) first
-        ) queue
+            SELECT count(*) AS waiting FROM (
+                SELECT FROM audit_outbox o WHERE o.service = service.service LIMIT $2
+            ) counted
+        ) queue, LATERAL (
+            WITH RECURSIVE heads AS (
+                (SELECT app_id, created_at, 1 AS number FROM audit_outbox o
+                 WHERE o.service = service.service ORDER BY app_id, seq LIMIT 1)
+                UNION ALL
+                SELECT next.app_id, next.created_at, number + 1
+                FROM heads CROSS JOIN LATERAL (
+                    SELECT app_id, created_at FROM audit_outbox o
+                    WHERE o.service = service.service AND app_id > heads.app_id
+                    ORDER BY app_id, seq LIMIT 1
+                ) next
+                WHERE number < $2
+            )
+            SELECT min(created_at) AS oldest FROM heads
+        ) first
         """,
         services,
         MOST_COUNTED,

@@ -312,6 +312,7 @@ async def test_a_job_works_everywhere_and_reads_no_account(two: dict[str, str]) 
             "INSERT INTO audit_logs (app_id, id, event_type) VALUES ($1, $1, 'x')",
             "INSERT INTO user_roles (app_id, user_id, role_id) VALUES ($1, $1, 'operator')",
             "UPDATE audit_outbox SET payload = ''",
+            "UPDATE audit_outbox SET app_id = $1",
         ),
     ):
         async with connected(two[job]) as db:

@@ -14,6 +14,7 @@ from common.audit import STREAM
 from common.contracts.applications import DeleteApplication
 from common.db import Database
 from common.outbox import Relay, ensure_stream
+from common.outbox_publisher import BatchPublisher
 from tenancy import provisioning
 from tenancy.audit_stream import AuditStream
 from tenancy.handlers import HANDLERS
@@ -26,7 +27,7 @@ async def test_its_events_go_from_the_stream(world: World, tmp_path: Path) -> No
     js = nc.jetstream()
     await ensure_stream(js)
     relay_db = await Database.connect(world.dsns["relay"], name="relay", size=2)
-    relay = Relay(relay_db, nc, js, "tenancy")
+    relay = Relay(relay_db, BatchPublisher(nc, js, "tenancy"))
     deps = replace(world.tenancy, streams=AuditStream(js, world.tenancy.upkeep_db))
     world.bus.serve(deps, HANDLERS)
     gone, kept = await world.create_application(), await world.create_application()

@@ -13,7 +13,6 @@ from tests.kit.nats_server import PATIENCE
 
 from common.bus_server import BusServer
 from common.connections import _end_with
-from common.outbox import Relay, Waiting
 from common.process_life import STOPS, _stop_signal
 
 
@@ -60,14 +59,3 @@ async def test_a_drain_does_not_wait_for_a_bus_that_is_gone() -> None:
     )
 
     await BusServer(service, None).drain()
-
-
-@pytest.mark.parametrize("event_type", ["two words", "", "a.b", "*", ">", "Login", "x\n"])
-def test_an_event_type_that_is_no_subject_is_skipped(event_type: str) -> None:
-    """An invalid event type is skipped. It would close the connection and delay all other events."""
-    anything: Any = SimpleNamespace(max_payload=1 << 20)
-    relay = Relay(anything, anything, anything, "identity")
-    row = Waiting(1, "app", "id", event_type, b"{}")
-
-    assert not relay._fits(row)
-    assert relay._fits(Waiting(2, "app", "id", "login", b"{}"))
