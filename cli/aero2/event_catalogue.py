@@ -14,11 +14,11 @@ HEAD = """\
 
 Made by `make events` from `libs/common/events`; a test keeps it so.
 
-Every event is one row of the log (`GET /api/audit`), one message on the stream `AUDIT` (subject `audit.<application>.<type>`) and one line of an export. Around what is listed here each carries:
+Every event is one row of the log (`GET /api/audit`), one line of a message on the stream `AUDIT` (subject `audit.<service>.<application>.batch`) and one line of an export. Around what is listed here each carries:
 
 {around}
 
-A field may be added to an event within its version; anything else makes a new version. *Activity* goes to the stream only, several of a type as the lines of one message: it costs the request nothing and is not in the log.
+A field may be added to an event within its version; anything else makes a new version. *Activity* goes to the stream only (subject `audit.<service>.<application>.activity`): it costs the request nothing and is not in the log. A message has up to 50 records or 500 activities of one application, one a line. Each line has its own `id` and `event_type`. A reader that must not count an event twice compares the ids.
 """
 
 
