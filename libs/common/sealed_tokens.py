@@ -31,7 +31,7 @@ NONCE: Final = bytes(12)
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What a sealed token holds."""
+    """The id and the content of a sealed token."""
 
     id: str
     plain: bytes
@@ -49,7 +49,7 @@ async def open_sealed(
     sealer: Sealer, reader: Reader, *, purpose: str, app_id: str, text: str, max_length: int
 ) -> Opened | None:
     """Returns what the token holds. Returns None for any text that we did not seal for this purpose
-    and application, whoever sent it."""
+    and application."""
     if len(text) > max_length:
         return None
     try:

@@ -28,7 +28,7 @@ STORED: Final = b""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeContent:
-    """What an authorization code is bound to.
+    """The client, user, session and request that an authorization code is bound to.
 
     `id` is also that of the token family which the code will start. `code_challenge` is one of S256.
     `revocations` are the ids of the revocations of this user's grants that were known when the code was
@@ -95,16 +95,17 @@ class OpenedCode:
 
 async def seal(sealer: Sealer, db: Db, app_id: str, content: CodeContent) -> str | None:
     """Returns a code that carries its content. Returns None if it would be too long."""
-    code = await _sealed(sealer, db, app_id, content.id, orjson.dumps(content.encoded()))
+    plain = orjson.dumps(content.encoded())
+    code = await _sealed(sealer, db, app_id, id=content.id, plain=plain)
     return code if len(code) <= MAX_LENGTH else None
 
 
 async def seal_stored(sealer: Sealer, db: Db, app_id: str, id: str) -> str:
     """Returns the code for content that is stored under `id`: always the same."""
-    return await _sealed(sealer, db, app_id, id, STORED)
+    return await _sealed(sealer, db, app_id, id=id, plain=STORED)
 
 
-async def _sealed(sealer: Sealer, db: Db, app_id: str, id: str, plain: bytes) -> str:
+async def _sealed(sealer: Sealer, db: Db, app_id: str, *, id: str, plain: bytes) -> str:
     return PREFIX + await sealed_tokens.seal(
         sealer, db, purpose=PURPOSE, app_id=app_id, id=id, plain=plain
     )

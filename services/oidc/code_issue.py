@@ -40,7 +40,9 @@ async def issue(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Auth
     if content is None:
         return await _missing_condition(deps, ctx, request, conditions)
     if code is None:
-        code, is_first = await _stored_code(deps, ctx, request, content, conditions)
+        code, is_first = await _stored_code(
+            deps, ctx, request, content=content, conditions=conditions
+        )
         if code is None:
             return authorization_response.error_page(SignInOver())
         if not is_first:
@@ -55,6 +57,7 @@ async def _stored_code(
     deps: Deps,
     ctx: Context,
     request: AuthorizationRequest,
+    *,
     content: CodeContent,
     conditions: CodeConditions,
 ) -> tuple[str | None, bool]:
@@ -66,7 +69,7 @@ async def _stored_code(
     if request.pending is None:  # was sealed, and was too long: an id seals one text only
         content = replace(content, id=new_id())
     async with deps.db.autocommit(ctx) as db:
-        is_first = await _store(deps, db, ctx, request, content, conditions)
+        is_first = await _store(deps, db, ctx, request, content=content, conditions=conditions)
         if not is_first and not await authorization_codes.is_redeemable(
             db, app_id=ctx.app_id, id=content.id
         ):
@@ -127,6 +130,7 @@ async def _store(
     db: Db,
     ctx: Context,
     request: AuthorizationRequest,
+    *,
     content: CodeContent,
     conditions: CodeConditions,
 ) -> bool:

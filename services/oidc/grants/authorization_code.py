@@ -141,7 +141,30 @@ async def _exchange(
     refresh_token: str | None,
 ) -> RedeemedCode:
     """Uses the code up. Starts its token family if it is accepted and nothing has revoked it."""
-    exchange = CodeExchange(
+    exchange = _exchange_parameters(
+        deps, ctx, client, content, accepted=accepted, refresh_token=refresh_token
+    )
+    entry = audit.entry(
+        ctx,
+        TokenIssued(client_id=content.client_id, scopes=content.scopes),
+        user_id=content.user_id,
+        session_id=content.session_id,
+        org_id=content.org_id,
+    )
+    async with deps.db.autocommit(ctx) as db:
+        return await code_exchange.exchange(db, exchange, entry)
+
+
+def _exchange_parameters(
+    deps: Deps,
+    ctx: Context,
+    client: RegisteredClient,
+    content: CodeContent,
+    *,
+    accepted: bool,
+    refresh_token: str | None,
+) -> CodeExchange:
+    return CodeExchange(
         app_id=ctx.app_id,
         id=content.id,
         client_id=content.client_id,
@@ -167,15 +190,6 @@ async def _exchange(
         issuer=ctx.origin,
         subject=subject(deps.keys, client, content.user_id),
     )
-    entry = audit.entry(
-        ctx,
-        TokenIssued(client_id=content.client_id, scopes=content.scopes),
-        user_id=content.user_id,
-        session_id=content.session_id,
-        org_id=content.org_id,
-    )
-    async with deps.db.autocommit(ctx) as db:
-        return await code_exchange.exchange(db, exchange, entry)
 
 
 async def _end_replayed(deps: Deps, ctx: Context, client: RegisteredClient, id: str) -> None:

@@ -56,7 +56,7 @@ async def sealed(content: CodeContent) -> str | None:
 async def sealed_members(members: dict[str, Any]) -> str:
     """Returns a code with these members, of any length."""
     plain = orjson.dumps(members)
-    return await code_content._sealed(SEALER, DATA.db, APP, LEAST.id, plain)
+    return await code_content._sealed(SEALER, DATA.db, APP, id=LEAST.id, plain=plain)
 
 
 async def opened(code: str) -> OpenedCode | None:
