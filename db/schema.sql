@@ -5,7 +5,8 @@
 --  * A table with rows of an application is PARTITION BY HASH (app_id), 16 partitions (the loop at
 --    the end), and every primary, unique and foreign key contains app_id. Only these tables are
 --    not partitioned: the registries that find an application (applications, application_api_keys,
---    custom_domains, deleted_slugs) and the queues (audit_outbox, mail_outbox).
+--    custom_domains, deleted_slugs), the queues (audit_outbox, mail_outbox), and revoked_grants, which
+--    has few rows and is asked for every code.
 --  * Row level security is forced. A connection sees only the application that
 --    `SET LOCAL aero2.app_id` names. Without it, the connection sees no rows and cannot insert any.
 --  * Deleting an application or a user deletes by foreign key; no code enumerates tables. A
@@ -1119,12 +1120,13 @@ CREATE INDEX idx_authorization_requests_client ON authorization_requests (client
 CREATE INDEX idx_authorization_requests_expires ON authorization_requests (expires_at);
 
 -- owner: oidc. All tokens of one authorization. One UPDATE here revokes them. Families that are not
--- offline end with their session.
+-- offline end with their session. A code that was refused leaves a revoked family without user and tokens,
+-- so that it cannot be tried again.
 CREATE TABLE token_families (
     app_id              uuid        NOT NULL,
     id                  uuid        NOT NULL,
     client_id           text        NOT NULL,
-    user_id             uuid,       -- NULL: client_credentials
+    user_id             uuid,       -- NULL: a refused code
     session_id          uuid,
     client_epoch        integer     NOT NULL DEFAULT 0,
     offline             boolean     NOT NULL DEFAULT false,
@@ -1139,39 +1141,39 @@ CREATE INDEX idx_token_families_user ON token_families (user_id, app_id, client_
 CREATE INDEX idx_token_families_session ON token_families (session_id, app_id);
 CREATE INDEX idx_token_families_expires ON token_families (absolute_expires_at);
 
--- owner: oidc. Codes are stored as hashes. `family_id` is chosen at authorization, so that a second use
--- can revoke the tokens of the first; the first use creates the family's row. There is no index by
--- client: a plan made while there are few rows would use it to find one code, and read them all.
+-- owner: oidc. The content of codes that do not carry it themselves: those of pending requests, and
+-- large ones (docs/adr/0019). A code has the id of the token family that it starts, whose row says that
+-- it was used.
 CREATE TABLE authorization_codes (
-    app_id                uuid        NOT NULL,
-    code_hash             text        NOT NULL,
-    client_id             text        NOT NULL,
-    user_id               uuid        NOT NULL,
-    session_id            uuid,
-    sid                   text,
-    redirect_uri          text        NOT NULL,
-    redirect_uri_given    boolean     NOT NULL DEFAULT true,
-    scopes                text[]      NOT NULL,
-    resource              text[]      NOT NULL DEFAULT '{}',
-    claims                jsonb,      -- the `claims` parameter, OIDC Core 5.5
-    nonce                 text,
-    code_challenge        text,
-    code_challenge_method text,
-    auth_time             timestamptz NOT NULL,
-    acr                   text,
-    amr                   text[]      NOT NULL DEFAULT '{}',
-    org_id                uuid,
-    family_id             uuid        NOT NULL,
-    client_epoch          integer     NOT NULL DEFAULT 0,
-    expires_at            timestamptz NOT NULL,
-    used_at               timestamptz,
-    created_at            timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT authorization_codes_pkey PRIMARY KEY (app_id, code_hash),
-    CONSTRAINT authorization_codes_challenge_method_check CHECK (code_challenge_method = 'S256'),
-    CONSTRAINT authorization_codes_challenge_check CHECK ((code_challenge IS NULL) = (code_challenge_method IS NULL))
+    app_id     uuid        NOT NULL,
+    id         uuid        NOT NULL,
+    client_id  text        NOT NULL,
+    user_id    uuid        NOT NULL,
+    content    jsonb       NOT NULL,
+    expires_at timestamptz NOT NULL,
+    CONSTRAINT authorization_codes_pkey PRIMARY KEY (app_id, id)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_auth_codes_user ON authorization_codes (user_id, app_id);
 CREATE INDEX idx_auth_codes_expires ON authorization_codes (expires_at);
+
+-- owner: oidc. The last revocation of what a user, or all users (NULL), granted a client. Codes that were
+-- issued before are refused. Rows are few and live for minutes, and every code asks for them, so there are
+-- no partitions.
+CREATE TABLE revoked_grants (
+    app_id     uuid        NOT NULL,
+    id         uuid        NOT NULL,
+    client_id  text        NOT NULL,
+    user_id    uuid,
+    expires_at timestamptz NOT NULL,  -- when every code that was issued before has expired
+    CONSTRAINT revoked_grants_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT revoked_grants_client_id_user_id_key UNIQUE NULLS NOT DISTINCT (client_id, user_id, app_id),
+    CONSTRAINT revoked_grants_client_id_fkey FOREIGN KEY (app_id, client_id)
+        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE,
+    CONSTRAINT revoked_grants_user_id_fkey FOREIGN KEY (app_id, user_id)
+        REFERENCES users (app_id, id) ON DELETE CASCADE
+);
+CREATE INDEX idx_revoked_grants_user ON revoked_grants (user_id, app_id);
+CREATE INDEX idx_revoked_grants_expires ON revoked_grants (expires_at);
 
 -- owner: oidc. Tokens are stored as hashes. Client and user are copies, to read them without a join. The
 -- row is deleted with its family.
@@ -1781,6 +1783,11 @@ CREATE POLICY tenant ON mail_outbox
     USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
 CREATE POLICY jobs ON mail_outbox TO aero2_mail, aero2_sweep USING (true);
 
+ALTER TABLE revoked_grants ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON revoked_grants
+    USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
+CREATE POLICY jobs ON revoked_grants TO aero2_sweep USING (true);
+
 -- ============================================================================================
 -- grants: on the partitioned table only, never on a partition
 -- ============================================================================================
@@ -1825,7 +1832,7 @@ GRANT SELECT (app_id, user_id, role_id, org_id) ON user_roles TO aero2_identity;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     oauth_clients, oauth_client_secrets, resources, scopes, authorization_requests, token_families,
-    authorization_codes, refresh_tokens, access_tokens, revoked_tokens, consents, signing_keys,
+    authorization_codes, revoked_grants, refresh_tokens, access_tokens, revoked_tokens, consents, signing_keys,
     client_assertion_jtis, device_codes, logout_deliveries, session_clients
     TO aero2_oidc;
 -- Token statements check that the user, session and membership are live, in one round trip (ADR 0002).
@@ -1899,7 +1906,7 @@ GRANT SELECT (id) ON link_proofs TO aero2_sweep;
 GRANT SELECT (state_hash) ON oauth_state TO aero2_sweep;
 GRANT SELECT (challenge_hash) ON webauthn_challenges TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON
-    sign_in_guards, support_views, oauth_state, link_proofs, webauthn_challenges, rate_limits, authorization_requests, authorization_codes,
+    sign_in_guards, support_views, oauth_state, link_proofs, webauthn_challenges, rate_limits, authorization_requests, authorization_codes, revoked_grants,
     refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,
     oauth_client_secrets
     TO aero2_sweep;

@@ -104,8 +104,13 @@ class Keys:
 
 @lru_cache(maxsize=256)
 def _derive(master: bytes, label: str) -> bytes:
+    return derived_key(master, label)
+
+
+def derived_key(secret: bytes, label: str) -> bytes:
+    """Returns 32 bytes for one purpose (HKDF-SHA-256, RFC 5869)."""
     info = b"aero2/" + label.encode()
-    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(master)
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(secret)
 
 
 def b64url(data: bytes) -> str:

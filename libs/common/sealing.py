@@ -9,15 +9,18 @@ application, table, column and row: moved elsewhere it does not open.
 from __future__ import annotations
 
 import secrets
+import time
 from base64 import urlsafe_b64decode
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from common.crypto import Keys, b64url
-from common.db import Db, maybe, run
+from common.crypto import Keys, b64url, derived_key
+from common.db import Db, many, maybe, run
 from common.ids import new_id
 
 NONCE: Final = 12
@@ -35,6 +38,25 @@ class DataKey:
     wrapped: str
 
 
+TOKENS: Final = "sealed tokens"
+"""The purpose of the keys that are derived from data keys for common/sealed_tokens."""
+RELOAD: Final = 30.0
+"""Seconds after which unknown key ids make a process read an application's keys again."""
+
+Reader: TypeAlias = Callable[[], AbstractAsyncContextManager[Db]]
+"""Opens a connection that is bound to the application."""
+
+
+@dataclass(frozen=True)
+class TokenKeys:
+    """The keys of an application for sealed tokens, by the id of the data key. `active` is None if it
+    has no data key yet."""
+
+    active: str | None
+    by_id: dict[str, bytes] = field(repr=False)
+    read_at: float
+
+
 @dataclass
 class Sealer:
     """Seals and opens secrets. Keeps the unwrapped data keys of at most `size` applications in
@@ -44,6 +66,7 @@ class Sealer:
     size: int = 4096
     _known: dict[tuple[str, str], AESGCM] = field(default_factory=dict, repr=False)
     _active: dict[str, str] = field(default_factory=dict, repr=False)
+    _token_keys: dict[str, TokenKeys] = field(default_factory=dict, repr=False)
 
     async def seal(self, db: Db, app_id: str, place: tuple[str, str, str], plain: bytes) -> str:
         """Returns sealed text. `db` is bound to the application; `place` is (table, column, row
@@ -54,7 +77,11 @@ class Sealer:
         return ".".join(("v1", self.keys.active, dek, b64url(nonce), b64url(sealed)))
 
     async def open(self, db: Db, app_id: str, place: tuple[str, str, str], text: str) -> bytes:
-        """Returns the plain bytes. Raises Unsealable."""
+        """Returns the plain bytes. Raises Unsealable.
+
+        For text that we have stored. Text that clients send belongs into common/sealed_tokens: its key
+        ids are not looked up one by one, and whatever is wrong with it has one answer.
+        """
         try:
             version, _, dek, nonce, sealed = text.split(".")
         except ValueError:
@@ -66,6 +93,40 @@ class Sealer:
             return cipher.decrypt(unb64(nonce), unb64(sealed), _aad(app_id, place, dek))
         except InvalidTag:
             raise Unsealable("not sealed for this place") from None
+
+    async def active_token_key(self, db: Db, app_id: str) -> tuple[str, bytes]:
+        """Returns the key that seals tokens, and the id of its data key. `db` is in no transaction
+        that may roll back."""
+        keys = self._token_keys.get(app_id) or await self._read_token_keys(db, app_id)
+        if keys.active is None:
+            await self._active_key(db, app_id)
+            keys = await self._read_token_keys(db, app_id)
+        assert keys.active is not None
+        return keys.active, keys.by_id[keys.active]
+
+    async def token_key(self, reader: Reader, app_id: str, id: str) -> bytes | None:
+        """Returns the key that belongs to a data key, or None. The id may come from a stranger: however
+        many they send, an application's keys are read once in half a minute."""
+        keys = self._token_keys.get(app_id)
+        if keys is None or (id not in keys.by_id and time.monotonic() - keys.read_at > RELOAD):
+            async with reader() as db:
+                keys = await self._read_token_keys(db, app_id)
+        return keys.by_id.get(id)
+
+    async def _read_token_keys(self, db: Db, app_id: str) -> TokenKeys:
+        by_id: dict[str, bytes] = {}
+        newest = await _newest(db, app_id=app_id)
+        for row in await _all(db, app_id=app_id):
+            try:
+                key = unwrap(self.keys, data_key_place(app_id, row.id), row.wrapped)
+            except Unsealable:  # under a master key that this process does not have yet
+                continue
+            by_id[row.id] = derived_key(key, TOKENS)
+        active = newest.id if newest is not None and newest.id in by_id else None
+        if len(self._token_keys) >= self.size:
+            self._token_keys.clear()
+        self._token_keys[app_id] = TokenKeys(active, by_id, time.monotonic())
+        return self._token_keys[app_id]
 
     async def _active_key(self, db: Db, app_id: str) -> tuple[str, AESGCM]:
         dek = self._active.get(app_id)
@@ -108,6 +169,7 @@ class Sealer:
     def forget(self, app_id: str) -> None:
         """Forgets the keys of an application that is gone or whose key was replaced."""
         self._active.pop(app_id, None)
+        self._token_keys.pop(app_id, None)
         for place in [place for place in self._known if place[0] == app_id]:
             del self._known[place]
 
@@ -161,6 +223,15 @@ async def _newest(db: Db, *, app_id: str) -> DataKey | None:
 async def _by_id(db: Db, *, app_id: str, id: str) -> DataKey | None:
     return await maybe(
         db, DataKey, "SELECT id, wrapped FROM data_keys WHERE app_id = $1 AND id = $2", app_id, id
+    )
+
+
+async def _all(db: Db, *, app_id: str) -> list[DataKey]:
+    return await many(
+        db,
+        DataKey,
+        "SELECT id, wrapped FROM data_keys WHERE app_id = $1 ORDER BY created_at DESC LIMIT 100",
+        app_id,
     )
 
 

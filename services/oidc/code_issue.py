@@ -2,102 +2,184 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from common.context import Context
 from common.contracts.authorization import Authorization, SignedIn
 from common.contracts.oauth_errors import ConsentRequired, LoginRequired, SignInOver
+from common.crypto import sha256_b64url
+from common.db import Db
 from common.events.tokens import CodeIssued
 from common.ids import new_id
-from oidc import authorization_response, prompts, repeated_submission
+from oidc import authorization_response, code_content, prompts, repeated_submission
 from oidc.authorization_request import AuthorizationRequest
+from oidc.code_content import CodeContent
 from oidc.deps import Deps
-from oidc.queries import authorization_codes
-from oidc.queries.authorization_codes import CodeOutcome, NewCode
+from oidc.queries import authorization_codes, session_clients
+from oidc.queries.authorization_codes import CodeConditions, CodeWish, StoredCode
+from oidc.queries.session_clients import NewSessionClient
 from oidc.subjects import sid, subject
 
 
 async def issue(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Authorization:
-    """Stores a code and returns the response with it.
+    """Returns the response with a code.
 
-    The statement stores it only if user, session and consent are valid at that moment. If one of
-    them is not, the user is sent to a page, or the client gets an error for `prompt=none`.
+    A code is issued only if user, session and consent are valid at that moment. If one of them is
+    not, the user is sent to a page, or the client gets an error for `prompt=none`. Redemption checks
+    the same again. A code that carries its content is issued without any write.
     """
     session = request.session
     assert session is not None
-    code = repeated_submission.new_code(deps, request)
-    new = _new_code(deps, ctx, request, session=session, code=code)
-    async with deps.db.autocommit(ctx) as db:
-        outcome = await authorization_codes.insert(db, new)
-    if outcome.inserted:
-        deps.activity.note(
-            ctx,
-            CodeIssued(client_id=request.client.client_id, scopes=request.scopes),
-            user_id=session.user_id,
-            session_id=session.session_id,
-            org_id=session.org_id,
-        )
-        return authorization_response.code(ctx, request, code)
-    page = await _missing_condition(deps, ctx, request, outcome)
-    if page is not None:
-        return page
+    wish = _wish(deps, ctx, request, session)
+    code = None
     async with deps.db.reader(ctx) as db:
-        if await authorization_codes.is_redeemable(
-            db, app_id=ctx.app_id, code_hash=new.code_hash
-        ):  # the same form was submitted twice at once
+        conditions = await authorization_codes.find_conditions(db, wish)
+        content = _content(deps, request, session, conditions)
+        if content is not None and request.pending is None:
+            code = await code_content.seal(deps.sealer, db, ctx.app_id, content)
+    if content is None:
+        return await _missing_condition(deps, ctx, request, conditions)
+    if code is None:
+        code, is_first = await _stored_code(
+            deps, ctx, request, content=content, conditions=conditions
+        )
+        if code is None:
+            return authorization_response.error_page(SignInOver())
+        if not is_first:
             return authorization_response.code(ctx, request, code)
-    return authorization_response.error_page(SignInOver())
+    event = CodeIssued(client_id=request.client.client_id, scopes=request.scopes)
+    about = {"user_id": session.user_id, "session_id": session.session_id}
+    deps.activity.note(ctx, event, **about, org_id=session.org_id)
+    return authorization_response.code(ctx, request, code)
 
 
-def _new_code(
-    deps: Deps, ctx: Context, request: AuthorizationRequest, *, session: SignedIn, code: str
-) -> NewCode:
-    """Returns the code bound to its client, redirect URI, challenge, user and session."""
-    client, parameters = request.client, request.parameters
-    return NewCode(
+async def _stored_code(
+    deps: Deps,
+    ctx: Context,
+    request: AuthorizationRequest,
+    *,
+    content: CodeContent,
+    conditions: CodeConditions,
+) -> tuple[str | None, bool]:
+    """Stores the content of a code. Returns the code, and whether it is the first for its request.
+
+    If the same form was submitted twice at once, both get the same code. The code is None if it was
+    redeemed meanwhile.
+    """
+    if request.pending is None:  # was sealed, and was too long: an id seals one text only
+        content = replace(content, id=new_id())
+    async with deps.db.autocommit(ctx) as db:
+        is_first = await _store(deps, db, ctx, request, content=content, conditions=conditions)
+        if not is_first and not await authorization_codes.is_redeemable(
+            db, app_id=ctx.app_id, id=content.id
+        ):
+            return None, False
+        return await code_content.seal_stored(deps.sealer, db, ctx.app_id, content.id), is_first
+
+
+def _wish(deps: Deps, ctx: Context, request: AuthorizationRequest, session: SignedIn) -> CodeWish:
+    return CodeWish(
         app_id=ctx.app_id,
-        code_hash=deps.keys.hash("code", code),
-        client_id=client.client_id,
         user_id=session.user_id,
         session_id=session.session_id,
-        sid=sid(deps.keys, ctx.app_id, client.client_id, session.session_id),
-        redirect_uri=request.redirect_uri,
+        client_id=request.client.client_id,
+        consent_needed=not request.client.first_party,
+        consent_scopes=request.consent_scopes,
+        resource=request.resource,
+        lifetime=deps.settings.code_lifetime,
+    )
+
+
+def _content(
+    deps: Deps, request: AuthorizationRequest, session: SignedIn, conditions: CodeConditions
+) -> CodeContent | None:
+    """Returns what the code is bound to: its client, redirect URI, challenge, user and session.
+
+    A guest, and somebody who acts as a user, get no `offline_access`. Returns None if there is no
+    live session or no consent.
+    """
+    if conditions.user_epoch is None or not conditions.consented:
+        return None
+    client, parameters = request.client, request.parameters
+    left_out = {"offline_access"} if conditions.online_only else set()
+    return CodeContent(
+        id=repeated_submission.code_id(deps, request) if request.pending else new_id(),
+        client_id=client.client_id,
+        client_epoch=client.epoch,
+        user_id=session.user_id,
+        user_epoch=conditions.user_epoch,
+        session_id=session.session_id,
+        redirect_uri_hash=sha256_b64url(request.redirect_uri),
         redirect_uri_given=request.redirect_uri_given,
-        scopes=request.scopes,
+        code_challenge=parameters.get("code_challenge"),
+        nonce=parameters.get("nonce"),
+        scopes=[name for name in request.scopes if name not in left_out],
         resource=request.resource,
         claims=request.claims,
-        nonce=parameters.get("nonce"),
-        code_challenge=parameters.get("code_challenge"),
         auth_time=session.auth_time,
         acr=request.acr,
         amr=session.amr,
         org_id=session.org_id,
-        family_id=new_id(),
-        consent_needed=not client.first_party,
-        request_hash=request.pending.id_hash if request.pending else None,
-        lifetime=deps.settings.code_lifetime,
-        issuer=ctx.origin,
-        subject=subject(deps.keys, client, session.user_id),
-        client_epoch=client.epoch,
-        unmet=request.unmet_acr_values,
-        consent_scopes=request.consent_scopes,
+        revocations=conditions.revocations,
+        expires_at=conditions.expires_at,
     )
 
 
+async def _store(
+    deps: Deps,
+    db: Db,
+    ctx: Context,
+    request: AuthorizationRequest,
+    *,
+    content: CodeContent,
+    conditions: CodeConditions,
+) -> bool:
+    """Stores what a code does not carry. Returns False if the pending request was answered before.
+
+    Classes of sign-in that the user did not reach are noted for the session at once, even if the
+    client never redeems the code.
+    """
+    if request.unmet_acr_values:
+        assert conditions.session_expires_at is not None
+        client, session_id = request.client, content.session_id
+        new = NewSessionClient(
+            app_id=ctx.app_id,
+            session_id=session_id,
+            client_id=client.client_id,
+            issuer=ctx.origin,
+            sid=sid(deps.keys, ctx.app_id, client.client_id, session_id),
+            subject=subject(deps.keys, client, content.user_id),
+            user_id=content.user_id,
+            expires_at=conditions.session_expires_at,
+            unmet=request.unmet_acr_values,
+        )
+        await session_clients.add_unmet(db, new)
+    code = StoredCode(
+        app_id=ctx.app_id,
+        id=content.id,
+        client_id=content.client_id,
+        user_id=content.user_id,
+        content=content.encoded(),
+        expires_at=content.expires_at,
+        request_hash=request.pending.id_hash if request.pending else None,
+    )
+    return await authorization_codes.insert(db, code)
+
+
 async def _missing_condition(
-    deps: Deps, ctx: Context, request: AuthorizationRequest, outcome: CodeOutcome
-) -> Authorization | None:
-    """Sends the user to the page for what is missing. Returns None if nothing is.
+    deps: Deps, ctx: Context, request: AuthorizationRequest, conditions: CodeConditions
+) -> Authorization:
+    """Sends the user to the page for what is missing.
 
     Raises LoginRequired or ConsentRequired for `prompt=none`.
     """
-    if not outcome.session_live:
+    assert request.session is not None
+    if conditions.user_epoch is None:
         if request.silent:
             raise LoginRequired
         request.session = None
         return await prompts.sign_in(deps, ctx, request)
-    if not outcome.consented:
-        assert request.session is not None
-        deps.caches.consents.drop(ctx.app_id, "consent", request.session.user_id)
-        if request.silent:
-            raise ConsentRequired
-        return await prompts.consent(deps, ctx, request)
-    return None
+    deps.caches.consents.drop(ctx.app_id, "consent", request.session.user_id)
+    if request.silent:
+        raise ConsentRequired
+    return await prompts.consent(deps, ctx, request)

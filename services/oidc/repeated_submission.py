@@ -1,17 +1,18 @@
 """Answers a form of the authorization endpoint that was submitted twice, like the first time.
 
-A code of a pending request is derived from the request's identifier and the session, so a second
-submission leads to the same code. A code that the client has redeemed is never returned again: a
+The id of a pending request's code is derived from the request's identifier and the session, so a
+second submission leads to the same code. A code that the client has redeemed is never returned again: a
 client that presents a code twice loses its tokens (RFC 6749 section 4.1.2).
 """
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from common.context import Context
 from common.contracts.authorization import Authorization, ResumeAuthorization
 from common.contracts.oauth_errors import AccessDenied, OAuthError, SignInOver
-from common.crypto import b64url, token
-from oidc import authorization_response
+from oidc import authorization_response, code_content
 from oidc.authorization_request import AuthorizationRequest
 from oidc.checks.client_is_known import client_is_known
 from oidc.checks.redirect_uri_is_registered import redirect_uri_is_registered
@@ -20,18 +21,17 @@ from oidc.deps import Deps
 from oidc.queries import authorization_codes, authorization_requests
 
 
-def new_code(deps: Deps, request: AuthorizationRequest) -> str:
-    """Returns a random code, or the derived code of a pending request.
+def code_id(deps: Deps, request: AuthorizationRequest) -> str:
+    """Returns the id of a pending request's code.
 
-    The derived code uses the master key under which the request was stored, so it stays the same
-    while master keys are replaced.
+    It is derived with the master key under which the request was stored, so it stays the same while
+    master keys are replaced.
     """
-    if request.pending is None:
-        return token("ac_")
+    assert request.pending is not None
     assert request.session is not None
     kid, _, _ = request.pending.id_hash.partition(".")
     message = f"{request.request_id} {request.session.session_id}".encode()
-    return "ac_" + b64url(deps.keys.digest("code-of-request", message, kid))
+    return str(UUID(bytes=deps.keys.digest("code-of-request", message, kid)[:16]))
 
 
 async def answer(deps: Deps, ctx: Context, request: ResumeAuthorization) -> Authorization:
@@ -61,11 +61,10 @@ async def _response_of_session(
 ) -> Authorization | None:
     assert request.session is not None
     assert request.pending is not None
-    code = new_code(deps, request)
+    id = code_id(deps, request)
     async with deps.db.reader(ctx) as db:
-        redeemable = await authorization_codes.is_redeemable(
-            db, app_id=ctx.app_id, code_hash=deps.keys.hash("code", code)
-        )
+        redeemable = await authorization_codes.is_redeemable(db, app_id=ctx.app_id, id=id)
+        code = await code_content.seal_stored(deps.sealer, db, ctx.app_id, id)
     denied = (
         redeemable is None
         and request.consent == "deny"

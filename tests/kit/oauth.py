@@ -11,6 +11,7 @@ import jwt
 from tests.kit.callers import ADMIN
 from tests.kit.factories import CALLBACK, Factories, Person
 
+from common.context import Context
 from common.contracts.authorization import Authorization, Authorize, ResumeAuthorization
 from common.contracts.base import Request
 from common.contracts.clients import NewClient
@@ -79,7 +80,13 @@ class OAuthSteps(Factories):
         return fields(await self.authorize(client, person, **params))["code"]
 
     async def token(
-        self, client: NewClient | None = None, /, *, bus: LocalBus | None = None, **params: Any
+        self,
+        client: NewClient | None = None,
+        /,
+        *,
+        bus: LocalBus | None = None,
+        ctx: Context | None = None,
+        **params: Any,
     ) -> Tokens:
         """Sends a token request, with Basic authentication if the client has a secret."""
         sent = {name: value for name, value in params.items() if value is not None}
@@ -89,10 +96,16 @@ class OAuthSteps(Factories):
         elif client is not None:
             sent.setdefault("client_id", client.client_id)
         request = ExchangeToken(params=list(sent.items()), basic=basic)
-        return await (bus or self.bus).call(self.ctx(), request)
+        return await (bus or self.bus).call(ctx or self.ctx(), request)
 
     async def redeem(
-        self, client: NewClient, code: str, *, bus: LocalBus | None = None, **params: Any
+        self,
+        client: NewClient,
+        code: str,
+        *,
+        bus: LocalBus | None = None,
+        ctx: Context | None = None,
+        **params: Any,
     ) -> Tokens:
         sent = {
             "grant_type": "authorization_code",
@@ -100,7 +113,7 @@ class OAuthSteps(Factories):
             "redirect_uri": CALLBACK,
             "code_verifier": VERIFIER,
         }
-        return await self.token(client, bus=bus, **sent | params)
+        return await self.token(client, bus=bus, ctx=ctx, **sent | params)
 
     async def refresh(self, client: NewClient, token: str | None, **params: Any) -> Tokens:
         return await self.token(client, grant_type="refresh_token", refresh_token=token, **params)

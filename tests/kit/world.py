@@ -192,7 +192,8 @@ class World(OAuthSteps):
     def add_oidc_replica(self, **settings: Any) -> None:
         """Starts a second oidc on a bus of its own. Both hear what either one announces."""
         bus = LocalBus()
-        self._replica = OidcReplica(bus, self._make_oidc(bus, Tenants(bus), **settings))
+        deps = self._make_oidc(bus, Tenants(bus), **settings)
+        self._replica = OidcReplica(bus, replace(deps, sealer=Sealer(KEYS)))
         for name in ("rbac", "tenancy"):
             bus.serve(None, self.stand_ins.handlers(name))
         bus.serve(self._replica.oidc, OIDC)

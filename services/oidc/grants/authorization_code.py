@@ -5,61 +5,94 @@ RFC 6749 section 4.1.3, RFC 7636 section 4.6, OpenID Connect Core section 3.1.3.
 
 from __future__ import annotations
 
+from functools import partial
+from hmac import compare_digest
 from typing import Any
 
-from common import audit
+from common import audit, logs
 from common.context import Context
 from common.contracts.oauth_errors import InvalidGrant, InvalidTarget, OAuthError
 from common.contracts.tokens import Tokens
-from common.crypto import token
+from common.crypto import sha256_b64url, token
 from common.events.tokens import CodeReused, TokenIssued
-from oidc import pkce, token_response
+from oidc import code_content, pkce, token_response
+from oidc.code_content import CodeContent
 from oidc.deps import Deps
 from oidc.oauth_parameters import OAuthParameters
 from oidc.queries import authorization_codes, code_exchange, token_families
 from oidc.queries.clients import RegisteredClient
-from oidc.queries.code_exchange import CodeExchange, ConsumedCode
-from oidc.queries.token_grants import TokenGrant
+from oidc.queries.code_exchange import CodeExchange, RedeemedCode
+from oidc.queries.token_grants import USER_COLUMNS, TokenGrant
+from oidc.subjects import sid, subject
+
+log = logs.get(__name__)
+
+UNKNOWN = "the code is unknown, used, expired or of another client"
 
 
 async def handle(
     deps: Deps, ctx: Context, client: RegisteredClient, parameters: OAuthParameters
 ) -> Tokens:
-    """Redeems an authorization code."""
-    hashes = deps.keys.hashes("code", parameters.required("code"))
+    """Redeems an authorization code.
+
+    The redirect URI and the verifier are compared first, but the code is used up whatever the result
+    is. A code of another client is not used up: see docs/adr/0019.
+    """
+    presented_code = parameters.required("code")
     challenge = _challenge(client, parameters)
-    refresh_token = token("rt_") if "refresh_token" in client.grant_types else None
-    exchange = CodeExchange(
-        app_id=ctx.app_id,
-        code_hashes=hashes,
-        client_id=client.client_id,
-        redirect_uri=parameters.get("redirect_uri"),
-        challenge=challenge,
-        refresh_hash=deps.keys.hash("refresh", refresh_token) if refresh_token else None,
-        refresh_lifetime=client.refresh_token_lifetime,
-        max_lifetime=client.refresh_token_max_lifetime,
-        client_epoch=client.epoch,
-    )
-    entry = audit.entry(ctx, TokenIssued(client_id=client.client_id, scopes=[]))
+    content = await _find_content(deps, ctx, client, presented_code)
+    mismatch = _mismatch(content, client, parameters, challenge)
     requested = parameters.values_of("resource")
-    async with deps.db.transaction(ctx) if requested else deps.db.autocommit(ctx) as db:
-        consumed_code = await code_exchange.exchange(db, exchange, entry)
-        # Rolls back if the resource was not granted, so the client can use the code once more.
-        resource = _narrowed_resource(requested, consumed_code.resource)
-    if consumed_code.family_id is None:
-        await _end_replayed(deps, ctx, client, consumed_code, hashes=hashes)
-        raise _refusal(consumed_code, challenge)
-    grant = _token_grant(consumed_code)
+    if mismatch is None and requested and not set(requested) <= set(content.resource):
+        # RFC 8707 section 2.2. The client can use the code once more.
+        raise InvalidTarget("the resource was not part of the authorization")
+    refresh_token = token("rt_") if "refresh_token" in client.grant_types else None
+    redeemed = await _exchange(
+        deps, ctx, client, content, accepted=mismatch is None, refresh_token=refresh_token
+    )
+    if not redeemed.spent:
+        await _end_replayed(deps, ctx, client, content.id)
+        raise InvalidGrant(UNKNOWN)
+    if redeemed.user_epoch is None:
+        raise mismatch or InvalidGrant("the user's session has ended, or their grant was revoked")
+    grant = _token_grant(deps, ctx, content, redeemed)
     return await token_response.for_grant(
         deps,
         ctx,
         client,
         grant,
-        seed=hashes[0],
-        resource=resource,
+        seed=f"code {content.id}",
+        resource=requested or None,
         refresh_token=None if grant.actor_id else refresh_token,
         nonce=grant.nonce,
     )
+
+
+async def _find_content(
+    deps: Deps, ctx: Context, client: RegisteredClient, presented_code: str
+) -> CodeContent:
+    """Returns what a code of this client is bound to. Raises InvalidGrant for any other text.
+
+    Only for a code that we have issued, and that does not carry its content, the database is asked.
+    """
+    reader = partial(deps.db.reader, ctx)
+    opened = await code_content.open_code(deps.sealer, reader, ctx.app_id, presented_code)
+    if opened is None:
+        raise InvalidGrant(UNKNOWN)
+    content = opened.content
+    if content is None:
+        async with reader() as db:
+            members = await authorization_codes.find_content(db, app_id=ctx.app_id, id=opened.id)
+        if members is None:  # expired, and perhaps used
+            await _end_replayed(deps, ctx, client, opened.id)
+            raise InvalidGrant(UNKNOWN)
+        content = CodeContent.decoded(opened.id, members)
+    if content is None:  # a newer replica has bound it to something that is not known here
+        raise InvalidGrant(UNKNOWN)
+    if content.client_id != client.client_id:
+        log.warning("code presented by another client", client_id=client.client_id)
+        raise InvalidGrant(UNKNOWN)
+    return content
 
 
 def _challenge(client: RegisteredClient, parameters: OAuthParameters) -> str | None:
@@ -73,55 +106,128 @@ def _challenge(client: RegisteredClient, parameters: OAuthParameters) -> str | N
     return challenge
 
 
-def _narrowed_resource(requested: list[str], granted: list[str] | None) -> list[str] | None:
-    """Returns the requested resources. Raises InvalidTarget if one was not granted.
-
-    RFC 8707 section 2.2: a client may ask for fewer resources than were granted, not for others.
-    """
-    if not requested or granted is None:
-        return None
-    if not set(requested) <= set(granted):
-        raise InvalidTarget("the resource was not part of the authorization")
-    return requested
-
-
-def _refusal(code: ConsumedCode, challenge: str | None) -> InvalidGrant:
-    """Returns the error that says why the code was not exchanged."""
-    if code.redirect_uri_matches is None:
-        return InvalidGrant("the code is unknown, used, expired or of another client")
-    if not code.redirect_uri_matches:
+def _mismatch(
+    content: CodeContent,
+    client: RegisteredClient,
+    parameters: OAuthParameters,
+    challenge: str | None,
+) -> InvalidGrant | None:
+    """Returns the error for what the client presents and the code is not bound to."""
+    if not _is_redirect_uri_of(content, parameters.get("redirect_uri")):
         return InvalidGrant("redirect_uri differs from the authorization request")
-    if not code.challenge_matches:
-        if challenge is None:
-            return InvalidGrant("code_verifier is missing")
+    if challenge is None and content.code_challenge is not None:
+        return InvalidGrant("code_verifier is missing")
+    if not compare_digest(challenge or "", content.code_challenge or ""):
         return InvalidGrant("code_verifier does not match code_challenge")
-    return InvalidGrant("the user's session has ended")
+    if content.client_epoch != client.epoch or content.cnf or content.authorization_details:
+        return InvalidGrant(UNKNOWN)
+    return None
 
 
-async def _end_replayed(
-    deps: Deps, ctx: Context, client: RegisteredClient, code: ConsumedCode, *, hashes: list[str]
-) -> None:
+def _is_redirect_uri_of(content: CodeContent, presented: str | None) -> bool:
+    """Returns whether the redirect URI is that of the request, or was in neither request."""
+    if presented is None:
+        return not content.redirect_uri_given
+    return compare_digest(sha256_b64url(presented), content.redirect_uri_hash)
+
+
+async def _exchange(
+    deps: Deps,
+    ctx: Context,
+    client: RegisteredClient,
+    content: CodeContent,
+    *,
+    accepted: bool,
+    refresh_token: str | None,
+) -> RedeemedCode:
+    """Uses the code up. Starts its token family if it is accepted and nothing has revoked it."""
+    exchange = _exchange_parameters(
+        deps, ctx, client, content, accepted=accepted, refresh_token=refresh_token
+    )
+    entry = audit.entry(
+        ctx,
+        TokenIssued(client_id=content.client_id, scopes=content.scopes),
+        user_id=content.user_id,
+        session_id=content.session_id,
+        org_id=content.org_id,
+    )
+    async with deps.db.autocommit(ctx) as db:
+        return await code_exchange.exchange(db, exchange, entry)
+
+
+def _exchange_parameters(
+    deps: Deps,
+    ctx: Context,
+    client: RegisteredClient,
+    content: CodeContent,
+    *,
+    accepted: bool,
+    refresh_token: str | None,
+) -> CodeExchange:
+    return CodeExchange(
+        app_id=ctx.app_id,
+        id=content.id,
+        client_id=content.client_id,
+        client_epoch=content.client_epoch,
+        user_id=content.user_id,
+        user_epoch=content.user_epoch,
+        session_id=content.session_id,
+        sid=sid(deps.keys, ctx.app_id, content.client_id, content.session_id),
+        scopes=content.scopes,
+        resource=content.resource,
+        claims=content.claims,
+        nonce=content.nonce,
+        auth_time=content.auth_time,
+        acr=content.acr,
+        amr=content.amr,
+        org_id=content.org_id,
+        revocations=content.revocations,
+        code_expires_at=content.expires_at,
+        accepted=accepted,
+        refresh_hash=deps.keys.hash("refresh", refresh_token) if refresh_token else None,
+        refresh_lifetime=client.refresh_token_lifetime,
+        max_lifetime=client.refresh_token_max_lifetime,
+        issuer=ctx.origin,
+        subject=subject(deps.keys, client, content.user_id),
+    )
+
+
+async def _end_replayed(deps: Deps, ctx: Context, client: RegisteredClient, id: str) -> None:
     """Revokes the tokens of a code that is presented a second time (RFC 9700 section 4.5)."""
-    if code.redirect_uri_matches is not None:
-        return
     async with deps.db.transaction(ctx) as tx:
-        replayed_code = await authorization_codes.find_used(
-            tx, app_id=ctx.app_id, code_hashes=hashes, client_id=client.client_id
-        )
-        if replayed_code is None:
+        family = await token_families.find_owner(tx, app_id=ctx.app_id, id=id)
+        if family is None or family.client_id != client.client_id:
             return
-        revoked = await token_families.revoke(
-            tx, app_id=ctx.app_id, id=replayed_code.family_id, reason="code_reused"
-        )
+        revoked = await token_families.revoke(tx, app_id=ctx.app_id, id=id, reason="code_reused")
         if revoked:
             event = CodeReused(client_id=client.client_id)
-            await audit.record(tx, ctx, event, user_id=replayed_code.user_id)
+            await audit.record(tx, ctx, event, user_id=family.user_id)
     if revoked:
-        await deps.invalidate(ctx, "token", replayed_code.family_id)
+        await deps.invalidate(ctx, "token", id)
 
 
-def _token_grant(code: ConsumedCode) -> TokenGrant:
-    columns: dict[str, Any] = {
-        name: getattr(code, name) for name in TokenGrant.__dataclass_fields__
+def _token_grant(
+    deps: Deps, ctx: Context, content: CodeContent, redeemed: RedeemedCode
+) -> TokenGrant:
+    user: dict[str, Any] = {
+        name: getattr(redeemed, name) for name in (*USER_COLUMNS.split(", "), "user_epoch")
     }
-    return TokenGrant(**columns)
+    return TokenGrant(
+        family_id=content.id,
+        user_id=content.user_id,
+        session_id=content.session_id,
+        sid=sid(deps.keys, ctx.app_id, content.client_id, content.session_id),
+        scopes=content.scopes,
+        resource=content.resource,
+        claims=content.claims,
+        nonce=content.nonce,
+        auth_time=content.auth_time,
+        acr=content.acr,
+        amr=content.amr,
+        org_id=content.org_id,
+        org_role=redeemed.org_role,
+        issued_at=redeemed.issued_at,
+        actor_id=redeemed.actor_id,
+        actor_app_id=redeemed.actor_app_id,
+        **user,
+    )

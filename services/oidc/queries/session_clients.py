@@ -7,8 +7,11 @@ one. The statements follow this chain, because a replaced session has not ended.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
 
-from common.db import Db, many, value
+from common.db import Db, many, run, value
+from common.sql import numbered
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,38 @@ class SessionClient:
     sid: str
     subject: str | None
     user_id: str | None
+
+
+class NewSessionClient(NamedTuple):
+    """A client of a session, and the requested classes of sign-in that the user did not reach."""
+
+    app_id: str
+    session_id: str
+    client_id: str
+    issuer: str
+    sid: str
+    subject: str
+    user_id: str
+    expires_at: datetime
+    unmet: list[str]
+
+
+ADD_UNMET: Final = numbered(
+    """
+    INSERT INTO session_clients AS c (app_id, session_id, client_id, issuer, sid, subject, user_id,
+                                      expires_at, unmet)
+    VALUES (:app_id, :session_id, :client_id, :issuer, :sid, :subject, :user_id, :expires_at, :unmet)
+    ON CONFLICT (app_id, session_id, client_id, issuer) DO UPDATE
+        SET unmet = ARRAY(SELECT DISTINCT unnest(c.unmet || excluded.unmet))
+        WHERE NOT c.unmet @> excluded.unmet
+    """,
+    NewSessionClient,
+)
+
+
+async def add_unmet(db: Db, client: NewSessionClient) -> None:
+    """Notes which classes of sign-in the user of a session did not reach for a client."""
+    await run(db, ADD_UNMET, *client)
 
 
 async def delete_of_session(db: Db, *, app_id: str, session_id: str) -> list[SessionClient]:

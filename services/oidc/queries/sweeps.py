@@ -8,8 +8,12 @@ from common.sweeps import Expired
 
 EXPIRED: Final[Expired] = {
     "authorization_codes": """
-        -- any-tenant: a code is kept for a day, so that a late replay still ends its tokens
-        DELETE FROM authorization_codes WHERE expires_at < now() - interval '1 day'
+        -- any-tenant: expired codes, used or not. The token family says which one was used
+        DELETE FROM authorization_codes WHERE expires_at < now()
+        """,
+    "revoked_grants": """
+        -- any-tenant: every code that this could refuse has expired
+        DELETE FROM revoked_grants WHERE expires_at < now()
         """,
     "authorization_requests": """
         -- any-tenant: expired requests, answered or not

@@ -65,6 +65,25 @@ async def revoke(db: Db, *, app_id: str, id: str, reason: str) -> bool:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class FamilyOwner:
+    """The client of a token family, and its user: None if it was started by a refused code."""
+
+    client_id: str
+    user_id: str | None
+
+
+async def find_owner(db: Db, *, app_id: str, id: str) -> FamilyOwner | None:
+    """Finds the client and user of a token family, revoked or not."""
+    return await maybe(
+        db,
+        FamilyOwner,
+        "SELECT client_id, user_id FROM token_families WHERE app_id = $1 AND id = $2",
+        app_id,
+        id,
+    )
+
+
 async def revoke_of_client(
     db: Db, *, app_id: str, client_id: str, user_id: str | None, reason: str
 ) -> list[str]:

@@ -1,4 +1,4 @@
-"""The data that tokens are issued from. Codes and refresh tokens store the same columns."""
+"""The data that tokens are issued from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 GRANT_COLUMNS: Final = (
     "user_id, session_id, sid, scopes, resource, claims, nonce, auth_time, acr, amr, org_id"
 )
-"""Of authorization_codes and refresh_tokens."""
+"""Of refresh_tokens."""
 USER_COLUMNS: Final = "email, email_verified, name, picture, guest"
 """Of users: the claims that ID tokens carry most often."""
 

@@ -105,6 +105,7 @@ async def test_deleting_a_client_takes_its_tokens(database: dict[str, str]) -> N
         "oauth_client_secrets",
         "authorization_requests",
         "authorization_codes",
+        "revoked_grants",
         "token_families",
         "refresh_tokens",
         "access_tokens",

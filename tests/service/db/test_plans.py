@@ -42,9 +42,7 @@ LOOKUPS = {
         UPDATE rate_limits SET hits = hits + 1 WHERE app_id = $1 AND key = $2
     """,
     ("oidc", "authorization_codes_pkey"): """
-        UPDATE authorization_codes SET used_at = now()
-        WHERE app_id = $1 AND code_hash = $2 AND used_at IS NULL AND expires_at > now()
-        RETURNING user_id
+        SELECT content FROM authorization_codes WHERE app_id = $1 AND id = $2::text::uuid
     """,
     ("oidc", "refresh_tokens_pkey"): """
         UPDATE refresh_tokens SET used_at = now()
@@ -96,9 +94,8 @@ GROWN = f"""
     INSERT INTO rate_limits (app_id, key, expires_at) SELECT app_id, id::text, now() FROM users;
     INSERT INTO oauth_clients (app_id, id, client_id, name)
         SELECT app_id, id, id::text, 'client' FROM users;
-    INSERT INTO authorization_codes (app_id, code_hash, client_id, user_id, redirect_uri, scopes,
-                                     auth_time, family_id, expires_at)
-        SELECT app_id, id::text, id::text, id, 'x', '{{}}', now(), id, now() + interval '1 minute' FROM users;
+    INSERT INTO authorization_codes (app_id, id, client_id, user_id, content, expires_at)
+        SELECT app_id, id, id::text, id, '{{}}', now() + interval '1 minute' FROM users;
     INSERT INTO token_families (app_id, id, client_id, user_id, absolute_expires_at)
         SELECT app_id, id, id::text, id, now() FROM users;
     INSERT INTO refresh_tokens (app_id, token_hash, family_id, client_id, scopes, expires_at,

@@ -154,6 +154,24 @@ async def test_a_voluntary_class_is_tried_once_in_a_session(shared: World, defau
     assert (await shared.authorize(client, later, **wish)).kind == "sign_in"
 
 
+async def test_a_class_is_tried_once_for_a_client_of_the_session(shared: World) -> None:
+    """Also if the client was used in the session before, without a wish. Another class is remembered
+    beside the first one."""
+    client, ann = await shared.client(), await by_mail(shared)
+    await shared.tokens(client, ann)
+    for wish in (PASSWORD, TWO_FACTORS):
+        asked = await shared.authorize(client, ann, acr_values=wish)
+        if asked.kind == "step_up":
+            await shared.resume(asked.request, ann)
+        elif asked.kind == "sign_in":
+            ann = await again(shared, ann, MAIL)
+            await shared.tokens(client, ann)
+            assert "code" in fields(await shared.resume(asked.request, ann))
+
+    for wish in (PASSWORD, f"{PASSWORD} {TWO_FACTORS}"):
+        assert "code" in fields(await shared.authorize(client, ann, acr_values=wish))
+
+
 async def test_a_tried_class_does_not_stop_other_requests(shared: World) -> None:
     """Another class is still tried, an essential one is tried each time, and `prompt=login` always
     asks."""

@@ -110,21 +110,6 @@ async def test_a_code_is_for_the_apis_it_was_asked_for(shared: World) -> None:
     assert told["aud"] == ["https://a.code.test", "https://b.code.test"]
 
 
-async def test_a_code_expires(shared: World) -> None:
-    """A code expires after a minute of the database's clock. This revokes nothing else."""
-    client, ann = await shared.client(), await shared.person()
-    tokens, code = await shared.tokens(client, ann), await shared.code(client, ann)
-    left = await shared.owner.fetchval(
-        "SELECT max(expires_at) - now() FROM authorization_codes WHERE used_at IS NULL"
-    )
-    assert 55 < left.total_seconds() <= 60
-    await shared.owner.execute("UPDATE authorization_codes SET expires_at = now()")
-
-    with pytest.raises(InvalidGrant):
-        await shared.redeem(client, code)
-    assert await shared.refresh(client, tokens.refresh_token)
-
-
 async def test_fifty_parallel_redemptions_give_one_answer(shared: World) -> None:
     """Exactly one of fifty requests gets tokens."""
     client, ann = await shared.client(), await shared.person()

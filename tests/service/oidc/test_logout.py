@@ -17,7 +17,7 @@ import pytest
 import pytest_asyncio
 from tests.kit.certificates import certified
 from tests.kit.factories import CALLBACK, Person
-from tests.kit.oauth import ORIGIN
+from tests.kit.oauth import ORIGIN, fields
 from tests.kit.postgres import Postgres
 from tests.kit.world import World
 from tests.service.oidc.conftest import fresh_world
@@ -247,7 +247,8 @@ async def test_each_client_hears_from_its_own_issuer(world: World, listener: Any
     ann = await world.person()
     for client, origin in ((one, CUSTOM), (front, CUSTOM), (two, CUSTOM), (two, ORIGIN)):
         params = list(world.request(client).items())
-        await world.call(Authorize(params=params, session=ann.session), origin=origin)
+        answer = await world.call(Authorize(params=params, session=ann.session), origin=origin)
+        assert await world.redeem(client, fields(answer)["code"], ctx=world.ctx(origin=origin))
     wished = LogOut(params=[], session=ann.session)
     asked = await world.bus.call(world.ctx(), wished)
     wished = LogOut(params=[], session=ann.session, request=asked.request, confirmed=True)
