@@ -29,7 +29,7 @@ GIVEN: Final = [
     "Finn",
     "Gita",
     "Hugo",
-    "Ines",
+    "Iris",
     "Jan",
     "Kira",
     "Liam",
@@ -41,7 +41,7 @@ GIVEN: Final = [
     "Rosa",
     "Sven",
     "Tara",
-    "Udo",
+    "Uwe",
     "Vera",
     "Wim",
     "Xenia",
@@ -60,7 +60,7 @@ GIVEN: Final = [
     "Þór",
 ]
 SYLLABLES: Final = [
-    "ba",
+    "bo",
     "be",
     "do",
     "fa",
