@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the second one")
     parser.add_argument("--neighbours", type=int, default=2000, help="other applications")
     parser.add_argument("--under", type=Path, help="folder for the database, about 5 GB")
+    parser.add_argument("--explain", type=float, help="print plans of statements this slow (ms)")
     parser.add_argument("--statements", action="store_true", help="print the dearest statements")
     parser.add_argument(
         "--json", type=Path, default=Path(__file__).parents[1] / "results/growth.json"
@@ -70,7 +71,7 @@ def _chosen(question: Question, beginnings: Sequence[str]) -> bool:
 
 async def run(options: argparse.Namespace, questions: Sequence[Question]) -> list[Result]:
     """Returns the cost of each question with few and with many rows of the same application."""
-    async with started_postgres(options.under) as dsns:
+    async with started_postgres(options.under, options.explain) as dsns:
         owner = await asyncpg.connect(dsns["owner"])
         await owner.execute("CREATE EXTENSION pg_stat_statements")
         async with started_application(dsns) as app:

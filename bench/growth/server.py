@@ -7,6 +7,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -31,21 +32,31 @@ EXTRA: Final = {
     # A vacuum in the middle would change the figures. The bench vacuums when it has filled.
     "autovacuum": "off",
 }
+EXPLAIN: Final = {
+    "session_preload_libraries": "auto_explain",
+    "auto_explain.log_analyze": "on",
+    "auto_explain.log_buffers": "on",
+    "auto_explain.log_timing": "off",
+}
+"""With these, the server's log has the plan of each slow statement."""
 START_LIMIT: Final = 60.0
 """Seconds until PostgreSQL must answer."""
 
 
 @asynccontextmanager
-async def started_postgres(under: Path | None) -> AsyncIterator[Mapping[str, str]]:
+async def started_postgres(
+    under: Path | None, explain: float | None = None
+) -> AsyncIterator[Mapping[str, str]]:
     """Starts a server in a temporary folder below `under`. Returns the addresses of the database by
-    role, `owner` for the superuser. Stops the server and deletes the folder at the end."""
+    role, `owner` for the superuser. Stops the server and deletes the folder at the end. Prints the
+    plans of statements that take `explain` milliseconds or more."""
     root = Path(tempfile.mkdtemp(prefix="aero2-growth-", dir=under))
     passwords = {role: secrets.token_hex(16) for role in ROLES}
     postgres = Postgres(Folder.at(root), free_port(), secrets.token_hex(16))
     process = None
     try:
         postgres.prepare()
-        process = _run(postgres)
+        process = _run(postgres, explain)
         await _wait(postgres, process)
         owner = postgres.url("postgres", postgres.superuser)
         await migrate(owner, passwords)
@@ -56,11 +67,16 @@ async def started_postgres(under: Path | None) -> AsyncIterator[Mapping[str, str
         if process is not None:
             process.send_signal(signal.SIGINT)
             process.wait(60)
+        if explain is not None:
+            print((root / "postgres.log").read_text(), file=sys.stderr)
         shutil.rmtree(root, ignore_errors=True)
 
 
-def _run(postgres: Postgres) -> subprocess.Popen[bytes]:
-    flags = [word for name, value in EXTRA.items() for word in ("-c", f"{name}={value}")]
+def _run(postgres: Postgres, explain: float | None) -> subprocess.Popen[bytes]:
+    options = dict(EXTRA)
+    if explain is not None:
+        options |= EXPLAIN | {"auto_explain.log_min_duration": f"{explain}ms"}
+    flags = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
     command = [*postgres.under_account(), *dies_with_us(signal.SIGQUIT), *postgres.command()]
     with (postgres.folder.root / "postgres.log").open("wb") as log:
         return subprocess.Popen(

@@ -64,7 +64,8 @@ def started(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aero2-peer-")))
         for file in ("package.json", "host.mjs"):
             shutil.copy(source / file, folder)
-        install = ["npm", "install", "--silent", "--no-audit", "--no-fund"]
+        # Peer dependencies that a package marks as optional conflict with each other.
+        install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--legacy-peer-deps"]
         subprocess.run(install, cwd=folder, check=True)
         port = free_port()
         dsn = asyncio.run(_database(deployment, name.replace("-", "_")))
