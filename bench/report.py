@@ -27,7 +27,7 @@ HEAD: Final = (
 
 def tables(rows: Sequence[Row], idle: dict[str, Cpu], facts: dict[str, object]) -> str:
     """Returns everything as Markdown."""
-    sides = list(dict.fromkeys(row.side for row in rows))
+    sides = sorted({row.side for row in rows}, key=_place)
     peers = [side for side in sides if side != OURS]
     parts = ["\n".join(f"{name}: {value}  " for name, value in facts.items())]
     if peers:
@@ -35,6 +35,11 @@ def tables(rows: Sequence[Row], idle: dict[str, Cpu], facts: dict[str, object]) 
     parts += [absolute(rows, side) for side in sides]
     parts.append(idle_table(idle))
     return "\n\n".join(parts)
+
+
+def _place(side: str) -> tuple[bool, bool, str]:
+    """Returns where a side stands: ours, then the first peer, then the others."""
+    return side != OURS, side != FIRST_PEER, side
 
 
 def ratios(rows: Sequence[Row], peers: Sequence[str]) -> str:

@@ -28,7 +28,7 @@ class Side:
     name: str
     workloads: dict[str, Workload]
     usage: Callable[[], Cpu]
-    roots: tuple[int, ...]
+    roots: tuple[int]
 
 
 @dataclass(frozen=True)
@@ -136,10 +136,16 @@ def _idle(side: Side, seconds: float) -> Cpu:
         return Cpu(0.0, 0.0, 0.0)
     _say(f"{side.name} is idle")
     time.sleep(min(seconds, 3.0))  # what the warming has left to do
-    before = side.usage()
+    before = _of_roots(side)
     time.sleep(seconds)
-    used = side.usage() - before
+    used = _of_roots(side) - before
     return Cpu(used.services / seconds, used.postgres / seconds, used.nats / seconds)
+
+
+def _of_roots(side: Side) -> Cpu:
+    """Returns the CPU of the side's own processes. A peer's do not include PostgreSQL, which is ours."""
+    (root,) = side.roots
+    return cpu(root)
 
 
 def _say(text: str) -> None:

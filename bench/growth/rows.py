@@ -60,7 +60,7 @@ GIVEN: Final = [
     "Þór",
 ]
 SYLLABLES: Final = [
-    "ba",
+    "bo",
     "be",
     "do",
     "fa",

@@ -94,7 +94,9 @@ def test_the_document_has_the_part() -> None:
 
 def test_the_first_side_changes_with_the_round() -> None:
     """Who runs first has a cooler machine, so the sides take turns."""
-    ours, theirs = (Side(name, {}, lambda: pytest.fail("not used"), ()) for name in (OURS, "peer"))
+    ours, theirs = (
+        Side(name, {}, lambda: pytest.fail("not used"), (0,)) for name in (OURS, "peer")
+    )
 
     assert [side.name for side in in_turn([ours, theirs], 1)] == [OURS, "peer"]
     assert [side.name for side in in_turn([ours, theirs], 2)] == ["peer", OURS]
