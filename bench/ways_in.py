@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from tests.kit.authenticator import Authenticator
@@ -108,7 +109,7 @@ def _repeated(name: str, demo: DemoApplication, flow: Flow) -> Workload:
     return Workload(name, ready)
 
 
-async def _post(http: Connection, path: str, body: object) -> dict[str, object]:
+async def _post(http: Connection, path: str, body: object) -> dict[str, Any]:
     headers = {"Content-Type": "application/json", "Origin": f"http://{http.host}"}
     answer = await http.send("POST", path, json.dumps(body).encode(), **headers)
     if answer.status not in (200, 201):

@@ -30,10 +30,12 @@ def chosen(folder: Path, exit_code: int) -> str:
     return done.stdout.strip()
 
 
-def test_an_optimised_python3_is_taken(tmp_path):
+def test_an_optimised_python3_is_taken(tmp_path: Path) -> None:
     assert chosen(tmp_path, 0) == "python3"
 
 
 @pytest.mark.skipif(not DISTRIBUTION, reason="no Python of the distribution here")
-def test_the_distributions_build_is_taken_before_a_python3_without_optimisation(tmp_path):
+def test_the_distributions_build_is_taken_before_a_python3_without_optimisation(
+    tmp_path: Path,
+) -> None:
     assert chosen(tmp_path, 1) == DISTRIBUTION[0]

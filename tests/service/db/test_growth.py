@@ -31,7 +31,7 @@ ORGANIZATION = "018f0000-0000-7000-8000-00000000000c"
 MIDDLE_ID = "7" * 8 + LOWEST_ID[8:]
 MATCHING = "AS other (word, until)"
 ANNA = ("anna", LOWEST_ID, "anna")
-ALL = (None, None, [], [])
+ALL: tuple[object, ...] = (None, None, [], [])
 """The filters and further words of a search without any."""
 
 FILL = """

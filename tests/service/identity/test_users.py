@@ -208,7 +208,8 @@ async def test_a_search_ends_its_page_after_a_bounded_number_of_users(world: Wor
     each once. The rarest word leads to a user at once."""
     await world.owner.execute(ANNAS, world.app_id)
     ids: list[str] = []
-    sizes, cursor = [], None
+    sizes: list[int] = []
+    cursor = None
     while cursor is not None or not sizes:
         page = await world.call(
             ListUsers(search="anna", disabled=True, cursor=cursor), caller=ADMIN
