@@ -3,6 +3,7 @@
 make bench                         all workloads on a deployment of its own
 make bench ARGS="W1 W3"            some of them
 make bench ARGS="--summary s.json --pid 123"    on a running deployment (`aero2 up`)
+make bench ARGS="--together"       side by side with all services in one process, in turn
 make bench ARGS="--peer"           side by side with peers from npm, in turn
 make bench ARGS="--peer --docs"    a run of hours that is written into docs/performance.md
 
@@ -28,7 +29,7 @@ from bench.deployment import Deployment, free_port, read_summary, started_deploy
 from bench.peer import better_auth, oidc_provider
 from bench.processes import Cpu, cpu, machine_speed, memory
 from bench.rounds import Measurement, Plan, Side, run
-from bench.windows import OURS
+from bench.windows import OURS, TOGETHER
 
 RESULTS = Path(__file__).parent / "results"
 PEERS = {"oidc-provider": oidc_provider.started, "better-auth": better_auth.started}
@@ -70,6 +71,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--idle", type=float, help="seconds without requests")
     parser.add_argument("--summary", type=Path, help="summary file of a running deployment")
     parser.add_argument("--pid", type=int, help="process id of its `aero2 up`")
+    parser.add_argument("--together", action="store_true", help="side by side with up --together")
     parser.add_argument("--peer", action="store_true", help="side by side with the peers")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS), help="which ones")
     parser.add_argument("--docs", action="store_true", help="write docs/performance.md")
@@ -99,10 +101,14 @@ def _deployment(stack: contextlib.ExitStack, options: argparse.Namespace) -> Dep
 def _sides(
     stack: contextlib.ExitStack, deployment: Deployment, options: argparse.Namespace
 ) -> Sequence[Side]:
-    """Returns our side, and the peers."""
+    """Returns our side, all services in one process if asked for, and the peers."""
     workloads = prepare(deployment, options.names)
     ours = Side(OURS, workloads, lambda: cpu(deployment.pid), (deployment.pid,))
     sides = [ours]
+    if options.together:
+        one = stack.enter_context(started_deployment(free_port(), "--together"))
+        together = prepare(one, options.names)
+        sides.append(Side(TOGETHER, together, lambda: cpu(one.pid), (one.pid,)))
     for name in options.peers if options.peer else ():
         peer = stack.enter_context(PEERS[name](deployment, options.names))
         usage = partial(_peer_cpu, peer.pid, deployment.pid)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 
 OURS = "aero2"
+TOGETHER = "together"
 
 
 @dataclass(frozen=True)
