@@ -3,6 +3,7 @@
 make bench                         all workloads on a deployment of its own
 make bench ARGS="W1 W3"            some of them
 make bench ARGS="--summary s.json --pid 123"    on a running deployment (`aero2 up`)
+make bench ARGS="--together"       side by side with all services in one process, interleaved
 make bench ARGS="--peer"           side by side with oidc-provider from npm, interleaved
 """
 
@@ -75,6 +76,7 @@ def main() -> int:
     parser.add_argument("--summary", type=Path, help="summary file of a running deployment")
     parser.add_argument("--pid", type=int, help="process id of its `aero2 up`")
     parser.add_argument("--peer", action="store_true", help="side by side with oidc-provider")
+    parser.add_argument("--together", action="store_true", help="side by side with up --together")
     parser.add_argument("--json", type=Path, default=RESULTS / "latest.json")
     options = parser.parse_args()
     names = options.workloads or list(WORKLOADS)
@@ -110,18 +112,32 @@ def run_rounds(
 ) -> list[Row]:
     """Runs every workload `rounds` times, on our side and on the peer's in turn."""
     ours = prepare(deployment, names)
+    together = _together(stack, names) if options.together else None
     theirs = stack.enter_context(peer.started(deployment, names)) if options.peer else None
     rows: list[Row] = []
     for number in range(options.rounds):
         for name, workload in ours.items():
             rows.append(measure("aero2", workload, lambda: cpu(deployment.pid), options.seconds))
             print(f"  {number + 1}/{options.rounds} {rows[-1]}", file=sys.stderr)
+            if together is not None:
+                one, workloads = together
+                usage = partial(cpu, one.pid)
+                rows.append(measure("together", workloads[name], usage, options.seconds))
+                print(f"  {number + 1}/{options.rounds} {rows[-1]}", file=sys.stderr)
             if theirs is not None and name in theirs.workloads:
                 usage = partial(_peer_cpu, theirs.pid, deployment.pid)
                 other = measure("oidc-provider", theirs.workloads[name], usage, options.seconds)
                 rows.append(other)
                 print(f"  {number + 1}/{options.rounds} {other}", file=sys.stderr)
     return rows
+
+
+def _together(
+    stack: contextlib.ExitStack, names: list[str]
+) -> tuple[Deployment, dict[str, Workload]]:
+    """Starts a second deployment, with all services in one process."""
+    one = stack.enter_context(started_deployment(free_port(), "--together"))
+    return one, prepare(one, names)
 
 
 def _peer_cpu(node: int, deployment: int) -> Cpu:

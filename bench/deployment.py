@@ -72,13 +72,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def started_deployment(port: int) -> Iterator[Deployment]:
-    """Runs `aero2 up` on an empty data folder, and stops it at the end. Raises RuntimeError with the
+def started_deployment(port: int, *options: str) -> Iterator[Deployment]:
+    """Runs `aero2 up` with more options on an empty data folder, and stops it at the end. Raises RuntimeError with the
     end of its log if it does not start."""
     with tempfile.TemporaryDirectory(prefix="aero2-bench-") as folder:
         summary = Path(folder) / "summary.json"
         command = [sys.executable, "-m", "aero2", "up", "--port", str(port)]
-        command += ["--data-dir", f"{folder}/data", "--summary-file", str(summary)]
+        command += ["--data-dir", f"{folder}/data", "--summary-file", str(summary), *options]
         log = (Path(folder) / "up.log").open("w")
         started = time.monotonic()
         # All load comes from one address. Without this, the limits of an address would be measured.
