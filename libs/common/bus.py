@@ -71,7 +71,7 @@ class NatsBus:
     def __init__(self, nc: Client) -> None:
         self.nc = nc
         self.lame_duck = LameDuck(nc)
-        self._breaker = CircuitBreaker()
+        self.breaker = CircuitBreaker()
 
     async def call(self, ctx: Context, request: Request[R]) -> R:
         """Returns the typed reply. Raises the Problem that the other side raised, Unavailable if
@@ -84,7 +84,7 @@ class NatsBus:
         """Returns the reply as JSON. Raises what `call` raises."""
         ctx = ctx.with_time_limit(request.within)
         body, subject = encode_request(request), subject_of(ctx, type(request))
-        if not self._breaker.admit(service_of(request.subject)):
+        if not self.breaker.admit(service_of(request.subject)):
             log.warning("service does not answer", subject=subject, trace=ctx.trace)
             raise Unavailable(retry_after=1)
         try:
@@ -111,14 +111,14 @@ class NatsBus:
         except (nats.errors.TimeoutError, TimeoutError):
             log.warning("no answer in time", subject=subject, trace=ctx.trace)
             if left >= HANG_TIME:
-                self._breaker.timed_out(service)
+                self.breaker.timed_out(service)
             raise TooLate from None
         except nats.errors.MaxPayloadError:
             raise Invalid("the request is too large") from None
         except (nats.errors.Error, OSError) as error:
             log.warning("bus.lost", subject=subject, error=type(error).__name__, trace=ctx.trace)
             raise Unavailable("the message bus is not reachable", retry_after=1) from None
-        self._breaker.answered(service)
+        self.breaker.answered(service)
         if msg.headers and ERROR_CODE_HEADER in msg.headers:
             raise problem_of_reply(msg.data)
         return msg.data

@@ -14,6 +14,7 @@ from nats.micro.request import ERROR_CODE_HEADER
 from common import logs
 from common.bus import NatsBus, problem_of_reply
 from common.bus_server import BusServer
+from common.circuit_breaker import service_of
 from common.context import HEADER, Context
 from common.contracts.base import Request
 from common.invalidation import SameProcess
@@ -95,6 +96,7 @@ class InProcessBus(NatsBus):
             raise
         finally:
             timer.cancel()
+        self.breaker.answered(service_of(contract.subject))
         if ERROR_CODE_HEADER in headers:
             raise problem_of_reply(data)
         return data

@@ -13,6 +13,7 @@ from tests.kit.nats_server import NatsServer, until
 
 from common import logs
 from common.bus_server import BusServer
+from common.circuit_breaker import TIMEOUTS
 from common.context import Context
 from common.in_process_bus import InProcessBus, SharedProcess
 from common.invalidation import NatsInvalidation
@@ -65,6 +66,15 @@ async def test_another_process_answers_what_this_one_does_not_serve(
     finally:
         await there.drain()
         await nc.close()
+
+
+async def test_an_answer_in_memory_closes_the_breaker(bus: InProcessBus, serve: Serve) -> None:
+    """A service that did not answer over NATS, and answers in memory again, is asked as before."""
+    await serve({Read: answering})
+    for _ in range(TIMEOUTS):
+        bus.breaker.timed_out("probe")
+
+    assert [(await bus.call(context(APP), Read())).text for _ in range(3)] == ["here"] * 3
 
 
 async def test_memory_and_nats_share_one_limit(
