@@ -17,7 +17,6 @@ from nats.aio.msg import Msg
 from nats.micro.request import ERROR_CODE_HEADER, ERROR_HEADER
 from nats.micro.request import Request as ServiceRequest
 from nats.micro.service import Service
-from prometheus_client import Histogram
 from pydantic import ValidationError
 
 from common import caller_limits, conditions, freshness, logs, metrics, nats_private
@@ -25,7 +24,7 @@ from common.bus import SYSTEM_SUBJECT, Handler, subject_of
 from common.context import HEADER, Context
 from common.contracts.base import SYSTEM, Contract, Request
 from common.db import committed
-from common.endpoint_stats import ServiceStats, process_stats
+from common.endpoint_stats import ServiceStats, observe_served, process_stats
 from common.field_errors import field_errors
 from common.nats_client import NatsClient
 from common.problems import (
@@ -201,7 +200,7 @@ class BusServer:
         finally:
             seconds = time.perf_counter() - started
             self.stats.add(subject, seconds=seconds, failed=level == "error")
-            _observe(contract.subject, outcome, seconds=seconds, trace=trace, level=level)
+            observe_served(contract.subject, outcome, seconds=seconds, trace=trace, level=level)
 
     async def _refuse(self, msg: Msg, problem: Problem) -> None:
         """Replies with a problem."""
@@ -239,26 +238,6 @@ class BusServer:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-
-
-_timers: dict[tuple[str, str], Histogram] = {}
-
-
-def _observe(subject: str, outcome: str, *, seconds: float, trace: str, level: str) -> None:
-    timer = _timers.get((subject, outcome))
-    if timer is None:
-        timer = _timers[subject, outcome] = metrics.SERVED.labels(subject, outcome)
-    timer.observe(seconds)
-    logs.lines.write(
-        {
-            "event": "served",
-            "subject": subject,
-            "outcome": outcome,
-            "ms": round(seconds * 1000, 2),
-            "trace": trace,
-        },
-        level=level,
-    )
 
 
 async def _not_called(_: ServiceRequest) -> None:

@@ -1,4 +1,4 @@
-"""The figures that a service reports on `$SRV.STATS` (NATS ADR-32)."""
+"""The figures of served requests: on `$SRV.STATS` (NATS ADR-32), as metrics, and in the log."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nats.micro.service import EndpointStats
+from prometheus_client import Histogram
 
-from common import metrics
+from common import logs, metrics
 
 
 @dataclass
@@ -60,3 +61,24 @@ def process_stats(running: int) -> dict[str, Any]:
     """Returns the calls at work, and the password hashes that wait or run in this process."""
     hashing = metrics.value_of(metrics.HASHING)
     return {"running": running, "hash_queue": None if hashing is None else int(hashing)}
+
+
+_timers: dict[tuple[str, str], Histogram] = {}
+
+
+def observe_served(subject: str, outcome: str, *, seconds: float, trace: str, level: str) -> None:
+    """Adds a request to the metrics, and writes its line of the log."""
+    timer = _timers.get((subject, outcome))
+    if timer is None:
+        timer = _timers[subject, outcome] = metrics.SERVED.labels(subject, outcome)
+    timer.observe(seconds)
+    logs.lines.write(
+        {
+            "event": "served",
+            "subject": subject,
+            "outcome": outcome,
+            "ms": round(seconds * 1000, 2),
+            "trace": trace,
+        },
+        level=level,
+    )

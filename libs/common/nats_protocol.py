@@ -1,4 +1,4 @@
-"""What stands between a transport and a NATS client: parses bytes at once, and says when to wait."""
+"""The asyncio protocol of a NATS connection: parses bytes at once, and tells when to wait."""
 
 from __future__ import annotations
 

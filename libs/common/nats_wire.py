@@ -19,7 +19,7 @@ MAX_MESSAGE: Final = 65 * 1024 * 1024
 """Bytes of headers and payload: the largest `max_payload` of nats-server, and room for the headers that
 JetStream adds."""
 OTHERS: Final = frozenset({b"INFO", b"PING", b"PONG", b"+OK", b"-ERR"})
-"""What a server sends besides messages."""
+"""The control lines of a server that bring no message."""
 CRLF: Final = b"\r\n"
 VERSION: Final = b"NATS/1.0"
 STATUS: Final = Header.STATUS.value

@@ -16,6 +16,7 @@ FILES = {
     "libs/common/asyncpg_private.py",
     "libs/common/nats_client.py",
     "libs/common/nats_private.py",
+    "libs/common/nats_sender.py",
 }
 """Their test is tests/unit/common/test_private_members.py."""
 
