@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import orjson
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from common.audit_lines import line_count, read_lines
+from common.audit_lines import TYPE, line_count, read_lines
 from common.ids import new_id
 
 APP = "01900000-0000-7000-8000-00000000000a"
@@ -35,4 +35,5 @@ def test_other_lines_hold_up_no_event(others: list[bytes], skip: int) -> None:
 @given(st.sampled_from(sorted(GOOD)), JSON)
 def test_each_field_is_checked(name: str, value: object) -> None:
     """An id, a type and an application that are none make no event."""
+    assume(not (isinstance(value, str) and TYPE.fullmatch(value)))
     assert list(read_lines(orjson.dumps(GOOD | {name: value}), APP)) == []
