@@ -10,46 +10,19 @@ import asyncio
 import random
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, TypeVar
 
 import asyncpg
 
 from common import logs
 from common.db_errors import FAILURES
 from common.pool_limits import PoolCounts, PoolLimits
+from common.poolable import Poolable
 
 log = logs.get(__name__)
 
 CANCELLING: Final = 10.0
 """Seconds for a cancelled statement to end. Then its connection is closed."""
-
-
-class Poolable(Protocol):
-    """What the pool needs to know of a connection."""
-
-    def is_closed(self) -> bool:
-        """Returns whether the connection is closed or lost."""
-        ...
-
-    def is_cancelling(self) -> bool:
-        """Returns whether a cancelled statement has not ended yet."""
-        ...
-
-    def unfit(self) -> str | None:
-        """Returns why nobody else may use the connection, or None."""
-        ...
-
-    async def finish_cancellation(self) -> None:
-        """Waits until a cancelled statement has ended."""
-        ...
-
-    def terminate(self) -> None:
-        """Closes the connection without waiting."""
-        ...
-
-    async def close(self) -> None:
-        """Tells the server and closes the connection."""
-        ...
 
 
 C = TypeVar("C", bound=Poolable)

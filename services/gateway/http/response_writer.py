@@ -1,8 +1,8 @@
 """Writes a whole response to its connection at once (docs/adr/0017).
 
 uvicorn writes the head when the response starts and the body when it comes, and runs two regular
-expressions for each header field. A response whose length is known has no need to start early. What
-has no known length, such as a stream of events, goes the way of uvicorn.
+expressions for each header field. A response whose length is known has no need to start early. A
+response without a known length, such as a stream of events, goes the way of uvicorn.
 """
 
 from __future__ import annotations

@@ -1,0 +1,33 @@
+"""A connection as its pool sees it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Poolable(Protocol):
+    """The methods that the pool calls."""
+
+    def is_closed(self) -> bool:
+        """Returns whether the connection is closed or lost."""
+        ...
+
+    def is_cancelling(self) -> bool:
+        """Returns whether a cancelled statement has not ended yet."""
+        ...
+
+    def unfit(self) -> str | None:
+        """Returns why nobody else may use the connection, or None."""
+        ...
+
+    async def finish_cancellation(self) -> None:
+        """Waits until a cancelled statement has ended."""
+        ...
+
+    def terminate(self) -> None:
+        """Closes the connection without waiting."""
+        ...
+
+    async def close(self) -> None:
+        """Tells the server and closes the connection."""
+        ...
