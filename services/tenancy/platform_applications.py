@@ -25,7 +25,7 @@ from tenancy.deps import Deps
 from tenancy.hosts import Hosts
 from tenancy.name_search import searched_words
 from tenancy.queries import organizations, platform_applications
-from tenancy.queries.platform_applications import Match, PlatformApplicationRow
+from tenancy.queries.platform_applications import ApplicationMatch, PlatformApplicationRow
 
 MOST: Final = 100
 """Teams and applications of a developer that are shown."""
@@ -74,7 +74,7 @@ async def _search(
             domain=domain,
         )
         words = await searched_words(db, text)
-        rows: list[Match] = []
+        rows: list[ApplicationMatch] = []
         if words:
             rows = await platform_applications.named(
                 db,

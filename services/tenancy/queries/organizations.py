@@ -112,7 +112,7 @@ async def page_of_user(
 
 
 @dataclass(frozen=True)
-class Match(OrganizationRow):
+class OrganizationMatch(OrganizationRow):
     """An organization and the word of its name or slug that matched the search."""
 
     key: str
@@ -124,14 +124,14 @@ Place = tuple[str | None, str | None]
 
 async def search(
     db: Db, *, app_id: str, user_id: str | None, words: list[str], after: Place, limit: int
-) -> list[Match]:
+) -> list[OrganizationMatch]:
     """Returns organizations with each of `words` at the beginning of a word of their name or slug.
 
     They are sorted by what the first of `words` matched: any other order would need all matches first.
     """
     word, *others = words
     place = (word, keyset.LOWEST_ID) if after[0] is None else after
-    return await many(db, Match, SEARCH, app_id, user_id, *place, word, others, limit)
+    return await many(db, OrganizationMatch, SEARCH, app_id, user_id, *place, word, others, limit)
 
 
 async def insert(

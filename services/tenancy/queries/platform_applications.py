@@ -32,7 +32,7 @@ class PlatformApplicationRow:
 
 
 @dataclass(frozen=True)
-class Match(PlatformApplicationRow):
+class ApplicationMatch(PlatformApplicationRow):
     """An application and the word of its name or slug that matched the search."""
 
     key: str
@@ -119,12 +119,12 @@ async def of_team(
 
 async def named(
     db: Db, *, app_id: str, words: list[str], after: Place, without: list[str], limit: int
-) -> list[Match]:
+) -> list[ApplicationMatch]:
     """Returns applications with each of `words` at the beginning of a word of their name or slug, after
     (key, id). They are sorted by what the first of `words` matched."""
     word, *others = words
     place = (word, keyset.LOWEST_ID) if after[0] is None else after
-    return await many(db, Match, NAMED, app_id, *place, word, others, without, limit)
+    return await many(db, ApplicationMatch, NAMED, app_id, *place, word, others, without, limit)
 
 
 async def exact(
