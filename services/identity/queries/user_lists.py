@@ -108,15 +108,19 @@ async def name_keys(db: Db, *, text: str) -> list[str]:
 
 
 CANDIDATES: Final = """
-    SELECT user_id, word FROM user_words
-    WHERE app_id = $1 AND (word, app_id, user_id) > ($2, $1, $3::uuid)
-      AND word < $4 || chr(1114111) AND shared < length($4)
-    ORDER BY word, user_id LIMIT 500
+    SELECT user_id, word FROM (
+        (SELECT user_id, word FROM user_words
+         WHERE app_id = $1 AND word = $2 AND user_id > $3::uuid AND shared < length($4)
+         ORDER BY user_id LIMIT 500)
+        UNION ALL
+        (SELECT user_id, word FROM user_words
+         WHERE app_id = $1 AND word > $2 AND word < $4 || chr(1114111) AND shared < length($4)
+         ORDER BY word, user_id LIMIT 500)
+    ) AS next ORDER BY word, user_id LIMIT 500
     """
 """The next users of whom a word begins with $4, after the word $2 of the user $3: each once, with the
-first such word. The comparison has the columns of the index, so the scan starts at that place. With
-`word = $2` in a part of its own, Postgres expected a handful of rows, and read and sorted all that
-have the word."""
+first such word. The two parts are ranges of the index. One comparison of (word, user_id) is none,
+since app_id stands between them."""
 MOST_CANDIDATES: Final = 500
 """Users that one statement looks at: the LIMIT of CANDIDATES."""
 MATCHING: Final = f"""
