@@ -8,33 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic
 
 import asyncpg
 
 from common import logs
 from common.db_errors import FAILURES
 from common.pool_limits import PoolCounts, PoolLimits
-from common.poolable import Poolable
+from common.pool_waiters import PoolWaiters
+from common.poolable import C, PoolMember
 
 log = logs.get(__name__)
 
 CANCELLING: Final = 10.0
 """Seconds for a cancelled statement to end. Then its connection is closed."""
-
-
-C = TypeVar("C", bound=Poolable)
-
-
-class _Member(Generic[C]):
-    __slots__ = ("connection", "expires", "idle_since")
-
-    def __init__(self, connection: C, expires: float) -> None:
-        self.connection = connection
-        self.expires = expires
-        self.idle_since = 0.0
 
 
 class ConnectionPool(Generic[C]):
@@ -45,13 +33,13 @@ class ConnectionPool(Generic[C]):
         self.limits = limits
         self._connect = connect
         self._loop = asyncio.get_running_loop()
-        self._idle: list[_Member[C]] = []
+        self._idle: list[PoolMember[C]] = []
         """The one that was used last is at the end, and is lent first. None while a caller waits."""
-        self._lent: dict[C, _Member[C]] = {}
-        self._settling: dict[asyncio.Task[None], _Member[C]] = {}
+        self._lent: dict[C, PoolMember[C]] = {}
+        self._settling: dict[asyncio.Task[None], PoolMember[C]] = {}
         """Returned while a cancelled statement of theirs has not ended yet."""
         self._opening: set[asyncio.Task[None]] = set()
-        self._waiters: OrderedDict[asyncio.Future[C], None] = OrderedDict()
+        self._waiters: PoolWaiters[C] = PoolWaiters(self._loop)
         self._closing = False
         self._closed = False
         self._emptied = asyncio.Event()
@@ -65,7 +53,7 @@ class ConnectionPool(Generic[C]):
         except BaseException:
             self.terminate()
             raise
-        self._sweep_later()
+        self._sweeper = self._loop.call_later(self.limits.sweep, self._sweep)
 
     def connections(self) -> list[C]:
         """Returns all open connections, lent or not."""
@@ -81,9 +69,7 @@ class ConnectionPool(Generic[C]):
 
     async def acquire(self, within: float) -> C:
         """Lends a connection. If none is free and the pool may not grow, waits for one to be
-        returned, `within` seconds at most.
-
-        Raises TimeoutError, InterfaceError if the pool is closed, and what opening a connection
+        returned, `within` seconds at most. Raises TimeoutError, InterfaceError if the pool is closed, and what opening a connection
         raises.
         """
         if self._closing:
@@ -98,9 +84,7 @@ class ConnectionPool(Generic[C]):
 
     def release(self, connection: C) -> None:
         """Takes a connection back and lends it to the next waiting caller. Closes it if it is not
-        fit for another caller.
-
-        Raises InterfaceError if the connection is not lent, such as at a second return.
+        fit for another caller. Raises InterfaceError at a second return.
         """
         member = self._lent.pop(connection, None)
         if member is None:
@@ -136,8 +120,8 @@ class ConnectionPool(Generic[C]):
         for member in (*self._idle, *self._lent.values(), *self._settling.values()):
             member.connection.terminate()
         self._idle.clear()
-        while self._waiters:
-            self._refuse_next(asyncpg.InterfaceError("the pool is closed"))
+        while len(self._waiters):
+            self._waiters.refuse_next(asyncpg.InterfaceError("the pool is closed"))
 
     def drop_idle(self) -> None:
         """Closes the connections that nobody uses. The next callers get new ones."""
@@ -146,9 +130,7 @@ class ConnectionPool(Generic[C]):
         self._idle.clear()
 
     async def _wait(self, within: float) -> C:
-        waiter: asyncio.Future[C] = self._loop.create_future()
-        self._waiters[waiter] = None
-        timer = self._loop.call_later(within, self._expire, waiter)
+        waiter, timer = self._waiters.add(within)
         self._grow()
         try:
             return await waiter
@@ -158,7 +140,7 @@ class ConnectionPool(Generic[C]):
             raise
         finally:
             timer.cancel()
-            self._waiters.pop(waiter, None)
+            self._waiters.remove(waiter)
             self._report_emptied()
 
     def _size(self) -> int:
@@ -179,12 +161,10 @@ class ConnectionPool(Generic[C]):
         first."""
         try:
             connection = await self._connect()
-        except asyncio.CancelledError:
-            raise
         except TimeoutError:
-            self._refuse_next(ConnectionError("connecting took too long"))
+            self._waiters.refuse_next(ConnectionError("connecting took too long"))
         except Exception as error:
-            self._refuse_next(error)
+            self._waiters.refuse_next(error)
         else:
             self._add(connection)
 
@@ -194,9 +174,9 @@ class ConnectionPool(Generic[C]):
 
     def _add(self, connection: C) -> None:
         lifetime = self.limits.age * random.uniform(0.8, 1.0)  # noqa: S311 - no secret
-        self._lend_or_keep(_Member(connection, self._loop.time() + lifetime))
+        self._lend_or_keep(PoolMember(connection, self._loop.time() + lifetime))
 
-    def _take_back(self, member: _Member[C]) -> None:
+    def _take_back(self, member: PoolMember[C]) -> None:
         connection = member.connection
         if connection.is_closed():
             connection.terminate()  # frees what it still holds
@@ -208,40 +188,26 @@ class ConnectionPool(Generic[C]):
             connection.terminate()
             self._grow_again()
 
-    def _lend_or_keep(self, member: _Member[C]) -> None:
+    def _lend_or_keep(self, member: PoolMember[C]) -> None:
         now = self._loop.time()
         if self._closed or now >= member.expires:
             member.connection.terminate()
             self._grow_again()
             return
-        while self._waiters:
-            waiter, _ = self._waiters.popitem(last=False)
-            if not waiter.done():  # cancelled, and about to leave
-                self._lent[member.connection] = member
-                waiter.set_result(member.connection)
-                return
+        if (waiter := self._waiters.next()) is not None:
+            self._lent[member.connection] = member
+            waiter.set_result(member.connection)
+            return
         member.idle_since = now
         self._idle.append(member)
         self._report_emptied()
 
-    def _refuse_next(self, error: Exception) -> None:
-        while self._waiters:
-            waiter, _ = self._waiters.popitem(last=False)
-            if not waiter.done():
-                waiter.set_exception(error)
-                return
-
     def _grow_again(self) -> None:
         """A place in the pool is free."""
-        if not self._closed:
-            self._grow()
+        self._grow()
         self._report_emptied()
 
-    def _expire(self, waiter: asyncio.Future[C]) -> None:
-        if not waiter.done():
-            waiter.set_exception(TimeoutError("no database connection is free"))
-
-    async def _settle(self, member: _Member[C]) -> None:
+    async def _settle(self, member: PoolMember[C]) -> None:
         try:
             async with asyncio.timeout(CANCELLING):
                 await member.connection.finish_cancellation()
@@ -254,16 +220,14 @@ class ConnectionPool(Generic[C]):
         self._take_back(self._settling.pop(task))
 
     def _report_emptied(self) -> None:
-        if self._closing and not (self._lent or self._settling or self._opening or self._waiters):
+        if self._closing and not (
+            self._lent or self._settling or self._opening or len(self._waiters)
+        ):
             self._emptied.set()
-
-    def _sweep_later(self) -> None:
-        self._sweeper = self._loop.call_later(self.limits.sweep, self._sweep)
 
     def _stop_sweeping(self) -> None:
         if self._sweeper is not None:
             self._sweeper.cancel()
-            self._sweeper = None
 
     def _sweep(self) -> None:
         """Closes connections that are too old or were idle for too long, and opens the least
@@ -281,4 +245,4 @@ class ConnectionPool(Generic[C]):
         self._idle = kept
         for _ in range(self._size(), self.limits.least):
             self._open_one()
-        self._sweep_later()
+        self._sweeper = self._loop.call_later(self.limits.sweep, self._sweep)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 
 class Poolable(Protocol):
@@ -31,3 +31,17 @@ class Poolable(Protocol):
     async def close(self) -> None:
         """Tells the server and closes the connection."""
         ...
+
+
+C = TypeVar("C", bound=Poolable)
+
+
+class PoolMember(Generic[C]):
+    """A connection of a pool, and when its time is over."""
+
+    __slots__ = ("connection", "expires", "idle_since")
+
+    def __init__(self, connection: C, expires: float) -> None:
+        self.connection = connection
+        self.expires = expires
+        self.idle_since = 0.0
