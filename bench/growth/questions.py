@@ -1,6 +1,6 @@
 """What is asked of the services: hot contracts, lists, searches, filters, exports and jobs.
 
-A unit test compares these with the contracts: a new list needs a question here.
+A new list needs a question here.
 """
 
 from __future__ import annotations
