@@ -24,7 +24,6 @@ from common.events.passwords import PasswordChanged, PasswordReset
 from common.field_errors import field_error
 from common.problems import Invalid
 from identity import (
-    authentication_result,
     challenge,
     first_proof,
     lockout,
@@ -33,6 +32,7 @@ from identity import (
     session_end,
     session_start,
 )
+from identity.authentication_result import AuthenticationResult
 from identity.caller_checks import the_user
 from identity.deps import Deps
 from identity.hashing import normalized
@@ -70,21 +70,27 @@ async def sign_in(
         async with deps.db.transaction(ctx) as tx:
             await lockout.forget(deps, ctx, tx, request.email)
             phc = await _rehashed(ctx, tx, account, verdict.rehashed)
-            result = authentication_result.AuthenticationResult(
-                method="password",
-                factor="password",
-                amr=["pwd"],
-                phc=phc,
-                browser=request.browser,
-                devices=request.devices,
-                remember=request.remember,
-                idempotency_key=request.idempotency_key,
-                kept_guest_id=kept_guest_id,
-            )
+            result = _result(request, phc, kept_guest_id)
             started_session = await session_start.begin(
                 deps, ctx, tx, tenant, account=account, result=result
             )
     return await session_start.finish(deps, ctx, started_session)
+
+
+def _result(
+    request: SignInWithPassword, phc: str | None, kept_guest_id: str | None
+) -> AuthenticationResult:
+    return AuthenticationResult(
+        method="password",
+        factor="password",
+        amr=["pwd"],
+        phc=phc,
+        browser=request.browser,
+        devices=request.devices,
+        remember=request.remember,
+        idempotency_key=request.idempotency_key,
+        kept_guest_id=kept_guest_id,
+    )
 
 
 async def confirm(deps: Deps, ctx: Context, request: Reauthenticate) -> SignedInSession:
@@ -95,7 +101,7 @@ async def confirm(deps: Deps, ctx: Context, request: Reauthenticate) -> SignedIn
     async with deps.db.transaction(ctx) as tx:
         await lockout.forget(deps, ctx, tx, account.email or account.id)
         phc = await _rehashed(ctx, tx, account, verdict)
-        result = authentication_result.AuthenticationResult(
+        result = AuthenticationResult(
             method="confirm",
             factor="password",
             amr=["pwd"],
@@ -146,7 +152,7 @@ async def change(deps: Deps, ctx: Context, request: ChangePassword) -> SignedInS
                 tx,
                 tenant,
                 account=account,
-                result=authentication_result.AuthenticationResult("password", "password", ["pwd"]),
+                result=AuthenticationResult("password", "password", ["pwd"]),
             )
         else:
             started_session = await session_start.renew(

@@ -17,8 +17,6 @@ from common.contracts.user_batches import (
     BatchResult,
     BatchResults,
     CancelUserBatch,
-    ChosenUsers,
-    CountChanged,
     DeleteUsers,
     GetUserBatch,
     ListUserBatches,
@@ -31,17 +29,14 @@ from common.contracts.user_batches import (
     UserBatch,
     UserBatches,
 )
-from common.contracts.users import UserFilter
 from common.db import Db
 from common.events.users import UserBatchEnded, UserBatchStarted, UsersImported
 from common.field_errors import field_error
 from common.ids import new_id
 from common.problems import Forbidden, Invalid
-from identity import delegation_checks, user_import
+from identity import chosen_users, delegation_checks, user_import
 from identity.deps import Deps
 from identity.queries import user_batch_parts, user_batches
-from identity.queries.user_lists import Place
-from identity.user_list import entries_of
 
 MOST_ACTIVE: Final = 10
 """Batches of an application at the same time."""
@@ -51,8 +46,6 @@ PART: Final = 100
 """Rows of a part: they are done in one transaction."""
 PART_BYTES: Final = 200_000
 """Bytes of a part, unless one row is larger."""
-TOLERANCE: Final = 0.05
-"""How much the number of users may differ from what the caller saw."""
 FAILED: Final = ("invalid", "refused", "missing")
 
 
@@ -99,14 +92,14 @@ async def start(deps: Deps, ctx: Context, request: StartUserBatch) -> UserBatch:
     if role_id is not None and not ctx.caller.may("roles:write"):
         raise Forbidden("requires roles:write", needs="roles:write")
     await delegation_checks.over_roles(deps, ctx, [role_id] if role_id else [])
-    rows = await _chosen(deps, ctx, request)
+    rows = await chosen_users.ids(deps, ctx, request)
     return await _start(deps, ctx, request.act, rows, role_id=role_id)
 
 
 async def delete(deps: Deps, ctx: Context, request: DeleteUsers) -> UserBatch:
     """Starts the deletion of many users. Raises Invalid, TooManyBatches, TooManyUsers,
     CountChanged."""
-    return await _start(deps, ctx, "delete", await _chosen(deps, ctx, request))
+    return await _start(deps, ctx, "delete", await chosen_users.ids(deps, ctx, request))
 
 
 async def get(deps: Deps, ctx: Context, request: GetUserBatch) -> UserBatch:
@@ -168,34 +161,6 @@ async def record_end(ctx: Context, tx: Db, batch: UserBatch) -> None:
     await audit.record(tx, ctx, event)
     if batch.act == "import" and batch.succeeded:
         await audit.record(tx, ctx, UsersImported(count=batch.succeeded, batch_id=batch.id))
-
-
-async def _chosen(deps: Deps, ctx: Context, request: ChosenUsers) -> list[str]:
-    """Returns the ids of the users that the request is about, each once."""
-    if request.user_ids is not None and request.filter is None:
-        return list(dict.fromkeys(request.user_ids))
-    if request.filter is None or request.user_ids is not None or request.count is None:
-        raise Invalid(errors=[field_error("user_ids", "required")])
-    async with deps.db.reader(ctx) as db:
-        ids = await _matching_ids(db, ctx, request.filter)
-    if len(ids) > MOST_USERS:
-        raise TooManyUsers
-    if not ids or abs(len(ids) - request.count) > TOLERANCE * request.count:
-        raise CountChanged(count=len(ids))
-    return ids
-
-
-async def _matching_ids(db: Db, ctx: Context, filter: UserFilter) -> list[str]:
-    """Returns the ids of all users who match, or one more than MOST_USERS of them."""
-    ids: dict[str, None] = {}
-    place: Place = (None, None)
-    while True:
-        limit = MOST_USERS + 1 - len(ids)
-        listed = await entries_of(db, ctx, filter, place, limit=limit)
-        ids.update(dict.fromkeys(entry.id for entry in listed.entries))
-        if listed.end is None:
-            return list(ids)
-        place = (listed.end.key, listed.end.id)
 
 
 async def _start(

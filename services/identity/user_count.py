@@ -8,7 +8,7 @@ from common.context import Context
 from common.contracts.users import CountUsers, UserCount
 from common.db import Db
 from identity.deps import Deps
-from identity.queries import user_counts, user_lists
+from identity.queries import team_users, user_counts
 from identity.user_details import visible_teams
 from identity.user_list import first_word, searched_words
 
@@ -84,7 +84,7 @@ async def _searched(db: Db, app_id: str, request: CountUsers) -> user_counts.Sam
 
 async def _of_teams(db: Db, app_id: str, request: CountUsers, teams: list[str]) -> UserCount:
     """Counts the members of a few teams."""
-    members = await user_lists.of_teams(
+    members = await team_users.of_teams(
         db,
         app_id=app_id,
         teams=teams,

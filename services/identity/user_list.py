@@ -10,7 +10,7 @@ from common.context import Context
 from common.contracts.users import ListUsers, UserFilter, Users
 from common.db import Db
 from identity.deps import Deps
-from identity.queries import user_lists, users
+from identity.queries import team_users, user_lists, users
 from identity.queries.user_lists import Place, UserListEntry
 from identity.user_details import visible_teams
 from identity.user_import import fitting_rows
@@ -70,7 +70,7 @@ async def _unsearched(
     """Returns members of the caller's teams, or users by the filters alone."""
     app_id, teams = ctx.app_id, visible_teams(ctx)
     if teams is not None:
-        return await user_lists.of_teams(
+        return await team_users.of_teams(
             db,
             app_id=app_id,
             teams=teams,
@@ -103,9 +103,9 @@ async def _matching(
 ) -> ListedUsers:
     """Returns users by words, stretch after stretch until one of them matches."""
     word, others = await first_word(db, app_id, request.search, place[0])
-    found: list[UserListEntry] = []
+    matches: list[UserListEntry] = []
     for _ in range(MOST_STRETCHES if word else 0):
-        found = await user_lists.matching(
+        matches = await user_lists.matching(
             db,
             app_id=app_id,
             word=word,
@@ -115,16 +115,16 @@ async def _matching(
             after=place,
             limit=limit,
         )
-        if len(found) == limit:
-            return ListedUsers(found)
+        if len(matches) == limit:
+            return ListedUsers(matches)
         last = await user_lists.last_candidate(db, app_id=app_id, word=word, after=place)
         if last is None or last.seen < user_lists.MOST_CANDIDATES:
-            return ListedUsers(found)
+            return ListedUsers(matches)
         place = (last.key, last.id)
-        if found:
+        if matches:
             break
     end = UserListEntry(place[1], place[0]) if place[0] and place[1] else None
-    return ListedUsers(found, end)
+    return ListedUsers(matches, end)
 
 
 async def first_word(

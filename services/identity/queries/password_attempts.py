@@ -1,4 +1,4 @@
-"""What comes before the check of a password, in one statement: limits, the reserved try, the account."""
+"""Limits, the reserved try and the account: one statement before the check of a password."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from identity.queries.lockouts import RESERVED
 
 
 @dataclass(frozen=True)
-class Attempt:
+class PasswordAttempt:
     """`wait` are the seconds until a limit ends that was exceeded, or None. `is_reserved`: the address is
     not locked, and the try is counted as pending."""
 
@@ -30,7 +30,7 @@ async def begin(
     most: list[int],
     address_hash: str,
     email: str,
-) -> Attempt:
+) -> PasswordAttempt:
     """Counts an attempt against limits that allow `most` in a window of `seconds`. Reserves a try for the
     address only if none is exceeded. Finds the account of `email`."""
     row = await db.fetchrow(
@@ -64,4 +64,4 @@ async def begin(
     columns = dict(row)
     wait, is_reserved = columns.pop("wait"), columns.pop("is_reserved")
     account = Account(**columns) if columns["id"] is not None else None
-    return Attempt(wait, is_reserved, account)
+    return PasswordAttempt(wait, is_reserved, account)
