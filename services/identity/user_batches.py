@@ -31,7 +31,6 @@ from common.contracts.user_batches import (
     UserBatch,
     UserBatches,
 )
-from common.contracts.users import UserFilter
 from common.db import Db
 from common.events.users import UserBatchEnded, UserBatchStarted, UsersImported
 from common.field_errors import field_error
@@ -39,8 +38,7 @@ from common.ids import new_id
 from common.problems import Forbidden, Invalid
 from identity.deps import Deps
 from identity.queries import user_batch_parts, user_batches
-from identity.queries.user_lists import Place
-from identity.user_list import entries_of
+from identity.user_list import matching_ids
 
 MOST_ACTIVE: Final = 10
 """Batches of an application at the same time."""
@@ -172,25 +170,12 @@ async def _chosen(deps: Deps, ctx: Context, request: ChosenUsers) -> list[str]:
     if request.filter is None or request.user_ids is not None or request.count is None:
         raise Invalid(errors=[field_error("user_ids", "required")])
     async with deps.db.reader(ctx) as db:
-        ids = await _matching_ids(db, ctx, request.filter)
+        ids = await matching_ids(db, ctx, request.filter, most=MOST_USERS)
     if len(ids) > MOST_USERS:
         raise TooManyUsers
     if not ids or abs(len(ids) - request.count) > TOLERANCE * request.count:
         raise CountChanged(count=len(ids))
     return ids
-
-
-async def _matching_ids(db: Db, ctx: Context, filter: UserFilter) -> list[str]:
-    """Returns the ids of all users who match, or one more than MOST_USERS of them."""
-    ids: dict[str, None] = {}
-    place: Place = (None, None)
-    while True:
-        limit = MOST_USERS + 1 - len(ids)
-        listed = await entries_of(db, ctx, filter, place, limit=limit)
-        ids.update(dict.fromkeys(entry.id for entry in listed.entries))
-        if listed.end is None:
-            return list(ids)
-        place = (listed.end.key, listed.end.id)
 
 
 async def _start(

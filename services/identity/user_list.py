@@ -10,7 +10,7 @@ from common.context import Context
 from common.contracts.users import ListUsers, UserFilter, Users
 from common.db import Db
 from identity.deps import Deps
-from identity.queries import user_lists, users
+from identity.queries import user_lists, user_words, users
 from identity.queries.user_lists import Place, UserListEntry
 from identity.user_details import visible_teams
 from identity.user_import import fitting_rows
@@ -64,6 +64,18 @@ async def entries_of(
     return ListedUsers(await _unsearched(db, ctx, request, place, limit=limit))
 
 
+async def matching_ids(db: Db, ctx: Context, filter: UserFilter, *, most: int) -> list[str]:
+    """Returns the ids of all users who match, or of `most` and one more."""
+    ids: dict[str, None] = {}
+    place: Place = (None, None)
+    while True:
+        listed = await entries_of(db, ctx, filter, place, limit=most + 1 - len(ids))
+        ids.update(dict.fromkeys(entry.id for entry in listed.entries))
+        if listed.end is None:
+            return list(ids)
+        place = (listed.end.key, listed.end.id)
+
+
 async def _unsearched(
     db: Db, ctx: Context, request: UserFilter, place: Place, *, limit: int
 ) -> list[UserListEntry]:
@@ -103,9 +115,9 @@ async def _matching(
 ) -> ListedUsers:
     """Returns users by words, stretch after stretch until one of them matches."""
     word, others = await first_word(db, app_id, request.search, place[0])
-    found: list[UserListEntry] = []
+    matches: list[UserListEntry] = []
     for _ in range(MOST_STRETCHES if word else 0):
-        found = await user_lists.matching(
+        matches = await user_words.matching(
             db,
             app_id=app_id,
             word=word,
@@ -115,16 +127,16 @@ async def _matching(
             after=place,
             limit=limit,
         )
-        if len(found) == limit:
-            return ListedUsers(found)
-        last = await user_lists.last_candidate(db, app_id=app_id, word=word, after=place)
-        if last is None or last.seen < user_lists.MOST_CANDIDATES:
-            return ListedUsers(found)
+        if len(matches) == limit:
+            return ListedUsers(matches)
+        last = await user_words.last_candidate(db, app_id=app_id, word=word, after=place)
+        if last is None or last.seen < user_words.MOST_CANDIDATES:
+            return ListedUsers(matches)
         place = (last.key, last.id)
-        if found:
+        if matches:
             break
     end = UserListEntry(place[1], place[0]) if place[0] and place[1] else None
-    return ListedUsers(found, end)
+    return ListedUsers(matches, end)
 
 
 async def first_word(
@@ -141,7 +153,7 @@ async def first_word(
     if key is not None:
         first = next((word for word in words if key.startswith(word)), words[0])
     elif len(words) > 1:
-        first = await user_lists.rarest(db, app_id=app_id, words=words)
+        first = await user_words.rarest(db, app_id=app_id, words=words)
     else:
         first = words[0]
     return first, [word for word in words if word != first]
@@ -157,6 +169,6 @@ async def searched_words(db: Db, search: str | None) -> list[str]:
     words = (search or "").split()
     addresses = {search_keys(word)[1] for word in words if "@" in word}
     names = " ".join(word for word in words if "@" not in word)
-    keys = [*await user_lists.name_keys(db, text=names), *addresses]
+    keys = [*await user_words.name_keys(db, text=names), *addresses]
     keys.sort(key=lambda word: ("@" in word, len(word)), reverse=True)
     return keys[: MOST_WORDS + 1]

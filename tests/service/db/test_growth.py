@@ -16,7 +16,7 @@ import pytest
 from tests.architecture.source import SERVICES, statements
 
 from common.keyset import HIGHEST_ID, LOWEST_ID
-from identity.queries.user_lists import MOST_CANDIDATES
+from identity.queries.user_words import MOST_CANDIDATES
 
 SMALL = "018f0000-0000-7000-8000-00000000000a"
 LARGE = "018f0000-0000-7000-8000-00000000000b"
@@ -69,10 +69,10 @@ PAGES = {
     "users": ("identity", "user_lists.py", "OR disabled = $4)\n          AND ($5", (*FIRST, None, None, 51), (DEEP, LOWEST_ID, None, None, 51)),
     "disabled users": ("identity", "user_lists.py", "AND disabled AND", (*FIRST, None, 51), (DEEP, LOWEST_ID, None, 51)),
     "unverified users": ("identity", "user_lists.py", "AND NOT email_verified", (*FIRST, None, 51), (DEEP, LOWEST_ID, None, 51)),
-    "search of a name": ("identity", "user_lists.py", MATCHING, (*ANNA, *ALL, 51), ("anna", MIDDLE_ID, "anna", *ALL, 51)),
-    "search of a domain": ("identity", "user_lists.py", MATCHING, ("example.com", LOWEST_ID, "example", *ALL, 51), ("example.com", MIDDLE_ID, "example", *ALL, 51)),
-    "search of two words": ("identity", "user_lists.py", MATCHING, (*ANNA, None, None, ["user"], ["user~"], 51), ("anna", MIDDLE_ID, "anna", None, None, ["user"], ["user~"], 51)),
-    "the rarest word": ("identity", "user_lists.py", "count(*) AS seen FROM (", (["anna", "user"], ["anna~", "user~"]), (["anna", "n77"], ["anna~", "n77~"])),
+    "search of a name": ("identity", "user_words.py", MATCHING, (*ANNA, *ALL, 51), ("anna", MIDDLE_ID, "anna", *ALL, 51)),
+    "search of a domain": ("identity", "user_words.py", MATCHING, ("example.com", LOWEST_ID, "example", *ALL, 51), ("example.com", MIDDLE_ID, "example", *ALL, 51)),
+    "search of two words": ("identity", "user_words.py", MATCHING, (*ANNA, None, None, ["user"], ["user~"], 51), ("anna", MIDDLE_ID, "anna", None, None, ["user"], ["user~"], 51)),
+    "the rarest word": ("identity", "user_words.py", "count(*) AS seen FROM (", (["anna", "user"], ["anna~", "user~"]), (["anna", "n77"], ["anna~", "n77~"])),
     "count of a search": ("identity", "user_counts.py", "count(*) AS matching FROM (\n            SELECT FROM user_words", ("anna", 201), ("user", 201)),
     "export of users": ("identity", "user_import.py", "p.phc AS password_hash", ("-infinity", LOWEST_ID, 51, True), (DEEP, LOWEST_ID, 51, True)),
     "holders of a role": ("rbac", "roles.py", "granted_by, granted_at FROM user_roles", ("user", *FIRST, HIGHEST_ID, 51), ("user", DEEP, LOWEST_ID, LOWEST_ID, 51)),
@@ -166,7 +166,7 @@ async def test_a_search_looks_at_a_bounded_number_of_users(
     condition: tuple[object, ...], grown: dict[str, str]
 ) -> None:
     """All 20,000 users are called Anna, and few of them match. One statement looks at 500."""
-    sql = statement("identity", "user_lists.py", MATCHING)
+    sql = statement("identity", "user_words.py", MATCHING)
     small, large = [
         await buffers(grown["identity"], sql, app, (*ANNA, *condition, 51))
         for app in (SMALL, LARGE)
@@ -179,7 +179,7 @@ async def test_a_search_looks_at_a_bounded_number_of_users(
 async def test_second_matches_of_a_user_cost_an_index_entry(grown: dict[str, str]) -> None:
     """Each user has two words that begin with a digit, and every second one is left out. That reads no
     row of a user."""
-    sql = statement("identity", "user_lists.py", "count(*) OVER () AS seen")
+    sql = statement("identity", "user_words.py", "count(*) OVER () AS seen")
 
     assert await buffers(grown["identity"], sql, LARGE, ("1", LOWEST_ID, "1")) < 100
 
