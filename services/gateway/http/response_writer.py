@@ -21,6 +21,7 @@ TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 CONTENT: Final = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 """Bytes of the value of a field: no line ends and no other control characters (section 5.5)."""
 LINE_END: Final = b"\r\n"
+LENGTH: Final = b"content-length"
 COPIED: Final = 65_536
 """Bytes of a body that is copied behind its head. A larger one is written as a second buffer."""
 MOST_NAMES: Final = 256
@@ -68,7 +69,7 @@ class ResponseWriter:
     async def respond(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """Sends a whole response, with its length. The response to HEAD has no body, but the length
         that it would have. Raises RuntimeError if a header is invalid; nothing was sent then."""
-        await self._write(status, [*headers, (b"content-length", b"%d" % len(body))], body)
+        await self._write(status, [*headers, (LENGTH, b"%d" % len(body))], body)
 
     async def _write(
         self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes
@@ -121,7 +122,7 @@ def _begins_with_known_length(message: dict[str, Any]) -> bool:
     if message["type"] != "http.response.start":
         return False
     names = [name for name, _ in message.get("headers", ())]
-    return names.count(b"content-length") == 1 and b"transfer-encoding" not in names
+    return names.count(LENGTH) == 1 and b"transfer-encoding" not in names
 
 
 def _is_whole(start: dict[str, Any], message: dict[str, Any], method: str) -> bool:
@@ -130,7 +131,7 @@ def _is_whole(start: dict[str, Any], message: dict[str, Any], method: str) -> bo
         return False
     if method == "HEAD":
         return True
-    length = next(value for name, value in start["headers"] if name == b"content-length")
+    length = next(value for name, value in start["headers"] if name == LENGTH)
     return bool(length == b"%d" % len(message.get("body", b"")))
 
 
