@@ -258,7 +258,7 @@ async def test_requests_that_nobody_can_be_sent_back_with(
 
     assert (told.status, told.headers.get("location")) == (400, None)
     assert accept != b"text/html" or b"<html" in told.body
-    assert b"evil.example" not in told.body.partition(b"<footer>")[0]
+    assert b"evil.example" not in told.body.partition(b"<footer")[0]
 
 
 @pytest.mark.parametrize("path", ["/oauth2/authorize/resume", "/oauth2/logout"])

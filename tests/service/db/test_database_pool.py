@@ -195,6 +195,7 @@ async def test_a_full_pool_answers_busy(db: Database, monkeypatch: pytest.Monkey
     async with db.unbound_transaction():
         with pytest.raises(Busy):
             await seen(db, A, A.app_id)
+        monkeypatch.undo()
         waiting = asyncio.create_task(seen(db, B, B.app_id))
         await asyncio.sleep(0)
         assert db.connections() == (1, 0, 1, 1)

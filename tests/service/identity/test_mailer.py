@@ -434,6 +434,7 @@ async def test_a_test_mail_needs_an_address_of_ones_own(world: World, post: Post
 
 async def test_only_mail_wakes_the_mailer(world: World, post: Post) -> None:
     """A commit wakes the mailer at once if it wrote a mail, and does not wake it otherwise."""
+    mail.enqueued.set(False)  # fixtures and tests share a context, which requests never do
     commits: list[int] = []
     committed = post.mailer.waking(lambda: commits.append(1))
     committed()
