@@ -320,7 +320,7 @@ async def test_the_account_on_a_phone(people: People, js: bool) -> None:
 
 @pytest.mark.long
 async def test_the_owner_link(people: People) -> None:
-    """Wrong input, another language and a double click work. Then the first steps are shown, and a
+    """Wrong input, another language and a double click work. Then the applications are shown, and a
     used link says so."""
     link = await _owner_link(people.system)
     async with people.person() as ada, people.person(**PHONE) as late:
@@ -329,7 +329,7 @@ async def test_the_owner_link(people: People) -> None:
         await ada.language("Deutsch")
         await ada.fill(email=fresh_email("owner"), password=PASSWORD)
         await ada.double_click()
-        await ada.sees("Erste Schritte")
+        await ada.sees("Anwendung anlegen")
         await late.go(link)
         await late.sees("This link no longer works")
 
