@@ -10,7 +10,6 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
-from weakref import WeakSet
 
 import nats.errors
 import nats.micro
@@ -31,9 +30,6 @@ from common.nats_client import NatsClient
 from common.problems import Busy, Problem, Unavailable
 
 log = logs.get(__name__)
-
-_servers: WeakSet[BusServer] = WeakSet()
-"""The servers of this process: metrics are the process's own."""
 
 
 @dataclass(eq=False)
@@ -57,9 +53,8 @@ class BusServer:
 
     def __post_init__(self) -> None:
         self._limit = asyncio.Semaphore(self.concurrency)
-        metrics.maintain(metrics.SERVED, metrics.RUNNING, metrics.REFUSED)
-        _servers.add(self)
-        metrics.RUNNING.set_function(lambda: sum(len(each._running) for each in _servers))
+        metrics.maintain(metrics.SERVED, metrics.REFUSED)
+        metrics.follow(metrics.RUNNING, self, lambda server: len(server._running))
         self.stats.of_process = lambda: process_stats(len(self._running))
 
     @classmethod
@@ -85,14 +80,12 @@ class BusServer:
     async def add(self, contract: type[Request[Any]], handler: Handler) -> None:
         """Serves a contract on its two subjects: the one of callers and the one of the system."""
         self.handlers[contract] = handler
-        await self._listen(contract, handler, contract.subject, contract.needs or "")
-        await self._listen(contract, handler, SYSTEM_SUBJECT + contract.subject, SYSTEM)
+        await self._listen(contract, contract.subject, contract.needs or "")
+        await self._listen(contract, SYSTEM_SUBJECT + contract.subject, SYSTEM)
 
-    async def _listen(
-        self, contract: type[Request[Any]], handler: Handler, subject: str, needs: str
-    ) -> None:
+    async def _listen(self, contract: type[Request[Any]], subject: str, needs: str) -> None:
         def receive(msg: Msg) -> None:
-            self.receive(contract, handler, NatsMessage(self.client, msg), subject)
+            self.receive(contract, NatsMessage(self.client, msg), subject)
 
         await self.service.add_endpoint(
             name=subject.replace(".", "-"),
@@ -102,9 +95,7 @@ class BusServer:
         )
         self.client.receive(nats_private.service_subscriptions(self.service)[-1], receive)
 
-    def receive(
-        self, contract: type[Request[Any]], handler: Handler, msg: BusMessage, subject: str
-    ) -> None:
+    def receive(self, contract: type[Request[Any]], msg: BusMessage, subject: str) -> None:
         """Begins to answer a request, over NATS or in memory. Refuses it if the queue is full."""
         self.stats.receive(subject)
         if len(self._running) >= self.concurrency + self.queue:
@@ -112,7 +103,7 @@ class BusServer:
             _refuse_at_once(msg, Busy(retry_after=1))
             return
         # In a context of the service's own: nothing that a caller in the same process has set.
-        answering = self._serve(contract, handler, msg, subject)
+        answering = self._serve(contract, msg, subject)
         task = asyncio.create_task(answering, context=self._context.copy())
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -122,9 +113,7 @@ class BusServer:
         """Whether requests over NATS would arrive here."""
         return not self._draining and self.client.is_connected
 
-    async def _serve(
-        self, contract: type[Request[Any]], handler: Handler, msg: BusMessage, subject: str
-    ) -> None:
+    async def _serve(self, contract: type[Request[Any]], msg: BusMessage, subject: str) -> None:
         started = time.perf_counter()
         outcome, level, trace = "ok", "info", ""
         try:
@@ -132,6 +121,7 @@ class BusServer:
                 ctx = Context.decode((msg.headers or {}).get(HEADER))
                 trace = ctx.trace
                 logs.trace.set(trace)
+                handler = self.handlers[contract]
                 reply = await answer(
                     handler, self.deps, contract, ctx, data=msg.data, subject=subject
                 )

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakSet
 
 from nats.aio.client import Client
 from nats.js import JetStreamContext
@@ -22,9 +21,6 @@ from common.settings import Settings
 from common.tenants import Tenants
 
 log = logs.get(__name__)
-
-_clients: WeakSet[NatsClient] = WeakSet()
-"""The connections of this process: metrics are the process's own."""
 
 
 @dataclass
@@ -91,9 +87,7 @@ async def connect(
     nc = NatsClient()
     bus = NatsBus(nc) if process is None else InProcessBus(nc, process)
     events = _NatsEvents(bus)
-    metrics.maintain(metrics.NATS)
-    _clients.add(nc)
-    metrics.NATS.set_function(lambda: all(each.is_connected for each in _clients))
+    metrics.follow(metrics.NATS, nc, lambda client: client.is_connected, all)
     await _connect(nc, settings, name, events)
     invalidation = NatsInvalidation(nc, same_process=process.invalidation if process else None)
     tenants = Tenants(bus)

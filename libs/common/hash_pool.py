@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
-from weakref import WeakSet
 
 from common import metrics
 from common.problems import Busy
@@ -89,10 +88,6 @@ def _give_up(started: asyncio.Task[Any], future: asyncio.Future[Any]) -> None:
         started.cancel()
 
 
-_pools: WeakSet[FairPool] = WeakSet()
-"""The pools of this process: metrics are the process's own."""
-
-
 @dataclass(eq=False)
 class FairPool:
     """Threads for work of known cost: one more than cores, so that one application can use every
@@ -106,9 +101,7 @@ class FairPool:
         self._executor = ThreadPoolExecutor(self.threads, thread_name_prefix="hash")
         self._busy = 0
         self._share = FairShare(self.threads, self.per_app, self.total, self._count)
-        metrics.maintain(metrics.HASHING)
-        _pools.add(self)
-        metrics.HASHING.set_function(lambda: sum(each._busy for each in _pools))
+        metrics.follow(metrics.HASHING, self, lambda pool: pool._busy)
 
     def _count(self, busy: int) -> None:
         self._busy = busy

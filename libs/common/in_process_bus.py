@@ -91,7 +91,7 @@ class InProcessBus(NatsBus):
             raise Invalid("the request is too large")
         message = InProcessMessage(body, {HEADER: ctx.encode()}, self.nc.max_payload)
         # A task of the server's own answers: it goes on if the caller is cancelled.
-        server.receive(contract, server.handlers[contract], message, subject)
+        server.receive(contract, message, subject)
         timer = asyncio.get_running_loop().call_later(left, message.expire)
         try:
             data, headers = await message.reply

@@ -3,13 +3,15 @@ would always be 0 and look like good news."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
+
+T = TypeVar("T")
 
 _FINE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -70,6 +72,21 @@ def maintain(*metrics: Collector) -> None:
 
 
 _maintained: set[Collector] = set()
+_parts: dict[Gauge, WeakSet[Any]] = {}
+
+
+def follow(
+    gauge: Gauge,
+    part: T,
+    figure: Callable[[T], float],
+    combine: Callable[[Iterable[float]], float] = sum,
+) -> None:
+    """Exports a gauge that combines the figures of its parts, for as long as they exist. A process of
+    several services has a part of each."""
+    parts = _parts.setdefault(gauge, WeakSet())
+    parts.add(part)
+    maintain(gauge)
+    gauge.set_function(lambda: combine(figure(each) for each in parts))
 
 
 def value_of(gauge: Gauge) -> float | None:
