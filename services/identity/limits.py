@@ -95,10 +95,10 @@ class Limits:
         windows = self._windows(counted, scale)
         if not windows.keys:
             return 0
-        rows = await limits.hit(tx, app_id=ctx.app_id, keys=windows.keys, seconds=windows.seconds)
-        most = dict(zip(windows.keys, windows.most, strict=True))
-        over = [row.left for row in rows if row.hits > most[row.key]]
-        return max(1, *over) if over else 0
+        wait = await limits.hit(
+            tx, app_id=ctx.app_id, keys=windows.keys, seconds=windows.seconds, most=windows.most
+        )
+        return 0 if wait is None else max(1, wait)
 
     def windows(self, *counted: tuple[AttemptLimit, str | None]) -> Windows:
         """Returns what a statement that counts by itself needs. Nothing, if a setting turns limits off."""

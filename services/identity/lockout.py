@@ -52,16 +52,16 @@ async def begin(
             address_hash=address_hash,
             email=email,
         )
-        wait = 0
-        if attempt.wait is None and not attempt.is_reserved:
+        is_locked = attempt.wait is None and not attempt.is_reserved
+        if is_locked:
             wait = await lockouts.locked_for(
                 db, app_id=ctx.app_id, address_hashes=deps.keys.hashes("lockout", address)
             )
     if attempt.wait is not None:
         raise RateLimited(retry_after=max(1, attempt.wait))
-    if attempt.is_reserved:
-        return attempt.account, SignInAdmission(address_hash, pending=True)
-    return attempt.account, SignInAdmission(address_hash, wait=max(1, wait))
+    if is_locked:
+        return attempt.account, SignInAdmission(address_hash, wait=max(1, wait))
+    return attempt.account, SignInAdmission(address_hash, pending=True)
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from common.address_keys import address_key
 from common.db import Db
 from identity.queries.accounts import ACCOUNT_COLUMNS, Account
-from identity.queries.limits import COUNT_HITS
+from identity.queries.limits import COUNTED
 from identity.queries.lockouts import RESERVED
 
 
@@ -35,12 +35,7 @@ async def begin(
     address only if none is exceeded. Finds the account of `email`."""
     row = await db.fetchrow(
         f"""
-        WITH counted AS ({COUNT_HITS}),
-        exceeded AS (
-            SELECT max(c.left) AS wait FROM counted c
-            JOIN unnest($2::text[], $4::int[]) AS w (key, most) ON w.key = c.key
-            WHERE c.hits > w.most
-        ),
+        WITH {COUNTED},
         reserved AS (
             INSERT INTO sign_in_guards AS g
                 (app_id, address_hash, pending, pending_until, expires_at)
