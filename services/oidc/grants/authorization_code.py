@@ -22,7 +22,7 @@ from oidc.oauth_parameters import OAuthParameters
 from oidc.queries import authorization_codes, code_exchange, token_families
 from oidc.queries.clients import RegisteredClient
 from oidc.queries.code_exchange import CodeExchange, RedeemedCode
-from oidc.queries.token_grants import USER_COLUMNS, TokenGrant
+from oidc.queries.token_grants import GRANT_COLUMNS, USER_COLUMNS, TokenGrant
 from oidc.subjects import sid, subject
 
 log = logs.get(__name__)
@@ -47,15 +47,23 @@ async def handle(
         # RFC 8707 section 2.2. The client can use the code once more.
         raise InvalidTarget("the resource was not part of the authorization")
     refresh_token = token("rt_") if "refresh_token" in client.grant_types else None
-    redeemed = await _exchange(
-        deps, ctx, client, content, accepted=mismatch is None, refresh_token=refresh_token
+    columns = _grant_columns(deps, ctx, content)
+    exchange = _exchange_parameters(
+        deps,
+        ctx,
+        client,
+        content,
+        columns=columns,
+        accepted=mismatch is None,
+        refresh_token=refresh_token,
     )
+    redeemed = await _exchange(deps, ctx, content, exchange)
     if not redeemed.spent:
         await _end_replayed(deps, ctx, client, content.id)
         raise InvalidGrant(UNKNOWN)
     if redeemed.user_epoch is None:
         raise mismatch or InvalidGrant("the user's session has ended, or their grant was revoked")
-    grant = _token_grant(deps, ctx, content, redeemed)
+    grant = _token_grant(content, columns, redeemed)
     return await token_response.for_grant(
         deps,
         ctx,
@@ -132,18 +140,9 @@ def _is_redirect_uri_of(content: CodeContent, presented: str | None) -> bool:
 
 
 async def _exchange(
-    deps: Deps,
-    ctx: Context,
-    client: RegisteredClient,
-    content: CodeContent,
-    *,
-    accepted: bool,
-    refresh_token: str | None,
+    deps: Deps, ctx: Context, content: CodeContent, exchange: CodeExchange
 ) -> RedeemedCode:
     """Uses the code up. Starts its token family if it is accepted and nothing has revoked it."""
-    exchange = _exchange_parameters(
-        deps, ctx, client, content, accepted=accepted, refresh_token=refresh_token
-    )
     entry = audit.entry(
         ctx,
         TokenIssued(client_id=content.client_id, scopes=content.scopes),
@@ -155,12 +154,20 @@ async def _exchange(
         return await code_exchange.exchange(db, exchange, entry)
 
 
+def _grant_columns(deps: Deps, ctx: Context, content: CodeContent) -> dict[str, Any]:
+    """Returns the values of GRANT_COLUMNS: what the tokens of the code stand for."""
+    session = sid(deps.keys, ctx.app_id, content.client_id, content.session_id)
+    names = GRANT_COLUMNS.split(", ")
+    return {name: session if name == "sid" else getattr(content, name) for name in names}
+
+
 def _exchange_parameters(
     deps: Deps,
     ctx: Context,
     client: RegisteredClient,
     content: CodeContent,
     *,
+    columns: dict[str, Any],
     accepted: bool,
     refresh_token: str | None,
 ) -> CodeExchange:
@@ -169,18 +176,8 @@ def _exchange_parameters(
         id=content.id,
         client_id=content.client_id,
         client_epoch=content.client_epoch,
-        user_id=content.user_id,
         user_epoch=content.user_epoch,
-        session_id=content.session_id,
-        sid=sid(deps.keys, ctx.app_id, content.client_id, content.session_id),
-        scopes=content.scopes,
-        resource=content.resource,
-        claims=content.claims,
-        nonce=content.nonce,
-        auth_time=content.auth_time,
-        acr=content.acr,
-        amr=content.amr,
-        org_id=content.org_id,
+        **columns,
         revocations=content.revocations,
         code_expires_at=content.expires_at,
         accepted=accepted,
@@ -207,24 +204,14 @@ async def _end_replayed(deps: Deps, ctx: Context, client: RegisteredClient, id: 
 
 
 def _token_grant(
-    deps: Deps, ctx: Context, content: CodeContent, redeemed: RedeemedCode
+    content: CodeContent, columns: dict[str, Any], redeemed: RedeemedCode
 ) -> TokenGrant:
     user: dict[str, Any] = {
         name: getattr(redeemed, name) for name in (*USER_COLUMNS.split(", "), "user_epoch")
     }
     return TokenGrant(
         family_id=content.id,
-        user_id=content.user_id,
-        session_id=content.session_id,
-        sid=sid(deps.keys, ctx.app_id, content.client_id, content.session_id),
-        scopes=content.scopes,
-        resource=content.resource,
-        claims=content.claims,
-        nonce=content.nonce,
-        auth_time=content.auth_time,
-        acr=content.acr,
-        amr=content.amr,
-        org_id=content.org_id,
+        **columns,
         org_role=redeemed.org_role,
         issued_at=redeemed.issued_at,
         actor_id=redeemed.actor_id,
