@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import asyncpg
 import orjson
 import pytest
 from tests.kit.nats_server import until
 from tests.kit.outbox_post import Post
+from tests.kit.round_trips import recorded_round_trips
 
 from common import audit, outbox, outbox_batches
 from common.ids import DASHBOARD, new_id
@@ -26,23 +26,19 @@ B = "01900000-0000-7000-8000-00000000000b"
 
 
 @pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Counts the statements of relays, by their first word after the comment."""
-    counted: Counter[str] = Counter()
+def statements() -> Iterator[list[str]]:
+    """Records the statements of relays."""
+    with recorded_round_trips() as made:
+        yield made
 
-    def counting(method: Callable[..., Any]) -> Callable[..., Any]:
-        def counts(self: Any, sql: str, *args: Any, **options: Any) -> Any:
-            lines = [line.strip() for line in sql.split("\n")]
-            counted[
-                next(line for line in lines if line and not line.startswith("--")).split()[0]
-            ] += 1
-            return method(self, sql, *args, **options)
 
-        return counts
-
-    for name in ("fetch", "execute"):
-        monkeypatch.setattr(asyncpg.Connection, name, counting(getattr(asyncpg.Connection, name)))
-    return counted
+def first_words(statements: list[str]) -> Counter[str]:
+    """Counts statements by their first word after the comment."""
+    counts: Counter[str] = Counter()
+    for sql in statements:
+        lines = [line.strip() for line in sql.split("\n")]
+        counts[next(line for line in lines if line and not line.startswith("--")).split()[0]] += 1
+    return counts
 
 
 async def lines_of_messages(post: Post) -> list[int]:
@@ -60,7 +56,7 @@ async def applications_of_messages(post: Post) -> list[set[str]]:
     return found
 
 
-async def test_fifty_events_are_one_message(post: Post, statements: Counter[str]) -> None:
+async def test_fifty_events_are_one_message(post: Post, statements: list[str]) -> None:
     """120 events of an application are three messages, and each batch costs two statements."""
     names = [str(n) for n in range(120)]
     await post.record(*names)
@@ -69,7 +65,7 @@ async def test_fifty_events_are_one_message(post: Post, statements: Counter[str]
     rounds = [await relay._round() for _ in range(3)]
 
     assert [(each.sent, each.more) for each in rounds] == [(50, True), (50, True), (20, False)]
-    assert statements == {"WITH": 3, "DELETE": 3}
+    assert first_words(statements) == {"WITH": 3, "DELETE": 3}
     assert await lines_of_messages(post) == [50, 50, 20]
     assert await post.streamed() == names
 
@@ -111,7 +107,7 @@ async def test_one_application_does_not_delay_another(post: Post) -> None:
     assert Counter(await lines_of_messages(post)) == {LINES: 200, 1: 1}
 
 
-async def test_more_applications_than_a_round_has(post: Post, statements: Counter[str]) -> None:
+async def test_more_applications_than_a_round_has(post: Post, statements: list[str]) -> None:
     """Each application has its turn, also the one with the lowest id. A round takes a bounded number
     of them."""
     ids = [DASHBOARD, *(new_id() for _ in range(2 * APPLICATIONS + 4))]
@@ -126,7 +122,7 @@ async def test_more_applications_than_a_round_has(post: Post, statements: Counte
 
     assert sum(sent) == len(ids)
     assert max(sent) == APPLICATIONS
-    assert statements["WITH"] <= 4
+    assert first_words(statements)["WITH"] <= 4
     assert sorted(await applications_of_messages(post), key=min) == [{id} for id in sorted(ids)]
 
 

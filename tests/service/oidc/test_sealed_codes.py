@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ import asyncpg
 import pytest
 from tests.kit.factories import Person
 from tests.kit.oauth import fields
+from tests.kit.round_trips import recorded_round_trips
 from tests.kit.world import KEYS, MASTER_KEY, World
 
 from common import sealing
@@ -28,8 +29,6 @@ from common.contracts.keys import EnsureKeys
 from common.contracts.oauth_errors import InvalidClient, InvalidGrant, InvalidToken
 from common.contracts.tokens import CheckAccessToken, Tokens
 from common.crypto import Keys
-from common.db import Database
-from common.pipelined_connection import PipelinedConnection
 from common.sealing import Sealer, data_key_place, unwrap, wrap
 from common.sweeps import sweep
 from oidc import code_content, grant_revocation
@@ -102,8 +101,15 @@ async def is_refused(world: World, client: NewClient, code: str, **params: Any) 
 class Work:
     """What the database was asked: statements that are a transaction each, and transactions."""
 
-    statements: list[str] = field(default_factory=list)
-    transactions: int = 0
+    made: list[str]
+
+    @property
+    def statements(self) -> list[str]:
+        return [sql for sql in self.made if not sql.startswith("BEGIN")]
+
+    @property
+    def transactions(self) -> int:
+        return len(self.made) - len(self.statements)
 
     @property
     def writes(self) -> list[str]:
@@ -111,22 +117,10 @@ class Work:
 
 
 @contextmanager
-def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
+def counted() -> Iterator[Work]:
     """Counts round trips of single statements, and transactions, of all pools."""
-    work, bound, begin = Work(), PipelinedConnection.bound, Database._begin
-
-    async def count(self: Any, app_id: str, sql: Any, *more: Any) -> Any:
-        work.statements.append(sql)
-        return await bound(self, app_id, sql, *more)
-
-    def count_transaction(self: Any, sql: str) -> Any:
-        work.transactions += 1
-        return begin(self, sql)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(PipelinedConnection, "bound", count)
-        patch.setattr(Database, "_begin", count_transaction)
-        yield work
+    with recorded_round_trips() as made:
+        yield Work(made)
 
 
 async def test_nothing_is_stored_before_redemption(
@@ -136,12 +130,12 @@ async def test_nothing_is_stored_before_redemption(
     is known from then on."""
     client, ann = await shared.client(), await shared.person()
     await shared.tokens(client, await shared.person())  # caches are warm
-    with counted(monkeypatch) as work:
+    with counted() as work:
         code = await shared.code(client, ann, scope=OFFLINE)
     assert (len(work.statements), work.writes, work.transactions) == (1, [], 0)
     assert set((await rows(shared, ann)).values()) == {0}
 
-    with counted(monkeypatch) as work:
+    with counted() as work:
         tokens = await shared.redeem(client, code)
     assert (len(work.statements), len(work.writes), work.transactions) == (1, 1, 0)
     assert await rows(shared, ann) == {
@@ -159,12 +153,12 @@ async def test_a_waiting_request_costs_one_statement_more(
     """Its code is stored together with the mark that the request is answered."""
     client, ann = await shared.client(), await shared.person()
     asked = await shared.authorize(client, ann, prompt="select_account")
-    with counted(monkeypatch) as work:
+    with counted() as work:
         code = fields(await shared.resume(asked.request, ann, selected=True))["code"]
     assert len(work.statements) == 3  # the request, the conditions, the code
     assert (await rows(shared, ann))["authorization_codes"] == 1
 
-    with counted(monkeypatch) as work:
+    with counted() as work:
         assert await shared.redeem(client, code)
     assert (len(work.statements), len(work.writes), work.transactions) == (2, 1, 0)
 
@@ -181,7 +175,7 @@ async def test_a_guess_costs_no_statement(shared: World, monkeypatch: pytest.Mon
     ]
     cut = [code[:length] for length in range(1, len(code), 20)]
     other = ["ac_" + "A" * 43, "x" * 1_000_000, "ac_" + "A" * 1_000_000, "ac_é", "ac_+/="]
-    with counted(monkeypatch) as work:
+    with counted() as work:
         for text in [*flipped, *cut, *other, code + "A", code + "=", " " + code]:
             assert await is_refused(shared, client, text), text[:80]
     assert (work.statements, work.transactions) == ([], 0)

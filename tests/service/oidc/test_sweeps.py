@@ -22,7 +22,7 @@ async def test_sweeps(world: World) -> None:
     client, ann, ben = await world.client(), await world.person(), await world.person()
     large = "n" * 2000  # such a code keeps a row
     await world.tokens(client, ann, nonce=large)
-    his = await world.tokens(client, ben, nonce=large)
+    of_ben = await world.tokens(client, ben, nonce=large)
     old = await world.authorize(client, None)
     await world.owner.execute("UPDATE authorization_requests SET expires_at = now()")
     new = await world.authorize(client, None)
@@ -46,4 +46,4 @@ async def test_sweeps(world: World) -> None:
     for table in OWNED:
         left = await world.owner.fetch(f"SELECT user_id FROM {table}")
         assert [row["user_id"] for row in left] == [ben.user_id], table
-    assert (await world.refresh(client, his.refresh_token)).access_token
+    assert (await world.refresh(client, of_ben.refresh_token)).access_token
