@@ -46,18 +46,18 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         deployment = _deployment(stack, options)
         sides = _sides(stack, deployment, options)
-        made = run(sides, list(sides[0].workloads), plan)
+        measurement = run(sides, list(sides[0].workloads), plan)
         facts = _facts(deployment, plan)
-    reasons = publication.reasons_against(plan, made)
-    _store(options.json, facts, made, reasons)
-    text = report.tables(made.rows, made.idle, facts)
+    reasons = publication.reasons_against(plan, measurement)
+    _store(options.json, facts, measurement, reasons)
+    text = report.tables(measurement.rows, measurement.idle, facts)
     print(text)
     if options.docs:
         for reason in reasons:
             print(f"not written: {reason}", file=sys.stderr)
         if not publication.write(text, reasons):
             return 2
-    return 1 if any(row.errors for row in made.rows) else 0
+    return 1 if any(row.errors for row in measurement.rows) else 0
 
 
 def _options() -> argparse.Namespace:
@@ -78,8 +78,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, default=RESULTS / "latest.json")
     options = parser.parse_args()
     options.names = options.workloads or list(WORKLOADS)
-    known = [name for name in options.names if any(key.startswith(name) for key in WORKLOADS)]
-    if unknown := set(options.names) - set(known):
+    existing_names = [
+        name for name in options.names if any(key.startswith(name) for key in WORKLOADS)
+    ]
+    if unknown := set(options.names) - set(existing_names):
         parser.error(f"no such workload: {', '.join(sorted(unknown))}")
     if options.summary and not options.pid:
         parser.error("--summary needs --pid: the CPU of that process tree is counted")
@@ -87,8 +89,10 @@ def _options() -> argparse.Namespace:
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    given = {name: getattr(options, name) for name in ("seconds", "rounds", "warm", "age", "idle")}
-    chosen = {name: value for name, value in given.items() if value is not None}
+    option_values = {
+        name: getattr(options, name) for name in ("seconds", "rounds", "warm", "age", "idle")
+    }
+    chosen = {name: value for name, value in option_values.items() if value is not None}
     return replace(LONG if options.docs else SHORT, **chosen)
 
 
@@ -136,13 +140,15 @@ def _facts(deployment: Deployment, plan: Plan) -> dict[str, object]:
     }
 
 
-def _store(file: Path, facts: dict[str, object], made: Measurement, reasons: Sequence[str]) -> None:
+def _store(
+    file: Path, facts: dict[str, object], measurement: Measurement, reasons: Sequence[str]
+) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     parts = {
         "facts": facts,
-        "rows": [asdict(row) for row in made.rows],
-        "disturbances": [asdict(each) for each in made.disturbances],
-        "idle": {side: asdict(used) for side, used in made.idle.items()},
+        "rows": [asdict(row) for row in measurement.rows],
+        "disturbances": [asdict(each) for each in measurement.disturbances],
+        "idle": {side: asdict(used) for side, used in measurement.idle.items()},
         "not_for_the_documentation": reasons,
     }
     file.write_text(json.dumps(parts, indent=1))

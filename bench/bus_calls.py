@@ -123,9 +123,9 @@ async def _keep(bus: NatsBus, under_way: int, until: float) -> list[float]:
     request = Ask(text="x" * 200)
 
     async def one_after_another() -> None:
-        while (begun := time.perf_counter()) < until:
+        while (start := time.perf_counter()) < until:
             await bus.call(context(APP, within=10), request)
-            waits.append(time.perf_counter() - begun)
+            waits.append(time.perf_counter() - start)
 
     await asyncio.gather(*(one_after_another() for _ in range(under_way)))
     return waits

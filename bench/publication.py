@@ -21,9 +21,9 @@ LEAST_AGE: Final = 600.0
 """Seconds of load before the counted rounds: a short run does not see what grows with the data."""
 
 
-def reasons_against(plan: Plan, made: Measurement) -> list[str]:
+def reasons_against(plan: Plan, measurement: Measurement) -> list[str]:
     """Returns why the figures are not for the documentation. Empty if they are."""
-    reasons = refusals(made.disturbances)
+    reasons = refusals(measurement.disturbances)
     for name, value, least in (
         ("rounds", plan.rounds, LEAST_ROUNDS),
         ("seconds for each window", plan.seconds, LEAST_SECONDS),
@@ -32,10 +32,10 @@ def reasons_against(plan: Plan, made: Measurement) -> list[str]:
     ):
         if value < least:
             reasons.append(f"too short: {value:g} {name}, and at least {least:g} are needed")
-    failed = sorted({f"{row.side} {row.workload}" for row in made.rows if row.errors})
+    failed = sorted({f"{row.side} {row.workload}" for row in measurement.rows if row.errors})
     if failed:
         reasons.append(f"requests failed: {', '.join(failed)}")
-    if all(row.side == OURS for row in made.rows):
+    if all(row.side == OURS for row in measurement.rows):
         reasons.append("no peer was measured (--peer)")
     return reasons
 

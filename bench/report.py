@@ -49,14 +49,14 @@ def ratios(rows: Sequence[Row], peers: Sequence[str]) -> str:
         "|---|" + "---:|" * len(peers) + "---:|---|",
     ]
     for workload in dict.fromkeys(row.workload for row in rows):
-        found = {peer: ratio(rows, workload, peer) for peer in peers}
-        if not any(found.values()):
+        ratios_by_peer = {peer: ratio(rows, workload, peer) for peer in peers}
+        if not any(ratios_by_peer.values()):
             continue
         cells = [
             f"**{each.median:.2f}** ({each.lowest:.2f}–{each.highest:.2f})" if each else "–"
-            for each in found.values()
+            for each in ratios_by_peer.values()
         ]
-        target, first = TARGETS.get(workload), found.get(FIRST_PEER)
+        target, first = TARGETS.get(workload), ratios_by_peer.get(FIRST_PEER)
         result = "" if target is None or first is None else _result(first.median, target)
         lines.append(f"| {workload} | {' | '.join(cells)} | {target or '–'} | {result} |")
     return "\n".join(lines)

@@ -55,31 +55,35 @@ class Measurement:
 def run(sides: Sequence[Side], names: Sequence[str], plan: Plan) -> Measurement:
     """Measures the workloads on all sides. With `plan.age`, each is also measured once before the data
     has aged, as round 0."""
-    made = Measurement()
+    measurement = Measurement()
     for side in sides:
         for name, workload in side.workloads.items():
             _say(f"warming {side.name} {name}")
             workload.ready()(plan.warm)
     for side in sides:
-        made.idle[side.name] = _idle(side, plan.idle)
+        measurement.idle[side.name] = _idle(side, plan.idle)
     if plan.age:
-        _round(made, sides, names, 0, plan.seconds)
+        _round(measurement, sides, names, 0, plan.seconds)
         _age(sides, plan.age)
     for number in range(1, plan.rounds + 1):
-        _round(made, sides, names, number, plan.seconds)
-    return made
+        _round(measurement, sides, names, number, plan.seconds)
+    return measurement
 
 
 def _round(
-    made: Measurement, sides: Sequence[Side], names: Sequence[str], number: int, seconds: float
+    measurement: Measurement,
+    sides: Sequence[Side],
+    names: Sequence[str],
+    number: int,
+    seconds: float,
 ) -> None:
     """Measures each workload on all sides, one right after the other."""
     for name in names:
         for side in in_turn(sides, number):
             if name in side.workloads:
                 row, disturbance = _window(sides, side, name, number, seconds)
-                made.rows.append(row)
-                made.disturbances.append(disturbance)
+                measurement.rows.append(row)
+                measurement.disturbances.append(disturbance)
                 _say(f"round {number}: {row}")
 
 

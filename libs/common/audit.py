@@ -32,6 +32,8 @@ RECORDS: Final = "batch"
 """The last part of the subject of a message with records."""
 ACTIVITY: Final = "activity"
 """The same for activity."""
+MESSAGE_ID: Final = "Nats-Msg-Id"
+"""The header by which the stream drops a second copy of a message."""
 BATCH: Final = 500
 """Events in one message of activity, at most."""
 LARGEST: Final = 256 * 1024
@@ -201,7 +203,7 @@ class Activity:
                 size, body = _packed(group)
                 subject = subject_of(self.service, app_id, ACTIVITY)
                 try:
-                    await self.nc.publish(subject, body, headers={"Nats-Msg-Id": group[0].id})
+                    await self.nc.publish(subject, body, headers={MESSAGE_ID: group[0].id})
                 except (nats.errors.Error, OSError):  # kept, and tried again
                     left = [event for kept in groups.values() for event in kept]
                     self._waiting.extendleft(reversed(left))

@@ -12,12 +12,11 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError
 
 from common import logs, metrics
-from common.audit import RECORDS, subject_of
+from common.audit import MESSAGE_ID, RECORDS, subject_of
 from common.outbox_batches import Batch, OutboxRow
 
 log = logs.get(__name__)
 
-ID: Final = "Nats-Msg-Id"
 ACKNOWLEDGED_WITHIN: Final = 5.0
 """Seconds to wait for the stream."""
 HEADERS: Final = 1024
@@ -61,7 +60,7 @@ class BatchPublisher:
         subject = subject_of(self.service, batch.app_id, RECORDS)
         for id, body in self._messages(batch):
             try:
-                await self.js.publish(subject, body, ACKNOWLEDGED_WITHIN, headers={ID: id})
+                await self.js.publish(subject, body, ACKNOWLEDGED_WITHIN, headers={MESSAGE_ID: id})
             except AWAY as error:
                 if not self._is_given_up(batch, error):
                     return error

@@ -16,7 +16,7 @@ from gateway.http.uvicorn_private import new_protocol
 
 
 class Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: `common.service.live` stops the process.
+    """uvicorn without its own signal handlers: `common.process_life` stops the process.
 
     It has no tick either. uvicorn wakes ten times a second to look whether it should exit and to make
     the Date header of the second.

@@ -41,11 +41,12 @@ class BetterAuth:
 
     @classmethod
     def of(cls, at: Host) -> BetterAuth:
-        made: dict[str, Any] = json.loads((at.folder / "clients.json").read_text())
+        clients: dict[str, Any] = json.loads((at.folder / "clients.json").read_text())
         web, machine = (
-            (made[name]["client_id"], made[name]["client_secret"]) for name in ("web", "machine")
+            (clients[name]["client_id"], clients[name]["client_secret"])
+            for name in ("web", "machine")
         )
-        return cls(at, web, machine, made["user"])
+        return cls(at, web, machine, clients["user"])
 
     def connection(self) -> Connection:
         return Connection(self.at.port, self.at.authority)

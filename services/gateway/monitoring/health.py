@@ -89,7 +89,7 @@ async def metrics(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     body = prometheus_client.generate_latest()
     if settings.metrics_folder is not None:
         own = offered or [("gateway", settings.replica)]
-        exports = await siblings(settings.metrics_folder, besides=own)
+        exports = await siblings(settings.metrics_folder, own=own)
         body = joined(dict.fromkeys(own, body.decode()) | exports).encode()
     kind = (b"content-type", prometheus_client.CONTENT_TYPE_LATEST.encode())
     return GatewayResponse(200, body, [kind, NO_STORE])

@@ -12,13 +12,13 @@ LONGEST_WAIT: Final = 2.0
 
 
 async def siblings(
-    folder: str, *, besides: Iterable[tuple[str, str]] = ()
+    folder: str, *, own: Iterable[tuple[str, str]] = ()
 ) -> dict[tuple[str, str], str]:
-    """Returns what each process with a socket in `folder` exports, by service and replica, `besides`
-    some. A process that does not answer is left out."""
+    """Returns what each process with a socket in `folder` exports, by service and replica, without
+    its `own`. A process that does not answer is left out."""
     found = sorted(Path(folder).glob("*.metrics"))  # noqa: ASYNC240 - a local folder
     paths = {_process_of(path): path for path in found}
-    for process in besides:
+    for process in own:
         paths.pop(process, None)
     texts = await asyncio.gather(*(_fetch(path) for path in paths.values()))
     return {process: text for process, text in zip(paths, texts, strict=True) if text is not None}

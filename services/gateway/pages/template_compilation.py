@@ -1,4 +1,4 @@
-"""Compiles the templates after the start, so that nobody's first view of a page pays for it."""
+"""Compiles the templates after the start, so that the first view of a page is as fast as the next."""
 
 from __future__ import annotations
 
