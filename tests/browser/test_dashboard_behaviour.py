@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import Browser, Request, Route
 from tests.browser.dashboard_people import (
     IN_SIGHT,
+    PHONE,
     AtDashboard,
     at_dashboard,
 )
@@ -94,6 +95,23 @@ async def test_a_pager_by_keyboard(ada: AtDashboard) -> None:
     assert pages >= 2
     await ada.page.go_back()
     await ada.page.locator("#users-more").wait_for()
+
+
+async def test_the_copy_button_of_a_snippet_on_a_phone(
+    chromium: Browser, system: System, studio: Developer
+) -> None:
+    """The tabs scroll sideways. What is below them stays where it can be seen."""
+    async with at_dashboard(chromium, system, studio, PHONE) as ada:
+        await ada.open("/start")
+        tabs, copy = ada.page.locator(".tabbed"), ada.page.locator(".tabbed [open] [data-copy]")
+        width = await tabs.evaluate("tabs => tabs.scrollWidth - tabs.clientWidth")
+        assert width > 0, "the tabs fit, so that this test shows nothing"
+        await copy.scroll_into_view_if_needed()
+        for place in (0, width):
+            await tabs.evaluate("(tabs, place) => { tabs.scrollLeft = place }", place)
+            box = await copy.bounding_box()
+            assert box is not None
+            assert 0 <= box["x"] <= PHONE.width - box["width"], (place, box)
 
 
 async def test_a_session_that_is_over(ada: AtDashboard, studio: Developer) -> None:
