@@ -73,12 +73,12 @@ def serve(services: up_options.Services, *, workers: up_options.Workers = 1) -> 
 
 
 @app.command("migrate")
-def migrate() -> None:
+def migrate(*, contract: up_options.Contract = False) -> None:
     """Make or update the database: AERO2_OWNER_DATABASE_URL, and AERO2_<ROLE>_PASSWORD for each
     of tenancy, identity, oidc, rbac, relay, sweep, mail, logout, upkeep and search."""
     from aero2.migrate import command
 
-    command()
+    command(contract=contract)
 
 
 DataDir = Annotated[

@@ -1,7 +1,7 @@
 """`aero2 migrate`: makes the roles and the schema, or updates them to this version.
 
 It may run twice, and in two processes at the same time. A new database is made from db/schema.sql;
-an existing one gets the files of db/migrations it lacks, in order, each in a transaction.
+an existing one gets the files of db/migrations it lacks, in order, step by step.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import asyncpg
 import typer
 from rich.console import Console
 
+from aero2.lock_watch import watching
 from aero2.schema_files import (
-    ATTEMPTS,
     Connection,
     MigrationError,
     Report,
+    SchemaUpdate,
     try_again,
-    update_schema,
 )
 
 SERVICES: Final = ("tenancy", "identity", "oidc", "rbac")
@@ -51,28 +51,25 @@ async def migrate(
     *,
     source: Path | None = None,
     report: Report = lambda _: None,
+    contract: bool = False,
 ) -> list[str]:
     """Brings the database of `dsn` to this version. Returns the names of the files that ran.
 
     `dsn` is of a superuser, or of a role with CREATEROLE that may create in the database.
     `passwords` by service or job (`tenancy`, …, `upkeep`); a role without one is left as it is.
-    Raises MigrationError.
+    `contract` also runs migrations that take away what the version before uses. Raises MigrationError.
     """
     source = source or folder()
     _check(passwords)
-    db = await asyncpg.connect(dsn, server_settings={"application_name": "aero2-migrate"})
+    db = await _connect(dsn)
     try:
         if db.get_server_version().major < OLDEST:
             raise MigrationError(f"PostgreSQL {OLDEST} or later is needed.")
         await _lock(db, report)
         await try_again(partial(_roles, db, source, passwords), asyncpg.InternalServerError)
         await _become_owner(db)
-        return await update_schema(db, source, report)
-    except asyncpg.LockNotAvailableError as error:
-        raise MigrationError(
-            f"The database is too busy: a lock could not be had in {ATTEMPTS} attempts ({error}). "
-            "Try again when there is less load."
-        ) from error
+        async with watching(partial(_connect, dsn), db.get_server_pid()) as watch:
+            return await SchemaUpdate(db, source, report, watch, contract).run()
     except asyncpg.InsufficientPrivilegeError as error:
         raise MigrationError(
             f"This database role may not do that: {error}. Connect as the owner of the schema or "
@@ -80,6 +77,12 @@ async def migrate(
         ) from error
     finally:
         await db.close()
+
+
+async def _connect(dsn: str) -> Connection:
+    """Opens a connection that the server gives up soon after this process is gone."""
+    settings = {"application_name": "aero2-migrate", "client_connection_check_interval": "2s"}
+    return await asyncpg.connect(dsn, server_settings=settings)
 
 
 def _check(passwords: Mapping[str, str]) -> None:
@@ -129,7 +132,7 @@ async def _become_owner(db: Connection) -> None:
         await db.execute("SET ROLE aero2_owner")
 
 
-def command() -> None:
+def command(*, contract: bool) -> None:
     """Runs `aero2 migrate`, with settings from the environment."""
     console = Console()
     dsn = os.environ.get("AERO2_OWNER_DATABASE_URL")
@@ -148,7 +151,14 @@ def command() -> None:
                 f"AERO2_{service.upper()}_PASSWORD is not set."
             )
     try:
-        ran = asyncio.run(migrate(dsn, passwords, report=lambda line: console.print(f"  {line}")))
+        ran = asyncio.run(
+            migrate(
+                dsn,
+                passwords,
+                report=lambda line: console.print(f"  {line}", highlight=False),
+                contract=contract,
+            )
+        )
     except MigrationError as refused:
         console.print(f"[red]Refused.[/] {refused}")
         raise typer.Exit(1) from None

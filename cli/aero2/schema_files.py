@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import re
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +11,11 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import asyncpg
+
+from aero2.lock_watch import LockWatch
+from aero2.migration_files import BadMigrationError, Script
+from aero2.migration_steps import MigrationSteps, record
+from common.version import VERSION
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Report: TypeAlias = Callable[[str], None]
@@ -22,28 +26,34 @@ TAKES_PRIORS: Final = 18
 """PostgreSQL 18: pg_restore_attribute_stats."""
 ATTEMPTS: Final = 30
 """How often a step is tried again that ran into a lock or into another runner's change of a role."""
+OTHER_VERSIONS: Final = """
+    SELECT DISTINCT application_name FROM pg_catalog.pg_stat_activity
+    WHERE datname = current_database() AND application_name LIKE 'aero2-%/%'
+      AND split_part(application_name, '/', 2) <> $1
+    ORDER BY 1
+"""
 
 
 class MigrationError(Exception):
-    """The database is left as it was. The message is a sentence for the operator."""
+    """The database is left as it was, or between two steps of a migration. The message is a sentence for
+    the operator."""
 
 
 @dataclass(frozen=True)
-class Script:
-    """A file of SQL."""
+class Applied:
+    """A file as the database remembers it. `steps_done` counts those of an unfinished one."""
 
-    name: str
-    sql: str
-
-    @property
-    def checksum(self) -> str:
-        """The checksum of what the file does. It ignores comments and spacing."""
-        code = re.sub(r"^\s*--.*$|\s+--\s.*$", "", self.sql, flags=re.MULTILINE)
-        return hashlib.sha256(" ".join(code.split()).encode()).hexdigest()
+    checksum: str
+    steps_done: int | None
 
 
-async def try_again(step: Callable[[], Awaitable[None]], *errors: type[Exception]) -> None:
-    """Repeats a step that fails with one of the errors, ATTEMPTS times at most."""
+async def try_again(
+    step: Callable[[], Awaitable[None]],
+    *errors: type[Exception],
+    waiting: Callable[[], None] = lambda: None,
+) -> None:
+    """Repeats a step that fails with one of the errors, ATTEMPTS times at most, after a pause that is
+    different each time. Calls `waiting` before each pause."""
     for attempt in range(ATTEMPTS):
         try:
             await step()
@@ -51,110 +61,172 @@ async def try_again(step: Callable[[], Awaitable[None]], *errors: type[Exception
         except errors:
             if attempt + 1 == ATTEMPTS:
                 raise
-            await asyncio.sleep(0.2 + attempt / 20)
+            waiting()
+            await asyncio.sleep((0.2 + attempt / 20) * (0.5 + secrets.randbelow(100) / 100))
 
 
-async def update_schema(db: Connection, source: Path, report: Report) -> list[str]:
-    """Makes or updates the schema. Returns the names of the files that ran. Raises MigrationError."""
-    await db.execute("SET client_min_messages = warning")
-    await db.execute("""
-        CREATE TABLE IF NOT EXISTS schema_migrations (
-            name       text        NOT NULL CONSTRAINT schema_migrations_pkey PRIMARY KEY,
-            checksum   text        NOT NULL,
-            applied_at timestamptz NOT NULL DEFAULT now()
+async def missing_migrations(db: Connection, source: Path) -> list[str]:
+    """Returns the names of the migrations that the database lacks; none if it is empty."""
+    if not await db.fetchval("SELECT to_regclass('public.schema_migrations') IS NOT NULL"):
+        return []
+    applied = await _applied(db)
+    return [each.name for each in _missing(_migrations(source), applied)] if applied else []
+
+
+@dataclass(frozen=True)
+class SchemaUpdate:
+    """An update of one database. `contract` also runs what takes away things that the version before
+    uses."""
+
+    db: Connection
+    source: Path
+    report: Report
+    watch: LockWatch
+    contract: bool
+
+    async def run(self) -> list[str]:
+        """Makes or updates the schema. Returns the names of the files that ran. Raises MigrationError."""
+        await self.db.execute("SET client_min_messages = warning")
+        await self.db.execute("""
+            CREATE TABLE IF NOT EXISTS schema_migrations (
+                name       text        NOT NULL CONSTRAINT schema_migrations_pkey PRIMARY KEY,
+                checksum   text        NOT NULL,
+                applied_at timestamptz NOT NULL DEFAULT now(),
+                steps_done integer
+            )
+        """)
+        await self.db.execute(
+            "ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS steps_done integer"
         )
-    """)
-    whole = _read(source / SCHEMA)
-    steps = [_read(path) for path in sorted((source / "migrations").glob("[0-9]*.sql"))]
-    rows = await db.fetch("SELECT name, checksum FROM schema_migrations")
-    applied = {row["name"]: row["checksum"] for row in rows}
-    if not applied:
-        return await _create(db, source, whole, steps, report=report)
-    return await _update(db, source, whole, steps, applied=applied, report=report)
+        whole, migrations = _read(self.source / SCHEMA), _migrations(self.source)
+        applied = await _applied(self.db)
+        if not applied:
+            return await self._create(whole, migrations)
+        _refuse_foreign(whole, migrations, applied)
+        return await self._update(whole, _missing(migrations, applied), applied)
+
+    async def _create(self, whole: Script, migrations: list[Script]) -> list[str]:
+        if await self.db.fetchval("SELECT to_regclass('public.applications') IS NOT NULL"):
+            raise MigrationError(
+                "This database has tables but no record of how they were made. Use an empty database."
+            )
+        self.report(f"{whole.name}: making the schema")
+        async with self.db.transaction():
+            await self.db.execute(whole.sql)
+            await self._priors()
+            for script in (whole, *migrations):
+                await record(self.db, script)
+        return [whole.name]
+
+    async def _update(
+        self, whole: Script, missing: list[Script], applied: dict[str, Applied]
+    ) -> list[str]:
+        ran: list[str] = []
+        for script in missing:
+            if script.contracts and not await self._may_contract(script):
+                return ran
+            self.report(f"{script.name}: applying")
+            done = applied[script.name].steps_done if script.name in applied else 0
+            await self._apply(script, done or 0)
+            ran.append(script.name)
+        if missing:
+            await record(self.db, whole)
+        return ran
+
+    async def _may_contract(self, script: Script) -> bool:
+        """Whether nobody needs any more what the file takes away. Raises MigrationError if a replica of
+        another version is connected."""
+        if not self.contract:
+            self.report(
+                f"{script.name} waits: it takes away what the version before still uses. Run "
+                "`aero2 migrate --contract` when all services are of this version."
+            )
+            return False
+        if others := [row[0] for row in await self.db.fetch(OTHER_VERSIONS, VERSION)]:
+            raise MigrationError(
+                f"{script.name} takes away what another version uses, and {', '.join(others)} is "
+                f"still connected. Replace it by {VERSION} first."
+            )
+        return True
+
+    async def _apply(self, script: Script, done: int) -> None:
+        """Applies a migration from the step `done` on. Under load each step gives way after two seconds,
+        rather than make all others wait."""
+
+        def waiting() -> None:
+            self.report(f"{script.name}: waits for {self.watch}")
+
+        try:
+            steps = MigrationSteps(self.db, script, self._priors, self.report)
+            for number in range(done, len(script.steps)):
+                step = partial(steps.run, number)
+                await try_again(step, asyncpg.LockNotAvailableError, waiting=waiting)
+        except asyncpg.LockNotAvailableError:
+            raise MigrationError(
+                f"The database is too busy: {script.name} could not have a lock in {ATTEMPTS} "
+                f"attempts. It waited for {self.watch}. Try again when there is less load."
+            ) from None
+        except asyncpg.InsufficientPrivilegeError as error:
+            if "row-level security" not in str(error):
+                raise
+            raise MigrationError(
+                f"{script.name} touches rows of all applications outside of a backfill, and "
+                f"{steps.outcome}: {error.args[0]}"
+            ) from error
+        except BadMigrationError as error:
+            raise MigrationError(str(error)) from None
+        except asyncpg.PostgresError as error:
+            raise MigrationError(
+                f"{script.name} could not be applied and {steps.outcome}: {error}"
+            ) from error
+
+    async def _priors(self) -> None:
+        """Sets the statistics that Postgres assumes of tables that are still empty."""
+        if self.db.get_server_version().major >= TAKES_PRIORS:
+            await self.db.execute((self.source / PRIORS).read_text())
 
 
 def _read(path: Path) -> Script:
     return Script(path.name, path.read_text())
 
 
-async def _create(
-    db: Connection, source: Path, whole: Script, steps: list[Script], *, report: Report
-) -> list[str]:
-    if await db.fetchval("SELECT to_regclass('public.applications') IS NOT NULL"):
-        raise MigrationError(
-            "This database has tables but no record of how they were made. Use an empty database."
-        )
-    report(f"{whole.name}: making the schema")
-    async with db.transaction():
-        await db.execute(whole.sql)
-        await _priors(db, source)
-        for script in (whole, *steps):
-            await _record(db, script)
-    return [whole.name]
+def _migrations(source: Path) -> list[Script]:
+    return [_read(path) for path in sorted((source / "migrations").glob("[0-9]*.sql"))]
 
 
-async def _update(
-    db: Connection,
-    source: Path,
-    whole: Script,
-    steps: list[Script],
-    *,
-    applied: dict[str, str],
-    report: Report,
-) -> list[str]:
-    known = {step.name for step in steps} | {SCHEMA}
-    if newer := sorted(applied.keys() - known):
+async def _applied(db: Connection) -> dict[str, Applied]:
+    rows = await db.fetch("SELECT * FROM schema_migrations")
+    return {row["name"]: Applied(row["checksum"], row.get("steps_done")) for row in rows}
+
+
+def _missing(migrations: list[Script], applied: dict[str, Applied]) -> list[Script]:
+    return [
+        script
+        for script in migrations
+        if script.name not in applied or applied[script.name].steps_done is not None
+    ]
+
+
+def _refuse_foreign(whole: Script, migrations: list[Script], applied: dict[str, Applied]) -> None:
+    """Raises MigrationError if no file leads from what the database is to this version."""
+    if newer := sorted(applied.keys() - {each.name for each in migrations} - {SCHEMA}):
         raise MigrationError(
             f"This database is newer than this version of Aero2: it has {', '.join(newer)}. "
             "Install the version that made it, or a later one."
         )
-    if changed := [s.name for s in steps if applied.get(s.name, s.checksum) != s.checksum]:
+    if changed := [
+        each.name
+        for each in migrations
+        if each.name in applied and applied[each.name].checksum != each.checksum
+    ]:
         raise MigrationError(
             f"{', '.join(changed)} has changed since it was applied here. Restore the file and "
             "write a new migration for what is to change."
         )
-    missing = [step for step in steps if step.name not in applied]
-    if not missing and applied.get(SCHEMA) != whole.checksum:
+    if not _missing(migrations, applied) and (
+        SCHEMA not in applied or applied[SCHEMA].checksum != whole.checksum
+    ):
         raise MigrationError(
             f"{SCHEMA} differs from the one this database was made from, and no file in "
             "db/migrations leads from one to the other. Add it, or start with an empty database."
         )
-    for step in missing:
-        report(f"{step.name}: applying")
-        await try_again(partial(_apply, db, source, step), asyncpg.LockNotAvailableError)
-    if missing:
-        await _record(db, whole)
-    return [step.name for step in missing]
-
-
-async def _apply(db: Connection, source: Path, step: Script) -> None:
-    """Applies a migration. Under load it gives way after two seconds, rather than make all others wait."""
-    try:
-        async with db.transaction():
-            await db.execute("SET LOCAL lock_timeout = '2s'")
-            await db.execute(step.sql)
-            await _priors(db, source)
-            await _record(db, step)
-    except (asyncpg.LockNotAvailableError, asyncpg.InsufficientPrivilegeError):
-        raise
-    except asyncpg.PostgresError as error:
-        raise MigrationError(
-            f"{step.name} could not be applied and changed nothing: {error}"
-        ) from error
-
-
-async def _priors(db: Connection, source: Path) -> None:
-    """Sets the statistics that Postgres assumes of tables that are still empty."""
-    if db.get_server_version().major >= TAKES_PRIORS:
-        await db.execute((source / PRIORS).read_text())
-
-
-async def _record(db: Connection, script: Script) -> None:
-    await db.execute(
-        """
-        INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2)
-        ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, applied_at = now()
-        """,
-        script.name,
-        script.checksum,
-    )

@@ -24,6 +24,13 @@ Together = Annotated[
 Workers = Annotated[
     int, typer.Option(min=1, max=64, help="How many such processes share the port.")
 ]
+Contract = Annotated[
+    bool,
+    typer.Option(
+        "--contract",
+        help="Also drop what the version before uses. All services must be of this one.",
+    ),
+]
 Services = Annotated[
     list[str], typer.Argument(help="gateway, identity, oidc, rbac or tenancy; any of them.")
 ]

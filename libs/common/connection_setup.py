@@ -9,6 +9,7 @@ import asyncpg
 import orjson
 
 from common.pipelined_connection import PipelinedConnection
+from common.version import VERSION
 
 CONNECT: Final = 10.0
 """Seconds for the server to accept a connection."""
@@ -35,7 +36,7 @@ async def connect_for_pool(
         statement_cache_size=1024,
         max_cached_statement_lifetime=0,
         connection_class=PipelinedConnection,
-        server_settings={"application_name": f"aero2-{name}", **SETTINGS},
+        server_settings={"application_name": f"aero2-{name}/{VERSION}", **SETTINGS},
     )
     connection.siblings = siblings
     try:

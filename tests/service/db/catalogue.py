@@ -8,7 +8,7 @@ import asyncpg
 
 QUERIES: Final = {
     "table": """
-        SELECT relname, relkind::text, relpersistence::text, relrowsecurity, relforcerowsecurity,
+        SELECT relname, relkind::text, relpersistence::text, relrowsecurity, relforcerowsecurity, relreplident::text,
                pg_get_userbyid(relowner), pg_get_expr(relpartbound, c.oid), pg_get_partkeydef(c.oid)
         FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S', 'v', 'm')
     """,
@@ -26,7 +26,10 @@ QUERIES: Final = {
         FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conparentid = 0
     """,
     "index": """
-        SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+        SELECT indrelid::regclass::text, indexrelid::regclass::text, pg_get_indexdef(indexrelid),
+               indisvalid, indisready
+        FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+        WHERE c.relnamespace = 'public'::regnamespace
     """,
     "policy": """
         SELECT tablename, policyname, permissive, roles::text, cmd, qual, with_check
