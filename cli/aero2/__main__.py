@@ -49,6 +49,7 @@ def up(
     idp: up_options.Idp = None,
     together: up_options.Together = False,
     workers: up_options.Workers = 1,
+    backup: up_options.Backup = True,
 ) -> None:
     """Run the whole platform here, on embedded PostgreSQL and NATS, until Ctrl-C."""
     from aero2.up import Options
@@ -58,7 +59,7 @@ def up(
     idps = tuple(idp or ())
     apex = host_key(domain)
     given = Options(port, host, data_dir, apex, summary_file, tls, start_limit, reload, idps)
-    run(replace(given, together=together, workers=workers))
+    run(replace(given, together=together, workers=workers, backup=backup))
 
 
 @app.command("serve")

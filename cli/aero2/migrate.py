@@ -26,6 +26,7 @@ from aero2.schema_files import (
     MigrationError,
     Report,
     SchemaUpdate,
+    missing_migrations,
     try_again,
 )
 
@@ -75,6 +76,15 @@ async def migrate(
             f"This database role may not do that: {error}. Connect as the owner of the schema or "
             "as a superuser (AERO2_OWNER_DATABASE_URL)."
         ) from error
+    finally:
+        await db.close()
+
+
+async def missing(dsn: str, *, source: Path | None = None) -> list[str]:
+    """Returns the names of the migrations that the database lacks; none if it is new."""
+    db = await _connect(dsn)
+    try:
+        return await missing_migrations(db, source or folder())
     finally:
         await db.close()
 

@@ -32,7 +32,7 @@ class BadMigrationError(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """What runs at once. `backfill` is the table whose rows it changes in batches, or None."""
+    """A part of a migration. `backfill` is the table whose rows it changes in batches, or None."""
 
     sql: str
     backfill: str | None = None
@@ -45,8 +45,8 @@ class Step:
     @property
     def new_index(self) -> str | None:
         """The index that it builds concurrently, or None."""
-        found = NEW_INDEX.match(self.sql)
-        return found[1] if found else None
+        match = NEW_INDEX.match(self.sql)
+        return match[1] if match else None
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,13 @@ class Script:
     @cached_property
     def headers(self) -> dict[str, str]:
         """Returns the lines at the top that name the phase and the kind of transaction."""
-        found: dict[str, str] = {}
+        headers: dict[str, str] = {}
         for line in self.sql.splitlines():
             match = HEADER.match(line)
             if not match:
                 break
-            found[match[1]] = match[2]
-        return found
+            headers[match[1]] = match[2]
+        return headers
 
     @property
     def contracts(self) -> bool:

@@ -13,7 +13,7 @@ from aero2.migration_files import Script, Step
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 BRIEF: Final = "2s"
-"""How long a step waits for a lock. Whoever comes behind it waits as long."""
+"""How long a step waits for a lock. All who come behind it wait as long."""
 LONG: Final = "15min"
 """The same for CONCURRENTLY, which waits for all older transactions and holds nobody up."""
 POLICY: Final = "migrating"
@@ -35,7 +35,7 @@ class MigrationSteps:
 
     @property
     def outcome(self) -> str:
-        """What to say of the database after a failure."""
+        """Returns how a sentence about a failure goes on."""
         if self._script.in_one_transaction:
             return "changed nothing"
         return "will go on after the last step that succeeded"

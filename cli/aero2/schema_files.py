@@ -195,8 +195,12 @@ def _migrations(source: Path) -> list[Script]:
 
 
 async def _applied(db: Connection) -> dict[str, Applied]:
-    rows = await db.fetch("SELECT * FROM schema_migrations")
-    return {row["name"]: Applied(row["checksum"], row.get("steps_done")) for row in rows}
+    rows = await db.fetch(
+        # A folder from before 0.1.0 has no such column.
+        "SELECT name, checksum, (to_jsonb(m) ->> 'steps_done')::integer AS steps_done"
+        " FROM schema_migrations m"
+    )
+    return {row["name"]: Applied(row["checksum"], row["steps_done"]) for row in rows}
 
 
 def _missing(migrations: list[Script], applied: dict[str, Applied]) -> list[Script]:

@@ -17,16 +17,14 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from aero2 import nats_access
+from aero2 import database_update, nats_access
 from aero2.embedded import ports
 from aero2.embedded.folder import Folder
 from aero2.embedded.process import Register
 from aero2.embedded.secrets import Secrets
 from aero2.environment import public_url, unused_variables
 from aero2.failures import CommandError, report_failures
-from aero2.migrate import migrate
 from aero2.platform import Platform
-from aero2.schema_files import MigrationError
 from aero2.stream_watchdog import StreamWatchdog, free_bytes
 from aero2.summary_file import write_json
 from aero2.supervisor import Report, Supervisor
@@ -60,6 +58,8 @@ class Options:
     """Run all services in one process."""
     workers: int = 1
     """How many such processes there are."""
+    backup: bool = True
+    """Save the database before it is updated."""
 
 
 def up(options: Options) -> None:
@@ -165,7 +165,7 @@ async def _start(
         await supervisor.start(*platform.servers(), within=options.start_limit)
         prepare = (await preparing).prepare
     with _step(console, "Database schema"):
-        await _migrate(platform)
+        await _update_database(platform, options, console)
     with _step(console, "Services"):
         await supervisor.start(*platform.services(), within=options.start_limit)
     with _step(console, "Demo application"):
@@ -192,12 +192,13 @@ def _imported(name: str) -> Any:
         return import_module(name)
 
 
-async def _migrate(platform: Platform) -> None:
-    dsn = platform.postgres.url("postgres", platform.secrets.superuser)
-    try:
-        await migrate(dsn, platform.secrets.database)
-    except MigrationError as error:
-        raise CommandError(str(error)) from None
+async def _update_database(platform: Platform, options: Options, console: Console) -> None:
+    def report(line: str) -> None:
+        console.print(f"  {line}", style="dim", markup=False, highlight=False)
+
+    await database_update.update(
+        platform.postgres, platform.secrets.database, backup=options.backup, report=report
+    )
 
 
 class _Stop:

@@ -24,6 +24,9 @@ Together = Annotated[
 Workers = Annotated[
     int, typer.Option(min=1, max=64, help="How many such processes share the port.")
 ]
+Backup = Annotated[
+    bool, typer.Option("--backup/--no-backup", help="Save the database before it is updated.")
+]
 Contract = Annotated[
     bool,
     typer.Option(

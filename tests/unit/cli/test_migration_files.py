@@ -61,7 +61,7 @@ def test_what_could_not_be_repeated_is_refused(fault: str, lines: list[str]) -> 
 
 
 def test_the_checksum_ignores_comments_but_not_directives() -> None:
-    """A comment may be mended later. Another order of steps is another migration."""
+    """A comment may be corrected later. Another order of steps is another migration."""
     lines = ["-- transaction: no", "-- step", "SELECT 1;", "-- step", "SELECT 2;"]
     first = script(*lines)
 
