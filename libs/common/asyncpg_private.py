@@ -18,6 +18,7 @@ class ProtocolConnection(asyncpg.Connection):
 
     if TYPE_CHECKING:  # asyncpg has these members; its type stubs leave them out
         _transport: asyncio.Transport
+        _aborted: bool
         _protocol: Any
         _check_open: Callable[[], None]
         _get_statement: Callable[[str, float | None], Awaitable[object]]
@@ -36,6 +37,19 @@ class ProtocolConnection(asyncpg.Connection):
         for connection in {self, *self.siblings()}:
             connection._drop_local_type_cache()
 
+    def _cancel_current_command(
+        self, waiter: asyncio.Future[None], cancel_waiter: asyncio.Future[None] | None = None
+    ) -> None:
+        """Closes the connection when a statement is cancelled or takes too long (docs/adr/0022).
+
+        asyncpg would send a CancelRequest. If that meets a COMMIT that waits for a synchronous
+        standby, the commit becomes visible without being replicated, and a failover loses it. The
+        server notices the closed connection within a second (`client_connection_check_interval`), and
+        ends what runs. It does not end a COMMIT.
+        """
+        self._aborted = True  # closed for our pool from now on
+        self._transport.abort()
+
     def require_open(self) -> None:
         """Raises asyncpg.InterfaceError if the connection is closed."""
         self._check_open()
@@ -47,15 +61,6 @@ class ProtocolConnection(asyncpg.Connection):
     def forget_statements(self) -> None:
         """Empties the statement caches of all connections of the pool."""
         self._drop_global_statement_cache()
-
-    def is_cancelling(self) -> bool:
-        """Returns whether a cancelled statement has not ended yet."""
-        return not self.is_closed() and bool(self._protocol._is_cancelling())
-
-    async def finish_cancellation(self) -> None:
-        """Waits until a statement that is being cancelled has ended."""
-        if self.is_cancelling():
-            await self._protocol._wait_for_cancellation()
 
     async def execute_statement(
         self, statement: object, args: tuple[Any, ...], limit: int

@@ -13,11 +13,12 @@ from common.pipelined_connection import PipelinedConnection
 CONNECT: Final = 10.0
 """Seconds for the server to accept a connection."""
 COMMAND: Final = 10.0
-"""Seconds for a statement. Then it is cancelled."""
+"""Seconds for a statement. Then the connection is closed, and the server ends the statement."""
 SETTINGS: Final = {
     "plan_cache_mode": "force_generic_plan",
     "idle_in_transaction_session_timeout": "15s",
     "lock_timeout": "5s",
+    "client_connection_check_interval": "1s",
     "jit": "off",
 }
 """Of each session. They never change: only SET LOCAL is used afterwards."""

@@ -16,11 +16,12 @@ from common.connection_pool import ConnectionPool
 from common.connection_setup import connect_for_pool
 from common.context import Context
 from common.db_errors import FAILURES, connection_lost, translated
+from common.earlier_commits import wait_for_earlier_commits
 from common.ids import is_id
 from common.leased_connection import LeasedConnection
 from common.pipelined_connection import PipelinedConnection
 from common.pool_limits import PoolCounts, PoolLimits
-from common.problems import Busy, Unavailable
+from common.problems import Busy, Conflict, Unavailable
 
 Link: TypeAlias = "LeasedConnection | asyncpg.Connection[asyncpg.Record]"
 Db: TypeAlias = "Link | AutocommitConnection"
@@ -28,6 +29,8 @@ Row = TypeVar("Row")
 
 ACQUIRE: Final = 2.0
 """Seconds to wait for a free connection before the answer is `busy`."""
+ROLLBACK: Final = 1.0
+"""Seconds for a rollback. A server that takes longer is away, and the connection is closed."""
 CLOSE: Final = 3.0
 """Seconds for statements to end when the process ends."""
 
@@ -187,13 +190,15 @@ class Database:
                 yield db
                 conditions.refuse_unchecked()
             except BaseException:
-                await asyncio.shield(_rollback(db))
+                if not db.is_closed():
+                    await asyncio.shield(_rollback(db))
                 raise
             await db.execute("COMMIT")
 
     @asynccontextmanager
     async def _acquire(self) -> AsyncIterator[LeasedConnection]:
-        """Acquires a connection of the pool. Errors of asyncpg become Problems until its release."""
+        """Acquires a connection of the pool. Errors of asyncpg become Problems until its release. A
+        conflict tells the caller what was committed before, so it waits for that to be durable."""
         try:
             connection = await self.pool.acquire(ACQUIRE)
         except TimeoutError:
@@ -203,7 +208,11 @@ class Database:
         lease = LeasedConnection(connection)
         marker = inside_transaction.set(True)
         try:
-            yield lease
+            try:
+                yield lease
+            except (Conflict, asyncpg.UniqueViolationError):
+                await wait_for_earlier_commits(lease)
+                raise
         except FAILURES as error:
             raise translated(error, lease) from None
         finally:
@@ -231,6 +240,6 @@ class Database:
 
 async def _rollback(db: Link) -> None:
     try:
-        await db.execute("ROLLBACK")
+        await db.execute("ROLLBACK", timeout=ROLLBACK)
     except FAILURES:
         db.terminate()
