@@ -117,6 +117,13 @@ class ConnectionPool(Generic[C]):
             member.connection.terminate()
         self._idle.clear()
 
+    def expire(self) -> None:
+        """Closes all connections: those that are lent at their return. The server that they lead to
+        is not the right one any more."""
+        self.drop_idle()
+        for member in self._lent.values():
+            member.expires = 0.0
+
     async def _wait(self, within: float) -> C:
         waiter, timer = self._waiters.add(within)
         self._grow()

@@ -12,6 +12,7 @@ from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 import asyncpg
 
 from common import conditions, metrics
+from common.autocommit_connection import AutocommitConnection
 from common.connection_pool import ConnectionPool
 from common.connection_setup import connect_for_pool
 from common.context import Context
@@ -83,32 +84,6 @@ def _id(app_id: str) -> str:
     if not is_id(app_id):
         raise ValueError("app_id is not a UUID")
     return app_id
-
-
-@dataclass(frozen=True, slots=True)
-class AutocommitConnection:
-    """A connection on which each statement is a transaction of its own, in one round trip."""
-
-    connection: LeasedConnection
-    app_id: str
-
-    async def fetchrow(self, sql: LiteralString, *args: Any) -> asyncpg.Record | None:
-        """Returns the first row, or None."""
-        rows, _ = await self.connection.bound(self.app_id, sql, args, 1)
-        return rows[0] if rows else None
-
-    async def fetch(self, sql: LiteralString, *args: Any) -> list[asyncpg.Record]:
-        """Returns all rows."""
-        return (await self.connection.bound(self.app_id, sql, args))[0]
-
-    async def fetchval(self, sql: LiteralString, *args: Any) -> Any:
-        """Returns the first column of the first row, or None."""
-        row = await self.fetchrow(sql, *args)
-        return row[0] if row is not None else None
-
-    async def execute(self, sql: LiteralString, *args: Any) -> str:
-        """Executes a statement. Returns the command's tag, such as `UPDATE 1`."""
-        return (await self.connection.bound(self.app_id, sql, args))[1]
 
 
 @dataclass(frozen=True)
@@ -214,6 +189,8 @@ class Database:
                 await wait_for_earlier_commits(lease)
                 raise
         except FAILURES as error:
+            if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+                self.pool.expire()
             raise translated(error, lease) from None
         finally:
             inside_transaction.reset(marker)
@@ -225,12 +202,16 @@ class Database:
         self.on_commit()
 
     async def takes_writes(self) -> bool:
-        """Returns whether the server answers and is no standby: nobody can sign in there."""
+        """Returns whether the server answers and is no standby: nobody can sign in there. Closes the
+        connections to a standby."""
         try:
             async with self._acquire() as db:
-                return bool(await db.fetchval("SHOW transaction_read_only") == "off")
+                takes_writes: bool = await db.fetchval("SHOW transaction_read_only") == "off"
         except (*FAILURES, Unavailable):
             return False
+        if not takes_writes:
+            self.pool.expire()
+        return takes_writes
 
     async def close(self) -> None:
         """Closes the pool, within three seconds."""
