@@ -16,6 +16,7 @@ from common.autocommit_connection import AutocommitConnection
 from common.connection_pool import ConnectionPool
 from common.connection_setup import connect_for_pool
 from common.context import Context
+from common.database_hosts import DatabaseHosts
 from common.db_errors import FAILURES, connection_lost, translated
 from common.earlier_commits import wait_for_earlier_commits
 from common.ids import is_id
@@ -106,8 +107,10 @@ class Database:
     ) -> Database:
         """Opens the pool. Raises what asyncpg raises."""
 
+        hosts = DatabaseHosts(dsn)
+
         async def connect() -> PipelinedConnection:
-            return await connect_for_pool(dsn, name, pool.connections)
+            return await connect_for_pool(dsn, name, pool.connections, hosts)
 
         pool = ConnectionPool(connect, PoolLimits(most=size))
         await pool.open()
