@@ -40,7 +40,10 @@ BEGIN
     FOR wanted IN
         SELECT r.oid, r.rolname, l.setting, l.value
         FROM (VALUES
+            -- Longer than a client waits for a statement (10 s). It never ends a COMMIT that waits for a
+            -- synchronous standby: Postgres stops this clock before it commits.
             ('statement_timeout', '15s', 'services'),
+            ('statement_timeout', '15s', 'all'),
             -- Services and the relay keep their plans. A plan made while a table was small must not
             -- read the whole table when it has grown.
             ('enable_seqscan', 'off', 'plans'),

@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 from tests.kit.deployments import Shape
 from tests.kit.postgres import Postgres
+from tests.kit.standby import PostgresPair
 from tests.kit.system import System
 
 from common import logs
@@ -40,6 +41,14 @@ def postgres() -> Iterator[Postgres]:
     server = Postgres.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def postgres_pair() -> Iterator[PostgresPair]:
+    """A primary with a synchronous standby, for a module that stops, kills or promotes them."""
+    pair = PostgresPair.start()
+    yield pair
+    pair.stop()
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,19 @@ which member a new version has changed.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import asyncpg
+
+DEAD_SERVER: Final = {
+    "TCP_KEEPIDLE": 10,  # seconds without a word, then the kernel asks
+    "TCP_KEEPINTVL": 3,
+    "TCP_KEEPCNT": 3,
+    "TCP_USER_TIMEOUT": 10_000,  # milliseconds for the server to confirm what was sent
+}
+"""Options of a connection's socket, as far as the system has them."""
 
 
 class ProtocolConnection(asyncpg.Connection):
@@ -18,6 +27,7 @@ class ProtocolConnection(asyncpg.Connection):
 
     if TYPE_CHECKING:  # asyncpg has these members; its type stubs leave them out
         _transport: asyncio.Transport
+        _aborted: bool
         _protocol: Any
         _check_open: Callable[[], None]
         _get_statement: Callable[[str, float | None], Awaitable[object]]
@@ -36,6 +46,30 @@ class ProtocolConnection(asyncpg.Connection):
         for connection in {self, *self.siblings()}:
             connection._drop_local_type_cache()
 
+    def _cancel_current_command(
+        self, waiter: asyncio.Future[None], cancel_waiter: asyncio.Future[None] | None = None
+    ) -> None:
+        """Closes the connection when a statement is cancelled or takes too long (docs/adr/0022).
+
+        asyncpg would send a CancelRequest. If that meets a COMMIT that waits for a synchronous
+        standby, the commit becomes visible without being replicated, and a failover loses it. The
+        server notices the closed connection within a second (`client_connection_check_interval`), and
+        ends what runs. It does not end a COMMIT.
+        """
+        self._aborted = True  # closed for our pool from now on
+        self._transport.abort()
+
+    def notice_a_dead_server(self) -> None:
+        """Lets the kernel end the connection if the server does not confirm what it gets. Otherwise a
+        machine that lost its power is noticed after a quarter of an hour."""
+        found = self._transport.get_extra_info("socket")
+        if found is None or found.family not in (socket.AF_INET, socket.AF_INET6):
+            return
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in DEAD_SERVER.items():
+            if (option := getattr(socket, name, None)) is not None:
+                found.setsockopt(socket.IPPROTO_TCP, option, value)
+
     def require_open(self) -> None:
         """Raises asyncpg.InterfaceError if the connection is closed."""
         self._check_open()
@@ -47,15 +81,6 @@ class ProtocolConnection(asyncpg.Connection):
     def forget_statements(self) -> None:
         """Empties the statement caches of all connections of the pool."""
         self._drop_global_statement_cache()
-
-    def is_cancelling(self) -> bool:
-        """Returns whether a cancelled statement has not ended yet."""
-        return not self.is_closed() and bool(self._protocol._is_cancelling())
-
-    async def finish_cancellation(self) -> None:
-        """Waits until a statement that is being cancelled has ended."""
-        if self.is_cancelling():
-            await self._protocol._wait_for_cancellation()
 
     async def execute_statement(
         self, statement: object, args: tuple[Any, ...], limit: int

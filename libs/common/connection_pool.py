@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Final, Generic
+from typing import Generic
 
 import asyncpg
 
@@ -20,9 +20,6 @@ from common.pool_waiters import PoolWaiters
 from common.poolable import C, PoolMember
 
 log = logs.get(__name__)
-
-CANCELLING: Final = 10.0
-"""Seconds for a cancelled statement to end. Then its connection is closed."""
 
 
 class ConnectionPool(Generic[C]):
@@ -36,8 +33,6 @@ class ConnectionPool(Generic[C]):
         self._idle: list[PoolMember[C]] = []
         """The one that was used last is at the end, and is lent first. None while a caller waits."""
         self._lent: dict[C, PoolMember[C]] = {}
-        self._settling: dict[asyncio.Task[None], PoolMember[C]] = {}
-        """Returned while a cancelled statement of theirs has not ended yet."""
         self._opening: set[asyncio.Task[None]] = set()
         self._waiters: PoolWaiters[C] = PoolWaiters(self._loop)
         self._closing = False
@@ -57,15 +52,13 @@ class ConnectionPool(Generic[C]):
 
     def connections(self) -> list[C]:
         """Returns all open connections, lent or not."""
-        members = (*self._idle, *self._lent.values(), *self._settling.values())
+        members = (*self._idle, *self._lent.values())
         return [one.connection for one in members if not one.connection.is_closed()]
 
     def counts(self) -> PoolCounts:
-        """Returns the numbers of connections and of waiting callers. A connection whose cancelled
-        statement has not ended yet is in use."""
+        """Returns the numbers of connections and of waiting callers."""
         idle = sum(not member.connection.is_closed() for member in self._idle)
-        used = len(self._lent) + len(self._settling)
-        return PoolCounts(used, idle, self.limits.most, len(self._waiters))
+        return PoolCounts(len(self._lent), idle, self.limits.most, len(self._waiters))
 
     async def acquire(self, within: float) -> C:
         """Lends a connection. If none is free and the pool may not grow, waits for one to be
@@ -89,12 +82,7 @@ class ConnectionPool(Generic[C]):
         member = self._lent.pop(connection, None)
         if member is None:
             raise asyncpg.InterfaceError("the connection is not lent by this pool")
-        if connection.is_cancelling() and not self._closed:
-            task = self._loop.create_task(self._settle(member), name="cancelled statement")
-            self._settling[task] = member
-            task.add_done_callback(self._settled)
-        else:
-            self._take_back(member)
+        self._take_back(member)
 
     async def close(self, within: float) -> None:
         """Lends no more connections, waits `within` seconds for those that are lent, and closes
@@ -115,9 +103,9 @@ class ConnectionPool(Generic[C]):
         """Closes all connections at once. Callers that wait for one get an InterfaceError."""
         self._closing = self._closed = True
         self._stop_sweeping()
-        for task in (*self._opening, *self._settling):
+        for task in self._opening:
             task.cancel()
-        for member in (*self._idle, *self._lent.values(), *self._settling.values()):
+        for member in (*self._idle, *self._lent.values()):
             member.connection.terminate()
         self._idle.clear()
         while len(self._waiters):
@@ -128,6 +116,13 @@ class ConnectionPool(Generic[C]):
         for member in self._idle:
             member.connection.terminate()
         self._idle.clear()
+
+    def expire(self) -> None:
+        """Closes all connections: those that are lent at their return. The server that they lead to
+        is not the right one any more."""
+        self.drop_idle()
+        for member in self._lent.values():
+            member.expires = 0.0
 
     async def _wait(self, within: float) -> C:
         waiter, timer = self._waiters.add(within)
@@ -144,7 +139,7 @@ class ConnectionPool(Generic[C]):
             self._report_emptied()
 
     def _size(self) -> int:
-        return len(self._idle) + len(self._lent) + len(self._settling) + len(self._opening)
+        return len(self._idle) + len(self._lent) + len(self._opening)
 
     def _grow(self) -> None:
         """Opens connections for those who wait, as many as the pool may have."""
@@ -207,22 +202,8 @@ class ConnectionPool(Generic[C]):
         self._grow()
         self._report_emptied()
 
-    async def _settle(self, member: PoolMember[C]) -> None:
-        try:
-            async with asyncio.timeout(CANCELLING):
-                await member.connection.finish_cancellation()
-        except BaseException as error:
-            member.connection.terminate()
-            if not isinstance(error, Exception):
-                raise
-
-    def _settled(self, task: asyncio.Task[None]) -> None:
-        self._take_back(self._settling.pop(task))
-
     def _report_emptied(self) -> None:
-        if self._closing and not (
-            self._lent or self._settling or self._opening or len(self._waiters)
-        ):
+        if self._closing and not (self._lent or self._opening or len(self._waiters)):
             self._emptied.set()
 
     def _stop_sweeping(self) -> None:

@@ -3,47 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import orjson
 
+from common.database_hosts import DatabaseHosts
+from common.db_errors import FAILURES
 from common.pipelined_connection import PipelinedConnection
 from common.version import VERSION
 
 CONNECT: Final = 10.0
-"""Seconds for the server to accept a connection."""
+"""Seconds for the only server to accept a connection."""
+CONNECT_ONE: Final = 2.0
+"""Seconds for one of several servers. Then the next one is tried."""
+AWAY: Final = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.TargetServerAttributeNotMatched,
+)
+"""Errors of a server that is away, full, or of another kind. Others say what is wrong with the DSN."""
 COMMAND: Final = 10.0
-"""Seconds for a statement. Then it is cancelled."""
+"""Seconds for a statement. Then the connection is closed, and the server ends the statement."""
 SETTINGS: Final = {
     "plan_cache_mode": "force_generic_plan",
     "idle_in_transaction_session_timeout": "15s",
     "lock_timeout": "5s",
+    "client_connection_check_interval": "1s",
     "jit": "off",
 }
 """Of each session. They never change: only SET LOCAL is used afterwards."""
 
 
 async def connect_for_pool(
-    dsn: str, name: str, siblings: Callable[[], Iterable[PipelinedConnection]]
+    dsn: str,
+    name: str,
+    siblings: Callable[[], Iterable[PipelinedConnection]],
+    hosts: DatabaseHosts,
 ) -> PipelinedConnection:
     """Opens a connection that keeps its prepared statements. `siblings` returns the
-    connections of its pool. Raises what asyncpg raises."""
+    connections of its pool, `hosts` are the servers of the DSN. Raises what asyncpg raises."""
+    connection = await _connect_to_one(dsn, name, hosts)
+    connection.siblings = siblings
+    try:
+        connection.notice_a_dead_server()
+        await set_codecs(connection)
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
+
+
+async def _connect_to_one(dsn: str, name: str, hosts: DatabaseHosts) -> PipelinedConnection:
+    """Connects to the first server that accepts: of several, the one that takes writes, unless the DSN
+    asks for another kind. Raises the error of one of them."""
+    order = hosts.in_order()
+    if len(order) < 2:
+        return await _connect(dsn, name, timeout=CONNECT)
+    target = {} if hosts.names_target else {"target_session_attrs": "read-write"}
+    errors: list[Exception] = []
+    for host in order:
+        try:
+            connection = await _connect(
+                dsn, name, host=host.name, port=host.port, timeout=CONNECT_ONE, **target
+            )
+        except FAILURES as error:
+            errors.append(error)
+        else:
+            hosts.prefer(host)
+            return connection
+    raise next((error for error in errors if not isinstance(error, AWAY)), errors[-1])
+
+
+async def _connect(dsn: str, name: str, **options: Any) -> PipelinedConnection:
     connection: PipelinedConnection = await asyncpg.connect(
         dsn,
-        timeout=CONNECT,
         command_timeout=COMMAND,
         statement_cache_size=1024,
         max_cached_statement_lifetime=0,
         connection_class=PipelinedConnection,
         server_settings={"application_name": f"aero2-{name}/{VERSION}", **SETTINGS},
+        **options,
     )
-    connection.siblings = siblings
-    try:
-        await set_codecs(connection)
-    except BaseException:
-        connection.terminate()
-        raise
     return connection
 
 

@@ -12,15 +12,18 @@ from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 import asyncpg
 
 from common import conditions, metrics
+from common.autocommit_connection import AutocommitConnection
 from common.connection_pool import ConnectionPool
 from common.connection_setup import connect_for_pool
 from common.context import Context
+from common.database_hosts import DatabaseHosts
 from common.db_errors import FAILURES, connection_lost, translated
+from common.earlier_commits import wait_for_earlier_commits
 from common.ids import is_id
 from common.leased_connection import LeasedConnection
 from common.pipelined_connection import PipelinedConnection
 from common.pool_limits import PoolCounts, PoolLimits
-from common.problems import Busy, Unavailable
+from common.problems import Busy, Conflict, Unavailable
 
 Link: TypeAlias = "LeasedConnection | asyncpg.Connection[asyncpg.Record]"
 Db: TypeAlias = "Link | AutocommitConnection"
@@ -28,6 +31,8 @@ Row = TypeVar("Row")
 
 ACQUIRE: Final = 2.0
 """Seconds to wait for a free connection before the answer is `busy`."""
+ROLLBACK: Final = 1.0
+"""Seconds for a rollback. A server that takes longer is away, and the connection is closed."""
 CLOSE: Final = 3.0
 """Seconds for statements to end when the process ends."""
 
@@ -82,32 +87,6 @@ def _id(app_id: str) -> str:
     return app_id
 
 
-@dataclass(frozen=True, slots=True)
-class AutocommitConnection:
-    """A connection on which each statement is a transaction of its own, in one round trip."""
-
-    connection: LeasedConnection
-    app_id: str
-
-    async def fetchrow(self, sql: LiteralString, *args: Any) -> asyncpg.Record | None:
-        """Returns the first row, or None."""
-        rows, _ = await self.connection.bound(self.app_id, sql, args, 1)
-        return rows[0] if rows else None
-
-    async def fetch(self, sql: LiteralString, *args: Any) -> list[asyncpg.Record]:
-        """Returns all rows."""
-        return (await self.connection.bound(self.app_id, sql, args))[0]
-
-    async def fetchval(self, sql: LiteralString, *args: Any) -> Any:
-        """Returns the first column of the first row, or None."""
-        row = await self.fetchrow(sql, *args)
-        return row[0] if row is not None else None
-
-    async def execute(self, sql: LiteralString, *args: Any) -> str:
-        """Executes a statement. Returns the command's tag, such as `UPDATE 1`."""
-        return (await self.connection.bound(self.app_id, sql, args))[1]
-
-
 @dataclass(frozen=True)
 class Database:
     """A pool of connections that see the rows of one application only, and only inside a
@@ -128,8 +107,10 @@ class Database:
     ) -> Database:
         """Opens the pool. Raises what asyncpg raises."""
 
+        hosts = DatabaseHosts(dsn)
+
         async def connect() -> PipelinedConnection:
-            return await connect_for_pool(dsn, name, pool.connections)
+            return await connect_for_pool(dsn, name, pool.connections, hosts)
 
         pool = ConnectionPool(connect, PoolLimits(most=size))
         await pool.open()
@@ -187,13 +168,15 @@ class Database:
                 yield db
                 conditions.refuse_unchecked()
             except BaseException:
-                await asyncio.shield(_rollback(db))
+                if not db.is_closed():
+                    await asyncio.shield(_rollback(db))
                 raise
             await db.execute("COMMIT")
 
     @asynccontextmanager
     async def _acquire(self) -> AsyncIterator[LeasedConnection]:
-        """Acquires a connection of the pool. Errors of asyncpg become Problems until its release."""
+        """Acquires a connection of the pool. Errors of asyncpg become Problems until its release. A
+        conflict tells the caller what was committed before, so it waits for that to be durable."""
         try:
             connection = await self.pool.acquire(ACQUIRE)
         except TimeoutError:
@@ -203,8 +186,14 @@ class Database:
         lease = LeasedConnection(connection)
         marker = inside_transaction.set(True)
         try:
-            yield lease
+            try:
+                yield lease
+            except (Conflict, asyncpg.UniqueViolationError):
+                await wait_for_earlier_commits(lease)
+                raise
         except FAILURES as error:
+            if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+                self.pool.expire()
             raise translated(error, lease) from None
         finally:
             inside_transaction.reset(marker)
@@ -216,12 +205,16 @@ class Database:
         self.on_commit()
 
     async def takes_writes(self) -> bool:
-        """Returns whether the server answers and is no standby: nobody can sign in there."""
+        """Returns whether the server answers and is no standby: nobody can sign in there. Closes the
+        connections to a standby."""
         try:
             async with self._acquire() as db:
-                return bool(await db.fetchval("SHOW transaction_read_only") == "off")
+                takes_writes: bool = await db.fetchval("SHOW transaction_read_only") == "off"
         except (*FAILURES, Unavailable):
             return False
+        if not takes_writes:
+            self.pool.expire()
+        return takes_writes
 
     async def close(self) -> None:
         """Closes the pool, within three seconds."""
@@ -231,6 +224,6 @@ class Database:
 
 async def _rollback(db: Link) -> None:
     try:
-        await db.execute("ROLLBACK")
+        await db.execute("ROLLBACK", timeout=ROLLBACK)
     except FAILURES:
         db.terminate()

@@ -132,15 +132,12 @@ class PipelinedConnection(ProtocolConnection):
         replies = self._filter or await self._install_filter()
         # Prepared first, because the Sync of preparing would end the transaction.
         statement = await self.prepared_statement(sql)
-        # asyncpg would wait for the statement before it in `execute_statement`. Cancelled there, it
-        # would leave a binding on its way without its statement.
-        await self.finish_cancellation()
         replies.pending = 1
         self.write_bytes(_PREFIX + app_id.encode("ascii") + _EXECUTE)
         try:
             rows, tag = await self.execute_statement(statement, args, limit)
         except (asyncio.CancelledError, TimeoutError):
-            raise  # asyncpg cancels the statement and waits for the reply, which the filter sees
+            raise  # the connection is closed
         except BaseException:
             if (
                 replies.pending

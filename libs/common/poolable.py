@@ -12,16 +12,8 @@ class Poolable(Protocol):
         """Returns whether the connection is closed or lost."""
         ...
 
-    def is_cancelling(self) -> bool:
-        """Returns whether a cancelled statement has not ended yet."""
-        ...
-
     def unfit(self) -> str | None:
         """Returns why nobody else may use the connection, or None."""
-        ...
-
-    async def finish_cancellation(self) -> None:
-        """Waits until a cancelled statement has ended."""
         ...
 
     def terminate(self) -> None:

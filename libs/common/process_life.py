@@ -31,6 +31,13 @@ GENERATIONS: Final = (25_000, 20, 50)
 """For the garbage collector: objects made between two looks at the youngest generation, and its rounds
 between two looks at each older one."""
 
+NOT_YET: Final = (
+    OSError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TargetServerAttributeNotMatched,
+)
+"""Errors of a database that is about to start, or to be promoted."""
+
 T = TypeVar("T")
 
 
@@ -125,7 +132,7 @@ async def retry_until_done(attempt: Callable[[], Awaitable[T]], what: str) -> T:
     while True:
         try:
             return await attempt()
-        except (OSError, nats.errors.Error, asyncpg.CannotConnectNowError, TimeoutError) as error:
+        except (*NOT_YET, nats.errors.Error) as error:
             log.warning("waiting", for_=what, error=f"{type(error).__name__}: {error}"[:200])
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, 3.0)

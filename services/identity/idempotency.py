@@ -14,6 +14,7 @@ from common.context import Context
 from common.contracts.sessions import Session, SignedInSession
 from common.crypto import token
 from common.db import Db
+from common.earlier_commits import wait_for_earlier_commits
 from identity import form_token, half_sessions
 from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
@@ -34,7 +35,8 @@ async def session_token(
 ) -> tuple[str, Session | None]:
     """Returns the token for the session that begins, and the session itself if the same form began
     it within the last minute. The token is random without a key, or if an older session has it. The
-    caller has locked the user's row, so that two posts come one after the other."""
+    caller has changed the user's row: two posts come one after the other, and the commit of each
+    waits for those before it."""
     repeatable = form_token.of_result(deps, ctx, result)
     if repeatable is None:
         return token(), None
@@ -58,6 +60,8 @@ async def repeated(
         async with deps.db.transaction(ctx) as tx:
             earlier = await _by_token(deps, ctx, tx, repeatable)
             half = await half_sessions.of_form(deps, ctx, tx, repeatable)
+            if half is not None or earlier is not None:
+                await wait_for_earlier_commits(tx)
         if half is not None:
             return half
         if earlier is not None:

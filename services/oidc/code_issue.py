@@ -9,6 +9,7 @@ from common.contracts.authorization import Authorization, SignedIn
 from common.contracts.oauth_errors import ConsentRequired, LoginRequired, SignInOver
 from common.crypto import sha256_b64url
 from common.db import Db
+from common.earlier_commits import wait_for_earlier_commits
 from common.events.tokens import CodeIssued
 from common.ids import new_id
 from oidc import authorization_response, code_content, prompts, repeated_submission
@@ -70,10 +71,10 @@ async def _stored_code(
         content = replace(content, id=new_id())
     async with deps.db.autocommit(ctx) as db:
         is_first = await _store(deps, db, ctx, request, content=content, conditions=conditions)
-        if not is_first and not await authorization_codes.is_redeemable(
-            db, app_id=ctx.app_id, id=content.id
-        ):
-            return None, False
+        if not is_first:
+            if not await authorization_codes.is_redeemable(db, app_id=ctx.app_id, id=content.id):
+                return None, False
+            await wait_for_earlier_commits(db)
         return await code_content.seal_stored(deps.sealer, db, ctx.app_id, content.id), is_first
 
 

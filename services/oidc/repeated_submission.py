@@ -12,6 +12,7 @@ from uuid import UUID
 from common.context import Context
 from common.contracts.authorization import Authorization, ResumeAuthorization
 from common.contracts.oauth_errors import AccessDenied, OAuthError, SignInOver
+from common.earlier_commits import wait_for_earlier_commits
 from oidc import authorization_response, code_content
 from oidc.authorization_request import AuthorizationRequest
 from oidc.checks.client_is_known import client_is_known
@@ -62,15 +63,12 @@ async def _response_of_session(
     assert request.session is not None
     assert request.pending is not None
     id = code_id(deps, request)
-    async with deps.db.reader(ctx) as db:
+    async with deps.db.autocommit(ctx) as db:
         redeemable = await authorization_codes.is_redeemable(db, app_id=ctx.app_id, id=id)
         code = await code_content.seal_stored(deps.sealer, db, ctx.app_id, id)
-    denied = (
-        redeemable is None
-        and request.consent == "deny"
-        and request.was_prompted("consent")
-        and request.pending.session_id == request.session.session_id
-    )
+        denied = redeemable is None and _was_denied(request)
+        if redeemable or denied:
+            await wait_for_earlier_commits(db)
     if not (redeemable or denied):
         return None
     try:
@@ -83,4 +81,14 @@ async def _response_of_session(
         return authorization_response.error(ctx, request, AccessDenied())
     return authorization_response.code(ctx, request, code).model_copy(
         update={"session_id": request.session.session_id, "client_id": request.client.client_id}
+    )
+
+
+def _was_denied(request: AuthorizationRequest) -> bool:
+    assert request.session is not None
+    assert request.pending is not None
+    return (
+        request.consent == "deny"
+        and request.was_prompted("consent")
+        and request.pending.session_id == request.session.session_id
     )

@@ -50,8 +50,17 @@ def _private(name: str) -> bool:
 
 
 def _defined(module: ast.Module) -> Iterator[str]:
-    """Names that a module defines itself: functions, classes, variables, and attributes of self."""
+    """Names that a module defines itself: functions, classes, variables, and attributes of self. What
+    it only declares for mypy, another defines."""
+    declared = {
+        id(child)
+        for node in ast.walk(module)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for child in ast.walk(node)
+    }
     for node in ast.walk(module):
+        if id(node) in declared:
+            continue
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -88,6 +97,11 @@ def test_listed_files_use_private_members(file: str) -> None:
         ("import nats\nnats.connect()._flush_pending()", ["_flush_pending"]),
         ("class Ours(Theirs):\n    def f(self): return self._secret", ["_secret"]),
         ("class Ours:\n    def f(self): self._own = 1\nprint(Ours()._own)", []),
+        (
+            "class Ours(Theirs):\n    if TYPE_CHECKING:\n        _kept: int\n"
+            "    def f(self): return self._kept",
+            ["_kept"],
+        ),
         ("getattr(client, '_pool')", ["_pool"]),
         ("from uvicorn._types import Scope", ["_types"]),
         ("from httpx import _client", ["_client"]),

@@ -46,6 +46,7 @@ shared_buffers = 64MB
 dynamic_shared_memory_type = mmap
 max_wal_size = 2GB
 autovacuum_naptime = 60
+wal_retrieve_retry_interval = 200ms
 log_min_messages = warning
 """
 
@@ -68,23 +69,37 @@ class Postgres:
     def start(cls, tmp: Path | None = None, *, template: bool = True) -> Postgres:
         """Starts a server in a folder of its own, under `tmp` if given. As root, `nobody` must be
         able to open `tmp`."""
-        _sweep()
-        folder = Path(tempfile.mkdtemp(prefix="aero2-pg-", dir=tmp or _fast()))
+        folder = _new_folder(tmp)
         passwords = {role: secrets.token_hex(16) for role in ROLES}
         server = cls(folder, _binaries(folder), 0, passwords)
         try:
             server._init()
-            for attempt in range(5):
-                try:
-                    server._run()
-                    break
-                except NotStarted:
-                    if attempt == 4:
-                        raise
+            server._run_on_free_port()
             if template:
                 server.create(TEMPLATE)
                 services = {role: passwords[role] for role in DATABASE_ROLES}
                 _asynchronously(migrate(server.dsn("owner", TEMPLATE), services))
+        except BaseException:
+            server.stop()
+            raise
+        return server
+
+    @classmethod
+    def standby_of(cls, primary: Postgres, name: str) -> Postgres:
+        """Copies a running server into a folder of its own, and starts the copy as its streaming
+        standby. `name` is what `synchronous_standby_names` of the primary may list."""
+        folder = _new_folder(None)
+        server = cls(folder, primary.binaries, 0, primary.passwords)
+        try:
+            _give_away(folder)
+            origin = f"host={primary.folder} port={primary.port} user=postgres"
+            command: list[str | Path] = [primary.binaries / "pg_basebackup", "--no-sync"]
+            command += ["--checkpoint=fast", "--write-recovery-conf", "-D", folder / "data"]
+            command += ["-d", f"{origin} application_name={name}"]
+            done = subprocess.run(command, capture_output=True, text=True, **_as_nobody())
+            if done.returncode:
+                raise NotStarted(done.stderr)
+            server._run_on_free_port()
         except BaseException:
             server.stop()
             raise
@@ -115,6 +130,11 @@ class Postgres:
     def drop(self, database: str) -> None:
         """Drops the database and closes the connections to it."""
         self._tool("dropdb", "--force", "--if-exists", database)
+
+    def query(self, sql: str, database: str = "postgres") -> str:
+        """Executes a statement as a superuser. Returns its rows as text."""
+        options = ("--no-psqlrc", "--quiet", "--no-align", "--tuples-only")
+        return self._tool("psql", *options, "--dbname", database, "--command", sql).strip()
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -160,6 +180,16 @@ class Postgres:
         with (self.folder / "data" / "postgresql.auto.conf").open("a") as config:
             config.write(CONFIG)
 
+    def _run_on_free_port(self) -> None:
+        """Starts the server. Another process may take the port first, so this tries five times."""
+        for attempt in range(5):
+            try:
+                self._run()
+                return
+            except NotStarted:
+                if attempt == 4:
+                    raise
+
     def _run(self, port: int | None = None) -> None:
         self.port = port or _free_port()
         command: list[str | Path] = [self.binaries / "postgres", "-D", self.folder / "data"]
@@ -181,7 +211,7 @@ class Postgres:
             time.sleep(0.05)
         raise NotStarted((self.folder / "log").read_text()[-2000:])
 
-    def _tool(self, name: str, *arguments: str) -> None:
+    def _tool(self, name: str, *arguments: str) -> str:
         command: list[str | Path] = [
             self.binaries / name,
             "-h",
@@ -194,6 +224,7 @@ class Postgres:
         done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{name}: {done.stderr}")
+        return done.stdout
 
 
 def _asynchronously(work: object) -> None:
@@ -232,6 +263,12 @@ def _binaries(folder: Path) -> Path:
         return installed / "bin"
     shutil.copytree(installed, folder / "pginstall", symlinks=True)
     return folder / "pginstall" / "bin"
+
+
+def _new_folder(parent: Path | None) -> Path:
+    """Returns a new folder for a server. Deletes those that killed test runs have left."""
+    _sweep()
+    return Path(tempfile.mkdtemp(prefix="aero2-pg-", dir=parent or _fast()))
 
 
 def _fast() -> Path | None:

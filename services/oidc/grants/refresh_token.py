@@ -15,6 +15,7 @@ from common.contracts.oauth_errors import InvalidGrant, InvalidScope, InvalidTar
 from common.contracts.tokens import Tokens
 from common.crypto import Keys, b64url
 from common.db import Db
+from common.earlier_commits import wait_for_earlier_commits
 from common.events.tokens import TokenRefreshed, TokenReused
 from oidc import scope_catalogue, token_response
 from oidc.deps import Deps
@@ -81,6 +82,8 @@ async def _redeem(
                 client_epoch=client.epoch,
                 grace=deps.settings.refresh_grace,
             )
+            if grant is not None:
+                await wait_for_earlier_commits(db)
         if grant is None and await _session_was_replaced(db, ctx, client, hashes):
             grant = issued = await _renew(
                 deps, db, ctx, client, hashes=hashes, next_token=next_token

@@ -214,7 +214,7 @@ async def delete_all_rows(db: Link, *, id: str, within: float) -> None:
 
     A large application takes long: `within` is the limit in seconds.
     """
-    await db.execute("SET LOCAL statement_timeout = 0")
+    await db.execute(f"SET LOCAL statement_timeout = {round(within * 1000)}")
     await db.execute(
         """
         -- any-tenant: applications is the registry of tenants

@@ -81,7 +81,8 @@ async def use(db: Database, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["read", "commit", "error", "refused", "cancelled"])
 async def test_the_next_user_finds_the_session_as_it_was_opened(db: Database, how: str) -> None:
-    """Role, settings, locks and application are those of a new session, on the same connection."""
+    """Role, settings, locks and application are those of a new session. It is the same session, unless
+    a statement was cut off in the middle."""
     fresh, session = tuple(await ask(db, STATE)), await pid(db)
     with contextlib.suppress(asyncpg.DivisionByZeroError, Busy, TimeoutError):
         await use(db, how)
@@ -89,7 +90,7 @@ async def test_the_next_user_finds_the_session_as_it_was_opened(db: Database, ho
 
     assert (after[0], after[1] or "", *after[2:]) == (fresh[0], fresh[1] or "", *fresh[2:])
     assert await seen(db, B, A.app_id) == 0
-    assert await pid(db) == session
+    assert (await pid(db) == session) is (how != "cancelled")
     users = await seen(db, A, A.app_id)
     assert users == (2 if how == "commit" else 1), "what was not committed is gone"
 
@@ -187,6 +188,31 @@ async def test_a_cancelled_transaction_commits_nothing(db: Database, moment: flo
 
     assert await seen(db, A, A.app_id) == 1
     assert db.connections() == (0, 1, 1, 0)
+
+
+@pytest.mark.parametrize("how", ["reader", "transaction"])
+async def test_the_server_ends_what_a_cancelled_caller_has_begun(
+    database: dict[str, str], db: Database, how: str
+) -> None:
+    """The connection is closed without a word, and no second one asks to cancel. The server notices
+    that nobody is there, long before `statement_timeout`."""
+    owner = await asyncpg.connect(database["owner"])
+
+    async def work() -> None:
+        async with getattr(db, how)(A) as link:
+            await link.fetchval("SELECT pg_sleep($1)", 14.0)
+
+    async def until_running(count: int) -> None:
+        sql = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep($1)%'"
+        async with asyncio.timeout(8):
+            while await owner.fetchval(sql) != count:
+                await asyncio.sleep(0.05)
+
+    begun = asyncio.create_task(work())
+    await until_running(1)
+    begun.cancel()
+    await until_running(0)
+    await owner.close()
 
 
 async def test_a_full_pool_answers_busy(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:

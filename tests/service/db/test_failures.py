@@ -60,6 +60,38 @@ async def test_a_standby_is_unavailable_and_its_connection_closed(db: Database) 
         assert await tx.fetchval("SELECT pg_backend_pid()") != before
 
 
+async def test_a_standby_ends_every_connection_of_the_pool(database: dict[str, str]) -> None:
+    """One address leads to the new primary after a switchover (a VIP, or one host in the DSN). So one
+    refused write closes all connections: the idle ones now, the lent ones at their return."""
+    pool = await Database.connect(database["tenancy"], name="test", size=3)
+    pid = "SELECT pg_backend_pid()"
+    async with pool.transaction(CTX) as one, pool.transaction(CTX) as two:
+        before = {await one.fetchval(pid), await two.fetchval(pid)}
+    async with pool.transaction(CTX) as lent:
+        before.add(await lent.fetchval(pid))
+        with pytest.raises(Unavailable):
+            await add_on_a_standby(pool)
+        assert await lent.fetchval("SELECT 1") == 1, "it may finish what it has begun"
+    async with pool.transaction(CTX) as one, pool.transaction(CTX) as two:
+        after = {await one.fetchval(pid), await two.fetchval(pid)}
+    await pool.close()
+
+    assert not before & after
+
+
+async def test_a_health_check_on_a_standby_ends_its_connections(db: Database) -> None:
+    """A service that only reads would never notice, and would read what is old."""
+    async with db.transaction(CTX) as tx:
+        before = await tx.fetchval("SELECT pg_backend_pid()")
+    connection = db.pool.connections()[0]
+    await connection.execute("SET default_transaction_read_only = on")
+
+    assert not await db.takes_writes()
+    async with db.transaction(CTX) as tx:
+        assert await tx.fetchval("SELECT pg_backend_pid()") != before
+    assert await db.takes_writes()
+
+
 async def changed(dsn: str) -> None:
     owner = await asyncpg.connect(dsn)
     await owner.execute("ALTER TABLE users ALTER updated_at TYPE timestamptz(3)")

@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from aero2.migrate import ROLES as NAMES
+from common.connection_setup import COMMAND
 
 ROLES = [f"aero2_{name}" for name in NAMES]
 A = "018f0000-0000-7000-8000-00000000000a"
@@ -149,3 +150,17 @@ async def test_depth_in_a_trigger_does_not_open_the_audit_log(database: dict[str
     await owner.close()
 
     assert left == 1
+
+
+async def test_the_server_ends_what_a_role_runs_after_its_client_is_gone(
+    database: dict[str, str],
+) -> None:
+    """Nothing asks to cancel a statement, so each role has a limit, and it is longer than a client's:
+    the client is told that the database is away, and not that the statement took too long."""
+    for name in NAMES:
+        db = await asyncpg.connect(database[name])
+        limit = await db.fetchval(
+            "SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout'"
+        )
+        await db.close()
+        assert COMMAND * 1000 < limit <= 60_000, name

@@ -10,8 +10,8 @@ import pytest
 from tests.kit.callers import secret_key_of
 from tests.kit.world import World
 
+from common.autocommit_connection import AutocommitConnection
 from common.contracts.usage import CountUsage
-from common.db import AutocommitConnection
 from tenancy import usage
 
 FILL = (

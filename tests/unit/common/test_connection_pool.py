@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.kit.virtual_time import VirtualLoop
 
-from common.connection_pool import CANCELLING, ConnectionPool
+from common.connection_pool import ConnectionPool
 from common.pool_limits import PoolLimits
 
 WITHIN = 2.0
@@ -26,30 +26,20 @@ class Connection:
 
     lost: bool = False
     reason: str | None = None
-    cancelling: asyncio.Future[None] | None = None
     closed_well: bool = False
 
     def is_closed(self) -> bool:
         return self.lost
 
-    def is_cancelling(self) -> bool:
-        return not self.lost and self.cancelling is not None and not self.cancelling.done()
-
     def unfit(self) -> str | None:
         return self.reason
-
-    async def finish_cancellation(self) -> None:
-        if self.cancelling is not None:
-            await self.cancelling
 
     def terminate(self) -> None:
         self.lose()
 
     def lose(self) -> None:
-        """Ends the connection, and with it its cancelled statement."""
+        """Ends the connection."""
         self.lost = True
-        if self.cancelling is not None and not self.cancelling.done():
-            self.cancelling.set_result(None)
 
     async def close(self) -> None:
         self.closed_well = not self.lost
@@ -226,46 +216,6 @@ def test_an_idle_connection_that_broke_is_not_lent(loop: VirtualLoop) -> None:
     assert world.acquire() is world.server.made[1]
 
 
-def test_a_connection_with_a_cancelled_statement_is_lent_after_its_end(loop: VirtualLoop) -> None:
-    """Returning it waits for nothing; the next caller waits until the statement has ended."""
-    world = start(loop, most=1)
-    connection = world.acquire()
-    connection.cancelling = loop.create_future()
-    world.pool.release(connection)
-    waiting = world.ask()
-    assert world.pool.counts() == (1, 0, 1, 1)
-    connection.cancelling.set_result(None)
-    loop.settle()
-
-    assert waiting.result() is connection
-
-
-def test_a_cancelled_statement_that_left_a_transaction_open_is_not_lent(loop: VirtualLoop) -> None:
-    """What the next caller must not get is known only when the statement has ended."""
-    world = start(loop, most=1)
-    connection = world.acquire()
-    connection.cancelling = loop.create_future()
-    world.pool.release(connection)
-    waiting = world.ask()
-    connection.reason = "a transaction is open"
-    connection.cancelling.set_result(None)
-    loop.settle()
-
-    assert waiting.result() is not connection
-
-
-def test_a_cancelled_statement_that_does_not_end_is_given_up(loop: VirtualLoop) -> None:
-    """Its connection is closed, and its place is free."""
-    world = start(loop, most=1)
-    connection = world.acquire()
-    connection.cancelling = loop.create_future()
-    world.pool.release(connection)
-    loop.advance(CANCELLING)
-
-    assert connection.lost
-    assert world.acquire() is not connection
-
-
 def test_a_second_return_is_refused(loop: VirtualLoop) -> None:
     """The connection may be another caller's by then."""
     world = start(loop)
@@ -365,11 +315,9 @@ def test_closing_ends_at_its_deadline(loop: VirtualLoop) -> None:
 
 
 def test_terminating_leaves_no_task_and_no_timer(loop: VirtualLoop) -> None:
-    """Opening and settling connections end, too."""
+    """Opening connections ends, too."""
     world = start(loop, at_once=False, most=3)
-    cancelled = world.acquire()
-    cancelled.cancelling = loop.create_future()
-    world.pool.release(cancelled)
+    world.acquire()
     waiting = world.ask()
     world.pool.terminate()
     loop.settle()
@@ -433,7 +381,7 @@ class PoolMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.lent)
     @rule(
         data=st.data(),
-        state=st.sampled_from(["good", "good", "lost", "unfit", "cancelling"]),
+        state=st.sampled_from(["good", "good", "lost", "unfit"]),
         cancel_next=st.sampled_from(["no", "before", "after"]),
     )
     def release(self, data: st.DataObject, state: str, cancel_next: str) -> None:
@@ -442,8 +390,6 @@ class PoolMachine(RuleBasedStateMachine):
         if state == "lost":
             connection.lose()
         connection.reason = "unfit" if state == "unfit" else None
-        if state == "cancelling":
-            connection.cancelling = self.loop.create_future()
         if cancel_next == "before" and self.waiting:
             self.waiting[0].cancel()
         self.world.pool.release(connection)
@@ -460,14 +406,6 @@ class PoolMachine(RuleBasedStateMachine):
             knock.set_result(None)
         elif not knock.done():
             knock.set_exception(ConnectionRefusedError())
-        self._settle()
-
-    @rule(leaves_transaction=st.booleans())
-    def cancelled_statements_end(self, leaves_transaction: bool) -> None:
-        for connection in self.world.server.open():
-            if connection.is_cancelling() and connection.cancelling is not None:
-                connection.reason = "unfit" if leaves_transaction else None
-                connection.cancelling.set_result(None)
         self._settle()
 
     @rule()
@@ -487,10 +425,9 @@ class PoolMachine(RuleBasedStateMachine):
         assert len(set(map(id, self.lent))) == len(self.lent)
         assert len(self.world.server.open()) <= most == self.MOST
         assert waiting == len(self.waiting)
-        settling = used - len(self.lent)
-        assert settling >= 0
+        assert used == len(self.lent)
         good = [one for one in self.world.server.open() if one not in self.lent]
-        assert len(good) <= idle + settling, "a connection got lost"
+        assert len(good) <= idle, "a connection got lost"
 
     @invariant()
     def nobody_waits_for_nothing(self) -> None:
@@ -507,7 +444,7 @@ class PoolMachine(RuleBasedStateMachine):
         for knock in self.world.server.knocking:
             if not knock.done():
                 knock.set_result(None)
-        self.cancelled_statements_end(leaves_transaction=False)
+        self._settle()
         while self.lent or self.waiting:
             before = len(self.lent) + len(self.waiting)
             self.world.pool.release(self.lent.pop())

@@ -46,8 +46,12 @@ FUNCTIONS = [
     (asyncpg.Connection, "_drop_global_type_cache", ["self"], "asyncpg_private: overridden"),
     (asyncpg.Connection, "_drop_local_statement_cache", ["self"], "asyncpg_private: siblings"),
     (asyncpg.Connection, "_drop_local_type_cache", ["self"], "asyncpg_private: siblings"),
-    (protocol.BaseProtocol, "_is_cancelling", ["self"], "asyncpg_private.finish_cancellation"),
-    (protocol.BaseProtocol, "_wait_for_cancellation", ["self", "timeout"], "asyncpg_private"),
+    (
+        asyncpg.Connection,
+        "_cancel_current_command",
+        ["self", "waiter", "cancel_waiter"],
+        "asyncpg_private: overridden, so that nothing asks to cancel a COMMIT",
+    ),
     (
         protocol.BaseProtocol,
         "bind_execute",
@@ -172,7 +176,7 @@ def test_names_of_our_own_are_not_taken_by_nats_py() -> None:
 
 def test_connections_of_asyncpg_have_a_transport_and_a_protocol() -> None:
     """They are slots: an object needs a server."""
-    for name in ("_transport", "_protocol"):
+    for name in ("_transport", "_protocol", "_aborted"):
         assert name in asyncpg.Connection.__slots__, (
             f"asyncpg.Connection.{name} is gone. asyncpg_private depends on it."
         )
