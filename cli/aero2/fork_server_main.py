@@ -62,9 +62,10 @@ def preload(services: Sequence[str]) -> None:
     """Imports services. One that cannot be imported fails again in its own process, with its own log. The
     garbage collector leaves these objects alone, here and in every service, so that pages stay shared."""
     gc.disable()
-    for name in ("aero2.serve", *(f"{service}.__main__" for service in services)):
+    import_module("aero2.serve")
+    for service in services:
         with contextlib.suppress(Exception):
-            import_module(name)
+            import_module(f"{service}.__main__").SERVICE.warm_up()
     gc.collect()
     gc.freeze()
 
