@@ -166,7 +166,7 @@ async def test_requests_of_a_connection_share_a_timer(server: Server) -> None:
             started.append(callback)
         return call_at(when, callback, *rest, **more)
 
-    loop.call_at = counted  # type: ignore[method-assign]
+    loop.call_at = counted  # type: ignore[method-assign, assignment]
     try:
         for _ in range(20):
             writer.write(GET)
