@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ from common.contracts.base import Contract, Request
 from common.db import committed
 from common.field_errors import field_errors
 from common.problems import Forbidden, Invalid, Outdated, TooLate
+from common.time_limit import TimeLimit
 
 log = logs.get(__name__)
 
@@ -55,7 +55,7 @@ async def answer(
         raise Invalid(errors=field_errors(listed)) from None
     ctx = ctx.for_reply()
     try:
-        async with asyncio.timeout(ctx.remaining()):
+        with TimeLimit(ctx.remaining()):
             return await _run(handler, deps, ctx, request)
     except TimeoutError:
         raise TooLate from None

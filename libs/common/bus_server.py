@@ -104,7 +104,8 @@ class BusServer:
             return
         # In a context of the service's own: nothing that a caller in the same process has set.
         answering = self._serve(contract, msg, subject)
-        task = asyncio.create_task(answering, context=self._context.copy())
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(answering, context=self._context.copy())
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 

@@ -7,9 +7,7 @@ of the handler commits (`common.db`): a handler that forgets it does nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,17 +31,24 @@ class Condition:
 _condition: ContextVar[Condition | None] = ContextVar("condition", default=None)
 
 
-@contextmanager
-def condition_of(contract: type[Request[Any]], if_match: tuple[str, ...] | None) -> Iterator[None]:
-    """Sets the condition of the request that is handled now. Raises ConditionUnsupported if handlers
+class condition_of:
+    """Sets the condition of the request that is handled within. Raises ConditionUnsupported if handlers
     of this contract check none."""
-    if if_match is not None and not contract.conditional:
-        raise ConditionUnsupported
-    token = _condition.set(None if if_match is None else Condition(if_match))
-    try:
-        yield
-    finally:
-        _condition.reset(token)
+
+    __slots__ = ("_condition", "_token")
+
+    _token: Token[Condition | None]
+
+    def __init__(self, contract: type[Request[Any]], if_match: tuple[str, ...] | None) -> None:
+        if if_match is not None and not contract.conditional:
+            raise ConditionUnsupported
+        self._condition = None if if_match is None else Condition(if_match)
+
+    def __enter__(self) -> None:
+        self._token = _condition.set(self._condition)
+
+    def __exit__(self, *_: object) -> None:
+        _condition.reset(self._token)
 
 
 def is_conditional() -> bool:

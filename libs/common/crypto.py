@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from base64 import b64decode, urlsafe_b64encode
+from base64 import b64decode
 from binascii import Error as Base64Error
+from binascii import b2a_base64
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -15,6 +16,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES: Final = 32
+URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+"""The alphabet of base64url in place of that of base64 (RFC 4648 section 5)."""
 RECOGNITION: Final = "recognition"
 WEAK: Final = frozenset({b"\0" * KEY_BYTES, b"changeme".ljust(KEY_BYTES, b"\0")})
 
@@ -115,12 +118,12 @@ def derived_key(secret: bytes, label: str) -> bytes:
 
 def b64url(data: bytes) -> str:
     """Returns base64url text without padding."""
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
+    return b2a_base64(data, newline=False).translate(URL_SAFE).rstrip(b"=").decode()
 
 
 def token(prefix: str = "", size: int = 32) -> str:
     """Returns a new secret of `size` random bytes as base64url text."""
-    return prefix + secrets.token_urlsafe(size)
+    return prefix + b64url(secrets.token_bytes(size))
 
 
 def sha256_b64url(value: str) -> str:

@@ -19,7 +19,7 @@ from common.context import Context
 from common.database_hosts import DatabaseHosts
 from common.db_errors import FAILURES, connection_lost, translated
 from common.earlier_commits import wait_for_earlier_commits
-from common.ids import is_id
+from common.ids import is_app_id
 from common.leased_connection import LeasedConnection
 from common.pipelined_connection import PipelinedConnection
 from common.pool_limits import PoolCounts, PoolLimits
@@ -82,7 +82,7 @@ async def rebind(db: Db, app_id: str) -> None:
 def _id(app_id: str) -> str:
     """Returns the id if it is a UUID, since it stands in the text of a statement or goes over the
     wire with a fixed length. Raises ValueError."""
-    if not is_id(app_id):
+    if not is_app_id(app_id):
         raise ValueError("app_id is not a UUID")
     return app_id
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import uuid_utils
 
 DASHBOARD = "00000000-0000-0000-0000-000000000000"
@@ -19,3 +21,9 @@ def is_id(text: str) -> bool:
         return str(uuid_utils.UUID(text)) == text
     except ValueError:
         return False
+
+
+@lru_cache(maxsize=4096)
+def is_app_id(text: str) -> bool:
+    """Returns what `is_id` does. Every call names its application, so the answers are kept."""
+    return is_id(text)

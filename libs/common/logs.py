@@ -156,10 +156,12 @@ class Lines:
             return
         fields["service"] = service.get() or self._service
         fields["level"] = level
-        fields["at"] = _now()
+        fields["at"] = datetime.now(
+            UTC
+        )  # orjson writes it as `_now` does, in a quarter of the time
         if not self._waiting:
             asyncio.get_running_loop().call_later(self.EVERY, self.flush)
-        self._waiting.append(orjson.dumps(fields, default=str))
+        self._waiting.append(orjson.dumps(fields, default=str, option=orjson.OPT_UTC_Z))
 
     def flush(self) -> None:
         """Writes the lines that wait."""

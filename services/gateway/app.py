@@ -9,7 +9,6 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
-from http import HTTPStatus
 from typing import Final
 
 from prometheus_client import Histogram
@@ -33,6 +32,7 @@ from gateway.http.request import GatewayRequest, RequestState, read_method, trac
 from gateway.http.response import HTML, GatewayResponse, MethodNotAllowed
 from gateway.response_sender import ResponseSender
 from gateway.routing import HostKind, Route, RouteTable
+from gateway.served_requests import SERVER_ERROR
 from gateway.settings import Network
 from gateway.state import Gateway
 
@@ -232,7 +232,7 @@ class GatewayApp:
                 "trace": request.trace,
                 **request.state.log_facts,
             },
-            level="error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "info",
+            level="error" if status >= SERVER_ERROR else "info",
         )
 
 

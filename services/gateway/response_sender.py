@@ -20,7 +20,12 @@ from gateway.http.response import (
     Headers,
     problem_response,
 )
-from gateway.http.response_writer import ResponseWriter
+from gateway.http.response_writer import (
+    CONTENT_LENGTH,
+    NO_CONTENT,
+    FieldBlock,
+    ResponseWriter,
+)
 from gateway.http.streaming import send_pieces
 from gateway.routing import ErrorStyle
 from gateway.state import Gateway
@@ -38,6 +43,8 @@ ALWAYS_ON_HTTPS: Final[Headers] = [
     *ALWAYS,
     (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
 ]
+BLOCK: Final = FieldBlock(ALWAYS)
+BLOCK_ON_HTTPS: Final = FieldBlock(ALWAYS_ON_HTTPS)
 
 
 @dataclass(slots=True)
@@ -59,22 +66,26 @@ class ResponseSender:
             message = {**message, "body": b""}
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = self._complete(list(message.get("headers", ())))
+            message["headers"] = self._all_headers(list(message.get("headers", ())))
         await self.send(message)
 
     async def respond(self, response: GatewayResponse) -> None:
         """Sends a whole response, or its pieces until the client leaves."""
         self.status = response.status
-        headers = self._complete(response.headers)
         if response.pieces is not None and self.request.method != "HEAD":
+            headers = self._all_headers(response.headers)
             start = {"type": "http.response.start", "status": self.status, "headers": headers}
             await self.send(start)
             await send_pieces(self.request.body, self.send, response.pieces)
             return
         if isinstance(self.send, ResponseWriter):
-            await self.send.respond(response.status, headers, response.body)
+            headers = self._complete(response.headers)
+            block = BLOCK_ON_HTTPS if self.request.secure else BLOCK
+            await self.send.respond(response.status, headers, response.body, block)
             return
-        headers.append((b"content-length", b"%d" % len(response.body)))
+        headers = self._all_headers(response.headers)
+        if response.status != NO_CONTENT:
+            headers.append((CONTENT_LENGTH, b"%d" % len(response.body)))
         body = b"" if self.request.method == "HEAD" else response.body
         await self.send(
             {"type": "http.response.start", "status": response.status, "headers": headers}
@@ -100,14 +111,17 @@ class ResponseSender:
             )
             return problem_response(Problem(), self.request)
 
+    def _all_headers(self, headers: Headers) -> Headers:
+        return [*self._complete(headers), *(ALWAYS_ON_HTTPS if self.request.secure else ALWAYS)]
+
     def _complete(self, headers: Headers) -> Headers:
+        """Returns the headers of the response without those of every response."""
         request, admission = self.request, self.admission
         admission.finish(self.status)
         if self.status == 401:
             headers = self._with_metadata(headers)
         names = [name for name, _ in headers]
-        always = ALWAYS_ON_HTTPS if request.secure else ALWAYS
-        complete = [*headers, *always, *cors.headers(request, client_origin=self.client_origin)]
+        complete = [*headers, *cors.headers(request, client_origin=self.client_origin)]
         if b"cache-control" not in names:
             complete.append(NO_STORE)  # it may depend on a credential (RFC 9111 section 5.2.2.5)
         if b"content-security-policy" not in names:

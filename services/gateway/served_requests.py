@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
+SERVER_ERROR: Final = int(HTTPStatus.INTERNAL_SERVER_ERROR)
 ENDLESS: Final = 60.0
 """Seconds. A longer answer was a stream, whose time says nothing about the others."""
 
@@ -24,7 +25,7 @@ class ServedRequests:
     def add(self, status: int, seconds: float) -> None:
         """Counts one answer."""
         self.requests += 1
-        self.errors += status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        self.errors += status >= SERVER_ERROR
         if seconds < ENDLESS:
             self.timed += 1
             self.seconds += seconds

@@ -12,6 +12,8 @@ from typing import Any, Final
 import orjson
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -27,6 +29,7 @@ ALGORITHMS: Final[dict[str, Algorithm]] = {
     name: get_default_algorithms()[name] for name in ("RS256", "PS256", "ES256", "EdDSA")
 }
 """Algorithms that we and clients may sign with. `none` and HMAC are not among them."""
+ECDSA_SHA256: Final = ec.ECDSA(SHA256())
 RSA_BITS: Final = range(2048, 4097)
 RSA_EXPONENTS: Final = range(3, 2**32, 2)
 """RSA keys of clients that we accept. A longer key or exponent makes each verification slower."""
@@ -74,8 +77,15 @@ class SigningKey:
             fields = {"alg": self.alg, "typ": typ, "kid": self.kid}
             header = self.headers[typ] = b64url(orjson.dumps(fields)).encode()
         message = header + b"." + b64url(orjson.dumps(claims)).encode()
-        signature = ALGORITHMS[self.alg].sign(message, self.key)
-        return f"{message.decode()}.{b64url(signature)}"
+        sign = _sign_es256 if self.alg == "ES256" else ALGORITHMS[self.alg].sign
+        return f"{message.decode()}.{b64url(sign(message, self.key))}"
+
+
+def _sign_es256(message: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Returns R and S, of 32 bytes each (RFC 7518 section 3.4). PyJWT makes the parameters anew each
+    time."""
+    r, s = decode_dss_signature(key.sign(message, ECDSA_SHA256))
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from gateway.http.request import GatewayRequest
@@ -75,8 +76,15 @@ def packed_page(request: GatewayRequest, response: GatewayResponse) -> GatewayRe
 def accepts_gzip(request: GatewayRequest) -> bool:
     """Returns whether the client accepts gzip: by name, else by `*`, unless the weight is 0 (RFC 9110
     section 12.5.3)."""
+    header = request.header(b"accept-encoding")
+    return header is not None and _names_gzip(header)
+
+
+@lru_cache(maxsize=64)
+def _names_gzip(header: str) -> bool:
+    """Returns what `accepts_gzip` does. Browsers and clients send a handful of different headers."""
     accepted: dict[str, bool] = {}
-    for part in (request.header(b"accept-encoding") or "").lower().split(","):
+    for part in header.lower().split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))
         accepted[name] = not any(_is_zero(parameter) for parameter in parameters)
     named = [accepted[name] for name in NAMES if name in accepted]
@@ -91,5 +99,7 @@ def _is_zero(parameter: str) -> bool:
 def _has(if_none_match: bytes, etag: bytes) -> bool:
     """Returns whether the header names the tag: a list, compared weakly, or `*` (RFC 9110 section
     13.1.2)."""
+    if not if_none_match:
+        return False
     tags = [tag.strip().removeprefix(b"W/") for tag in if_none_match.split(b",")]
     return etag in tags or tags == [b"*"]

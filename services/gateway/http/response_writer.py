@@ -8,7 +8,8 @@ response without a known length, such as a stream of events, goes the way of uvi
 from __future__ import annotations
 
 import re
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
+from http import HTTPStatus
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -22,12 +23,24 @@ CONTENT: Final = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 """Bytes of the value of a field: no line ends and no other control characters (section 5.5)."""
 LINE_END: Final = b"\r\n"
 CONTENT_LENGTH: Final = b"content-length"
+NO_CONTENT: Final = int(HTTPStatus.NO_CONTENT)
 COPIED: Final = 65_536
 """Bytes of a body that is copied behind its head. A larger one is written as a second buffer."""
 MOST_NAMES: Final = 256
 
 _names: dict[bytes, bytes] = {}
 """The names of fields that were checked, as they begin a line."""
+
+
+class FieldBlock:
+    """Fields that many responses have, encoded once. Raises RuntimeError for an invalid name. Values are
+    checked with the head that they become a part of. `connection` is not among them."""
+
+    __slots__ = ("lines", "number")
+
+    def __init__(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        self.lines = b"".join(_checked(name) + value + LINE_END for name, value in fields)
+        self.number = len(fields)
 
 
 class WholeResponses:
@@ -66,13 +79,29 @@ class ResponseWriter:
             await self._cycle.send(start)  # type: ignore[arg-type]
             await self._cycle.send(message)
 
-    async def respond(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    async def respond(
+        self,
+        status: int,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes,
+        block: FieldBlock | None = None,
+    ) -> None:
         """Sends a whole response, with its length. The response to HEAD has no body, but the length
         that it would have. Raises RuntimeError if a header is invalid; nothing was sent then."""
-        await self._write(status, [*headers, (CONTENT_LENGTH, b"%d" % len(body))], body)
+        if (
+            status == NO_CONTENT
+        ):  # it has neither body nor length (RFC 9110 sections 8.6 and 15.3.5)
+            body = b""
+        else:
+            headers = [*headers, (CONTENT_LENGTH, b"%d" % len(body))]
+        await self._write(status, headers, body, block)
 
     async def _write(
-        self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes
+        self,
+        status: int,
+        headers: Iterable[tuple[bytes, bytes]],
+        body: bytes,
+        block: FieldBlock | None = None,
     ) -> None:
         cycle = self._cycle
         if cycle.flow.write_paused and not cycle.disconnected:
@@ -81,7 +110,7 @@ class ResponseWriter:
             return
         if cycle.response_started:
             raise RuntimeError("the response has started")
-        head = self._head(status, headers)
+        head = self._head(status, headers, block)
         cycle.response_started = True
         cycle.waiting_for_100_continue = False
         if cycle.scope["method"] == "HEAD" or not body:
@@ -96,7 +125,9 @@ class ResponseWriter:
             cycle.transport.close()
         cycle.on_response()
 
-    def _head(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    def _head(
+        self, status: int, headers: Iterable[tuple[bytes, bytes]], block: FieldBlock | None
+    ) -> bytes:
         """Returns the status line and the fields. Decides whether the connection stays open."""
         cycle = self._cycle
         says_close = False
@@ -108,11 +139,14 @@ class ResponseWriter:
             lines.append(begin + value + LINE_END)
         if not cycle.keep_alive and not says_close:
             lines.append(b"connection: close\r\n")
+        if block is not None:
+            lines.append(block.lines)
         lines.append(LINE_END)
         head = b"".join(lines)
         # Without what a value may have, exactly one end of each line is left. A value with a line end
         # of its own would begin another field, or the body (CWE-113).
-        if head.translate(None, CONTENT) != LINE_END * len(lines):
+        ends = len(lines) if block is None else len(lines) - 1 + block.number
+        if head.translate(None, CONTENT) != LINE_END * ends:
             raise RuntimeError("Invalid HTTP header value.")
         return head
 

@@ -22,7 +22,7 @@ from gateway.http.date_header import DATE
 from gateway.http.uvicorn_private import HookedProtocol, RequestResponseCycle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 FIRST_REQUEST: Final = 30.0
 """Seconds until the first request starts on a new connection."""
@@ -32,6 +32,8 @@ STALLED_WRITE: Final = 120.0
 """Seconds for which a client may take nothing of a response while the buffers are full."""
 LAST_REQUEST: Final = 1.0
 """Seconds for the rest of a request to arrive when the process drains."""
+PRECISION: Final = 0.002
+"""Seconds. A timer of the loop may fire so much too early."""
 MAX_CONNECTIONS: Final = 4_000
 """Beyond this number, waiting connections are closed to make room."""
 CLOSED_AT_ONCE: Final = 64
@@ -67,7 +69,15 @@ class Connection(HookedProtocol):
     """Whether the request that is being read offers to change the protocol."""
     _method: bytes = b""
     _version: bytes = b""
-    _read_timer: asyncio.TimerHandle | None = None
+    _reading: bool = False
+    """Whether a request is awaited or arrives: always, except from its last byte to its response, and
+    while the connection is idle."""
+    _deadline: float = 0.0
+    """When `_end` is called, as a time of the loop."""
+    _end: Callable[[], None] | None = None
+    """What ends the connection at the deadline. None if nothing is limited now."""
+    _timer: asyncio.TimerHandle | None = None
+    """It ends nothing by itself, but looks at the deadline. So a new deadline costs no new timer."""
     _write_timer: asyncio.TimerHandle | None = None
     _current_cycle: RequestResponseCycle | None = None
     """The request that is being answered, or was answered last. uvicorn's `cycle` is the newest one,
@@ -87,10 +97,11 @@ class Connection(HookedProtocol):
         )
         if len(self.connections) > self.limit:
             make_room(self.connections)
-        self._start_read_timer(FIRST_REQUEST)
+        self._read_within(FIRST_REQUEST)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_read_timer()
+        self._end = None
+        self._stop_timer()
         self._stop_write_timer()
         super().connection_lost(exc)
         cycle = self._current_cycle
@@ -102,12 +113,11 @@ class Connection(HookedProtocol):
         """Starts to drain. A client that has just connected, or has sent half a request, still gets its
         response. uvicorn would close the connection."""
         answering = self.cycle is not None and not self.cycle.response_complete
-        if self._read_timer is None or answering:
+        if not self._reading or answering:
             super().shutdown()
             return
         self._draining = True
-        self._stop_read_timer()
-        self._read_timer = self.loop.call_later(LAST_REQUEST, self.transport.close)
+        self._end_within(LAST_REQUEST, self.transport.close)
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser. An offer to change the protocol is declined (RFC 9110 section 7.8).
@@ -115,7 +125,6 @@ class Connection(HookedProtocol):
         The parser skips the body of a request with such an offer and would read it as the next
         request. A fresh parser therefore reads the same head again, without the offer.
         """
-        self.stop_keep_alive_timer()
         self.server_state.default_headers = DATE.headers()
         while data:
             try:
@@ -142,7 +151,7 @@ class Connection(HookedProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._start_read_timer(WHOLE_REQUEST)
+        self._read_within(WHOLE_REQUEST)
 
     def on_headers_complete(self) -> None:
         self._has_upgrade_offer = self.parser.should_upgrade()
@@ -159,12 +168,16 @@ class Connection(HookedProtocol):
     def on_message_complete(self) -> None:
         if self._has_upgrade_offer:  # the body is still to come
             return
-        self._stop_read_timer()
+        self._reading, self._end = False, None
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         self.since = self.loop.time()
         super().on_response_complete()
+
+    def becomes_idle(self) -> None:
+        if not self._reading:  # the next request may have started to arrive
+            self._end_within(self.timeout_keep_alive, self.transport.close)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -180,18 +193,38 @@ class Connection(HookedProtocol):
     def give_up(self) -> None:
         """Closes the connection of a client that is too slow."""
         metrics.LIMITED.labels("slow").inc()
-        self._stop_read_timer()
+        self._end = None
         if not self.transport.is_closing():
             self.transport.abort()
 
-    def _start_read_timer(self, seconds: float) -> None:
-        self._stop_read_timer()
-        self._read_timer = self.loop.call_later(seconds, self.give_up)
+    def _read_within(self, seconds: float) -> None:
+        """Gives up the client if the whole request has not arrived after `seconds`."""
+        self._reading = True
+        self._end_within(seconds, self.give_up)
 
-    def _stop_read_timer(self) -> None:
-        if self._read_timer is not None:
-            self._read_timer.cancel()
-            self._read_timer = None
+    def _end_within(self, seconds: float, end: Callable[[], None]) -> None:
+        """Calls `end` after `seconds`, instead of what was to be called. Nothing if `_end` is None then."""
+        self._end, self._deadline = end, self.loop.time() + seconds
+        if self._timer is None or self._timer.when() > self._deadline:
+            self._start_timer()
+
+    def _start_timer(self) -> None:
+        self._stop_timer()
+        self._timer = self.loop.call_at(self._deadline, self._look_at_deadline)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look_at_deadline(self) -> None:
+        self._timer = None
+        if self._end is None:
+            return
+        if self._deadline - self.loop.time() > PRECISION:  # it was moved
+            self._start_timer()
+        else:
+            self._end()
 
     def _stop_write_timer(self) -> None:
         if self._write_timer is not None:

@@ -23,9 +23,19 @@ class HookedProtocol(HttpToolsProtocol):
     def cycle_starts(self, cycle: RequestResponseCycle) -> None:
         """Called before the application gets a request."""
 
-    def stop_keep_alive_timer(self) -> None:
-        """Stops the timer that closes an idle connection."""
-        self._unset_keepalive_if_required()
+    def becomes_idle(self) -> None:
+        """Called after a response if no request waits behind it."""
+
+    def on_response_complete(self) -> None:
+        """Begins the next request of the pipeline. uvicorn would also start a timer for each response."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self.becomes_idle()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self.cycle_starts(cycle)

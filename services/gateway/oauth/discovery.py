@@ -22,7 +22,7 @@ CACHE: Final = (b"cache-control", b"public, max-age=300")
 
 async def configuration(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     """GET /.well-known/openid-configuration and /.well-known/oauth-authorization-server"""
-    document = await _document(gateway, request, GetConfiguration())
+    document = await _document(gateway, request, GetConfiguration)
     return packed_response(request, document, [JSON, CACHE])
 
 
@@ -31,7 +31,7 @@ async def resource(gateway: Gateway, request: GatewayRequest) -> GatewayResponse
 
     The listed scopes are those of a client with defaults: clients request all of them (RFC 9728).
     """
-    document = await _document(gateway, request, GetConfiguration())
+    document = await _document(gateway, request, GetConfiguration)
     issuer = orjson.loads(document.body)["issuer"]
     body = orjson.dumps(
         {
@@ -48,13 +48,13 @@ async def resource(gateway: Gateway, request: GatewayRequest) -> GatewayResponse
 
 async def jwks(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     """GET /oauth2/jwks.json"""
-    document = await _document(gateway, request, GetJwks())
+    document = await _document(gateway, request, GetJwks)
     return packed_response(request, document, [JSON, CACHE])
 
 
 async def jwk(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     """GET /oauth2/jwks/{kid}: one key, not wrapped."""
-    document = await _document(gateway, request, GetJwks())
+    document = await _document(gateway, request, GetJwks)
     kid = request.path.rsplit("/", 1)[-1]
     for key in orjson.loads(document.body)["keys"]:
         if key["kid"] == kid:
@@ -63,15 +63,15 @@ async def jwk(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
 
 
 async def _document(
-    gateway: Gateway, request: GatewayRequest, call: GetConfiguration | GetJwks
+    gateway: Gateway, request: GatewayRequest, contract: type[GetConfiguration] | type[GetJwks]
 ) -> PackedText:
     app_id = request.app.app_id
 
     async def load() -> PackedText:
-        return pack(await gateway.bus.raw(request.context(), call))
+        return pack(await gateway.bus.raw(request.context(), contract()))
 
     return await gateway.documents.fetch(
-        (app_id, call.subject, request.host),
+        (app_id, contract.subject, request.host),
         load,
         tags=lambda _: [("key", "any"), ("application", app_id), ("resource", "any")],
     )

@@ -7,8 +7,10 @@ import os
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from common.crypto import BadKey, Keys, token
+from common.crypto import BadKey, Keys, b64url, token
 from common.cursors import BadCursor, Cursors
 from common.ids import new_id
 
@@ -117,3 +119,9 @@ def test_nonsense_is_no_cursor(nonsense: str) -> None:
     """Any other text is a 400."""
     with pytest.raises(BadCursor):
         Cursors(keys()).read(APP, "users", nonsense, 2)
+
+
+@given(st.binary(max_size=80))
+def test_base64url_is_that_of_the_standard_library(data: bytes) -> None:
+    """It has the alphabet of RFC 4648 section 5 and no padding."""
+    assert b64url(data) == base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from datetime import datetime
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -78,3 +78,16 @@ async def test_every_line_has_a_level_and_a_time(disk: Disk) -> None:
     levels = {line["event"]: line["level"] for line in written}
     assert levels == {"log lines lost": "warning", "http": "error", "served": "info"}
     assert all(datetime.fromisoformat(line["at"]).tzinfo for line in written)
+
+
+async def test_all_lines_write_the_time_alike(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wide lines have the time as structlog writes it, so that lines sort and filter alike. A time
+    without a fraction of a second has none in both."""
+    for micros in (0, 120_000):
+        now = datetime(2026, 11, 30, 9, 0, 0, micros, tzinfo=UTC)
+        monkeypatch.setattr(logs, "datetime", SimpleNamespace(now=lambda _, now=now: now))
+        disk.content = b""
+        lines = Lines()
+        lines.write({"event": "http"})
+        lines.flush()
+        assert orjson.loads(disk.content)["at"] == logs._now()

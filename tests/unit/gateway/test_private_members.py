@@ -27,7 +27,6 @@ from gateway.api.fastapi_private import matched_path
     [
         ("__init__", ["config", "server_state", "app_state", "_loop"]),
         ("_start_asgi_task", ["cycle", "app"]),
-        ("_unset_keepalive_if_required", []),
         ("send_400_response", ["msg"]),
         ("on_message_begin", []),
         ("on_headers_complete", []),
@@ -48,7 +47,19 @@ def test_the_protocol_of_uvicorn_has(member: str, parameters: list[str]) -> None
 def test_a_connection_of_uvicorn_has_its_state() -> None:
     """slow_clients.py reads these attributes of a connection and of a request."""
     source = inspect.getsource(HttpToolsProtocol)
-    for name in ("connections", "cycle", "client", "parser", "headers", "url", "transport"):
+    for name in (
+        "client",
+        "connections",
+        "cycle",
+        "flow.resume_reading()",
+        "headers",
+        "parser",
+        "pipeline.pop()",
+        "server_state.total_requests",
+        "timeout_keep_alive",
+        "transport",
+        "url",
+    ):
         assert f"self.{name}" in source, f"HttpToolsProtocol has no attribute {name}"
     source = inspect.getsource(RequestResponseCycle)
     for name in ("response_complete", "more_body", "disconnected", "message_event", "keep_alive"):

@@ -29,6 +29,7 @@ class Server:
     sent."""
 
     port: int = 0
+    config: Any = None
     seen: list[str] = field(default_factory=list)
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -69,6 +70,7 @@ async def server() -> AsyncIterator[Server]:
     config = uvicorn.Config(
         app, http=Connection, log_config=None, lifespan="off", timeout_graceful_shutdown=1
     )
+    app.config = config
     running = uvicorn.Server(config)
     running.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
     task = asyncio.create_task(running.serve(sockets=[listening]))
@@ -118,6 +120,61 @@ async def test_a_byte_now_and_then_wins_no_time(
     finally:
         dripping.cancel()
         writer.close()
+
+
+async def test_an_idle_connection_is_closed(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a response, a connection waits for a limited time. Bytes that begin no request win no
+    time."""
+    monkeypatch.setattr(server.config, "timeout_keep_alive", 0.2)
+    reader, writer = await server.open(GET)
+    assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b"ok"), 5)
+
+    writer.write(b"\r\n")
+
+    assert await asyncio.wait_for(gone(reader), 5)
+    writer.close()
+
+
+async def test_a_request_that_arrives_late_has_its_own_limit(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit of an idle connection does not end a request that has begun."""
+    monkeypatch.setattr(server.config, "timeout_keep_alive", 0.2)
+    reader, writer = await server.open(GET)
+    await asyncio.wait_for(reader.readuntil(b"ok"), 5)
+
+    writer.write(GET[:20])
+    await asyncio.sleep(0.5)
+    writer.write(GET[20:])
+
+    assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b"ok"), 5)
+    writer.close()
+
+
+async def test_requests_of_a_connection_share_a_timer(server: Server) -> None:
+    """The time limits of a request and of the pause behind it start no timer each."""
+    reader, writer = await server.open(GET)
+    await asyncio.wait_for(reader.readuntil(b"ok"), 5)
+    started: list[object] = []
+    loop = asyncio.get_running_loop()
+    call_at = loop.call_at
+
+    def counted(when: float, callback: Any, *rest: Any, **more: Any) -> asyncio.TimerHandle:
+        if isinstance(getattr(callback, "__self__", None), Connection):
+            started.append(callback)
+        return call_at(when, callback, *rest, **more)
+
+    loop.call_at = counted  # type: ignore[method-assign, assignment]
+    try:
+        for _ in range(20):
+            writer.write(GET)
+            await reader.readuntil(b"ok")
+    finally:
+        del loop.call_at
+    assert len(started) <= 1
+    writer.close()
 
 
 async def test_the_longest_waiting_make_room(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import jwt
 import orjson
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +27,27 @@ def test_what_is_signed_verifies_elsewhere(alg: str) -> None:
     other = jwt.PyJWK(json_web_keys.public_jwk(alg, json_web_keys.generate(alg)))
     with pytest.raises(jwt.InvalidSignatureError):
         jwt.decode(token, other, algorithms=[alg])
+
+
+@dataclass
+class ShortNumbers:
+    """A key whose signatures have numbers with leading zeros, which DER leaves out."""
+
+    r: int
+    s: int
+
+    def sign(self, _: bytes, __: object) -> bytes:
+        return encode_dss_signature(self.r, self.s)
+
+
+@pytest.mark.parametrize("numbers", [(1, 2), (2**255, 1), (3, 2**256 - 1)])
+def test_an_ecdsa_signature_has_two_numbers_of_32_bytes(numbers: tuple[int, int]) -> None:
+    """R and S keep their leading zeros (RFC 7518 section 3.4)."""
+    token = json_web_keys.SigningKey("k", "ES256", ShortNumbers(*numbers), {}).sign("JWT", {})
+
+    signature = unb64(token.rpartition(".")[2])
+    assert len(signature) == 64
+    assert (int.from_bytes(signature[:32]), int.from_bytes(signature[32:])) == numbers
 
 
 @pytest.mark.parametrize("alg", sorted(json_web_keys.ALGORITHMS))
