@@ -15,10 +15,9 @@ from common import audit
 from common.context import Context
 from common.contracts.oauth_errors import InvalidGrant, InvalidScope, InvalidTarget
 from common.contracts.tokens import Tokens
-from common.crypto import Keys, b64url
 from common.db import Db
 from common.events.tokens import TokenRefreshed, TokenReused
-from oidc import scope_catalogue, token_response
+from oidc import refresh_token_text, scope_catalogue, token_response
 from oidc.deps import Deps
 from oidc.oauth_parameters import OAuthParameters
 from oidc.queries import refresh_tokens, token_families, token_grants
@@ -37,7 +36,9 @@ async def handle(
     if len(presented_token) > MAX_LENGTH:
         raise InvalidGrant("the refresh token is unknown, used, expired or revoked")
     rotates = client.rotate_refresh_tokens
-    next_token = successor_of(deps.keys, presented_token) if rotates else presented_token
+    next_token = presented_token
+    if rotates:
+        next_token = refresh_token_text.successor_of(deps.keys, presented_token)
     grant = await _redeem(deps, ctx, client, parameters, next_token=next_token)
     if grant.org_id is not None:
         grant = await _with_org_role(deps, ctx, grant, grant.org_id)
@@ -51,11 +52,6 @@ async def handle(
         resource=_narrowed_resource(parameters.values_of("resource"), grant),
         refresh_token=next_token,
     )
-
-
-def successor_of(keys: Keys, token: str) -> str:
-    """Returns the token's successor: always the same, and unpredictable without our key."""
-    return "rt_" + b64url(keys.digest("refresh-child", token.encode()))
 
 
 async def _redeem(
@@ -154,6 +150,7 @@ async def _renew(
         client_epoch=client.epoch,
         successor_hash=deps.keys.hash("refresh", next_token),
         lifetime=client.refresh_token_lifetime,
+        offline=refresh_token_text.is_offline(next_token),
     )
 
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, LiteralString
 
 from common.db import Db, maybe
 from common.sql import qualified
-from oidc.queries.conditions import LIVE_REFRESH_GRANT, UNUSED_REFRESH_TOKEN
+from oidc.queries.conditions import (
+    LIVE_OFFLINE_GRANT,
+    LIVE_REFRESH_GRANT,
+    UNUSED_REFRESH_TOKEN,
+)
 from oidc.queries.token_grants import GRANT_COLUMNS, USER_COLUMNS, TokenGrant
 
-ROTATE: Final = f"""
+ROTATE: Final[dict[bool, LiteralString]] = {
+    offline: f"""
     WITH consumed AS (
         UPDATE refresh_tokens r SET used_at = now(), rotated_at = now()
         FROM token_families f, users u
         WHERE r.app_id = $1 AND r.token_hash = ANY ($2) AND r.client_id = $3
-          AND {UNUSED_REFRESH_TOKEN} AND r.revoked_at IS NULL AND {LIVE_REFRESH_GRANT}
+          AND {UNUSED_REFRESH_TOKEN} AND r.revoked_at IS NULL AND {live}
         RETURNING r.token_hash, r.family_id, r.generation, {qualified("r", GRANT_COLUMNS)},
             r.user_epoch, r.absolute_expires_at, {qualified("u", USER_COLUMNS)}
     ), successor AS (
@@ -29,6 +34,9 @@ ROTATE: Final = f"""
     )
     SELECT family_id, {GRANT_COLUMNS}, user_epoch, {USER_COLUMNS}, now() AS issued_at FROM consumed
     """
+    for offline, live in ((False, LIVE_REFRESH_GRANT), (True, LIVE_OFFLINE_GRANT))
+}
+"""By whether the token is of an offline family. Offline ones need no session."""
 
 
 async def rotate(
@@ -39,17 +47,19 @@ async def rotate(
     client_id: str,
     client_epoch: int,
     successor_hash: str,
+    offline: bool,
     lifetime: float,
 ) -> TokenGrant | None:
     """Consumes the refresh token and stores its successor, valid for `lifetime` seconds.
 
     Returns None if the token is unknown, used, expired or revoked, or if its family, user or
-    session has ended. One statement decides all of this, so nothing can change in between.
+    session has ended. One statement decides all of this, so nothing can change in between. The one
+    for `offline` tokens asks for no session, and knows the tokens of offline families only.
     """
     return await maybe(
         db,
         TokenGrant,
-        ROTATE,
+        ROTATE[offline],
         app_id,
         token_hashes,
         client_id,

@@ -10,6 +10,9 @@ from tests.kit.factories import Person
 from tests.kit.round_trips import recorded_round_trips
 from tests.kit.world import World
 
+from common.contracts.oauth_errors import InvalidGrant
+from oidc.refresh_token_text import OFFLINE, ONLINE
+
 TABLE = re.compile(r"\b(?:FROM|JOIN|UPDATE|INTO|,)\s+([a-z]+(?:_[a-z]+)*)\s+[a-z]\b")
 
 
@@ -64,3 +67,40 @@ async def test_a_role_that_could_not_be_read_costs_no_token(world: World) -> Non
 
     assert (await world.claims(second.access_token))["org_role"] == "member"
     assert (await world.refresh(client, second.refresh_token)).access_token
+
+
+async def test_an_offline_token_asks_for_no_session(world: World) -> None:
+    """The text of the token says that it is offline, and so does its successor's."""
+    client, ann = await world.client(), await world.person()
+    for scope, sessions in (("openid offline_access", False), ("openid", True)):
+        tokens = await world.tokens(client, ann, scope=scope)
+        tokens = await world.refresh(client, tokens.refresh_token)
+        with recorded_round_trips() as made:
+            await world.refresh(client, tokens.refresh_token)
+        assert len(made) == 1, "\n".join(made)
+        assert ("user_sessions" in TABLE.findall(made[0])) is sessions
+
+
+async def test_a_token_cannot_change_its_kind(world: World) -> None:
+    """A token of a session that pretends to be offline is unknown. It outlives no session, and ends
+    no family."""
+    client, ann = await world.client(), await world.person()
+    tokens = await world.tokens(client, ann, scope="openid")
+    token = tokens.refresh_token or ""
+    pretended = OFFLINE + token.removeprefix(ONLINE)
+    assert token.startswith(ONLINE)
+    assert pretended != token
+    with pytest.raises(InvalidGrant):
+        await world.refresh(client, pretended)
+
+    assert await world.refresh(client, token)
+
+
+async def test_the_database_decides_whether_a_token_is_offline(world: World) -> None:
+    """A row of a family that is not offline is not found by the statement for offline tokens, even if
+    its text says offline. So it ends with its session."""
+    client, ann = await world.client(), await world.person()
+    tokens = await world.tokens(client, ann, scope="openid offline_access")
+    await world.owner.execute("UPDATE token_families SET offline = false")
+    with pytest.raises(InvalidGrant):
+        await world.refresh(client, tokens.refresh_token)
