@@ -7,7 +7,13 @@ from typing import Any, Final
 from common.context import Context
 from common.contracts.oauth_errors import InvalidClient
 from common.contracts.tokens import Introspection, IntrospectToken
-from oidc import access_tokens, client_auth, oauth_parameters, scope_catalogue
+from oidc import (
+    access_tokens,
+    client_auth,
+    oauth_parameters,
+    refresh_token_text,
+    scope_catalogue,
+)
 from oidc.access_tokens import ValidAccessToken
 from oidc.deps import Deps
 from oidc.queries import refresh_tokens
@@ -35,7 +41,7 @@ async def introspect(deps: Deps, ctx: Context, request: IntrospectToken) -> Intr
     presented_token = parameters.required("token")
     if len(presented_token) > MAX_LENGTH:
         return INACTIVE
-    if presented_token.startswith("rt_"):
+    if refresh_token_text.is_refresh_token(presented_token):
         return await _refresh_token(deps, ctx, client, presented_token)
     token = await access_tokens.find_valid(deps, ctx, presented_token)
     if token is None or not _may_introspect(client, token):

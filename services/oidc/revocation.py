@@ -7,7 +7,7 @@ from common.context import Context
 from common.contracts.base import Done
 from common.contracts.tokens import RevokeToken
 from common.events.tokens import TokenRevoked
-from oidc import client_auth, oauth_parameters
+from oidc import client_auth, oauth_parameters, refresh_token_text
 from oidc.access_tokens import find_valid
 from oidc.deps import Deps
 from oidc.introspection import MAX_LENGTH
@@ -27,7 +27,7 @@ async def revoke(deps: Deps, ctx: Context, request: RevokeToken) -> Done:
     presented_token = parameters.required("token")
     if len(presented_token) > MAX_LENGTH:
         return Done()
-    if presented_token.startswith("rt_"):
+    if refresh_token_text.is_refresh_token(presented_token):
         await _revoke_refresh_token(deps, ctx, client, presented_token)
     else:
         await _revoke_access_token(deps, ctx, client, presented_token)

@@ -13,9 +13,9 @@ from common import audit, logs
 from common.context import Context
 from common.contracts.oauth_errors import InvalidGrant, InvalidTarget, OAuthError
 from common.contracts.tokens import Tokens
-from common.crypto import sha256_b64url, token
+from common.crypto import sha256_b64url
 from common.events.tokens import CodeReused, TokenIssued
-from oidc import code_content, pkce, token_response
+from oidc import code_content, pkce, refresh_token_text, token_response
 from oidc.code_content import CodeContent
 from oidc.deps import Deps
 from oidc.oauth_parameters import OAuthParameters
@@ -46,7 +46,9 @@ async def handle(
     if mismatch is None and requested and not set(requested) <= set(content.resource):
         # RFC 8707 section 2.2. The client can use the code once more.
         raise InvalidTarget("the resource was not part of the authorization")
-    refresh_token = token("rt_") if "refresh_token" in client.grant_types else None
+    refresh_token = None
+    if "refresh_token" in client.grant_types:
+        refresh_token = refresh_token_text.new(content.scopes)
     columns = _grant_columns(deps, ctx, content)
     exchange = _exchange_parameters(
         deps,

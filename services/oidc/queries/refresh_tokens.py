@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, LiteralString
 
 from common.db import Db, maybe
 from common.sql import qualified
-from oidc.queries.conditions import LIVE_REFRESH_GRANT, SSO_OF_GRANT, UNUSED_REFRESH_TOKEN
+from oidc.queries.conditions import (
+    LIVE_OFFLINE_GRANT,
+    LIVE_REFRESH_GRANT,
+    UNUSED_REFRESH_TOKEN,
+)
 from oidc.queries.token_grants import GRANT_COLUMNS, USER_COLUMNS, TokenGrant
 
-ROTATE: Final = f"""
+ROTATE: Final[dict[bool, LiteralString]] = {
+    offline: f"""
     WITH consumed AS (
         UPDATE refresh_tokens r SET used_at = now(), rotated_at = now()
         FROM token_families f, users u
         WHERE r.app_id = $1 AND r.token_hash = ANY ($2) AND r.client_id = $3
-          AND {UNUSED_REFRESH_TOKEN} AND r.revoked_at IS NULL AND {LIVE_REFRESH_GRANT}
+          AND {UNUSED_REFRESH_TOKEN} AND r.revoked_at IS NULL AND {live}
         RETURNING r.token_hash, r.family_id, r.generation, {qualified("r", GRANT_COLUMNS)},
             r.user_epoch, r.absolute_expires_at, {qualified("u", USER_COLUMNS)}
     ), successor AS (
@@ -27,11 +32,11 @@ ROTATE: Final = f"""
                absolute_expires_at
         FROM consumed
     )
-    SELECT t.family_id, {qualified("t", GRANT_COLUMNS)}, m.role_id AS org_role, t.user_epoch,
-           {qualified("t", USER_COLUMNS)}, now() AS issued_at
-    FROM consumed t LEFT JOIN organization_members m
-      ON m.app_id = $1 AND m.org_id = t.org_id AND m.user_id = t.user_id AND {SSO_OF_GRANT}
+    SELECT family_id, {GRANT_COLUMNS}, user_epoch, {USER_COLUMNS}, now() AS issued_at FROM consumed
     """
+    for offline, live in ((False, LIVE_REFRESH_GRANT), (True, LIVE_OFFLINE_GRANT))
+}
+"""By whether the token is of an offline family. Offline ones need no session."""
 
 
 async def rotate(
@@ -42,18 +47,19 @@ async def rotate(
     client_id: str,
     client_epoch: int,
     successor_hash: str,
+    offline: bool,
     lifetime: float,
 ) -> TokenGrant | None:
     """Consumes the refresh token and stores its successor, valid for `lifetime` seconds.
 
     Returns None if the token is unknown, used, expired or revoked, or if its family, user or
-    session has ended. The grant loses an organization that requires another sign-in. One statement
-    decides all of this, so nothing can change in between.
+    session has ended. One statement decides all of this, so nothing can change in between. The one
+    for `offline` tokens asks for no session, and knows the tokens of offline families only.
     """
     return await maybe(
         db,
         TokenGrant,
-        ROTATE,
+        ROTATE[offline],
         app_id,
         token_hashes,
         client_id,
@@ -64,19 +70,13 @@ async def rotate(
 
 
 EXTEND: Final = f"""
-    WITH extended AS (
-        UPDATE refresh_tokens r
-        SET expires_at = least(now() + make_interval(secs => $5), r.absolute_expires_at)
-        FROM token_families f, users u
-        WHERE r.app_id = $1 AND r.token_hash = ANY ($2) AND r.client_id = $3
-          AND {UNUSED_REFRESH_TOKEN} AND r.revoked_at IS NULL AND {LIVE_REFRESH_GRANT}
-        RETURNING r.family_id, {qualified("r", GRANT_COLUMNS)}, r.user_epoch,
-            {qualified("u", USER_COLUMNS)}
-    )
-    SELECT t.family_id, {qualified("t", GRANT_COLUMNS)}, m.role_id AS org_role, t.user_epoch,
-           {qualified("t", USER_COLUMNS)}, now() AS issued_at
-    FROM extended t LEFT JOIN organization_members m
-      ON m.app_id = $1 AND m.org_id = t.org_id AND m.user_id = t.user_id AND {SSO_OF_GRANT}
+    UPDATE refresh_tokens r
+    SET expires_at = least(now() + make_interval(secs => $5), r.absolute_expires_at)
+    FROM token_families f, users u
+    WHERE r.app_id = $1 AND r.token_hash = ANY ($2) AND r.client_id = $3
+      AND {UNUSED_REFRESH_TOKEN} AND r.revoked_at IS NULL AND {LIVE_REFRESH_GRANT}
+    RETURNING r.family_id, {qualified("r", GRANT_COLUMNS)}, r.user_epoch,
+        {qualified("u", USER_COLUMNS)}, now() AS issued_at
     """
 
 
@@ -99,12 +99,9 @@ async def extend(
 
 
 FIND_ROTATED: Final = f"""
-    SELECT r.family_id, {qualified("r", GRANT_COLUMNS)}, m.role_id AS org_role, r.user_epoch,
+    SELECT r.family_id, {qualified("r", GRANT_COLUMNS)}, r.user_epoch,
            {qualified("u", USER_COLUMNS)}, r.rotated_at AS issued_at
     FROM refresh_tokens r CROSS JOIN token_families f CROSS JOIN users u
-    CROSS JOIN LATERAL (SELECT r.session_id) t
-    LEFT JOIN organization_members m
-      ON m.app_id = $1 AND m.org_id = r.org_id AND m.user_id = r.user_id AND {SSO_OF_GRANT}
     WHERE r.app_id = $1 AND r.token_hash = ANY ($2) AND r.client_id = $3
       AND r.rotated_at > now() - make_interval(secs => $5)
       AND (SELECT successor.used_at IS NULL AND successor.expires_at > now()
