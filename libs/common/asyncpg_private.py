@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import asyncpg
+
+
+class PreparedStatement(Protocol):
+    """A statement that the server has prepared for a connection."""
+
+    @property
+    def name(self) -> str: ...
 
 
 class ProtocolConnection(asyncpg.Connection):
@@ -20,7 +27,7 @@ class ProtocolConnection(asyncpg.Connection):
         _transport: asyncio.Transport
         _protocol: Any
         _check_open: Callable[[], None]
-        _get_statement: Callable[[str, float | None], Awaitable[object]]
+        _get_statement: Callable[[str, float | None], Awaitable[PreparedStatement]]
         _drop_local_statement_cache: Callable[[], None]
         _drop_local_type_cache: Callable[[], None]
 
@@ -40,7 +47,7 @@ class ProtocolConnection(asyncpg.Connection):
         """Raises asyncpg.InterfaceError if the connection is closed."""
         self._check_open()
 
-    async def prepared_statement(self, sql: str) -> object:
+    async def prepared_statement(self, sql: str) -> PreparedStatement:
         """Returns the statement from the cache, or prepares it."""
         return await self._get_statement(sql, None)
 
@@ -58,7 +65,7 @@ class ProtocolConnection(asyncpg.Connection):
             await self._protocol._wait_for_cancellation()
 
     async def execute_statement(
-        self, statement: object, args: tuple[Any, ...], limit: int
+        self, statement: PreparedStatement, args: tuple[Any, ...], limit: int
     ) -> tuple[list[asyncpg.Record], bytes | None]:
         """Executes a prepared statement. Returns at most `limit` rows (0: all) and the command's
         tag."""

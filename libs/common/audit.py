@@ -20,7 +20,7 @@ from nats.aio.client import Client
 
 from common import logs
 from common.context import Context
-from common.db import Db, run
+from common.db import Db, defer
 from common.events.base import Event
 from common.ids import new_id
 
@@ -115,9 +115,10 @@ def entry(ctx: Context, event: Event, **about: Unpack[About]) -> Entry:
 
 
 async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = None) -> None:
-    """Writes an event and its outbox row. `db` is the transaction of the work itself."""
+    """Writes an event and its outbox row. `db` is the transaction of the work itself, which writes them
+    with its next statement or with COMMIT."""
     row = entry(ctx, event, user_id=user_id)
-    await run(
+    await defer(
         db,
         """
         WITH logged AS (
