@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import cached_property
 from typing import Any, Final
 from uuid import uuid4
 
@@ -25,17 +26,41 @@ LINK: Final = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
 
 @dataclass(frozen=True)
 class CaughtMail:
-    """A mail as it came. `to` are the addresses of the envelope, not those of the header."""
+    """A mail as it came. `to` are the addresses of the envelope, not those of the header. It is parsed
+    when somebody first looks at it, since most mails are never looked at. A malformed mail is shown as far
+    as it can be read."""
 
     id: str
     sender: str
     to: list[str]
-    subject: str
     received_at: str
-    text: str
-    html: str
-    headers: dict[str, str]
-    size: int
+    content: bytes = field(repr=False)
+
+    @property
+    def subject(self) -> str:
+        return _header(self._message, "subject")
+
+    @cached_property
+    def text(self) -> str:
+        return _part(self._message, "plain")
+
+    @cached_property
+    def html(self) -> str:
+        return _part(self._message, "html")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {name: _header(self._message, name) for name in self._message}
+
+    @property
+    def size(self) -> int:
+        return len(self.content)
+
+    @cached_property
+    def _message(self) -> EmailMessage:
+        message = message_from_bytes(self.content, policy=policy.default)
+        assert isinstance(message, EmailMessage)
+        return message
 
     @property
     def links(self) -> list[str]:
@@ -87,25 +112,14 @@ class Mailbox:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.content
         assert isinstance(content, bytes)
-        self.put(parse(content, sender=envelope.mail_from or "", to=envelope.rcpt_tos))
+        self.put(caught(content, sender=envelope.mail_from or "", to=envelope.rcpt_tos))
         return "250 caught"
 
 
-def parse(content: bytes, *, sender: str, to: list[str]) -> CaughtMail:
-    """Returns a mail. Never fails: a malformed mail is shown as far as it can be read."""
-    message = message_from_bytes(content, policy=policy.default)
-    assert isinstance(message, EmailMessage)
-    return CaughtMail(
-        id=uuid4().hex,
-        sender=sender,
-        to=list(to),
-        subject=_header(message, "subject"),
-        received_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        text=_part(message, "plain"),
-        html=_part(message, "html"),
-        headers={name: _header(message, name) for name in message},
-        size=len(content),
-    )
+def caught(content: bytes, *, sender: str, to: list[str]) -> CaughtMail:
+    """Returns a mail that has just come."""
+    received_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return CaughtMail(uuid4().hex, sender, list(to), received_at, content)
 
 
 def _header(message: EmailMessage, name: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import asyncpg
 
@@ -22,6 +22,13 @@ DEAD_SERVER: Final = {
 """Options of a connection's socket, as far as the system has them."""
 
 
+class PreparedStatement(Protocol):
+    """A statement that the server has prepared for a connection."""
+
+    @property
+    def name(self) -> str: ...
+
+
 class ProtocolConnection(asyncpg.Connection):
     """asyncpg's connection, with access to its protocol and its transport."""
 
@@ -30,7 +37,7 @@ class ProtocolConnection(asyncpg.Connection):
         _aborted: bool
         _protocol: Any
         _check_open: Callable[[], None]
-        _get_statement: Callable[[str, float | None], Awaitable[object]]
+        _get_statement: Callable[[str, float | None], Awaitable[PreparedStatement]]
         _drop_local_statement_cache: Callable[[], None]
         _drop_local_type_cache: Callable[[], None]
 
@@ -74,7 +81,7 @@ class ProtocolConnection(asyncpg.Connection):
         """Raises asyncpg.InterfaceError if the connection is closed."""
         self._check_open()
 
-    async def prepared_statement(self, sql: str) -> object:
+    async def prepared_statement(self, sql: str) -> PreparedStatement:
         """Returns the statement from the cache, or prepares it."""
         return await self._get_statement(sql, None)
 
@@ -83,7 +90,7 @@ class ProtocolConnection(asyncpg.Connection):
         self._drop_global_statement_cache()
 
     async def execute_statement(
-        self, statement: object, args: tuple[Any, ...], limit: int
+        self, statement: PreparedStatement, args: tuple[Any, ...], limit: int
     ) -> tuple[list[asyncpg.Record], bytes | None]:
         """Executes a prepared statement. Returns at most `limit` rows (0: all) and the command's
         tag."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Protocol, TypedDict, Unpack
@@ -20,7 +22,7 @@ from nats.aio.client import Client
 
 from common import logs
 from common.context import Context
-from common.db import Db, run
+from common.db import Db, defer
 from common.events.base import Event
 from common.ids import new_id
 
@@ -88,8 +90,30 @@ class About(TypedDict, total=False):
     org_id: str | None
 
 
+entered: ContextVar[bool] = ContextVar("entered", default=False)
+"""Whether the request has made an entry. It stays set: another commit of the request may come before that
+of the entry."""
+
+
+def waking(wake: Callable[[], None]) -> Callable[[], None]:
+    """Returns a function to call after every commit. It wakes the relay if the request has made an entry:
+    most commits have none, and a look at the outbox for nothing costs as much as one that finds a row."""
+
+    def wake_if_entered() -> None:
+        if entered.get():
+            wake()
+
+    return wake_if_entered
+
+
 def entry(ctx: Context, event: Event, **about: Unpack[About]) -> Entry:
-    """Returns an event ready to be written, with what the context knows of its caller."""
+    """Returns an event ready to be written, with what the context knows of its caller. Commits of the
+    request wake the relay from now on."""
+    entered.set(True)
+    return _entry(ctx, event, about)
+
+
+def _entry(ctx: Context, event: Event, about: About) -> Entry:
     who = ctx.caller
     kind, id = (who.actor_kind, who.actor_id) if who.actor_id else (who.kind, who.id)
     return Entry(
@@ -111,9 +135,10 @@ def entry(ctx: Context, event: Event, **about: Unpack[About]) -> Entry:
 
 
 async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = None) -> None:
-    """Writes an event and its outbox row. `db` is the transaction of the work itself."""
+    """Writes an event and its outbox row. `db` is the transaction of the work itself, which writes them
+    with its next statement or with COMMIT."""
     row = entry(ctx, event, user_id=user_id)
-    await run(
+    await defer(
         db,
         """
         WITH logged AS (
@@ -169,7 +194,7 @@ class Activity:
         if len(self._waiting) >= self.size:
             self._waiting.popleft()
             self._lost += 1
-        self._waiting.append(entry(ctx, event, **about))
+        self._waiting.append(_entry(ctx, event, about))
         self._noted.set()
 
     async def run(self) -> None:

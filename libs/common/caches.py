@@ -117,6 +117,12 @@ class Cache(Generic[V]):
             for key in list(self._tagged.get(tag, ())):
                 self._forget(key)
 
+    def forget(self, key: Key) -> None:
+        """Forgets the entry, if there is one. A value that is being fetched is not kept."""
+        self._drops += 1
+        if key in self._entries:
+            self._forget(key)
+
     def clear(self) -> None:
         """Forgets all entries."""
         self._drops += 1

@@ -13,6 +13,7 @@ import asyncpg
 
 from common import conditions, metrics
 from common.autocommit_connection import AutocommitConnection
+from common.bound_transaction import BoundTransaction
 from common.connection_pool import ConnectionPool
 from common.connection_setup import connect_for_pool
 from common.context import Context
@@ -25,7 +26,7 @@ from common.pipelined_connection import PipelinedConnection
 from common.pool_limits import PoolCounts, PoolLimits
 from common.problems import Busy, Conflict, Unavailable
 
-Link: TypeAlias = "LeasedConnection | asyncpg.Connection[asyncpg.Record]"
+Link: TypeAlias = "BoundTransaction | LeasedConnection | asyncpg.Connection[asyncpg.Record]"
 Db: TypeAlias = "Link | AutocommitConnection"
 Row = TypeVar("Row")
 
@@ -71,6 +72,15 @@ async def run(db: Db, sql: LiteralString, *args: Any) -> int:
     """Executes a statement. Returns the number of rows that it touched."""
     tag = await db.execute(sql, *args)
     return int(tag.rsplit(" ", 1)[-1]) if tag[-1:].isdigit() else 0
+
+
+async def defer(db: Db, sql: LiteralString, *args: Any) -> None:
+    """Executes a statement whose result nobody needs. In a transaction it goes out with the next statement,
+    or with COMMIT, which raises its error."""
+    if isinstance(db, BoundTransaction):
+        db.defer(sql, *args)
+    else:
+        await db.execute(sql, *args)
 
 
 async def rebind(db: Db, app_id: str) -> None:
@@ -126,7 +136,7 @@ class Database:
     async def transaction(self, ctx: Context) -> AsyncIterator[Link]:
         """Reads and writes the application's rows. Commits on leaving. Rolls back on any error, and
         if a condition was not checked."""
-        async with self._begin(f"BEGIN; SET LOCAL aero2.app_id = '{_id(ctx.app_id)}'") as db:
+        async with self._transaction(_id(ctx.app_id)) as db:
             yield db
         self._committed()
 
@@ -148,7 +158,7 @@ class Database:
     @asynccontextmanager
     async def unbound_transaction(self) -> AsyncIterator[Link]:
         """Opens a transaction bound to no application: for tables of the platform, and for jobs."""
-        async with self._begin("BEGIN") as db:
+        async with self._transaction(None) as db:
             yield db
         self._committed()
 
@@ -161,17 +171,17 @@ class Database:
         self._committed()
 
     @asynccontextmanager
-    async def _begin(self, begin: str) -> AsyncIterator[Link]:
-        async with self._acquire() as db:
-            await db.execute(begin)
+    async def _transaction(self, app_id: str | None) -> AsyncIterator[BoundTransaction]:
+        async with self._acquire() as connection:
+            db = BoundTransaction(connection, app_id)
             try:
                 yield db
                 conditions.refuse_unchecked()
+                await db.commit()
             except BaseException:
                 if not db.is_closed():
                     await asyncio.shield(_rollback(db))
                 raise
-            await db.execute("COMMIT")
 
     @asynccontextmanager
     async def _acquire(self) -> AsyncIterator[LeasedConnection]:
@@ -222,8 +232,8 @@ class Database:
         await self.pool.close(CLOSE)
 
 
-async def _rollback(db: Link) -> None:
+async def _rollback(db: BoundTransaction) -> None:
     try:
-        await db.execute("ROLLBACK", timeout=ROLLBACK)
+        await db.rollback(ROLLBACK)
     except FAILURES:
         db.terminate()

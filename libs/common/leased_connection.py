@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine
 from typing import Any
 
 import asyncpg
 
 from common.pipelined_connection import PipelinedConnection
+from common.pipelined_messages import Preamble
 
 
 class LeasedConnection:
@@ -23,6 +24,10 @@ class LeasedConnection:
         """Ends the use of the connection."""
         self._connection = None
 
+    def require_lease(self) -> None:
+        """Raises InterfaceError if the connection was returned to its pool."""
+        self._open()
+
     def _open(self) -> PipelinedConnection:
         if self._connection is None:
             raise asyncpg.InterfaceError("the connection was returned to its pool")
@@ -34,10 +39,6 @@ class LeasedConnection:
         """Executes a statement. Returns the command's tag, such as `UPDATE 1`. A statement may take
         `timeout` seconds, by default as long as every other."""
         return self._open().execute(sql, *args, timeout=timeout)
-
-    def executemany(self, sql: str, args: Iterable[Sequence[Any]]) -> Coroutine[Any, Any, None]:
-        """Executes a statement once for each tuple of arguments."""
-        return self._open().executemany(sql, args)
 
     def fetch(self, sql: str, *args: Any) -> Coroutine[Any, Any, list[asyncpg.Record]]:
         """Returns all rows."""
@@ -56,6 +57,12 @@ class LeasedConnection:
     ) -> Coroutine[Any, Any, tuple[list[asyncpg.Record], str]]:
         """Executes a statement as a transaction that is bound to an application."""
         return self._open().bound(app_id, sql, args, limit)
+
+    def pipelined(
+        self, preamble: Preamble, sql: str, args: tuple[Any, ...], limit: int = 0
+    ) -> Coroutine[Any, Any, tuple[list[asyncpg.Record], str]]:
+        """Executes a statement after a preamble, in the same round trip."""
+        return self._open().pipelined(preamble, sql, args, limit)
 
     def is_closed(self) -> bool:
         """Returns whether the connection is closed, or was returned to its pool."""

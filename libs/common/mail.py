@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 from common.context import Context
-from common.db import Db, run
+from common.db import Db, defer
 from common.ids import new_id
 from common.sealing import Sealer
 
@@ -42,7 +42,7 @@ async def enqueue(db: Db, ctx: Context, sealer: Sealer, mail: Mail) -> str:
     enqueued.set(True)
     plain = orjson.dumps({"to": mail.to, "data": mail.data})
     sealed = await sealer.seal(db, ctx.app_id, ("mail_outbox", "sealed", id), plain)
-    await run(
+    await defer(
         db,
         """
         INSERT INTO mail_outbox (app_id, id, kind, locale, sealed, expires_at)

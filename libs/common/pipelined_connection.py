@@ -1,10 +1,10 @@
-"""Runs a statement that is bound to its application, in one round trip (docs/adr/0006).
+"""Runs a statement together with what has to go ahead of it, in one round trip (docs/adr/0006).
 
 Row level security needs `aero2.app_id` to be set for the transaction. One after the other, that takes
-three round trips: begin and set, the statement, commit. PostgreSQL accepts the first two together:
-everything before a Sync message is one transaction, which the Sync commits (PostgreSQL documentation,
-section 55.2.4, pipelining). asyncpg sends one request and waits. So the Bind and Execute of the setting are
-written just ahead of its own, and their reply is removed from what the server sends back.
+three round trips: begin and set, the statement, commit. PostgreSQL accepts them together: everything before
+a Sync message is one transaction, which the Sync commits, unless a BEGIN is among it (PostgreSQL
+documentation, section 55.2.4, pipelining). asyncpg sends one request and waits. So the messages of a
+`Preamble` are written just ahead of its own, and their replies are removed from what the server sends back.
 """
 
 from __future__ import annotations
@@ -15,52 +15,49 @@ from typing import Any, Final, LiteralString
 import asyncpg
 
 from common.asyncpg_private import ProtocolConnection
+from common.pipelined_messages import BINDING, Preamble
 
-BINDING: Final = "PREPARE aero2_bind (text) AS SELECT set_config('aero2.app_id', $1, true)"
-"""Prepared once on each connection. `true` means SET LOCAL."""
-_BIND: Final = b"\x00aero2_bind\x00" + b"\x00\x00" + b"\x00\x01" + b"\x00\x00\x00\x24"
-"""Unnamed portal, the statement, no formats, one parameter of 36 bytes: a UUID's text."""
-_PREFIX: Final = b"B" + (4 + len(_BIND) + 36 + 2).to_bytes(4, "big") + _BIND
-_EXECUTE: Final = b"\x00\x00" + b"E" + (9).to_bytes(4, "big") + b"\x00" + b"\x00\x00\x00\x00"
-"""The result of the binding as text; then the portal is executed to its end."""
-_BIND_REPLY: Final = b"2DC"
-"""BindComplete, DataRow, CommandComplete: the reply to a binding."""
+_REPLY: Final = b"2DC"
+"""BindComplete, DataRow, CommandComplete: the reply to a statement of a preamble."""
 _COMPLETE: Final = ord("C")
 _ERROR: Final = ord("E")
 _HEAD: Final = 5
 """Bytes of a message before its content: type and length."""
 
 
-class BindReplyFilter(asyncio.Protocol):
-    """Stands between the transport and asyncpg, and keeps the replies to bindings from asyncpg."""
+class PreambleReplyFilter(asyncio.Protocol):
+    """Stands between the transport and asyncpg, and keeps the replies to preambles from asyncpg."""
 
     def __init__(self, inner: asyncio.Protocol) -> None:
         self.inner = inner
         self.pending = 0
-        """Bindings without a reply yet: one at most, since asyncpg runs one statement at a time."""
+        """Statements of the preamble without a reply yet. There is one preamble at most, since asyncpg runs
+        one statement at a time."""
         self._incomplete = b""
 
     def data_received(self, data: bytes) -> None:
-        """Passes on what is not the reply to a binding."""
+        """Passes on what is not the reply to a preamble."""
         if self.pending:
             data = self._without_replies(self._incomplete + data)
         if data:
             self.inner.data_received(data)
 
     def _without_replies(self, data: bytes) -> bytes:
-        """Returns what is not part of a reply to a binding. Keeps an incomplete message for later."""
+        """Returns what is not part of a reply to a preamble. Keeps an incomplete message for later."""
         passed, start = b"", 0
         while self.pending:
             end = start + 1 + int.from_bytes(data[start + 1 : start + _HEAD], "big")
             if len(data) < start + _HEAD or len(data) < end:
                 break
             kind = data[start]
-            if kind == _ERROR:  # the binding failed, and so does the statement: asyncpg reports it
+            if (
+                kind == _ERROR
+            ):  # so the statement is skipped, and asyncpg reports the error as its own
                 self.pending = 0
                 break
             if kind == _COMPLETE:
                 self.pending -= 1
-            if kind not in _BIND_REPLY:  # a notice, a changed parameter
+            if kind not in _REPLY:  # a notice, a changed parameter
                 passed += data[start:end]
             start = end
         if self.pending:
@@ -90,7 +87,7 @@ class PipelinedConnection(ProtocolConnection):
     """asyncpg's connection, which can also run one statement as a transaction bound to an
     application."""
 
-    _filter: BindReplyFilter | None = None
+    _filter: PreambleReplyFilter | None = None
     _running = False
     """Whether a bound statement runs."""
 
@@ -109,31 +106,44 @@ class PipelinedConnection(ProtocolConnection):
     async def bound(
         self, app_id: str, sql: LiteralString, args: tuple[Any, ...], limit: int = 0
     ) -> tuple[list[asyncpg.Record], str]:
-        """Executes a statement. Returns at most `limit` rows (0: all) and the command's tag. `app_id` is
-        the text of a UUID.
+        """Executes a statement as a transaction that is bound to an application. Returns at most `limit`
+        rows (0: all) and the command's tag. `app_id` is the text of a UUID.
 
         Raises what asyncpg raises. Closes the connection if nothing could be sent.
         """
-        if self._running:  # a second binding would get the reply to the first
+        preamble = Preamble(app_id=app_id)
+        try:
+            return await self.pipelined(preamble, sql, args, limit)
+        except asyncpg.InvalidCachedStatementError:  # nothing was executed
+            return await self.pipelined(preamble, sql, args, limit)
+
+    async def pipelined(
+        self, preamble: Preamble, sql: LiteralString, args: tuple[Any, ...], limit: int = 0
+    ) -> tuple[list[asyncpg.Record], str]:
+        """Executes a statement after a preamble, in the same round trip. Returns what `bound` returns. An
+        error of the preamble is raised as that of the statement, which is not executed then."""
+        if self._running:  # a second preamble would get the replies to the first
             raise asyncpg.InterfaceError("another statement runs on this connection")
         self._running = True
         try:
-            return await self._execute_bound(app_id, sql, args, limit)
-        except asyncpg.InvalidCachedStatementError:  # a table has changed; nothing was executed
+            return await self._execute_after(preamble, sql, args, limit)
+        except asyncpg.InvalidCachedStatementError:  # a table has changed
             self.forget_statements()
-            return await self._execute_bound(app_id, sql, args, limit)
+            raise
         finally:
             self._running = False
 
-    async def _execute_bound(
-        self, app_id: str, sql: LiteralString, args: tuple[Any, ...], limit: int
+    async def _execute_after(
+        self, preamble: Preamble, sql: LiteralString, args: tuple[Any, ...], limit: int
     ) -> tuple[list[asyncpg.Record], str]:
         self.require_open()
         replies = self._filter or await self._install_filter()
         # Prepared first, because the Sync of preparing would end the transaction.
+        names = [(await self.prepared_statement(text)).name for text in preamble.statements()]
         statement = await self.prepared_statement(sql)
-        replies.pending = 1
-        self.write_bytes(_PREFIX + app_id.encode("ascii") + _EXECUTE)
+        messages = preamble.encoded(names)
+        replies.pending = preamble.replies()
+        self.write_bytes(messages)
         try:
             rows, tag = await self.execute_statement(statement, args, limit)
         except (asyncio.CancelledError, TimeoutError):
@@ -141,12 +151,12 @@ class PipelinedConnection(ProtocolConnection):
         except BaseException:
             if (
                 replies.pending
-            ):  # refused before it was sent: no other statement may get the binding
+            ):  # refused before it was sent: no other statement may get the preamble
                 self.terminate()
             raise
         return rows, tag.decode() if tag else ""
 
-    async def _install_filter(self) -> BindReplyFilter:
+    async def _install_filter(self) -> PreambleReplyFilter:
         try:
             await self.execute(BINDING)
         except BaseException:
@@ -154,6 +164,6 @@ class PipelinedConnection(ProtocolConnection):
             # attempt for as long as the connection lives.
             self.terminate()
             raise
-        self._filter = BindReplyFilter(self.protocol())
+        self._filter = PreambleReplyFilter(self.protocol())
         self.set_protocol(self._filter)
         return self._filter

@@ -9,7 +9,7 @@ from typing import Any
 import nats.errors
 from pydantic import SecretStr
 
-from common.audit import ActivityRecorder
+from common.audit import ActivityRecorder, waking
 from common.bus import Bus
 from common.connections import Connections
 from common.crypto import Keys
@@ -59,7 +59,7 @@ async def open_service_deps(settings: DatabaseSettings, links: Connections) -> S
         settings.database_url.get_secret_value(),
         name=links.name,
         size=settings.pool_size,
-        on_commit=relay.wake,
+        on_commit=waking(relay.wake),
     )
     links.databases.append(db)
     keys = await recognize(db, settings.keys)

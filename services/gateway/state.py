@@ -69,6 +69,8 @@ class Gateway:
     ended_sessions: Cache[bool] = field(default_factory=lambda: Cache("ended", 20_000, ttl=60))
     """Session cookies that are not valid. They never become valid, as their values are random, and
     browsers go on sending them."""
+    pending_requests: Cache[bool] = field(default_factory=lambda: Cache("pending", 20_000, ttl=20))
+    """Authorization requests that waited a moment ago."""
     responses: Cache[CachedBody] = field(default_factory=lambda: Cache("answer", 50_000, ttl=10))
 
     reports: Cache[Contract] = field(default_factory=lambda: Cache("report", 1, ttl=2))
@@ -95,6 +97,7 @@ class Gateway:
             self.origins,  # type: ignore[list-item]
             self.providers,  # type: ignore[list-item]
             self.ended_sessions,  # type: ignore[list-item]
+            self.pending_requests,  # type: ignore[list-item]
             self.responses,  # type: ignore[list-item]
             self.reports,  # type: ignore[list-item]
         ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from email.message import EmailMessage
 from typing import Final
 
 from common.contracts.mail_sender import SenderStep
+from identity.outgoing_mail import OutgoingMail
 from identity.sender_connections import Key, SenderConnections
 from identity.smtp import SenderFailed, Smtp, Undeliverable, hand_over
 
@@ -25,7 +25,7 @@ class KeptSender:
     reached: bool = False
     """Whether the server took or refused a message: then it works."""
 
-    async def send(self, message: EmailMessage) -> None:
+    async def send(self, message: OutgoingMail) -> None:
         """Raises Undeliverable, TryLater, SenderFailed."""
         client = None
         passed: list[SenderStep] = []

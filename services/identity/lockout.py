@@ -132,9 +132,14 @@ async def locked_until(deps: Deps, ctx: Context, db: Db, email: str) -> datetime
     )
 
 
-async def forget(deps: Deps, ctx: Context, tx: Db, email: str) -> bool:
-    """Deletes the count of an address whose owner has proved who they are. Returns False if nothing
-    was counted."""
-    return await lockouts.forget(
-        tx, app_id=ctx.app_id, address_hashes=deps.keys.hashes("lockout", address_key(email))
-    )
+async def forget(deps: Deps, ctx: Context, tx: Db, email: str) -> None:
+    """Deletes the count of an address whose owner has proved who they are, with the next statement of the
+    transaction."""
+    hashes = deps.keys.hashes("lockout", address_key(email))
+    await lockouts.forget(tx, app_id=ctx.app_id, address_hashes=hashes)
+
+
+async def unlock(deps: Deps, ctx: Context, tx: Db, email: str) -> bool:
+    """Deletes the count of an address. Returns False if nothing was counted."""
+    hashes = deps.keys.hashes("lockout", address_key(email))
+    return await lockouts.delete(tx, app_id=ctx.app_id, address_hashes=hashes)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from typing import Any
 
@@ -22,6 +20,14 @@ from common.worker_processes import TookTooLong, WorkerFailed, WorkerProcesses
 from identity import mail_rendering
 from identity.mail_languages import Locale, closest
 from identity.mail_texts import built_in_source
+from identity.outgoing_mail import (
+    OutgoingMail,
+    address_header,
+    alternatives,
+    header,
+    sender_header,
+    with_ascii_domain,
+)
 from identity.queries import mail_templates
 from identity.queries.mails import Leased
 
@@ -37,7 +43,7 @@ class MessageWriter:
     tenants: Tenants
     workers: WorkerProcesses
 
-    async def message(self, leased: Leased, mail_from: str, from_name: str | None) -> EmailMessage:
+    async def message(self, leased: Leased, mail_from: str, from_name: str | None) -> OutgoingMail:
         """Opens a mail, renders it, and returns the message."""
         ctx = system_context(leased.app_id)
         tenant = await self.tenants.get(ctx)
@@ -82,24 +88,27 @@ def compose(
     locale: str,
     rendered: RenderedMail,
     from_name: str | None = None,
-) -> EmailMessage:
-    """Returns a message with both parts. No text from outside can add a header."""
+) -> OutgoingMail:
+    """Returns a message with both parts. No text from outside can add a header. Raises ValueError if an
+    address has a control character."""
     _, address = parseaddr(mail_from)
-    user, _, domain = address.rpartition("@")
-    message = EmailMessage()
-    message["From"] = Address(_one_line(from_name or tenant.name), user, domain)
-    message["To"] = to
-    if tenant.branding.support_email:
-        message["Reply-To"] = tenant.branding.support_email
-    message["Subject"] = rendered.subject
-    message["Date"] = format_datetime(datetime.now(UTC))
-    message["Message-ID"] = f"<{id}@{domain}>"
-    message["Content-Language"] = locale
-    message["Auto-Submitted"] = "auto-generated"
-    message["X-Auto-Response-Suppress"] = "All"
-    message.set_content(rendered.text)
-    message.add_alternative(rendered.html, subtype="html")
-    return message
+    domain = address.rpartition("@")[2]
+    to, reply_to = with_ascii_domain(to), with_ascii_domain(tenant.branding.support_email or "")
+    is_international = not (address + to).isascii()
+    has_reply_to = reply_to and (is_international or reply_to.isascii())
+    headers = (
+        sender_header(_one_line(from_name or tenant.name), address),
+        address_header("To", to),
+        address_header("Reply-To", reply_to) if has_reply_to else b"",
+        header("Subject", rendered.subject),
+        header("Date", format_datetime(datetime.now(UTC))),
+        header("Message-ID", f"<{id}@{domain}>"),
+        header("Content-Language", locale),
+        b"Auto-Submitted: auto-generated\r\n",
+        b"X-Auto-Response-Suppress: All\r\n",
+        alternatives(id, rendered.text, rendered.html),
+    )
+    return OutgoingMail(address, to, b"".join(headers), is_international)
 
 
 def _one_line(text: str) -> str:

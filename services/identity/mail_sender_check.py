@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, replace
-from email.message import EmailMessage
 from typing import Any, Final
 
 from common.context import Context
@@ -22,6 +21,7 @@ from identity.mail_languages import closest
 from identity.mail_message import MessageWriter, compose
 from identity.mail_sender import check_tls, new_password, stored, values_of
 from identity.mail_variables import sample_data
+from identity.outgoing_mail import OutgoingMail
 from identity.own_address import own_address
 from identity.own_sender import OwnSenders, server_of
 from identity.queries import mail_senders
@@ -97,7 +97,7 @@ async def _sender(deps: Deps, ctx: Context, fields: MailSenderFields | None) -> 
 
 
 async def _failed_step(
-    server: Smtp, message: EmailMessage, passed: list[SenderStep], *, within: float
+    server: Smtp, message: OutgoingMail, passed: list[SenderStep], *, within: float
 ) -> SenderStep | None:
     """Returns the step that failed, or None. It takes the same time whyever a server cannot be
     connected to, so nobody learns which addresses exist inside."""
@@ -133,7 +133,7 @@ def _after(passed: list[SenderStep], step: SenderStep) -> SenderStep:
 
 async def _message(
     deps: Deps, ctx: Context, sender: _Sender, *, recipient: Account, to: str
-) -> EmailMessage:
+) -> OutgoingMail:
     tenant = await deps.tenants.get(ctx)
     locale = closest(recipient.locale or tenant.settings.default_locale)
     data = sample_data(KIND, tenant) | {"name": recipient.name or ""}

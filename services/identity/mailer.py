@@ -133,7 +133,7 @@ class Mailer:
 
     async def _by_platform(self, leased: Leased) -> None:
         if self.server is None:
-            async with self.mail_db.unbound_transaction() as db:
+            async with self.mail_db.unbound_autocommit() as db:
                 await mails.release(db, seq=leased.seq, seconds=UNSENDABLE)
             return
         sender = KeptSender(self.server, self.connections, PLATFORM)
@@ -183,13 +183,13 @@ class Mailer:
             await self._later(leased, type(error).__name__)
         else:
             metrics.MAIL.labels("sent").inc()
-            async with self.mail_db.unbound_transaction() as db:
+            async with self.mail_db.unbound_autocommit() as db:
                 await mails.delete(db, seq=leased.seq)
 
     async def _failed(self, leased: Leased, reason: str) -> None:
         metrics.MAIL.labels("failed").inc()
         log.warning("mail failed", mail=leased.id, kind=leased.kind, reason=reason)
-        async with self.mail_db.unbound_transaction() as db:
+        async with self.mail_db.unbound_autocommit() as db:
             await mails.fail(db, seq=leased.seq, reason=reason[:300])
 
     async def _later(self, leased: Leased, reason: str, *, at_least: float = 0.0) -> None:
@@ -200,7 +200,7 @@ class Mailer:
         metrics.MAIL.labels("retried").inc()
         log.warning("mail waits", mail=leased.id, tries=leased.attempts, reason=reason)
         pause = max(at_least, PAUSES[min(leased.attempts, len(PAUSES)) - 1])
-        async with self.mail_db.unbound_transaction() as db:
+        async with self.mail_db.unbound_autocommit() as db:
             await mails.postpone(db, seq=leased.seq, seconds=pause, reason=reason[:300])
 
     async def _own_sender(self, leased: Leased) -> OwnSender | None:

@@ -116,18 +116,9 @@ async def _begin_gated(
     missing = await gate_refusals.check(
         ctx, tx, tenant, facts, account=account, result=result, operates=operates
     )
-    proven = await accounts.record_sign_in(
-        tx,
-        app_id=ctx.app_id,
-        id=account.id,
-        proves_email=result.email,
-        completes=missing is None and result.actor is None,
+    proven = await _record_sign_in(
+        ctx, tx, account, result, completes=missing is None and result.actor is None
     )
-    if proven is None:
-        raise AccountDisabled
-    if proven:
-        await accounts.mark_unprovisioned(tx, app_id=ctx.app_id, id=account.id)
-        await audit.record(tx, ctx, UserVerified(user_id=account.id), user_id=account.id)
     if missing is not None:
         reply = await half_sessions.begin(
             deps, ctx, tx, account=account, result=result, missing=missing, facts=facts
@@ -138,6 +129,24 @@ async def _begin_gated(
     return await _start(
         deps, ctx, tx, tenant, account=account, result=result, proven=proven, facts=facts
     )
+
+
+async def _record_sign_in(
+    ctx: Context, tx: Db, account: Account, result: AuthenticationResult, *, completes: bool
+) -> bool:
+    """Records the sign-in, and the proof of an address if it is one. Returns whether the address has just
+    become verified. Raises AccountDisabled. `completes`: no second factor is missing."""
+    if completes:
+        await accounts.record_sign_in(tx, app_id=ctx.app_id, id=account.id)
+    if result.email is None:
+        return False  # the gate has read, under the lock, that the user is not disabled
+    proven = await accounts.record_proof(tx, app_id=ctx.app_id, id=account.id, email=result.email)
+    if proven is None:
+        raise AccountDisabled
+    if proven:
+        await accounts.mark_unprovisioned(tx, app_id=ctx.app_id, id=account.id)
+        await audit.record(tx, ctx, UserVerified(user_id=account.id), user_id=account.id)
+    return proven
 
 
 async def _start(

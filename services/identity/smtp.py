@@ -8,7 +8,6 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.message import EmailMessage
 from typing import Final, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -16,6 +15,7 @@ import aiosmtplib
 
 from common.contracts.mail_sender import SenderStep
 from common.outgoing_http import Unreachable
+from identity.outgoing_mail import OutgoingMail
 
 TIMEOUT: Final = 15.0
 """Seconds for each step of the conversation."""
@@ -163,10 +163,13 @@ def step(name: SenderStep) -> Iterator[None]:
         raise SenderFailed("tls" if is_tls else name, type(error).__name__) from None
 
 
-async def hand_over(client: aiosmtplib.SMTP, message: EmailMessage) -> None:
+async def hand_over(client: aiosmtplib.SMTP, message: OutgoingMail) -> None:
     """Sends a message over a connection. Raises Undeliverable, TryLater, SenderFailed."""
     try:
-        await client.send_message(message)
+        options = ["SMTPUTF8", "BODY=8BITMIME"] if message.is_international else []
+        await client.sendmail(
+            message.sender, message.recipient, message.content, mail_options=options
+        )
     except aiosmtplib.SMTPRecipientsRefused as error:
         codes = [refused.code for refused in error.recipients]
         if all(500 <= code < 600 for code in codes):

@@ -191,7 +191,7 @@ async def unlock(deps: Deps, ctx: Context, request: UnlockUser) -> Done:
         account = await accounts.by_id(tx, app_id=ctx.app_id, id=request.user_id)
         if account is None:
             raise UserNotFound
-        if await lockout.forget(deps, ctx, tx, account.email or account.id):
+        if await lockout.unlock(deps, ctx, tx, account.email or account.id):
             event = UserUnlocked(user_id=account.id)
             await audit.record(tx, ctx, event, user_id=account.id)
     return Done()

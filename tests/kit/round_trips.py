@@ -8,20 +8,21 @@ from typing import Any, Final
 
 import pytest
 
-from common.pipelined_connection import BINDING, PipelinedConnection
+from common.pipelined_connection import PipelinedConnection
+from common.pipelined_messages import BINDING
 
 CALLS: Final = ("execute", "executemany", "fetch", "fetchrow", "fetchval")
 
 
 @contextmanager
 def recorded_round_trips() -> Iterator[list[str]]:
-    """Yields a list that grows by the text of each statement. BEGIN and COMMIT are round trips too; what a
-    connection prepares once is none."""
+    """Yields a list that grows by the text of each statement that is waited for. COMMIT is a round trip too;
+    BEGIN and what is deferred go along with one; what a connection prepares once is none."""
     made: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         for name in CALLS:
             patch.setattr(PipelinedConnection, name, _recording(name, 0, made))
-        patch.setattr(PipelinedConnection, "bound", _recording("bound", 1, made))
+        patch.setattr(PipelinedConnection, "pipelined", _recording("pipelined", 1, made))
         yield made
 
 

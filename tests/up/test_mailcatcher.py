@@ -7,13 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from email import message_from_bytes
 from email.message import EmailMessage
+from typing import Any
 
 import httpx
 import pytest
 
+from aero2 import mailbox
 from aero2.embedded.ports import listener
-from aero2.mailbox import MAX_BYTES, MAX_MAILS, Mailbox, parse
+from aero2.mailbox import MAX_BYTES, MAX_MAILS, Mailbox, caught
 
 
 def free_port() -> int:
@@ -127,9 +130,9 @@ def test_memory_is_bounded() -> None:
     """The oldest mails are deleted above a number and a size."""
     many, large = Mailbox(), Mailbox()
     for number in range(MAX_MAILS + 10):
-        many.put(parse(f"Subject: {number}\r\n\r\nx".encode(), sender="a", to=["b"]))
+        many.put(caught(f"Subject: {number}\r\n\r\nx".encode(), sender="a", to=["b"]))
     for _ in range(40):
-        large.put(parse(b"Subject: x\r\n\r\n" + b"a" * 1_000_000, sender="a", to=["b"]))
+        large.put(caught(b"Subject: x\r\n\r\n" + b"a" * 1_000_000, sender="a", to=["b"]))
 
     assert len(many.mails) == MAX_MAILS
     assert many.mails[0].subject == "10"
@@ -147,5 +150,23 @@ def test_memory_is_bounded() -> None:
     ],
 )
 def test_any_bytes_are_shown_somehow(content: bytes) -> None:
-    """A malformed mail is kept like any other."""
-    assert parse(content, sender="a", to=["b"]).size == len(content)
+    """A malformed mail is kept like any other, and can be looked at."""
+    mail = caught(content, sender="a", to=["b"])
+    assert mail.size == len(content)
+    assert mail.whole().keys() >= {"subject", "text", "headers", "links"}
+
+
+def test_a_mail_is_parsed_when_somebody_looks_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not when it comes: parsing costs more than catching. Then it is parsed once."""
+    parsed: list[bytes] = []
+
+    def parse(content: bytes, **options: Any) -> Any:
+        parsed.append(content)
+        return message_from_bytes(content, **options)
+
+    monkeypatch.setattr(mailbox, "message_from_bytes", parse)
+    box = Mailbox()
+    box.put(caught(b"Subject: one\r\n\r\nx", sender="a", to=["b"]))
+    assert parsed == []
+    assert [mail.whole()["subject"] for mail in (*box.newest(), *box.newest())] == ["one", "one"]
+    assert len(parsed) == 1

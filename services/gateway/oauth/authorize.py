@@ -22,7 +22,7 @@ from gateway.auth.caller import user_even_without_rights
 from gateway.http import csrf, forms
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
-from gateway.pages import errors, flow_cookie
+from gateway.pages import errors, flow_cookie, pending_requests
 from gateway.pages.branding import origin_of
 from gateway.pages.changed_session import changed_session
 from gateway.pages.fields import Fields, at
@@ -151,6 +151,7 @@ async def resume(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
 async def _continue(
     gateway: Gateway, request: GatewayRequest, accounts: Accounts, call: ResumeAuthorization
 ) -> GatewayResponse:
+    pending_requests.forget(gateway, request, call.request)
     authorization = await gateway.bus.call(request.context(), call)
     if authorization.error == SignInOver.code:
         page = await errors.sign_in_over(gateway, request, call.request)
@@ -197,6 +198,8 @@ def _follow(
         )
     if authorization.kind == "consent" and user is not None:
         return _consent(page, authorization)
+    if authorization.request:
+        pending_requests.remember(gateway, request, authorization.request)
     flow_cookie.write(
         request, client=authorization.client_name or "", request=authorization.request or ""
     )

@@ -8,7 +8,6 @@ from typing import Final
 
 from markupsafe import escape
 
-from common.contracts.authorization import AuthorizationState, GetAuthorizationState
 from common.contracts.oauth_errors import SignInOver
 from common.contracts.sign_in import SsoRequired
 from common.message_ids import N_
@@ -17,7 +16,7 @@ from gateway.admission.admission import admission_of
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, html_response, problem_response
-from gateway.pages import sso_required
+from gateway.pages import pending_requests, sso_required
 from gateway.pages.branding import origin_of
 from gateway.pages.languages import OFFERED, first_of, language
 from gateway.pages.render import PageView, open_page
@@ -67,9 +66,6 @@ REFUSED: Final[dict[type[Problem], str]] = {
     ),
 }
 """Sentences for calls that are refused because of who the caller is."""
-
-MAX_REQUEST_NAME: Final = 200
-"""Characters of a pending request's name, as in its contract."""
 
 
 def page_or_problem(gateway: Gateway, request: GatewayRequest, error: Problem) -> GatewayResponse:
@@ -122,10 +118,7 @@ async def sign_in_over(
     Returns None while it waits, or without a request."""
     if not pending:
         return None
-    state = AuthorizationState(pending=False)
-    if len(pending) <= MAX_REQUEST_NAME:
-        call = GetAuthorizationState(request=pending)
-        state = await gateway.bus.call(request.context(), call)
+    state = await pending_requests.state_of(gateway, request, pending)
     if state.pending:
         return None
     page, link = open_page(gateway, request), state.client_link

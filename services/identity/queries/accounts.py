@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from common.address_keys import address_key
-from common.db import Db, maybe, run, value
+from common.db import Db, defer, maybe, run, value
 
 ACCOUNT_COLUMNS: Final = """u.id, u.email, u.email_verified, u.name, u.picture, u.locale, u.zoneinfo,
                u.disabled, u.guest, u.provisioned_at, p.phc, p.must_change"""
@@ -64,26 +64,32 @@ async def by_id(db: Db, *, app_id: str, id: str) -> Account | None:
     )
 
 
-async def record_sign_in(
-    db: Db, *, app_id: str, id: str, proves_email: str | None, completes: bool
-) -> bool | None:
-    """Records the sign-in of a user whose row is locked. Returns True if the address has just become
-    verified, and None if the user is disabled or missing. `completes`: no second factor is
-    missing."""
+async def record_sign_in(db: Db, *, app_id: str, id: str) -> None:
+    """Records the complete sign-in of a user whose row is locked, with the next statement of the
+    transaction."""
+    await defer(
+        db,
+        "UPDATE users SET last_sign_in_at = now() WHERE app_id = $1 AND id = $2 AND NOT disabled",
+        app_id,
+        id,
+    )
+
+
+async def record_proof(db: Db, *, app_id: str, id: str, email: str) -> bool | None:
+    """Records that a user whose row is locked has proven an address. Returns True if it is theirs and has
+    just become verified, and None if the user is disabled or missing."""
     verified: bool | None = await value(
         db,
         """
         WITH before AS (SELECT email_verified FROM users WHERE app_id = $1 AND id = $2)
-        UPDATE users u SET last_sign_in_at = CASE WHEN $4 THEN now() ELSE u.last_sign_in_at END,
-            email_verified = u.email_verified OR coalesce(u.email_normalized = $3, false)
+        UPDATE users u SET email_verified = u.email_verified OR coalesce(u.email_normalized = $3, false)
         FROM before b
         WHERE u.app_id = $1 AND u.id = $2 AND NOT u.disabled
         RETURNING u.email_verified AND NOT b.email_verified
         """,
         app_id,
         id,
-        None if proves_email is None else address_key(proves_email),
-        completes,
+        address_key(email),
     )
     return verified
 

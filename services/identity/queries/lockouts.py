@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from common.db import Db, one, run, value
+from common.db import Db, defer, one, run, value
 
 RESERVED: Final = """ON CONFLICT (app_id, address_hash) DO UPDATE SET
                 pending = CASE WHEN g.pending_until > now() THEN g.pending ELSE 0 END + 1,
@@ -105,13 +105,14 @@ async def fail(db: Db, *, app_id: str, address_hash: str) -> Failed:
     )
 
 
-async def forget(db: Db, *, app_id: str, address_hashes: list[str]) -> bool:
-    """Deletes the count of an address whose owner has proved who they are. Returns False if nothing
-    was counted."""
-    deleted = await run(
-        db,
-        "DELETE FROM sign_in_guards WHERE app_id = $1 AND address_hash = ANY($2::text[])",
-        app_id,
-        address_hashes,
-    )
-    return deleted > 0
+DELETE: Final = "DELETE FROM sign_in_guards WHERE app_id = $1 AND address_hash = ANY($2::text[])"
+
+
+async def forget(db: Db, *, app_id: str, address_hashes: list[str]) -> None:
+    """Deletes the count of an address, with the next statement of the transaction."""
+    await defer(db, DELETE, app_id, address_hashes)
+
+
+async def delete(db: Db, *, app_id: str, address_hashes: list[str]) -> bool:
+    """Deletes the count of an address. Returns False if nothing was counted."""
+    return await run(db, DELETE, app_id, address_hashes) > 0

@@ -16,7 +16,7 @@ from tests.service.db.test_pipelined_connection import ADD, SEEN, A, B, create_a
 
 from common import db as common_db
 from common import metrics
-from common.db import Database, value
+from common.db import Database, defer, value
 from common.problems import Busy, Unavailable
 
 PID = "SELECT pg_backend_pid()"
@@ -133,7 +133,7 @@ async def test_a_reference_that_outlives_its_block_is_refused(db: Database) -> N
             with pytest.raises(asyncpg.InterfaceError):
                 await late("SELECT 1")
         with pytest.raises(asyncpg.InterfaceError):
-            await kept.executemany("SELECT $1::int", [(1,)])
+            await defer(kept, "SELECT 1")
         kept.terminate()
         assert kept.is_closed()
         assert await tx.fetchval(SEEN, B.app_id) == 1

@@ -19,7 +19,7 @@ from tests.service.db.tls import in_front_of
 
 from common.context import Context
 from common.db import Database, maybe, run, value
-from common.pipelined_connection import BindReplyFilter, PipelinedConnection
+from common.pipelined_connection import PipelinedConnection, PreambleReplyFilter
 from common.problems import Unavailable
 
 A = Context("018f0000-0000-7000-8000-00000000000a")
@@ -81,13 +81,13 @@ async def test_each_statement_is_one_transaction_in_one_round_trip(
     """The server says once that it is ready. Begin, statement and commit would be three times."""
     await seen(db, A, A.app_id)  # prepares it
     answers: list[bytes] = []
-    received = BindReplyFilter.data_received
+    received = PreambleReplyFilter.data_received
 
-    def listen(replies: BindReplyFilter, data: bytes) -> None:
+    def listen(replies: PreambleReplyFilter, data: bytes) -> None:
         answers.append(data)
         received(replies, data)
 
-    monkeypatch.setattr(BindReplyFilter, "data_received", listen)
+    monkeypatch.setattr(PreambleReplyFilter, "data_received", listen)
     assert await seen(db, A, A.app_id) == 1
 
     assert b"".join(answers).count(b"Z\x00\x00\x00\x05I") == 1
@@ -207,6 +207,8 @@ def frame(kind: bytes, content: bytes) -> bytes:
 
 ROW = frame(b"D", b"\x00\x01" + (36).to_bytes(4, "big") + A.app_id.encode())
 BINDING = frame(b"2", b"") + ROW + frame(b"C", b"SELECT 1\x00")
+BEGUN = frame(b"2", b"") + frame(b"C", b"BEGIN\x00")
+INSERTED = frame(b"2", b"") + frame(b"C", b"INSERT 0 1\x00")
 ANSWER = (
     frame(b"2", b"") + frame(b"D", b"\x00\x00") + frame(b"C", b"SELECT 1\x00") + frame(b"Z", b"I")
 )
@@ -226,26 +228,30 @@ class Heard(asyncio.Protocol):
 @given(
     st.sampled_from(
         [
-            (BINDING + ANSWER, ANSWER),
-            (NOTICE + BINDING + ANSWER, NOTICE + ANSWER),
+            (1, BINDING + ANSWER, ANSWER),
+            (1, NOTICE + BINDING + ANSWER, NOTICE + ANSWER),
             (
+                1,
                 frame(b"2", b"") + NOTICE + ROW + NOTICE + frame(b"C", b"SELECT 1\x00") + ERROR,
                 NOTICE * 2 + ERROR,
             ),
-            (ERROR, ERROR),
-            (frame(b"2", b"") + ERROR, ERROR),
+            (1, ERROR, ERROR),
+            (1, frame(b"2", b"") + ERROR, ERROR),
+            (3, BEGUN + BINDING + NOTICE + INSERTED + ANSWER, NOTICE + ANSWER),
+            (3, BEGUN + BINDING + frame(b"2", b"") + ERROR, ERROR),
+            (3, BEGUN + ERROR, ERROR),
         ]
     ),
-    st.lists(st.integers(0, 200), max_size=12),
+    st.lists(st.integers(0, 300), max_size=12),
 )
-def test_the_filter_removes_the_reply_to_a_binding_wherever_it_is_cut(
-    case: tuple[bytes, bytes], cuts: list[int]
+def test_the_filter_removes_the_replies_to_a_preamble_wherever_they_are_cut(
+    case: tuple[int, bytes, bytes], cuts: list[int]
 ) -> None:
-    """The reply may be split anywhere, contain notices, or be an error."""
-    sent, expected = case
+    """They may be split anywhere, contain notices, or be an error."""
+    pending, sent, expected = case
     heard = Heard()
-    replies = BindReplyFilter(heard)
-    replies.pending = 1
+    replies = PreambleReplyFilter(heard)
+    replies.pending = pending
     edges = [0, *sorted(cut for cut in cuts if cut < len(sent)), len(sent)]
     for start, end in itertools.pairwise(edges):
         if end > start:

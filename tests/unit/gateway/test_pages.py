@@ -22,7 +22,12 @@ from tests.kit.people import (
 )
 
 from common.contracts.app_settings import AppSettings
-from common.contracts.authorization import Authorization, AuthorizationState, Authorize
+from common.contracts.authorization import (
+    Authorization,
+    AuthorizationState,
+    Authorize,
+    GetAuthorizationState,
+)
 from common.contracts.email_codes import SignInWithLink
 from common.contracts.invitations import AcceptInvitation
 from common.contracts.logout import LoggedOut
@@ -417,6 +422,34 @@ async def test_a_dead_request_is_noticed_before_anything_is_typed(
         assert (page.status_code, "This sign-in has ended" in page.text) == (400, True)
         assert (f'href="{link}"' in page.text, "Continue to Notes" in page.text) == (way, way)
         assert 'name="email"' not in page.text
+
+
+async def test_a_request_that_waited_a_moment_ago_is_not_asked_about(
+    http: httpx.AsyncClient, people: People, world: FakeServices
+) -> None:
+    """The pages of one sign-in ask the oidc service once at most. After the request has continued, a page
+    that the browser goes back to asks again."""
+
+    def looks() -> list[str]:
+        return [one.request for one in world.bus.calls if isinstance(one, GetAuthorizationState)]
+
+    people.authorization = Authorization(kind="sign_in", request="r1", client_name="Notes")
+    await http.get("/oauth2/authorize?client_id=x")
+    await http.get("/login?request=r1")
+    await post(http, "/login", email=EMAIL, request="r1")
+    await http.get("/login/password?request=r1")
+    assert looks() == []
+    for _ in range(2):
+        assert (await http.get("/login?request=r2")).status_code == 200
+    assert looks() == ["r2"]
+
+    people.authorization = Authorization(kind="redirect", location="https://rp.example/cb")
+    await http.get("/oauth2/authorize/resume?request=r1")
+    people.authorization_state = AuthorizationState(pending=False)
+    for _ in range(2):
+        page = await http.get("/login?request=r1")
+        assert (page.status_code, "This sign-in has ended" in page.text) == (400, True)
+    assert looks() == ["r2", "r1", "r1"]
 
 
 async def test_a_request_that_ends_meanwhile_leads_to_the_application(
