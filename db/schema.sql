@@ -219,9 +219,9 @@ CREATE TABLE user_words (
     user_id uuid    NOT NULL,
     word    text    COLLATE "C" NOT NULL,
     shared  integer NOT NULL,  -- characters at the beginning that the word before of the same user has, too
-    CONSTRAINT user_words_pkey PRIMARY KEY (app_id, user_id, word)
+    CONSTRAINT user_words_pkey PRIMARY KEY (app_id, word, user_id) INCLUDE (shared)
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_user_words_word ON user_words (word, app_id, user_id) INCLUDE (shared);
+CREATE INDEX idx_user_words_user ON user_words (user_id, app_id, word);
 
 -- Returns a word as it is stored and searched: in lower case, without accents.
 CREATE FUNCTION search_key(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
