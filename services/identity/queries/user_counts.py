@@ -82,17 +82,17 @@ async def unverified(db: Db, *, app_id: str, disabled: bool | None, limit: int) 
 
 
 FIRST: Final = """
-    SELECT user_id AS id FROM user_words
-    WHERE app_id = $1 AND (word, user_id) > ($2, $3::uuid) AND word < $4 || chr(1114111)
-      AND shared < length($4) LIMIT $5
+    user_words_from(
+        app_id => $1, word => $2, user_id => $3::uuid, beginning => $4, firsts => true, most => $5
+    ) AS found
     """
-"""Users of whom a word begins with $4, each once. In any order: they are only counted."""
+"""The first users of whom a word begins with $4, each once."""
 WITH_WORD: Final = f"""
-    SELECT count(*) AS seen, count(*) AS matching FROM ({FIRST}) AS found
+    SELECT count(*) AS seen, count(*) AS matching FROM {FIRST}
     """
 WITH_WORDS: Final = f"""
     SELECT count(*) AS seen, count(*) FILTER (WHERE {PASSES} AND {HAS_ALL}) AS matching
-    FROM ({FIRST}) AS found
+    FROM {FIRST}
     """
 
 
@@ -111,8 +111,8 @@ async def with_words(
     email_verified: bool | None,
     limit: int,
 ) -> Sample:
-    """Counts among users of whom a word begins with `word`, up to `limit`, those of whom one begins with
-    each of `others`."""
+    """Counts among the first users of whom a word begins with `word` those of whom one begins with each
+    of `others`."""
     return await one(
         db,
         Sample,

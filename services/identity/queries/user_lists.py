@@ -110,15 +110,11 @@ async def name_keys(db: Db, *, text: str) -> list[str]:
 STRETCH: Final = 500
 """Entries of the index of words that one statement of a search reads at most."""
 ENTRIES: Final = """
-    SELECT user_id AS id, word AS key, shared < length($4) AS is_first FROM user_words
-    WHERE app_id = $1 AND (word, user_id) > ($2, $3::uuid) AND word < $4 || chr(1114111)
-    ORDER BY word, user_id LIMIT $5
+    user_words_from(
+        app_id => $1, word => $2, user_id => $3::uuid, beginning => $4, firsts => false, most => $5
+    ) WITH ORDINALITY AS found (id, key, is_first, place)
     """
-"""The next entries that begin with $4, after the word $2 of the user $3. A user counts at the first of
-their words that does.
-
-It is one range of the primary key, in its order. The limit is a parameter: Postgres then expects to read
-a tenth of the range, whatever its statistics are, and never reads all of it to sort it (ADR 21)."""
+"""The next words that begin with $4, after the word $2 of the user $3. A user counts at the first of them."""
 HAS_ALL: Final = """NOT EXISTS (
         SELECT FROM unnest($6::text[]) AS other (word) WHERE NOT EXISTS (
             SELECT FROM (
@@ -134,14 +130,15 @@ PASSES: Final = """($7::boolean IS NULL AND $8::boolean IS NULL OR EXISTS (
           AND ($7 IS NULL OR u.disabled = $7) AND ($8 IS NULL OR u.email_verified = $8) OFFSET 0))"""
 """Whether a user `found` passes the filters $7 and $8. Without filters nothing is looked up."""
 MATCHING: Final = f"""
-    SELECT found.id, found.key FROM ({ENTRIES}) AS found
+    SELECT found.id, found.key FROM {ENTRIES}
     WHERE found.is_first AND {PASSES} AND {HAS_ALL}
-    ORDER BY found.key, found.id LIMIT $9
+    ORDER BY found.place LIMIT $9
     """
 STRETCH_END: Final = f"""
-    SELECT id, key, count(*) OVER () AS entries, count(*) FILTER (WHERE is_first) OVER () AS users
-    FROM ({ENTRIES}) AS found
-    ORDER BY found.key DESC, found.id DESC LIMIT 1
+    SELECT found.id, found.key, count(*) OVER () AS entries,
+           count(*) FILTER (WHERE found.is_first) OVER () AS users
+    FROM {ENTRIES}
+    ORDER BY found.place DESC LIMIT 1
     """
 
 
@@ -153,15 +150,16 @@ async def rarest(db: Db, *, app_id: str, words: list[str]) -> str:
         """
         SELECT s.word FROM unnest($2::text[]) AS s (word)
         CROSS JOIN LATERAL (
-            SELECT count(*) AS seen FROM (
-                SELECT FROM user_words w
-                WHERE w.app_id = $1 AND w.word >= s.word AND w.word < s.word || chr(1114111) LIMIT 500
-            ) AS first
+            SELECT count(*) AS seen FROM user_words_from(
+                app_id => $1, word => s.word, user_id => $3::uuid, beginning => s.word, firsts => false,
+                most => $4)
         ) AS c
         ORDER BY c.seen, length(s.word) DESC, s.word LIMIT 1
         """,
         app_id,
         words,
+        keyset.LOWEST_ID,
+        STRETCH,
     )
     return rarest
 
