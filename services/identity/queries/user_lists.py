@@ -135,7 +135,7 @@ MATCHING: Final = f"""
     ORDER BY found.place LIMIT $9
     """
 STRETCH_END: Final = f"""
-    SELECT found.id, found.key, count(*) OVER () AS entries,
+    SELECT found.id, found.key, count(*) OVER () < $5 AS is_last,
            count(*) FILTER (WHERE found.is_first) OVER () AS users
     FROM {ENTRIES}
     ORDER BY found.place DESC LIMIT 1
@@ -173,9 +173,10 @@ async def matching(
     disabled: bool | None,
     email_verified: bool | None,
     after: Place,
+    entries: int,
     limit: int,
 ) -> list[UserListEntry]:
-    """Returns the users of the next stretch who match: of whom one word begins with `word`, and one with
+    """Returns the users of the next entries who match: of whom one word begins with `word`, and one with
     each of `others`.
 
     They are sorted by the first word that matches: any other order would need all matches first.
@@ -187,7 +188,7 @@ async def matching(
         app_id,
         *begin(word, after),
         word,
-        STRETCH,
+        entries,
         others,
         disabled,
         email_verified,
@@ -197,20 +198,17 @@ async def matching(
 
 @dataclass(frozen=True)
 class StretchEnd(UserListEntry):
-    """The last entry that `matching` reads, and of how many entries and users."""
+    """The last entry that `matching` reads, whether no entry follows, and how many users it looks at."""
 
-    entries: int
+    is_last: bool
     users: int
 
-    @property
-    def is_last(self) -> bool:
-        """Tells whether no entry follows."""
-        return self.entries < STRETCH
 
-
-async def stretch_end(db: Db, *, app_id: str, word: str, after: Place) -> StretchEnd | None:
+async def stretch_end(
+    db: Db, *, app_id: str, word: str, after: Place, entries: int
+) -> StretchEnd | None:
     """Returns where `matching` ends, or None if it reads nothing."""
-    return await maybe(db, StretchEnd, STRETCH_END, app_id, *begin(word, after), word, STRETCH)
+    return await maybe(db, StretchEnd, STRETCH_END, app_id, *begin(word, after), word, entries)
 
 
 def begin(word: str, after: Place = (None, None)) -> Place:
