@@ -219,9 +219,31 @@ CREATE TABLE user_words (
     user_id uuid    NOT NULL,
     word    text    COLLATE "C" NOT NULL,
     shared  integer NOT NULL,  -- characters at the beginning that the word before of the same user has, too
-    CONSTRAINT user_words_pkey PRIMARY KEY (app_id, user_id, word)
+    CONSTRAINT user_words_pkey PRIMARY KEY (app_id, word, user_id) INCLUDE (shared)
 ) PARTITION BY HASH (app_id);
-CREATE INDEX idx_user_words_word ON user_words (word, app_id, user_id) INCLUDE (shared);
+CREATE INDEX idx_user_words_user ON user_words (user_id, app_id, word);
+
+-- Returns the next words of an application that begin with `beginning`, after `word` of the user `user_id`:
+-- at most `most`, in the order of the primary key. Whether a row is the first such word of its user, says
+-- `is_first`; with `firsts`, the others are left out.
+--
+-- No plan but a walk along the primary key is left here. Otherwise Postgres may sort all words that begin
+-- so to return the first few: it does if statistics promise few of them, or if the table was not vacuumed.
+CREATE FUNCTION user_words_from(
+    app_id uuid, word text, user_id uuid, beginning text, firsts boolean, most bigint)
+RETURNS TABLE (id uuid, key text, is_first boolean) LANGUAGE plpgsql STABLE ROWS 500
+SET search_path = pg_catalog, public, pg_temp
+SET enable_sort = off
+SET enable_bitmapscan = off
+SET max_parallel_workers_per_gather = 0 AS $words$
+BEGIN
+    RETURN QUERY
+    SELECT w.user_id, w.word, w.shared < length($4) FROM user_words w
+    WHERE w.app_id = $1 AND (w.word, w.user_id) > ($2, $3) AND w.word < $4 || chr(1114111)
+      AND (NOT $5 OR w.shared < length($4))
+    ORDER BY w.word, w.user_id LIMIT $6;
+END
+$words$;
 
 -- Returns a word as it is stored and searched: in lower case, without accents.
 CREATE FUNCTION search_key(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -1876,6 +1898,7 @@ REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;
 -- The words of a user. A trigger stores them with identity's privileges, and identity searches them.
 GRANT EXECUTE ON FUNCTION search_key(text), words_of_user(text, text[]) TO aero2_identity;
 GRANT EXECUTE ON FUNCTION estimated_users(uuid, boolean, boolean) TO aero2_identity;
+GRANT EXECUTE ON FUNCTION user_words_from(uuid, text, uuid, text, boolean, bigint) TO aero2_identity;
 GRANT EXECUTE ON FUNCTION search_key(text), words_of_names(text[]) TO aero2_tenancy;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON

@@ -72,17 +72,18 @@ def _chosen(question: Question, beginnings: Sequence[str]) -> bool:
 async def run(options: argparse.Namespace, questions: Sequence[Question]) -> list[Result]:
     """Returns the cost of each question with few and with many rows of the same application."""
     async with started_postgres(options.under, options.explain) as dsns:
-        owner = await asyncpg.connect(dsns["owner"])
+        owner, beside = [await asyncpg.connect(dsns["owner"]) for _ in range(2)]
         await owner.execute("CREATE EXTENSION pg_stat_statements")
         async with started_application(dsns) as app:
             neighbours = await add_neighbours(owner, options.neighbours, app.now)
             print(f"{options.few:,} rows", file=sys.stderr)
-            await fill(owner, [*neighbours, app.growth(0, options.few)])
+            await fill(owner, beside, [*neighbours, app.growth(0, options.few)])
             few = await ask_all(owner, app, options.few, questions)
             print(f"{options.rows:,} rows", file=sys.stderr)
-            await fill(owner, [app.growth(options.few, options.rows)])
+            await fill(owner, beside, [app.growth(options.few, options.rows)])
             many = await ask_all(owner, app, options.rows, questions)
-        await owner.close()
+        for connection in (owner, beside):
+            await connection.close()
     if options.statements:
         for question, (cost, _) in many.items():
             print(f"\n-- {question.name}: {cost.buffers}\n{cost.dearest}", file=sys.stderr)
@@ -101,6 +102,9 @@ async def ask_all(
     """Returns the cost of each question, at the first page and far from it."""
     app.rows = rows
     await clear_traces(owner, app)
+    app.tokens = (
+        await app.new_tokens()
+    )  # those of before may have expired while the tables were filled
     costs: Costs = {}
     for question in questions:
         first, far = await measure(owner, partial(question.ask, app)), None

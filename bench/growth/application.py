@@ -79,6 +79,10 @@ class BenchApplication:
         """Returns the user, as the gateway knows them by their session."""
         return as_user(self.signed_in)
 
+    async def new_tokens(self) -> Tokens:
+        """Returns tokens of the user for the client."""
+        return await self.world.tokens(self.client, self.person, scope=SCOPE)
+
     def growth(self, first: int, last: int) -> Growth:
         """Returns some rows of the application."""
         ids = UUID(self.app_id), UUID(self.organization.id)
@@ -124,7 +128,7 @@ async def clear_traces(owner: asyncpg.Connection[asyncpg.Record], app: BenchAppl
 @asynccontextmanager
 async def started_application(dsns: Mapping[str, str]) -> AsyncIterator[BenchApplication]:
     """Starts the services in this process, and makes an application with a user and a client."""
-    world = await World.start(dict(dsns), *SERVICES, request_facts=FACTS, limit_scale=1e6)
+    world = await World.start(dict(dsns), *SERVICES, request_facts=FACTS, limit_scale=1e5)
     try:
         cursors = JumpingCursors(KEYS)
         for service in SERVICES:

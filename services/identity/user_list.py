@@ -11,14 +11,17 @@ from common.contracts.users import ListUsers, UserFilter, Users
 from common.db import Db
 from identity.deps import Deps
 from identity.queries import team_users, user_lists, users
-from identity.queries.user_lists import Place, UserListEntry
+from identity.queries.user_lists import STRETCH, Place, StretchEnd, UserListEntry
 from identity.user_details import visible_teams
 from identity.user_import import fitting_rows
 
 MOST_WORDS: Final = 6
 """Words of a search that count, apart from the first: each costs a lookup per row."""
-MOST_STRETCHES: Final = 4
-"""Stretches of a search that one page goes through, if nobody in them matches."""
+MOST_LOOKED_UP: Final = 1_000
+"""Users that one page of a search looks up, if few of them match."""
+MOST_STRETCHES: Final = 16
+"""Stretches of the index that one page of a search reads. It is more than the users need: at the end of a
+list, many entries are further words of users who came before."""
 
 
 async def page(deps: Deps, ctx: Context, request: ListUsers) -> Users:
@@ -101,11 +104,16 @@ async def _unsearched(
 async def _matching(
     db: Db, app_id: str, request: UserFilter, place: Place, *, limit: int
 ) -> ListedUsers:
-    """Returns users by words, stretch after stretch until one of them matches."""
+    """Returns users by words, stretch after stretch until the page is full or enough was read."""
     word, others = await first_word(db, app_id, request.search, place[0])
     matches: list[UserListEntry] = []
+    end: StretchEnd | None = None
+    looked_up = 0
+    # If all users of a stretch match, most of it would be read for nothing.
+    is_checked = others or request.disabled is not None or request.email_verified is not None
+    entries = STRETCH if is_checked else min(2 * limit, STRETCH)
     for _ in range(MOST_STRETCHES if word else 0):
-        matches = await user_lists.matching(
+        matches += await user_lists.matching(
             db,
             app_id=app_id,
             word=word,
@@ -113,17 +121,20 @@ async def _matching(
             disabled=request.disabled,
             email_verified=request.email_verified,
             after=place,
-            limit=limit,
+            entries=entries,
+            limit=limit - len(matches),
         )
         if len(matches) == limit:
             return ListedUsers(matches)
-        last = await user_lists.last_candidate(db, app_id=app_id, word=word, after=place)
-        if last is None or last.seen < user_lists.MOST_CANDIDATES:
+        end = await user_lists.stretch_end(
+            db, app_id=app_id, word=word, after=place, entries=entries
+        )
+        if end is None or end.is_last:
             return ListedUsers(matches)
-        place = (last.key, last.id)
-        if matches:
+        place, entries = (end.key, end.id), STRETCH
+        looked_up += end.users
+        if looked_up >= MOST_LOOKED_UP:
             break
-    end = UserListEntry(place[1], place[0]) if place[0] and place[1] else None
     return ListedUsers(matches, end)
 
 

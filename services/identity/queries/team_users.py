@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from common import keyset
 from common.db import Db, many
-from identity.queries.user_lists import Place, UserListEntry
+from identity.queries.user_lists import HAS_ALL, Place, UserListEntry
+
+OF_TEAMS: Final = f"""
+    -- whole: reads the members of a few teams
+    SELECT found.id, found.created_at::text AS key FROM users found
+    WHERE found.app_id = $1 AND (found.created_at, found.id) < ($2::timestamptz, $3::uuid)
+      AND found.id IN (
+          SELECT m.user_id FROM organization_members m
+          WHERE m.app_id = $1 AND m.org_id = ANY($4::uuid[]))
+      AND ($7::boolean IS NULL OR found.disabled = $7)
+      AND ($8::boolean IS NULL OR found.email_verified = $8)
+      AND {HAS_ALL}
+    ORDER BY found.created_at DESC, found.id DESC LIMIT $5
+    """
 
 
 async def of_teams(
@@ -23,27 +38,12 @@ async def of_teams(
     return await many(
         db,
         UserListEntry,
-        """
-        -- whole: reads the members of a few teams
-        SELECT u.id, u.created_at::text AS key FROM users u
-        WHERE u.app_id = $1 AND (u.created_at, u.id) < ($2::timestamptz, $3::uuid)
-          AND u.id IN (
-              SELECT m.user_id FROM organization_members m
-              WHERE m.app_id = $1 AND m.org_id = ANY($4::uuid[]))
-          AND NOT EXISTS (
-              SELECT FROM unnest($5::text[]) AS searched (word) WHERE NOT EXISTS (
-                  SELECT FROM user_words o
-                  WHERE o.app_id = $1 AND o.user_id = u.id
-                    AND o.word >= searched.word AND o.word < searched.word || chr(1114111)))
-          AND ($6::boolean IS NULL OR u.disabled = $6)
-          AND ($7::boolean IS NULL OR u.email_verified = $7)
-        ORDER BY u.created_at DESC, u.id DESC LIMIT $8
-        """,
+        OF_TEAMS,
         app_id,
         *keyset.backward(*before),
         teams,
+        limit,
         words,
         disabled,
         email_verified,
-        limit,
     )

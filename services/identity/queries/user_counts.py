@@ -7,8 +7,10 @@ match.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from common.db import Db, one, value
+from identity.queries.user_lists import HAS_ALL, PASSES, begin
 
 
 @dataclass(frozen=True)
@@ -79,21 +81,24 @@ async def unverified(db: Db, *, app_id: str, disabled: bool | None, limit: int) 
     )
 
 
+FIRST: Final = """
+    user_words_from(
+        app_id => $1, word => $2, user_id => $3::uuid, beginning => $4, firsts => true, most => $5
+    ) AS found
+    """
+"""The first users of whom a word begins with $4, each once."""
+WITH_WORD: Final = f"""
+    SELECT count(*) AS seen, count(*) AS matching FROM {FIRST}
+    """
+WITH_WORDS: Final = f"""
+    SELECT count(*) AS seen, count(*) FILTER (WHERE {PASSES} AND {HAS_ALL}) AS matching
+    FROM {FIRST}
+    """
+
+
 async def with_word(db: Db, *, app_id: str, word: str, limit: int) -> Sample:
     """Counts the users of whom a word begins with `word`, up to `limit`."""
-    return await one(
-        db,
-        Sample,
-        """
-        SELECT count(*) AS seen, count(*) AS matching FROM (
-            SELECT FROM user_words
-            WHERE app_id = $1 AND word >= $2 AND word < $2 || chr(1114111) AND shared < length($2)
-            ORDER BY word, user_id LIMIT $3) w
-        """,
-        app_id,
-        word,
-        limit,
-    )
+    return await one(db, Sample, WITH_WORD, app_id, *begin(word), word, limit)
 
 
 async def with_words(
@@ -111,29 +116,14 @@ async def with_words(
     return await one(
         db,
         Sample,
-        """
-        SELECT count(*) AS seen, count(u.id) AS matching
-        FROM (
-            SELECT user_id FROM user_words
-            WHERE app_id = $1 AND word >= $2 AND word < $2 || chr(1114111) AND shared < length($2)
-            ORDER BY word, user_id LIMIT $6) w
-        LEFT JOIN LATERAL (  -- by its key: with OFFSET 0 no other condition can lead to it
-            SELECT u.id, u.disabled, u.email_verified FROM users u
-            WHERE u.app_id = $1 AND u.id = w.user_id OFFSET 0
-        ) AS u ON ($4::boolean IS NULL OR u.disabled = $4)
-            AND ($5::boolean IS NULL OR u.email_verified = $5)
-            AND NOT EXISTS (
-                SELECT FROM unnest($3::text[]) AS other (word) WHERE NOT EXISTS (
-                    SELECT FROM user_words o
-                    WHERE o.app_id = $1 AND o.user_id = u.id
-                      AND o.word >= other.word AND o.word < other.word || chr(1114111)))
-        """,
+        WITH_WORDS,
         app_id,
+        *begin(word),
         word,
+        limit,
         others,
         disabled,
         email_verified,
-        limit,
     )
 
 

@@ -107,41 +107,38 @@ async def name_keys(db: Db, *, text: str) -> list[str]:
     return [word for word in words if word]
 
 
-CANDIDATES: Final = """
-    SELECT user_id, word FROM (
-        (SELECT user_id, word FROM user_words
-         WHERE app_id = $1 AND word = $2 AND user_id > $3::uuid AND shared < length($4)
-         ORDER BY user_id LIMIT 500)
-        UNION ALL
-        (SELECT user_id, word FROM user_words
-         WHERE app_id = $1 AND word > $2 AND word < $4 || chr(1114111) AND shared < length($4)
-         ORDER BY word, user_id LIMIT 500)
-    ) AS next ORDER BY word, user_id LIMIT 500
+STRETCH: Final = 500
+"""Entries of the index of words that one statement of a search reads at most."""
+ENTRIES: Final = """
+    user_words_from(
+        app_id => $1, word => $2, user_id => $3::uuid, beginning => $4, firsts => false, most => $5
+    ) WITH ORDINALITY AS found (id, key, is_first, place)
     """
-"""The next users of whom a word begins with $4, after the word $2 of the user $3: each once, with the
-first such word. The two parts are ranges of the index. One comparison of (word, user_id) is none,
-since app_id stands between them."""
-MOST_CANDIDATES: Final = 500
-"""Users that one statement looks at: the LIMIT of CANDIDATES."""
+"""The next words that begin with $4, after the word $2 of the user $3. A user counts at the first of them."""
+HAS_ALL: Final = """NOT EXISTS (
+        SELECT FROM unnest($6::text[]) AS other (word) WHERE NOT EXISTS (
+            SELECT FROM (
+                SELECT o.word FROM user_words o
+                WHERE o.app_id = $1 AND o.user_id = found.id OFFSET 0
+            ) AS own
+            WHERE own.word >= other.word AND own.word < other.word || chr(1114111)))"""
+"""Whether a user `found` has, for each of $6, a word that begins with it. OFFSET 0 lets only the user lead
+to their words: otherwise Postgres may take the range of words for the shorter way."""
+PASSES: Final = """($7::boolean IS NULL AND $8::boolean IS NULL OR EXISTS (
+        SELECT FROM users u
+        WHERE u.app_id = $1 AND u.id = found.id
+          AND ($7 IS NULL OR u.disabled = $7) AND ($8 IS NULL OR u.email_verified = $8) OFFSET 0))"""
+"""Whether a user `found` passes the filters $7 and $8. Without filters nothing is looked up."""
 MATCHING: Final = f"""
-    SELECT c.user_id AS id, c.word AS key
-    FROM ({CANDIDATES}) AS c
-    CROSS JOIN LATERAL (  -- by its key: with OFFSET 0 no other condition can lead to it
-        SELECT u.disabled, u.email_verified FROM users u
-        WHERE u.app_id = $1 AND u.id = c.user_id OFFSET 0
-    ) AS u
-    WHERE ($5::boolean IS NULL OR u.disabled = $5)
-      AND ($6::boolean IS NULL OR u.email_verified = $6)
-      AND NOT EXISTS (
-          SELECT FROM unnest($7::text[], $8::text[]) AS other (word, until) WHERE NOT EXISTS (
-              SELECT FROM user_words o
-              WHERE o.app_id = $1 AND o.user_id = c.user_id
-                AND o.word >= other.word AND o.word < other.until))
-    ORDER BY c.word, c.user_id LIMIT $9
+    SELECT found.id, found.key FROM {ENTRIES}
+    WHERE found.is_first AND {PASSES} AND {HAS_ALL}
+    ORDER BY found.place LIMIT $9
     """
-LAST_CANDIDATE: Final = f"""
-    SELECT c.user_id AS id, c.word AS key, count(*) OVER () AS seen FROM ({CANDIDATES}) AS c
-    ORDER BY c.word DESC, c.user_id DESC LIMIT 1
+STRETCH_END: Final = f"""
+    SELECT found.id, found.key, count(*) OVER () < $5 AS is_last,
+           count(*) FILTER (WHERE found.is_first) OVER () AS users
+    FROM {ENTRIES}
+    ORDER BY found.place DESC LIMIT 1
     """
 
 
@@ -151,18 +148,18 @@ async def rarest(db: Db, *, app_id: str, words: list[str]) -> str:
     rarest: str = await value(
         db,
         """
-        SELECT s.word FROM unnest($2::text[], $3::text[]) AS s (word, until)
+        SELECT s.word FROM unnest($2::text[]) AS s (word)
         CROSS JOIN LATERAL (
-            SELECT count(*) AS seen FROM (
-                SELECT FROM user_words w
-                WHERE w.app_id = $1 AND w.word >= s.word AND w.word < s.until LIMIT 500
-            ) AS first
+            SELECT count(*) AS seen FROM user_words_from(
+                app_id => $1, word => s.word, user_id => $3::uuid, beginning => s.word, firsts => false,
+                most => $4)
         ) AS c
         ORDER BY c.seen, length(s.word) DESC, s.word LIMIT 1
         """,
         app_id,
         words,
-        _ends(words),
+        keyset.LOWEST_ID,
+        STRETCH,
     )
     return rarest
 
@@ -176,10 +173,11 @@ async def matching(
     disabled: bool | None,
     email_verified: bool | None,
     after: Place,
+    entries: int,
     limit: int,
 ) -> list[UserListEntry]:
-    """Returns those of the next MOST_CANDIDATES users who match: of whom one word begins with `word`, and
-    one with each of `others`.
+    """Returns the users of the next entries who match: of whom one word begins with `word`, and one with
+    each of `others`.
 
     They are sorted by the first word that matches: any other order would need all matches first.
     """
@@ -188,32 +186,31 @@ async def matching(
         UserListEntry,
         MATCHING,
         app_id,
-        *_begin(word, after),
+        *begin(word, after),
         word,
+        entries,
+        others,
         disabled,
         email_verified,
-        others,
-        _ends(others),
         limit,
     )
 
 
 @dataclass(frozen=True)
-class Candidate(UserListEntry):
-    """The last user that `matching` looked at, and how many it looked at."""
+class StretchEnd(UserListEntry):
+    """The last entry that `matching` reads, whether no entry follows, and how many users it looks at."""
 
-    seen: int
-
-
-async def last_candidate(db: Db, *, app_id: str, word: str, after: Place) -> Candidate | None:
-    """Returns where `matching` ends, or None if it looks at nobody."""
-    return await maybe(db, Candidate, LAST_CANDIDATE, app_id, *_begin(word, after), word)
+    is_last: bool
+    users: int
 
 
-def _begin(word: str, after: Place) -> Place:
+async def stretch_end(
+    db: Db, *, app_id: str, word: str, after: Place, entries: int
+) -> StretchEnd | None:
+    """Returns where `matching` ends, or None if it reads nothing."""
+    return await maybe(db, StretchEnd, STRETCH_END, app_id, *begin(word, after), word, entries)
+
+
+def begin(word: str, after: Place = (None, None)) -> Place:
+    """Returns the place that a search for the word starts behind."""
     return (word, keyset.LOWEST_ID) if after[0] is None else after
-
-
-def _ends(words: list[str]) -> list[str]:
-    """Returns the ends of the ranges of words that begin with these."""
-    return [f"{word}\U0010ffff" for word in words]

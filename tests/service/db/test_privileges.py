@@ -14,12 +14,13 @@ DENIED = asyncpg.InsufficientPrivilegeError
 
 
 PURE = {
+    "user_words_from(uuid,text,uuid,text,boolean,bigint)": {"aero2_identity"},
     "search_key(text)": {"aero2_identity", "aero2_tenancy"},
     "words_of_user(text,text[])": {"aero2_identity"},
     "words_of_names(text[])": {"aero2_tenancy"},
     "estimated_users(uuid,boolean,boolean)": {"aero2_identity"},
 }
-"""Functions that read no row. Roles may call them with their own rights."""
+"""Functions that roles may call: they read nothing, or with the rights of the role."""
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -346,7 +346,7 @@ MANY = """
 
 
 async def test_a_batch_by_a_search_has_every_user_who_matches(world: World) -> None:
-    """A page of the list looks at 2,000 users at most. A batch goes on to the last one."""
+    """A page of the list looks at 1,000 users at most. A batch goes on to the last one."""
     await world.owner.execute(MANY, world.app_id)
     some = UserFilter(search="anna", disabled=True)
 
