@@ -62,12 +62,12 @@ def memory(root: int) -> dict[str, float]:
     sizes: dict[str, float] = {}
     for process in process_tree(root):
         with contextlib.suppress(psutil.Error):
-            key = _label(process.name(), process.cmdline())
+            key = label(process.name(), process.cmdline())
             sizes[key] = sizes.get(key, 0.0) + process.memory_full_info().pss / 2**20
     return {name: round(size, 1) for name, size in sorted(sizes.items())}
 
 
-def _label(name: str, command: list[str]) -> str:
+def label(name: str, command: list[str]) -> str:
     """Returns what a process is: `postgres`, `nats`, a service, or a command of `aero2`."""
     for server in ("postgres", "nats"):
         if server in name:

@@ -66,10 +66,10 @@ def _failed(measurement: Measurement) -> Iterator[str]:
             yield f"{side} {workload}"
 
 
-def publish(measurement: Measurement, document: Path = DOCUMENT) -> list[str]:
+def publish(measurement: Measurement, document: Path | None = None) -> list[str]:
     """Replaces the measured parts of the document. Returns the reasons against it, and then changes
     nothing. Raises ValueError if the document does not have these parts."""
-    reasons = reasons_against(measurement)
+    reasons, document = reasons_against(measurement), document or DOCUMENT
     if not reasons:
         text = write(document.read_text(), SIDES, report.side_by_side(measurement))
         if floors := floor_table.table(measurement.rows):

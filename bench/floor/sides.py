@@ -115,20 +115,16 @@ async def _create_tables(dsn: str) -> None:
 
 
 def _documents(deployment: Deployment) -> dict[str, str]:
-    """Returns the bodies that the floor answers without work: those of the product."""
+    """Returns the bodies that the floor answers without work: those of the product, or as long."""
     with deployment.api() as api:
-        paths = ("/.well-known/openid-configuration", "/oauth2/jwks.json")
-        documents = {path: api.get(path).raise_for_status().text for path in paths}
-    claims = json.dumps(USERINFO)
-    active = json.dumps({**USERINFO, "active": True, "client_id": "web", "exp": 2_000_000_000})
-    return {**documents, "/oauth2/userinfo": claims, "/oauth2/introspect": active}
+        keys = api.get("/oauth2/jwks.json").raise_for_status().text
+    return {"/oauth2/jwks.json": keys, "/oauth2/userinfo": json.dumps(USERINFO)}
 
 
 def _workloads(port: int) -> dict[str, Workload]:
     """Returns the workloads, with the requests of the product."""
     request = partial(LoadRequest, f"http://127.0.0.1:{port}")
     token = partial(request, "/oauth2/token", "POST", {**basic(CLIENT), **FORM})
-    introspection = request("/oauth2/introspect", "POST", {**basic(CLIENT), **FORM}, "token=t")
     refresh = token("grant_type=refresh_token&refresh_token={t}")
 
     def connection() -> Connection:
@@ -150,10 +146,8 @@ def _workloads(port: int) -> dict[str, Workload]:
 
     made = (
         fixed("W1-userinfo", request("/oauth2/userinfo")),
-        fixed("W1-introspection", introspection),
         fixed("W2-es256", token("grant_type=client_credentials")),
         rotating("W3", refresh, mint),
-        fixed("W5-discovery", request("/.well-known/openid-configuration")),
         fixed("W5-jwks", request("/oauth2/jwks.json")),
         signed_in("W6-code-flow", connection, flow),
     )
