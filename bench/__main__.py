@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from dataclasses import asdict, replace
@@ -32,8 +33,8 @@ from bench.progress import say
 from bench.rounds import run
 
 RESULTS = Path(__file__).parent / "results"
-SHORT = Plan(seconds=4.0, rounds=3, warm=1.0, warm_side=0.0, age=0.0, idle=5.0)
-LONG = Plan(seconds=3.0, rounds=5, warm=8.0, warm_side=30.0, age=600.0, idle=30.0)
+SHORT = Plan(seconds=4.0, rounds=3, warm=1.0, warm_side=0.0, age=0.0, idle=5.0, attempts=1)
+LONG = Plan(seconds=3.0, rounds=5, warm=8.0, warm_side=30.0, age=600.0, idle=30.0, attempts=3)
 """What --docs needs."""
 LOOK = 5.0
 """Seconds in which --docs looks whether the machine is busy, before it starts anything."""
@@ -43,6 +44,7 @@ def main() -> int:
     """Measures the workloads. Returns 1 if a request failed, and 2 if the documentation was not
     written though --docs asks for it."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that all sides are stopped
     if options.stored:
         measurement = Measurement.load(options.stored)
     elif options.docs and not (now := machine.disturbance_now(LOOK)).is_quiet:
@@ -99,7 +101,7 @@ def _options() -> argparse.Namespace:
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    values = {name: getattr(options, name) for name in asdict(SHORT)}
+    values = {name: getattr(options, name, None) for name in asdict(SHORT)}
     chosen = {name: value for name, value in values.items() if value is not None}
     return replace(LONG if options.docs else SHORT, **chosen)
 
@@ -124,9 +126,9 @@ def _measure(options: argparse.Namespace, plan: Plan) -> Measurement:
 
         names = list(found.all[0].workloads)
         measurement = run(found.all, names, plan, store)
-    facts["load average at the end"] = _load()
-    measurement.finished = True
-    measurement.save(options.json)
+        facts["load average at the end"] = _load()
+        measurement.finished = True
+        store(measurement)  # before anything is stopped, which may fail
     return measurement
 
 

@@ -26,6 +26,8 @@ class Plan:
     age: float
     """For all sides at the same time."""
     idle: float
+    attempts: int
+    """How often a workload is measured in a round at most, while the machine is busy with other things."""
 
 
 @dataclass

@@ -26,8 +26,6 @@ SETTLING: Final = 0.15
 """Seconds for work that follows the requests, such as the outbox."""
 READY: Final = 0.9
 """Seconds that a workload takes on average to create its tokens and sessions. Only for estimates."""
-ATTEMPTS: Final = 3
-"""How often a workload is measured in a round at most, while the machine is busy with other things."""
 REST: Final = 3.0
 """Seconds for what the warming has left to do."""
 
@@ -111,14 +109,14 @@ def in_turn(sides: Sequence[Side], number: int) -> Iterator[Side]:
 def _measure(measurement: Measurement, sides: Sequence[Side], name: str, number: int) -> None:
     """Measures a workload on all sides, one right after the other, and all of them again if the machine
     was busy. Whether it was is decided without a look at the figures."""
-    for attempt in range(ATTEMPTS):
+    for attempt in range(measurement.plan.attempts):
         windows = [
             _window(sides, side, name, number, measurement.plan.seconds)
             for side in _taking_part(sides, name, number)
         ]
         if all(disturbance.is_quiet for _, disturbance in windows):
             break
-        if attempt + 1 < ATTEMPTS:
+        if attempt + 1 < measurement.plan.attempts:
             measurement.repeated += len(windows)
             say(f"the machine was busy: {name} again")
     for row, disturbance in windows:

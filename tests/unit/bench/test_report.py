@@ -8,7 +8,7 @@ from bench.measurement import Footprint, Measurement, Plan
 from bench.processes import Cpu, label
 from bench.windows import FLOOR, FLOOR_TOGETHER, HASH, OURS, TOGETHER, Row
 
-PLAN = Plan(seconds=3.0, rounds=2, warm=8.0, warm_side=30.0, age=0.0, idle=0.0)
+PLAN = Plan(seconds=3.0, rounds=2, warm=8.0, warm_side=30.0, age=0.0, idle=0.0, attempts=1)
 
 
 def row(side: str, round: int, cpu: float, workload: str = "W3") -> Row:

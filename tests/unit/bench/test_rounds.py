@@ -20,20 +20,9 @@ from bench.rounds import Side, in_turn, run
 from bench.windows import OURS
 from bench.workloads import Workload
 
-PLAN = Plan(seconds=1.0, rounds=2, warm=0.0, warm_side=0.0, age=0.0, idle=0.0)
+PLAN = Plan(seconds=1.0, rounds=2, warm=0.0, warm_side=0.0, age=0.0, idle=0.0, attempts=3)
 QUIET, BUSY = Disturbance(0.0, 0.0), Disturbance(0.9, 0.0)
-PEERS_WORKLOADS = tuple(
-    [
-        "W1-userinfo",
-        "W1-introspection",
-        "W2-es256",
-        "W2-rs256",
-        "W3",
-        "W5-discovery",
-        "W5-jwks",
-        "W6-code-flow",
-    ]
-)
+PEERS_WORKLOADS = ("W1-userinfo", "W1-introspection", "W2-es256", "W2-rs256", "W3", "W5-discovery", "W5-jwks", "W6-code-flow")  # fmt: skip
 MOST_MINUTES = 50
 STARTING = 2
 """Minutes until all sides have been installed and started."""
@@ -132,6 +121,17 @@ def test_windows_of_a_busy_machine_are_measured_again(monkeypatch: pytest.Monkey
     ]
     assert found.disturbances == [QUIET, QUIET, QUIET, BUSY]
     assert found.repeated == 6
+
+
+def test_a_run_that_is_not_for_the_documentation_repeats_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who measures beside other work wants an end."""
+    monkeypatch.setattr(Disturbance, "between", lambda *_: BUSY)
+
+    found = run([side(OURS)], ["W3"], replace(PLAN, attempts=1))
+
+    assert (len(found.rows), found.repeated) == (2, 0)
 
 
 def test_a_side_that_fails_does_not_end_the_run(tmp_path: Path) -> None:
