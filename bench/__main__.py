@@ -36,6 +36,8 @@ RESULTS = Path(__file__).parent / "results"
 SHORT = Plan(seconds=4.0, rounds=3, warm=1.0, warm_side=0.0, age=0.0, idle=5.0, attempts=1)
 LONG = Plan(seconds=3.0, rounds=5, warm=8.0, warm_side=30.0, age=600.0, idle=30.0, attempts=3)
 """What --docs needs."""
+MOST_MINUTES = 50
+"""Of a run with --docs, on an idle machine with two cores."""
 LOOK = 5.0
 """Seconds in which --docs looks whether the machine is busy, before it starts anything."""
 
@@ -110,6 +112,8 @@ def _measure(options: argparse.Namespace, plan: Plan) -> Measurement:
     """Runs everything. The results are in `options.json` after each window."""
     facts = _facts()
     say(f"results: {options.json}")
+    if options.docs:
+        say(f"on an idle machine, all of this takes less than {MOST_MINUTES} minutes")
     running = read_summary(options.summary, options.pid, 0.0) if options.summary else None
     with sides.started(
         options.names,
@@ -118,15 +122,17 @@ def _measure(options: argparse.Namespace, plan: Plan) -> Measurement:
         peers=options.peers,
         floor=options.floor,
     ) as found:
+        footprints = found.footprints()
 
         def store(measurement: Measurement) -> None:
-            measurement.facts = facts
-            measurement.footprints = found.footprints()
+            measurement.facts, measurement.footprints = facts, footprints
             measurement.save(options.json)
 
         names = list(found.all[0].workloads)
         measurement = run(found.all, names, plan, store)
         facts["load average at the end"] = _load()
+        for side, sizes in found.memory_now().items():
+            measurement.footprints[side].after = sizes
         measurement.finished = True
         store(measurement)  # before anything is stopped, which may fail
     return measurement

@@ -37,11 +37,15 @@ class Sides:
     deployments: dict[str, Deployment] = field(default_factory=dict)
 
     def footprints(self) -> dict[str, Footprint]:
-        """Returns start and memory of our deployments, as they are now."""
+        """Returns start and memory at rest of our deployments."""
         return {
-            name: Footprint(one.started_in, one.memory_at_rest, memory(one.pid))
+            name: Footprint(one.started_in, one.memory_at_rest)
             for name, one in self.deployments.items()
         }
+
+    def memory_now(self) -> dict[str, dict[str, float]]:
+        """Returns the memory of our deployments. It takes a while to read."""
+        return {name: memory(one.pid) for name, one in self.deployments.items()}
 
 
 @contextlib.contextmanager

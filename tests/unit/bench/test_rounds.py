@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from bench import rounds
-from bench.__main__ import LONG
+from bench.__main__ import LONG, MOST_MINUTES
 from bench.catalogue import WORKLOADS
 from bench.load import Result
 from bench.machine import Disturbance
@@ -23,7 +23,6 @@ from bench.workloads import Workload
 PLAN = Plan(seconds=1.0, rounds=2, warm=0.0, warm_side=0.0, age=0.0, idle=0.0, attempts=3)
 QUIET, BUSY = Disturbance(0.0, 0.0), Disturbance(0.9, 0.0)
 PEERS_WORKLOADS = ("W1-userinfo", "W1-introspection", "W2-es256", "W2-rs256", "W3", "W5-discovery", "W5-jwks", "W6-code-flow")  # fmt: skip
-MOST_MINUTES = 50
 STARTING = 2
 """Minutes until all sides have been installed and started."""
 
