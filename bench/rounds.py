@@ -47,7 +47,7 @@ def warming(side: Side, plan: Plan) -> float:
     """Returns the seconds of warming for each workload of a side. A floor has no JIT and no caches to
     fill, so it needs less."""
     share = plan.warm_side / max(1, len(side.workloads))
-    return max(plan.warm, share) if side.ages else min(plan.warm, share)
+    return max(plan.warm, share) if side.ages else max(plan.warm / 2, min(plan.warm, share))
 
 
 def duration(sides: Sequence[Side], names: Sequence[str], plan: Plan) -> float:

@@ -72,6 +72,8 @@ def test_the_long_run_is_planned_for_less_than_fifty_minutes() -> None:
     assert min(warm.values()) >= 8
     assert all(warm[each.name] * len(each.workloads) >= 30 for each in sides[: len(warm)])
     assert rounds.warming(side("few", None, "W3"), LONG) == 30
+    short = replace(LONG, warm=2.0, warm_side=0.0)
+    assert all(1 <= rounds.warming(each, short) <= 2 for each in sides)
 
 
 def test_all_sides_age_at_the_same_time() -> None:
