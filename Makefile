@@ -3,9 +3,10 @@
 UV := .venv/tools/bin/uv
 PY := .venv/bin/python
 READY := .venv/.ready
-# The interpreter of .venv. A build without optimisation (what version managers make) needs a quarter more CPU.
-OPTIMISED = $(1) -c 'import sys, sysconfig as s; sys.exit(sys.version_info < (3, 11) or "--enable-optimizations" not in (s.get_config_var("CONFIG_ARGS") or ""))' 2>/dev/null
-PYTHON ?= $(shell if $(call OPTIMISED,python3); then echo python3; else for p in /usr/bin/python3.11 /usr/bin/python3.12 /usr/bin/python3.13 python3; do command -v $$p && break; done; fi)
+# The interpreter of .venv. A build without a profile (what version managers make) needs a quarter more CPU. Debian's
+# own has one, although its `configure` does not say so.
+OPTIMISED = $(1) -c 'import os, sys, sysconfig as s; sys.exit(sys.version_info < (3, 11) or "--enable-optimizations" not in (s.get_config_var("CONFIG_ARGS") or "") and not (sys.base_prefix == "/usr" and os.path.exists("/etc/debian_version")))' 2>/dev/null
+PYTHON ?= $(shell if $(call OPTIMISED,python3); then echo python3; else for p in /usr/bin/python3.1[1-9] python3; do command -v $$p && break; done; fi)
 ZENSICAL := .venv/docs/bin/zensical
 COMPILE := $(UV) pip compile -q --only-binary :all: --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 

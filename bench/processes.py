@@ -22,6 +22,13 @@ class Cpu:
     def total(self) -> float:
         return self.services + self.postgres + self.nats
 
+    def __add__(self, other: Cpu) -> Cpu:
+        return Cpu(
+            self.services + other.services,
+            self.postgres + other.postgres,
+            self.nats + other.nats,
+        )
+
     def __sub__(self, other: Cpu) -> Cpu:
         return Cpu(
             self.services - other.services,
@@ -55,11 +62,18 @@ def memory(root: int) -> dict[str, float]:
     sizes: dict[str, float] = {}
     for process in process_tree(root):
         with contextlib.suppress(psutil.Error):
-            line = process.cmdline()
-            name = next((part for part in line[1:] if not part.startswith("-")), process.name())
-            key = "postgres" if "postgres" in process.name() else name.rsplit("/", 1)[-1]
+            key = label(process.name(), process.cmdline())
             sizes[key] = sizes.get(key, 0.0) + process.memory_full_info().pss / 2**20
     return {name: round(size, 1) for name, size in sorted(sizes.items())}
+
+
+def label(name: str, command: list[str]) -> str:
+    """Returns what a process is: `postgres`, `nats`, a service, or a command of `aero2`."""
+    for server in ("postgres", "nats"):
+        if server in name:
+            return server
+    words = [part for part in command[1:] if not part.startswith("-")] or [name]
+    return " ".join(words[:2]) if words[0] == "aero2" else words[0].rsplit("/", 1)[-1]
 
 
 def machine_speed() -> float:

@@ -2,52 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from bench import report
+from bench.floor import table as floor_table
 from bench.machine import refusals
-from bench.rounds import Measurement, Plan
-from bench.windows import OURS
+from bench.measurement import Measurement
+from bench.windows import OURS, by_round
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "performance.md"
-BEGIN: Final = '<!-- bench: begin. `make bench ARGS="--peer --docs"` writes this part. -->'
-END: Final = "<!-- bench: end -->"
+SIDES: Final = "side by side"
+FLOORS: Final = "floors"
 LEAST_ROUNDS: Final = 5
+LEAST_CLEAN: Final = 4
+"""Of these rounds, those that each workload of each side must have without an error."""
 LEAST_SECONDS: Final = 3.0
-LEAST_WARM: Final = 30.0
-"""Seconds for each workload: the JIT of a peer needs them."""
+LEAST_WARM: Final = 8.0
+"""Seconds for each workload, and below for each side: the JIT of a peer needs them."""
+LEAST_WARM_SIDE: Final = 30.0
 LEAST_AGE: Final = 600.0
 """Seconds of load before the counted rounds: a short run does not see what grows with the data."""
 
 
-def reasons_against(plan: Plan, measurement: Measurement) -> list[str]:
+def marks(part: str) -> tuple[str, str]:
+    """Returns the comments around a measured part of the document."""
+    return (
+        f"<!-- {part}: begin. `make bench ARGS=--docs` writes this part. -->",
+        f"<!-- {part}: end -->",
+    )
+
+
+def reasons_against(measurement: Measurement) -> list[str]:
     """Returns why the figures are not for the documentation. Empty if they are."""
+    plan = measurement.plan
     reasons = refusals(measurement.disturbances)
     for name, value, least in (
         ("rounds", plan.rounds, LEAST_ROUNDS),
         ("seconds for each window", plan.seconds, LEAST_SECONDS),
-        ("seconds of warming", plan.warm, LEAST_WARM),
+        ("seconds of warming for each workload", plan.warm, LEAST_WARM),
+        ("seconds of warming for each side", plan.warm_side, LEAST_WARM_SIDE),
         ("seconds of ageing", plan.age, LEAST_AGE),
     ):
         if value < least:
             reasons.append(f"too short: {value:g} {name}, and at least {least:g} are needed")
-    failed = sorted({f"{row.side} {row.workload}" for row in measurement.rows if row.errors})
-    if failed:
-        reasons.append(f"requests failed: {', '.join(failed)}")
+    if not measurement.finished:
+        reasons.append("the run did not finish")
+    reasons += measurement.failures
+    if failed := list(_failed(measurement)):
+        reasons.append(f"requests failed in more than one round: {', '.join(failed)}")
     if all(row.side == OURS for row in measurement.rows):
         reasons.append("no peer was measured (--peer)")
     return reasons
 
 
-def write(text: str, reasons: Sequence[str], document: Path = DOCUMENT) -> bool:
-    """Replaces the measured part of the document. Returns False, and changes nothing, if there is a
-    reason against it. Raises ValueError if the document has no such part."""
-    if reasons:
-        return False
-    before, begin, rest = document.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
+def _failed(measurement: Measurement) -> Iterator[str]:
+    """Returns the workloads of sides that have too few rounds without an error."""
+    rows = measurement.rows
+    for side, workload in sorted({(row.side, row.workload) for row in rows}):
+        clean = by_round(rows, workload, side).keys() - {0}
+        if len(clean) < min(LEAST_CLEAN, measurement.plan.rounds):
+            yield f"{side} {workload}"
+
+
+def publish(measurement: Measurement, document: Path | None = None) -> list[str]:
+    """Replaces the measured parts of the document. Returns the reasons against it, and then changes
+    nothing. Raises ValueError if the document does not have these parts."""
+    reasons, document = reasons_against(measurement), document or DOCUMENT
+    if not reasons:
+        text = write(document.read_text(), SIDES, report.side_by_side(measurement))
+        if floors := floor_table.table(measurement.rows):
+            text = write(text, FLOORS, floors)
+        document.write_text(text)
+    return reasons
+
+
+def write(document: str, part: str, text: str) -> str:
+    """Returns the document with a new measured part. Raises ValueError if it has no such part."""
+    opening, closing = marks(part)
+    before, begin, rest = document.partition(opening)
+    _, end, after = rest.partition(closing)
     if not begin or not end:
-        raise ValueError(f"{document} has no part between {BEGIN} and {END}")
-    document.write_text(f"{before}{BEGIN}\n{text.strip()}\n{END}{after}")
-    return True
+        raise ValueError(f"the document has no part between {opening} and {closing}")
+    return f"{before}{begin}\n{text.strip()}\n{end}{after}"

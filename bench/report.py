@@ -6,90 +6,99 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
+from bench import aims
+from bench.aims import FIRST_PEER
+from bench.floor import table as floor_table
+from bench.measurement import Measurement
 from bench.processes import Cpu
-from bench.windows import OURS, Row, ageing, by_round, ratio
+from bench.windows import (
+    FLOOR,
+    FLOOR_TOGETHER,
+    HASH,
+    OURS,
+    TOGETHER,
+    Row,
+    ageing,
+    counted,
+    parts,
+    ratio,
+)
 
-TARGETS: Final = {
-    "W1-userinfo": 0.20,
-    "W1-introspection": 0.20,
-    "W2-es256": 0.85,
-    "W3": 0.65,
-    "W5-discovery": 0.55,
-    "W5-jwks": 1.0,
-    "W6-code-flow": 0.65,
-}
-"""The largest ratio to oidc-provider."""
-FIRST_PEER: Final = "oidc-provider"
+ORDER: Final = (OURS, TOGETHER, FIRST_PEER)
+OUR_OWN: Final = (OURS, TOGETHER, FLOOR, FLOOR_TOGETHER, HASH)
 HEAD: Final = (
     "| workload | CPU µs (services + Postgres + NATS) | req/s | p50 ms | p99 ms | aged ÷ fresh |"
 )
 
 
-def tables(rows: Sequence[Row], idle: dict[str, Cpu], facts: dict[str, object]) -> str:
+def tables(measurement: Measurement) -> str:
     """Returns everything as Markdown."""
+    return "\n\n".join(
+        part for part in (side_by_side(measurement), floor_table.table(measurement.rows)) if part
+    )
+
+
+def side_by_side(measurement: Measurement) -> str:
+    """Returns the comparison: first what was reached, then the other peers, then all figures."""
+    rows = measurement.rows
     sides = sorted({row.side for row in rows}, key=_place)
-    peers = [side for side in sides if side != OURS]
-    parts = ["\n".join(f"{name}: {value}  " for name, value in facts.items())]
-    if peers:
-        parts.append(ratios(rows, peers))
+    peers = [side for side in sides if side not in OUR_OWN]
+    parts = [_summary(measurement, peers), aims.table(measurement)]
+    if others := [peer for peer in peers if peer != FIRST_PEER]:
+        parts.append(ratios(rows, others))
     parts += [absolute(rows, side) for side in sides]
-    parts.append(idle_table(idle))
-    return "\n\n".join(parts)
+    if measurement.idle:
+        parts.append(idle_table(measurement.idle))
+    parts.append("\n".join(f"- {name}: {value}" for name, value in measurement.facts.items()))
+    return "\n\n".join(part for part in parts if part)
 
 
-def _place(side: str) -> tuple[bool, bool, str]:
+def _place(side: str) -> tuple[int, str]:
     """Returns where a side stands: ours, then the first peer, then the others."""
-    return side != OURS, side != FIRST_PEER, side
+    return ORDER.index(side) if side in ORDER else len(ORDER), side
+
+
+def _summary(measurement: Measurement, peers: Sequence[str]) -> str:
+    plan = measurement.plan
+    counted = max((row.round for row in measurement.rows), default=0)
+    with_peers = f" next to {', '.join(peers)}" if peers else ""
+    text = (
+        f"{counted} rounds of windows of {plan.seconds:g} s{with_peers}. Each cell is the median of "
+        f"the rounds (and the extremes). A ratio divides windows of the same round."
+    )
+    return text if measurement.finished else f"{text} **The run did not finish.**"
 
 
 def ratios(rows: Sequence[Row], peers: Sequence[str]) -> str:
-    """Returns our CPU divided by that of each peer: the median of the rounds, and the extremes."""
+    """Returns our CPU in both shapes divided by that of each peer."""
+    sides = [side for side in (OURS, TOGETHER) if any(row.side == side for row in rows)]
+    pairs = [(side, peer) for peer in peers for side in sides]
     lines = [
-        "| ours ÷ peer | " + " | ".join(peers) + " | target | result |",
-        "|---|" + "---:|" * len(peers) + "---:|---|",
+        "| our CPU ÷ another's | " + " | ".join(f"{side} ÷ {peer}" for side, peer in pairs) + " |",
+        "|---|" + "---:|" * len(pairs),
     ]
     for workload in dict.fromkeys(row.workload for row in rows):
-        ratios_by_peer = {peer: ratio(rows, workload, peer) for peer in peers}
-        if not any(ratios_by_peer.values()):
-            continue
-        cells = [
-            f"**{each.median:.2f}** ({each.lowest:.2f}–{each.highest:.2f})" if each else "–"
-            for each in ratios_by_peer.values()
-        ]
-        target, first = TARGETS.get(workload), ratios_by_peer.get(FIRST_PEER)
-        result = "" if target is None or first is None else _result(first.median, target)
-        lines.append(f"| {workload} | {' | '.join(cells)} | {target or '–'} | {result} |")
+        found = [ratio(rows, workload, side, peer) for side, peer in pairs]
+        if any(found):
+            cells = [f"{each.median:.2f}" if each else "–" for each in found]
+            lines.append(f"| {workload} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _result(value: float, target: float) -> str:
-    return "reached" if value <= target else "missed"
 
 
 def absolute(rows: Sequence[Row], side: str) -> str:
     """Returns the medians of one side."""
     lines = [f"{side}:", "", HEAD, "|---|---|" + "---:|" * 4]
     for workload in dict.fromkeys(row.workload for row in rows if row.side == side):
-        windows = [row for row in rows if row.side == side and row.workload == workload]
-        counted = [
-            row for number, row in by_round(rows, workload, side).items() if number
-        ] or windows
-        total, services, postgres, nats, speed, p50, p99 = (
-            median(getattr(row, name) for row in counted)
-            for name in (
-                "cpu_us",
-                "services_us",
-                "postgres_us",
-                "nats_us",
-                "requests_per_second",
-                "p50_us",
-                "p99_us",
-            )
+        windows = counted(rows, workload, side)
+        speed, p50, p99 = (
+            median(getattr(row, name) for row in windows)
+            for name in ("requests_per_second", "p50_us", "p99_us")
         )
-        grown, errors = ageing(rows, workload, side), sum(row.errors for row in windows)
+        grown = ageing(rows, workload, side)
+        errors = sum(row.errors for row in rows if (row.side, row.workload) == (side, workload))
         cells = [
             workload + (f" ({errors} errors)" if errors else ""),
-            f"{total:,.0f} ({services:,.0f} + {postgres:,.0f} + {nats:,.0f})",
+            parts(rows, workload, side),
             f"{speed:,.0f}",
             f"{p50 / 1000:.1f}",
             f"{p99 / 1000:.1f}",

@@ -1,90 +1,104 @@
-"""Runs the windows: warms every side, ages its data, and measures the sides in turn."""
+"""Runs the windows: warms every side, ages the data of all, and measures the sides in turn."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
+import psutil
+
 from bench.machine import CpuClock, Disturbance, own_cpu
+from bench.measurement import Measurement, Plan
 from bench.processes import Cpu, cpu
+from bench.progress import Progress, minutes, say
 from bench.windows import Row
 from bench.workloads import Workload
 
-SLICE: Final = 10.0
-"""Seconds in which one side ages before it is the other's turn."""
+SLICE: Final = 30.0
+"""Seconds in which a side ages before its failures are looked at."""
 SETTLING: Final = 0.15
 """Seconds for work that follows the requests, such as the outbox."""
+READY: Final = 0.9
+"""Seconds that a workload takes on average to create its tokens and sessions. Only for estimates."""
+REST: Final = 3.0
+"""Seconds for what the warming has left to do."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """Our deployment or a peer. `usage` returns the CPU that its requests have used so far, `roots` are
-    the processes that it has started."""
+    """Our deployment, a peer or a floor. `usage` returns the CPU that its requests have used so far,
+    `roots` are the processes that it has started."""
 
     name: str
     workloads: dict[str, Workload]
     usage: Callable[[], Cpu]
-    roots: tuple[int]
+    roots: tuple[int, ...]
+    ages: bool = True
+    """Whether it stores what can make it dearer."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How long everything takes, in seconds, and how many rounds are counted."""
-
-    seconds: float
-    rounds: int
-    warm: float
-    age: float
-    idle: float
+def warming(side: Side, plan: Plan) -> float:
+    """Returns the seconds of warming for each workload of a side. A floor has no JIT and no caches to
+    fill, so it needs less."""
+    share = plan.warm_side / max(1, len(side.workloads))
+    return max(plan.warm, share) if side.ages else max(plan.warm / 2, min(plan.warm, share))
 
 
-@dataclass
-class Measurement:
-    """What a run has measured."""
+def duration(sides: Sequence[Side], names: Sequence[str], plan: Plan) -> float:
+    """Returns about how many seconds a run takes."""
+    warm = sum(len(side.workloads) * (warming(side, plan) + READY) for side in sides)
+    idle = plan.idle + REST if plan.idle else 0.0
+    aged = sum(_planned(sides, name, 0, plan) for name in names) if plan.age else 0.0
+    round_ = sum(_planned(sides, name, 1, plan) for name in names)
+    return warm + idle + aged + plan.age + plan.rounds * round_
 
-    rows: list[Row] = field(default_factory=list)
-    disturbances: list[Disturbance] = field(default_factory=list)
-    idle: dict[str, Cpu] = field(default_factory=dict)
-    """By side: CPU seconds in each second without requests."""
 
-
-def run(sides: Sequence[Side], names: Sequence[str], plan: Plan) -> Measurement:
+def run(
+    sides: Sequence[Side],
+    names: Sequence[str],
+    plan: Plan,
+    store: Callable[[Measurement], None] = lambda measurement: None,
+) -> Measurement:
     """Measures the workloads on all sides. With `plan.age`, each is also measured once before the data
-    has aged, as round 0."""
-    measurement = Measurement()
+    has aged, as round 0. Calls `store` whenever there is something new."""
+    measurement = Measurement(plan)
+    progress = Progress(duration(sides, names, plan))
+    say(f"this takes about {minutes(progress.planned)}")
     for side in sides:
         for name, workload in side.workloads.items():
-            _say(f"warming {side.name} {name}")
-            workload.ready()(plan.warm)
-    for side in sides:
-        measurement.idle[side.name] = _idle(side, plan.idle)
-    if plan.age:
-        _round(measurement, sides, names, 0, plan.seconds)
-        _age(sides, plan.age)
-    for number in range(1, plan.rounds + 1):
-        _round(measurement, sides, names, number, plan.seconds)
+            if not workload.ready()(warming(side, plan)).requests:
+                raise RuntimeError(f"{side.name} answers no request of {name}")
+            progress.done(warming(side, plan) + READY, f"{side.name} {name} is warm")
+    if plan.idle:
+        measurement.idle = _idle(sides, plan.idle)
+        progress.done(plan.idle + REST, "idle")
+        store(measurement)
+    for number in range(0 if plan.age else 1, plan.rounds + 1):
+        if plan.age and number == 1:
+            _age(measurement, sides, plan.age, progress)
+            store(measurement)
+        for name in names:
+            _measure(measurement, sides, name, number)
+            progress.done(_planned(sides, name, number, plan), f"round {number}, {name}")
+            store(measurement)
     return measurement
 
 
-def _round(
-    measurement: Measurement,
-    sides: Sequence[Side],
-    names: Sequence[str],
-    number: int,
-    seconds: float,
-) -> None:
-    """Measures each workload on all sides, one right after the other."""
-    for name in names:
-        for side in in_turn(sides, number):
-            if name in side.workloads:
-                row, disturbance = _window(sides, side, name, number, seconds)
-                measurement.rows.append(row)
-                measurement.disturbances.append(disturbance)
-                _say(f"round {number}: {row}")
+def _planned(sides: Sequence[Side], name: str, number: int, plan: Plan) -> float:
+    """Returns the seconds that a workload takes on all sides in a round."""
+    return len(_taking_part(sides, name, number)) * (plan.seconds + SETTLING + READY)
+
+
+def _taking_part(sides: Sequence[Side], name: str, number: int) -> list[Side]:
+    return [
+        side for side in in_turn(sides, number) if name in side.workloads and (number or side.ages)
+    ]
 
 
 def in_turn(sides: Sequence[Side], number: int) -> Iterator[Side]:
@@ -92,14 +106,38 @@ def in_turn(sides: Sequence[Side], number: int) -> Iterator[Side]:
     return iter(sides) if number % 2 else reversed(sides)
 
 
+def _measure(measurement: Measurement, sides: Sequence[Side], name: str, number: int) -> None:
+    """Measures a workload on all sides, one right after the other, and all of them again if the machine
+    was busy. Whether it was is decided without a look at the figures."""
+    for attempt in range(measurement.plan.attempts):
+        windows = [
+            _window(sides, side, name, number, measurement.plan.seconds)
+            for side in _taking_part(sides, name, number)
+        ]
+        if all(disturbance.is_quiet for _, disturbance in windows):
+            break
+        if attempt + 1 < measurement.plan.attempts:
+            measurement.repeated += len(windows)
+            say(f"the machine was busy: {name} again")
+    for row, disturbance in windows:
+        measurement.rows.append(row)
+        measurement.disturbances.append(disturbance)
+        say(f"round {number}: {row}")
+
+
 def _window(
     sides: Sequence[Side], side: Side, name: str, number: int, seconds: float
 ) -> tuple[Row, Disturbance]:
-    load = side.workloads[name].ready()
-    clock, own, before = CpuClock.read(), _own(sides), side.usage()
-    result = load(seconds)
-    time.sleep(SETTLING)
-    used = side.usage() - before
+    """Measures a workload on one side. What fails is a row with an error: the run goes on."""
+    try:
+        load = side.workloads[name].ready()
+        clock, own, before = CpuClock.read(), _own(sides), side.usage()
+        result = load(seconds)
+        time.sleep(SETTLING)
+        used = side.usage() - before
+    except Exception as error:
+        say(f"{side.name} {name} failed: {error!r:.500}")
+        return Row.of_failure(side.name, name, number), Disturbance(0.0, 0.0)
     disturbance = Disturbance.between(
         clock, CpuClock.read(), _own(sides) - own, os.cpu_count() or 1
     )
@@ -122,35 +160,55 @@ def _window(
 
 def _own(sides: Sequence[Side]) -> float:
     """Returns the CPU seconds of every process of the measurement."""
-    return own_cpu() + sum(cpu(root).total for side in sides for root in side.roots)
+    return own_cpu() + sum(_of_roots(side).total for side in sides)
 
 
-def _age(sides: Sequence[Side], seconds: float) -> None:
-    """Runs whole code flows, or the first workload, on every side for so long."""
-    end = time.monotonic() + seconds * len(sides)
-    while time.monotonic() < end:
-        for side in sides:
-            workload = side.workloads.get("W6-code-flow") or next(iter(side.workloads.values()))
-            workload.ready()(min(SLICE, seconds))
-        _say(f"ageing, {max(0.0, end - time.monotonic()):.0f} s left")
+def _age(
+    measurement: Measurement, sides: Sequence[Side], seconds: float, progress: Progress
+) -> None:
+    """Runs whole code flows, or the first workload, on all sides at the same time for so long. It only
+    fills data, so they may disturb each other."""
+    ageing = [side for side in sides if side.ages and side.workloads]
+    left = seconds
+    with ThreadPoolExecutor(max(1, len(ageing))) as pool:
+        while left > 0:
+            slice_ = min(SLICE, left)
+            for failure in pool.map(partial(_age_one, slice_), ageing):
+                if failure and failure not in measurement.failures:
+                    measurement.failures.append(failure)
+            left -= slice_
+            progress.done(slice_, "ageing")
 
 
-def _idle(side: Side, seconds: float) -> Cpu:
-    if not seconds:
-        return Cpu(0.0, 0.0, 0.0)
-    _say(f"{side.name} is idle")
-    time.sleep(min(seconds, 3.0))  # what the warming has left to do
-    before = _of_roots(side)
+def _age_one(seconds: float, side: Side) -> str:
+    """Returns what failed."""
+    workload = side.workloads.get("W6-code-flow") or next(iter(side.workloads.values()))
+    try:
+        workload.ready()(seconds)
+    except Exception as error:
+        return f"{side.name} failed while its data aged: {error!r:.300}"
+    return ""
+
+
+def _idle(sides: Sequence[Side], seconds: float) -> dict[str, Cpu]:
+    """Returns the CPU that the processes of each side use in a second without requests. A peer's do not
+    include PostgreSQL, which is ours."""
+    time.sleep(min(seconds, REST))
+    before = [_of_roots(side) for side in sides]
     time.sleep(seconds)
-    used = _of_roots(side) - before
-    return Cpu(used.services / seconds, used.postgres / seconds, used.nats / seconds)
+    used = [_of_roots(side) - start for side, start in zip(sides, before, strict=True)]
+    return {
+        side.name: Cpu(one.services / seconds, one.postgres / seconds, one.nats / seconds)
+        for side, one in zip(sides, used, strict=True)
+        if side.roots and side.ages
+    }
 
 
 def _of_roots(side: Side) -> Cpu:
-    """Returns the CPU of the side's own processes. A peer's do not include PostgreSQL, which is ours."""
-    (root,) = side.roots
-    return cpu(root)
-
-
-def _say(text: str) -> None:
-    print(f"  {text}", file=sys.stderr, flush=True)
+    """Returns the CPU of the processes of a side. One that has died must not end the run of the
+    others."""
+    total = Cpu(0.0, 0.0, 0.0)
+    for root in side.roots:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += cpu(root)
+    return total

@@ -12,6 +12,9 @@ from statistics import median
 
 OURS = "aero2"
 TOGETHER = "together"
+FLOOR = "floor"
+FLOOR_TOGETHER = "floor in one process"
+HASH = "hash"
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,16 @@ class Row:
     nats_us: float
     errors: int
 
+    @classmethod
+    def of_failure(cls, side: str, workload: str, round: int) -> Row:
+        """Returns the row of a window that could not be measured. It never counts."""
+        return cls(side, workload, round, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, errors=1)
+
 
 @dataclass(frozen=True)
 class Ratio:
-    """Our CPU divided by that of a peer in the same round: the median over the rounds, and the
-    extremes."""
+    """The CPU of one side divided by that of another in the same round: the median over the rounds, and
+    the extremes."""
 
     median: float
     lowest: float
@@ -43,11 +51,34 @@ class Ratio:
     rounds: int
 
 
-def ratio(rows: Sequence[Row], workload: str, side: str) -> Ratio | None:
-    """Returns the ratio of ours to the other side, or None if no round has both without an error."""
-    ours, theirs = (by_round(rows, workload, name) for name in (OURS, side))
-    shared = sorted(ours.keys() & theirs.keys() - {0})
-    return _ratio([ours[number].cpu_us / theirs[number].cpu_us for number in shared])
+def ratio(rows: Sequence[Row], workload: str, above: str, below: str) -> Ratio | None:
+    """Returns the CPU of the side `above` divided by that of the side `below`, or None if no round has
+    both without an error."""
+    pairs = _pairs(rows, workload, above, below)
+    if not pairs:
+        return None
+    values = [over / under for over, under in pairs]
+    return Ratio(median(values), min(values), max(values), len(values))
+
+
+def difference(
+    rows: Sequence[Row], workload: str, more: str, other: str, less: str
+) -> float | None:
+    """Returns the CPU µs by which a workload of the side `more` costs more than the workload `other`
+    of the side `less`: the median over the rounds. None if no round has both."""
+    full, part = by_round(rows, workload, more), by_round(rows, other, less)
+    shared = full.keys() & part.keys() - {0}
+    if not shared:
+        return None
+    return median(full[number].cpu_us - part[number].cpu_us for number in shared)
+
+
+def _pairs(
+    rows: Sequence[Row], workload: str, first: str, second: str
+) -> list[tuple[float, float]]:
+    one, other = by_round(rows, workload, first), by_round(rows, workload, second)
+    shared = sorted(one.keys() & other.keys() - {0})
+    return [(one[number].cpu_us, other[number].cpu_us) for number in shared]
 
 
 def ageing(rows: Sequence[Row], workload: str, side: str) -> float | None:
@@ -69,7 +100,17 @@ def by_round(rows: Sequence[Row], workload: str, side: str) -> dict[int, Row]:
     }
 
 
-def _ratio(values: list[float]) -> Ratio | None:
-    if not values:
-        return None
-    return Ratio(median(values), min(values), max(values), len(values))
+def counted(rows: Sequence[Row], workload: str, side: str) -> list[Row]:
+    """Returns the windows of the counted rounds, or all if none of them counts."""
+    clean = [row for number, row in by_round(rows, workload, side).items() if number]
+    return clean or [row for row in rows if row.side == side and row.workload == workload]
+
+
+def parts(rows: Sequence[Row], workload: str, side: str) -> str:
+    """Returns the median CPU µs, and those of each kind of process."""
+    windows = counted(rows, workload, side)
+    total, services, postgres, nats = (
+        median(getattr(row, name) for row in windows)
+        for name in ("cpu_us", "services_us", "postgres_us", "nats_us")
+    )
+    return f"{total:,.0f} ({services:,.0f} + {postgres:,.0f} + {nats:,.0f})"

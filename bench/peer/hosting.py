@@ -1,4 +1,4 @@
-"""Starts a peer from npm: a small host of ours around a package, with a database of its own."""
+"""Starts a peer: a small host of ours around a package, with a database of its own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -48,27 +49,61 @@ class Host:
         return f"127.0.0.1:{self.port}"
 
 
+Install = Callable[[Path], list[str]]
+"""Installs a package into a folder, and returns the command that runs the host there."""
+
+
+def from_npm(source: Path) -> Install:
+    """Returns the installation of a host from `package.json` and `host.mjs`. It raises RuntimeError if
+    node or npm is missing."""
+
+    def install(folder: Path) -> list[str]:
+        if shutil.which("node") is None or shutil.which("npm") is None:
+            raise RuntimeError("the peer needs node and npm")
+        for file in ("package.json", "host.mjs"):
+            shutil.copy(source / file, folder)
+        # Peer dependencies that a package marks as optional conflict with each other.
+        npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--legacy-peer-deps"]
+        subprocess.run(npm, cwd=folder, check=True)
+        return ["node", "host.mjs"]
+
+    return install
+
+
+def from_pypi(source: Path, command: list[str]) -> Install:
+    """Returns the installation of a host from `requirements.txt`, with the other files of its folder, on
+    the interpreter of this environment.
+    `command` begins with a program of the packages."""
+
+    def install(folder: Path) -> list[str]:
+        for file in source.glob("*.py"):
+            if file.name != "__init__.py":
+                shutil.copy(file, folder)
+        environment = folder / "venv"
+        subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+        pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+        pip += ["--disable-pip-version-check", "--only-binary", ":all:"]
+        subprocess.run([*pip, "-r", str(source / "requirements.txt")], check=True)
+        return [str(environment / "bin" / command[0]), *command[1:]]
+
+    return install
+
+
 @contextlib.contextmanager
 def started(
     name: str,
-    source: Path,
+    install: Install,
     deployment: Deployment,
     prefixes: list[str],
     workloads: Callable[[Host], Makers],
 ) -> Iterator[Peer]:
-    """Starts the peer of the folder `source` and stops it at the end. Raises RuntimeError if node or
-    npm is missing, or if the deployment was not started by this run."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        raise RuntimeError("the peer needs node and npm")
+    """Starts a peer and stops it at the end. Raises what its installation raises, and RuntimeError if
+    the deployment was not started by this run or the peer does not start."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aero2-peer-")))
-        for file in ("package.json", "host.mjs"):
-            shutil.copy(source / file, folder)
-        # Peer dependencies that a package marks as optional conflict with each other.
-        install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--legacy-peer-deps"]
-        subprocess.run(install, cwd=folder, check=True)
+        command = install(folder)
         port = free_port()
-        dsn = asyncio.run(_database(deployment, name.replace("-", "_")))
+        dsn = asyncio.run(create_database(deployment, name.replace("-", "_")))
         environment = {
             **os.environ,
             "PORT": str(port),
@@ -76,22 +111,21 @@ def started(
             "NODE_ENV": "production",
         }
         log = stack.enter_context((folder / "peer.log").open("w"))
-        node = subprocess.Popen(
-            ["node", "host.mjs"], cwd=folder, env=environment, stdout=log, stderr=log
-        )
-        stack.callback(node.wait, 10)
-        stack.callback(node.terminate)
-        _wait_for_port(port, node, folder / "peer.log")
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+        stack.callback(process.wait, 10)
+        stack.callback(process.terminate)
+        wait_for_port(port, process, folder / "peer.log")
         makers = {
             workload: make
             for workload, make in workloads(Host(folder, port)).items()
             if any(workload.startswith(prefix) for prefix in prefixes)
         }
-        yield Peer(name, node.pid, {workload: make() for workload, make in makers.items()})
+        yield Peer(name, process.pid, {workload: make() for workload, make in makers.items()})
 
 
-async def _database(deployment: Deployment, name: str) -> str:
-    """Creates a database for the peer on the deployment's server. Returns its DSN."""
+async def create_database(deployment: Deployment, name: str) -> str:
+    """Creates a database on the deployment's server. Returns its DSN. Raises RuntimeError if this run has
+    not started the deployment."""
     if deployment.data is None:
         raise RuntimeError("the peer needs a deployment that this run started: leave out --summary")
     stored_secrets = json.loads((deployment.data / "secrets.json").read_text())
@@ -103,14 +137,15 @@ async def _database(deployment: Deployment, name: str) -> str:
     return f"{server}/{name}"
 
 
-def _wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Waits until a process listens on the port. Raises RuntimeError with its log if it does not."""
     until = time.monotonic() + 60
     while time.monotonic() < until and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise RuntimeError(f"the peer did not start: {log.read_text()[-2000:]}")
+    raise RuntimeError(f"it did not start: {log.read_text()[-2000:]}")
 
 
 def code_request(client_id: str) -> tuple[str, dict[str, str]]:

@@ -26,7 +26,8 @@ API = "/api/auth"
 @contextlib.contextmanager
 def started(deployment: Deployment, prefixes: list[str]) -> Iterator[Peer]:
     """Starts the peer and stops it at the end."""
-    with hosting.started("better-auth", HERE, deployment, prefixes, _workloads) as peer:
+    install = hosting.from_npm(HERE)
+    with hosting.started("better-auth", install, deployment, prefixes, _workloads) as peer:
         yield peer
 
 

@@ -25,7 +25,8 @@ MACHINE = ("machine", "secret-secret-secret-secret")
 @contextlib.contextmanager
 def started(deployment: Deployment, prefixes: list[str]) -> Iterator[Peer]:
     """Starts the peer and stops it at the end."""
-    with hosting.started("oidc-provider", HERE, deployment, prefixes, _workloads) as peer:
+    install = hosting.from_npm(HERE)
+    with hosting.started("oidc-provider", install, deployment, prefixes, _workloads) as peer:
         yield peer
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bench.windows import OURS, Row, ageing, by_round, ratio
+from bench.windows import OURS, Row, ageing, by_round, difference, ratio
 
 
 def row(side: str, round: int, cpu: float, *, errors: int = 0, workload: str = "W3") -> Row:
@@ -22,7 +22,7 @@ def test_a_ratio_is_the_median_of_the_rounds() -> None:
         row("peer", 3, 200),
     ]
 
-    found = ratio(rows, "W3", "peer")
+    found = ratio(rows, "W3", OURS, "peer")
 
     assert found is not None
     assert found.median == pytest.approx(0.55)
@@ -45,12 +45,12 @@ def test_a_window_without_its_pair_does_not_count() -> None:
         row("peer", 3, 100, workload="W1-userinfo"),
     ]
 
-    found = ratio(rows, "W3", "peer")
+    found = ratio(rows, "W3", OURS, "peer")
 
     assert found is not None
     assert (found.median, found.rounds) == (1.0, 1)
-    assert ratio(rows, "W5-jwks", "peer") is None
-    assert ratio(rows, "W3", "another") is None
+    assert ratio(rows, "W5-jwks", OURS, "peer") is None
+    assert ratio(rows, "W3", OURS, "another") is None
 
 
 def test_ageing_compares_with_the_time_before() -> None:
@@ -65,3 +65,25 @@ def test_ageing_compares_with_the_time_before() -> None:
 def test_a_window_without_cpu_does_not_count() -> None:
     """A load that never reached the server would make a ratio of 0, or divide by it."""
     assert by_round([row(OURS, 1, 0.0)], "W3", OURS) == {}
+
+
+def test_a_difference_pairs_two_workloads() -> None:
+    """What a sign-in costs beyond its hash is taken from windows of the same round."""
+    rows = [
+        row(OURS, 1, 130, workload="W4"),
+        row("hash", 1, 100, workload="W4"),
+        row(OURS, 2, 250, workload="W4"),
+        row("hash", 2, 200, workload="W4"),
+        row("hash", 3, 900, workload="W4"),
+    ]
+
+    assert difference(rows, "W4", OURS, "W4", "hash") == pytest.approx(40)
+    assert difference(rows, "W4", OURS, "W4", "another") is None
+
+
+def test_a_failure_never_counts() -> None:
+    """A window that could not be measured has an error, and no figure."""
+    failed = Row.of_failure(OURS, "W3", 1)
+
+    assert failed.errors
+    assert by_round([failed], "W3", OURS) == {}
