@@ -61,6 +61,7 @@ class Context:
         caller: Caller = ANONYMOUS,
         deadline: float = 0.0,
         trace: str = "",
+        *,
         origin: str = "",
         ip: str | None = None,
         agent: str | None = None,
@@ -93,10 +94,10 @@ class Context:
             self.caller,
             deadline,
             self.trace,
-            self.origin,
-            self.ip,
-            self.agent,
-            self.if_match,
+            origin=self.origin,
+            ip=self.ip,
+            agent=self.agent,
+            if_match=self.if_match,
         )
 
     def with_caller(self, caller: Caller) -> Context:

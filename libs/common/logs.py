@@ -156,9 +156,8 @@ class Lines:
             return
         fields["service"] = service.get() or self._service
         fields["level"] = level
-        fields["at"] = datetime.now(
-            UTC
-        )  # orjson writes it as `_now` does, in a quarter of the time
+        # orjson writes it as `_now` does, in a quarter of the time.
+        fields["at"] = datetime.now(UTC)
         if not self._waiting:
             asyncio.get_running_loop().call_later(self.EVERY, self.flush)
         self._waiting.append(orjson.dumps(fields, default=str, option=orjson.OPT_UTC_Z))

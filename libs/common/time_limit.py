@@ -42,7 +42,7 @@ class TimeLimit:
         _: TracebackType | None,
     ) -> None:
         self._timer.cancel()
-        # Whoever else has cancelled the task meanwhile must see that it is cancelled.
+        # If somebody else has cancelled the task meanwhile, it stays cancelled.
         if (
             self._expired
             and self._task.uncancel() <= self._cancellations

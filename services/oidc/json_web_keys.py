@@ -82,8 +82,8 @@ class SigningKey:
 
 
 def _sign_es256(message: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
-    """Returns R and S, of 32 bytes each (RFC 7518 section 3.4). PyJWT makes the parameters anew each
-    time."""
+    """Returns R and S, of 32 bytes each (RFC 7518 section 3.4). PyJWT would create the parameters for
+    each signature."""
     r, s = decode_dss_signature(key.sign(message, ECDSA_SHA256))
     return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 

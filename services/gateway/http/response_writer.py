@@ -86,12 +86,11 @@ class ResponseWriter:
         body: bytes,
         block: FieldBlock | None = None,
     ) -> None:
-        """Sends a whole response, with its length. The response to HEAD has no body, but the length
-        that it would have. Raises RuntimeError if a header is invalid; nothing was sent then."""
-        if (
-            status == NO_CONTENT
-        ):  # it has neither body nor length (RFC 9110 sections 8.6 and 15.3.5)
-            body = b""
+        """Sends a whole response, with its length. `block` are further headers. The response to HEAD has
+        no body, but the length that it would have. Raises RuntimeError if a header is invalid; nothing was
+        sent then."""
+        if status == NO_CONTENT:
+            body = b""  # and no length: RFC 9110 sections 8.6 and 15.3.5
         else:
             headers = [*headers, (CONTENT_LENGTH, b"%d" % len(body))]
         await self._write(status, headers, body, block)

@@ -75,7 +75,7 @@ class Connection(HookedProtocol):
     _deadline: float = 0.0
     """When `_end` is called, as a time of the loop."""
     _end: Callable[[], None] | None = None
-    """What ends the connection at the deadline. None if nothing is limited now."""
+    """Called at the deadline, to end the connection. None if nothing is limited now."""
     _timer: asyncio.TimerHandle | None = None
     """It ends nothing by itself, but looks at the deadline. So a new deadline costs no new timer."""
     _write_timer: asyncio.TimerHandle | None = None
