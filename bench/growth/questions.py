@@ -154,6 +154,8 @@ SEARCHES: Final = (
           lambda app: ("merfa", LOWEST_ID), lambda _: {"all": True, "search": "mer"}),
     _page("search", "applications of the platform", ListPlatformApplications, None,
           lambda _: {"search": "neigh"}, by="operator"),
+    _page("search", "applications of all teams", ListApplications, None,
+          lambda _: {"search": "neigh"}, by="operator"),
     _page("search", "developers", ListDevelopers, None, lambda _: {"search": "a"}, by="operator"),
 )  # fmt: skip
 

@@ -19,7 +19,7 @@ MOST_WORDS: Final = 6
 """Words of a search that count, apart from the first: each costs a lookup per row."""
 MOST_LOOKED_UP: Final = 1_000
 """Users that one page of a search looks up, if few of them match."""
-MOST_STRETCHES: Final = 16
+MOST_STRETCHES: Final = 8
 """Stretches of the index that one page of a search reads. It is more than the users need: at the end of a
 list, many entries are further words of users who came before."""
 

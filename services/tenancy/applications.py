@@ -20,7 +20,8 @@ from common.db import rebind
 from common.events.applications import ApplicationUpdated, OperatorEntered
 from tenancy import app_settings, application_access
 from tenancy.deps import Deps
-from tenancy.queries import application_lists, applications
+from tenancy.name_search import searched_words
+from tenancy.queries import application_lists, applications, platform_applications
 from tenancy.queries.applications import ApplicationRow
 from tenancy.tenant_lookup import to_application, to_tenant
 
@@ -49,25 +50,54 @@ async def get(deps: Deps, ctx: Context, request: GetApplication) -> Application:
 async def list_(deps: Deps, ctx: Context, request: ListApplications) -> Applications:
     """Returns a page of the applications of the caller's teams, the oldest first.
 
-    An operator sees those of all teams. Raises Forbidden outside the Dashboard.
+    An operator sees those of all teams, and finds them by the word that matched. Raises Forbidden outside
+    the Dashboard.
     """
     application_access.check_dashboard(ctx)
     teams: list[str] | None = None if ctx.caller.may("apps:read:all") else list(ctx.caller.teams)
     if request.owner_org_id is not None:
         is_visible = teams is None or request.owner_org_id in teams
         teams = [request.owner_org_id] if is_visible else []
-    search = (request.search or "").strip() or None
-    of = f"applications {request.owner_org_id or ''} {search or ''}".rstrip()
+    search = (request.search or "").strip()
+    if search and teams is None:
+        return await _search(deps, ctx, request, search)
+    of = f"applications {request.owner_org_id or ''} {search}".rstrip()
     created_at, id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
+    after, limit = (created_at, id), request.limit + 1
     async with deps.db.reader(ctx) as db:
-        after, limit = (created_at, id), request.limit + 1
-        rows = await application_lists.page(
-            db, teams=teams, search=search, after=after, limit=limit
-        )
+        words = await searched_words(db, search)
+        if teams is None:
+            rows = await application_lists.page(db, after=after, limit=limit)
+        elif search and not words:
+            rows = []
+        else:
+            rows = await application_lists.page_of_teams(
+                db, teams=teams, words=words, after=after, limit=limit
+            )
     page, next = deps.cursors.page(
         ctx.app_id, of, rows, request.limit, key=lambda row: (row.created_at, row.id)
     )
     return Applications(applications=[to_application(deps.hosts, row) for row in page], next=next)
+
+
+async def _search(deps: Deps, ctx: Context, request: ListApplications, search: str) -> Applications:
+    """Returns a page of the applications of all teams that have the words."""
+    of = f"applications by name {search}"
+    key, id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
+    async with deps.db.reader(ctx) as db:
+        words = await searched_words(db, search)
+        if not words:
+            return Applications(applications=[], next=None)
+        found = await platform_applications.named(
+            db, app_id=ctx.app_id, words=words, after=(key, id), without=[], limit=request.limit + 1
+        )
+        page, next = deps.cursors.page(
+            ctx.app_id, of, found, request.limit, key=lambda row: (row.key, row.id)
+        )
+        rows = await application_lists.of_ids(db, ids=[match.id for match in page])
+    row_by_id = {row.id: row for row in rows}
+    listed = [row_by_id[match.id] for match in page if match.id in row_by_id]
+    return Applications(applications=[to_application(deps.hosts, row) for row in listed], next=next)
 
 
 async def manage(deps: Deps, ctx: Context, request: ManageApplication) -> Managed:

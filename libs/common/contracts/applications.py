@@ -122,13 +122,15 @@ class GetApplication(
 class ListApplications(
     Page, Request[Applications], subject="tenancy.application.list", needs="apps:read", safe=True
 ):
-    """Lists the applications of the caller's teams, oldest first. Operators see all."""
+    """Lists the applications of the caller's teams, oldest first. Operators see all, and with `search`
+    without a team those of all teams, sorted by the word that matches."""
 
     owner_org_id: Id | None = Field(default=None, description="Only those of this team.")
     search: str | None = Field(
         default=None,
         max_length=100,
-        description="Words that all occur in the name or the slug. Case and accents are ignored.",
+        description="Each word must be the beginning of a word of the name or slug. Case and accents are "
+        "ignored.",
     )
 
 

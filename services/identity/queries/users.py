@@ -8,11 +8,13 @@ from common.address_keys import address_key
 from common.contracts.profiles import User
 from common.db import Db, many, maybe, run, value
 
-USER_COLUMNS: Final = """u.id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.middle_name,
+OWN_COLUMNS: Final = """u.id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.middle_name,
                u.nickname, u.preferred_username, u.profile, u.picture, u.website, u.gender,
                u.birthdate, u.zoneinfo, u.locale, u.phone_number, u.phone_number_verified,
                u.address, u.public_metadata, u.user_metadata, u.private_metadata, u.disabled,
-               u.guest, u.last_sign_in_at, u.created_at, u.updated_at,
+               u.guest, u.last_sign_in_at, u.created_at, u.updated_at"""
+"""Of a user `u`: the columns of `User` in its own table."""
+USER_COLUMNS: Final = f"""{OWN_COLUMNS},
                EXISTS (SELECT FROM passwords p WHERE p.app_id = $1 AND p.user_id = u.id)
                    AS has_password"""
 """Of a user `u` of the application `$1`: the columns of `User`."""
@@ -59,12 +61,17 @@ async def get_by_email(
 
 
 async def of_ids(db: Db, *, app_id: str, ids: list[str]) -> list[User]:
-    """Returns the users with these ids, in no order."""
+    """Returns the users with these ids, in no order.
+
+    Neighbours share the pages of both keys: a look-up for each user would go down the tree each time.
+    """
     return await many(
         db,
         User,
         f"""
-        SELECT {USER_COLUMNS}
+        SELECT {OWN_COLUMNS}, u.id = ANY(ARRAY(
+            SELECT p.user_id FROM passwords p WHERE p.app_id = $1 AND p.user_id = ANY($2::uuid[])
+        )) AS has_password
         FROM users u WHERE u.app_id = $1 AND u.id = ANY($2::uuid[])
         """,
         app_id,

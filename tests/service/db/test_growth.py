@@ -141,6 +141,19 @@ async def test_a_search_looks_at_a_bounded_number_of_users(
     assert large <= 12 * STRETCH
 
 
+async def test_the_users_of_a_page_share_the_way_down(grown: dict[str, str]) -> None:
+    """Whether each has a password, is one scan of neighbours, and not a look-up for each user."""
+    sql = statement("identity", "users.py", "u.id = ANY(ARRAY(")
+    some = f"ARRAY(SELECT id FROM users WHERE app_id = '{LARGE}' ORDER BY id LIMIT 50)"
+    rows = "SELECT id, email FROM users WHERE app_id = $1 AND id = ANY($2::uuid[])"
+    cost, of_rows = [
+        await buffers(grown["identity"], each.replace("$2::uuid[]", some), LARGE, ())
+        for each in (sql, rows)
+    ]
+
+    assert cost <= of_rows + 20, (cost, of_rows)
+
+
 async def test_second_matches_of_a_user_cost_an_index_entry(grown: dict[str, str]) -> None:
     """Each user has two words that begin with a digit, and every second one is left out. That reads no
     row of a user."""

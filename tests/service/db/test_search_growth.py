@@ -163,3 +163,18 @@ async def test_a_sort_is_seen(filled: dict[str, str]) -> None:
     """
 
     assert await buffers(filled["identity"], sql, APP, ("anna",)) > 2 * STRETCH
+
+
+async def test_a_search_stays_in_its_application(filled: dict[str, str]) -> None:
+    """The function has the rights of its caller: naming another application is no way into it."""
+    found = {}
+    for bound in (APP, LOWEST_ID):
+        db = await asyncpg.connect(filled["identity"], server_settings={"aero2.app_id": bound})
+        found[bound] = await db.fetchval(
+            "SELECT count(*) FROM user_words_from($1, 'anna', $2, 'anna', false, 10)",
+            APP,
+            LOWEST_ID,
+        )
+        await db.close()
+
+    assert found == {APP: 10, LOWEST_ID: 0}

@@ -13,6 +13,7 @@ from common.context import SYSTEM_CALLER, Caller
 from common.contracts.api_keys import VerifyApiKey
 from common.contracts.applications import (
     ApplicationNotFound,
+    Applications,
     CreateApplication,
     EnsureApplication,
     GetApplication,
@@ -223,12 +224,13 @@ async def test_a_list_shows_the_teams_applications_in_pages(world: World) -> Non
         ("100%", ["100% Wool"]),
         ("_", []),
         ("amber hafen", []),
+        ("afen", []),
         (" ", ["Café am Hafen", "Amber", "100% Wool"]),
     ],
 )
 async def test_a_list_is_searched_by_words(world: World, search: str, found: list[str]) -> None:
-    """Each word must occur in the name or the slug. Nothing in it is a pattern, and applications of other
-    teams are not found."""
+    """Each word must be the beginning of a word of the name or slug. Nothing in it is a pattern, and
+    applications of other teams are not found."""
     mine, other = await world.team(), await world.team()
     for name in ("Café am Hafen", "Amber", "100% Wool"):
         call = CreateApplication(name=name, owner_org_id=mine)
@@ -239,6 +241,28 @@ async def test_a_list_is_searched_by_words(world: World, search: str, found: lis
     page = await world.call(ListApplications(search=search), await world.developer(mine))
 
     assert [one.name for one in page.applications] == found
+
+
+async def test_an_operator_searches_the_applications_of_all_teams(world: World) -> None:
+    """Page by page, sorted by the word that matches. Those that are being deleted are left out."""
+    for name in ("Amber Café", "North Amber", "Ambulance", "Camber"):
+        team = await world.team()
+        call = CreateApplication(name=name, owner_org_id=team)
+        await world.call(call, await world.developer(team))
+    await world.owner.execute("UPDATE applications SET state = 'deleting' WHERE name = 'Ambulance'")
+    found, cursor = [], None
+    while True:
+        call_page = ListApplications(search="AMB", limit=1, cursor=cursor)
+        page = await world.call(call_page, await world.operator())
+        found += [one.name for one in page.applications]
+        cursor = page.next
+        if cursor is None:
+            break
+
+    assert sorted(found) == ["Amber Café", "North Amber"]
+    for search in ("_", "unknown", "amber unknown"):
+        nothing = await world.call(ListApplications(search=search), await world.operator())
+        assert nothing == Applications(applications=[], next=None)
 
 
 async def test_a_forged_cursor_is_refused(world: World) -> None:
