@@ -97,7 +97,9 @@ def _ratio_lines(rows: Sequence[Row], sides: Sequence[str]) -> Iterator[str]:
             shown = (
                 f"**{value.median:.2f}** ({value.lowest:.2f}–{value.highest:.2f})" if value else "–"
             )
-            cells.append(_cell(shown, value.median if value else None, RATIOS.get(workload), side))
+            aim = RATIOS[workload].of(side) if workload in RATIOS else None
+            text = "" if aim is None else f"{aim:.2f}"
+            cells.append(_cell(shown, value.median if value else None, text, aim or 0.0))
         yield f"| {workload} | {' | '.join(cells)} |"
 
 
@@ -107,17 +109,17 @@ def _other_lines(measurement: Measurement, sides: Sequence[str]) -> Iterator[str
         if not any(values):
             continue
         cells = [
-            _cell("–" if value is None else _short(value), value, aim, side)
+            _cell("–" if value is None else _short(value), value, f"{aim.of(side):g}", aim.of(side))
             for side, value in zip(sides, values, strict=True)
         ]
         yield f"| {name} | {' | '.join(cells)} |"
 
 
-def _cell(shown: str, value: float | None, aim: Aim | None, side: str) -> str:
+def _cell(shown: str, value: float | None, aim: str, limit: float) -> str:
     """Returns the value, the aim, and whether it was reached."""
-    if aim is None or value is None:
-        return f"{shown} | {f'{aim.of(side):g}' if aim else '–'} | "
-    return f"{shown} | {aim.of(side):g} | {'reached' if value <= aim.of(side) else 'missed'}"
+    if value is None or not aim:
+        return f"{shown} | {aim or '–'} | "
+    return f"{shown} | {aim} | {'reached' if value <= limit else 'missed'}"
 
 
 def _short(value: float) -> str:

@@ -10,6 +10,8 @@ and read the parts, not the whole. Two processes of a workload have pictures: ga
 from __future__ import annotations
 
 import argparse
+import html
+import re
 import shutil
 import subprocess
 import sys
@@ -35,6 +37,7 @@ DURATIONS: Final = (12, 6, 3)
 RATE: Final = 200
 """Samples a second."""
 WARM: Final = 5.0
+TITLE: Final = re.compile(r'(<text id="title"[^>]*>)[^<]*<')
 DEFAULT: Final = ("W2-es256", "W3", "W6-code-flow")
 SEPARATE: Final = {"gateway": "gateway", "oidc": "oidc"}
 """The names of pictures and of processes, as `processes.label` gives them."""
@@ -115,6 +118,9 @@ def _write(recorder: str, picture: Picture) -> bool:
         new = picture.file.with_suffix(".new")
         if not _record(recorder, picture, seconds, new):
             return False
+        new.write_text(
+            titled(new.read_text(), f"{picture.workload.name}, {picture.name}, {seconds} s")
+        )
         size = new.stat().st_size
         if size <= LARGEST:
             new.replace(picture.file)
@@ -123,6 +129,12 @@ def _write(recorder: str, picture: Picture) -> bool:
         new.unlink()
         say(f"{picture.file.name}: {seconds} s make {size:,} bytes")
     return False
+
+
+def titled(svg: str, title: str) -> str:
+    """Returns a picture with this title. py-spy writes its own command line there, with paths of this
+    machine."""
+    return TITLE.sub(rf"\g<1>{html.escape(title)}<", svg, count=1)
 
 
 def _record(recorder: str, picture: Picture, seconds: int, file: Path) -> bool:

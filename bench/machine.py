@@ -23,7 +23,7 @@ MOST_STEAL: Final = 0.02
 
 def interpreter() -> str:
     """Returns the version of Python, and how it was optimised when it was built."""
-    version = f"{platform.python_implementation()} {platform.python_version()} ({sys.executable})"
+    version = f"{platform.python_implementation()} {platform.python_version()}"
     return f"{version}, {optimisation(sysconfig.get_config_var('CONFIG_ARGS') or '', _package())}"
 
 

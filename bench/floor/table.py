@@ -38,7 +38,7 @@ def _shape(rows: Sequence[Row], ours: str, floor: str, title: str) -> str:
 def _line(rows: Sequence[Row], workload: str, ours: str, floor: str) -> str:
     least, above = ratio(rows, workload, floor, FIRST_PEER), ratio(rows, workload, ours, floor)
     aim = RATIOS[workload].of(ours) if workload in RATIOS else None
-    shown = "–" if aim is None else f"{aim:g}"
+    shown = "–" if aim is None else f"{aim:.2f}"
     if aim is not None and least is not None and aim < least.median:
         shown = f"**{shown}, below the floor**"
     cells = [
@@ -56,9 +56,10 @@ def _line(rows: Sequence[Row], workload: str, ours: str, floor: str) -> str:
 def _part_ratio(rows: Sequence[Row], workload: str, part: str, ours: str, floor: str) -> str:
     """Returns ours ÷ floor of one kind of process, or a dash if the floor has next to none."""
     over, under = by_round(rows, workload, ours), by_round(rows, workload, floor)
-    ratios = [
-        getattr(over[number], part) / value
+    pairs = [
+        (getattr(over[number], part), getattr(under[number], part))
         for number in over.keys() & under.keys() - {0}
-        if (value := getattr(under[number], part)) >= NEXT_TO_NONE
     ]
-    return f"{median(ratios):.1f}" if ratios else "–"
+    if not pairs or median(least for _, least in pairs) < NEXT_TO_NONE:
+        return "–"
+    return f"{median(full / least for full, least in pairs if least):.1f}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bench import aims, report
 from bench.floor import table as floors
 from bench.measurement import Footprint, Measurement, Plan
@@ -73,6 +75,16 @@ def test_an_aim_below_its_floor_is_named() -> None:
         "| W3 | 95 (85 + 10 + 0) | 0.47 | **0.45, below the floor** | **1.0** | 1.0 | 1.0 |"
     )
     assert floors.table(BOTH) == ""
+
+
+def test_a_ratio_to_next_to_nothing_is_left_out() -> None:
+    """Other work of PostgreSQL falls into some windows of a floor that has none."""
+    none = [replace(row(FLOOR, number, 50), postgres_us=us) for number, us in ((1, 30.0), (2, 0.0))]
+    none.append(replace(row(FLOOR, 3, 50), postgres_us=0.0))
+
+    line = floors.table([*ROWS, row(OURS, 3, 100), *none]).splitlines()[-1]
+
+    assert line.endswith("| 2.2 | – |")
 
 
 def test_the_other_peers_have_both_shapes() -> None:

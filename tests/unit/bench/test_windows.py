@@ -70,6 +70,8 @@ def test_a_window_without_cpu_does_not_count() -> None:
 def test_a_difference_pairs_two_workloads() -> None:
     """What a sign-in costs beyond its hash is taken from windows of the same round."""
     rows = [
+        row(OURS, 0, 9_000, workload="W4"),
+        row("hash", 0, 1, workload="W4"),
         row(OURS, 1, 130, workload="W4"),
         row("hash", 1, 100, workload="W4"),
         row(OURS, 2, 250, workload="W4"),
