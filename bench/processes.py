@@ -6,8 +6,12 @@ import contextlib
 import hashlib
 import time
 from dataclasses import dataclass
+from typing import Final
 
 import psutil
+
+FORKED: Final = "aero2.fork_server_main"
+"""The command line that a forked service has from its parent."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,8 @@ def label(name: str, command: list[str]) -> str:
         if server in name:
             return server
     words = [part for part in command[1:] if not part.startswith("-")] or [name]
+    if words[0] == FORKED:
+        return name  # of the service, or of the process that it is forked from
     return " ".join(words[:2]) if words[0] == "aero2" else words[0].rsplit("/", 1)[-1]
 
 

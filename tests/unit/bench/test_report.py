@@ -124,6 +124,7 @@ def test_idle_cpu_is_in_milliseconds() -> None:
 def test_processes_have_the_names_of_services() -> None:
     """The supervisor and a process with all services are both `aero2`, and must not be added up."""
     assert label("python", ["python", "-m", "oidc"]) == "oidc"
+    assert label("oidc", ["python", "-m", "aero2.fork_server_main", "5", "gateway"]) == "oidc"
     assert label("python", ["python", "-m", "aero2", "up", "--port", "1"]) == "aero2 up"
     assert label("python", ["python", "-m", "aero2", "serve", "oidc"]) == "aero2 serve"
     assert label("nats-server", ["/bin/nats-server", "--config", "nats.conf"]) == "nats"
