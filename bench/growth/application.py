@@ -124,7 +124,7 @@ async def clear_traces(owner: asyncpg.Connection[asyncpg.Record], app: BenchAppl
 @asynccontextmanager
 async def started_application(dsns: Mapping[str, str]) -> AsyncIterator[BenchApplication]:
     """Starts the services in this process, and makes an application with a user and a client."""
-    world = await World.start(dict(dsns), *SERVICES, request_facts=FACTS, limit_scale=1e6)
+    world = await World.start(dict(dsns), *SERVICES, request_facts=FACTS, limit_scale=1e4)
     try:
         cursors = JumpingCursors(KEYS)
         for service in SERVICES:
