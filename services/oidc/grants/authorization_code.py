@@ -46,9 +46,7 @@ async def handle(
     if mismatch is None and requested and not set(requested) <= set(content.resource):
         # RFC 8707 section 2.2. The client can use the code once more.
         raise InvalidTarget("the resource was not part of the authorization")
-    refresh_token = None
-    if "refresh_token" in client.grant_types:
-        refresh_token = refresh_token_text.new(content.scopes)
+    refresh_token = _new_refresh_token(client, content)
     columns = _grant_columns(deps, ctx, content)
     exchange = _exchange_parameters(
         deps,
@@ -76,6 +74,11 @@ async def handle(
         refresh_token=None if grant.actor_id else refresh_token,
         nonce=grant.nonce,
     )
+
+
+def _new_refresh_token(client: RegisteredClient, content: CodeContent) -> str | None:
+    """Returns a refresh token, or None if the client uses none."""
+    return refresh_token_text.new(content.scopes) if "refresh_token" in client.grant_types else None
 
 
 async def _find_content(
