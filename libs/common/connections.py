@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from nats.aio.client import Client
 from nats.js import JetStreamContext
@@ -21,6 +21,9 @@ from common.settings import Settings
 from common.tenants import Tenants
 
 log = logs.get(__name__)
+
+REFUSED: Final = "authorization violation"
+"""What a server answers to a wrong user or password."""
 
 
 @dataclass
@@ -54,14 +57,20 @@ class _NatsEvents:
         self.on_reconnect: list[Callable[[], None]] = []
         """Called when the connection is lost and when it is back: messages were missed."""
         self.closed = asyncio.Event()
+        """nats-py has given up, or every server refuses the password."""
         self._leaving: asyncio.Task[None] | None = None
+        self._refusals: int | None = None
+        """How often the password was refused since the connection was lost. None while there is a
+        connection, and before the first one."""
 
     async def disconnected(self) -> None:
         log.warning("nats.disconnected")
+        self._refusals = 0
         self._call_all()
 
     async def reconnected(self) -> None:
         log.info("nats.reconnected")
+        self._refusals = None
         self._call_all()
 
     def _call_all(self) -> None:
@@ -77,6 +86,10 @@ class _NatsEvents:
 
     async def failed(self, error: Exception) -> None:
         log.warning("nats.error", error=type(error).__name__, detail=str(error)[:200])
+        if self._refusals is not None and REFUSED in str(error).lower():
+            self._refusals += 1
+            if self._refusals >= len(self.bus.nc.servers):  # nats-py would try again for ever
+                self.closed.set()
 
 
 async def connect(
@@ -137,4 +150,4 @@ async def _end_with(closed: asyncio.Event) -> None:
     """Ends the process once nats-py has given up, for example because a password has changed. A new
     process reads its settings again and tries again."""
     await closed.wait()
-    raise ConnectionError("the connection to NATS was closed for good")
+    raise ConnectionError("NATS has closed the connection for good, or refuses the password")

@@ -15,6 +15,7 @@ from common import conditions, metrics
 from common.autocommit_connection import AutocommitConnection
 from common.bound_transaction import BoundTransaction
 from common.connection_pool import ConnectionPool
+from common.connection_poolers import refuse_pooler, refusing_poolers
 from common.connection_setup import connect_for_pool
 from common.context import Context
 from common.database_hosts import DatabaseHosts
@@ -115,7 +116,7 @@ class Database:
     async def connect(
         cls, dsn: str, *, name: str, size: int = 10, on_commit: Callable[[], None] = lambda: None
     ) -> Database:
-        """Opens the pool. Raises what asyncpg raises."""
+        """Opens the pool. Raises what asyncpg raises, and PoolerFound."""
 
         hosts = DatabaseHosts(dsn)
 
@@ -123,7 +124,13 @@ class Database:
             return await connect_for_pool(dsn, name, pool.connections, hosts)
 
         pool = ConnectionPool(connect, PoolLimits(most=size))
-        await pool.open()
+        async with refusing_poolers():
+            await pool.open()
+        try:
+            await refuse_pooler(pool.connections()[0])
+        except BaseException:
+            pool.terminate()
+            raise
         database = cls(pool, name, on_commit)
         metrics.POOLS.sources.add(database)
         return database

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError, NotFoundError
 
 from common import logs, metrics
 from common.audit import STREAM, SUBJECTS
@@ -46,7 +46,7 @@ FIRST: Final = str(UUID(int=0))
 
 
 class StreamAway(Exception):
-    """The stream took no batch. The text is the reason in a word."""
+    """The stream took no batch. The text is the reason."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Relay:
         self._sent = outcome.sent
         await self._delete_sent()
         if outcome.failure is not None and not outcome.sent:
-            raise StreamAway(type(outcome.failure).__name__) from outcome.failure
+            raise StreamAway(_reason(outcome.failure)) from outcome.failure
         start = self._start
         self._start = _following(batches[-1].app_id) if len(batches) == APPLICATIONS else FIRST
         more = self._start != start or any(batch.rows[0].more for batch in batches)
@@ -159,6 +159,12 @@ class Relay:
             await ensure_stream(self.publisher.js, replicas=self.replicas)
         except AWAY as error:
             log.warning("stream is missing or unreachable", stream=STREAM, error=repr(error)[:200])
+
+
+def _reason(failure: BaseException) -> str:
+    """Returns why the stream took nothing: in JetStream's words if it has answered."""
+    told = failure.description if isinstance(failure, APIError) else None
+    return told or type(failure).__name__
 
 
 def _following(app_id: str) -> str:

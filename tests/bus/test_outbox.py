@@ -139,6 +139,30 @@ async def test_a_full_stream_refuses_and_the_rows_wait(post: Post) -> None:
     assert await post.streamed() == ["first", "second"]
 
 
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [("full", "maximum messages exceeded"), ("missing", "NoStreamResponseError")],
+)
+async def test_the_reason_of_a_refusal_is_told_at_once(
+    post: Post, monkeypatch: pytest.MonkeyPatch, fault: str, reason: str
+) -> None:
+    """JetStream's error ends the wait for an acknowledgement, which would take its whole time."""
+    monkeypatch.setattr(outbox_publisher, "ACKNOWLEDGED_WITHIN", 600.0)
+    if fault == "full":
+        config = (await post.js.stream_info(audit.STREAM)).config
+        config.max_msgs = 1
+        await post.js.update_stream(config)
+        await post.js.publish(audit.subject_of("test", DASHBOARD, audit.RECORDS), b"{}")
+    else:
+        await post.js.delete_stream(audit.STREAM)
+    await post.record("one")
+
+    with pytest.raises(outbox.StreamAway, match=reason):
+        async with asyncio.timeout(60):
+            await post.new_relay()._round()
+    await outbox.ensure_stream(post.js)
+
+
 async def test_a_missing_stream_is_made(post: Post) -> None:
     """If the stream's storage was lost, a starting relay creates the stream and sends every waiting
     event."""
