@@ -15,7 +15,7 @@ import asyncpg
 from common.pipelined_connection import PipelinedConnection
 
 REFUSED: Final = "unsupported startup parameter"
-"""What PgBouncer says of a setting that it does not know (error 08P01)."""
+"""PgBouncer's message about a setting that it does not know (error 08P01)."""
 
 
 class PoolerFound(Exception):
