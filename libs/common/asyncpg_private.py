@@ -69,13 +69,13 @@ class ProtocolConnection(asyncpg.Connection):
     def notice_a_dead_server(self) -> None:
         """Lets the kernel end the connection if the server does not confirm what it gets. Otherwise a
         machine that lost its power is noticed after a quarter of an hour."""
-        found = self._transport.get_extra_info("socket")
-        if found is None or found.family not in (socket.AF_INET, socket.AF_INET6):
+        server_socket = self._transport.get_extra_info("socket")
+        if server_socket is None or server_socket.family not in (socket.AF_INET, socket.AF_INET6):
             return
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        server_socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in DEAD_SERVER.items():
             if (option := getattr(socket, name, None)) is not None:
-                found.setsockopt(socket.IPPROTO_TCP, option, value)
+                server_socket.setsockopt(socket.IPPROTO_TCP, option, value)
 
     def require_open(self) -> None:
         """Raises asyncpg.InterfaceError if the connection is closed."""

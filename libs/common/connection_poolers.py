@@ -15,7 +15,7 @@ import asyncpg
 from common.pipelined_connection import PipelinedConnection
 
 REFUSED: Final = "unsupported startup parameter"
-"""What PgBouncer says of a setting that it does not know (error 08P01)."""
+"""PgBouncer's message about a setting that it does not know (error 08P01)."""
 
 
 class PoolerFound(Exception):
@@ -42,5 +42,11 @@ async def refusing_poolers() -> AsyncIterator[None]:
 async def refuse_pooler(connection: PipelinedConnection) -> None:
     """Raises PoolerFound if the process that executes a statement is not the one that has accepted the
     connection."""
-    if await connection.fetchval("SELECT pg_backend_pid()") != connection.get_server_pid():
+    pid = await connection.fetchval(
+        """
+        -- any-tenant: reads no table
+        SELECT pg_backend_pid()
+        """
+    )
+    if pid != connection.get_server_pid():
         raise PoolerFound

@@ -23,7 +23,7 @@ from common.tenants import Tenants
 log = logs.get(__name__)
 
 REFUSED: Final = "authorization violation"
-"""What a server answers to a wrong user or password."""
+"""The answer of a server to a wrong user or password."""
 
 
 @dataclass
