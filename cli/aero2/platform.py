@@ -148,6 +148,7 @@ class Platform:
             else heartbeat_ready(heartbeat),
             heartbeat=heartbeat,
             sockets=self._gateway_sockets if name == "gateway" else (),
+            services=(name,),
             stage=GATEWAY if name == "gateway" else SERVICES,
         )
 

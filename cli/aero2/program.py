@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from aero2.failures import CommandError
 
@@ -19,6 +19,20 @@ SERVERS, SERVICES, GATEWAY, PROXY = 0, 1, 2, 3
 """Stages: stopped from the last to the first."""
 ANSWER_TIME: Final = 10.0
 """Seconds for an answer of a server that is starting; on a busy machine it takes a while."""
+
+
+class Process(Protocol):
+    """A process, as asyncio.subprocess has it."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    async def wait(self) -> int: ...
+
+    def send_signal(self, signal: int) -> None: ...
 
 
 async def always_ready() -> bool:
@@ -41,6 +55,9 @@ class Program:
     stop_with: int = signal.SIGTERM
     sockets: tuple[socket.socket, ...] = ()
     """Open in the process under the same numbers."""
+    services: tuple[str, ...] = ()
+    """The services that the process runs. With these it may be forked (`fork_server.py`) instead of run as
+    `command`."""
     stage: int = 0
     """Higher stages are stopped first: a process is stopped before those that it calls."""
 
@@ -50,7 +67,7 @@ class RunningProgram:
     """A program and its present process."""
 
     program: Program
-    process: asyncio.subprocess.Process | None = None
+    process: Process | None = None
     started: float = 0.0
     was_ready: bool = False
     deaths: int = 0

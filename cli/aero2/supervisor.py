@@ -14,8 +14,9 @@ from typing import Final
 from aero2.embedded.folder import Folder
 from aero2.embedded.process import Register, spawn
 from aero2.failures import CommandError
+from aero2.fork_server import ForkServer, ForkServerEnded
 from aero2.log_files import last_lines, rotate
-from aero2.program import Heartbeat, Program, RunningProgram, describe_exit
+from aero2.program import Heartbeat, Process, Program, RunningProgram, describe_exit
 from aero2.start_deadline import StartDeadline, measure_progress
 
 POLL: Final = 0.05
@@ -45,6 +46,8 @@ class Supervisor:
 
     folder: Folder
     report: Report
+    forks: ForkServer | None = None
+    """Starts the services; without it, and once it has ended, each runs its own command."""
     stopping: bool = False
     _all: dict[str, RunningProgram] = field(default_factory=dict)
 
@@ -97,6 +100,8 @@ class Supervisor:
             deadline = began + within - STAGE_TIME * (len(stages) - number)
             now = [each for each in self._all.values() if each.program.stage == stage]
             await asyncio.gather(*(each.end(deadline) for each in now))
+        if self.forks is not None:
+            await self.forks.close()
         Register(self.folder).clear()
 
     async def restart(self, name: str, within: float = 5.0) -> None:
@@ -157,7 +162,7 @@ class Supervisor:
         if program.prepare is not None:
             await asyncio.to_thread(program.prepare)
         rotate(self.log(program.name))
-        each.process = await spawn(
+        each.process = await self._forked(program) or await spawn(
             program.command,
             under=program.under,
             env=program.env,
@@ -170,6 +175,14 @@ class Supervisor:
             Register(self.folder).note(program.name, each.process.pid)
         except OSError as error:  # a full disk: the process runs; only a later start would miss it
             self.report(f"{program.name} is not in the register ({error}).", "")
+
+    async def _forked(self, program: Program) -> Process | None:
+        """Returns the process of services if the fork server has started it."""
+        if self.forks is None or not program.services:
+            return None
+        with contextlib.suppress(ForkServerEnded):
+            return await self.forks.start(program, self.log(program.name), self.folder.root)
+        return None
 
     async def _wait_for_end(self, each: RunningProgram) -> str:
         """Returns how the process ended. Kills a process whose heartbeat file is not updated any

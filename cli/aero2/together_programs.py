@@ -40,6 +40,7 @@ def together(
             ready=ready(heartbeat_of(name)),
             heartbeat=heartbeat_of(name),
             sockets=sockets,
+            services=tuple(environments),
             stage=GATEWAY,
         )
         for number, name in enumerate(names)

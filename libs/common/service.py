@@ -52,6 +52,10 @@ class Program(Protocol):
         """Whether it serves metrics itself."""
         ...
 
+    def warm_up(self) -> None:
+        """Does what needs no settings, and takes a while. A process may do this before it has any."""
+        ...
+
     def prepare(self, settings: Any) -> Open:
         """Does what must come before all else, such as opening a port. Exits if that fails."""
         ...
@@ -65,6 +69,9 @@ class ServiceProgram(Generic[S]):
     settings_class: type[S]
     start: Start[S]
     has_listener: bool = False
+
+    def warm_up(self) -> None:
+        """Does nothing: the import of the service's modules is all."""
 
     def prepare(self, settings: S) -> Open:
         """Returns how to start the service with these settings."""

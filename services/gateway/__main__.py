@@ -13,7 +13,7 @@ from common.in_process_bus import SharedProcess
 from common.process_life import ServiceLife, retry_until_done
 from common.service import Open, run
 from gateway.admission.replicas import Replicas
-from gateway.build import build, build_internal
+from gateway.build import api_paths, build, build_internal
 from gateway.http import sockets as listening
 from gateway.http.slow_clients import Connection, connection_limit
 from gateway.monitoring.announcement import announce
@@ -32,6 +32,10 @@ class GatewayProgram:
     name: str = "gateway"
     settings_class: type[GatewaySettings] = GatewaySettings
     has_listener: bool = True
+
+    def warm_up(self) -> None:
+        """Analyses the functions of the JSON API, which FastAPI otherwise does for the first request."""
+        api_paths()
 
     def prepare(self, settings: GatewaySettings) -> Open:
         """Opens the ports, and returns how to start the gateway on them. Exits with one sentence if

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 from common.context import Context
@@ -20,8 +20,6 @@ from oidc.deps import Deps
 from oidc.queries.clients import RegisteredClient
 
 ITERATIONS: Final = 100_000
-PROCESS_KEY: Final = secrets.token_bytes(32)
-"""The cache holds HMACs of verified secrets under this key. No other process has it."""
 MAX_SECRET: Final = 512
 
 
@@ -29,7 +27,7 @@ async def check(deps: Deps, ctx: Context, client: RegisteredClient, secret: str)
     """Raises InvalidClient unless the secret is one of the client's that have not expired."""
     if not secret or len(secret) > MAX_SECRET:
         raise InvalidClient("the client secret is wrong")
-    mac = hmac.digest(PROCESS_KEY, secret.encode("utf-8", "surrogatepass"), "sha256").hex()
+    mac = hmac.digest(_process_key(), secret.encode("utf-8", "surrogatepass"), "sha256").hex()
     key = (ctx.app_id, "secret", client.client_id, mac)
     now = time.time()
     hashes = {
@@ -49,6 +47,13 @@ async def check(deps: Deps, ctx: Context, client: RegisteredClient, secret: str)
     if await deps.caches.secrets.fetch(key, verify, tags=lambda _: tags) not in hashes:
         deps.caches.secrets.drop(ctx.app_id, "client", client.client_id)
         raise InvalidClient("the client secret is wrong")
+
+
+@cache
+def _process_key() -> bytes:
+    """Returns the key of the HMACs of verified secrets in the cache. No other process has it: it is made at
+    the first use, not with the module, since processes are forked from one that has imported it."""
+    return secrets.token_bytes(32)
 
 
 def hash_secret(secret: str) -> str:
