@@ -35,10 +35,15 @@ class LogLine:
     """One line of one process. `at` is the time in UTC, as text that sorts; a line without a time (in a
     traceback) has the time of the line before it."""
 
-    service: str
+    process: str
     at: str
     fields: dict[str, Any]
     """The JSON object of the line; of a text line its text as `event`."""
+
+    @property
+    def service(self) -> str:
+        """The service that wrote the line: of a process with several, the line names it."""
+        return str(self.fields.get("service") or self.process)
 
     @property
     def trace(self) -> str:
@@ -68,8 +73,8 @@ def _value(value: Any) -> str:
 class LineParser:
     """Parses the lines of one file in their order."""
 
-    def __init__(self, service: str) -> None:
-        self.service = service
+    def __init__(self, process: str) -> None:
+        self.process = process
         self._last = EARLIEST
 
     def parse(self, line: bytes) -> LogLine | None:
@@ -80,7 +85,7 @@ class LineParser:
         if fields is None:
             fields = {"event": text}
         self._last = _time(fields, text) or self._last
-        return LogLine(self.service, self._last, fields)
+        return LogLine(self.process, self._last, fields)
 
 
 def _json_object(line: bytes) -> dict[str, Any] | None:
@@ -130,16 +135,16 @@ def last_lines(log: Path, count: int) -> list[str]:
         return []
 
 
-def log_files(folder: Path, service: str) -> list[Path]:
+def log_files(folder: Path, process: str) -> list[Path]:
     """Returns the log of a process, with the older part that was moved aside before it."""
-    log = folder / f"{service}.log"
+    log = folder / f"{process}.log"
     return [file for file in (log.with_suffix(".log.1"), log) if file.exists()]
 
 
-def read_lines(folder: Path, service: str, size: int) -> Iterator[LogLine]:
+def read_lines(folder: Path, process: str, size: int) -> Iterator[LogLine]:
     """Yields the lines of a process, the oldest first: of its present log the first `size` bytes."""
-    parser = LineParser(service)
-    for file in log_files(folder, service):
+    parser = LineParser(process)
+    for file in log_files(folder, process):
         left = size if file.suffix == ".log" else file.stat().st_size
         with file.open("rb") as lines:
             for line in lines:
@@ -153,10 +158,10 @@ def read_lines(folder: Path, service: str, size: int) -> Iterator[LogLine]:
 class LogFollower:
     """Reads what is appended to the log of a process from now on."""
 
-    def __init__(self, folder: Path, service: str) -> None:
-        self.service = service
-        self._file = folder / f"{service}.log"
-        self._parser = LineParser(service)
+    def __init__(self, folder: Path, process: str) -> None:
+        self.process = process
+        self._file = folder / f"{process}.log"
+        self._parser = LineParser(process)
         self.position = self._size()
         """The bytes that were there before."""
         self._incomplete = b""

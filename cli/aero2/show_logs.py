@@ -12,20 +12,25 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
+from aero2.environment import JOBS
 from aero2.failures import CommandError
 from aero2.log_files import LogFollower, LogLine, read_lines
+from aero2.together_programs import runs_all_services
 
 POLL: Final = 0.2
 """Seconds between two looks at the files of `--follow`."""
 TRACE: Final = re.compile(r"(?:[0-9a-f]{2}-)?([0-9a-f]{32})(?:-[0-9a-f]{16}-[0-9a-f]{2})?")
 """A trace id, or a W3C traceparent that holds one."""
 
+SERVICES: Final = ("gateway", *JOBS)
+
 Show = Callable[[str], None]
+Matcher = Callable[[LogLine], bool]
 
 
 @dataclass(frozen=True)
 class Options:
-    """`service` None means all processes; `trace` is a trace id in hex."""
+    """`service` is a service or a process, and None means all of them; `trace` is a trace id in hex."""
 
     folder: Path
     service: str | None = None
@@ -38,8 +43,8 @@ class Options:
 def show_logs(options: Options, show: Show) -> None:
     """Shows the last lines, or all lines of one trace; with `follow` also what comes, until Ctrl-C.
     Raises CommandError if there are no logs."""
-    followers = [LogFollower(_logs(options.folder), name) for name in _services(options)]
-    matches = _matcher(options.trace)
+    followers = [LogFollower(_logs(options.folder), name) for name in _processes(options)]
+    matches = _matcher(options)
     form = LogLine.as_json if options.json else LogLine.as_text
     for line in _newest(options, followers, matches):
         show(form(line))
@@ -54,23 +59,34 @@ def _logs(folder: Path) -> Path:
     return folder / "logs"
 
 
-def _services(options: Options) -> list[str]:
-    services = sorted(file.stem for file in _logs(options.folder).glob("*.log"))
-    if not services:
+def _processes(options: Options) -> list[str]:
+    """Returns the processes whose logs are read: of one service its own, and those that run all services."""
+    processes = sorted(file.stem for file in _logs(options.folder).glob("*.log"))
+    if not processes:
         raise CommandError(
             f"There are no logs in {_logs(options.folder)}. `aero2 up` writes them into its data "
             "folder (--data-dir); with Docker Compose, use `docker compose logs`."
         )
     if options.service is None:
-        return services
-    if options.service not in services:
+        return processes
+    shared = list(filter(runs_all_services, processes)) if options.service in SERVICES else []
+    if options.service not in processes and not shared:
         raise CommandError(
-            f"There is no log of {options.service}. There are: {', '.join(services)}."
+            f"There is no log of {options.service}. There are: {', '.join(processes)}."
         )
-    return [options.service]
+    return [name for name in processes if name == options.service or name in shared]
 
 
-def _matcher(trace: str | None) -> Callable[[LogLine], bool]:
+def _matcher(options: Options) -> Matcher:
+    of_trace = _trace_matcher(options.trace)
+
+    def matches(line: LogLine) -> bool:
+        return options.service in (None, line.process, line.service) and of_trace(line)
+
+    return matches
+
+
+def _trace_matcher(trace: str | None) -> Matcher:
     if trace is None:
         return lambda line: True
     match = TRACE.fullmatch(trace.strip().lower())
@@ -82,19 +98,17 @@ def _matcher(trace: str | None) -> Callable[[LogLine], bool]:
     return lambda line: match[1] in line.trace
 
 
-def _newest(
-    options: Options, followers: list[LogFollower], matches: Callable[[LogLine], bool]
-) -> Iterable[LogLine]:
+def _newest(options: Options, followers: list[LogFollower], matches: Matcher) -> Iterable[LogLine]:
     """Returns the lines to show, the oldest first: of a trace all, otherwise the last ones."""
     most = None if options.trace else options.lines
-    per_service = [
+    per_process = [
         deque(
-            filter(matches, read_lines(_logs(options.folder), each.service, each.position)),
+            filter(matches, read_lines(_logs(options.folder), each.process, each.position)),
             maxlen=most,
         )
         for each in followers
     ]
-    return deque(merge(*per_service, key=attrgetter("at")), maxlen=most)
+    return deque(merge(*per_process, key=attrgetter("at")), maxlen=most)
 
 
 def _new(followers: list[LogFollower]) -> Iterator[LogLine]:

@@ -21,6 +21,11 @@ def process_names(workers: int) -> tuple[str, ...]:
     return tuple(f"{NAME}-{number}" for number in range(workers))
 
 
+def runs_all_services(process: str) -> bool:
+    """Returns whether a process of this name runs all services."""
+    return process == NAME or process.startswith(f"{NAME}-")
+
+
 def together(
     names: Sequence[str],
     environments: Mapping[str, Mapping[str, str]],

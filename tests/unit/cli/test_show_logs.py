@@ -77,6 +77,34 @@ def test_text_that_is_no_trace_is_refused(folder: Path) -> None:
         shown(Options(folder, trace="sign-in"))
 
 
+@pytest.mark.parametrize("processes", [["together"], ["together-0", "together-1"]])
+def test_a_service_of_a_process_with_several_is_shown_by_its_name(
+    tmp_path: Path, processes: list[str]
+) -> None:
+    """Each line of such a process names its service; `aero2 logs together` shows all of them."""
+    (tmp_path / "logs").mkdir()
+    for process, lines in zip(
+        processes, (GATEWAY + IDENTITY + "Traceback\n", GATEWAY), strict=False
+    ):
+        (tmp_path / "logs" / f"{process}.log").write_text(lines)
+    gateway = shown(Options(tmp_path, service="gateway"))
+
+    assert [line.split()[1] for line in gateway] == ["gateway"] * len(processes)
+    assert len(shown(Options(tmp_path, service="identity"))) == 2
+    assert shown(Options(tmp_path, service="rbac")) == []
+    assert len(shown(Options(tmp_path, service=processes[0]))) == 4
+    with pytest.raises(CommandError, match="There is no log of postgres"):
+        shown(Options(tmp_path, service="postgres"))
+
+
+def test_both_logs_of_a_service_that_ran_in_both_shapes_are_shown(folder: Path) -> None:
+    """A folder that was run with and without --together has both."""
+    (folder / "logs" / "together.log").write_text(GATEWAY + IDENTITY)
+
+    assert len(shown(Options(folder, service="gateway"))) == 2
+    assert len(shown(Options(folder, service="postgres"))) == 2
+
+
 def test_the_last_lines_of_one_process(folder: Path) -> None:
     """The older part, which was moved aside, is read first."""
     (folder / "logs" / "identity.log.1").write_text(IDENTITY.replace("14:40", "14:39"))
