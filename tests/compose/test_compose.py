@@ -14,6 +14,8 @@ import pytest
 from tests.kit.compose import ROOT, Project, docker, engine_answers
 from tests.kit.form_browser import browser, sign_in, submit
 
+from aero2.nats_access import SERVICES
+
 OURS = ("gateway", "identity", "oidc", "rbac", "tenancy", "mail", "proxy")
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
@@ -183,3 +185,19 @@ def test_without_secrets_nothing_starts(project: Project, tmp_path: Path) -> Non
 
     assert refused.returncode != 0
     assert "compose-env" in refused.stderr
+
+
+def test_one_container_takes_over_from_all_services(project: Project, demo: dict[str, str]) -> None:
+    """The profile `together`, switched on as the documentation says: the containers of single services
+    go, the one that runs all of them is healthy, and people sign in as before."""
+    project.set(COMPOSE_PROFILES="together", AERO2_SEPARATE="0", AERO2_WORKERS="2")
+    project.up()
+    states = {each["Service"]: each for each in project.containers()}
+
+    assert (states["together"]["State"], states["together"]["Health"]) == ("running", "healthy")
+    assert states["proxy"]["Health"] == "healthy"
+    assert not set(SERVICES) & {name for name, each in states.items() if each["State"] == "running"}
+    assert signs_in(demo)
+    assert token(demo).status_code == 200
+    host = json.loads(docker("inspect", states["together"]["ID"]))[0]["HostConfig"]
+    assert (host["ReadonlyRootfs"], host["CapDrop"], host["CapAdd"]) == (True, ["ALL"], None)

@@ -43,7 +43,10 @@ class Project:
         self.env = folder / ".env"
         command = [sys.executable, "-m", "aero2", "compose-env", "--file", str(self.env)]
         subprocess.run([*command, "--public-url", f"http://localhost:{self.port}"], check=True)
-        settings |= {"AERO2_MAIL_PORT": str(self.mail_port), "AERO2_IMAGE": self.name}
+        self.set(AERO2_MAIL_PORT=str(self.mail_port), AERO2_IMAGE=self.name, **settings)
+
+    def set(self, **settings: str) -> None:
+        """Adds settings to the .env file, for the next `up`."""
         with self.env.open("a") as file:
             file.writelines(f"{name}='{value}'\n" for name, value in settings.items())
 
