@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from common import metrics
+from common.free_memory import release_free_memory
 from common.problems import Busy
 
 T = TypeVar("T")
 Start = Callable[[], "asyncio.Future[Any]"]
+
+IDLE: Final = 5.0
+"""Seconds without work after which a pool releases the memory that its work has used."""
 
 
 @dataclass
@@ -100,11 +105,23 @@ class FairPool:
     def __post_init__(self) -> None:
         self._executor = ThreadPoolExecutor(self.threads, thread_name_prefix="hash")
         self._busy = 0
+        self._releasing: asyncio.TimerHandle | None = None
         self._share = FairShare(self.threads, self.per_app, self.total, self._count)
         metrics.follow(metrics.HASHING, self, lambda pool: pool._busy)
 
     def _count(self, busy: int) -> None:
         self._busy = busy
+        if self._releasing is not None:
+            self._releasing.cancel()
+            self._releasing = None
+        if not busy:
+            self._releasing = asyncio.get_running_loop().call_later(IDLE, self._release)
+
+    def _release(self) -> None:
+        """Returns the memory of the hashes to the system, in a thread, since it takes a while."""
+        self._releasing = None
+        with contextlib.suppress(RuntimeError):  # the pool was closed meanwhile
+            self._executor.submit(release_free_memory)
 
     async def run(self, app_id: str, work: Callable[[], T]) -> T:
         """Runs work in a thread and returns its result. Raises Busy if this application's queue, or
@@ -117,4 +134,6 @@ class FairPool:
 
     def close(self) -> None:
         """Ends the threads. Work that waits is cancelled."""
+        if self._releasing is not None:
+            self._releasing.cancel()
         self._executor.shutdown(wait=False, cancel_futures=True)

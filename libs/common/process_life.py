@@ -18,6 +18,7 @@ import nats.errors
 from common import logs
 from common.connections import Connections
 from common.db import Database
+from common.free_memory import release_free_memory, use_one_arena
 from common.nats_client import NatsClient
 from common.periodic import stop
 
@@ -58,6 +59,7 @@ Lives = Sequence[ServiceLife]
 async def run_until_stopped(start: Coroutine[Any, Any, Lives]) -> None:
     """Runs a process until one of STOPS, or until one of its tasks dies. A second signal changes
     nothing, since draining has time limits of its own. Exits with 1 if a task died."""
+    use_one_arena()
     stopping = asyncio.create_task(_stop_signal(asyncio.get_running_loop()))
     starting = asyncio.create_task(start)
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -87,6 +89,7 @@ def _freeze_memory() -> None:
     as the process, and walking it again and again cost a quarter of the gateway's CPU time."""
     gc.collect()
     gc.freeze()
+    release_free_memory()
     gc.set_threshold(*GENERATIONS)
 
 

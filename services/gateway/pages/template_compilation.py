@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from common.free_memory import release_free_memory
 from gateway.pages.languages import OFFERED
 from gateway.pages.template_engine import environment
 
@@ -20,3 +21,4 @@ async def compile_templates() -> None:
         for name in templates.list_templates(extensions=["html"]):
             await asyncio.to_thread(templates.get_template, name)
             await asyncio.sleep(PAUSE)
+    await asyncio.to_thread(release_free_memory)
