@@ -40,12 +40,13 @@ def _named(source: bytes) -> ContractUses:
     """The same for the file's content: what all services share is asked for by each of them."""
     if PACKAGE.encode() not in source:
         return ContractUses(frozenset(), frozenset())
-    tree = ast.parse(source)
-    imported, modules = _imports(tree)
-    sent = {id(node) for node in _sent_as_system(tree)}
+    nodes = list(ast.walk(ast.parse(source)))
+    imported, modules = _imports(nodes)
+    has_marks = any(mark.encode() in source for mark in MARKS)
+    sent = {id(node) for node in _sent_as_system(nodes)} if has_marks else set()
     as_system: set[Pair] = set()
     otherwise: set[Pair] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Name) and node.id in imported:
             pair = imported[node.id]
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -57,11 +58,11 @@ def _named(source: bytes) -> ContractUses:
     return ContractUses(frozenset(as_system), frozenset(otherwise | unused))
 
 
-def _imports(tree: ast.Module) -> tuple[dict[str, Pair], dict[str, str]]:
+def _imports(nodes: list[ast.AST]) -> tuple[dict[str, Pair], dict[str, str]]:
     """Local name to contract, and local name to module of contracts."""
     names: dict[str, Pair] = {}
     modules: dict[str, str] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if not isinstance(node, ast.ImportFrom) or not node.module:
             continue
         if node.module == PACKAGE:
@@ -72,13 +73,11 @@ def _imports(tree: ast.Module) -> tuple[dict[str, Pair], dict[str, str]]:
     return names, modules
 
 
-def _sent_as_system(tree: ast.Module) -> Iterator[ast.expr]:
+def _sent_as_system(nodes: list[ast.AST]) -> Iterator[ast.expr]:
     """Yields the nodes that name the class of a request that is sent with a context of the system.
     Names are followed within a function; a request that a function gets as a parameter is not
     found, so its contract has to be one that needs SYSTEM."""
-    functions = [
-        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     makers = MARKS | {
         function.name
         for function in functions
