@@ -6,8 +6,13 @@ import contextlib
 import hashlib
 import time
 from dataclasses import dataclass
+from typing import Final
 
 import psutil
+
+
+FORKED: Final = "aero2.fork_server_main"
+"""The command line that a forked service has from its parent."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,8 @@ def memory(root: int) -> dict[str, float]:
         with contextlib.suppress(psutil.Error):
             line = process.cmdline()
             name = next((part for part in line[1:] if not part.startswith("-")), process.name())
+            if name == FORKED:
+                name = process.name()  # of the service, or of the process that it is forked from
             key = "postgres" if "postgres" in process.name() else name.rsplit("/", 1)[-1]
             sizes[key] = sizes.get(key, 0.0) + process.memory_full_info().pss / 2**20
     return {name: round(size, 1) for name, size in sorted(sizes.items())}

@@ -24,6 +24,7 @@ from typing import Any, Final
 
 HEADER: Final = struct.Struct(">I")
 """The length of a request, which its files travel with."""
+NAME: Final = "aero2 forks"
 MAX_FILES: Final = 16
 LOWEST_FREE: Final = 64
 """Descriptors from here on are not in use by what a service is given."""
@@ -48,6 +49,7 @@ class StartRequest:
 def main() -> None:
     """Runs the fork server until the other side closes the channel, or a service in its new process."""
     channel = socket.socket(fileno=int(sys.argv[1]))
+    _name_process(NAME)
     preload(sys.argv[2:])
     server = os.getpid()
     request = serve_requests(channel)
@@ -120,7 +122,7 @@ def become(request: StartRequest, server: int) -> None:
         _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != server:  # it has ended before that
             raise SystemExit(1)
-    _prctl(PR_SET_NAME, ctypes.create_string_buffer(request.name.encode()))
+    _name_process(request.name)
     os.environ.clear()
     os.environ.update(request.env)
     os.chdir(request.folder)
@@ -136,6 +138,11 @@ def _take_files(request: StartRequest) -> None:
     for file, number in zip((null, log, log, *sockets), (0, 1, 2, *request.numbers), strict=True):
         os.dup2(file, number)
     os.closerange(lowest + 1, max([null, log, *sockets]) + 1)
+
+
+def _name_process(name: str) -> None:
+    """Sets the name that `ps` and `top` show for the program."""
+    _prctl(PR_SET_NAME, ctypes.create_string_buffer(name.encode()))
 
 
 def _prctl(option: int, value: Any) -> None:

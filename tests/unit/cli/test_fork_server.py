@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -184,3 +185,28 @@ async def test_without_the_server_the_supervisor_runs_the_command(tmp_path: Path
         assert psutil.Process(supervisor.pids()["rbac"]).cmdline() == sleeping
     finally:
         await supervisor.stop()
+
+
+PRELOADED = """
+import gc, sys, threading
+from aero2.fork_server_main import preload
+from aero2.nats_access import SERVICES
+preload(SERVICES)
+assert all(f"{service}.handlers" in sys.modules for service in SERVICES if service != "gateway")
+from gateway.build import api_paths
+assert api_paths.cache_info().currsize == 1, "FastAPI has yet to analyse the functions of the API"
+assert gc.get_freeze_count() > 100_000 and not gc.isenabled()
+assert threading.active_count() == 1
+print(*sorted(sys.modules))
+"""
+OF_COMMANDS = {"rich", "typer", "httpx", "pygments", "markdown_it"}
+"""What only commands need. In services it cost time at each start, and memory for good."""
+
+
+def test_the_work_of_a_start_is_done_before_the_fork() -> None:
+    """A forked service imports nothing and analyses no route. Nothing is imported that no service needs."""
+    command = [sys.executable, "-c", PRELOADED]
+    ran = subprocess.run(command, capture_output=True, text=True)
+
+    assert ran.returncode == 0, ran.stderr
+    assert not OF_COMMANDS & {name.split(".")[0] for name in ran.stdout.split()}
