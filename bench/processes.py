@@ -10,7 +10,6 @@ from typing import Final
 
 import psutil
 
-
 FORKED: Final = "aero2.fork_server_main"
 """The command line that a forked service has from its parent."""
 
