@@ -18,6 +18,7 @@ from typing import Final
 
 from aero2.embedded.process import dies_with_us
 from aero2.fork_server_main import HEADER
+from aero2.nats_access import SERVICES
 from aero2.program import Process, Program
 
 PREFIX: Final = "AERO2_"
@@ -73,6 +74,14 @@ class ForkServer:
         """Whether processes can be started in this way here: other systems than Linux have libraries that
         do not survive a fork, and no signal for the death of the parent."""
         return sys.platform == "linux"
+
+    @classmethod
+    def for_services(cls, workers: int, together: bool, changing: bool) -> ForkServer | None:
+        """Returns the server of all services, or None where there can be none. `together` says that each
+        of the workers runs all of them, `changing` that their code changes while they run."""
+        if changing or not cls.is_supported():
+            return None
+        return cls(SERVICES, single=together and workers == 1)
 
     async def open(self) -> None:
         """Starts the server. It imports services while the caller does other work."""

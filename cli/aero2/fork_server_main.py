@@ -27,15 +27,15 @@ HEADER: Final = struct.Struct(">I")
 NAME: Final = "aero2 forks"
 MAX_FILES: Final = 16
 LOWEST_FREE: Final = 64
-"""Descriptors from here on are not in use by what a service is given."""
+"""Descriptors above this one are free while a process gets its files."""
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_NAME: Final = 15
 
 
 @dataclass(frozen=True)
-class StartRequest:
-    """What a new process runs and has. `files` are its log and its sockets, which get the descriptors of
-    `numbers`. With `fork` unset, the server itself becomes the process."""
+class ProcessDescription:
+    """A process that is to be started. `files` are its log and its sockets; the sockets get the descriptors
+    of `numbers`. With `fork` unset, the server itself becomes the process."""
 
     name: str
     services: list[str]
@@ -72,7 +72,7 @@ def preload(services: Sequence[str]) -> None:
     gc.freeze()
 
 
-def serve_requests(channel: socket.socket) -> StartRequest | None:
+def serve_requests(channel: socket.socket) -> ProcessDescription | None:
     """Forks a process for each request, and reports its pid and its end. Returns the request in the new
     process, and None in this process once the channel is closed."""
     running: dict[int, int] = {}
@@ -96,7 +96,7 @@ def serve_requests(channel: socket.socket) -> StartRequest | None:
             _report(channel, {"pid": pid})
 
 
-def receive(channel: socket.socket) -> StartRequest | None:
+def receive(channel: socket.socket) -> ProcessDescription | None:
     """Returns the next request, or None if the channel is closed."""
     header, files, _, _ = socket.recv_fds(channel, HEADER.size, MAX_FILES)
     if len(header) < HEADER.size:
@@ -105,7 +105,7 @@ def receive(channel: socket.socket) -> StartRequest | None:
     content = channel.recv(size, socket.MSG_WAITALL)
     if len(content) < size:
         return None
-    return StartRequest(**json.loads(content), files=files)
+    return ProcessDescription(**json.loads(content), files=files)
 
 
 def _report(channel: socket.socket, report: dict[str, Any]) -> None:
@@ -113,7 +113,7 @@ def _report(channel: socket.socket, report: dict[str, Any]) -> None:
         channel.sendall(json.dumps(report).encode() + b"\n")
 
 
-def become(request: StartRequest, server: int) -> None:
+def become(request: ProcessDescription, server: int) -> None:
     """Makes this process the one that was asked for: with its files and no others, its environment, its
     folder and a session of its own. `server` is the fork server, with which a forked process ends."""
     _take_files(request)
@@ -129,7 +129,7 @@ def become(request: StartRequest, server: int) -> None:
     gc.enable()
 
 
-def _take_files(request: StartRequest) -> None:
+def _take_files(request: ProcessDescription) -> None:
     """Gives the files the descriptors that the process expects, and closes all others."""
     lowest = max([LOWEST_FREE, *request.numbers])
     log, *sockets = [fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, lowest + 1) for file in request.files]

@@ -51,6 +51,11 @@ class Supervisor:
     stopping: bool = False
     _all: dict[str, RunningProgram] = field(default_factory=dict)
 
+    async def open_forks(self) -> None:
+        """Starts the fork server, if there is one."""
+        if self.forks is not None:
+            await self.forks.open()
+
     async def start(self, *programs: Program, within: float = 30.0) -> None:
         """Starts programs side by side. Returns when all are ready.
 

@@ -26,7 +26,6 @@ from aero2.environment import public_url, unused_variables
 from aero2.failures import CommandError, report_failures
 from aero2.fork_server import ForkServer
 from aero2.migrate import migrate
-from aero2.nats_access import SERVICES
 from aero2.platform import Platform
 from aero2.schema_files import MigrationError
 from aero2.stream_watchdog import StreamWatchdog, free_bytes
@@ -81,7 +80,8 @@ async def _up(options: Options, console: Console) -> None:
     try:
         platform = _platform(options, folder, public, idps)
         report = _reporter(console)
-        supervisor = Supervisor(folder, report, _fork_server(options))
+        forks = ForkServer.for_services(options.workers, options.together, options.reload)
+        supervisor = Supervisor(folder, report, forks)
         stop.supervisor = supervisor
         try:
             if await stop.before(_start(platform, supervisor, options, console)):
@@ -157,19 +157,11 @@ def _taken(options: Options) -> tuple[Folder, socket.socket]:
     return folder, public
 
 
-def _fork_server(options: Options) -> ForkServer | None:
-    """Returns a fork server, unless services run code that changes meanwhile."""
-    if options.reload or not ForkServer.is_supported():
-        return None
-    return ForkServer(SERVICES, single=options.together and options.workers == 1)
-
-
 async def _start(
     platform: Platform, supervisor: Supervisor, options: Options, console: Console
 ) -> None:
     started = time.monotonic()
-    if supervisor.forks is not None:
-        await supervisor.forks.open()  # imports the services while the servers start
+    await supervisor.open_forks()  # imports the services while the servers start
     with _step(console, "PostgreSQL and NATS"):
         # Imports for the demo take half a second, so they run while the servers start.
         preparing = asyncio.create_task(asyncio.to_thread(_imported, "aero2.preparation"))

@@ -83,7 +83,7 @@ def test_the_rule_catches_a_bad_module() -> None:
 KEY = secrets.token_bytes(32)
 class Cache:
     started = time.time()
-    folder = os.environ["AERO2_FOLDER"]
+    folder = os.environ["HOME"]
 def good():
     return secrets.token_bytes(32)
 made = lambda: os.urandom(8)
