@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -196,9 +197,7 @@ def _imported(name: str) -> Any:
 
 
 async def _update_database(platform: Platform, options: Options, console: Console) -> None:
-    def report(line: str) -> None:
-        console.print(f"  {line}", style="dim", markup=False, highlight=False)
-
+    report = partial(console.print, " ", style="dim", markup=False, highlight=False)
     await database_update.update(
         platform.postgres, platform.secrets.database, backup=options.backup, report=report
     )

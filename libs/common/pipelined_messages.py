@@ -32,7 +32,7 @@ class DeferredStatement:
 
 @dataclass(frozen=True, slots=True)
 class Preamble:
-    """What goes ahead of a statement: the beginning of its transaction, the binding to an application,
+    """Messages ahead of a statement: the beginning of its transaction, the binding to an application,
     and statements that were deferred, in this order."""
 
     begins: bool = False

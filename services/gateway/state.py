@@ -109,6 +109,8 @@ class Gateway:
             if len(cache):
                 cache.drop(app_id, noun, id)
                 cache.drop(NO_TENANT, noun, id)
+        if noun == "client":  # which client a request is of, the gateway does not know
+            self.pending_requests.drop(app_id, noun, "*")
         self.followers.changed(noun, id)
 
     def forget_all(self) -> None:

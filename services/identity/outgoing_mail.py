@@ -16,7 +16,7 @@ from common.address_keys import domain_key
 
 EOL: Final = b"\r\n"
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-"""What ends a header is among these (RFC 5322 section 2.2)."""
+"""A line break, which ends a header (RFC 5322 section 2.2), is one of these."""
 ATOMS: Final = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?: [\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
 """A name that needs no quotes (RFC 5322 section 3.2.5)."""
 ENCODED_WORD: Final = "=?"

@@ -18,8 +18,9 @@ MAX_NAME: Final = 200
 
 
 def remember(gateway: Gateway, request: GatewayRequest, name: str) -> None:
-    """Remembers that a request waits."""
-    gateway.pending_requests.put(_key(request, name), True)
+    """Remembers that a request waits, until a client of the application changes."""
+    tags = [("client", "any"), ("application", request.app.app_id)]
+    gateway.pending_requests.put(_key(request, name), True, tags)
 
 
 def forget(gateway: Gateway, request: GatewayRequest, name: str) -> None:

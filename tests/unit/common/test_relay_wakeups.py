@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import Context as Variables
 from typing import Any
 
 import pytest
@@ -32,7 +32,7 @@ def commit() -> Callable[[], int]:
 
 def request(work: Callable[[], object]) -> None:
     """Runs work as the bus runs the handler of a request: in a context of its own."""
-    copy_context().run(work)
+    Variables().run(work)
 
 
 def test_a_commit_without_an_entry_wakes_nobody(commit: Callable[[], int]) -> None:
@@ -48,7 +48,7 @@ def test_a_commit_without_an_entry_wakes_nobody(commit: Callable[[], int]) -> No
 
 
 def test_an_entry_wakes_the_relay_at_its_commit(commit: Callable[[], int]) -> None:
-    """Although the request commits something else in between. The next request starts anew."""
+    """Although the request commits something else in between. The next request knows nothing of it."""
 
     def work() -> None:
         audit.entry(CTX, EVENT)
