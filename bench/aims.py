@@ -11,7 +11,16 @@ from bench.measurement import Measurement
 from bench.windows import HASH, OURS, TOGETHER, Row, ageing, difference, ratio
 
 FIRST_PEER: Final = "oidc-provider"
-SERVICES: Final = ("gateway", "identity", "oidc", "rbac", "tenancy", "aero2 serve")
+SERVICES: Final = (
+    "gateway",
+    "identity",
+    "oidc",
+    "rbac",
+    "tenancy",
+    "together",
+    "aero2 serve",
+    "aero2 forks",
+)
 """The processes of the services in either shape, as `processes.memory` names them."""
 
 
