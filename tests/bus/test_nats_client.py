@@ -107,7 +107,7 @@ async def test_a_call_takes_few_turns_of_the_loop(
         await bus.call(context(APP), Write(name="x"))
     monkeypatch.undo()
 
-    assert len(scheduled) <= 20 * 5
+    assert len(scheduled) <= 20 * 5 + 15  # fewer than one more for each: the loop has other work
 
 
 async def test_flush_is_a_barrier(near: NatsClient, far: NatsClient) -> None:

@@ -111,7 +111,8 @@ async def grown(module_database: dict[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", PAGES)
 async def test_a_page_costs_the_same_everywhere(name: str, grown: dict[str, str]) -> None:
-    """The first page of 200 rows, the first of 20,000 and a late one read about the same."""
+    """The first page of 200 rows, the first of 20,000 and a late one read about the same. How many index
+    entries need a look at their row depends on what VACUUM could mark beside other transactions."""
     service, file, part, first, far = PAGES[name]
     sql, dsn = statement(service, file, part), grown[service]
 
@@ -119,7 +120,7 @@ async def test_a_page_costs_the_same_everywhere(name: str, grown: dict[str, str]
     large = await buffers(dsn, sql, LARGE, first)
     deep = await buffers(dsn, sql, LARGE, far)
 
-    assert max(large, deep) <= 2 * small + 60, (small, large, deep)
+    assert max(large, deep) <= 3 * small + 60, (small, large, deep)
 
 
 @pytest.mark.parametrize(
