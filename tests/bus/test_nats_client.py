@@ -91,7 +91,8 @@ async def test_messages_close_together_go_out_in_few_writes(
 async def test_a_call_takes_few_turns_of_the_loop(
     near: NatsClient, far: NatsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both ends together: two writes, the start and the end of the handler's task, and the caller."""
+    """Both ends together: two writes, the start and the end of the handler's task, and the caller. The loop
+    has other work now and then, which the best of three attempts is without."""
     await serve(far)
     bus, loop = NatsBus(near), asyncio.get_running_loop()
     await bus.call(context(APP), Write(name="first"))  # subscribes to replies
@@ -103,11 +104,15 @@ async def test_a_call_takes_few_turns_of_the_loop(
         return call_soon(callback, *args, **options)
 
     monkeypatch.setattr(loop, "call_soon", count)
-    for _ in range(20):
-        await bus.call(context(APP), Write(name="x"))
+    turns = []
+    for _ in range(3):
+        scheduled.clear()
+        for _ in range(20):
+            await bus.call(context(APP), Write(name="x"))
+        turns.append(len(scheduled))
     monkeypatch.undo()
 
-    assert len(scheduled) <= 20 * 5 + 15  # fewer than one more for each: the loop has other work
+    assert min(turns) <= 20 * 5, turns
 
 
 async def test_flush_is_a_barrier(near: NatsClient, far: NatsClient) -> None:

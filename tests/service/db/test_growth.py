@@ -34,6 +34,8 @@ ANNA = ("anna", LOWEST_ID, "anna", STRETCH)
 ALL: tuple[object, ...] = ([], None, None)
 """The further words and filters of a search without any."""
 
+# Ids of organizations are scattered, but the same each time: how many of them a search by two words looks
+# at depends on their order.
 FILL = """
     INSERT INTO applications (id, slug, name) VALUES ($1::uuid, $3, 'A');
     INSERT INTO users (app_id, id, email, email_normalized, name, created_at, email_verified, disabled)
@@ -48,7 +50,7 @@ FILL = """
     INSERT INTO organization_members (app_id, org_id, user_id, role_id, created_at)
         SELECT app_id, $5, id, 'member', created_at FROM users WHERE app_id = $1;
     INSERT INTO organizations (app_id, id, slug, name)
-        SELECT $1, gen_random_uuid(), 'team-' || i,
+        SELECT $1, md5('team-' || i)::uuid, 'team-' || i,
                CASE WHEN i % 3 = 0 THEN 'Rare ' ELSE 'Team ' END || i FROM generate_series(1, $2) i;
     INSERT INTO audit_logs (app_id, id, event_type, event_data, ip_address, created_at)
         SELECT $1, gen_random_uuid(), CASE WHEN i % 200 = 0 THEN 'rare' ELSE 'login' END, '{}',
@@ -111,8 +113,7 @@ async def grown(module_database: dict[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", PAGES)
 async def test_a_page_costs_the_same_everywhere(name: str, grown: dict[str, str]) -> None:
-    """The first page of 200 rows, the first of 20,000 and a late one read about the same. How many index
-    entries need a look at their row depends on what VACUUM could mark beside other transactions."""
+    """The first page of 200 rows, the first of 20,000 and a late one read about the same."""
     service, file, part, first, far = PAGES[name]
     sql, dsn = statement(service, file, part), grown[service]
 
@@ -120,7 +121,7 @@ async def test_a_page_costs_the_same_everywhere(name: str, grown: dict[str, str]
     large = await buffers(dsn, sql, LARGE, first)
     deep = await buffers(dsn, sql, LARGE, far)
 
-    assert max(large, deep) <= 3 * small + 60, (small, large, deep)
+    assert max(large, deep) <= 2 * small + 60, (small, large, deep)
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ async def test_an_interrupted_migration_goes_on_where_it_stopped(
 
 
 async def test_a_file_that_changed_between_two_of_its_steps(dsn: str, release: Release) -> None:
-    """Half of one file and half of another is nobody's schema."""
+    """Half of one file and half of another is no schema that anybody wrote."""
     lines = ["-- transaction: no", "-- step", "CREATE TABLE a (b int);", "-- step", "SELECT 1 / 0;"]
     release.add("9001_half.sql", *lines)
     with pytest.raises(MigrationError, match="division by zero"):

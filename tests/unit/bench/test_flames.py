@@ -67,7 +67,7 @@ def test_the_title_says_what_was_recorded() -> None:
 
 
 def test_the_pictures_of_the_documentation_are_small_and_name_no_path() -> None:
-    """A page with large pictures is slow, and paths of a machine are nobody's business."""
+    """A page with large pictures is slow, and paths of a machine say nothing to a reader."""
     folder = Path(flames.__file__).parents[1] / "docs" / "flames"
 
     for file in folder.glob("*.svg"):
