@@ -20,9 +20,8 @@ import asyncpg
 import typer
 from rich.console import Console
 
-from aero2.lock_watch import watching
+from aero2.migration_steps import Connection
 from aero2.schema_files import (
-    Connection,
     MigrationError,
     Report,
     SchemaUpdate,
@@ -69,8 +68,7 @@ async def migrate(
         await _lock(db, report)
         await try_again(partial(_roles, db, source, passwords), asyncpg.InternalServerError)
         await _become_owner(db)
-        async with watching(partial(_connect, dsn), db.get_server_pid()) as watch:
-            return await SchemaUpdate(db, source, report, watch, contract).run()
+        return await SchemaUpdate(db, source, report, partial(_connect, dsn), contract).run()
     except asyncpg.InsufficientPrivilegeError as error:
         raise MigrationError(
             f"This database role may not do that: {error}. Connect as the owner of the schema or "

@@ -12,12 +12,11 @@ from typing import Final, TypeAlias
 
 import asyncpg
 
-from aero2.lock_watch import LockWatch
+from aero2.lock_watch import LockWatch, watching
 from aero2.migration_files import BadMigrationError, Script
-from aero2.migration_steps import MigrationSteps, record
+from aero2.migration_steps import Connection, MigrationSteps, record
 from common.version import VERSION
 
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Report: TypeAlias = Callable[[str], None]
 
 SCHEMA: Final = "schema.sql"
@@ -81,7 +80,8 @@ class SchemaUpdate:
     db: Connection
     source: Path
     report: Report
-    watch: LockWatch
+    connect: Callable[[], Awaitable[Connection]]
+    """Opens a second connection, on which a migration is watched."""
     contract: bool
 
     async def run(self) -> list[str]:
@@ -103,7 +103,10 @@ class SchemaUpdate:
         if not applied:
             return await self._create(whole, migrations)
         _refuse_foreign(whole, migrations, applied)
-        return await self._update(whole, _missing(migrations, applied), applied)
+        if not (missing := _missing(migrations, applied)):
+            return []
+        async with watching(self.connect, self.db.get_server_pid()) as watch:
+            return await self._update(whole, missing, applied, watch)
 
     async def _create(self, whole: Script, migrations: list[Script]) -> list[str]:
         if await self.db.fetchval("SELECT to_regclass('public.applications') IS NOT NULL"):
@@ -119,7 +122,11 @@ class SchemaUpdate:
         return [whole.name]
 
     async def _update(
-        self, whole: Script, missing: list[Script], applied: dict[str, Applied]
+        self,
+        whole: Script,
+        missing: list[Script],
+        applied: dict[str, Applied],
+        watch: LockWatch,
     ) -> list[str]:
         ran: list[str] = []
         for script in missing:
@@ -127,10 +134,9 @@ class SchemaUpdate:
                 return ran
             self.report(f"{script.name}: applying")
             done = applied[script.name].steps_done if script.name in applied else 0
-            await self._apply(script, done or 0)
+            await self._apply(script, done or 0, watch)
             ran.append(script.name)
-        if missing:
-            await record(self.db, whole)
+        await record(self.db, whole)
         return ran
 
     async def _may_contract(self, script: Script) -> bool:
@@ -149,12 +155,12 @@ class SchemaUpdate:
             )
         return True
 
-    async def _apply(self, script: Script, done: int) -> None:
+    async def _apply(self, script: Script, done: int, watch: LockWatch) -> None:
         """Applies a migration from the step `done` on. Under load each step gives way after two seconds,
         rather than make all others wait."""
 
         def waiting() -> None:
-            self.report(f"{script.name}: waits for {self.watch}")
+            self.report(f"{script.name}: waits for {watch}")
 
         try:
             steps = MigrationSteps(self.db, script, self._priors, self.report)
@@ -164,7 +170,7 @@ class SchemaUpdate:
         except asyncpg.LockNotAvailableError:
             raise MigrationError(
                 f"The database is too busy: {script.name} could not have a lock in {ATTEMPTS} "
-                f"attempts. It waited for {self.watch}. Try again when there is less load."
+                f"attempts. It waited for {watch}. Try again when there is less load."
             ) from None
         except asyncpg.InsufficientPrivilegeError as error:
             if "row-level security" not in str(error):
