@@ -6,7 +6,7 @@ make bench ARGS="--summary s.json --pid 123"    on a running deployment (`aero2 
 make bench ARGS="--together"       side by side with all services in one process, in turn
 make bench ARGS="--peer"           side by side with peers from npm and PyPI, in turn
 make bench ARGS="--floor"          side by side with what the same work costs at least
-make bench ARGS="--docs"           all of these, written into docs/performance.md: 45 minutes
+make bench ARGS="--docs"           all of these, written into docs/performance.md: 50 minutes
 make bench ARGS="--docs --from bench/results/1.json"    the same from a run that is stored
 
 With --docs, every side is warmed for 30 s or more, the data of all ages for ten minutes, and five
@@ -121,17 +121,17 @@ def _measure(options: argparse.Namespace, plan: Plan) -> Measurement:
         together=options.together,
         peers=options.peers,
         floor=options.floor,
-    ) as found:
-        footprints = found.footprints()
+    ) as running_sides:
+        footprints = running_sides.footprints()
 
         def store(measurement: Measurement) -> None:
             measurement.facts, measurement.footprints = facts, footprints
             measurement.save(options.json)
 
-        names = list(found.all[0].workloads)
-        measurement = run(found.all, names, plan, store)
+        names = list(running_sides.all[0].workloads)
+        measurement = run(running_sides.all, names, plan, store)
         facts["load average at the end"] = _load()
-        for side, sizes in found.memory_now().items():
+        for side, sizes in running_sides.memory_now().items():
             measurement.footprints[side].after = sizes
         measurement.finished = True
         store(measurement)  # before anything is stopped, which may fail

@@ -98,11 +98,11 @@ def table(measurement: Measurement) -> str:
 
 def _ratio_lines(rows: Sequence[Row], sides: Sequence[str]) -> Iterator[str]:
     for workload in dict.fromkeys(row.workload for row in rows):
-        found = [ratio(rows, workload, side, FIRST_PEER) for side in sides]
-        if not any(found):
+        ratios = [ratio(rows, workload, side, FIRST_PEER) for side in sides]
+        if not any(ratios):
             continue
         cells = []
-        for side, value in zip(sides, found, strict=True):
+        for side, value in zip(sides, ratios, strict=True):
             shown = (
                 f"**{value.median:.2f}** ({value.lowest:.2f}–{value.highest:.2f})" if value else "–"
             )

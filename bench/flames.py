@@ -41,7 +41,7 @@ TITLE: Final = re.compile(r'(<text id="title"[^>]*>)[^<]*<')
 DEFAULT: Final = ("W2-es256", "W3", "W6-code-flow")
 SEPARATE: Final = {"gateway": "gateway", "oidc": "oidc"}
 """The names of pictures and of processes, as `processes.label` gives them."""
-TOGETHER: Final = {"together": "aero2 serve"}
+TOGETHER: Final = {"together": "together"}
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,10 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    with started_deployment(free_port(), *(["--together"] if options.together else [])) as found:
-        pictures = list(_pictures(found, options.names, together=options.together))
+    with started_deployment(
+        free_port(), *(["--together"] if options.together else [])
+    ) as deployment:
+        pictures = list(_pictures(deployment, options.names, together=options.together))
         written = [_write(recorder, picture) for picture in pictures]
     return 0 if written and all(written) else 1
 
