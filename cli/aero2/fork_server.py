@@ -111,13 +111,15 @@ class ForkServer:
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             async with self._sending:  # a request is one piece, and answers come in the same order
-                pid = await self._send(self._request(program, folder), [output, *_numbers(program)])
+                await self._send(self._request(program, folder), [output, *_numbers(program)])
+                if self.single:  # it becomes the process, and answers nothing
+                    assert self._server is not None
+                    self._channel = None
+                    return self._server
+                pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+                self._asked.append(pid)
         finally:
             os.close(output)
-        if self.single:
-            assert self._server is not None
-            self._channel = None
-            return self._server
         return self._running[await pid]
 
     def _request(self, program: Program, folder: Path) -> bytes:
@@ -131,19 +133,15 @@ class ForkServer:
         }
         return json.dumps(request).encode()
 
-    async def _send(self, request: bytes, files: list[int]) -> asyncio.Future[int]:
-        """Sends a request with its files. Returns the pid that the server will answer."""
+    async def _send(self, request: bytes, files: list[int]) -> None:
+        """Sends a request with its files."""
         if self._channel is None:
             raise ForkServerEnded
-        loop = asyncio.get_running_loop()
         try:
             socket.send_fds(self._channel, [HEADER.pack(len(request))], files)
-            await loop.sock_sendall(self._channel, request)
+            await asyncio.get_running_loop().sock_sendall(self._channel, request)
         except OSError:
             raise ForkServerEnded from None
-        answer: asyncio.Future[int] = loop.create_future()
-        self._asked.append(answer)
-        return answer
 
     async def _read(self, channel: socket.socket) -> None:
         """Reads what the server reports, until it ends."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -159,7 +160,9 @@ async def test_services_end_with_the_server(server: ForkServer, tmp_path: Path) 
 
 
 async def test_a_single_service_takes_the_place_of_the_server(tmp_path: Path) -> None:
-    """There is one process then, and its end is that of the server."""
+    """There is one process then, and its end is that of the server. Nothing is left that nobody awaits."""
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what))
     forks = ForkServer(("rbac",), single=True)
     await forks.open()
     log = tmp_path / "rbac.log"
@@ -173,6 +176,12 @@ async def test_a_single_service_takes_the_place_of_the_server(tmp_path: Path) ->
     process.send_signal(signal.SIGTERM)
     assert await end_of(process) == 0
     await forks.close()
+    async with asyncio.timeout(PATIENCE):
+        while any(task.get_name() == "fork server" for task in asyncio.all_tasks()):
+            await asyncio.sleep(0.02)
+    del forks
+    gc.collect()
+    assert complaints == []
 
 
 async def test_without_the_server_the_supervisor_runs_the_command(tmp_path: Path) -> None:
