@@ -7,9 +7,12 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from aero2.failures import CommandError
+
+UNFINISHED_RESTORE: Final = "restoring.json"
+"""A file that exists while `aero2 restore` is at work."""
 
 
 @dataclass
@@ -60,6 +63,14 @@ class Folder:
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return found if isinstance(found, str) else None
+
+    def refuse_unfinished_restore(self) -> None:
+        """Raises CommandError if a restore into the folder did not come to its end."""
+        if (self.root / UNFINISHED_RESTORE).exists():
+            raise CommandError(
+                f"A restore into {self.root} did not finish, so the data in it is not whole. Run the "
+                "same `aero2 restore` again, which starts over, or delete the folder."
+            )
 
     def release(self) -> None:
         if self._lock is not None:
