@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from aero2 import backup_options, up_options
+from aero2 import backup_commands, up_options
 from aero2.command_groups import LazyGroup, new_group
 
 app = new_group(cls=LazyGroup)
@@ -91,50 +91,7 @@ DataDir = Annotated[
 ]
 
 
-@app.command("backup")
-def backup(
-    target: Annotated[Path, typer.Argument(help="The folder to make.")],
-    passphrase_file: backup_options.PassphraseFile = None,
-    *,
-    without_secrets: backup_options.WithoutSecrets = False,
-    data_dir: backup_options.DataDir = None,
-) -> None:
-    """Write the database and the sealed secrets into a new folder, while Aero2 runs or not.
-
-    Example: aero2 backup /backups/monday --passphrase-file /root/passphrase
-    """
-    from aero2.backups.commands import backup as run
-    from aero2.failures import report_failures
-
-    with report_failures():
-        run(target, passphrase_file, without_secrets=without_secrets, data_dir=data_dir)
-
-
-@app.command("restore")
-def restore(
-    source: Annotated[Path, typer.Argument(help="The folder of the backup.")],
-    passphrase_file: backup_options.PassphraseFile = None,
-    *,
-    end_keys: backup_options.EndKeys = False,
-    accept_audit_faults: backup_options.AcceptAuditFaults = False,
-    write_secrets: backup_options.WriteSecrets = None,
-    data_dir: backup_options.DataDir = None,
-) -> None:
-    """Make a deployment of a backup: in a new data folder, or in an empty database. All sessions,
-    tokens and codes from before end.
-
-    Example: aero2 restore /backups/monday --passphrase-file /root/passphrase --data-dir .aero2
-    """
-    from aero2.backups.commands import RestoreOptions
-    from aero2.backups.commands import restore as run
-    from aero2.failures import report_failures
-
-    with report_failures():
-        run(
-            RestoreOptions(
-                source, passphrase_file, data_dir, end_keys, accept_audit_faults, write_secrets
-            )
-        )
+backup_commands.add_to(app)
 
 
 @app.command("owner-link")

@@ -143,7 +143,6 @@ def _taken(options: Options) -> tuple[Folder, socket.socket]:
         raise CommandError(f"{options.domain!r} is not a domain name.")
     folder = Folder.at(options.data_dir)
     folder.hold({"url": public_url(options.domain, options.port, tls=options.tls)})
-    folder.refuse_unfinished_restore()
     Register(folder).stop_orphans()
     try:
         public = ports.listener(options.host, options.port)

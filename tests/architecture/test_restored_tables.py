@@ -53,7 +53,7 @@ def _names(node: ast.AST, name: str) -> bool:
 
 
 def test_every_table_is_in_one_group() -> None:
-    """What happens to its rows is decided: emptied, changed, ended if asked for, or kept."""
+    """Its rows are emptied, changed, ended if asked for, or kept: somebody has decided."""
     ours = tables()
     assert unsorted_tables(list(ours)) == []
     known = EMPTIED | set(CHANGED) | set(ENDED_KEYS) | KEPT

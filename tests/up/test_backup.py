@@ -62,6 +62,7 @@ def introspected(client: httpx.Client, demo: dict[str, Any], token: str) -> bool
     return bool(answer.json()["active"])
 
 
+@pytest.mark.long
 def test_another_machine_takes_over(shared: Instance, tmp_path: Path) -> None:
     """The backup is taken under writes. On the new machine users sign in with their passwords and
     programs with their keys, the audit log is intact, and what was issued before is dead."""

@@ -48,8 +48,9 @@ async def database_of(path: Path | None) -> AsyncIterator[str]:
         )
     folder = Folder.at(folder_path)
     superuser = stored(folder)["superuser"]
+    folder.refuse_unfinished_restore()
     try:
-        folder.hold({})
+        folder.hold({"url": folder.url})
     except CommandError:  # it runs
         running = Postgres(folder, ports.port_of(folder, "postgres"), superuser)
         yield running.url("postgres", superuser)

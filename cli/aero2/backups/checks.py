@@ -1,4 +1,4 @@
-"""What is checked before a restore changes anything, and after it."""
+"""Checks before a restore changes anything, and after it."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def refuse_other_keys(described: Manifest, keys: Keys) -> None:
 
 async def compare(db: Connection, described: Manifest, reporter: Reporter) -> None:
     """Raises CommandError if schema or rows differ from what the manifest says."""
-    found = await catalogue.fingerprint(db)
+    restored = await catalogue.fingerprint(db)
     expected = described.catalogue
     if (
         db.get_server_version().major != described.server_version
     ):  # versions word things differently
-        found = {kind: text.split()[0] for kind, text in found.items()}
+        restored = {kind: text.split()[0] for kind, text in restored.items()}
         expected = {kind: text.split()[0] for kind, text in expected.items()}
-    differing = [kind for kind in expected if found.get(kind) != expected[kind]]
+    differing = [kind for kind in expected if restored.get(kind) != expected[kind]]
     if differing:
         raise CommandError(f"The restored schema differs in: {', '.join(differing)}.")
     with reporter.step("Counting rows", sum(described.sizes.values())) as step:

@@ -80,7 +80,7 @@ async def _restore(options: RestoreOptions, reporter: Reporter) -> None:
         ended = await _restore_database(options, described, secrets, reporter)
         start = "the services"
     else:
-        ended = await _restore_folder(path, options, described, secrets, reporter)
+        ended = await _restore_folder(path, options, described, secrets=secrets, reporter=reporter)
         start = f"aero2 up --data-dir {path}"
     _tell(ended, described, options, reporter)
     reporter.say(f"Restored. Next: start {start}.")
@@ -100,6 +100,7 @@ async def _restore_folder(
     path: Path,
     options: RestoreOptions,
     described: Manifest,
+    *,
     secrets: dict[str, Any],
     reporter: Reporter,
 ) -> dict[str, int]:

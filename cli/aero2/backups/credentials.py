@@ -78,14 +78,14 @@ ENDED_KEYS: Final = {
 
 KEPT: Final = frozenset(
     {
-        # Who there is, and what they may do.
+        # Users, applications, and their rights.
         *("applications", "platform_settings", "deleted_slugs", "custom_domains", "users"),
         *("user_words", "organizations", "organization_words", "application_words"),
         *("organization_members", "organization_domains", "roles", "permissions"),
         *("role_permissions", "organization_roles", "organization_role_permissions", "user_roles"),
         *("identity_providers", "identity_provider_documents", "user_identity_links"),
         *("mail_templates", "mail_senders", "resources", "scopes", "consents"),
-        # What people sign in with. They would otherwise be locked out.
+        # Credentials that people keep. They would otherwise be locked out.
         *("passwords", "passkeys", "recovery_codes"),
         # Refuses something, or only informs.
         *("sign_in_guards", "known_devices", "rate_limits", "revoked_grants", "revoked_tokens"),

@@ -1,4 +1,4 @@
-"""What a backup says of its database, and a restore compares: rows, keys, roles, schema."""
+"""Facts about a database that a backup notes and a restore compares: rows, keys, roles, schema."""
 
 from __future__ import annotations
 

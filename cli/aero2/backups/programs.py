@@ -19,7 +19,7 @@ from aero2.failures import CommandError
 TABLE: Final = re.compile(
     r'(?:dumping contents of|processing data for) table "public\."?([\w.]+?)"?"'
 )
-"""What pg_dump and pg_restore say of a table whose rows come next."""
+"""A line of pg_dump and pg_restore about the table whose rows come next."""
 KEPT_LINES: Final = 20
 
 

@@ -27,6 +27,9 @@ from common.crypto import Keys
 
 JOBS: Final = 4
 """Connections of pg_restore at most."""
+SECTIONS: Final = ("pre-data", "data", "post-data")
+"""Restored one after the other. In one run, several connections may add a foreign key of a partitioned
+table before the rows of its partitions are there, and then load these in any order."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,10 @@ class Restore:
             raise CommandError(f"The restore failed: {error}") from None
         return ended
 
+    @property
+    def _dump(self) -> Path:
+        return self.backup / DATABASE
+
     async def _prepare(self, db: Connection, described: Manifest) -> None:
         """Shuts everybody else out, and makes the roles. Raises CommandError if the database is in use,
         or holds anything."""
@@ -92,13 +99,13 @@ class Restore:
         command = [str(at / "pg_restore"), "--exit-on-error", "--verbose", f"--jobs={jobs}"]
         if not await db.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
             command.append("--no-owner")
-        command += [f"--dbname={plain}", str(self.backup / DATABASE)]
         with reporter.step("Restoring", sum(described.sizes.values())) as step:
-            await programs.run(
-                command,
-                password,
-                on_table=lambda table: step.advance(described.sizes.get(table, 0), at=table),
-            )
+            for section in SECTIONS:
+                await programs.run(
+                    [*command, f"--section={section}", f"--dbname={plain}", str(self._dump)],
+                    password,
+                    on_table=lambda table: step.advance(described.sizes.get(table, 0), at=table),
+                )
         if not described.statistics:
             reporter.say("Gathering statistics …")
             await db.execute("ANALYZE")
@@ -150,10 +157,11 @@ async def shut_out(db: Connection) -> None:
 
 
 async def _is_empty(db: Connection) -> bool:
-    """Returns whether nothing is in the database. What an unfinished restore has left is dropped."""
+    """Returns whether nothing is in the database. Drops what an unfinished restore has left."""
     if await db.fetchval(f"SELECT to_regclass('public.{UNFINISHED_RESTORE}') IS NOT NULL"):
         await db.execute("DROP SCHEMA public CASCADE")
         await db.execute("CREATE SCHEMA public")
+        await db.execute("GRANT USAGE ON SCHEMA public TO PUBLIC")  # as in every new database
         await db.execute("ALTER SCHEMA public OWNER TO pg_database_owner")
         return True
     return not await db.fetchval("""

@@ -19,14 +19,14 @@ from aero2.embedded.temporary_server import temporary_server
 from aero2.failures import CommandError
 
 MADE: Final = ("postgres", "postgres.new", "nats", "socket", "run", "ports.json", DASHBOARD_KEYS)
-"""What a restore makes in the folder, and what a next try removes."""
+"""Names in the folder that a restore makes, and that a next try removes."""
 
 
 def held(path: Path) -> Folder:
     """Returns the folder, which this process now holds. Raises CommandError if a platform runs on it, or
     if it has data."""
     folder = Folder.at(path)
-    folder.hold({})
+    folder.hold({"url": None}, restoring=True)
     if (folder.root / UNFINISHED_RESTORE).exists():
         return folder
     if there := [name for name in MADE if (folder.root / name).exists()]:

@@ -19,7 +19,7 @@ SHORTEST: Final = 16
 COST: Final = {"n": 2**17, "r": 8, "p": 1}
 """OWASP's parameters of scrypt: 128 MiB of memory for each guess."""
 MOST: Final = {"n": 2**20, "r": 16, "p": 4}
-"""What a file may ask for: reading it must not take all memory."""
+"""The largest cost that a file may ask for: reading it must not take all memory."""
 HEADER: Final = ("format", "kdf", "n", "r", "p", "salt", "cipher")
 FORMAT: Final = "aero2-secrets-1"
 

@@ -43,13 +43,16 @@ class Folder:
             root.chmod(0o711 if os.geteuid() == 0 else 0o700)
         return cls(root)
 
-    def hold(self, about: dict[str, Any]) -> None:
-        """Raises CommandError if another process holds the folder, and says which."""
+    def hold(self, about: dict[str, Any], *, restoring: bool = False) -> None:
+        """Raises CommandError if another process holds the folder, and says which; and if a restore into
+        it is not complete, unless this is for `restoring`."""
         file = os.fdopen(os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600), "r+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CommandError(_held_by(self.root, file.read())) from None
+        if not restoring:
+            self.refuse_unfinished_restore()
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid()} | about))
         file.flush()

@@ -83,7 +83,7 @@ async def test_a_bound_role_makes_no_backup(original: Original) -> None:
 async def test_a_dump_that_fails_leaves_nothing(
     original: Original, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """What pg_dump said is shown, and no folder has the name of a backup."""
+    """The message of pg_dump is shown, and no folder has the name of a backup."""
     place = tmp_path_factory.mktemp("bin")
     (place / "pg_dump").write_text("#!/bin/sh\necho 'No space left on device' >&2\nexit 1\n")
     (place / "pg_dump").chmod(0o755)

@@ -1,4 +1,4 @@
-"""What was issued before a restore is dead after it, however it was issued (keycloak/keycloak#31296)."""
+"""Everything issued before a restore is dead after it, however it was issued (keycloak/keycloak#31296)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.kit.callers import ADMIN, now
@@ -17,6 +18,7 @@ from tests.service.backups.conftest import PASSPHRASE, Said, restore
 
 from aero2.backups.backup import Backup
 from common.context import SYSTEM_CALLER, Caller
+from common.contracts.base import Request
 from common.contracts.clients import NewClient
 from common.contracts.email_codes import SignInWithLink, StartEmailCode
 from common.contracts.invitations import AcceptInvitation, InviteUser, ListInvitations
@@ -100,10 +102,11 @@ class Issued:
         except InvalidGrant:
             pass
         token, browser = self.link
-        for name, request in {
+        requests: dict[str, Request[Any]] = {
             "link": SignInWithLink(token=token, browser=browser),
             "invitation": AcceptInvitation(token=self.invitation),
-        }.items():
+        }
+        for name, request in requests.items():
             try:
                 await world.call(request)
                 found.append(name)
@@ -159,7 +162,7 @@ async def test_everything_issued_before_a_restore_is_dead(
         assert await world.owner.fetchval(waiting) == 0
         assert ended["mail_outbox"] == 4
         listed = await world.call(ListInvitations(), ADMIN)
-        assert {each.status for each in listed.items} == {"pending"}
+        assert {each.status for each in listed.invitations} == {"pending"}
 
         signed_in = await world.sign_in(user)
         assert await world.live_session(signed_in.token) is not None

@@ -37,6 +37,7 @@ async def value(dsn: str, sql: str) -> object:
         await db.close()
 
 
+@pytest.mark.long
 async def test_a_restored_database_is_that_of_the_backup(
     original: Original, empty: dict[str, str]
 ) -> None:
