@@ -32,6 +32,11 @@ AcceptAuditFaults = Annotated[
     bool,
     typer.Option("--accept-audit-faults", help="Restore although an audit log is not intact."),
 ]
+ToPoint = Annotated[str | None, typer.Option(help="Of an archive: the named point to recover to.")]
+ToTime = Annotated[
+    str | None,
+    typer.Option(help="Of an archive: the moment to recover to, as 2026-01-31T15:04:05Z."),
+]
 WriteSecrets = Annotated[
     Path | None,
     typer.Option(
@@ -59,11 +64,13 @@ def backup(
 
 
 def restore(
-    source: Annotated[Path, typer.Argument(help="The folder of the backup.")],
+    source: Annotated[Path, typer.Argument(help="The folder of the backup, or an archive.")],
     passphrase_file: PassphraseFile = None,
     *,
     end_keys: EndKeys = False,
     accept_audit_faults: AcceptAuditFaults = False,
+    to_point: ToPoint = None,
+    to_time: ToTime = None,
     write_secrets: WriteSecrets = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -72,14 +79,21 @@ def restore(
 
     Example: aero2 restore /backups/monday --passphrase-file /root/passphrase --data-dir .aero2
     """
-    from aero2.backups.commands import RestoreOptions
-    from aero2.backups.commands import restore as run
+    from aero2.backups.restore_command import RestoreOptions
+    from aero2.backups.restore_command import restore as run
     from aero2.failures import report_failures
 
     with report_failures():
         run(
             RestoreOptions(
-                source, passphrase_file, data_dir, end_keys, accept_audit_faults, write_secrets
+                source,
+                passphrase_file,
+                data_dir,
+                end_keys=end_keys,
+                accept_audit_faults=accept_audit_faults,
+                to_point=to_point,
+                to_time=to_time,
+                write_secrets=write_secrets,
             )
         )
 

@@ -1,4 +1,4 @@
-"""Waits until files are on the disk."""
+"""Files that survive a power cut, and that others cannot read."""
 
 from __future__ import annotations
 
@@ -13,3 +13,10 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a new file that only its owner can read. The caller syncs it."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -89,6 +89,11 @@ def master_key_in(secrets: dict[str, Any]) -> str:
     if FILE in secrets:
         return str(secrets[FILE].get("master_key", ""))
     return str(secrets.get("environment", {}).get(MASTER_KEY, ""))
+
+
+def passwords_in(values: Mapping[str, str]) -> dict[str, str]:
+    """Returns the passwords of our database roles, by role, as environment variables have them."""
+    return {role: values[name] for role, name in PASSWORDS.items() if values.get(name)}
 
 
 def parse_keys(text: str) -> Keys:

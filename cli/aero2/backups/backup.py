@@ -6,7 +6,6 @@ The folder gets its name when everything in it is on the disk. So whatever has t
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from aero2.backups import facts, manifest, programs, sealed_secrets
 from aero2.backups.access import connected
 from aero2.backups.manifest import DATABASE, SECRETS, Manifest, stored_file
 from aero2.backups.progress import Reporter
-from aero2.durable_files import sync
+from aero2.durable_files import sync, write_private
 from aero2.failures import CommandError
 from aero2.migration_steps import Connection
 
@@ -71,7 +70,7 @@ class Backup:
                 counts = await _dump(db, command, described, reporter)
         if self.secrets is not None:
             text = sealed_secrets.seal(self.secrets, self.passphrase)
-            _write_private(folder / SECRETS, text)
+            write_private(folder / SECRETS, text)
         files = {path.name: stored_file(path) for path in sorted(folder.iterdir())}
         complete = replace(described, counts=counts, files=files)
         complete.write(folder)
@@ -81,7 +80,7 @@ class Backup:
         self, db: Connection, at: Path, file: Path, *, statistics: bool
     ) -> tuple[list[str], dict[str, str]]:
         """Returns pg_dump of exactly the snapshot that `db` sees, and its environment."""
-        _write_private(file, "")
+        write_private(file, "")
         snapshot = await db.fetchval("SELECT pg_export_snapshot()")
         plain, password = programs.without_password(self.dsn)
         command = [str(at / "pg_dump"), "--format=custom", "--compress=gzip:1", "--verbose"]
@@ -113,9 +112,3 @@ async def _dump(
                 task.cancel()
             await asyncio.gather(dumping, counting, return_exceptions=True)
     return counting.result()
-
-
-def _write_private(path: Path, text: str) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)

@@ -1,35 +1,33 @@
-"""`aero2 backup` and `aero2 restore`, as the command line calls them."""
+"""`aero2 backup`, as the command line calls it, and what all commands of backups say."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from aero2.backups import access, checks, restored_folder, sealed_secrets
+from aero2.backups import access, sealed_secrets
 from aero2.backups.backup import Backup
-from aero2.backups.manifest import SECRETS, Manifest
+from aero2.backups.manifest import Manifest
 from aero2.backups.progress import Reporter
-from aero2.backups.restore import Restore, read_and_verify
-from aero2.embedded.secrets import FILE
 from aero2.failures import CommandError
-from aero2.migrate import folder as migrations
-from common.crypto import Keys
+
+
+def passphrase_or_refusal(file: Path | None, *, without_secrets: bool) -> str:
+    """Returns the passphrase that seals the secrets; empty if they are left out. Raises CommandError."""
+    if without_secrets == (file is not None):
+        raise CommandError(
+            "Name a passphrase with --passphrase-file, which seals the secrets. Without its master "
+            "key nobody can read a backup's sealed columns. If you keep the secrets in another way, "
+            "say --without-secrets (and no --passphrase-file)."
+        )
+    return sealed_secrets.passphrase_in(file) if file else ""
 
 
 def backup(
     target: Path, passphrase_file: Path | None, *, without_secrets: bool, data_dir: Path | None
 ) -> None:
     """Writes a backup, and says what is in it. Raises CommandError."""
-    if without_secrets == (passphrase_file is not None):
-        raise CommandError(
-            "Name a passphrase with --passphrase-file, which seals the secrets. Without its master "
-            "key nobody can read a backup's sealed columns. If you keep the secrets in another way, "
-            "say --without-secrets (and no --passphrase-file)."
-        )
-    passphrase = sealed_secrets.passphrase_in(passphrase_file) if passphrase_file else ""
+    passphrase = passphrase_or_refusal(passphrase_file, without_secrets=without_secrets)
     secrets = None if without_secrets else access.secrets_of(data_dir)
     reporter = Reporter()
 
@@ -52,107 +50,14 @@ def backup(
         reporter.say("The secrets in it need the passphrase. Keep that somewhere else.")
 
 
-@dataclass(frozen=True)
-class RestoreOptions:
-    """The options of the command line."""
-
-    source: Path
-    passphrase_file: Path | None
-    data_dir: Path | None
-    end_keys: bool = False
-    accept_audit_faults: bool = False
-    write_secrets: Path | None = None
-
-
-def restore(options: RestoreOptions) -> None:
-    """Restores a backup, and says what has ended. Raises CommandError."""
-    asyncio.run(_restore(options, Reporter()))
-
-
-async def _restore(options: RestoreOptions, reporter: Reporter) -> None:
-    described = await read_and_verify(options.source, reporter)
-    secrets = _opened_secrets(options, described)
-    if options.write_secrets is not None:
-        restored_folder.write_secrets(options.write_secrets, secrets)
-        return
-    path = access.data_folder(options.data_dir)
-    if path is None:
-        ended = await _restore_database(options, described, secrets, reporter)
-        start = "the services"
-    else:
-        ended = await _restore_folder(path, options, described, secrets=secrets, reporter=reporter)
-        start = f"aero2 up --data-dir {path}"
-    _tell(ended, described, options, reporter)
-    reporter.say(f"Restored. Next: start {start}.")
-
-
-def _opened_secrets(options: RestoreOptions, described: Manifest) -> dict[str, Any]:
-    """Returns the secrets of the backup, if a passphrase is given."""
-    if options.passphrase_file is None:
-        return {}
-    if SECRETS not in described.files:
-        raise CommandError("This backup was made --without-secrets.")
-    passphrase = sealed_secrets.passphrase_in(options.passphrase_file)
-    return sealed_secrets.open_sealed((options.source / SECRETS).read_text(), passphrase)
-
-
-async def _restore_folder(
-    path: Path,
-    options: RestoreOptions,
-    described: Manifest,
-    *,
-    secrets: dict[str, Any],
-    reporter: Reporter,
-) -> dict[str, int]:
-    folder = restored_folder.held(path)
-    try:
-        own = restored_folder.secrets_for(folder, secrets)
-        keys = access.parse_keys(own["master_key"])
-        checks.refuse_newer(described, migrations())
-        checks.refuse_other_keys(described, keys)
-        all_secrets = secrets | {FILE: own}
-        async with restored_folder.restoring(folder, options.source, all_secrets) as postgres:
-            dsn = postgres.url("postgres", postgres.superuser)
-            return await _work(options, dsn, keys, own["database"]).run(described, reporter)
-    finally:
-        folder.release()
-
-
-async def _restore_database(
-    options: RestoreOptions, described: Manifest, secrets: dict[str, Any], reporter: Reporter
-) -> dict[str, int]:
-    kept = secrets.get("environment", {}) | os.environ
-    text = kept.get(access.MASTER_KEY) or access.master_key_in(secrets)
-    if not text:
-        raise CommandError(
-            f"The master key is missing. Name the passphrase of the backup with --passphrase-file, "
-            f"or set {access.MASTER_KEY}."
-        )
-    passwords = {role: kept[name] for role, name in access.PASSWORDS.items() if kept.get(name)}
-    work = _work(options, os.environ[access.OWNER], access.parse_keys(text), passwords)
-    return await work.run(described, reporter)
-
-
-def _work(options: RestoreOptions, dsn: str, keys: Keys, passwords: dict[str, str]) -> Restore:
-    return Restore(
-        options.source,
-        dsn,
-        keys,
-        passwords,
-        end_keys=options.end_keys,
-        accept_audit_faults=options.accept_audit_faults,
-    )
-
-
-def _tell(
-    ended: dict[str, int], described: Manifest, options: RestoreOptions, reporter: Reporter
-) -> None:
+def tell(ended: dict[str, int], *, end_keys: bool, reporter: Reporter) -> None:
+    """Says what a restore has ended."""
     sessions, tokens = ended.get("user_sessions", 0), ended.get("token_families", 0)
     reporter.say(
-        f"The data is that of {described.taken_at}. Ended: {sessions} sessions, {tokens} grants of "
-        f"tokens, and all codes and links. {ended.get('mail_outbox', 0)} waiting mails are not sent."
+        f"Ended: {sessions} sessions, {tokens} grants of tokens, and all codes and links. "
+        f"{ended.get('mail_outbox', 0)} waiting mails are not sent."
     )
-    if options.end_keys:
+    if end_keys:
         keys, secrets = ended["application_api_keys"], ended["oauth_client_secrets"]
         reporter.say(f"Also ended: {keys} API keys and {secrets} client secrets.")
     else:

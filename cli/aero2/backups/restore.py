@@ -127,7 +127,7 @@ async def finish(work: Restore, db: Connection, reporter: Reporter) -> dict[str,
         raise CommandError(str(error)) from None
     if ran:
         reporter.say(f"Migrated: {', '.join(ran)}.")
-    await db.execute(f"DROP TABLE public.{UNFINISHED_RESTORE}")
+    await db.execute(f"DROP TABLE IF EXISTS public.{UNFINISHED_RESTORE}")
     return ended
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -40,6 +40,12 @@ def held(path: Path) -> Folder:
 def secrets_for(folder: Folder, secrets: dict[str, Any]) -> dict[str, Any]:
     """Returns the content of secrets.json: that of the backup, else of the folder. Raises CommandError."""
     if FILE in secrets:
+        there = folder.read(FILE)
+        if there not in ({}, secrets[FILE]) and not (folder.root / UNFINISHED_RESTORE).exists():
+            raise CommandError(
+                f"{folder.root / FILE} has other secrets than the backup. Move it away, or restore "
+                "with it and without --passphrase-file."
+            )
         return dict(secrets[FILE])
     if master_key_in(secrets):
         raise CommandError(
@@ -56,10 +62,15 @@ def secrets_for(folder: Folder, secrets: dict[str, Any]) -> dict[str, Any]:
 
 @asynccontextmanager
 async def restoring(
-    folder: Folder, backup: Path, secrets: dict[str, Any]
+    folder: Folder,
+    backup: Path,
+    secrets: dict[str, Any],
+    prepare: Callable[[], Awaitable[None]] | None = None,
+    settings: tuple[str, ...] = (),
 ) -> AsyncIterator[Postgres]:
-    """Yields a server on the folder, which has no data yet, and marks the folder until the block has
-    succeeded. `secrets` are those of `secrets_for`, and of the Dashboard's keys."""
+    """Yields a server on the folder, which has no data but what `prepare` puts there, and marks the folder
+    until the block has succeeded. `secrets` are those of `secrets_for`, and of the Dashboard's keys.
+    `settings` are more of the server's options."""
     mark = folder.root / UNFINISHED_RESTORE
     folder.write(UNFINISHED_RESTORE, {"backup": str(backup), "pid": os.getpid()})
     sync(folder.root)
@@ -69,7 +80,9 @@ async def restoring(
     for name, content in own.items():
         if content is not None and folder.read(name) != content:
             folder.write(name, content)
-    async with temporary_server(folder, secrets[FILE]["superuser"]) as postgres:
+    if prepare is not None:
+        await prepare()
+    async with temporary_server(folder, secrets[FILE]["superuser"], settings) as postgres:
         yield postgres
     sync(folder.root)
     mark.unlink()
