@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -136,3 +139,60 @@ def refused_and_marked(stopped: Instance, backup: str, sealed: tuple[str, ...]) 
     assert up.returncode == 1
     assert "did not finish" in up.stderr
     (stopped.folder / "restoring.json").unlink()
+
+
+@pytest.mark.long
+def test_a_mistake_is_undone_from_the_archive(tmp_path: Path) -> None:
+    """The archive of a running platform leads to the point before the mistake. The platform starts on the
+    recovered folder, and an archive that is not there refuses the start."""
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text("correct horse battery staple")
+    sealed = ("--passphrase-file", str(passphrase))
+    archive = Path(tempfile.mkdtemp(prefix="aero2-archive-"))
+    archive.chmod(0o755)
+    instance = Instance(tmp_path / ".aero2").start()
+    other = Instance(tmp_path / "other")
+    try:
+        instance.ready()
+        instance.stop()
+        assert aero2(instance.folder, "archive", "on", str(archive)).returncode == 0
+        demo = instance.start().ready()["demo"]
+        made = aero2(instance.folder, "archive", "base", *sealed)
+        assert made.returncode == 0, made.stderr
+        with browser() as client:
+            bearer = {"Authorization": f"Bearer {demo['secret_key']}"}
+            created = client.post(
+                f"{demo['url']}/api/users", headers=bearer, json={"email": "ada@example.com"}
+            )
+            assert created.status_code == 201, created.text
+            point = aero2(instance.folder, "archive", "point", "before-the-mistake")
+            assert point.returncode == 0, point.stderr
+            user = f"{demo['url']}/api/users/{created.json()['id']}"
+            assert client.delete(user, headers=bearer).status_code in (200, 204)
+        until_archived(instance.folder)
+        instance.stop()
+
+        done = aero2(
+            other.folder, "restore", str(archive), "--to-point", "before-the-mistake", *sealed
+        )
+        assert done.returncode == 0, done.stderr
+        url = other.start().ready()["demo"]["url"]
+        with browser() as client:
+            found = client.get(f"{url}/api/users/{created.json()['id']}", headers=bearer)
+            assert found.status_code == 200, found.text
+        archive.rename(archive.with_name(f"{archive.name}-away"))
+        up = aero2(instance.folder, "up", "--port", str(instance.port))
+        assert "is not there" in up.stderr
+        archive.with_name(f"{archive.name}-away").rename(archive)
+    finally:
+        instance.stop()
+        other.stop()
+        shutil.rmtree(archive, ignore_errors=True)
+
+
+def until_archived(folder: Path) -> None:
+    """Waits until nothing waits for the archive."""
+    deadline = time.monotonic() + 60
+    while "waiting: 0" not in (state := aero2(folder, "archive", "status")).stdout:
+        assert time.monotonic() < deadline, state.stdout + state.stderr
+        time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""What PostgreSQL says of its archive of the WAL (pg_stat_archiver): for people, and for an alarm."""
+"""The state of the archive of the WAL (pg_stat_archiver): for people, and for an alarm."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class RestoreOptions:
 
 @dataclass(frozen=True)
 class Source:
-    """What is restored: a backup, or a base backup in an archive and what leads on from it."""
+    """A backup, or a base backup in an archive with the WAL that leads on from it."""
 
     place: Path
     """The folder with the manifest."""
