@@ -29,7 +29,8 @@ from gateway.http.body import LimitedBody, check_length
 from gateway.http.contract_errors import problem_of
 from gateway.http.proxies import client_ip
 from gateway.http.request import GatewayRequest, RequestState, read_method, trace_of
-from gateway.http.response import HTML, GatewayResponse, MethodNotAllowed
+from gateway.http.response import MethodNotAllowed
+from gateway.http.unseen_responses import unseen_response
 from gateway.response_sender import ResponseSender
 from gateway.routing import HostKind, Route, RouteTable
 from gateway.served_requests import SERVER_ERROR
@@ -40,8 +41,6 @@ log = logs.get(__name__)
 
 ANY_HOST, DASHBOARD_HOST = HostKind.ANY, HostKind.DASHBOARD
 CHUNKED: Final = b"transfer-encoding"
-ACTS_ON_READ: Final = ("/oauth2/authorize", "/oauth2/authorize/resume", "/oauth2/logout")
-ENDLESS: Final = "/audit/stream"
 MAX_HEADERS: Final = 32_768
 """Bytes of names and values together."""
 
@@ -90,6 +89,7 @@ class GatewayApp:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = self._request(scope, receive)
+        logs.trace.set(request.trace)
         admission = Admission(
             self.gateway.limits,
             ip=request.ip,
@@ -170,7 +170,7 @@ class GatewayApp:
         is_dashboard = request.app.is_dashboard
         if route is not None and route.host is DASHBOARD_HOST and not is_dashboard:
             route = None
-        response = _unseen_response(request)
+        response = unseen_response(request)
         if request.method == "OPTIONS":
             response = cors.preflight(request, client_origin=sender.client_origin)
         if response is not None:
@@ -226,6 +226,7 @@ class GatewayApp:
                 "method": request.method,
                 "path": request.path[:200],
                 "status": status,
+                "outcome": "ok",
                 "ms": round(seconds * 1000, 2),
                 "app_id": request.tenant.app_id if request.tenant else None,
                 "ip": request.ip,
@@ -234,17 +235,3 @@ class GatewayApp:
             },
             level="error" if status >= SERVER_ERROR else "info",
         )
-
-
-def _unseen_response(request: GatewayRequest) -> GatewayResponse | None:
-    """Returns the response to HEAD and to a prefetch of paths that act on GET: nobody looks at it, so
-    nothing is done. None for other requests."""
-    if request.path.endswith(ENDLESS) and request.method == "HEAD":
-        return GatewayResponse(200, b"", [(b"content-type", b"text/event-stream")])
-    if request.path not in ACTS_ON_READ:
-        return None
-    if request.method == "HEAD":
-        return GatewayResponse(200, b"", [HTML])
-    purpose = request.headers.get(b"sec-purpose", request.headers.get(b"purpose", b""))
-    prefetch = request.method == "GET" and b"prefetch" in purpose.lower()
-    return GatewayResponse(503) if prefetch else None

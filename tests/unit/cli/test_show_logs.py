@@ -19,9 +19,9 @@ GATEWAY = (
     '"service":"gateway","at":"2026-11-29T14:40:54.300000Z"}\n'
 ).replace("TRACE", TRACE)
 IDENTITY = (
-    '{"event":"served","subject":"identity.user.create","trace":"00-TRACE-0000000000000001-01",'
+    '{"event":"served","contract":"identity.user.create","trace":"00-TRACE-0000000000000001-01",'
     '"level":"info","service":"identity","at":"2026-11-29T14:40:54.200000Z"}\n'
-    '{"event":"served","subject":"identity.queue.get","level":"info","service":"identity",'
+    '{"event":"served","contract":"identity.queue.get","level":"info","service":"identity",'
     '"at":"2026-11-29T14:40:54.400000Z"}\n'
 ).replace("TRACE", TRACE)
 POSTGRES = (
@@ -58,7 +58,7 @@ def test_lines_of_all_processes_are_in_the_order_of_time(folder: Path) -> None:
         ["14:40:54.400", "identity"],
     ]
     assert "FROM users" in lines[2]
-    assert lines[4].endswith("info    served subject=identity.queue.get")
+    assert lines[4].endswith("info    served contract=identity.queue.get")
 
 
 @pytest.mark.parametrize("spelling", [TRACE, TRACE.upper(), f"00-{TRACE}-a6b2aa8bcecfe8fb-01"])
