@@ -15,6 +15,7 @@ from prometheus_client import Histogram
 from pydantic import ValidationError
 
 from common import logs, metrics
+from common.context import new_trace
 from common.problems import BadRequest, Problem, TooLarge
 from gateway.admission.admission import Admission
 from gateway.admission.flood_limits import costly
@@ -28,7 +29,7 @@ from gateway.http.asgi import AsgiApp, Receive, Scope, Send
 from gateway.http.body import LimitedBody, check_length
 from gateway.http.contract_errors import problem_of
 from gateway.http.proxies import client_ip
-from gateway.http.request import GatewayRequest, RequestState, read_method, trace_of
+from gateway.http.request import GatewayRequest, RequestState, linked_trace, read_method
 from gateway.http.response import MethodNotAllowed
 from gateway.http.unseen_responses import unseen_response
 from gateway.response_sender import ResponseSender
@@ -128,6 +129,9 @@ class GatewayApp:
         headers = dict(scope["headers"])
         peer = scope["client"][0] if scope.get("client") else None
         forwarded = headers.get(b"x-forwarded-for")
+        state = RequestState()
+        if b"traceparent" in headers and (link := linked_trace(headers[b"traceparent"])):
+            state.log_facts["link"] = link
         return GatewayRequest(
             scope=scope,
             headers=headers,
@@ -135,9 +139,9 @@ class GatewayApp:
             scheme=self._scheme,
             host="",
             ip=client_ip(peer, forwarded and forwarded.decode("latin-1"), self._trusted_proxies),
-            trace=trace_of(headers.get(b"traceparent")),
+            trace=new_trace(),
             started=time.perf_counter(),
-            state=RequestState(),
+            state=state,
         )
 
     async def _resolve_host(self, sender: ResponseSender, scope: Scope) -> None:

@@ -23,6 +23,7 @@ SCHEMA: dict[str, Any] = {
         "version": {"const": VERSION},
         "replica": {"type": "string", "minLength": 1},
         "trace": {"pattern": "^[0-9a-f]{32}$"},
+        "link": {"pattern": "^[0-9a-f]{32}$"},
         "span": {"pattern": "^[0-9a-f]{16}$"},
         "contract": {"pattern": r"^[a-z0-9_.-]+$"},
         "outcome": {"pattern": "^[a-z_]+$"},
