@@ -163,7 +163,10 @@ def logs(
     ] = None,
     trace: Annotated[
         str | None,
-        typer.Option(help="Only lines of this trace: the reference on an error page."),
+        typer.Option(
+            help="Only lines of this trace: the reference on an error page or of an audit event, or the "
+            "traceparent that you have sent."
+        ),
     ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Also show new lines, until Ctrl-C.")

@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import uvloop
 
-from common import logs
+from common import crash_lines, logs
 from common.bus import Handlers
 from common.bus_server import BusServer
 from common.connection_poolers import PoolerFound
@@ -102,8 +102,10 @@ class ServiceProgram(Generic[S]):
 def run(program: Program) -> None:
     """Runs a process with one service from its start to its end. If it cannot start, prints one
     sentence and exits with 1."""
+    logs.configure(program.name)
+    crash_lines.install()
     settings = read_settings(program.settings_class, program.name)
-    logs.configure(program.name, settings.log_level)
+    logs.configure(program.name, settings.log_level, settings.replica)
     try:
         uvloop.run(run_until_stopped(_open_alone(program, settings, program.prepare(settings))))
     except (MasterKeyMissing, PoolerFound) as error:
