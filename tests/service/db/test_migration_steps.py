@@ -94,6 +94,52 @@ async def test_an_index_on_all_partitions_without_a_lock(
     assert all(valid for _, valid in indexes)
 
 
+REPLACED = (
+    "-- phase: contract",
+    "-- transaction: no",
+    "-- step",
+    "CREATE UNIQUE INDEX permissions_called ON ONLY permissions (name, app_id);",
+    "-- step: each partition",
+    "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS permissions_called_pNN ON permissions_pNN (name, app_id);",
+    "-- step: each partition",
+    "ALTER INDEX permissions_called ATTACH PARTITION permissions_called_pNN;",
+    "-- step",
+    "ALTER TABLE permissions DROP CONSTRAINT permissions_app_id_name_key;",
+)
+
+
+@pytest.mark.long
+async def test_a_unique_index_is_replaced_under_upserts(
+    dsn: str, db: Connection, postgres: Postgres, release: Release
+) -> None:
+    """The new one is there before the old one goes, so ON CONFLICT always finds one."""
+    release.add("9001_called.sql", *REPLACED)
+    await _fill(db)
+    app = await db.fetchval("SELECT id FROM applications WHERE slug = 'shelf-1'")
+    writer = await asyncpg.connect(
+        postgres.dsn("rbac", dsn.rpartition("/")[2]), server_settings={"aero2.app_id": str(app)}
+    )
+    upsert = await writer.prepare(
+        """
+        INSERT INTO permissions (app_id, id, name, resource, action)
+        VALUES ($1, $2, 'books:1', 'books', 'read')
+        ON CONFLICT (name, app_id) DO UPDATE SET description = $2
+        """
+    )
+    running = asyncio.create_task(migrate(dsn, {}, source=release.source, contract=True))
+    written = 0
+    while not running.done():
+        written += 1
+        await upsert.fetch(app, f"again_{written}")
+    await running
+    await upsert.fetch(app, "last")
+    rows = await db.fetch("SELECT description FROM permissions WHERE app_id = $1", app)
+    await writer.close()
+
+    assert written > 10
+    assert [row["description"] for row in rows] == ["last"]
+
+
 async def test_an_interrupted_migration_goes_on_where_it_stopped(
     dsn: str, db: Connection, release: Release
 ) -> None:
