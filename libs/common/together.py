@@ -56,7 +56,7 @@ def run_together(programs: Sequence[Program]) -> None:
         for program, own in zip(programs, settings, strict=True)
     ]
     try:
-        uvloop.run(run_until_stopped(_open_all(prepared)))
+        uvloop.run(run_until_stopped(_open_all(prepared), settings[0].heartbeat))
     except StartFailed as failed:
         print(failed, file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None

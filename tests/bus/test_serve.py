@@ -120,7 +120,7 @@ async def test_each_service_keeps_its_name_and_its_users(
     own database role, and its own name in the log."""
     with serving(tmp_path, guarded, database, *ALL) as served:
         await served.ready()
-        health = await served.get("localhost:8080", "/health/ready")
+        health = await served.get("localhost:8080", "/health")
         roles = await _roles(database["owner"])
         unknown = await served.get("nobody.localhost:8080")
         await until(lambda: len(served.lines("http")) == 2)
