@@ -139,6 +139,12 @@ class Database:
         """Returns the numbers of connections and of waiting callers."""
         return self.pool.counts()
 
+    def waits(self) -> tuple[int, float, int]:
+        """Returns how many callers waited for a connection, for how many seconds altogether, and how
+        many of them got none in time."""
+        waits = self.pool.waits
+        return waits.callers, waits.seconds, waits.timeouts
+
     @asynccontextmanager
     async def transaction(self, ctx: Context) -> AsyncIterator[Link]:
         """Reads and writes the application's rows. Commits on leaving. Rolls back on any error, and

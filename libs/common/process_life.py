@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import asyncpg
 import nats.errors
 
-from common import logs
+from common import logs, metrics
 from common.connections import Connections
 from common.db import Database
 from common.free_memory import release_free_memory, use_one_arena
@@ -142,12 +142,17 @@ async def retry_until_done(attempt: Callable[[], Awaitable[T]], what: str) -> T:
 
 
 async def keep_heartbeat(file: Path, lives: Lives) -> None:
-    """Touches the file while every service is healthy."""
+    """Touches the file while every service is healthy. Its timer also shows how busy the event loop is."""
+    metrics.maintain(metrics.HEALTHY, metrics.LOOP_LAG)
+    loop = asyncio.get_running_loop()
     while True:
         healthy = [await is_healthy(each.links, getattr(each.deps, "db", None)) for each in lives]
+        metrics.HEALTHY.set(all(healthy))
         if all(healthy):
             file.touch()  # noqa: ASYNC240 - one system call on a local file
+        due = loop.time() + HEARTBEAT
         await asyncio.sleep(HEARTBEAT)
+        metrics.LOOP_LAG.observe(max(0.0, loop.time() - due))
 
 
 async def is_healthy(links: Connections, database: Database | None) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import uvloop
 
-from common import logs
+from common import logs, metrics
 from common.bus import Handlers
 from common.bus_server import BusServer
 from common.connection_poolers import PoolerFound
@@ -121,6 +121,7 @@ async def attend(lives: Lives, settings: Settings, metrics_of: str) -> None:
     """Keeps the heartbeat of a process, and serves its metrics under a name. Without the name, one of
     its services does that itself."""
     links = lives[0].links
+    metrics.maintain(metrics.BUILD_INFO)
     if metrics_of:
         links.metrics = await serve_metrics(settings, metrics_of)
     if settings.heartbeat:

@@ -48,6 +48,8 @@ def build(
     table = route_table(internal=False)
     apis = [json_api(dashboard=dashboard) for dashboard in (False, True)]
     metrics.maintain(metrics.HTTP, metrics.LIMITED)
+    metrics.follow(metrics.HTTP_RUNNING, gateway.queues, lambda queues: queues.running)
+    metrics.follow(metrics.HTTP_WAITING, gateway.queues, lambda queues: queues.waiting)
     application, dashboard = (cast(AsgiApp, api) for api in apis)
     return GatewayApp(
         gateway=gateway,
