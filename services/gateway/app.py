@@ -9,13 +9,11 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
-from http import HTTPStatus
 from typing import Final
 
-from prometheus_client import Histogram
 from pydantic import ValidationError
 
-from common import logs, metrics
+from common import logs
 from common.problems import BadRequest, Problem, TooLarge
 from gateway.admission.admission import Admission
 from gateway.admission.flood_limits import costly
@@ -31,6 +29,7 @@ from gateway.http.contract_errors import problem_of
 from gateway.http.proxies import client_ip
 from gateway.http.request import GatewayRequest, RequestState, read_method, trace_of
 from gateway.http.response import HTML, GatewayResponse, MethodNotAllowed
+from gateway.request_metrics import RequestMetrics
 from gateway.response_sender import ResponseSender
 from gateway.routing import HostKind, Route, RouteTable
 from gateway.served_requests import SERVER_ERROR
@@ -43,10 +42,6 @@ ANY_HOST, DASHBOARD_HOST = HostKind.ANY, HostKind.DASHBOARD
 CHUNKED: Final = b"transfer-encoding"
 ACTS_ON_READ: Final = ("/oauth2/authorize", "/oauth2/authorize/resume", "/oauth2/logout")
 ENDLESS: Final = "/audit/stream"
-METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-METHOD: Final = int(HTTPStatus.METHOD_NOT_ALLOWED)
-UNMATCHED: Final = "unmatched"
-"""The route of requests that no route has answered, in metrics."""
 MAX_HEADERS: Final = 32_768
 """Bytes of names and values together."""
 
@@ -60,11 +55,9 @@ class GatewayApp:
     table: RouteTable
     application: AsgiApp
     dashboard: AsgiApp
-    metric_paths: frozenset[str]
-    """The templates of paths that may label a metric. A path from a request never does."""
+    metrics: RequestMetrics
     start: Callable[[], Awaitable[None]]
     stop: Callable[[], Awaitable[None]]
-    _timers: dict[tuple[str, str | None, int], Histogram] = field(default_factory=dict)
     _max_body: int = field(init=False)
     _scheme: str = field(init=False)
     _api_host: str = field(init=False)
@@ -213,23 +206,10 @@ class GatewayApp:
         token = request.cookies.get(self.gateway.settings.session_cookie)
         return None if token and session_has_ended(self.gateway, request, token) else token
 
-    def _labels(self, method: str, template: str | None, status: int) -> tuple[str, str, str]:
-        """Returns labels of which there are as many as there are routes, whatever clients send. Only the
-        template of a route that answered is a label, and only methods that routes have."""
-        route = template if template in self.metric_paths and status != METHOD else None
-        known = method in METHODS and route is not None
-        return read_method(method) if known else "other", route or UNMATCHED, str(status)
-
     def _log(self, sender: ResponseSender, template: str | None) -> None:
         request, status = sender.request, sender.status
         seconds = time.perf_counter() - request.started
-        key = request.method, template, status
-        timer = self._timers.get(key)
-        if timer is None:
-            timer = metrics.HTTP.labels(*self._labels(*key))
-            if request.method in METHODS:
-                self._timers[key] = timer
-        timer.observe(seconds)
+        self.metrics.observe(request.method, template, status, seconds)
         self.gateway.served.add(status, seconds)
         logs.lines.write(
             {

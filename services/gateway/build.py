@@ -19,6 +19,7 @@ from gateway.monitoring import certificates, health
 from gateway.monitoring.internal_listener import InternalListener
 from gateway.oauth import authorize, discovery, introspect, logout, revoke, token, userinfo
 from gateway.pages.route_sets import ROUTE_SETS as PAGE_ROUTE_SETS
+from gateway.request_metrics import RequestMetrics
 from gateway.routing import HostKind, RouteSet, RouteTable
 from gateway.state import Gateway
 
@@ -56,7 +57,7 @@ def build(
         table=table,
         application=application,
         dashboard=dashboard,
-        metric_paths=table.paths() | api_paths(),
+        metrics=RequestMetrics(table.paths() | api_paths()),
         start=start,
         stop=stop,
     )

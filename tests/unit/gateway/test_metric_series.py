@@ -72,7 +72,7 @@ async def test_a_scanner_makes_no_series(gateway_app: GatewayApp) -> None:
     new = series() - before
 
     routes = {match[1] for each in new if (match := re.search(r'route="([^"]*)"', each))}
-    assert routes <= {"unmatched"} | gateway_app.metric_paths
+    assert routes <= {"unmatched"} | gateway_app.metrics.templates
     assert len(new) < 200, sorted(new)[:20]
 
 
