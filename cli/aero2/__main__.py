@@ -9,11 +9,10 @@ from typing import Annotated
 
 import typer
 
-from aero2 import generators, up_options
+from aero2 import generators, inspection, up_options
 from aero2.command_groups import LazyGroup, new_group
 
 app = new_group(cls=LazyGroup)
-generators.add_to(app)
 
 
 def _show_version(value: bool) -> None:
@@ -219,6 +218,9 @@ def routes(
 
     typer.echo(json_text() if as_json else as_table())
 
+
+inspection.add_to(app)
+generators.add_to(app)
 
 if __name__ == "__main__":
     app()
