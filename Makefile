@@ -72,6 +72,9 @@ events: $(READY)  ## write docs/events.md: the catalogue of audit events
 errors: $(READY)  ## write docs/errors.md: the codes of problems and field errors
 	@.venv/bin/aero2 errors docs/errors.md
 
+dashboard: $(READY)  ## write deploy/observe/grafana-dashboard.json from dashboard.toml
+	@.venv/bin/aero2 grafana
+
 reference: events errors  ## write docs/reference: HTTP API, settings, environment variables, commands
 	@.venv/bin/aero2 reference
 
@@ -108,4 +111,4 @@ lock: $(UV)      ## compile the locks of requirements from pyproject.toml
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2 .site .cache
 
-.PHONY: help setup up dev check format test test-fast test-together test-long test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts reference docs docs-serve lock clean
+.PHONY: help setup up dev check format test test-fast test-together test-long test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts dashboard reference docs docs-serve lock clean

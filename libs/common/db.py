@@ -11,7 +11,7 @@ from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 
 import asyncpg
 
-from common import conditions, metrics
+from common import conditions, metric_collectors
 from common.autocommit_connection import AutocommitConnection
 from common.bound_transaction import BoundTransaction
 from common.connection_pool import ConnectionPool
@@ -24,7 +24,7 @@ from common.earlier_commits import wait_for_earlier_commits
 from common.ids import is_app_id
 from common.leased_connection import LeasedConnection
 from common.pipelined_connection import PipelinedConnection
-from common.pool_limits import PoolCounts, PoolLimits
+from common.pool_limits import PoolCounts, PoolLimits, PoolWaits
 from common.problems import Busy, Conflict, Unavailable
 
 Link: TypeAlias = "BoundTransaction | LeasedConnection | asyncpg.Connection[asyncpg.Record]"
@@ -132,12 +132,16 @@ class Database:
             pool.terminate()
             raise
         database = cls(pool, name, on_commit)
-        metrics.POOLS.sources.add(database)
+        metric_collectors.POOLS.sources.add(database)
         return database
 
     def connections(self) -> PoolCounts:
         """Returns the numbers of connections and of waiting callers."""
         return self.pool.counts()
+
+    @property
+    def waits(self) -> PoolWaits:
+        return self.pool.waits
 
     @asynccontextmanager
     async def transaction(self, ctx: Context) -> AsyncIterator[Link]:
@@ -235,7 +239,7 @@ class Database:
 
     async def close(self) -> None:
         """Closes the pool, within three seconds."""
-        metrics.POOLS.sources.discard(self)
+        metric_collectors.POOLS.sources.discard(self)
         await self.pool.close(CLOSE)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 import uvloop
 
-from common import crash_lines, logs
+from common import crash_lines, logs, metrics
 from common.bus import Handlers
 from common.bus_server import BusServer
 from common.connection_poolers import PoolerFound
@@ -129,6 +129,7 @@ async def attend(lives: Lives, settings: Settings, metrics_of: str) -> None:
     """Watches the servers of a process, and serves its metrics under a name. Without the name, one of its
     services does that itself."""
     links = lives[0].links
+    metrics.maintain(metrics.BUILD_INFO)
     if metrics_of:
         links.metrics = await serve_metrics(settings, metrics_of)
     links.spawn(watch_servers(lives), "servers")
