@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from common.bus import Handlers
 from common.bus_server import BusServer
 from common.connection_poolers import PoolerFound
 from common.connections import Connections, connect
+from common.environment_settings import read_settings
 from common.in_process_bus import SharedProcess
+from common.known_variables import warn_of_unknown
 from common.master_keys import MasterKeyMissing
 from common.metrics_server import serve_metrics
 from common.process_life import (
@@ -27,7 +30,6 @@ from common.process_life import (
     run_until_stopped,
 )
 from common.settings import Settings
-from common.shared_settings import read_settings
 from common.version import VERSION
 
 log = logs.get(__name__)
@@ -104,6 +106,7 @@ def run(program: Program) -> None:
     sentence and exits with 1."""
     settings = read_settings(program.settings_class, program.name)
     logs.configure(program.name, settings.log_level)
+    warn_of_unknown(os.environ)
     try:
         uvloop.run(run_until_stopped(_open_alone(program, settings, program.prepare(settings))))
     except (MasterKeyMissing, PoolerFound) as error:
