@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from common.bus import Handlers
 from common.bus_server import BusServer
 from common.connection_poolers import PoolerFound
 from common.connections import Connections, connect
+from common.environment_settings import read_settings
 from common.in_process_bus import SharedProcess
+from common.known_variables import warn_of_unknown
 from common.master_keys import MasterKeyMissing
 from common.metrics_server import serve_metrics
 from common.process_life import (
@@ -26,7 +29,6 @@ from common.process_life import (
     watch_servers,
 )
 from common.settings import Settings
-from common.shared_settings import read_settings
 from common.version import VERSION
 
 log = logs.get(__name__)
@@ -111,6 +113,7 @@ def run(program: Program) -> None:
     crash_lines.install()
     settings = read_settings(program.settings_class, program.name)
     logs.configure(program.name, settings.log_level, settings.replica)
+    warn_of_unknown(os.environ)
     try:
         opening = _open_alone(program, settings, program.prepare(settings))
         uvloop.run(run_until_stopped(opening, settings.heartbeat))
