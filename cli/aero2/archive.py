@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +21,7 @@ from aero2.embedded.folder import Folder
 from aero2.embedded.secrets import FILE
 from aero2.embedded.wal_archiving import archive_of, remember_archive
 from aero2.failures import CommandError, report_failures
+from aero2.secret_variables import OWNER
 
 app = new_group("The archive of the WAL.")
 
@@ -124,14 +124,14 @@ def recovered(
     """After a recovery of your own, before the services start: check the database of
     AERO2_OWNER_DATABASE_URL, and end all sessions, tokens and codes from before."""
     with report_failures():
-        dsn, key = os.environ.get(access.OWNER), os.environ.get(access.MASTER_KEY)
-        if not dsn or not key:
-            raise CommandError(f"{access.OWNER} and {access.MASTER_KEY} must be set.")
+        dsn, secrets = access.owner_dsn(), access.environment_secrets()
+        if not dsn or access.MASTER_KEY not in secrets:
+            raise CommandError(f"{OWNER} and {access.MASTER_KEY} must be set.")
         work = Restore(
             Path(),
             dsn,
-            access.parse_keys(key),
-            access.passwords_in(os.environ),
+            access.parse_keys(secrets[access.MASTER_KEY]),
+            access.passwords_in(secrets),
             end_keys=end_keys,
             accept_audit_faults=accept_audit_faults,
         )

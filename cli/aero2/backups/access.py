@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,9 +18,10 @@ from aero2.embedded.temporary_server import temporary_server
 from aero2.failures import CommandError
 from aero2.migrate import ROLES
 from aero2.migration_steps import Connection
+from aero2.secret_variables import OWNER, owner_url, secret_of
 from common.crypto import BadKey, Keys
+from common.secret_files import BadSecret, lines
 
-OWNER: Final = "AERO2_OWNER_DATABASE_URL"
 MASTER_KEY: Final = "AERO2_MASTER_KEY"
 PASSWORDS: Final = {role: f"AERO2_{role.upper()}_PASSWORD" for role in ROLES}
 DASHBOARD_KEYS: Final = "dashboard-keys.json"
@@ -29,7 +29,7 @@ DASHBOARD_KEYS: Final = "dashboard-keys.json"
 
 def data_folder(path: Path | None) -> Path | None:
     """Returns the data folder that is meant, or None if the environment names a deployment."""
-    if path is None and os.environ.get(OWNER):
+    if path is None and owner_dsn():
         return None
     return path or Path(".aero2")
 
@@ -40,7 +40,7 @@ async def database_of(path: Path | None) -> AsyncIterator[str]:
     Raises CommandError."""
     folder_path = data_folder(path)
     if folder_path is None:
-        yield os.environ[OWNER]
+        yield owner_dsn()
         return
     if not (folder_path / FILE).is_file():
         raise CommandError(
@@ -68,8 +68,7 @@ def secrets_of(path: Path | None) -> dict[str, Any]:
     """Returns all secrets of a deployment, for the sealed file of its backup."""
     folder_path = data_folder(path)
     if folder_path is None:
-        names = [MASTER_KEY, *PASSWORDS.values()]
-        values = {name: value for name in names if (value := os.environ.get(name))}
+        values = environment_secrets()
         if MASTER_KEY not in values:
             raise CommandError(
                 f"{MASTER_KEY} is not set, so its value would not be in the backup. Set it, or back "
@@ -91,9 +90,25 @@ def master_key_in(secrets: dict[str, Any]) -> str:
     return str(secrets.get("environment", {}).get(MASTER_KEY, ""))
 
 
+def owner_dsn() -> str:
+    """Returns the DSN of the owner in the environment; empty if there is none. Raises CommandError."""
+    try:
+        return owner_url()
+    except BadSecret as problem:
+        raise CommandError(f"{problem}.") from None
+
+
+def environment_secrets() -> dict[str, str]:
+    """Returns the master key and the passwords of our roles, from variables or the files that they name.
+    Raises CommandError."""
+    names = [MASTER_KEY, *PASSWORDS.values()]
+    return {name: value for name in names if (value := secret_of(name))}
+
+
 def passwords_in(values: Mapping[str, str]) -> dict[str, str]:
-    """Returns the passwords of our database roles, by role, as environment variables have them."""
-    return {role: values[name] for role, name in PASSWORDS.items() if values.get(name)}
+    """Returns the passwords of our database roles, by role: of each variable the first line."""
+    first = {name: next(iter(lines(value)), "") for name, value in values.items()}
+    return {role: first[name] for role, name in PASSWORDS.items() if first.get(name)}
 
 
 def parse_keys(text: str) -> Keys:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -134,14 +133,14 @@ def _recovery(
 async def _restore_database(
     options: RestoreOptions, source: Source, reporter: Reporter
 ) -> dict[str, int]:
-    values = source.secrets.get("environment", {}) | os.environ
+    values = source.secrets.get("environment", {}) | access.environment_secrets()
     text = values.get(access.MASTER_KEY) or access.master_key_in(source.secrets)
     if not text:
         raise CommandError(
             "The master key is missing. Name the passphrase of the backup with --passphrase-file, "
             f"or set {access.MASTER_KEY}."
         )
-    dsn, passwords = os.environ[access.OWNER], access.passwords_in(values)
+    dsn, passwords = access.owner_dsn(), access.passwords_in(values)
     work = _work(options, source.place, dsn, keys=access.parse_keys(text), passwords=passwords)
     return await work.run(source.described, reporter)
 
