@@ -47,6 +47,9 @@ test-fast: $(READY)  ## unit tests and architecture rules, on all cores
 test-long: $(READY)  ## the long tests that `make test` skips: make test-long ARGS="tests/e2e -k floods"
 	@$(PY) -m pytest -m long $(ARGS)
 
+test-cluster: $(READY)  ## faults of several machines: servers killed, paused, cut off or with a full disk
+	@$(PY) -m pytest -m "long or not long" $(if $(ARGS),$(ARGS),tests/cluster)
+
 test-browsers: $(READY)  ## all pages in Chromium on every screen, with pictures: AERO2_SHOTS=.artifacts make test-browsers
 	@$(PY) -m pytest -m browser tests/browser $(ARGS)
 
@@ -62,7 +65,7 @@ bench-tenants: $(READY)  ## compare the CPU at 10 and at 2,000 applications
 compose-env: $(READY)  ## write .env with fresh secrets for docker compose
 	@.venv/bin/aero2 compose-env $(ARGS)
 
-nats-conf: $(READY)  ## write deploy/nats.conf: which subjects each service may use
+nats-conf: $(READY)  ## write deploy/nats.conf and deploy/cluster/nats.conf: which subjects each service may use
 	@.venv/bin/aero2 nats-conf
 
 events: $(READY)  ## write docs/events.md: the catalogue of audit events
@@ -102,4 +105,4 @@ lock: $(UV)      ## compile requirements.lock and requirements-docs.lock from py
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2 .site .cache
 
-.PHONY: help setup up dev check format test test-fast test-together test-long test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts reference docs docs-serve lock clean
+.PHONY: help setup up dev check format test test-fast test-together test-long test-cluster test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts reference docs docs-serve lock clean

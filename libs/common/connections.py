@@ -17,6 +17,7 @@ from common.db import Database
 from common.in_process_bus import InProcessBus, SharedProcess
 from common.invalidation import NatsInvalidation
 from common.nats_client import NatsClient
+from common.nats_tls import client_context
 from common.settings import Settings
 from common.tenants import Tenants
 
@@ -129,6 +130,7 @@ async def _connect(nc: Client, settings: Settings, name: str, events: _NatsEvent
         name=f"aero2-{name}",
         user=settings.nats_user,
         password=password.get_secret_value() if password else None,
+        tls=client_context(settings.nats_ca_file),
         inbox_prefix=f"_INBOX_{name}",
         max_reconnect_attempts=-1,
         reconnect_time_wait=0.25,  # type: ignore[arg-type] # seconds, whole or not

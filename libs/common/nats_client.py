@@ -133,9 +133,25 @@ class NatsClient(SendingClient):
 
     # From here on: what nats-py calls.
 
+    def _connect_command(self) -> bytes:
+        """Returns the message with the password. Raises SecureConnRequiredError if it would go without TLS
+        although TLS is set: nats-py leaves that to whoever answers as the server."""
+        server = self._current_server
+        wanted = "tls" in self.options or (server is not None and server.uri.scheme == "tls")
+        if wanted and not self._server_info.get("tls_required"):
+            raise nats.errors.SecureConnRequiredError
+        return super()._connect_command()
+
     async def _process_connect_init(self) -> None:
-        await super()._process_connect_init()
         transport: Any = self._transport
+        try:
+            await super()._process_connect_init()
+        except BaseException:
+            # After a failed TLS handshake, nats-py would wait for ever for the end of this connection,
+            # and try no other server.
+            self._transport = None
+            transport._io_writer.transport.abort()
+            raise
         for frame in (PING, PONG):  # those of the connection before would be taken for new ones
             while frame in self._pending:
                 self._withdraw(frame)
