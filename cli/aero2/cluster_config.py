@@ -18,7 +18,7 @@ SYSTEM_USER: Final = "system"
 """A user of the account $SYS, which sees all servers and no message of the services."""
 OPERATOR: Final = (SYSTEM_USER, nats_access.STREAM_ADMIN)
 """The users of whoever runs the cluster. No service has their password."""
-PASSWORD: Final = "NATS_SYSTEM_PASSWORD"
+PASSWORD: Final = "NATS_SYSTEM_PASSWORD"  # noqa: S105 - the name of a variable
 """The variable with it."""
 
 

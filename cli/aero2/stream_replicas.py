@@ -151,8 +151,8 @@ async def _ask(nc: NatsClient, what: str, body: object = None) -> dict[str, Any]
     except (nats.errors.Error, OSError, TimeoutError) as error:
         raise NoAnswer(f"JetStream does not answer ({type(error).__name__}).") from None
     answer: dict[str, Any] = orjson.loads(message.data)
-    if error := answer.get("error"):
-        if error.get("err_code") == NOT_FOUND:
+    if refusal := answer.get("error"):
+        if refusal.get("err_code") == NOT_FOUND:
             raise CommandError(f"There is no stream {STREAM}: no service has made it yet.")
-        raise CommandError(f"JetStream refused: {error.get('description')}.")
+        raise CommandError(f"JetStream refused: {refusal.get('description')}.")
     return answer

@@ -28,10 +28,10 @@ async def nc(cluster: NatsCluster) -> AsyncIterator[NatsClient]:
 
 
 @pytest.fixture
-async def js(nc: NatsClient) -> AsyncIterator[JetStreamContext]:
+async def js(nc: NatsClient) -> JetStreamContext:
     """JetStream as identity sees it, and the stream with three copies."""
     context = nc.jetstream(timeout=5)
     await jetstream_ready(context)
     await ensure_stream(context, replicas=3)
     await all_current(context)
-    yield context
+    return context

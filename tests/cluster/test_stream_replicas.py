@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig, DeliverPolicy
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from tests.kit.nats_cluster import (
     NAMES,
     NatsCluster,
@@ -43,12 +43,12 @@ async def admin(cluster: NatsCluster) -> AsyncIterator[NatsClient]:
 
 
 @pytest.fixture
-async def js(cluster: NatsCluster, nc: NatsClient) -> AsyncIterator[JetStreamContext]:
+async def js(cluster: NatsCluster, nc: NatsClient) -> JetStreamContext:
     """JetStream as identity sees it, and the stream: with one copy for the first test."""
     context = nc.jetstream(timeout=5)
     await jetstream_ready(context)
     await ensure_stream(context, replicas=1)
-    yield context
+    return context
 
 
 def ignore(_: str) -> None:
@@ -62,7 +62,7 @@ async def test_copies_change_one_step_at_a_time(
     6838). A second change at once is refused (7774), and so is one while a copy is not current."""
     cli = await cluster.connect("cli")
     durable = ConsumerConfig(
-        name="archive", durable_name="archive", deliver_subject="_INBOX_cli.archive", ack_policy="explicit",
+        name="archive", durable_name="archive", deliver_subject="_INBOX_cli.archive", ack_policy=AckPolicy.EXPLICIT,
         deliver_policy=DeliverPolicy.ALL,
     )  # fmt: skip
     await js.publish("audit.identity.x.batch", b"before")
