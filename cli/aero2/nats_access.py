@@ -70,6 +70,7 @@ def rights(user: str) -> Rights:
     if user == "tenancy":  # seals what was relayed, soon after
         hears = [AUDIT]
         publish.append(f"$JS.API.STREAM.PURGE.{STREAM}")  # what is left of a deleted application
+        publish.append(f"$JS.API.STREAM.MSG.GET.{STREAM}")  # `aero2 stream refill`: what is missing
     if user == "gateway":  # the live log: told that there is something new, reads it by number
         hears = [AUDIT]
         publish += [f"$JS.API.STREAM.MSG.GET.{STREAM}", *FIGURES]

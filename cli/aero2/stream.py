@@ -75,6 +75,27 @@ def replicas(
         )
 
 
+@app.command()
+def refill(
+    since: Annotated[
+        float, typer.Option(min=0, help="Hours to go back; the stream keeps seven days.")
+    ] = 24,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Of the `aero2 up` that is meant. Without it: the environment."),
+    ] = None,
+) -> None:
+    """Send what is in the log and not on the stream to the stream again: after the stream was lost.
+
+    Needs the environment of tenancy: docker compose exec tenancy aero2 stream refill. Running it twice
+    sends nothing twice. Activity, which is on the stream only, does not come back.
+    """
+    from aero2.stream_refill import refill as run
+
+    with report_failures():
+        asyncio.run(run(since, data_dir))
+
+
 def _show(state: StreamStatus) -> None:
     behind = f", not current: {', '.join(state.behind)}" if state.behind else ""
     typer.echo(f"copies: {state.replicas}{behind}")

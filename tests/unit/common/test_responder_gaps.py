@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from common import responder_gaps
 from common.responder_gaps import FORGET, GAP, ResponderGaps
 
 
@@ -16,7 +15,7 @@ def time(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep(seconds: float) -> None:
         now[0] += seconds
 
-    monkeypatch.setattr(responder_gaps.asyncio, "sleep", sleep)
+    monkeypatch.setattr("common.responder_gaps.asyncio.sleep", sleep)
     return now
 
 
