@@ -29,7 +29,7 @@ CLOCK_SKEW: Final = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Authority:
-    """What signs the certificates of all servers."""
+    """The authority that signs the certificates of all servers."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey

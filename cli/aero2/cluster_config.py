@@ -17,7 +17,7 @@ ROUTE_PORT: Final = 6222
 SYSTEM_USER: Final = "system"
 """A user of the account $SYS, which sees all servers and no message of the services."""
 OPERATOR: Final = (SYSTEM_USER, nats_access.STREAM_ADMIN)
-"""The users of whoever runs the cluster. No service has their password."""
+"""The users of the operator. No service has their password."""
 PASSWORD: Final = "NATS_SYSTEM_PASSWORD"  # noqa: S105 - the name of a variable
 """The variable with it."""
 
@@ -84,8 +84,8 @@ jetstream {{
   no_advertise: true
   routes: [{routes}
   ]
-  # A server proves itself to each other one. Whoever has a certificate of this authority is a server,
-  # and no permission binds it: give none to anybody else.
+  # A server proves itself to each other one. A process with a certificate of this authority is a server,
+  # and no permission binds it: give none to anything else.
   tls {_tls(layout, "  ", "verify: true")}
 }}
 """

@@ -26,7 +26,7 @@ LOOK_EVERY: Final = 0.5
 
 @dataclass(frozen=True)
 class ServerState:
-    """What one server says of itself."""
+    """The state of one server, in its own words."""
 
     name: str
     fault: str | None
@@ -40,7 +40,7 @@ class ServerState:
 
 @dataclass(frozen=True)
 class ClusterState:
-    """What the servers that answered say. `expected` is how many there should be."""
+    """The states of the servers that answered. `expected` is how many there should be."""
 
     expected: int
     servers: tuple[ServerState, ...]
@@ -96,11 +96,11 @@ async def wait_current(
     `within` seconds. `report` is called with each new reason to wait."""
     ends = time.monotonic() + within
     state = await cluster_state(nc, expected)
-    target, told = state.last_seq, None
+    target, reported = state.last_seq, None
     while fault := state.fault(target):
-        if fault != told:
+        if fault != reported:
             report(fault)
-            told = fault
+            reported = fault
         if time.monotonic() >= ends:
             return None
         await asyncio.sleep(LOOK_EVERY)
@@ -128,10 +128,10 @@ async def _ask_all(
     return answers
 
 
-def _server_state(name: str, found: dict[str, Any], health: dict[str, Any]) -> ServerState:
+def _server_state(name: str, jetstream: dict[str, Any], health: dict[str, Any]) -> ServerState:
     streams = [
         stream
-        for account in found.get("account_details") or []
+        for account in jetstream.get("account_details") or []
         for stream in account.get("stream_detail") or []
         if stream["name"] == STREAM
     ]
@@ -140,7 +140,7 @@ def _server_state(name: str, found: dict[str, Any], health: dict[str, Any]) -> S
     return ServerState(
         name=name,
         fault=None if healthy else str(health.get("error") or health.get("status") or "no answer"),
-        meta_leader=(found.get("meta_cluster") or {}).get("leader"),
+        meta_leader=(jetstream.get("meta_cluster") or {}).get("leader"),
         last_seq=stream["state"]["last_seq"] if stream else None,
         behind=_behind(name, stream),
     )

@@ -52,7 +52,7 @@ def replicas(
     """Change how many servers keep a copy of the stream, and wait until all have it.
 
     Needs AERO2_NATS_URL, and NATS_SYSTEM_PASSWORD of the servers. Set AERO2_STREAM_REPLICAS to the same
-    number: a service that makes the stream anew reads it.
+    number: a service that creates the stream again reads it.
     """
     from aero2.connection import connected_as_operator
     from aero2.nats_access import STREAM_ADMIN
@@ -69,7 +69,7 @@ def replicas(
     _show(after)
     if after.consumers:
         typer.echo(
-            "Consumers stay. Make one anew if it delivers nothing more: "
+            "Consumers stay. Create one again if it delivers nothing more: "
             f"{', '.join(after.consumers)}.",
             err=True,
         )

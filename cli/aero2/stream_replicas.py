@@ -38,7 +38,7 @@ class NoAnswer(CommandError):
 
 @dataclass(frozen=True)
 class StreamStatus:
-    """What the leader of the stream says."""
+    """The state of the stream, as its leader knows it."""
 
     replicas: int
     leader: str | None
@@ -97,7 +97,7 @@ def _check(info: dict[str, Any]) -> None:
 async def _wait_current(
     nc: NatsClient, replicas: int, within: float, report: Callable[[str], None]
 ) -> StreamStatus:
-    ends, told = time.monotonic() + within, ""
+    ends, reported = time.monotonic() + within, ""
     while True:
         try:
             info = await _ask(nc, f"STREAM.INFO.{STREAM}")
@@ -106,9 +106,9 @@ async def _wait_current(
                 return await stream_status(nc)
         except NoAnswer as error:  # a leader is being chosen
             waits = str(error)
-        if waits != told:
+        if waits != reported:
             report(waits)
-            told = waits
+            reported = waits
         if time.monotonic() >= ends:
             raise CommandError(f"Not every copy is current after {within:g} s. {waits}")
         await asyncio.sleep(LOOK_EVERY)

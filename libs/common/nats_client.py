@@ -146,7 +146,7 @@ class NatsClient(SendingClient):
 
     def _connect_command(self) -> bytes:
         """Returns the message with the password. Raises SecureConnRequiredError if it would go without TLS
-        although TLS is set: nats-py leaves that to whoever answers as the server."""
+        although TLS is set: nats-py leaves that to the process that answers as the server."""
         server = self._current_server
         wanted = "tls" in self.options or (server is not None and server.uri.scheme == "tls")
         if wanted and not self._server_info.get("tls_required"):

@@ -29,7 +29,7 @@ class ReconnectPlan:
     _order: list[str] = field(default_factory=list)
 
     def begin(self, lost_server: str | None) -> None:
-        """Begins anew, because the connection to a server (`host:port`) was lost."""
+        """Begins a new order, because the connection to a server (`host:port`) was lost."""
         self._attempts = 0
         self._order = [lost_server] if lost_server else []
 

@@ -34,11 +34,11 @@ class ResponderGaps:
     _gaps: dict[str, _Gap | None] = field(default_factory=dict)
 
     def answered(self, subject: str) -> None:
-        """Somebody has answered."""
+        """Ends the gap of a subject, because somebody has answered."""
         self._gaps[subject] = None
 
     async def wait(self, subject: str, longest: float) -> bool:
-        """Waits a moment before the call is sent again. Returns False if that is in vain: then the call
+        """Waits a moment before the call is sent again. Returns False if nobody is expected: then the call
         fails."""
         if subject not in self._gaps or longest <= POLL:
             return False

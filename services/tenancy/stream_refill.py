@@ -1,4 +1,4 @@
-"""Sends events of the log to the stream again: for a stream that was lost and made anew.
+"""Sends events of the log to the stream again: for a stream that was lost and created again.
 
 The stream is transport, and the log in Postgres is the truth. Activity is on the stream only, so a lost stream
 loses it.
@@ -28,12 +28,12 @@ PAGE: Final = 500
 
 @dataclass(frozen=True)
 class Refilled:
-    """What was found of one application, in events."""
+    """The events of one application, counted."""
 
     app_id: str
     logged: int
     missing: int
-    """Those that were neither on the stream nor on their way to it. They are queued now."""
+    """Events that were neither on the stream nor on their way to it. They are queued now."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ async def refill(post: Post, since: datetime = HOUR_AGO) -> dict[str, Refilled]:
 
 
 async def lose_stream(post: Post) -> None:
-    """The stream is gone with all that it had, and a relay has made it anew."""
+    """The stream is gone with all that it had, and a relay has created it again."""
     await post.js.delete_stream(audit.STREAM)
     await ensure_stream(post.js)
 

@@ -186,7 +186,7 @@ async def test_a_service_takes_no_server_of_another_authority(
 async def test_no_password_goes_without_tls(
     cluster: NatsCluster, tmp_path: Path, scheme: str
 ) -> None:
-    """If whoever answers as the server says nothing of TLS, a client that shall use TLS sends no password.
+    """If the process that answers as the server says nothing of TLS, a client that shall use TLS sends no password.
     nats-py alone would send it."""
     async with scripted_nats() as server:
         nc = NatsClient()

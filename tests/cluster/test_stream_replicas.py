@@ -143,7 +143,7 @@ async def _config(admin: NatsClient) -> dict[str, object]:
 async def test_the_stream_admin_may_do_nothing_else(
     cluster: NatsCluster, js: JetStreamContext, admin: NatsClient
 ) -> None:
-    """Whoever may change the copies reads no event, publishes none, and calls no service."""
+    """The user that may change the copies reads no event, publishes none, and calls no service."""
     refused: list[str] = []
 
     async def keep(error: Exception) -> None:

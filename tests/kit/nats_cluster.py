@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ from common.nats_tls import client_context
 
 HOST = "127.0.0.1"
 NAMES = ("nats-1", "nats-2", "nats-3")
+FIRST_GROUP = 20_001
 AWAY = (nats.errors.Error, APIError, OSError, TimeoutError)
 
 
@@ -82,6 +84,24 @@ class NatsCluster:
             if server.reserved is not None:
                 server.reserved.close()
 
+    @contextmanager
+    def cut_off(self, name: str) -> Iterator[None]:
+        """Drops all that a server sends to the others and to clients, without a word to anybody. It must run in a
+        group of its own."""
+        group = self.servers[name].group
+        assert group is not None
+        ours = ["-p", "tcp", "-m", "owner", "--gid-owner", str(group)]
+        places = [["--dport", str(port)] for port in self.routes.values()]
+        places += [["--sport", str(self.routes[name])], ["--sport", str(self.servers[name].port)]]
+        rules = [[*ours, *place, "-j", "DROP"] for place in places]
+        try:
+            for rule in rules:
+                subprocess.run(["iptables", "-w", "-I", "OUTPUT", *rule], check=True)
+            yield
+        finally:
+            for rule in rules:
+                subprocess.run(["iptables", "-w", "-D", "OUTPUT", *rule], check=False)
+
     def monitor(self, name: str, path: str) -> dict[str, Any]:
         """Returns what a server's monitoring answers: `/healthz`, `/jsz?streams=true`."""
         try:
@@ -101,8 +121,8 @@ class NatsCluster:
 
 
 @contextmanager
-def nats_cluster(folder: Path, *, max_file_store: str = "1GB") -> Iterator[NatsCluster]:
-    """Runs the servers until the context ends."""
+def nats_cluster(folder: Path, *, groups: bool = False) -> Iterator[NatsCluster]:
+    """Runs the servers until the context ends. With `groups` (as root), each has a group of its own."""
     write(folder / "certificates", (HOST,))
     taken = {
         (name, kind): bound(HOST, 0) for name in NAMES for kind in ("client", "route", "monitor")
@@ -121,12 +141,13 @@ def nats_cluster(folder: Path, *, max_file_store: str = "1GB") -> Iterator[NatsC
             monitor=f"{HOST}:{ports[name, 'monitor']}",
             certificates=str(folder / "certificates" / HOST),
             store=str(place / "jetstream"),
-            max_file_store=max_file_store,
+            max_file_store="1GB",
         )
         config = place / "nats.conf"
         config.write_text(cluster_configuration(layout, passwords))
         server = NatsServer(place, ports[name, "client"], config, taken[name, "client"])
         server.environment["NATS_SERVER_NAME"] = name
+        server.group = FIRST_GROUP + NAMES.index(name) if groups else None
         servers[name] = server
     cluster = NatsCluster(
         servers,

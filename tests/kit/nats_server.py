@@ -45,6 +45,8 @@ class NatsServer:
     reserved: socket.socket | None = field(default=None, repr=False)
     """Keeps the port, which nobody else is given between two runs."""
     environment: dict[str, str] = field(default_factory=dict, repr=False)
+    group: int | None = None
+    """The group of the process, by which a firewall knows its packets."""
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -58,6 +60,7 @@ class NatsServer:
             stdout=log,
             stderr=log,
             env=os.environ | self.environment,
+            group=self.group,
         )
         log.close()
         until = time.monotonic() + within

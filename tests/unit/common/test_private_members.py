@@ -174,6 +174,8 @@ def test_names_of_our_own_are_not_taken_by_nats_py() -> None:
         "_reply_prefix",
         "_receivers",
         "_request_ids",
+        "lost_at",
+        "server",
     }
 
 
