@@ -14,6 +14,7 @@ from aero2.cluster_config import PASSWORD as OPERATORS_PASSWORD
 from aero2.embedded import ports, secrets
 from aero2.embedded.folder import Folder
 from aero2.failures import CommandError
+from aero2.secret_variables import secret_of
 from common.bus import NatsBus
 from common.nats_client import NatsClient
 from common.nats_tls import client_context
@@ -55,7 +56,7 @@ async def connected_as(user: str, url: str, password: str | None) -> AsyncIterat
 @asynccontextmanager
 async def connected_as_operator(user: str) -> AsyncIterator[NatsClient]:
     """Connects to the servers of a cluster as a user that no service is. Raises CommandError."""
-    url, password = os.environ.get("AERO2_NATS_URL"), os.environ.get(OPERATORS_PASSWORD)
+    url, password = os.environ.get("AERO2_NATS_URL"), secret_of(OPERATORS_PASSWORD)
     if not url or not password:
         raise CommandError(f"Set AERO2_NATS_URL and {OPERATORS_PASSWORD}: which cluster is meant?")
     async with connected_as(user, url, password) as nc:
@@ -66,7 +67,7 @@ async def connected_as_operator(user: str) -> AsyncIterator[NatsClient]:
 async def from_environment(folder: Path | None = None) -> AsyncIterator[NatsBus]:
     """Connects as AERO2_NATS_URL and AERO2_NATS_PASSWORD say. Otherwise, or with `folder`, connects
     to the platform that runs on that data folder."""
-    url, password = os.environ.get("AERO2_NATS_URL"), os.environ.get("AERO2_NATS_PASSWORD")
+    url, password = os.environ.get("AERO2_NATS_URL"), secret_of("AERO2_NATS_PASSWORD")
     if folder is not None or url is None:
         url, password = _embedded(folder or Path(".aero2"))
     async with connected(url, password) as bus:

@@ -10,6 +10,7 @@ from typing import Final
 
 import asyncpg
 import typer
+from pydantic import SecretStr
 
 from aero2 import psql
 from aero2.connection import connected_as
@@ -17,9 +18,9 @@ from aero2.embedded import ports, secrets
 from aero2.embedded.folder import Folder
 from aero2.failures import CommandError
 from common.db import Database
+from common.environment_settings import read_settings
 from common.outbox import KEPT
 from common.outbox_publisher import AWAY
-from common.shared_settings import read_settings
 from tenancy.settings import Settings
 from tenancy.stream_refill import Refilled, StreamRefill
 
@@ -70,18 +71,19 @@ async def _tools(data_dir: Path | None) -> AsyncIterator[StreamRefill]:
             await relay.close()
 
 
-def _from_environment() -> tuple[str, str | None, str, str]:
-    settings = read_settings(Settings, SERVICE)
+def _from_environment() -> tuple[str, str | None, SecretStr, SecretStr]:
+    settings: Settings = read_settings(Settings, SERVICE)
     password = settings.nats_password.get_secret_value() if settings.nats_password else None
-    dsns = settings.database_url, settings.relay_database_url
-    database, relay = (dsn.get_secret_value() for dsn in dsns)
-    return settings.nats_url, password, database, relay
+    return settings.nats_url, password, settings.database_url, settings.relay_database_url
 
 
-def _from_folder(path: Path) -> tuple[str, str | None, str, str]:
+def _from_folder(path: Path) -> tuple[str, str | None, SecretStr, SecretStr]:
     postgres = psql.embedded_postgres(path)
     folder = Folder.at(path)
     kept = secrets.stored(folder)
     url = f"nats://127.0.0.1:{ports.port_of(folder, 'nats')}"
-    dsns = (postgres.url(f"aero2_{role}", kept["database"][role]) for role in (SERVICE, "relay"))
-    return url, kept["nats"][SERVICE], *dsns
+    database, relay = (
+        SecretStr(postgres.url(f"aero2_{role}", kept["database"][role]))
+        for role in (SERVICE, "relay")
+    )
+    return url, kept["nats"][SERVICE], database, relay
