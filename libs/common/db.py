@@ -11,7 +11,7 @@ from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 
 import asyncpg
 
-from common import conditions, metrics
+from common import conditions, metrics, tracing
 from common.autocommit_connection import AutocommitConnection
 from common.bound_transaction import BoundTransaction
 from common.connection_pool import ConnectionPool
@@ -26,6 +26,7 @@ from common.leased_connection import LeasedConnection
 from common.pipelined_connection import PipelinedConnection
 from common.pool_limits import PoolCounts, PoolLimits
 from common.problems import Busy, Conflict, Unavailable
+from common.traced_connection import TracedConnection
 
 Link: TypeAlias = "BoundTransaction | LeasedConnection | asyncpg.Connection[asyncpg.Record]"
 Db: TypeAlias = "Link | AutocommitConnection"
@@ -200,7 +201,7 @@ class Database:
             raise Busy("no database connection is free", retry_after=1) from None
         except FAILURES as error:
             raise connection_lost(error) from None
-        lease = LeasedConnection(connection)
+        lease = (LeasedConnection if tracing.recorder is None else TracedConnection)(connection)
         marker = inside_transaction.set(True)
         try:
             try:

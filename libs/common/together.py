@@ -18,7 +18,7 @@ from common.connection_poolers import PoolerFound
 from common.in_process_bus import SharedProcess
 from common.master_keys import MasterKeyMissing
 from common.process_life import Lives, ServiceLife, run_until_stopped
-from common.service import Open, Program, attend
+from common.service import Open, Program, attend, start_tracing
 from common.settings import Settings
 from common.shared_settings import misplaced, read_settings
 
@@ -51,6 +51,7 @@ def run_together(programs: Sequence[Program]) -> None:
         raise SystemExit(1)
     settings = [read_settings(program.settings_class, program.name) for program in programs]
     logs.configure(NAME, settings[0].log_level, settings[0].replica)
+    start_tracing(NAME, settings[0].replica)
     prepared = [
         _Prepared(program, own, program.prepare(own))
         for program, own in zip(programs, settings, strict=True)

@@ -14,7 +14,7 @@ from typing import Final
 from prometheus_client import Histogram
 from pydantic import ValidationError
 
-from common import logs, metrics
+from common import logs, metrics, tracing
 from common.context import new_trace
 from common.problems import BadRequest, Problem, TooLarge
 from gateway.admission.admission import Admission
@@ -30,6 +30,7 @@ from gateway.http.body import LimitedBody, check_length
 from gateway.http.contract_errors import problem_of
 from gateway.http.proxies import client_ip
 from gateway.http.request import GatewayRequest, RequestState, linked_trace, read_method
+from gateway.http.request_span import PROBES, end_http_span
 from gateway.http.response import MethodNotAllowed
 from gateway.http.unseen_responses import unseen_response
 from gateway.response_sender import ResponseSender
@@ -130,8 +131,11 @@ class GatewayApp:
         peer = scope["client"][0] if scope.get("client") else None
         forwarded = headers.get(b"x-forwarded-for")
         state = RequestState()
-        if b"traceparent" in headers and (link := linked_trace(headers[b"traceparent"])):
-            state.log_facts["link"] = link
+        link = linked_trace(headers[b"traceparent"]) if b"traceparent" in headers else None
+        if link is not None:
+            state.log_facts["link"] = link[3:35]
+        if tracing.recorder is not None and not scope["path"].startswith(PROBES):
+            state.span = tracing.recorder.http_request(scope["method"], link)
         return GatewayRequest(
             scope=scope,
             headers=headers,
@@ -139,7 +143,7 @@ class GatewayApp:
             scheme=self._scheme,
             host="",
             ip=client_ip(peer, forwarded and forwarded.decode("latin-1"), self._trusted_proxies),
-            trace=new_trace(),
+            trace=new_trace() if state.span is None else state.span.traceparent,
             started=time.perf_counter(),
             state=state,
         )
@@ -223,6 +227,8 @@ class GatewayApp:
             if has_label:
                 self._timers[path, status] = timer
         timer.observe(seconds)
+        if request.state.span is not None:
+            end_http_span(request.state.span, request, template, status)
         self.gateway.served.add(status, seconds)
         logs.lines.write(
             {
