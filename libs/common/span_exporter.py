@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
@@ -42,15 +42,7 @@ def resource_of(service: str, replica: str) -> Resource:
             "service.instance.id": f"{socket.gethostname()}/{replica}",
         }
     )
-    return own.merge(_configured())
-
-
-def _configured() -> Resource:
-    """Returns what the environment says. Without a name in it, the SDK would call us unknown."""
-    attributes = dict(Resource.create().attributes)
-    if str(attributes.get("service.name", "")).startswith("unknown_service"):
-        del attributes["service.name"]
-    return Resource(attributes)
+    return Resource.create().merge(own).merge(OTELResourceDetector().detect())
 
 
 class ReportingExporter(SpanExporter):

@@ -141,7 +141,7 @@ class SpanRecorder:
             "messaging.destination.name": destination,
             "messaging.message.id": message,
         }
-        parents = {str(orjson.loads(payload).get("trace") or "") for payload in payloads}
+        parents = set(map(_trace_of, payloads))
         spans = (
             self._child(parent, f"publish {destination}", SpanKind.PRODUCER, attributes)
             for parent in sorted(parents)
@@ -151,7 +151,7 @@ class SpanRecorder:
     def _child(
         self, parent: str, name: str, kind: SpanKind, attributes: Attributes
     ) -> RecordedSpan | None:
-        if not parent.endswith(logs.SAMPLED):
+        if len(parent) != logs.TRACEPARENT or not parent.endswith(logs.SAMPLED):
             return None
         context = set_span_in_context(NonRecordingSpan(_span_context(parent)), Context())
         return self._start(name, kind, context, attributes=attributes)
@@ -187,6 +187,15 @@ class SpanRecorder:
                 await sent.wait()
         except TimeoutError:
             log.warning("the last spans were not sent in time")
+
+
+def _trace_of(payload: bytes) -> str:
+    """Returns the traceparent of an event, or an empty text if it has none."""
+    with contextlib.suppress(orjson.JSONDecodeError):
+        event = orjson.loads(payload)
+        if isinstance(event, dict):
+            return str(event.get("trace") or "")
+    return ""
 
 
 def _rpc(contract: str) -> dict[str, str | int]:
