@@ -71,7 +71,9 @@ class OutgoingHttp:
             "server.port": pinned_http.port_of(target),
         }
         with tracing.client_span(method, facts) as span:
-            answer = await self._answer(method, target, headers, deadline, content)
+            answer = await self._answer(
+                method, target, headers=headers, deadline=deadline, content=content
+            )
             if span is not None:
                 span.set({"http.response.status_code": answer.status})
         return answer
@@ -80,6 +82,7 @@ class OutgoingHttp:
         self,
         method: str,
         target: httpx.URL,
+        *,
         headers: dict[str, str] | None,
         deadline: float,
         content: dict[str, Any],

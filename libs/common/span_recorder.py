@@ -30,7 +30,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from common import logs, tracing
+from common import logs
 from common.span_exporter import resource_of, span_exporter
 from common.version import VERSION
 
@@ -40,8 +40,6 @@ Attributes = Mapping[str, str | int]
 
 FLUSH: Final = 2.0
 """Seconds that the end of a process waits for its last spans. The collector may be away."""
-OTHER: Final = "_OTHER"
-"""A method that is not in HTTP, as the semantic conventions name it."""
 
 
 class RecordedSpan:
@@ -101,7 +99,6 @@ class SpanRecorder:
     def http_request(self, method: str, link: str | None) -> RecordedSpan | None:
         """Begins the trace of a request. `link` is the traceparent of a client, who decides nothing.
         Returns None if the trace is not recorded."""
-        method = method if method in tracing.METHODS else OTHER
         links = [Link(_span_context(link))] if link else []
         return self._start(
             "HTTP",

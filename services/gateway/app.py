@@ -30,7 +30,7 @@ from gateway.http.body import LimitedBody, check_length
 from gateway.http.contract_errors import problem_of
 from gateway.http.proxies import client_ip
 from gateway.http.request import GatewayRequest, RequestState, linked_trace, read_method
-from gateway.http.request_span import PROBES, end_http_span
+from gateway.http.request_span import begin_http_span, end_http_span
 from gateway.http.response import MethodNotAllowed
 from gateway.http.unseen_responses import unseen_response
 from gateway.response_sender import ResponseSender
@@ -134,8 +134,8 @@ class GatewayApp:
         link = linked_trace(headers[b"traceparent"]) if b"traceparent" in headers else None
         if link is not None:
             state.log_facts["link"] = link[3:35]
-        if tracing.recorder is not None and not scope["path"].startswith(PROBES):
-            state.span = tracing.recorder.http_request(scope["method"], link)
+        if tracing.recorder is not None:
+            state.span = begin_http_span(tracing.recorder, scope["method"], scope["path"], link)
         return GatewayRequest(
             scope=scope,
             headers=headers,

@@ -1,17 +1,30 @@
-"""What the span of a request says, once the request is answered."""
+"""The span of a request: it begins before the application is known, and says most at its end."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from common.tracing import METHODS
 from gateway.http.request import GatewayRequest
 
 if TYPE_CHECKING:
-    from common.span_recorder import RecordedSpan
+    from common.span_recorder import RecordedSpan, SpanRecorder
 
 PROBES: Final = "/health"
 """Requests of load balancers. They come every few seconds, and have no span."""
+
+METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+OTHER: Final = "_OTHER"
+"""A method that is not among those, as the semantic conventions name it."""
+
+
+def begin_http_span(
+    recorder: SpanRecorder, method: str, path: str, link: str | None
+) -> RecordedSpan | None:
+    """Begins the span of a request. `link` is the traceparent of its client. Returns None if the trace is
+    not recorded."""
+    if path.startswith(PROBES):
+        return None
+    return recorder.http_request(method if method in METHODS else OTHER, link)
 
 
 def end_http_span(
