@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import nats.errors
 import pytest
-from tests.bus.probe import Answer, Read, Write
+from tests.bus.probe import Answer, Echo, Read, Write
 from tests.kit.nats_server import NatsServer, free_port, start, until
 
-from common import lame_duck
+from common import lame_duck, responder_gaps
 from common.bus import NatsBus
 from common.bus_server import BusServer
 from common.context import Context
@@ -143,10 +144,14 @@ async def test_calls_wait_for_another_server_for_a_moment_only() -> None:
     assert isinstance(call.exception(), Unavailable)
 
 
-async def test_a_killed_server_fails_only_what_was_on_its_way(cluster: list[NatsServer]) -> None:
+async def test_a_killed_server_fails_only_what_was_on_its_way(
+    cluster: list[NatsServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One of two servers is killed under load, with caller and a replica on it. Calls that had no reply yet fail as
     `unavailable`, at most one of each caller. All others succeed, also those that come before the connection
     is back, and each is handled once."""
+    monkeypatch.setattr(lame_duck, "MOVE_TIME", 60.0)  # a busy machine takes a while
+    monkeypatch.setattr(responder_gaps, "GAP", 60.0)
     old, new = cluster
     plans: list[ReconnectPlan] = []
 
@@ -162,12 +167,12 @@ async def test_a_killed_server_fails_only_what_was_on_its_way(cluster: list[Nats
     near, far = await connect(), await connect()
     handled: list[str] = []
 
-    async def write(_: Any, ctx: Context, request: Write) -> Answer:
-        handled.append(request.name)
-        return Answer(text=request.name)
+    async def write(_: Any, ctx: Context, request: Echo) -> Answer:
+        handled.append(request.text)
+        return Answer(text=request.text)
 
     server = await BusServer.start(far, "probe", "0.1.0", None)
-    await server.add(Write, write)
+    await server.add(Echo, write)
     await far.flush()
     bus = NatsBus(near)
     done: list[str] = []
@@ -180,7 +185,7 @@ async def test_a_killed_server_fails_only_what_was_on_its_way(cluster: list[Nats
             number += 1
             name = f"{caller}-{number}"
             try:
-                done.append((await bus.call(context(APP), Write(name=name))).text)
+                done.append((await bus.call(context(APP, within=60), Echo(text=name))).text)
             except Unavailable:
                 failed.append(name)
 
@@ -201,31 +206,48 @@ async def test_a_killed_server_fails_only_what_was_on_its_way(cluster: list[Nats
     await far.close()
 
 
-async def test_a_write_waits_for_a_replica_that_comes_back(server: NatsServer) -> None:
+async def test_a_write_waits_for_a_replica_that_comes_back(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While the only replica is away for a moment, no call fails, writes included, and each is handled once. A
     call that nobody ever answered fails at once."""
+    monkeypatch.setattr(responder_gaps, "GAP", 60.0)  # a busy machine takes a while
     near = await server.connect()
     handled: list[str] = []
 
-    async def write(_: Any, ctx: Context, request: Write) -> Answer:
-        handled.append(request.name)
-        return Answer(text=request.name)
+    async def write(_: Any, ctx: Context, request: Echo) -> Answer:
+        handled.append(request.text)
+        return Answer(text=request.text)
 
     async def replica() -> Any:
         nc = await server.connect()
         serving = await BusServer.start(nc, "probe", "0.1.0", None)
-        await serving.add(Write, write)
+        await serving.add(Echo, write)
         await nc.flush()
         return nc
 
+    async def nobody_is_there() -> bool:
+        """Whether the server knows that the connection has ended: until then, it sends calls there."""
+        try:
+            await near.request(Echo.subject, b"{}", timeout=1)
+        except nats.errors.NoRespondersError:
+            return True
+        except nats.errors.TimeoutError:
+            pass
+        return False
+
     bus = NatsBus(near)
     with pytest.raises(Unavailable):
-        await bus.call(context(APP), Write(name="early"))
+        await bus.call(context(APP, within=60), Echo(text="early"))
     assert bus.gaps._gaps == {}
     first = await replica()
-    await bus.call(context(APP), Write(name="0"))
+    await bus.call(context(APP, within=60), Echo(text="0"))
     await first.close()
-    calls = [asyncio.create_task(bus.call(context(APP), Write(name=str(n)))) for n in range(1, 9)]
+    await until(nobody_is_there)
+    calls = [
+        asyncio.create_task(bus.call(context(APP, within=60), Echo(text=str(n))))
+        for n in range(1, 9)
+    ]
     await asyncio.sleep(0.3)
     assert not any(call.done() for call in calls)
     second = await replica()
