@@ -84,7 +84,7 @@ class PatroniPair:
                 pair.launch(name)
                 pair.wait_for(lambda: pair.leader is not None)
             pair.wait_for(lambda: pair.synchronous_standby is not None)
-            pair.query(f"CREATE DATABASE {DATABASE}", database="postgres")
+            pair._create_database()
         except BaseException:
             pair.stop()
             raise
@@ -117,33 +117,14 @@ class PatroniPair:
         except httpx.HTTPError:
             return False
 
-    def query(self, sql: str, database: str = DATABASE) -> str:
-        """Executes a statement on the primary as a superuser. Returns its rows as text."""
-        leader = self.leader
-        assert leader is not None
-        command = [binaries() / "psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only"]
-        port = self.nodes[leader].postgres
-        ran = subprocess.run(
-            [
-                *command,
-                "-h",
-                "127.0.0.1",
-                "-p",
-                str(port),
-                "-U",
-                "postgres",
-                "-d",
-                database,
-                "-c",
-                sql,
-            ],
+    def _create_database(self) -> None:
+        node = self.nodes[str(self.leader)]
+        address = ["-h", "127.0.0.1", "-p", str(node.postgres), "-U", "postgres"]
+        subprocess.run(
+            [binaries() / "createdb", *address, DATABASE],
             env=environment() | {"PGPASSWORD": self.passwords["owner"]},
-            capture_output=True,
-            text=True,
-            check=False,
+            check=True,
         )
-        assert ran.returncode == 0, ran.stderr
-        return ran.stdout.strip()
 
     def kill(self, name: str) -> None:
         """Kills Patroni and PostgreSQL of a node with SIGKILL, as if its machine had no power."""
