@@ -98,6 +98,9 @@ $(HELM): requirements-helm.lock | $(READY)
 contracts: $(READY)  ## write the snapshots of all contracts
 	@AERO2_WRITE_SNAPSHOT=1 $(PY) -m pytest tests/architecture/test_contract_shapes.py
 
+record-release: $(READY)  ## record what the next version must get along with
+	@$(PY) -m tests.releases.record
+
 words: $(READY)  ## update the translation catalogues of pages and mails
 	@for words in "babel.cfg . services/gateway/locales" "services/identity/locales/babel.cfg services/identity services/identity/locales"; do \
 		set -- $$words; pot=$$(mktemp); \
@@ -114,4 +117,4 @@ lock: $(UV)      ## compile the locks of requirements from pyproject.toml
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2 .site .cache
 
-.PHONY: help setup up dev check format test test-fast test-together test-long test-cluster test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts dashboard reference docs docs-serve lock clean
+.PHONY: help setup up dev check format test test-fast test-together test-long test-cluster test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts record-release dashboard reference docs docs-serve lock clean

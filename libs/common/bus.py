@@ -18,6 +18,7 @@ from common.contracts.base import Contract, Request
 from common.lame_duck import LameDuck
 from common.nats_client import NatsClient
 from common.problems import Invalid, Problem, TooLate, Unavailable
+from common.reply_reading import read_reply
 from common.responder_gaps import ResponderGaps
 
 log = logs.get(__name__)
@@ -80,7 +81,7 @@ class NatsBus:
         nobody answers, and TooLate if the deadline has passed."""
         ctx = ctx.with_time_limit(request.within)
         reply: type[R] = request.reply  # type: ignore[assignment]
-        return reply.model_validate_json(await self.raw(ctx, request))
+        return read_reply(reply, await self.raw(ctx, request))
 
     async def raw(self, ctx: Context, request: Request[Any]) -> bytes:
         """Returns the reply as JSON. Raises what `call` raises."""

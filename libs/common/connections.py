@@ -14,13 +14,14 @@ from common import logs, metrics
 from common.audit import Activity
 from common.bus import NatsBus
 from common.db import Database
-from common.in_process_bus import InProcessBus, SharedProcess
+from common.in_process_bus import SharedProcess
 from common.invalidation import NatsInvalidation
 from common.nats_client import NatsClient
 from common.nats_reconnect import ReconnectPlan
 from common.nats_tls import client_context
 from common.settings import Settings
 from common.tenants import Tenants
+from common.traced_bus import bus_of
 
 log = logs.get(__name__)
 
@@ -106,7 +107,7 @@ async def connect(
     """Connects to NATS and subscribes to invalidation messages. `process` is what the service shares
     with others of its process, if there are any. Raises what nats-py raises."""
     nc = NatsClient()
-    bus = NatsBus(nc) if process is None else InProcessBus(nc, process)
+    bus = bus_of(nc, process)
     events = _NatsEvents(bus)
     metrics.follow(metrics.NATS, nc, lambda client: client.is_connected, all)
     metrics.maintain(metrics.NATS_RECONNECTS)

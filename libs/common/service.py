@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 import uvloop
 
-from common import crash_lines, logs, metrics
+from common import crash_lines, logs, metrics, tracing
 from common.bus import Handlers
 from common.bus_server import BusServer
 from common.connection_poolers import PoolerFound
@@ -114,11 +114,22 @@ def run(program: Program) -> None:
     settings = read_settings(program.settings_class, program.name)
     logs.configure(program.name, settings.log_level, settings.replica)
     warn_of_unknown(os.environ)
+    start_tracing(program.name, settings.replica)
     try:
         opening = _open_alone(program, settings, program.prepare(settings))
         uvloop.run(run_until_stopped(opening, settings.heartbeat))
     except (MasterKeyMissing, PoolerFound) as error:
         print(f"{program.name}: {error}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None
+
+
+def start_tracing(name: str, replica: str) -> None:
+    """Switches tracing on if it is configured. Prints one sentence and exits with 1 if the variables are
+    wrong."""
+    try:
+        tracing.start(name, replica)
+    except tracing.TracingMisconfigured as error:
+        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None
 
 
