@@ -124,4 +124,4 @@ lock: $(UV)      ## compile the locks of requirements from pyproject.toml
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2 .site .cache
 
-.PHONY: help setup up dev check format test test-fast test-together test-long test-cluster test-browsers cov bench bench-tenants compose-env nats-conf events errors record-release contracts dashboard reference docs docs-serve lock clean
+.PHONY: help setup up dev check format test test-fast test-together test-long test-cluster test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts record-release dashboard reference docs docs-serve lock clean

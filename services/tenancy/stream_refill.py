@@ -19,6 +19,7 @@ from common.audit import STREAM, SUBJECTS, Entry, subjects_of
 from common.audit_lines import read_lines
 from common.context import Context, new_trace
 from common.db import Database
+from common.outbox_batches import waiting_ids
 from tenancy.queries import applications, audit_chain, outbox
 from tenancy.queries.audit_chain import LoggedEvent
 
@@ -70,7 +71,7 @@ class StreamRefill:
         if not logged:
             return None
         async with self.relay_database.unbound_transaction() as db:
-            missing = set(logged) - set(await outbox.waiting_ids(db, app_id=app_id))
+            missing = set(logged) - set(await waiting_ids(db, app_id=app_id))
         if missing:
             async for message in self._messages(app_id, first):
                 missing -= {line.id for line in read_lines(message.data or b"", app_id)}

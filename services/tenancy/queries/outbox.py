@@ -22,18 +22,6 @@ async def has_events(db: Db, *, app_id: str) -> bool:
     )
 
 
-async def waiting_ids(db: Db, *, app_id: str) -> list[str]:
-    """Returns the ids of the application's events that are still to be sent."""
-    rows = await db.fetch(
-        """
-        -- any-tenant: as aero2_relay, which alone may read what is queued
-        SELECT event_id FROM audit_outbox WHERE app_id = $1
-        """,
-        app_id,
-    )
-    return [row["event_id"] for row in rows]
-
-
 async def logged_ids(db: Db, *, app_id: str, since: datetime) -> list[str]:
     """Returns the ids of the application's logged events since then, the oldest first."""
     rows = await db.fetch(
