@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,9 +17,8 @@ from aero2.failures import CommandError
 from aero2.fork_server import ForkServer, ForkServerEnded
 from aero2.log_files import last_lines, rotate
 from aero2.program import Heartbeat, Process, Program, RunningProgram, describe_exit
-from aero2.start_deadline import StartDeadline, measure_progress
+from aero2.start_wait import Report, StartWait
 
-POLL: Final = 0.05
 FIRST_PAUSE: Final = 0.25
 LONGEST_PAUSE: Final = 15.0
 STEADY: Final = 30.0
@@ -29,15 +28,12 @@ GIVE_UP_STARTING: Final = 3
 HUNG: Final = 60.0
 """Seconds without a heartbeat after which a process counts as hung. Longer than any outage of the database
 that processes survive by themselves."""
+DRAIN: Final = 75.0
+"""Seconds in which a replaced process finishes its work: the longest time limit of a contract, and some."""
 STAGE_TIME: Final = 0.8
 """Seconds reserved for each stage that is still to be stopped."""
-WAIT_REPORT: Final = 20.0
-"""Seconds between two reports of what a start waits for."""
 TAIL: Final = 15
 """Lines of a log in a report."""
-
-Report = Callable[[str, str], None]
-"""Called with a sentence about a process, and with the end of its log."""
 
 
 @dataclass
@@ -50,6 +46,8 @@ class Supervisor:
     """Starts the services; without it, and once it has ended, each runs its own command."""
     stopping: bool = False
     _all: dict[str, RunningProgram] = field(default_factory=dict)
+    _passing: list[RunningProgram] = field(default_factory=list)
+    """Processes that take the place of another one soon, and those that leave theirs."""
 
     async def open_forks(self) -> None:
         """Starts the fork server, if there is one."""
@@ -63,18 +61,17 @@ class Supervisor:
         end of its log, for the first that is not ready when all made no progress for `within` seconds, or
         that died several times.
         """
-        group = [RunningProgram(program) for program in programs]
-        for each in group:
-            self._all[each.name] = each
-            each.watcher = asyncio.create_task(self._keep(each), name=each.name)
-        deadline = StartDeadline(within, time.monotonic())
-        waits = [asyncio.create_task(self._until_ready(each, group, deadline)) for each in group]
-        reporting = asyncio.create_task(self._report_waiting(group))
-        try:
-            await asyncio.gather(*waits)
-        finally:
-            for task in (*waits, reporting):
-                task.cancel()
+        group = [self._begin(program) for program in programs]
+        self._all |= {each.name: each for each in group}
+        await self._until_ready(group, within)
+
+    def _begin(self, program: Program) -> RunningProgram:
+        each = RunningProgram(program)
+        each.watcher = asyncio.create_task(self._keep(each), name=each.name)
+        return each
+
+    async def _until_ready(self, group: list[RunningProgram], within: float) -> None:
+        await StartWait(group, within, self.log, self.tail, self.report).run()
 
     def log(self, name: str) -> Path:
         """Returns the log file of a program."""
@@ -96,14 +93,14 @@ class Supervisor:
         """Asks the processes to end, stage by stage, and kills those that have not ended in time. Time that
         one stage does not use is left to the next."""
         self.stopping = True
-        for each in self._all.values():
-            if each.watcher is not None:
-                each.watcher.cancel()
-        stages = sorted({each.program.stage for each in self._all.values()}, reverse=True)
+        everyone = [*self._all.values(), *self._passing]
+        for each in everyone:
+            each.abandon()
+        stages = sorted({each.program.stage for each in everyone}, reverse=True)
         began = time.monotonic()
         for number, stage in enumerate(stages, start=1):
             deadline = began + within - STAGE_TIME * (len(stages) - number)
-            now = [each for each in self._all.values() if each.program.stage == stage]
+            now = [each for each in everyone if each.program.stage == stage]
             await asyncio.gather(*(each.end(deadline) for each in now))
         if self.forks is not None:
             await self.forks.close()
@@ -112,6 +109,52 @@ class Supervisor:
     async def restart(self, name: str, within: float = 5.0) -> None:
         """Ends one process. Its watcher starts it again."""
         await self._all[name].end(time.monotonic() + within)
+
+    def services(self) -> dict[str, Program]:
+        """Returns the programs that run services, by name."""
+        return {name: each.program for name, each in self._all.items() if each.program.services}
+
+    async def replace(self, name: str, within: float) -> None:
+        """Starts a successor of a service's process. When it is ready, lets the process finish its work and
+        end. Raises CommandError if the successor does not become ready; then the process stays."""
+        before = self._all[name]
+        after = self._begin(before.program.successor())
+        async with self._in_passing(after):
+            await self._until_ready([after], within)
+            self._all[name] = after
+        await self._drain(before)
+
+    async def add(self, program: Program, within: float) -> None:
+        """Starts a further process. Raises CommandError if it does not become ready."""
+        each = self._begin(program)
+        async with self._in_passing(each):
+            await self._until_ready([each], within)
+            self._all[each.name] = each
+
+    async def remove(self, name: str) -> None:
+        """Lets a process finish its work and end."""
+        await self._drain(self._all.pop(name))
+
+    @contextlib.asynccontextmanager
+    async def _in_passing(self, each: RunningProgram) -> AsyncIterator[None]:
+        """Knows a process while its place is not settled. Ends it if that fails."""
+        self._passing.append(each)
+        try:
+            yield
+        except BaseException:
+            each.abandon()
+            each.send_signal(signal.SIGKILL)
+            raise
+        finally:
+            self._passing.remove(each)
+
+    async def _drain(self, each: RunningProgram) -> None:
+        each.abandon()
+        self._passing.append(each)
+        try:
+            await each.end(time.monotonic() + DRAIN, signal.SIGTERM)
+        finally:
+            self._passing.remove(each)
 
     async def reload(self, name: str, within: float = 5.0) -> None:
         """Ends one process because its code changed. Its watcher starts it again at once. A process
@@ -122,7 +165,7 @@ class Supervisor:
 
     def kill(self) -> None:
         """Kills all processes, for a second Ctrl-C. The data survives, as it survives a power cut."""
-        for each in self._all.values():
+        for each in [*self._all.values(), *self._passing]:
             each.send_signal(signal.SIGKILL)
 
     async def _keep(self, each: RunningProgram) -> None:
@@ -206,36 +249,3 @@ class Supervisor:
             return describe_exit(waiting.result())
         finally:
             waiting.cancel()
-
-    async def _until_ready(
-        self, each: RunningProgram, group: list[RunningProgram], deadline: StartDeadline
-    ) -> None:
-        while (reason := deadline.reason(time.monotonic())) is None:
-            if each.refused is not None:
-                raise each.refused
-            if each.alive and await each.program.ready():
-                each.was_ready = True
-                return
-            if deadline.is_measurement_due(now := time.monotonic()):
-                deadline.record(now, [self._progress(other, now) for other in group])
-            await asyncio.sleep(POLL)
-        raise CommandError(
-            f"{each.name} {reason} (--start-limit); its log is {self.log(each.name)}.",
-            detail=self.tail(each.name),
-        )
-
-    def _progress(self, each: RunningProgram, now: float) -> object:
-        """Returns a measure of progress. Preparing a start always counts: it has its own time limits."""
-        if each.process is None:
-            return now
-        return measure_progress(each.process.pid, self.log(each.name))
-
-    async def _report_waiting(self, group: list[RunningProgram]) -> None:
-        """Reports every WAIT_REPORT seconds which programs are not ready yet."""
-        began = time.monotonic()
-        while True:
-            await asyncio.sleep(WAIT_REPORT)
-            names = ", ".join(each.name for each in group if not each.was_ready)
-            if names:
-                seconds = time.monotonic() - began
-                self.report(f"Waiting for {names} ({seconds:.0f} s); logs: {self.folder.logs}.", "")
