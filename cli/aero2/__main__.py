@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from aero2 import up_options
+from aero2 import process_commands, up_options
 from aero2.command_groups import LazyGroup, new_group
 
 app = new_group(cls=LazyGroup)
@@ -71,6 +71,9 @@ def serve(services: up_options.Services, *, workers: up_options.Workers = 1) -> 
     from aero2.serve import serve as run
 
     run(services, workers)
+
+
+process_commands.add_to(app)
 
 
 @app.command("migrate")
@@ -186,41 +189,6 @@ def logs(
 
     with report_failures(), suppress(KeyboardInterrupt):
         show_logs(Options(data_dir, service, trace, lines, follow, as_json), typer.echo)
-
-
-@app.command("restart")
-def restart(
-    services: Annotated[
-        list[str] | None,
-        typer.Argument(help="Services or processes. Without it: all, one after another."),
-    ] = None,
-    data_dir: Annotated[Path, typer.Option(help="Data folder of `aero2 up`.")] = Path(".aero2"),
-) -> None:
-    """Replace processes of a running `aero2 up`, without a request that fails.
-
-    Example: aero2 restart identity
-    """
-    from aero2.control_client import command
-    from aero2.failures import report_failures
-
-    with report_failures():
-        command(data_dir, typer.echo, command="restart", names=services or [])
-
-
-@app.command("replica")
-def replica(
-    service: Annotated[str, typer.Argument(help="gateway, identity, oidc, rbac or tenancy.")],
-    data_dir: Annotated[Path, typer.Option(help="Data folder of `aero2 up`.")] = Path(".aero2"),
-) -> None:
-    """Run a further process of a service beside a running `aero2 up`, until Ctrl-C.
-
-    Example: aero2 replica identity
-    """
-    from aero2.control_client import command
-    from aero2.failures import report_failures
-
-    with report_failures():
-        command(data_dir, typer.echo, command="replica", service=service)
 
 
 @app.command("psql", context_settings={"ignore_unknown_options": True, "allow_extra_args": True})

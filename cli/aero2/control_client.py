@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +22,8 @@ def command(data_dir: Path, show: Show, **request: Any) -> None:
     `aero2 up` runs, if it refuses, and if it ends."""
     with _connected(data_dir) as connection, connection.makefile("r", encoding="utf-8") as answers:
         connection.sendall(json.dumps(request).encode() + b"\n")
-        _ask_for_end_on_signal(connection)
+        if threading.current_thread() is threading.main_thread():
+            _ask_for_end_on_signal(connection)
         with suppress(OSError):
             for line in answers:
                 answer = json.loads(line)

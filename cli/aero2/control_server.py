@@ -1,4 +1,4 @@
-"""What a running `aero2 up` does on command: replaces processes of services, and runs further ones."""
+"""The commands that a running `aero2 up` takes: it replaces processes of services, and runs further ones."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from aero2.control_socket import NAME, socket_path
 from aero2.embedded.folder import Folder
 from aero2.failures import CommandError
 from aero2.program import Program
+from aero2.service_processes import ServiceProcesses
 from aero2.supervisor import Supervisor
 
 
@@ -47,8 +48,16 @@ class ControlServer:
     supervisor: Supervisor
     folder: Folder
     start_limit: float
-    _restarting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _restarting: bool = False
+    _changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a process is replaced or leaves, so that a leaving one gets no successor."""
+    _reserved: set[str] = field(default_factory=set)
+    """Names of replicas, also of those that start."""
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    @property
+    def processes(self) -> ServiceProcesses:
+        return ServiceProcesses(self.supervisor)
 
     async def run(self) -> None:
         """Serves until cancelled. Without a socket there are no commands, and all else works."""
@@ -83,54 +92,74 @@ class ControlServer:
             writer.close()
 
     async def _answer(self, client: Client) -> None:
+        """Reads a command and does it."""
         try:
             request = json.loads(await client.reader.readline())
-            if request["command"] == "restart":
-                await self._restart(client, request["names"])
-            else:
-                await self._replica(client, request["service"])
+            restart, names = (
+                request["command"] == "restart",
+                [str(each) for each in request["names"]],
+            )
+        except (ValueError, KeyError, TypeError):
+            await client.send({"error": "aero2 up does not know this command. Is it older?"})
+            return
+        try:
+            await (self._restart(client, names) if restart else self._replica(client, names[0]))
         except CommandError as error:
             await client.send({"error": str(error), "detail": error.detail})
-        except (OSError, ValueError, KeyError, TypeError):
-            await client.send({"error": "aero2 up does not know this command. Is it older?"})
         else:
             await client.send({"done": True})
 
     async def _restart(self, client: Client, names: list[str]) -> None:
         """Replaces processes one after another, without a request that fails. Goes on if the client leaves."""
         processes = self._processes(names)
-        if self._restarting.locked():
+        if self._restarting:
             raise CommandError("Another aero2 restart is at work.")
-        async with self._restarting:
+        self._restarting = True
+        try:
             for name in processes:
-                if name not in self.supervisor.services():
-                    continue  # a replica that has left since
-                await client.show(f"{name}: starting its successor …")
-                before = self.supervisor.pids().get(name)
-                await self.supervisor.replace(name, self.start_limit)
-                after = self.supervisor.pids().get(name)
-                await client.show(f"{name}: process {after} has taken the place of {before}.")
+                async with self._changing:
+                    if name in self.processes.programs():  # otherwise a replica that has left
+                        await self._replace(client, name)
+        finally:
+            self._restarting = False
+
+    async def _replace(self, client: Client, name: str) -> None:
+        before = self.supervisor.pids().get(name)
+        await client.show(f"{name}: starting its successor …")
+        await self.processes.replace(name, self.start_limit)
+        after = self.supervisor.pids().get(name)
+        await client.show(f"{name}: process {after} has taken the place of {before}.")
 
     def _processes(self, names: list[str]) -> list[str]:
         """Returns the processes with these names: of a service also its replicas. Raises CommandError."""
-        running = self.supervisor.services()
+        running = self.processes.programs()
         found = dict.fromkeys(name for each in names for name in _matching(running, each))
         return list(found) if names else sorted(running)
 
     async def _replica(self, client: Client, service: str) -> None:
         """Runs a further process of a service for as long as the client stays."""
-        running = self.supervisor.services()
+        running = self.processes.programs()
         model = running[_matching(running, service)[0]]
         base = service if service in running else model.name.rpartition("-")[0]
-        number = next(n for n in itertools.count(1) if f"{base}-{n}" not in running)
+        taken = {*running, *self._reserved}
+        number = next(n for n in itertools.count(1) if f"{base}-{n}" not in taken)
         name = f"{base}-{number}"
+        self._reserved.add(name)
+        try:
+            await self._run_replica(client, model.replica(name, number))
+        finally:
+            self._reserved.discard(name)
+
+    async def _run_replica(self, client: Client, program: Program) -> None:
+        name = program.name
         await client.show(f"{name}: starting …")
-        await self.supervisor.add(model.replica(name, number), self.start_limit)
+        await self.processes.add(program, self.start_limit)
         pid = self.supervisor.pids().get(name)
         await client.show(f"{name}: process {pid} works beside the others. Ctrl-C ends it.")
         await client.until_left()
         await client.show(f"{name}: finishing its work …")
-        await self.supervisor.remove(name)
+        async with self._changing:
+            await self.processes.remove(name)
         await client.show(f"{name}: ended.")
 
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -28,8 +27,6 @@ GIVE_UP_STARTING: Final = 3
 HUNG: Final = 60.0
 """Seconds without a heartbeat after which a process counts as hung. Longer than any outage of the database
 that processes survive by themselves."""
-DRAIN: Final = 75.0
-"""Seconds in which a replaced process finishes its work: the longest time limit of a contract, and some."""
 STAGE_TIME: Final = 0.8
 """Seconds reserved for each stage that is still to be stopped."""
 TAIL: Final = 15
@@ -45,8 +42,9 @@ class Supervisor:
     forks: ForkServer | None = None
     """Starts the services; without it, and once it has ended, each runs its own command."""
     stopping: bool = False
-    _all: dict[str, RunningProgram] = field(default_factory=dict)
-    _passing: list[RunningProgram] = field(default_factory=list)
+    running: dict[str, RunningProgram] = field(default_factory=dict)
+    """The processes by name."""
+    passing: list[RunningProgram] = field(default_factory=list)
     """Processes that take the place of another one soon, and those that leave theirs."""
 
     async def open_forks(self) -> None:
@@ -61,16 +59,18 @@ class Supervisor:
         end of its log, for the first that is not ready when all made no progress for `within` seconds, or
         that died several times.
         """
-        group = [self._begin(program) for program in programs]
-        self._all |= {each.name: each for each in group}
-        await self._until_ready(group, within)
+        group = [self.begin(program) for program in programs]
+        self.running |= {each.name: each for each in group}
+        await self.until_ready(group, within)
 
-    def _begin(self, program: Program) -> RunningProgram:
+    def begin(self, program: Program) -> RunningProgram:
+        """Starts a program, and starts it again when it ends, until it is abandoned."""
         each = RunningProgram(program)
         each.watcher = asyncio.create_task(self._keep(each), name=each.name)
         return each
 
-    async def _until_ready(self, group: list[RunningProgram], within: float) -> None:
+    async def until_ready(self, group: list[RunningProgram], within: float) -> None:
+        """Returns when all of a group are ready. Raises CommandError as `start` does."""
         await StartWait(group, within, self.log, self.tail, self.report).run()
 
     def log(self, name: str) -> Path:
@@ -85,7 +85,7 @@ class Supervisor:
         """Returns the process of each program that runs now."""
         return {
             name: each.process.pid
-            for name, each in self._all.items()
+            for name, each in self.running.items()
             if each.process is not None and each.alive
         }
 
@@ -93,7 +93,7 @@ class Supervisor:
         """Asks the processes to end, stage by stage, and kills those that have not ended in time. Time that
         one stage does not use is left to the next."""
         self.stopping = True
-        everyone = [*self._all.values(), *self._passing]
+        everyone = [*self.running.values(), *self.passing]
         for each in everyone:
             each.abandon()
         stages = sorted({each.program.stage for each in everyone}, reverse=True)
@@ -108,64 +108,18 @@ class Supervisor:
 
     async def restart(self, name: str, within: float = 5.0) -> None:
         """Ends one process. Its watcher starts it again."""
-        await self._all[name].end(time.monotonic() + within)
-
-    def services(self) -> dict[str, Program]:
-        """Returns the programs that run services, by name."""
-        return {name: each.program for name, each in self._all.items() if each.program.services}
-
-    async def replace(self, name: str, within: float) -> None:
-        """Starts a successor of a service's process. When it is ready, lets the process finish its work and
-        end. Raises CommandError if the successor does not become ready; then the process stays."""
-        before = self._all[name]
-        after = self._begin(before.program.successor())
-        async with self._in_passing(after):
-            await self._until_ready([after], within)
-            self._all[name] = after
-        await self._drain(before)
-
-    async def add(self, program: Program, within: float) -> None:
-        """Starts a further process. Raises CommandError if it does not become ready."""
-        each = self._begin(program)
-        async with self._in_passing(each):
-            await self._until_ready([each], within)
-            self._all[each.name] = each
-
-    async def remove(self, name: str) -> None:
-        """Lets a process finish its work and end."""
-        await self._drain(self._all.pop(name))
-
-    @contextlib.asynccontextmanager
-    async def _in_passing(self, each: RunningProgram) -> AsyncIterator[None]:
-        """Knows a process while its place is not settled. Ends it if that fails."""
-        self._passing.append(each)
-        try:
-            yield
-        except BaseException:
-            each.abandon()
-            each.send_signal(signal.SIGKILL)
-            raise
-        finally:
-            self._passing.remove(each)
-
-    async def _drain(self, each: RunningProgram) -> None:
-        each.abandon()
-        self._passing.append(each)
-        try:
-            await each.end(time.monotonic() + DRAIN, signal.SIGTERM)
-        finally:
-            self._passing.remove(each)
+        await self.running[name].end(time.monotonic() + within)
 
     async def reload(self, name: str, within: float = 5.0) -> None:
         """Ends one process because its code changed. Its watcher starts it again at once. A process
         that has died and waits for its next start does not wait any longer."""
-        each = self._all[name]
+        each = self.running[name]
         each.reload.set()
         await each.end(time.monotonic() + within)
 
     def kill(self) -> None:
         """Kills all processes, for a second Ctrl-C. The data survives, as it survives a power cut."""
-        for each in [*self._all.values(), *self._passing]:
+        for each in [*self.running.values(), *self.passing]:
             each.send_signal(signal.SIGKILL)
 
     async def _keep(self, each: RunningProgram) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 ANSWER_TIME = 30.0
+TOO_BUSY = b"not enough time left to start"
+"""What a service says to a call that has arrived, but late. A lost call has another problem."""
 
 
 class Lost(Exception):
@@ -107,15 +109,19 @@ class Tally:
 
     statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+    refused: int = 0
+    """Requests that a service refused untouched, because the machine was too busy to begin them in time."""
 
     @property
     def sent(self) -> int:
         """How many requests were sent."""
-        return sum(self.statuses.values()) + len(self.failures)
+        return sum(self.statuses.values()) + len(self.failures) + self.refused
 
     def add(self, kind: str, answer: Answer, wanted: int) -> None:
         """Counts a response. Any other status than the one that is wanted is a failure."""
         if answer.status == wanted:
             self.statuses[kind, answer.status] += 1
+        elif TOO_BUSY in answer.body:
+            self.refused += 1
         else:
             self.failures.append(f"{kind}: {answer.status} {answer.body[:200]!r}")
