@@ -56,7 +56,10 @@ def main() -> None:
     if request is not None:
         become(request, server)
         from aero2.serve import serve
+        from common import crash_lines, logs
 
+        logs.configure(request.name)
+        crash_lines.install()
         serve(request.services)
 
 

@@ -18,7 +18,7 @@ from aero2.embedded.nats import Nats
 from aero2.embedded.ports import Ports
 from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import Secrets
-from aero2.environment import JOBS, SMTP, inherited, public_url, unless_set
+from aero2.environment import JOBS, SMTP, inherited, public_url, sends_mail, unless_set
 from aero2.mailcatcher_program import mail_catcher
 from aero2.program import (
     GATEWAY,
@@ -70,7 +70,7 @@ class Platform:
     @property
     def mail_url(self) -> str | None:
         """Where mail can be read; None if it is sent through a server of the operator."""
-        if os.environ.get(SMTP):
+        if sends_mail():
             return None
         return f"http://localhost:{self.ports.number['mail']}"
 
@@ -132,7 +132,7 @@ class Platform:
     def services(self) -> list[Program]:
         """Returns every service, the mail catcher, and the proxy before the gateway."""
         services = self._together() if self.together else map(self._service, nats_access.SERVICES)
-        catchers = [] if os.environ.get(SMTP) else [mail_catcher(self.ports)]
+        catchers = [] if sends_mail() else [mail_catcher(self.ports)]
         proxies = [self._proxy(self.caddy)] if self.caddy else []
         return [*services, *catchers, *proxies]
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from aero2.embedded.process import dies_with_us
 from aero2.program import describe_exit
-from common import logs
+from common import crash_lines, logs
 from common.health import READY, has_started, is_ready
 from common.heartbeat import INTERVAL, Heartbeat
 from common.process_life import stop_signal
@@ -30,6 +30,7 @@ def run_workers(names: Sequence[str], number: int) -> None:
     """Runs workers until a signal to stop, and starts again one that ends. Exits with 1 if a worker
     ends before it was ready for the first time, or does not end with 0."""
     logs.configure("workers", os.environ.get("AERO2_LOG_LEVEL", "info"))
+    crash_lines.install()
     with tempfile.TemporaryDirectory(prefix="aero2-workers-") as folder:
         code = asyncio.run(Workers(list(names), number, Path(folder)).run())
     raise SystemExit(code)

@@ -122,6 +122,7 @@ class BusServer:
                 ctx = Context.decode((msg.headers or {}).get(HEADER))
                 trace = ctx.trace
                 logs.trace.set(trace)
+                logs.contract.set(contract.subject)
                 handler = self.handlers[contract]
                 reply = await answer(
                     handler, self.deps, contract, ctx, data=msg.data, subject=subject

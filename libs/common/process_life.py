@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import asyncpg
 import nats.errors
 
-from common import logs
+from common import logs, metrics
 from common.connections import Connections
 from common.db import Database
 from common.free_memory import release_free_memory, use_one_arena
@@ -164,7 +164,9 @@ async def retry_until_done(attempt: Callable[[], Awaitable[T]], what: str) -> T:
 
 async def watch_servers(lives: Lives) -> None:
     """Looks at NATS and the database of each service, and logs when one of them is lost or back. A database
-    that has become a standby is left."""
+    that has become a standby is left. Its timer also shows how busy the event loop is."""
+    metrics.maintain(metrics.HEALTHY, metrics.LOOP_LAG)
+    loop = asyncio.get_running_loop()
     healthy = dict.fromkeys((each.links.name for each in lives), True)
     while True:
         for each in lives:
@@ -173,7 +175,10 @@ async def watch_servers(lives: Lives) -> None:
             if now is not healthy[name]:
                 healthy[name] = now
                 log.warning("servers are back" if now else "servers do not answer", of=name)
+        metrics.HEALTHY.set(all(healthy.values()))
+        due = loop.time() + CHECK_EVERY
         await asyncio.sleep(CHECK_EVERY)
+        metrics.LOOP_LAG.observe(max(0.0, loop.time() - due))
 
 
 async def is_healthy(links: Connections, database: Database | None) -> bool:

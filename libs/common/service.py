@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 import uvloop
 
-from common import logs
+from common import crash_lines, logs, metrics
 from common.bus import Handlers
 from common.bus_server import BusServer
 from common.connection_poolers import PoolerFound
 from common.connections import Connections, connect
+from common.environment_settings import read_settings
 from common.in_process_bus import SharedProcess
+from common.known_variables import warn_of_unknown
 from common.master_keys import MasterKeyMissing
 from common.metrics_server import serve_metrics
 from common.process_life import (
@@ -26,7 +29,6 @@ from common.process_life import (
     watch_servers,
 )
 from common.settings import Settings
-from common.shared_settings import read_settings
 from common.version import VERSION
 
 log = logs.get(__name__)
@@ -107,8 +109,11 @@ class ServiceProgram(Generic[S]):
 def run(program: Program) -> None:
     """Runs a process with one service from its start to its end. If it cannot start, prints one
     sentence and exits with 1."""
+    logs.configure(program.name)
+    crash_lines.install()
     settings = read_settings(program.settings_class, program.name)
-    logs.configure(program.name, settings.log_level)
+    logs.configure(program.name, settings.log_level, settings.replica)
+    warn_of_unknown(os.environ)
     try:
         opening = _open_alone(program, settings, program.prepare(settings))
         uvloop.run(run_until_stopped(opening, settings.heartbeat))
@@ -128,6 +133,7 @@ async def attend(lives: Lives, settings: Settings, metrics_of: str) -> None:
     """Watches the servers of a process, and serves its metrics under a name. Without the name, one of its
     services does that itself."""
     links = lives[0].links
+    metrics.maintain(metrics.BUILD_INFO)
     if metrics_of:
         links.metrics = await serve_metrics(settings, metrics_of)
     links.spawn(watch_servers(lives), "servers")
