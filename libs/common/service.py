@@ -135,7 +135,8 @@ def start_tracing(name: str, replica: str) -> None:
 
 async def _open_alone(program: Program, settings: Settings, open_: Open) -> Lives:
     lives = [await open_(None)]
-    await attend(lives, settings, "" if program.has_listener else program.name)
+    joined = settings.metrics_folder is not None  # by a gateway, which may be another one
+    await attend(lives, settings, program.name if joined or not program.has_listener else "")
     return lives
 
 
