@@ -27,7 +27,7 @@ GROUPS = {
     "audit": "The audit log: verify an export, list the events.",
     "clients": "OAuth clients.",
     "keys": "Signing keys.",
-    "secrets": "Master keys.",
+    "secrets": "Master keys and passwords.",
     "users": "Users in bulk.",
 }
 """Modules of aero2 with an `app` of commands, and their help. They are imported when one of their

@@ -15,6 +15,7 @@ from aero2 import nats_access, stream_watchdog
 from aero2.embedded.caddy import Caddy, reachable
 from aero2.embedded.folder import Folder
 from aero2.embedded.nats import Nats
+from aero2.embedded.password_files import database_file, write_database_files
 from aero2.embedded.ports import Ports
 from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import Secrets
@@ -130,7 +131,9 @@ class Platform:
         ]
 
     def services(self) -> list[Program]:
-        """Returns every service, the mail catcher, and the proxy before the gateway."""
+        """Returns every service, the mail catcher, and the proxy before the gateway. Writes the files with
+        their passwords."""
+        write_database_files(self.folder, self.secrets)
         services = self._together() if self.together else map(self._service, nats_access.SERVICES)
         catchers = [] if sends_mail() else [mail_catcher(self.ports)]
         proxies = [self._proxy(self.caddy)] if self.caddy else []
@@ -167,8 +170,9 @@ class Platform:
         if name == "gateway":
             env |= self._gateway_environment()
         if name in JOBS:
-            env |= {"AERO2_DATABASE_URL": self._database(name)}
-            env |= {f"AERO2_{job.upper()}_DATABASE_URL": self._database(job) for job in JOBS[name]}
+            env |= self._database("AERO2_DATABASE", name)
+            for job in JOBS[name]:
+                env |= self._database(f"AERO2_{job.upper()}_DATABASE", job)
         if name == "tenancy":
             keys = str(self.folder.root / "dashboard-keys.json")
             env |= unless_set({"AERO2_BOOTSTRAP_KEYS_FILE": keys})
@@ -196,8 +200,11 @@ class Platform:
         metrics = self.ports.sockets.get("metrics")
         return (*self._public_sockets, metrics) if metrics else self._public_sockets
 
-    def _database(self, role: str) -> str:
-        return self.postgres.url(f"aero2_{role}", self.secrets.database[role])
+    def _database(self, variable: str, role: str) -> dict[str, str]:
+        return {
+            f"{variable}_URL": self.postgres.url(f"aero2_{role}"),
+            f"{variable}_PASSWORD_FILE": str(database_file(self.folder, role)),
+        }
 
     def _common(self, user: str) -> dict[str, str]:
         return {

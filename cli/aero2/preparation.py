@@ -11,6 +11,7 @@ import asyncpg
 
 from aero2 import demo, demo_provider
 from aero2.connection import connected
+from aero2.embedded.secrets import FILE, stored
 from aero2.owner import owner_link
 from aero2.platform import Platform
 from aero2.summary import Summary
@@ -37,7 +38,8 @@ async def _prepare(platform: Platform) -> Summary:
     def keep(credentials: demo.Known) -> None:
         if credentials != secrets.demo:
             secrets.demo = dict(credentials)
-            secrets.keep(platform.folder)
+            # The passwords may have been replaced since this process read them.
+            platform.folder.write(FILE, stored(platform.folder) | {"demo": secrets.demo})
 
     async with connected(platform.nats.url, secrets.nats["cli"]) as bus:
         demo_data, provider_app = await asyncio.gather(

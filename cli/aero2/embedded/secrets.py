@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Final
 
 from aero2 import migrate, nats_access
@@ -37,6 +37,8 @@ def stored(folder: Folder) -> dict[str, Any]:
     if not content:
         return {}
     for each in fields(Secrets):
+        if each.name not in content and each.default_factory is not MISSING:
+            continue  # of a version that had no such secret
         if each.name not in content:
             raise CommandError(f"{folder.root / FILE} is damaged: {each.name} missing.")
         if not _is(content[each.name], text=each.type == "str"):
@@ -52,13 +54,15 @@ def _is(value: object, *, text: bool) -> bool:
 
 @dataclass
 class Secrets:
-    """`demo` holds the demo application's credentials, which the platform shows only once."""
+    """`demo` holds the demo application's credentials, which the platform shows only once. `former_database`
+    has the passwords that `database` replaces, until that is done."""
 
     master_key: str
     superuser: str
     database: dict[str, str]
     nats: dict[str, str]
     demo: dict[str, str]
+    former_database: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def fresh(cls) -> Secrets:
@@ -90,6 +94,7 @@ class Secrets:
                 database=secrets_of_folder.database | content["database"],
                 nats=secrets_of_folder.nats | content["nats"],
                 demo=content["demo"],
+                former_database=content.get("former_database", {}),
             )
         if asdict(secrets_of_folder) != content:
             secrets_of_folder.keep(folder)
