@@ -15,7 +15,7 @@ from aero2 import nats_access, stream_watchdog
 from aero2.embedded.caddy import Caddy, reachable
 from aero2.embedded.folder import Folder
 from aero2.embedded.nats import Nats
-from aero2.embedded.password_files import database_file, write_database_files
+from aero2.embedded.password_files import database_variables, write_database_files
 from aero2.embedded.ports import Ports
 from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import Secrets
@@ -131,8 +131,7 @@ class Platform:
         ]
 
     def services(self) -> list[Program]:
-        """Returns every service, the mail catcher, and the proxy before the gateway. Writes the files with
-        their passwords."""
+        """Returns every service, the mail catcher and the proxy. Writes the files of their passwords."""
         write_database_files(self.folder, self.secrets)
         services = self._together() if self.together else map(self._service, nats_access.SERVICES)
         catchers = [] if sends_mail() else [mail_catcher(self.ports)]
@@ -170,9 +169,7 @@ class Platform:
         if name == "gateway":
             env |= self._gateway_environment()
         if name in JOBS:
-            env |= self._database("AERO2_DATABASE", name)
-            for job in JOBS[name]:
-                env |= self._database(f"AERO2_{job.upper()}_DATABASE", job)
+            env |= database_variables(self.postgres, name, JOBS[name])
         if name == "tenancy":
             keys = str(self.folder.root / "dashboard-keys.json")
             env |= unless_set({"AERO2_BOOTSTRAP_KEYS_FILE": keys})
@@ -199,12 +196,6 @@ class Platform:
         """The open sockets of the gateway: its port, and the port of its metrics."""
         metrics = self.ports.sockets.get("metrics")
         return (*self._public_sockets, metrics) if metrics else self._public_sockets
-
-    def _database(self, variable: str, role: str) -> dict[str, str]:
-        return {
-            f"{variable}_URL": self.postgres.url(f"aero2_{role}"),
-            f"{variable}_PASSWORD_FILE": str(database_file(self.folder, role)),
-        }
 
     def _common(self, user: str) -> dict[str, str]:
         return {

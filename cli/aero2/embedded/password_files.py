@@ -6,18 +6,32 @@ A file has several lines while a password is replaced: the server decides which 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from aero2.embedded.folder import Folder
+from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import Secrets
 
+PREFIX: Final = "AERO2_"
 FOLDER: Final = "passwords"
 
 
 def database_file(folder: Folder, role: str) -> Path:
     """Returns the file with the password of the database role `aero2_<role>`."""
     return folder.root / FOLDER / f"aero2_{role}"
+
+
+def database_variables(postgres: Postgres, service: str, jobs: Sequence[str]) -> dict[str, str]:
+    """Returns the variables with which a service finds the database: with its own role, and with that of each
+    job."""
+    variables: dict[str, str] = {}
+    for role in (service, *jobs):
+        prefix = PREFIX if role == service else f"{PREFIX}{role.upper()}_"
+        variables[f"{prefix}DATABASE_URL"] = postgres.url(f"aero2_{role}")
+        variables[f"{prefix}DATABASE_PASSWORD_FILE"] = str(database_file(postgres.folder, role))
+    return variables
 
 
 def write_database_files(folder: Folder, secrets: Secrets) -> None:

@@ -116,10 +116,20 @@ async def rotate(deployment: Deployment, within: float = 20.0) -> list[str]:
 
 @pytest.mark.parametrize("churn", [False, True], ids=["steady", "churn"])
 async def test_a_password_is_replaced_under_load_and_the_pool_grows(
-    deployment: Deployment, churn: bool
+    deployment: Deployment, churn: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No call fails. The former password is refused, every connection from before ends by the service's own
     doing, and connections that are opened later have the new one (grafana/grafana#122436)."""
+    change = database_passwords._change
+
+    async def slowly(*arguments: Any) -> Any:
+        """Leaves time for connections before and after the change."""
+        await asyncio.sleep(0.3)
+        changed_at = await change(*arguments)
+        await asyncio.sleep(0.3)
+        return changed_at
+
+    monkeypatch.setattr(database_passwords, "_change", slowly)
     former = Secrets.load(deployment.folder).database[ROLE]
     db = await deployment.connect()
     async with deployment.load(db, churn=churn):
@@ -200,6 +210,23 @@ async def test_a_rotation_that_was_killed_is_finished(
     assert not await deployment.is_accepted(former)
     await (again := await deployment.connect()).close()
     assert again
+
+
+async def test_a_change_between_reading_and_connecting_fails_nobody(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file was read before the new password was in it, and the server asked after the change."""
+    valid, reads = deployment.dsn(deployment.postgres.passwords[ROLE]), 0
+
+    def logins(_: DatabaseUrl) -> list[str]:
+        nonlocal reads
+        reads += 1
+        return [deployment.dsn("former"), deployment.dsn("older")] if reads == 1 else [valid]
+
+    monkeypatch.setattr(DatabaseUrl, "logins", logins)
+    await (await deployment.connect()).close()
+
+    assert reads == 2
 
 
 async def test_a_wrong_password_is_still_refused(deployment: Deployment) -> None:
