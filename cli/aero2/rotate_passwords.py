@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from aero2 import database_passwords
+from aero2 import database_passwords, nats_passwords
 from aero2.command_groups import new_group
 from aero2.embedded.folder import Folder
 from aero2.embedded.secrets import FILE
@@ -30,6 +30,13 @@ def database(data_dir: DataDir = Path(".aero2")) -> None:
     """Give every database role a new password. Run it again if it was interrupted."""
     _run(data_dir, database_passwords.rotate)
     typer.echo("Replaced the passwords of all database roles.")
+
+
+@app.command("nats")
+def nats(data_dir: DataDir = Path(".aero2")) -> None:
+    """Give every NATS user a new password. Run it again if it was interrupted."""
+    _run(data_dir, nats_passwords.rotate)
+    typer.echo("Replaced the passwords of all NATS users.")
 
 
 def _run(path: Path, rotate: Callable[[Folder, Report], Awaitable[None]]) -> None:

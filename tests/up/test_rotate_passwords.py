@@ -79,7 +79,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("what", ["database"])
+@pytest.mark.parametrize("what", ["database", "nats"])
 def test_passwords_are_replaced_without_a_failed_call(instance: Instance, what: str) -> None:
     """Every write during the rotation succeeds. No process was restarted, and the passwords are new."""
     before, processes = stored(instance), instance.children()

@@ -41,6 +41,18 @@ def write_database_files(folder: Folder, secrets: Secrets) -> None:
         write_lines(database_file(folder, role), [password, *([former] if former else [])])
 
 
+def nats_file(folder: Folder, user: str) -> Path:
+    """Returns the file with the login of a NATS user."""
+    return folder.root / FOLDER / f"nats_{user}"
+
+
+def write_nats_files(folder: Folder, secrets: Secrets) -> None:
+    """Writes the file of each NATS user: its login, and the former one while it is replaced."""
+    for user in secrets.nats:
+        logins = [secrets.nats_login(user), secrets.former_nats_login(user)]
+        write_lines(nats_file(folder, user), [":".join(login) for login in logins if login])
+
+
 def write_lines(path: Path, lines: list[str]) -> None:
     """Writes a file completely or not at all, readable by its owner only. A file with this content stays as it
     is, so that nobody reads it again."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 from aero2 import migrate, nats_access
 from aero2.embedded.folder import Folder
 from aero2.failures import CommandError
+from common.nats_logins import second_login
 
 FILE: Final = "secrets.json"
 DATABASE: Final = "postgres"
@@ -23,6 +24,11 @@ def password() -> str:
     """Returns 256 random bits as text that begins with a letter and needs no quoting in a URL, a
     shell or nats.conf."""
     return "p" + secrets.token_hex(32)
+
+
+def other_login(user: str, login: str) -> str:
+    """Returns the login of a NATS user that takes the place of another one."""
+    return second_login(user) if login == user else user
 
 
 def master_key() -> str:
@@ -55,7 +61,7 @@ def _is(value: object, *, text: bool) -> bool:
 @dataclass
 class Secrets:
     """`demo` holds the demo application's credentials, which the platform shows only once. `former_database`
-    has the passwords that `database` replaces, until that is done."""
+    and `former_nats` have the passwords that those of `database` and `nats` replace, until that is done."""
 
     master_key: str
     superuser: str
@@ -63,6 +69,9 @@ class Secrets:
     nats: dict[str, str]
     demo: dict[str, str]
     former_database: dict[str, str] = field(default_factory=dict)
+    former_nats: dict[str, str] = field(default_factory=dict)
+    nats_logins: dict[str, str] = field(default_factory=dict)
+    """The login of each NATS user, if that is not its name (nats_access.configuration)."""
 
     @classmethod
     def fresh(cls) -> Secrets:
@@ -95,10 +104,28 @@ class Secrets:
                 nats=secrets_of_folder.nats | content["nats"],
                 demo=content["demo"],
                 former_database=content.get("former_database", {}),
+                former_nats=content.get("former_nats", {}),
+                nats_logins=content.get("nats_logins", {}),
             )
         if asdict(secrets_of_folder) != content:
             secrets_of_folder.keep(folder)
         return secrets_of_folder
+
+    def nats_login(self, user: str) -> tuple[str, str]:
+        """Returns the login of a NATS user and its password."""
+        return self.nats_logins.get(user, user), self.nats[user]
+
+    def former_nats_login(self, user: str) -> tuple[str, str] | None:
+        """Returns the login that is replaced and its password, or None."""
+        if user not in self.former_nats:
+            return None
+        return other_login(user, self.nats_login(user)[0]), self.former_nats[user]
+
+    def all_nats_logins(self) -> dict[str, str]:
+        """Returns the password of each login that the server accepts."""
+        logins = [self.nats_login(user) for user in self.nats]
+        former = [self.former_nats_login(user) for user in self.nats]
+        return dict(logins) | dict(filter(None, former))
 
     def keep(self, folder: Folder) -> None:
         content: dict[str, Any] = asdict(self)
