@@ -28,7 +28,7 @@ GROUPS = {
     "clients": "OAuth clients.",
     "cluster": "A cluster of three NATS servers.",
     "keys": "Signing keys.",
-    "secrets": "Master keys.",
+    "secrets": "Master keys and passwords.",
     "stream": "The audit stream: its copies, and what is missing on it.",
     "users": "Users in bulk.",
 }

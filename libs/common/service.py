@@ -96,6 +96,7 @@ class ServiceProgram(Generic[S]):
         for contract, handler in handlers.items():
             await server.add(contract, handler)
         await links.nc.flush()  # ready means that the server knows every subscription
+        links.serve(server)
         if process is not None:
             process.add(server)
         log.info("ready", contracts=len(handlers))
