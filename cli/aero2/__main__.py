@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from aero2 import generators, inspection, process_commands, up_options
+from aero2 import backup_commands, generators, inspection, process_commands, up_options
 from aero2.command_groups import LazyGroup, new_group
 
 app = new_group(cls=LazyGroup)
@@ -92,6 +92,9 @@ DataDir = Annotated[
         "AERO2_NATS_PASSWORD, else .aero2."
     ),
 ]
+
+
+backup_commands.add_to(app)
 
 
 @app.command("owner-link")

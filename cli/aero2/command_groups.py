@@ -24,6 +24,7 @@ def new_group(help: str | None = None, **more: Any) -> typer.Typer:
 
 GROUPS = {
     "apps": "Applications.",
+    "archive": "The archive of the WAL.",
     "audit": "The audit log: verify an export, list the events.",
     "clients": "OAuth clients.",
     "cluster": "A cluster of three NATS servers.",
