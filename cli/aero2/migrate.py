@@ -141,9 +141,14 @@ async def _roles(db: Connection, source: Path, passwords: Mapping[str, str]) -> 
     database changes them meanwhile, Postgres raises an internal error, and the step is repeated."""
     async with db.transaction():
         await db.execute((source / "roles.sql").read_text())
-        for service, password in passwords.items():
-            verifier = scram_verifier(password)
-            await db.execute(f"ALTER ROLE aero2_{service} LOGIN PASSWORD '{verifier}'")
+        await set_passwords(db, passwords)
+
+
+async def set_passwords(db: Connection, passwords: Mapping[str, str]) -> None:
+    """Sets the password of each role. Run it in a transaction: then all change at once."""
+    for service, password in passwords.items():
+        verifier = scram_verifier(password)
+        await db.execute(f"ALTER ROLE aero2_{service} LOGIN PASSWORD '{verifier}'")
 
 
 def scram_verifier(password: str) -> str:

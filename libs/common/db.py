@@ -12,7 +12,7 @@ from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 import asyncpg
 from pydantic import SecretStr
 
-from common import conditions, metric_collectors
+from common import conditions, metric_collectors, tracing
 from common.autocommit_connection import AutocommitConnection
 from common.bound_transaction import BoundTransaction
 from common.connection_pool import ConnectionPool
@@ -27,6 +27,7 @@ from common.leased_connection import LeasedConnection
 from common.pipelined_connection import PipelinedConnection
 from common.pool_limits import PoolCounts, PoolLimits, PoolWaits
 from common.problems import Busy, Conflict, Unavailable
+from common.traced_connection import TracedConnection
 
 Link: TypeAlias = "BoundTransaction | LeasedConnection | asyncpg.Connection[asyncpg.Record]"
 Db: TypeAlias = "Link | AutocommitConnection"
@@ -127,7 +128,7 @@ class Database:
         async def connect() -> PipelinedConnection:
             return await connect_for_pool(server, name, pool.connections)
 
-        pool = ConnectionPool(connect, PoolLimits(most=size))
+        pool = ConnectionPool(connect, PoolLimits(most=size), server.was_replaced)
         async with refusing_poolers():
             await pool.open()
         try:
@@ -208,7 +209,7 @@ class Database:
             raise Busy("no database connection is free", retry_after=1) from None
         except FAILURES as error:
             raise connection_lost(error) from None
-        lease = LeasedConnection(connection)
+        lease = (LeasedConnection if tracing.recorder is None else TracedConnection)(connection)
         marker = inside_transaction.set(True)
         try:
             try:

@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 import uvloop
 
-from common import crash_lines, logs, metrics
+from common import crash_lines, logs, metrics, tracing
 from common.bus import Handlers
 from common.bus_server import BusServer
 from common.connection_poolers import PoolerFound
@@ -96,6 +96,7 @@ class ServiceProgram(Generic[S]):
         for contract, handler in handlers.items():
             await server.add(contract, handler)
         await links.nc.flush()  # ready means that the server knows every subscription
+        links.serve(server)
         if process is not None:
             process.add(server)
         log.info("ready", contracts=len(handlers))
@@ -114,6 +115,7 @@ def run(program: Program) -> None:
     settings = read_settings(program.settings_class, program.name)
     logs.configure(program.name, settings.log_level, settings.replica)
     warn_of_unknown(os.environ)
+    start_tracing(program.name, settings.replica)
     try:
         opening = _open_alone(program, settings, program.prepare(settings))
         uvloop.run(run_until_stopped(opening, settings.heartbeat))
@@ -122,9 +124,20 @@ def run(program: Program) -> None:
         raise SystemExit(1) from None
 
 
+def start_tracing(name: str, replica: str) -> None:
+    """Switches tracing on if it is configured. Prints one sentence and exits with 1 if the variables are
+    wrong."""
+    try:
+        tracing.start(name, replica)
+    except tracing.TracingMisconfigured as error:
+        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None
+
+
 async def _open_alone(program: Program, settings: Settings, open_: Open) -> Lives:
     lives = [await open_(None)]
-    await attend(lives, settings, "" if program.has_listener else program.name)
+    joined = settings.metrics_folder is not None  # by a gateway, which may be another one
+    await attend(lives, settings, program.name if joined or not program.has_listener else "")
     return lives
 
 

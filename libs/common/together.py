@@ -20,7 +20,7 @@ from common.in_process_bus import SharedProcess
 from common.known_variables import warn_of_unknown
 from common.master_keys import MasterKeyMissing
 from common.process_life import Lives, ServiceLife, run_until_stopped
-from common.service import Open, Program, attend
+from common.service import Open, Program, attend, start_tracing
 from common.settings import Settings
 
 log = logs.get(__name__)
@@ -49,6 +49,7 @@ def run_together(programs: Sequence[Program]) -> None:
     settings = read_configuration([(each.name, each.settings_class) for each in programs])
     logs.configure(NAME, settings[0].log_level, settings[0].replica)
     warn_of_unknown(os.environ)
+    start_tracing(NAME, settings[0].replica)
     prepared = [
         _Prepared(program, own, program.prepare(own))
         for program, own in zip(programs, settings, strict=True)

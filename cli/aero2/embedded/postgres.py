@@ -97,8 +97,9 @@ class Postgres:
     def account(self) -> Account | None:
         return Account.for_postgres(self.data)
 
-    def url(self, role: str, password: str, database: str = DATABASE) -> str:
-        who = f"{quote(role)}:{quote(password)}"
+    def url(self, role: str, password: str = "", database: str = DATABASE) -> str:
+        """Returns the DSN of a role, with its password if it is given."""
+        who = f"{quote(role)}:{quote(password)}" if password else quote(role)
         if self.socket_folder is None:
             return f"postgresql://{who}@127.0.0.1:{self.port}/{database}"
         host = quote(str(self.socket_folder), safe="/")
