@@ -144,6 +144,7 @@ class ClusterPost(Post):
 @pytest.fixture
 async def post(cluster: NatsCluster, database: dict[str, str]) -> AsyncIterator[ClusterPost]:
     """A fresh database, and a client of the cluster that reconnects as the product's does."""
+    cluster.restore()
     tenancy = await Database.connect(database["tenancy"], name="test", size=2)
     relay_db = await Database.connect(database["relay"], name="test-relay", size=4)
     plan = ReconnectPlan()
