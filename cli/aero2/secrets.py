@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from aero2 import master_key_rotation
+from aero2 import master_key_rotation, rotate_passwords
 from aero2.command_groups import new_group
 from aero2.embedded import ports
 from aero2.embedded.folder import Folder
@@ -24,7 +24,8 @@ from aero2.secret_variables import owner_url, secret_of
 from common.crypto import BadKey, Keys
 from common.secret_files import BadSecret
 
-app = new_group("Master keys.")
+app = new_group("Master keys and passwords.")
+app.add_typer(rotate_passwords.app, name="rotate")
 
 DataDir = Annotated[
     Path | None,
@@ -37,7 +38,8 @@ DataDir = Annotated[
 
 @app.callback()
 def main() -> None:
-    """Master keys: which are in use, and how one replaces another (docs/operating.md)."""
+    """Master keys: which are in use, and how one replaces another. New passwords for the database and NATS
+    (docs/operating.md)."""
 
 
 @app.command("add")

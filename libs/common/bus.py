@@ -12,6 +12,7 @@ from nats.micro.request import ERROR_CODE_HEADER
 from pydantic_core import PydanticSerializationError
 
 from common import logs
+from common.call_hold import CallHold
 from common.circuit_breaker import CircuitBreaker, service_of
 from common.context import HEADER, Context
 from common.contracts.base import Contract, Request
@@ -75,16 +76,21 @@ class NatsBus:
         self.lame_duck = LameDuck(nc)
         self.breaker = CircuitBreaker()
         self.gaps = ResponderGaps()
+        self.hold = CallHold()
 
     async def call(self, ctx: Context, request: Request[R]) -> R:
         """Returns the typed reply. Raises the Problem that the other side raised, Unavailable if
         nobody answers, and TooLate if the deadline has passed."""
+        if self.hold.holds:
+            await self.hold.wait()
         ctx = ctx.with_time_limit(request.within)
         reply: type[R] = request.reply  # type: ignore[assignment]
         return read_reply(reply, await self.raw(ctx, request))
 
     async def raw(self, ctx: Context, request: Request[Any]) -> bytes:
         """Returns the reply as JSON. Raises what `call` raises."""
+        if self.hold.holds:
+            await self.hold.wait()
         ctx = ctx.with_time_limit(request.within)
         body, subject = encode_request(request), subject_of(ctx, type(request))
         if not self.breaker.admit(service_of(request.subject)):

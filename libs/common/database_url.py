@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from pydantic import SecretStr
 
 from common.database_hosts import DatabaseHosts
-from common.secret_files import current, lines
+from common.secret_files import FileSecret, current, lines
 
 SCHEMES: Final = ("postgres", "postgresql")
 
@@ -31,6 +31,11 @@ class DatabaseUrl(SecretStr):
         passwords = lines(current(self._password))
         return [with_password(dsn, password) for dsn in dsns for password in passwords]
 
+    def versions(self) -> list[tuple[int, int] | None]:
+        """Returns what changes when a file of the logins is written or replaced."""
+        secrets = (self._url, self._password)
+        return [secret.version() for secret in secrets if isinstance(secret, FileSecret)]
+
 
 class DatabaseServer:
     """Remembers for a pool which login its server accepted last, and the order of the hosts."""
@@ -40,6 +45,7 @@ class DatabaseServer:
         self.url = url if isinstance(url, DatabaseUrl) else DatabaseUrl(url)
         self._accepted: str | None = None
         self._hosts: dict[str, DatabaseHosts] = {}
+        self._versions = self.url.versions()
 
     def logins(self) -> list[str]:
         """Returns the logins that are configured now, first the one that the server accepted last: another one
@@ -49,6 +55,12 @@ class DatabaseServer:
     def accepted(self, login: str) -> None:
         """Remembers a login that the server has accepted."""
         self._accepted = login
+
+    def was_replaced(self) -> bool:
+        """Returns whether a file of the logins was written or replaced since the last call. Connections that
+        were opened before must end then: their password may be the old one."""
+        versions, self._versions = self._versions, self.url.versions()
+        return versions != self._versions
 
     def hosts(self, dsn: str) -> DatabaseHosts:
         """Returns the servers of a DSN."""

@@ -128,7 +128,7 @@ class Database:
         async def connect() -> PipelinedConnection:
             return await connect_for_pool(server, name, pool.connections)
 
-        pool = ConnectionPool(connect, PoolLimits(most=size))
+        pool = ConnectionPool(connect, PoolLimits(most=size), server.was_replaced)
         async with refusing_poolers():
             await pool.open()
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import nats.errors
@@ -21,6 +21,8 @@ REPLY_TIME: Final = 2.0
 """Seconds to wait for the replies to our own calls, before the connection is given up."""
 MOVE_TIME: Final = 3.0
 """Seconds after the loss of a connection in which another server of the list is expected to take its place."""
+BACK_TIME: Final = 10.0
+"""Seconds for a connection that we have closed to be back."""
 POLL: Final = 0.02
 """Seconds between two looks at the connection."""
 
@@ -48,6 +50,22 @@ class LameDuck:
         try:
             await self._finish()
             await self._nc.force_reconnect()
+        finally:
+            self.paused = False
+
+    async def reconnect(self, finish: Callable[[], Awaitable[None]]) -> None:
+        """Opens the connection anew, for example with another password. Calls wait meanwhile. `finish` answers
+        the requests that have arrived, because a server takes replies only from the connection that it sent
+        the request to."""
+        self._announced = self._clock()
+        self.paused = True
+        try:
+            await self._finish()
+            await finish()
+            await self._nc.force_reconnect()
+            deadline = self._clock() + BACK_TIME
+            while not self._nc.is_connected and self._clock() < deadline:  # noqa: ASYNC110
+                await asyncio.sleep(POLL)
         finally:
             self.paused = False
 

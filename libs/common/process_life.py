@@ -184,8 +184,8 @@ async def watch_servers(lives: Lives) -> None:
 
 
 async def is_healthy(links: Connections, database: Database | None) -> bool:
-    """Returns whether NATS is connected and Postgres takes writes."""
-    if not links.nc.is_connected:
+    """Returns whether NATS is connected and lets us hear everything, and Postgres takes writes."""
+    if not links.nc.is_connected or links.refused_subjects:
         return False
     if database is None:
         return True

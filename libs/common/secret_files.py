@@ -45,6 +45,14 @@ class FileSecret(SecretStr):
             log.warning("secret file", variable=problem.variable, problem=problem.text)
         return self.get_secret_value()
 
+    def version(self) -> tuple[int, int] | None:
+        """Returns what changes when the file is written or replaced, or None while it is missing."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_ino
+
 
 def current(secret: SecretStr) -> str:
     """Returns the value of a secret now: a file is read again."""

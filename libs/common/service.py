@@ -96,6 +96,7 @@ class ServiceProgram(Generic[S]):
         for contract, handler in handlers.items():
             await server.add(contract, handler)
         await links.nc.flush()  # ready means that the server knows every subscription
+        links.serve(server)
         if process is not None:
             process.add(server)
         log.info("ready", contracts=len(handlers))
@@ -135,7 +136,8 @@ def start_tracing(name: str, replica: str) -> None:
 
 async def _open_alone(program: Program, settings: Settings, open_: Open) -> Lives:
     lives = [await open_(None)]
-    await attend(lives, settings, "" if program.has_listener else program.name)
+    joined = settings.metrics_folder is not None  # by a gateway, which may be another one
+    await attend(lives, settings, program.name if joined or not program.has_listener else "")
     return lives
 
 

@@ -33,8 +33,13 @@ LENGTH: Final = 2
 """Things in each list of a message."""
 SPECIAL: Final[Mapping[str, dict[str, Any]]] = {
     "tenancy.platform_settings.update": {"changes": {"applications_per_team": 3}},
-}
-"""Requests whose fields depend on each other."""
+    "identity.user.import": {"users": [{"email": "ada@example.com"}], "dry_run": True},
+    "identity.user_batch.import": {"users": [{"email": "ada@example.com"}], "complete": True},
+    "identity.user_batch.add_rows": {
+        "batch_id": ID, "first": 7, "users": [{"email": "ada@example.com"}], "complete": True,
+    },
+}  # fmt: skip
+"""Requests whose fields depend on each other, or take any value."""
 CALLERS: Final = (
     Caller(),
     Caller("user", ID),
