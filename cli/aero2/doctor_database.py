@@ -82,56 +82,6 @@ async def check_schema(target: Target, db: Connection) -> list[Finding]:
     return ok("schema", "The schema is that of this version.")
 
 
-async def check_row_level_security(target: Target, db: Connection) -> list[Finding]:
-    """Every table of applications must be under row level security, which binds its owner, too. No role
-    of a service may bypass it, or read a partition by its own name, where there are no policies."""
-    findings: list[Finding] = []
-    for row in await db.fetch(
-        """
-        SELECT c.relname FROM pg_catalog.pg_class c
-        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-        JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
-        WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-          AND a.attname = 'app_id' AND NOT a.attisdropped
-          AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
-        ORDER BY c.relname LIMIT 10
-        """
-    ):
-        findings += failure(
-            "row_level_security",
-            f"Row level security is off on {row['relname']}.",
-            f"ALTER TABLE {row['relname']} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY.",
-        )
-    for row in await db.fetch(
-        """
-        SELECT rolname FROM pg_catalog.pg_roles
-        WHERE rolname LIKE 'aero2\\_%' AND (rolsuper OR rolbypassrls) ORDER BY rolname
-        """
-    ):
-        findings += failure(
-            "row_level_security",
-            f"The role {row['rolname']} bypasses row level security.",
-            f"ALTER ROLE {row['rolname']} NOSUPERUSER NOBYPASSRLS.",
-        )
-    for row in await db.fetch(
-        """
-        SELECT DISTINCT c.relname, r.rolname FROM pg_catalog.pg_class c
-        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-        CROSS JOIN LATERAL aclexplode(c.relacl) a
-        JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
-        WHERE n.nspname = 'public' AND c.relispartition AND c.relkind IN ('r', 'p')
-          AND a.grantee <> c.relowner AND r.rolname LIKE 'aero2\\_%'
-        ORDER BY 1, 2 LIMIT 10
-        """
-    ):
-        findings += failure(
-            "row_level_security",
-            f"The role {row['rolname']} may use the partition {row['relname']} without its policies.",
-            f"REVOKE ALL ON {row['relname']} FROM {row['rolname']}.",
-        )
-    return findings or ok("row_level_security", "Row level security binds every table and role.")
-
-
 async def check_master_key(target: Target, db: Connection) -> list[Finding]:
     """Services refuse to start without a key that the database still needs."""
     if not target.master_key:
@@ -150,7 +100,7 @@ async def check_master_key(target: Target, db: Connection) -> list[Finding]:
 
 
 async def check_durability(target: Target, db: Connection) -> list[Finding]:
-    """What was acknowledged must be on the disk."""
+    """PostgreSQL must write to the disk before it acknowledges."""
     rows = await db.fetch(
         """
         SELECT name FROM pg_catalog.pg_settings

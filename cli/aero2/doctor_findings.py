@@ -1,4 +1,4 @@
-"""What a check of `aero2 doctor` has found."""
+"""The findings of the checks of `aero2 doctor`."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ SETTINGS: Final = {
 
 @dataclass(frozen=True)
 class Target:
-    """What is empty or None is not known, and its checks are skipped."""
+    """A deployment. Checks that need a value which is empty or None are skipped."""
 
     public_url: str = ""
     database_url: str = field(default="", repr=False)
@@ -73,7 +73,8 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Target:
 
 
 def _names_a_file(name: str) -> bool:
-    return name.startswith("AERO2_") and name.endswith("_FILE")
+    secrets_end = ("KEY_FILE", "PASSWORD_FILE", "TOKEN_FILE", "URL_FILE")
+    return name.startswith("AERO2_") and name.endswith(secrets_end)
 
 
 def from_folder(path: Path) -> Target:

