@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 
 import asyncpg
+from pydantic import SecretStr
 
-from common import conditions, metric_collectors
+from common import conditions, metric_collectors, tracing
 from common.autocommit_connection import AutocommitConnection
 from common.bound_transaction import BoundTransaction
 from common.connection_pool import ConnectionPool
 from common.connection_poolers import refuse_pooler, refusing_poolers
 from common.connection_setup import connect_for_pool
 from common.context import Context
-from common.database_hosts import DatabaseHosts
+from common.database_url import DatabaseServer
 from common.db_errors import FAILURES, connection_lost, translated
 from common.earlier_commits import wait_for_earlier_commits
 from common.ids import is_app_id
@@ -26,6 +27,7 @@ from common.leased_connection import LeasedConnection
 from common.pipelined_connection import PipelinedConnection
 from common.pool_limits import PoolCounts, PoolLimits, PoolWaits
 from common.problems import Busy, Conflict, Unavailable
+from common.traced_connection import TracedConnection
 
 Link: TypeAlias = "BoundTransaction | LeasedConnection | asyncpg.Connection[asyncpg.Record]"
 Db: TypeAlias = "Link | AutocommitConnection"
@@ -100,8 +102,7 @@ def _id(app_id: str) -> str:
 
 @dataclass(frozen=True)
 class Database:
-    """A pool of connections that see the rows of one application only, and only inside a
-    transaction.
+    """A pool of connections that see the rows of one application only, and only in a transaction.
 
     Row level security compares every row with `aero2.app_id`. It is set with SET LOCAL in the round
     trip that begins the transaction, so it never outlives the transaction.
@@ -114,16 +115,20 @@ class Database:
 
     @classmethod
     async def connect(
-        cls, dsn: str, *, name: str, size: int = 10, on_commit: Callable[[], None] = lambda: None
+        cls,
+        url: SecretStr | str,
+        *,
+        name: str,
+        size: int = 10,
+        on_commit: Callable[[], None] = lambda: None,
     ) -> Database:
         """Opens the pool. Raises what asyncpg raises, and PoolerFound."""
-
-        hosts = DatabaseHosts(dsn)
+        server = DatabaseServer(url)
 
         async def connect() -> PipelinedConnection:
-            return await connect_for_pool(dsn, name, pool.connections, hosts)
+            return await connect_for_pool(server, name, pool.connections)
 
-        pool = ConnectionPool(connect, PoolLimits(most=size))
+        pool = ConnectionPool(connect, PoolLimits(most=size), server.was_replaced)
         async with refusing_poolers():
             await pool.open()
         try:
@@ -204,7 +209,7 @@ class Database:
             raise Busy("no database connection is free", retry_after=1) from None
         except FAILURES as error:
             raise connection_lost(error) from None
-        lease = LeasedConnection(connection)
+        lease = (LeasedConnection if tracing.recorder is None else TracedConnection)(connection)
         marker = inside_transaction.set(True)
         try:
             try:

@@ -103,11 +103,11 @@ async def test_each_round_has_a_trace_of_its_own() -> None:
 
 def test_a_line_has_the_trace_of_its_work() -> None:
     """A log line that names another trace keeps it."""
-    with traced():
+    with traced("test"):
         trace = logs.trace.get()
-        assert logs._add_trace(None, "info", {"event": "x"})["trace"] == trace
-        assert logs._add_trace(None, "info", {"event": "x", "trace": "t"})["trace"] == "t"
-    assert "trace" not in logs._add_trace(None, "info", {"event": "x"})
+        assert logs._add_work(None, "info", {"event": "x"})["trace"] == trace[3:35]
+        assert logs._add_work(None, "info", {"event": "x", "trace": "t"})["trace"] == "t"
+    assert "trace" not in logs._add_work(None, "info", {"event": "x"})
 
 
 async def test_each_round_is_in_the_metrics() -> None:
