@@ -13,6 +13,7 @@ from aero2 import nats_access
 from aero2.embedded import ports, secrets
 from aero2.embedded.folder import Folder
 from aero2.failures import CommandError
+from aero2.secret_variables import secret_of
 from common.bus import NatsBus
 from common.nats_client import NatsClient
 from common.settings import servers
@@ -46,7 +47,7 @@ async def connected(url: str, password: str | None) -> AsyncIterator[NatsBus]:
 async def from_environment(folder: Path | None = None) -> AsyncIterator[NatsBus]:
     """Connects as AERO2_NATS_URL and AERO2_NATS_PASSWORD say. Otherwise, or with `folder`, connects
     to the platform that runs on that data folder."""
-    url, password = os.environ.get("AERO2_NATS_URL"), os.environ.get("AERO2_NATS_PASSWORD")
+    url, password = os.environ.get("AERO2_NATS_URL"), secret_of("AERO2_NATS_PASSWORD")
     if folder is not None or url is None:
         url, password = _embedded(folder or Path(".aero2"))
     async with connected(url, password) as bus:

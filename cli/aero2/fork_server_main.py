@@ -122,7 +122,7 @@ def become(request: ProcessDescription, server: int) -> None:
     _take_files(request)
     if request.fork:
         os.setsid()
-        _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        _prctl(PR_SET_PDEATHSIG, signal.SIGINT)  # the whole platform stops
         if os.getppid() != server:  # it has ended before that
             raise SystemExit(1)
     _name_process(request.name)

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import os
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ import typer
 from rich.console import Console
 
 from aero2.migration_steps import Connection
+from aero2.schema_check import faults
 from aero2.schema_files import (
     MigrationError,
     Report,
@@ -28,6 +29,9 @@ from aero2.schema_files import (
     missing_migrations,
     try_again,
 )
+from aero2.secret_variables import OWNER, owner_url, password_of
+from common.known_variables import unknown_variables
+from common.secret_files import BadSecret
 
 SERVICES: Final = ("tenancy", "identity", "oidc", "rbac")
 JOBS: Final = ("relay", "sweep", "mail", "logout", "upkeep", "search")
@@ -38,6 +42,8 @@ LOCK: Final = 0x6165726F32
 OLDEST: Final = 15
 """PostgreSQL 15: ON DELETE SET NULL of one column, UNIQUE NULLS NOT DISTINCT."""
 PASSWORD_LENGTH: Final = 16
+MOST_FAULTS: Final = 5
+"""Faults that a message lists."""
 
 
 def folder() -> Path:
@@ -57,10 +63,12 @@ async def migrate(
 
     `dsn` is of a superuser, or of a role with CREATEROLE that may create in the database.
     `passwords` by service or job (`tenancy`, …, `upkeep`); a role without one is left as it is.
-    `contract` also runs migrations that take away what the version before uses. Raises MigrationError.
+    `contract` also runs migrations that take away what the version before uses. Raises MigrationError,
+    also if the schema does not keep applications apart any more.
     """
     source = source or folder()
-    _check(passwords)
+    for mistake in _mistakes(passwords):
+        raise MigrationError(f"{mistake}.")
     db = await _connect(dsn)
     try:
         if db.get_server_version().major < OLDEST:
@@ -68,7 +76,9 @@ async def migrate(
         await _lock(db, report)
         await try_again(partial(_roles, db, source, passwords), asyncpg.InternalServerError)
         await _become_owner(db)
-        return await SchemaUpdate(db, source, report, partial(_connect, dsn), contract).run()
+        ran = await SchemaUpdate(db, source, report, partial(_connect, dsn), contract).run()
+        await _refuse_faults(db)
+        return ran
     except asyncpg.InsufficientPrivilegeError as error:
         raise MigrationError(
             f"This database role may not do that: {error}. Connect as the owner of the schema or "
@@ -93,13 +103,14 @@ async def _connect(dsn: str) -> Connection:
     return await asyncpg.connect(dsn, server_settings=settings)
 
 
-def _check(passwords: Mapping[str, str]) -> None:
+def _mistakes(passwords: Mapping[str, str]) -> Iterator[str]:
+    """Yields what is wrong with the passwords."""
     for service, password in passwords.items():
         if service not in ROLES:
-            raise MigrationError(f"There is no role aero2_{service}.")
-        if len(password) < PASSWORD_LENGTH or not password.isascii():
-            raise MigrationError(
-                f"The password of aero2_{service} must have {PASSWORD_LENGTH} ASCII characters or more."
+            yield f"There is no role aero2_{service}"
+        elif len(password) < PASSWORD_LENGTH or not password.isascii():
+            yield (
+                f"The password of aero2_{service} must have {PASSWORD_LENGTH} ASCII characters or more"
             )
 
 
@@ -140,18 +151,21 @@ async def _become_owner(db: Connection) -> None:
         await db.execute("SET ROLE aero2_owner")
 
 
+async def _refuse_faults(db: Connection) -> None:
+    """Raises MigrationError if somebody has changed the schema by hand so that it protects less."""
+    if found := await faults(db):
+        more = f", and {len(found) - MOST_FAULTS} more" if len(found) > MOST_FAULTS else ""
+        raise MigrationError(
+            f"This database is not safe to use: {'; '.join(found[:MOST_FAULTS])}{more}. Its schema "
+            "was changed by hand, or lost in a copy. Undo that, and run `aero2 migrate` again."
+        )
+
+
 def command(*, contract: bool) -> None:
-    """Runs `aero2 migrate`, with settings from the environment."""
+    """Runs `aero2 migrate`, with settings from the environment. Ends the command with 2 and a sentence for
+    each variable that is missing or wrong."""
     console = Console()
-    dsn = os.environ.get("AERO2_OWNER_DATABASE_URL")
-    if not dsn:
-        console.print("[red]AERO2_OWNER_DATABASE_URL is not set.[/]")
-        raise typer.Exit(2)
-    passwords = {
-        service: password
-        for service in ROLES
-        if (password := os.environ.get(f"AERO2_{service.upper()}_PASSWORD"))
-    }
+    dsn, passwords = _from_environment(console)
     for service in ROLES:
         if service not in passwords:
             console.print(
@@ -174,3 +188,29 @@ def command(*, contract: bool) -> None:
         console.print(f"[red]The database could not be migrated:[/] {error}")
         raise typer.Exit(1) from None
     console.print(f"[green]Applied {', '.join(ran)}.[/]" if ran else "[green]Up to date.[/]")
+
+
+def _from_environment(console: Console) -> tuple[str, dict[str, str]]:
+    """Returns the DSN of the owner, and the password of each role that has one in the environment."""
+    dsn, passwords, mistakes = "", dict[str, str](), list[str]()
+    try:
+        dsn = owner_url()
+        if not dsn:
+            mistakes.append(f"{OWNER} is not set")
+    except BadSecret as problem:
+        mistakes.append(str(problem))
+    for role in ROLES:
+        try:
+            if password := password_of(f"AERO2_{role.upper()}_PASSWORD"):
+                passwords[role] = password
+        except BadSecret as problem:
+            mistakes.append(str(problem))
+    mistakes += _mistakes(passwords)
+    unknown = list(unknown_variables(os.environ))
+    for mistake in mistakes:
+        console.print(f"{mistake}.", style="red", markup=False, highlight=False, soft_wrap=True)
+    for sentence in unknown:
+        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if mistakes:
+        raise typer.Exit(2)
+    return dsn, passwords

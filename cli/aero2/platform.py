@@ -18,7 +18,7 @@ from aero2.embedded.nats import Nats
 from aero2.embedded.ports import Ports
 from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import Secrets
-from aero2.environment import JOBS, SMTP, inherited, public_url, unless_set
+from aero2.environment import JOBS, SMTP, inherited, public_url, sends_mail, unless_set
 from aero2.mailcatcher_program import mail_catcher
 from aero2.program import (
     GATEWAY,
@@ -70,7 +70,7 @@ class Platform:
     @property
     def mail_url(self) -> str | None:
         """Where mail can be read; None if it is sent through a server of the operator."""
-        if os.environ.get(SMTP):
+        if sends_mail():
             return None
         return f"http://localhost:{self.ports.number['mail']}"
 
@@ -132,7 +132,7 @@ class Platform:
     def services(self) -> list[Program]:
         """Returns every service, the mail catcher, and the proxy before the gateway."""
         services = self._together() if self.together else map(self._service, nats_access.SERVICES)
-        catchers = [] if os.environ.get(SMTP) else [mail_catcher(self.ports)]
+        catchers = [] if sends_mail() else [mail_catcher(self.ports)]
         proxies = [self._proxy(self.caddy)] if self.caddy else []
         return [*services, *catchers, *proxies]
 
@@ -149,6 +149,7 @@ class Platform:
             heartbeat=heartbeat,
             sockets=self._gateway_sockets if name == "gateway" else (),
             services=(name,),
+            stop_with=signal.SIGINT,
             stage=GATEWAY if name == "gateway" else SERVICES,
         )
 
@@ -185,6 +186,7 @@ class Platform:
             env["AERO2_LISTEN_FD"] = str(public[0].fileno())
         if metrics := self.ports.sockets.get("metrics"):
             env["AERO2_METRICS_LISTEN_FD"] = str(metrics.fileno())
+        env |= unless_set({"AERO2_LAME_DUCK": "0"})  # its successor has the same port
         if self.tls:
             more = os.environ.get("AERO2_TRUSTED_PROXIES")
             env["AERO2_TRUSTED_PROXIES"] = f"127.0.0.1/32,{more}" if more else "127.0.0.1/32"
@@ -236,14 +238,11 @@ class Platform:
         ours = heartbeat_ready(heartbeat)
 
         async def ready() -> bool:
-            return await ours() and await self._gateway_answers()
+            host, port = self._gateway
+            return await ours() and await answers(port, "/health", self.authority, reachable(host))
 
         return ready
 
     async def relay_state(self) -> str | None:
         """Returns what the gateway's health says of the relays, or None if it does not answer."""
         return await stream_watchdog.relay_state(self._gateway_origin, self.authority)
-
-    async def _gateway_answers(self) -> bool:
-        host, port = self._gateway
-        return await answers(port, "/health/ready", self.authority, reachable(host))

@@ -25,6 +25,8 @@ TAKES_PRIORS: Final = 18
 """PostgreSQL 18: pg_restore_attribute_stats."""
 ATTEMPTS: Final = 30
 """How often a step is tried again that ran into a lock or into another runner's change of a role."""
+BUSY: Final = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
+"""Errors of a step that may succeed later: a statement of a service held a lock that it needs."""
 OTHER_VERSIONS: Final = """
     SELECT DISTINCT application_name FROM pg_catalog.pg_stat_activity
     WHERE datname = current_database() AND application_name LIKE 'aero2-%/%'
@@ -166,8 +168,8 @@ class SchemaUpdate:
             steps = MigrationSteps(self.db, script, self._priors, self.report)
             for number in range(done, len(script.steps)):
                 step = partial(steps.run, number)
-                await try_again(step, asyncpg.LockNotAvailableError, waiting=waiting)
-        except asyncpg.LockNotAvailableError:
+                await try_again(step, *BUSY, waiting=waiting)
+        except BUSY:
             raise MigrationError(
                 f"The database is too busy: {script.name} could not have a lock in {ATTEMPTS} "
                 f"attempts. It waited for {watch}. Try again when there is less load."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,7 +20,9 @@ from aero2.embedded.folder import Folder
 from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import FILE, master_key, stored
 from aero2.failures import CommandError, report_failures
+from aero2.secret_variables import owner_url, secret_of
 from common.crypto import BadKey, Keys
+from common.secret_files import BadSecret
 
 app = new_group("Master keys.")
 
@@ -46,9 +47,7 @@ def add(data_dir: DataDir = None) -> None:
         folder = _folder(data_dir)
         new_key = master_key()
         if folder is None:
-            typer.echo(
-                f"AERO2_MASTER_KEY={new_key},{os.environ.get('AERO2_MASTER_KEY', '')}".rstrip(",")
-            )
+            typer.echo(f"AERO2_MASTER_KEY={new_key},{secret_of('AERO2_MASTER_KEY')}".rstrip(","))
             return
         content = stored(folder)
         folder.write(FILE, content | {"master_key": f"{new_key},{content['master_key']}"})
@@ -111,7 +110,7 @@ async def _status(data_dir: Path | None) -> list[master_key_rotation.MasterKeySt
 
 def _folder(path: Path | None) -> Folder | None:
     """The data folder that is meant; None where the environment says which deployment."""
-    if path is None and os.environ.get("AERO2_OWNER_DATABASE_URL"):
+    if path is None and _owner():
         return None
     path = path or Path(".aero2")
     if not (path / FILE).is_file():
@@ -121,9 +120,16 @@ def _folder(path: Path | None) -> Folder | None:
     return Folder.at(path)
 
 
+def _owner() -> str:
+    try:
+        return owner_url()
+    except BadSecret as problem:
+        raise CommandError(f"{problem}.") from None
+
+
 def _keys(data_dir: Path | None) -> Keys:
     folder = _folder(data_dir)
-    text = stored(folder)["master_key"] if folder else os.environ.get("AERO2_MASTER_KEY", "")
+    text = stored(folder)["master_key"] if folder else secret_of("AERO2_MASTER_KEY")
     try:
         return Keys.parse(text)
     except BadKey as error:
@@ -136,7 +142,7 @@ def _keys(data_dir: Path | None) -> Keys:
 async def _database(data_dir: Path | None) -> AsyncIterator[master_key_rotation.Connection]:
     folder = _folder(data_dir)
     if folder is None:
-        dsn = os.environ["AERO2_OWNER_DATABASE_URL"]
+        dsn = _owner()
     else:
         superuser = stored(folder)["superuser"]
         dsn = Postgres(folder, ports.port_of(folder, "postgres"), superuser).url(

@@ -10,21 +10,22 @@ from dataclasses import dataclass
 from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 
 import asyncpg
+from pydantic import SecretStr
 
-from common import conditions, metrics, tracing
+from common import conditions, metric_collectors, tracing
 from common.autocommit_connection import AutocommitConnection
 from common.bound_transaction import BoundTransaction
 from common.connection_pool import ConnectionPool
 from common.connection_poolers import refuse_pooler, refusing_poolers
 from common.connection_setup import connect_for_pool
 from common.context import Context
-from common.database_hosts import DatabaseHosts
+from common.database_url import DatabaseServer
 from common.db_errors import FAILURES, connection_lost, translated
 from common.earlier_commits import wait_for_earlier_commits
 from common.ids import is_app_id
 from common.leased_connection import LeasedConnection
 from common.pipelined_connection import PipelinedConnection
-from common.pool_limits import PoolCounts, PoolLimits
+from common.pool_limits import PoolCounts, PoolLimits, PoolWaits
 from common.problems import Busy, Conflict, Unavailable
 from common.traced_connection import TracedConnection
 
@@ -101,8 +102,7 @@ def _id(app_id: str) -> str:
 
 @dataclass(frozen=True)
 class Database:
-    """A pool of connections that see the rows of one application only, and only inside a
-    transaction.
+    """A pool of connections that see the rows of one application only, and only in a transaction.
 
     Row level security compares every row with `aero2.app_id`. It is set with SET LOCAL in the round
     trip that begins the transaction, so it never outlives the transaction.
@@ -115,14 +115,18 @@ class Database:
 
     @classmethod
     async def connect(
-        cls, dsn: str, *, name: str, size: int = 10, on_commit: Callable[[], None] = lambda: None
+        cls,
+        url: SecretStr | str,
+        *,
+        name: str,
+        size: int = 10,
+        on_commit: Callable[[], None] = lambda: None,
     ) -> Database:
         """Opens the pool. Raises what asyncpg raises, and PoolerFound."""
-
-        hosts = DatabaseHosts(dsn)
+        server = DatabaseServer(url)
 
         async def connect() -> PipelinedConnection:
-            return await connect_for_pool(dsn, name, pool.connections, hosts)
+            return await connect_for_pool(server, name, pool.connections)
 
         pool = ConnectionPool(connect, PoolLimits(most=size))
         async with refusing_poolers():
@@ -133,12 +137,16 @@ class Database:
             pool.terminate()
             raise
         database = cls(pool, name, on_commit)
-        metrics.POOLS.sources.add(database)
+        metric_collectors.POOLS.sources.add(database)
         return database
 
     def connections(self) -> PoolCounts:
         """Returns the numbers of connections and of waiting callers."""
         return self.pool.counts()
+
+    @property
+    def waits(self) -> PoolWaits:
+        return self.pool.waits
 
     @asynccontextmanager
     async def transaction(self, ctx: Context) -> AsyncIterator[Link]:
@@ -223,8 +231,7 @@ class Database:
         self.on_commit()
 
     async def takes_writes(self) -> bool:
-        """Returns whether the server answers and is no standby: nobody can sign in there. Closes the
-        connections to a standby."""
+        """Returns whether the server answers and takes writes. Closes connections to a standby."""
         try:
             async with self._acquire() as db:
                 takes_writes: bool = await db.fetchval("SHOW transaction_read_only") == "off"
@@ -236,7 +243,7 @@ class Database:
 
     async def close(self) -> None:
         """Closes the pool, within three seconds."""
-        metrics.POOLS.sources.discard(self)
+        metric_collectors.POOLS.sources.discard(self)
         await self.pool.close(CLOSE)
 
 

@@ -56,7 +56,7 @@ async def open_service_deps(settings: DatabaseSettings, links: Connections) -> S
     publisher = BatchPublisher(links.nc, links.js, links.name)
     relay = Relay(relay_db, publisher, replicas)
     db = await Database.connect(
-        settings.database_url.get_secret_value(),
+        settings.database_url,
         name=links.name,
         size=settings.pool_size,
         on_commit=waking(relay.wake),
@@ -81,6 +81,6 @@ async def open_service_deps(settings: DatabaseSettings, links: Connections) -> S
 
 async def open_job(dsn: SecretStr, links: Connections, job: str) -> Database:
     """Connects with the role of a job that speaks of all applications."""
-    database = await Database.connect(dsn.get_secret_value(), name=f"{links.name}-{job}", size=2)
+    database = await Database.connect(dsn, name=f"{links.name}-{job}", size=2)
     links.databases.append(database)
     return database

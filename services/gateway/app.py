@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from prometheus_client import Histogram
 from pydantic import ValidationError
 
-from common import logs, metrics, tracing
+from common import logs, tracing
 from common.context import new_trace
 from common.problems import BadRequest, Problem, TooLarge
 from gateway.admission.admission import Admission
@@ -33,6 +32,7 @@ from gateway.http.request import GatewayRequest, RequestState, linked_trace, rea
 from gateway.http.request_span import begin_http_span, end_http_span
 from gateway.http.response import MethodNotAllowed
 from gateway.http.unseen_responses import unseen_response
+from gateway.request_metrics import RequestMetrics
 from gateway.response_sender import ResponseSender
 from gateway.routing import HostKind, Route, RouteTable
 from gateway.served_requests import SERVER_ERROR
@@ -56,11 +56,9 @@ class GatewayApp:
     table: RouteTable
     application: AsgiApp
     dashboard: AsgiApp
-    metric_paths: frozenset[str]
-    """The paths that may label a metric. A path from a request never does."""
+    metrics: RequestMetrics
     start: Callable[[], Awaitable[None]]
     stop: Callable[[], Awaitable[None]]
-    _timers: dict[tuple[str, int], Histogram] = field(default_factory=dict)
     _max_body: int = field(init=False)
     _scheme: str = field(init=False)
     _api_host: str = field(init=False)
@@ -219,14 +217,7 @@ class GatewayApp:
     def _log(self, sender: ResponseSender, template: str | None) -> None:
         request, status = sender.request, sender.status
         seconds = time.perf_counter() - request.started
-        path = template or request.path
-        timer = self._timers.get((path, status))
-        if timer is None:
-            has_label = path in self.metric_paths
-            timer = metrics.HTTP.labels(path if has_label else "other", str(status))
-            if has_label:
-                self._timers[path, status] = timer
-        timer.observe(seconds)
+        self.metrics.observe(request.method, template, status, seconds)
         if request.state.span is not None:
             end_http_span(request.state.span, request, template, status)
         self.gateway.served.add(status, seconds)

@@ -11,6 +11,7 @@ from identity import (
     guest_expiry,
     impersonation_end,
     queues,
+    stream_metrics,
     unprovisioned_users,
     user_batch_worker,
 )
@@ -25,6 +26,7 @@ async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]
     deps = await open_deps(settings, links)
     links.spawn(run_sweeps(deps.sweep_db, EXPIRED), "sweeps")
     links.spawn(queues.measure_periodically(deps), "queues")
+    links.spawn(stream_metrics.measure_periodically(links.js), "stream")
     links.spawn(unprovisioned_users.provision_periodically(deps), "unprovisioned users")
     links.spawn(user_batch_worker.run(deps), "user batches")
     providers = settings.dashboard_providers

@@ -120,7 +120,7 @@ async def test_each_service_keeps_its_name_and_its_users(
     own database role, and its own name in the log."""
     with serving(tmp_path, guarded, database, *ALL) as served:
         await served.ready()
-        health = await served.get("localhost:8080", "/health/ready")
+        health = await served.get("localhost:8080", "/health")
         roles = await _roles(database["owner"])
         unknown = await served.get("nobody.localhost:8080")
         await until(lambda: len(served.lines("http")) == 2)
@@ -209,7 +209,7 @@ async def test_a_service_that_cannot_start_is_named(
         ),
         (
             {"AERO2_TENANCY_POOL_SIZE": "many"},
-            "tenancy: AERO2_POOL_SIZE: Input should be a valid integer, unable to parse string as an "
+            "tenancy: AERO2_TENANCY_POOL_SIZE: Input should be a valid integer, unable to parse string as an "
             "integer",
         ),
     ],
@@ -292,4 +292,4 @@ async def test_workers_that_cannot_start_end(
         code = await served.ended()
 
     assert code == 1
-    assert "gateway: AERO2_MASTER_KEY: " in served.text
+    assert f"{', '.join(ALL)}: AERO2_MASTER_KEY: " in served.text

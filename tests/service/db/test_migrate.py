@@ -31,7 +31,8 @@ def empty(postgres: Postgres) -> Iterator[str]:
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """A copy of db/ that a test may change, with one migration that counts as applied."""
-    made = Path(shutil.copytree(folder(), tmp_path / "db"))
+    ignored = shutil.ignore_patterns("[0-9]*.sql")
+    made = Path(shutil.copytree(folder(), tmp_path / "db", ignore=ignored))
     (made / "migrations" / "0001_first.sql").write_text("SELECT 1;\n")
     return made
 
@@ -113,14 +114,20 @@ async def test_a_failed_migration_changes_nothing(empty: str, source: Path) -> N
 
 @pytest.mark.long
 async def test_a_migration_gives_way_to_traffic_and_tries_again(empty: str, source: Path) -> None:
-    """A migration waits two seconds for a lock, gives up so that traffic goes on, and tries again."""
+    """A migration waits two seconds for a lock, gives up so that traffic goes on, and tries again. Readers
+    who came behind it wait for so long, and not until a pg_dump has ended."""
     await migrate(empty, {}, source=source)
     step = source / "migrations" / "0002_wide.sql"
     step.write_text("ALTER TABLE deleted_slugs ADD COLUMN why text;")
     db = await asyncpg.connect(empty)
     await db.execute("BEGIN; LOCK TABLE deleted_slugs IN ACCESS SHARE MODE")
-    running = asyncio.create_task(migrate(empty, {}, source=source))
-    await asyncio.sleep(2.7)
+    said: list[str] = []
+    running = asyncio.create_task(migrate(empty, {}, source=source, report=said.append))
+    reader = await asyncpg.connect(empty, server_settings={"lock_timeout": "5s"})
+    while sum("waits for" in line for line in said) < 2:
+        await reader.fetch("SELECT slug FROM deleted_slugs")
+        await asyncio.sleep(0.01)
+    await reader.close()
     assert not running.done()
     await db.execute("COMMIT")
     await db.close()
@@ -248,12 +255,20 @@ def test_the_command_says_what_it_did(postgres: Postgres, empty: str) -> None:
     made = run(AERO2_OWNER_DATABASE_URL=empty, **passwords)
     again = run(AERO2_OWNER_DATABASE_URL=empty, **passwords)
     weak = run(AERO2_OWNER_DATABASE_URL=empty, AERO2_RBAC_PASSWORD="short")
+    many = run(AERO2_RBAC_PASSWORD="short", AERO2_OIDC_PASSWORD_FILE="/no/file", AERO2_RELY="1")
     away = run(AERO2_OWNER_DATABASE_URL="postgresql://x:y@127.0.0.1:1/z")
     unset = run()
 
     assert (made.returncode, "Applied schema.sql." in made.stdout) == (0, True)
     assert (again.returncode, "Up to date." in again.stdout) == (0, True)
-    assert (weak.returncode, "Refused." in weak.stdout) == (1, True)
+    assert (weak.returncode, "aero2_rbac must have 16" in weak.stdout) == (2, True)
+    assert many.returncode == 2
+    assert many.stdout.splitlines() == [
+        "AERO2_OWNER_DATABASE_URL is not set.",
+        "AERO2_OIDC_PASSWORD_FILE: /no/file cannot be read: No such file or directory.",
+        "The password of aero2_rbac must have 16 ASCII characters or more.",
+        "AERO2_RELY has no effect: there is no such variable.",
+    ]
     assert (away.returncode, "could not be migrated" in away.stdout) == (1, True)
     assert (unset.returncode, "AERO2_OWNER_DATABASE_URL is not set" in unset.stdout) == (2, True)
     assert "Traceback" not in "".join(r.stderr for r in (made, again, weak, away, unset))
