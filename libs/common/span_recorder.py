@@ -42,8 +42,9 @@ Attributes = Mapping[str, str | int]
 
 WHOLE: Final = 2**64
 """Numbers of which one is drawn for each trace."""
-FLUSH: Final = 2.0
-"""Seconds that the end of a process waits for its last spans. The collector may be away."""
+FLUSH: Final = 0.7
+"""Seconds that the end of a process waits for its last spans. `aero2 up` gives each stage of its end 0.8
+seconds at least, and then kills. The collector may be away."""
 
 
 class RecordedSpan:

@@ -78,7 +78,7 @@ def start(service: str, replica: str) -> None:
 
 
 async def stop() -> None:
-    """Sends the spans that wait, within two seconds, and switches tracing off."""
+    """Sends the spans that wait, if the collector takes them at once, and switches tracing off."""
     global recorder
     stopped, recorder = recorder, None
     if stopped is not None:
