@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from aero2 import generators, inspection, up_options
+from aero2 import generators, inspection, process_commands, up_options
 from aero2.command_groups import LazyGroup, new_group
 
 app = new_group(cls=LazyGroup)
@@ -71,6 +71,9 @@ def serve(services: up_options.Services, *, workers: up_options.Workers = 1) -> 
     from aero2.serve import serve as run
 
     run(services, workers)
+
+
+process_commands.add_to(app)
 
 
 @app.command("migrate")

@@ -26,8 +26,10 @@ GROUPS = {
     "apps": "Applications.",
     "audit": "The audit log: verify an export, list the events.",
     "clients": "OAuth clients.",
+    "cluster": "A cluster of three NATS servers.",
     "keys": "Signing keys.",
     "secrets": "Master keys.",
+    "stream": "The audit stream: its copies, and what is missing on it.",
     "users": "Users in bulk.",
 }
 """Modules of aero2 with an `app` of commands, and their help. They are imported when one of their

@@ -24,6 +24,9 @@ IMPORTING: Final = threading.Lock()
 modules half initialized."""
 SERVICES: Final = ("gateway", "identity", "oidc", "rbac", "tenancy")
 CLI: Final = "cli"
+STREAM_ADMIN: Final = "stream-admin"
+"""A user of a cluster, for the operator: may change how many servers keep a copy of the stream. Nobody else
+may change a stream that exists."""
 STREAM: Final = "AUDIT"
 AUDIT: Final = "audit.>"
 CHANGED: Final = "changed.>"
@@ -48,7 +51,13 @@ def inbox(user: str) -> str:
 
 
 def rights(user: str) -> Rights:
-    """Returns the rights that `user` (a service or the command line) needs, and no more."""
+    """Returns the rights that `user` (a service, the command line or STREAM_ADMIN) needs, and no more."""
+    if user == STREAM_ADMIN:
+        questions = ("STREAM.INFO", "STREAM.UPDATE", "CONSUMER.NAMES")
+        return Rights(
+            publish=tuple(f"$JS.API.{question}.{STREAM}" for question in questions),
+            subscribe=(f"{inbox(user)}.>",),
+        )
     calls = sorted(_called_by(user))
     stream = ("$JS.API.INFO", f"$JS.API.STREAM.INFO.{STREAM}", f"$JS.API.STREAM.CREATE.{STREAM}")
     if user == CLI:
@@ -61,6 +70,7 @@ def rights(user: str) -> Rights:
     if user == "tenancy":  # seals what was relayed, soon after
         hears = [AUDIT]
         publish.append(f"$JS.API.STREAM.PURGE.{STREAM}")  # what is left of a deleted application
+        publish.append(f"$JS.API.STREAM.MSG.GET.{STREAM}")  # `aero2 stream refill`: what is missing
     if user == "gateway":  # the live log: told that there is something new, reads it by number
         hears = [AUDIT]
         publish += [f"$JS.API.STREAM.MSG.GET.{STREAM}", *FIGURES]
@@ -121,11 +131,12 @@ def _sources(user: str) -> list[Path]:
     ]
 
 
-def configuration(passwords: dict[str, str], *, server: str) -> str:
+def configuration(passwords: dict[str, str], *, server: str, accounts: str = "") -> str:
     """nats.conf: `server` says where to listen and store, `passwords` is a literal or a `$NAME`
-    of the environment for each user."""
-    users = "\n".join(_user(user, passwords[user]) for user in (*SERVICES, CLI))
-    return f"{server.strip()}\n\n{LIMITS}\naccounts {{\n  AERO2 {{\n    jetstream: enabled\n    users: [\n{users}\n    ]\n  }}\n}}\n"
+    of the environment for each user. `accounts` are those beside the one of the services."""
+    others = (STREAM_ADMIN,) if STREAM_ADMIN in passwords else ()
+    users = "\n".join(_user(user, passwords[user]) for user in (*SERVICES, CLI, *others))
+    return f"{server.strip()}\n\n{LIMITS}\naccounts {{\n{accounts}  AERO2 {{\n    jetstream: enabled\n    users: [\n{users}\n    ]\n  }}\n}}\n"
 
 
 LIMITS: Final = """\
@@ -175,6 +186,10 @@ jetstream {
 
 
 def compose_configuration() -> str:
-    """deploy/nats.conf: passwords come from the environment as NATS_<USER>_PASSWORD."""
-    names = {user: f"$NATS_{user.upper()}_PASSWORD" for user in (*SERVICES, CLI)}
-    return configuration(names, server=COMPOSE)
+    """deploy/nats.conf: passwords come from the environment."""
+    return configuration(password_variables(), server=COMPOSE)
+
+
+def password_variables() -> dict[str, str]:
+    """Returns NATS_<USER>_PASSWORD for each user, as nats.conf refers to the environment."""
+    return {user: f"$NATS_{user.upper()}_PASSWORD" for user in (*SERVICES, CLI)}

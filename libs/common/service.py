@@ -113,8 +113,8 @@ def run(program: Program) -> None:
     crash_lines.install()
     settings = read_settings(program.settings_class, program.name)
     logs.configure(program.name, settings.log_level, settings.replica)
-    start_tracing(program.name, settings.replica)
     warn_of_unknown(os.environ)
+    start_tracing(program.name, settings.replica)
     try:
         opening = _open_alone(program, settings, program.prepare(settings))
         uvloop.run(run_until_stopped(opening, settings.heartbeat))
@@ -135,7 +135,8 @@ def start_tracing(name: str, replica: str) -> None:
 
 async def _open_alone(program: Program, settings: Settings, open_: Open) -> Lives:
     lives = [await open_(None)]
-    await attend(lives, settings, "" if program.has_listener else program.name)
+    joined = settings.metrics_folder is not None  # by a gateway, which may be another one
+    await attend(lives, settings, program.name if joined or not program.has_listener else "")
     return lives
 
 

@@ -48,8 +48,8 @@ def run_together(programs: Sequence[Program]) -> None:
     crash_lines.install()
     settings = read_configuration([(each.name, each.settings_class) for each in programs])
     logs.configure(NAME, settings[0].log_level, settings[0].replica)
-    start_tracing(NAME, settings[0].replica)
     warn_of_unknown(os.environ)
+    start_tracing(NAME, settings[0].replica)
     prepared = [
         _Prepared(program, own, program.prepare(own))
         for program, own in zip(programs, settings, strict=True)

@@ -103,6 +103,14 @@ OTHERS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
             for user in ("GATEWAY", "IDENTITY", "OIDC", "RBAC", "TENANCY", "CLI")
         ),
     ),
+    "`deploy/cluster` (with the passwords of the NATS users above)": (
+        (
+            "NATS_SYSTEM_PASSWORD",
+            NEEDED,
+            "Password of the operator's users `system` and `stream-admin`. `aero2 cluster` and "
+            "`aero2 stream replicas` read it. No service has it.",
+        ),
+    ),
     "`deploy/tls.Caddyfile`": (
         ("AERO2_GATEWAY", "`127.0.0.1:8080`", "Where the gateway listens."),
         ("AERO2_INTERNAL", "`127.0.0.1:9464`", "Where the gateway's internal listener is."),
