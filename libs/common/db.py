@@ -231,8 +231,7 @@ class Database:
         self.on_commit()
 
     async def takes_writes(self) -> bool:
-        """Returns whether the server answers and is no standby: nobody can sign in there. Closes the
-        connections to a standby."""
+        """Returns whether the server answers and takes writes. Closes connections to a standby."""
         try:
             async with self._acquire() as db:
                 takes_writes: bool = await db.fetchval("SHOW transaction_read_only") == "off"
