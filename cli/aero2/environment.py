@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Final
 
 JOBS: Final = {
@@ -36,6 +37,8 @@ UNUSED: Final = {
 """Variables that services take elsewhere, and why not here."""
 
 
+_OF_CLUSTER: Final = re.compile(r"AERO2_(\w+_)?DATABASE_URL_(?!FILE$)\w+")
+"""The database of a further cluster."""
 _REPLACED: Final = frozenset(
     {
         "AERO2_LISTEN_FD",
@@ -57,7 +60,11 @@ def public_url(domain: str, port: int, *, tls: bool) -> str:
 def inherited() -> dict[str, str]:
     """Returns the operator's environment without what would replace our ports, and without an
     identity: each service has its own."""
-    return {name: value for name, value in os.environ.items() if name not in _REPLACED}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _REPLACED and not _OF_CLUSTER.fullmatch(name)
+    }
 
 
 def unless_set(defaults: dict[str, str]) -> dict[str, str]:
@@ -71,4 +78,8 @@ def unused_variables() -> list[str]:
         f"{name} has no effect on aero2 up: {why}."
         for name, why in UNUSED.items()
         if os.environ.get(name)
+    ] + [
+        f"{name} has no effect on aero2 up: {_OWN}."
+        for name in sorted(os.environ)
+        if _OF_CLUSTER.fullmatch(name)
     ]

@@ -21,6 +21,7 @@ import typer
 from rich.console import Console
 
 from aero2.migration_steps import Connection
+from aero2.owner_urls import OWNER, BadCluster, owner_urls
 from aero2.schema_files import (
     MigrationError,
     Report,
@@ -28,6 +29,7 @@ from aero2.schema_files import (
     missing_migrations,
     try_again,
 )
+from common.homes import MAIN
 
 SERVICES: Final = ("tenancy", "identity", "oidc", "rbac")
 JOBS: Final = ("relay", "sweep", "mail", "logout", "upkeep", "search")
@@ -52,12 +54,14 @@ async def migrate(
     source: Path | None = None,
     report: Report = lambda _: None,
     contract: bool = False,
+    cluster: str = MAIN,
 ) -> list[str]:
     """Brings the database of `dsn` to this version. Returns the names of the files that ran.
 
     `dsn` is of a superuser, or of a role with CREATEROLE that may create in the database.
     `passwords` by service or job (`tenancy`, …, `upkeep`); a role without one is left as it is.
-    `contract` also runs migrations that take away what the version before uses. Raises MigrationError.
+    `contract` also runs migrations that take away what the version before uses. `cluster` is the name that
+    the database has, or gets. Raises MigrationError.
     """
     source = source or folder()
     _check(passwords)
@@ -68,12 +72,53 @@ async def migrate(
         await _lock(db, report)
         await try_again(partial(_roles, db, source, passwords), asyncpg.InternalServerError)
         await _become_owner(db)
-        return await SchemaUpdate(db, source, report, partial(_connect, dsn), contract).run()
+        return await SchemaUpdate(
+            db, source, report, partial(_connect, dsn), contract, cluster
+        ).run()
     except asyncpg.InsufficientPrivilegeError as error:
         raise MigrationError(
             f"This database role may not do that: {error}. Connect as the owner of the schema or "
             "as a superuser (AERO2_OWNER_DATABASE_URL)."
         ) from error
+    finally:
+        await db.close()
+
+
+async def migrate_all(
+    urls: Mapping[str, str],
+    passwords: Mapping[str, str],
+    *,
+    report: Report = lambda _: None,
+    contract: bool = False,
+) -> list[str]:
+    """Brings the database of each cluster to this version, that of `main` last. Returns the names of the
+    files that ran, with the cluster if it is another. Raises MigrationError, before it changes anything if
+    applications live in a cluster without a URL."""
+    if unknown := sorted(await _homes_in_use(urls[MAIN]) - urls.keys()):
+        raise MigrationError(
+            f"Applications live in the cluster {unknown[0]}. Set {OWNER}_{unknown[0].upper()}, so that it "
+            "is migrated, too."
+        )
+    ran: list[str] = []
+    for cluster, url in urls.items():
+        mark = "" if cluster == MAIN else f"{cluster}: "
+        files = await migrate(
+            url,
+            passwords,
+            report=lambda line, mark=mark: report(f"{mark}{line}"),  # type: ignore[misc]
+            contract=contract,
+            cluster=cluster,
+        )
+        ran += [f"{mark}{file}" for file in files]
+    return ran
+
+
+async def _homes_in_use(dsn: str) -> set[str]:
+    db = await _connect(dsn)
+    try:
+        if not await db.fetchval("SELECT to_regclass('public.clusters') IS NOT NULL"):
+            return set()
+        return {row["name"] for row in await db.fetch("SELECT name FROM clusters")}
     finally:
         await db.close()
 
@@ -143,9 +188,13 @@ async def _become_owner(db: Connection) -> None:
 def command(*, contract: bool) -> None:
     """Runs `aero2 migrate`, with settings from the environment."""
     console = Console()
-    dsn = os.environ.get("AERO2_OWNER_DATABASE_URL")
-    if not dsn:
-        console.print("[red]AERO2_OWNER_DATABASE_URL is not set.[/]")
+    try:
+        urls = owner_urls(os.environ)
+    except BadCluster as mistake:
+        console.print(f"[red]{mistake}[/]")
+        raise typer.Exit(2) from None
+    if not urls:
+        console.print(f"[red]{OWNER} is not set.[/]")
         raise typer.Exit(2)
     passwords = {
         service: password
@@ -160,8 +209,8 @@ def command(*, contract: bool) -> None:
             )
     try:
         ran = asyncio.run(
-            migrate(
-                dsn,
+            migrate_all(
+                urls,
                 passwords,
                 report=lambda line: console.print(f"  {line}", highlight=False),
                 contract=contract,

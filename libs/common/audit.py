@@ -21,6 +21,7 @@ import orjson
 from nats.aio.client import Client
 
 from common import logs
+from common.bound_transaction import BoundTransaction
 from common.context import Context
 from common.db import Db, defer
 from common.events.base import Event
@@ -136,8 +137,12 @@ def _entry(ctx: Context, event: Event, about: About) -> Entry:
 
 async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = None) -> None:
     """Writes an event and its outbox row. `db` is the transaction of the work itself, which writes them
-    with its next statement or with COMMIT."""
+    with its next statement or with COMMIT. If the application lives in another cluster, the event is
+    carried to its log after the commit."""
     row = entry(ctx, event, user_id=user_id)
+    if isinstance(db, BoundTransaction) and db.home != ctx.home:
+        await _transfer(db, row, ctx.home)
+        return
     await defer(
         db,
         """
@@ -165,6 +170,20 @@ async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = No
         row.created_at,
         row.payload(),
         row.trace,
+    )
+
+
+async def _transfer(db: BoundTransaction, row: Entry, home: str) -> None:
+    db.carries = True
+    await defer(
+        db,
+        """
+        INSERT INTO audit_transfers (app_id, event_id, home, payload) VALUES ($1, $2, $3, $4)
+        """,
+        row.app_id,
+        row.id,
+        home,
+        row.payload(),
     )
 
 

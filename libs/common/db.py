@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 
 import asyncpg
 
-from common import conditions, metrics
+from common import conditions, logs, metrics
 from common.autocommit_connection import AutocommitConnection
 from common.bound_transaction import BoundTransaction
+from common.cluster_settings import ClusterMistake
+from common.clusters import Admission
 from common.connection_pool import ConnectionPool
 from common.connection_poolers import refuse_pooler, refusing_poolers
 from common.connection_setup import connect_for_pool
@@ -21,11 +23,15 @@ from common.context import Context
 from common.database_hosts import DatabaseHosts
 from common.db_errors import FAILURES, connection_lost, translated
 from common.earlier_commits import wait_for_earlier_commits
+from common.homes import MAIN
 from common.ids import is_app_id
 from common.leased_connection import LeasedConnection
 from common.pipelined_connection import PipelinedConnection
+from common.pipelined_messages import BINDING_AT
 from common.pool_limits import PoolCounts, PoolLimits
 from common.problems import Busy, Conflict, Unavailable
+
+log = logs.get(__name__)
 
 Link: TypeAlias = "BoundTransaction | LeasedConnection | asyncpg.Connection[asyncpg.Record]"
 Db: TypeAlias = "Link | AutocommitConnection"
@@ -101,7 +107,7 @@ def _id(app_id: str) -> str:
 @dataclass(frozen=True)
 class Database:
     """A pool of connections that see the rows of one application only, and only inside a
-    transaction.
+    transaction. Of several clusters, each has a pool, and the home of a context says which is used.
 
     Row level security compares every row with `aero2.app_id`. It is set with SET LOCAL in the round
     trip that begins the transaction, so it never outlives the transaction.
@@ -111,55 +117,114 @@ class Database:
     name: str = ""
     on_commit: Callable[[], None] = lambda: None
     """Called after every committed write: it wakes the relay."""
+    home: str = MAIN
+    """The cluster. Work that is bound to no application is done here."""
+    members: Mapping[str, Database] = field(default_factory=dict, compare=False, repr=False)
+    """By home, this one too: see common.clusters. Empty if there is only one."""
+    carry: Callable[[Database], Awaitable[None]] | None = None
+    """Called after a commit with events for logs in other clusters."""
+    is_registry: bool = False
+    """Whether it serves applications of all homes here, for the tables that find an application."""
 
     @classmethod
     async def connect(
-        cls, dsn: str, *, name: str, size: int = 10, on_commit: Callable[[], None] = lambda: None
+        cls,
+        dsn: str,
+        *,
+        name: str,
+        size: int = 10,
+        on_commit: Callable[[], None] = lambda: None,
+        home: str = MAIN,
+        admission: Admission | None = None,
+        is_registry: bool = False,
     ) -> Database:
-        """Opens the pool. Raises what asyncpg raises, and PoolerFound."""
+        """Opens the pool. With an `admission`, there are several clusters: another than `main` may be away,
+        and then connections are opened when they are needed. Raises what asyncpg raises, PoolerFound and
+        ClusterMistake."""
 
         hosts = DatabaseHosts(dsn)
 
         async def connect() -> PipelinedConnection:
-            return await connect_for_pool(dsn, name, pool.connections, hosts)
+            connection = await connect_for_pool(dsn, name, pool.connections, hosts)
+            if admission is not None:
+                if not is_registry:
+                    connection.binding = BINDING_AT % home
+                await admission.admit(connection, home)
+            return connection
 
         pool = ConnectionPool(connect, PoolLimits(most=size))
-        async with refusing_poolers():
-            await pool.open()
-        try:
-            await refuse_pooler(pool.connections()[0])
-        except BaseException:
-            pool.terminate()
-            raise
-        database = cls(pool, name, on_commit)
+        database = cls(pool, name, on_commit, home, is_registry=is_registry)
+        await database._open()
         metrics.POOLS.sources.add(database)
         return database
+
+    async def _open(self) -> None:
+        try:
+            if await self._is_reachable():
+                await refuse_pooler(self.pool.connections()[0])
+        except BaseException as error:
+            self.pool.terminate()
+            if isinstance(error.__cause__, ClusterMistake):
+                raise error.__cause__ from None
+            raise
+
+    async def _is_reachable(self) -> bool:
+        async with refusing_poolers():
+            if self.home == MAIN:
+                await self.pool.open()
+                return True
+            error = await self.pool.open_if_possible()
+            if error is None or isinstance(error.__cause__, ClusterMistake):
+                if error is not None:
+                    raise error
+                return True
+        log.warning("cluster away", home=self.home, error=type(error).__name__)
+        return False
+
+    def at(self, home: str) -> Database:
+        """Returns the database of a cluster. Raises Busy if this process knows none of that name: another
+        replica may."""
+        if home == self.home or self.is_registry:
+            return self
+        try:
+            return self.members[home]
+        except KeyError:
+            raise Busy("this replica does not know the cluster", retry_after=1) from None
+
+    def everywhere(self) -> list[Database]:
+        """Returns the databases of all clusters, that of `main` first."""
+        return list(self.members.values()) or [self]
 
     def connections(self) -> PoolCounts:
         """Returns the numbers of connections and of waiting callers."""
         return self.pool.counts()
 
     @asynccontextmanager
-    async def transaction(self, ctx: Context) -> AsyncIterator[Link]:
+    async def transaction(self, ctx: Context) -> AsyncIterator[BoundTransaction]:
         """Reads and writes the application's rows. Commits on leaving. Rolls back on any error, and
         if a condition was not checked."""
-        async with self._transaction(_id(ctx.app_id)) as db:
+        here = self if ctx.home == self.home else self.at(ctx.home)
+        async with here._transaction(_id(ctx.app_id)) as db:
             yield db
-        self._committed()
+        here._committed()
+        if db.carries and here.carry is not None:
+            await here.carry(here)
 
     @asynccontextmanager
     async def autocommit(self, ctx: Context) -> AsyncIterator[Db]:
         """Writes with single statements: each commits by itself, in one round trip."""
         conditions.refuse_unchecked()
-        async with self.reader(ctx) as db:
+        here = self if ctx.home == self.home else self.at(ctx.home)
+        async with here.reader(ctx) as db:
             yield db
-        self._committed()
+        here._committed()
 
     @asynccontextmanager
     async def reader(self, ctx: Context) -> AsyncIterator[Db]:
         """Reads the application's rows, in one round trip for each statement."""
         app_id = _id(ctx.app_id)
-        async with self._acquire() as db:
+        here = self if ctx.home == self.home else self.at(ctx.home)
+        async with here._acquire() as db:
             yield AutocommitConnection(db, app_id)
 
     @asynccontextmanager
@@ -180,7 +245,7 @@ class Database:
     @asynccontextmanager
     async def _transaction(self, app_id: str | None) -> AsyncIterator[BoundTransaction]:
         async with self._acquire() as connection:
-            db = BoundTransaction(connection, app_id)
+            db = BoundTransaction(connection, app_id, self.home)
             try:
                 yield db
                 conditions.refuse_unchecked()

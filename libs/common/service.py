@@ -14,6 +14,7 @@ import uvloop
 from common import logs
 from common.bus import Handlers
 from common.bus_server import BusServer
+from common.cluster_settings import ClusterMistake
 from common.connection_poolers import PoolerFound
 from common.connections import Connections, connect
 from common.in_process_bus import SharedProcess
@@ -106,7 +107,7 @@ def run(program: Program) -> None:
     logs.configure(program.name, settings.log_level)
     try:
         uvloop.run(run_until_stopped(_open_alone(program, settings, program.prepare(settings))))
-    except (MasterKeyMissing, PoolerFound) as error:
+    except (MasterKeyMissing, PoolerFound, ClusterMistake) as error:
         print(f"{program.name}: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None
 
