@@ -53,7 +53,7 @@ class AuditCarrier:
         try:
             await self.carry_all()
         except FAULTS as error:
-            log.warning("events wait", home=self.relay_db.home, error=type(error).__name__)
+            log.info("events wait", home=self.relay_db.home, error=type(error).__name__)
 
     async def run(self) -> None:
         """Carries what was left, for the life of the process."""
@@ -75,7 +75,7 @@ class AuditCarrier:
                 try:
                     await self._write(app_id, home, events)
                 except FAULTS as error:
-                    log.warning("events wait", home=home, app_id=app_id, error=type(error).__name__)
+                    log.info("events wait", home=home, app_id=app_id, error=type(error).__name__)
                     continue
                 await _delete(tx, app_id=app_id, ids=[each.event_id for each in events])
                 carried += len(events)

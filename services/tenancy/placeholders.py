@@ -31,6 +31,8 @@ async def complete(deps: Deps, ctx: Context) -> None:
         async with deps.db.at(row.home).unbound_transaction() as home:
             await placeholders.put(home, row)
         await placeholders.set_at_home(tx, id=row.id)
+    if deps.registry.carry is not None:  # events that were written before the placeholder was there
+        await deps.registry.carry(deps.registry)
 
 
 async def try_complete(deps: Deps, ctx: Context) -> None:

@@ -13,20 +13,24 @@ from typing import Any
 
 import asyncpg
 from pydantic import SecretStr
+from tests.kit.homes import AT_WEST, OwnerOfTwo, homes_of, is_double
 from tests.kit.oauth import OAuthSteps
 from tests.kit.stand_ins import StandIns, Tenancy
 
+from common.audit_carrier import AuditCarrier
 from common.bus import Handler
+from common.clusters import Admission, join
 from common.context import Context
 from common.contracts.base import Request
 from common.crypto import Keys
 from common.db import Database
 from common.egress import Egress
 from common.hash_pool import FairPool
+from common.homes import MAIN
 from common.outgoing_http import OutgoingHttp
 from common.sealing import Sealer
 from common.tenants import Tenants
-from common.testing import LocalBus, MemoryActivity, MemoryInvalidation, service_deps
+from common.testing import HOMES, LocalBus, MemoryActivity, MemoryInvalidation, service_deps
 from identity.deps import Deps as IdentityDeps
 from identity.handlers import HANDLERS as IDENTITY
 from identity.hashing import Hashing
@@ -79,6 +83,7 @@ class World(OAuthSteps):
         self._deps: dict[str, Any] = {}
         self._replica: OidcReplica | None = None
         self._hash_pools: list[FairPool] = []
+        self._registry_db: Database | None = None
 
     @classmethod
     async def start(
@@ -95,16 +100,15 @@ class World(OAuthSteps):
         bus: LocalBus | None = None,
     ) -> World:
         """Connects to the database and serves. `options` replace fields of a service's deps."""
-        owner = await asyncpg.connect(dsns["owner"])
-        await owner.set_type_codec(
-            "uuid", schema="pg_catalog", encoder=str, decoder=str, format="text"
-        )
+        owner = await _owner(dsns)
+        roles = {"sweep", *(role for name in services for role in ROLES[name])}
+        if is_double(dsns):
+            roles |= {"relay"}
         databases = {
-            role: await Database.connect(
-                dsns[role], name=role, size=size if role in services else 2
-            )
-            for role in {"sweep", *(role for name in services for role in ROLES[name])}
+            role: await _database(dsns, role, size if role in services else 2) for role in roles
         }
+        if is_double(dsns):
+            databases |= {name: _carrying(name, databases) for name in services}
         bus = bus or LocalBus()
         world = cls(
             dsns,
@@ -115,10 +119,12 @@ class World(OAuthSteps):
             databases,
             Tenants(bus),
             Sealer(KEYS),
-            StandIns(Tenancy(owner, host=host)),
+            StandIns(Tenancy(owner, host=host, homes=HOMES)),
             request_facts or {},
             limit_scale=limit_scale,
         )
+        if is_double(dsns) and "tenancy" in services:
+            world._registry_db = await _registry(dsns, databases["tenancy"], size)
         for name in stand_ins:
             bus.serve(None, world.stand_ins.handlers(name))
         for name in services:
@@ -171,6 +177,7 @@ class World(OAuthSteps):
             "hosts": Hosts("http", "localhost:8080"),
             "usage": KeyUsage(self.databases["upkeep"]),
             "dns": Dns(["127.0.0.1:9"]),
+            "registry_db": self._registry_db,
         }
         shared = self._shared("tenancy", self.bus, self.tenants)
         return TenancyDeps(**shared | fields | options)
@@ -232,6 +239,10 @@ class World(OAuthSteps):
         self._deps[service] = replace(self._deps[service], **fields)
         self.bus.serve(self._deps[service], HANDLERS[service])
 
+    def new_applications_in(self, home: str) -> None:
+        if self.tenancy.new_applications_home != home:
+            self.replace_deps("tenancy", new_applications_home=home)
+
     @property
     def replica(self) -> OidcReplica:
         assert self._replica is not None, "add_oidc_replica() first"
@@ -247,10 +258,60 @@ class World(OAuthSteps):
 
     async def close(self) -> None:
         """Closes pools and connections."""
-        for database in self.databases.values():
-            await database.close()
+        for database in (*self.databases.values(), *filter(None, [self._registry_db])):
+            for each in database.everywhere():
+                await each.close()
         await self.owner.close()
         for pool in self._hash_pools:
             pool.close()
         for deps in filter(None, (self._deps.get("oidc"), self._replica and self._replica.oidc)):
             deps.pool.close()
+
+
+async def _owner(dsns: dict[str, str]) -> Any:
+    connections = []
+    for home in homes_of(dsns):
+        owner = await asyncpg.connect(dsns[_key("owner", home)])
+        await owner.set_type_codec(
+            "uuid", schema="pg_catalog", encoder=str, decoder=str, format="text"
+        )
+        connections.append(owner)
+    return OwnerOfTwo(connections[0], connections[1]) if len(connections) > 1 else connections[0]
+
+
+async def _database(dsns: dict[str, str], role: str, size: int) -> Database:
+    """Connects as the role, to each cluster."""
+    admission = Admission() if is_double(dsns) else None
+    databases = [
+        await Database.connect(
+            dsns[_key(role, home)],
+            name=role if home == MAIN else f"{role}-{home}",
+            size=size,
+            home=home,
+            admission=admission,
+        )
+        for home in homes_of(dsns)
+    ]
+    return join(databases) if len(databases) > 1 else databases[0]
+
+
+async def _registry(dsns: dict[str, str], db: Database, size: int) -> Database:
+    opened = await Database.connect(
+        dsns["tenancy"], name="registry", size=size, admission=Admission(), is_registry=True
+    )
+    return replace(opened, carry=db.carry)
+
+
+def _carrying(service: str, databases: dict[str, Database]) -> Database:
+    """Returns the databases of a service, which carry events between the clusters after each commit."""
+    db, relay_db = databases[service], databases["relay"]
+    return join(
+        [
+            replace(each, carry=AuditCarrier(service, db, relay_db.at(each.home)).carry)
+            for each in db.everywhere()
+        ]
+    )
+
+
+def _key(role: str, home: str) -> str:
+    return role if home == MAIN else f"{role}{AT_WEST}"
