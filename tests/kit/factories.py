@@ -80,11 +80,11 @@ class Factories(Calls):
         raise NotImplementedError
 
     async def create_application(
-        self, team: str | None = None, name: str = "Shop"
+        self, team: str | None = None, name: str = "Shop", home: str | None = None
     ) -> NewApplication:
-        """Creates an application as a developer of the team."""
+        """Creates an application as a developer of the team, in a cluster of one's choice."""
         team = team or await self.team()
-        self.new_applications_in(self.next_home())
+        self.new_applications_in(home or self.next_home())
         new = await self.call(
             CreateApplication(name=name, owner_org_id=team), await self.developer(team)
         )

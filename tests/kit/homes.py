@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import asyncpg
-from tests.kit.postgres import Postgres
+from tests.kit.postgres import TEMPLATE, Postgres
 
 from common.homes import MAIN
 from common.testing import HOMES
@@ -30,21 +30,30 @@ REGISTRY: Final = re.compile(
 class TwoClusters(Postgres):
     """The server of `main`, with the one of `west` beside it."""
 
+    first: Postgres = field(kw_only=True)
     west: Postgres = field(kw_only=True)
 
     @classmethod
     def beside(cls, main: Postgres, west: Postgres) -> TwoClusters:
         """Returns both servers as one. Whoever started them stops them."""
-        return cls(main.folder, main.binaries, main.port, main.passwords, main.process, west=west)
+        return cls(
+            main.folder,
+            main.binaries,
+            main.port,
+            main.passwords,
+            main.process,
+            first=main,
+            west=west,
+        )
 
     def dsns(self, database: str) -> dict[str, str]:
         """Returns the DSNs by role: those of `west` are `identity@west` and so on."""
         others = self.west.dsns(database)
         return super().dsns(database) | {f"{role}{AT_WEST}": dsn for role, dsn in others.items()}
 
-    def clone(self, template: str | None = None) -> str:
+    def clone(self, template: str = TEMPLATE) -> str:
         """Clones a database in both clusters, under one name."""
-        name = super().clone() if template is None else super().clone(template)
+        name = self.first.clone(template)
         self.west.clone_as(name)
         return name
 

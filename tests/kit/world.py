@@ -244,6 +244,15 @@ class World(OAuthSteps):
             self.replace_deps("tenancy", new_applications_home=home)
 
     @property
+    def main_owner(self) -> asyncpg.Connection[asyncpg.Record]:
+        return self.owner.main if isinstance(self.owner, OwnerOfTwo) else self.owner
+
+    @property
+    def west_owner(self) -> asyncpg.Connection[asyncpg.Record]:
+        assert isinstance(self.owner, OwnerOfTwo)
+        return self.owner.west
+
+    @property
     def replica(self) -> OidcReplica:
         assert self._replica is not None, "add_oidc_replica() first"
         return self._replica

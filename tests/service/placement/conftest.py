@@ -30,9 +30,7 @@ async def stage(two_clusters: TwoClusters) -> AsyncIterator[World]:
 @pytest.fixture
 async def world(stage: World) -> World:
     """`app_id` is an application in `west`, `other_app_id` one in `main`."""
-    stage.new_applications_in("west")
-    stage.app_id = (await stage.create_application()).id
-    stage.homes[stage.app_id] = "west"
-    stage.other_app_id = (await stage.create_application()).id
+    stage.app_id = (await stage.create_application(home="west")).id
+    stage.other_app_id = (await stage.create_application(home="main")).id
     stage.bus.calls.clear()
     return stage

@@ -50,13 +50,13 @@ async def test_events_of_the_registry_are_in_the_log_at_home(world: World) -> No
         "api_key_revoked",
     ]
     assert await transfers(world) == 0
-    rows = await world.owner.west.fetch(
+    rows = await world.west_owner.fetch(
         "SELECT service, event_type FROM audit_outbox WHERE app_id = $1", world.app_id
     )
     assert {tuple(row) for row in rows} >= {("tenancy", "api_key_revoked")}
     for table in ("audit_logs", "audit_outbox"):
         count = f"SELECT count(*) FROM {table} WHERE app_id = $1"
-        assert await world.owner.main.fetchval(count, world.app_id) == 0
+        assert await world.main_owner.fetchval(count, world.app_id) == 0
 
 
 async def test_an_event_of_an_application_at_home_is_not_carried(world: World) -> None:
@@ -169,20 +169,20 @@ async def test_changed_settings_reach_the_placeholder(world: World, operator: Co
         operator,
     )  # fmt: skip
 
-    row = await world.owner.west.fetchrow(
+    row = await world.west_owner.fetchrow(
         "SELECT name, settings::text FROM applications WHERE id = $1", world.app_id
     )
     assert row is not None
     assert row["name"] == "Renamed"
     assert "Europe/Vienna" in row["settings"]
-    assert await world.owner.main.fetchval(
+    assert await world.main_owner.fetchval(
         "SELECT at_home FROM applications WHERE id = $1", world.app_id
     )
     assert (await world.event_types("application_updated")) == ["application_updated"]
 
 
 async def slug_of(world: World) -> str:
-    slug: str = await world.owner.main.fetchval(
+    slug: str = await world.main_owner.fetchval(
         "SELECT slug FROM applications WHERE id = $1", world.app_id
     )
     return slug

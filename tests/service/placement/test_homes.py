@@ -21,7 +21,7 @@ TABLES = ("users", "roles", "signing_keys", "audit_logs", "data_keys", "oauth_cl
 
 
 async def count(world: World, cluster: str, table: str, app_id: str) -> int:
-    owner = getattr(world.owner, cluster)
+    owner = getattr(world, f"{cluster}_owner")
     rows: int = await owner.fetchval(f"SELECT count(*) FROM {table} WHERE app_id = $1", app_id)
     return rows
 
@@ -46,7 +46,7 @@ async def test_the_registry_is_in_main(world: World) -> None:
     """Keys and the application itself are found in `main`. The home has a placeholder without an owner."""
     assert await count(world, "main", "application_api_keys", world.app_id) == 2
     assert await count(world, "west", "application_api_keys", world.app_id) == 0
-    placeholder = await world.owner.west.fetchrow(
+    placeholder = await world.west_owner.fetchrow(
         "SELECT home, owner_org_id FROM applications WHERE id = $1", world.app_id
     )
     assert placeholder is not None
@@ -111,12 +111,12 @@ async def test_the_wrong_home_is_refused_as_busy(world: World, which: str) -> No
 async def test_a_fenced_application_is_busy(world: World, state: str) -> None:
     """While an application is moved, nothing is read or written where it is fenced."""
     fence = "UPDATE applications SET home_state = $2 WHERE id = $1"
-    await world.owner.west.execute(fence, world.app_id, state)
+    await world.west_owner.execute(fence, world.app_id, state)
 
     for request in (ListUsers(), CreateUser(email="x@example.com")):
         assert isinstance(await world.refused(request, ADMIN), Busy)
 
-    await world.owner.west.execute(fence, world.app_id, "settled")
+    await world.west_owner.execute(fence, world.app_id, "settled")
     assert await world.user("x@example.com")
 
 
