@@ -24,6 +24,8 @@ REGISTRY: Final = re.compile(
     r"|platform_settings|clusters)\b"
 )
 """Tables that are on `main`, wherever an application lives."""
+PLACEHOLDER: Final = re.compile(r"\s*UPDATE applications\b")
+UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass
@@ -65,7 +67,7 @@ class TwoClusters(Postgres):
 @dataclass
 class OwnerOfTwo:
     """A superuser's connections to both clusters. A statement goes to `main` if it names a registry, else to
-    the cluster of the application among its arguments, else to both."""
+    the cluster of the application among its arguments, and to both if it has no id."""
 
     main: asyncpg.Connection[asyncpg.Record]
     west: asyncpg.Connection[asyncpg.Record]
@@ -77,12 +79,14 @@ class OwnerOfTwo:
 
     def _of(self, sql: str, args: tuple[Any, ...]) -> list[asyncpg.Connection[asyncpg.Record]]:
         if REGISTRY.search(sql):
-            is_placeholder = sql.lstrip().startswith("UPDATE applications")
+            is_placeholder = PLACEHOLDER.match(sql) and "owner_org_id" not in sql
             return [self.main, self.west] if is_placeholder else [self.main]
         texts = [str(arg) for arg in args if isinstance(arg, str)]
         named = [app_id for app_id in self.homes if app_id in texts or app_id in sql]
         if named:
             return [self.west if self.homes[named[0]] == WEST else self.main]
+        if any(UUID.fullmatch(text) for text in texts):
+            return [self.main]  # of an application that a test has inserted itself
         return [self.main, self.west]
 
     async def execute(self, sql: str, *args: Any, **options: Any) -> str:

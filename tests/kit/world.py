@@ -159,7 +159,7 @@ class World(OAuthSteps):
         self._hash_pools.append(pool)
         fields: dict[str, Any] = {
             "mail_db": self.databases["mail"],
-            "sweep_db": self.sweep_db,
+            "sweep_db": self.databases["sweep"],
             "search_db": self.databases["search"],
             "hashing": Hashing(pool),
             "last_active": LastActive(db),
@@ -173,7 +173,7 @@ class World(OAuthSteps):
     def _make_tenancy(self, **options: Any) -> TenancyDeps:
         fields: dict[str, Any] = {
             "upkeep_db": self.databases["upkeep"],
-            "sweep_db": self.sweep_db,
+            "sweep_db": self.databases["sweep"],
             "hosts": Hosts("http", "localhost:8080"),
             "usage": KeyUsage(self.databases["upkeep"]),
             "dns": Dns(["127.0.0.1:9"]),
@@ -186,7 +186,7 @@ class World(OAuthSteps):
         return OidcDeps(
             **self._shared("oidc", bus, tenants),
             logout_db=self.databases["logout"],
-            sweep_db=self.sweep_db,
+            sweep_db=self.databases["sweep"],
             settings=OidcSettings(
                 master_key=SecretStr(MASTER_KEY),
                 database_url=SecretStr(self.dsns["oidc"]),
@@ -215,24 +215,29 @@ class World(OAuthSteps):
         self.invalidation.publish = announce  # type: ignore[method-assign]
 
     @property
+    def home(self) -> str:
+        """The cluster of `app_id`, whose jobs the services' deps here are for."""
+        return self.homes.get(self.app_id, MAIN) if isinstance(self.owner, OwnerOfTwo) else MAIN
+
+    @property
     def identity(self) -> IdentityDeps:
         deps: IdentityDeps = self._deps["identity"]
-        return deps
+        return deps if self.home == MAIN else deps.at(self.home)
 
     @property
     def oidc(self) -> OidcDeps:
         deps: OidcDeps = self._deps["oidc"]
-        return deps
+        return deps if self.home == MAIN else deps.at(self.home)
 
     @property
     def rbac(self) -> RbacDeps:
         deps: RbacDeps = self._deps["rbac"]
-        return deps
+        return deps if self.home == MAIN else deps.at(self.home)
 
     @property
     def tenancy(self) -> TenancyDeps:
         deps: TenancyDeps = self._deps["tenancy"]
-        return deps
+        return deps if self.home == MAIN else deps.at(self.home)
 
     def replace_deps(self, service: str, **fields: Any) -> None:
         """Serves from here on with other values of these fields of a service's deps."""
@@ -259,11 +264,11 @@ class World(OAuthSteps):
 
     @property
     def mail_db(self) -> Database:
-        return self.databases["mail"]
+        return self.databases["mail"].at(self.home)
 
     @property
     def sweep_db(self) -> Database:
-        return self.databases["sweep"]
+        return self.databases["sweep"].at(self.home)
 
     async def close(self) -> None:
         """Closes pools and connections."""

@@ -31,7 +31,8 @@ def empty(postgres: Postgres) -> Iterator[str]:
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """A copy of db/ that a test may change, with one migration that counts as applied."""
-    made = Path(shutil.copytree(folder(), tmp_path / "db"))
+    ignored = shutil.ignore_patterns("[0-9]*.sql")
+    made = Path(shutil.copytree(folder(), tmp_path / "db", ignore=ignored))
     (made / "migrations" / "0001_first.sql").write_text("SELECT 1;\n")
     return made
 

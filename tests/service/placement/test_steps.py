@@ -63,7 +63,7 @@ async def recover(world: World, app_id: str) -> None:
 
 async def traces(world: World, app_id: str) -> dict[str, int]:
     """Returns how many rows each cluster has for the application, by table."""
-    found = {}
+    found: dict[str, int] = {}
     for cluster in ("main", "west"):
         owner = getattr(world, f"{cluster}_owner")
         digests = {
