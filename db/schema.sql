@@ -23,6 +23,8 @@
 --    then all indexes cost the same. It could choose an index that narrows by application only, and
 --    keep that plan while the table grows: each sign-in would read every session of the
 --    application. tests/service/db/test_plans.py checks this (docs/adr/0004).
+--  * Every table has a primary key. Without one, a publication refuses each UPDATE and DELETE of the
+--    table, for all applications.
 --  * Constraint names are part of the interface: handlers turn a violated constraint into a
 --    domain error by its name, as `common.db_errors.violated_constraint` returns it.
 --  * Ids are UUIDv7 made by the services; ids of roles and permissions are readable text.
@@ -592,6 +594,8 @@ CREATE TABLE user_roles (
     org_id     uuid,
     granted_by text,       -- 'bootstrap', 'system', a user's id, or `idp:` and a provider's id
     granted_at timestamptz NOT NULL DEFAULT now(),
+    id         uuid        NOT NULL DEFAULT gen_random_uuid(),  -- for the primary key: org_id may be NULL
+    CONSTRAINT user_roles_pkey PRIMARY KEY (app_id, id),
     CONSTRAINT user_roles_key UNIQUE NULLS NOT DISTINCT (user_id, role_id, org_id, app_id),
     CONSTRAINT user_roles_user_id_fkey FOREIGN KEY (app_id, user_id)
         REFERENCES users (app_id, id) ON DELETE CASCADE,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from aero2 import up_options
+from aero2 import generators, inspection, up_options
 from aero2.command_groups import LazyGroup, new_group
 
 app = new_group(cls=LazyGroup)
@@ -163,7 +163,10 @@ def logs(
     ] = None,
     trace: Annotated[
         str | None,
-        typer.Option(help="Only lines of this trace: the reference on an error page."),
+        typer.Option(
+            help="Only lines of this trace: the reference on an error page or of an audit event, or the "
+            "traceparent that you have sent."
+        ),
     ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Also show new lines, until Ctrl-C.")
@@ -219,29 +222,8 @@ def routes(
     typer.echo(json_text() if as_json else as_table())
 
 
-@app.command("nats-conf", hidden=True)
-def nats_conf(file: Annotated[Path, typer.Argument()] = Path("deploy/nats.conf")) -> None:
-    """Write deploy/nats.conf: the rights of each service on the bus."""
-    from aero2.nats_access import compose_configuration
-
-    file.write_text(compose_configuration())
-
-
-@app.command("errors", hidden=True)
-def errors(file: Annotated[Path, typer.Argument()] = Path("docs/errors.md")) -> None:
-    """Write docs/errors.md: the codes of problems and field errors."""
-    from aero2.error_catalogue import error_catalogue
-
-    file.write_text(error_catalogue(), encoding="utf-8")
-
-
-@app.command("reference", hidden=True)
-def reference(folder: Annotated[Path, typer.Argument()] = Path("docs/reference")) -> None:
-    """Write the generated pages of the documentation."""
-    from aero2.reference import write
-
-    write(folder, app)
-
+inspection.add_to(app)
+generators.add_to(app)
 
 if __name__ == "__main__":
     app()

@@ -47,7 +47,7 @@ class LogLine:
 
     @property
     def trace(self) -> str:
-        """The traceparent of the work that wrote the line, or an empty text."""
+        """The trace id of the work that wrote the line, or an empty text."""
         return str(self.fields.get("trace") or "")
 
     def as_json(self) -> str:

@@ -22,6 +22,7 @@ from rich.console import Console
 
 from aero2.migration_steps import Connection
 from aero2.owner_urls import OWNER, BadCluster, owner_urls
+from aero2.schema_check import faults
 from aero2.schema_files import (
     MigrationError,
     Report,
@@ -40,6 +41,8 @@ LOCK: Final = 0x6165726F32
 OLDEST: Final = 15
 """PostgreSQL 15: ON DELETE SET NULL of one column, UNIQUE NULLS NOT DISTINCT."""
 PASSWORD_LENGTH: Final = 16
+MOST_FAULTS: Final = 5
+"""Faults that a message lists."""
 
 
 def folder() -> Path:
@@ -61,7 +64,8 @@ async def migrate(
     `dsn` is of a superuser, or of a role with CREATEROLE that may create in the database.
     `passwords` by service or job (`tenancy`, …, `upkeep`); a role without one is left as it is.
     `contract` also runs migrations that take away what the version before uses. `cluster` is the name that
-    the database has, or gets. Raises MigrationError.
+    the database has, or gets. Raises MigrationError, also if the schema does not keep applications apart
+    any more.
     """
     source = source or folder()
     _check(passwords)
@@ -72,9 +76,10 @@ async def migrate(
         await _lock(db, report)
         await try_again(partial(_roles, db, source, passwords), asyncpg.InternalServerError)
         await _become_owner(db)
-        return await SchemaUpdate(
-            db, source, report, partial(_connect, dsn), contract, cluster
-        ).run()
+        update = SchemaUpdate(db, source, report, partial(_connect, dsn), contract, cluster)
+        ran = await update.run()
+        await _refuse_faults(db)
+        return ran
     except asyncpg.InsufficientPrivilegeError as error:
         raise MigrationError(
             f"This database role may not do that: {error}. Connect as the owner of the schema or "
@@ -183,6 +188,16 @@ async def _become_owner(db: Connection) -> None:
     if await db.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
         await db.execute("GRANT USAGE, CREATE ON SCHEMA public TO aero2_owner")
         await db.execute("SET ROLE aero2_owner")
+
+
+async def _refuse_faults(db: Connection) -> None:
+    """Raises MigrationError if somebody has changed the schema by hand so that it protects less."""
+    if found := await faults(db):
+        more = f", and {len(found) - MOST_FAULTS} more" if len(found) > MOST_FAULTS else ""
+        raise MigrationError(
+            f"This database is not safe to use: {'; '.join(found[:MOST_FAULTS])}{more}. Its schema "
+            "was changed by hand, or lost in a copy. Undo that, and run `aero2 migrate` again."
+        )
 
 
 def command(*, contract: bool) -> None:

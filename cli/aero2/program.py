@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from aero2.failures import CommandError
+from common.health import is_ready
 
 Ready = Callable[[], Awaitable[bool]]
 SERVERS, SERVICES, GATEWAY, PROXY = 0, 1, 2, 3
@@ -127,15 +128,12 @@ class Heartbeat:
         return time.monotonic() - self.since
 
 
-def heartbeat_ready(heartbeat: Path, *, fresh: float = 10.0) -> Ready:
-    """Returns a check: ready if the heartbeat file changed within `fresh` seconds. The supervisor removes
-    the file of the process before."""
+def heartbeat_ready(heartbeat: Path) -> Ready:
+    """Returns a check: ready if the heartbeat file says so and is fresh. The supervisor removes the file of
+    the process before."""
 
     async def ready() -> bool:
-        try:
-            return time.time() - heartbeat.stat().st_mtime < fresh
-        except FileNotFoundError:
-            return False
+        return is_ready(heartbeat)
 
     return ready
 

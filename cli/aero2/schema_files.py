@@ -32,6 +32,8 @@ READABLE: Final = """
        aero2_relay, aero2_sweep, aero2_mail, aero2_logout, aero2_upkeep, aero2_search
 """
 """Services compare the migrations of clusters."""
+BUSY: Final = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
+"""Errors of a step that may succeed later: a statement of a service held a lock that it needs."""
 OTHER_VERSIONS: Final = """
     SELECT DISTINCT application_name FROM pg_catalog.pg_stat_activity
     WHERE datname = current_database() AND application_name LIKE 'aero2-%/%'
@@ -190,8 +192,8 @@ class SchemaUpdate:
             steps = MigrationSteps(self.db, script, self._priors, self.report)
             for number in range(done, len(script.steps)):
                 step = partial(steps.run, number)
-                await try_again(step, asyncpg.LockNotAvailableError, waiting=waiting)
-        except asyncpg.LockNotAvailableError:
+                await try_again(step, *BUSY, waiting=waiting)
+        except BUSY:
             raise MigrationError(
                 f"The database is too busy: {script.name} could not have a lock in {ATTEMPTS} "
                 f"attempts. It waited for {watch}. Try again when there is less load."

@@ -122,6 +122,7 @@ class BusServer:
                 ctx = Context.decode((msg.headers or {}).get(HEADER))
                 trace = ctx.trace
                 logs.trace.set(trace)
+                logs.contract.set(contract.subject)
                 handler = self.handlers[contract]
                 reply = await answer(
                     handler, self.deps, contract, ctx, data=msg.data, subject=subject
@@ -144,8 +145,11 @@ class BusServer:
             self.stats.add(subject, seconds=seconds, failed=level == "error")
             observe_served(contract.subject, outcome, seconds=seconds, trace=trace, level=level)
 
-    async def drain(self, within: float = 3.0) -> None:
-        """Takes no more requests and answers those that have arrived, `within` seconds at most."""
+    async def drain(self, within: float | None = None) -> None:
+        """Takes no more requests and answers those that have arrived, `within` seconds at most: by default
+        the longest time limit of a contract, since after that nobody waits for the answer."""
+        if within is None:
+            within = max((contract.within for contract in self.handlers), default=0.0)
         self._draining = True
         # nats.micro unsubscribes at once; ADR-32 says drain, so that arrived requests are served.
         nc = self.client

@@ -15,7 +15,7 @@ import asyncpg
 
 from common import logs
 from common.db_errors import FAILURES
-from common.pool_limits import PoolCounts, PoolLimits
+from common.pool_limits import PoolCounts, PoolLimits, PoolWaits
 from common.pool_waiters import PoolWaiters
 from common.poolable import C, PoolMember
 
@@ -28,6 +28,7 @@ class ConnectionPool(Generic[C]):
     def __init__(self, connect: Callable[[], Awaitable[C]], limits: PoolLimits) -> None:
         """`connect` opens a connection and prepares it for use."""
         self.limits = limits
+        self.waits = PoolWaits()
         self._connect = connect
         self._loop = asyncio.get_running_loop()
         self._idle: list[PoolMember[C]] = []
@@ -138,10 +139,14 @@ class ConnectionPool(Generic[C]):
             member.expires = 0.0
 
     async def _wait(self, within: float) -> C:
+        began = self._loop.time()
         waiter, timer = self._waiters.add(within)
         self._grow()
         try:
             return await waiter
+        except TimeoutError:
+            self.waits.timeouts += 1
+            raise
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 self.release(waiter.result())  # lent at the moment of the cancellation
@@ -149,6 +154,8 @@ class ConnectionPool(Generic[C]):
         finally:
             timer.cancel()
             self._waiters.remove(waiter)
+            self.waits.callers += 1
+            self.waits.seconds += self._loop.time() - began
             self._report_emptied()
 
     def _size(self) -> int:

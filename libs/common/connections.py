@@ -71,6 +71,7 @@ class _NatsEvents:
     async def reconnected(self) -> None:
         log.info("nats.reconnected")
         self._refusals = None
+        metrics.NATS_RECONNECTS.inc()
         self._call_all()
 
     def _call_all(self) -> None:
@@ -101,6 +102,7 @@ async def connect(
     bus = NatsBus(nc) if process is None else InProcessBus(nc, process)
     events = _NatsEvents(bus)
     metrics.follow(metrics.NATS, nc, lambda client: client.is_connected, all)
+    metrics.maintain(metrics.NATS_RECONNECTS)
     await _connect(nc, settings, name, events)
     invalidation = NatsInvalidation(nc, same_process=process.invalidation if process else None)
     tenants = Tenants(bus)

@@ -11,7 +11,7 @@ from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 
 import asyncpg
 
-from common import conditions, logs, metrics
+from common import conditions, logs, metric_collectors
 from common.autocommit_connection import AutocommitConnection
 from common.bound_transaction import BoundTransaction
 from common.cluster_settings import ClusterMistake
@@ -28,7 +28,7 @@ from common.ids import is_app_id
 from common.leased_connection import LeasedConnection
 from common.pipelined_connection import PipelinedConnection
 from common.pipelined_messages import BINDING_AT
-from common.pool_limits import PoolCounts, PoolLimits
+from common.pool_limits import PoolCounts, PoolLimits, PoolWaits
 from common.problems import Busy, Conflict, Unavailable
 
 log = logs.get(__name__)
@@ -155,7 +155,7 @@ class Database:
         pool = ConnectionPool(connect, PoolLimits(most=size))
         database = cls(pool, name, on_commit, home, is_registry=is_registry)
         await database._open()
-        metrics.POOLS.sources.add(database)
+        metric_collectors.POOLS.sources.add(database)
         return database
 
     async def _open(self) -> None:
@@ -198,6 +198,10 @@ class Database:
     def connections(self) -> PoolCounts:
         """Returns the numbers of connections and of waiting callers."""
         return self.pool.counts()
+
+    @property
+    def waits(self) -> PoolWaits:
+        return self.pool.waits
 
     @asynccontextmanager
     async def transaction(self, ctx: Context) -> AsyncIterator[BoundTransaction]:
@@ -300,7 +304,7 @@ class Database:
 
     async def close(self) -> None:
         """Closes the pool, within three seconds."""
-        metrics.POOLS.sources.discard(self)
+        metric_collectors.POOLS.sources.discard(self)
         await self.pool.close(CLOSE)
 
 

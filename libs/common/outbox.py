@@ -82,7 +82,8 @@ class Relay:
 
     async def run(self) -> None:
         """Sends rows to the stream, round after round, until cancelled."""
-        metrics.maintain(metrics.OUTBOX_SENT, metrics.OUTBOX_FAILED)
+        metrics.maintain(metrics.OUTBOX_SENT, metrics.OUTBOX_FAILED, metrics.OUTBOX_ROUNDS)
+        metrics.maintain(metrics.OUTBOX_SEQUENCE)
         pause = 0.0
         while True:
             with traced():
@@ -95,6 +96,7 @@ class Relay:
 
     async def _try_round(self) -> Round | None:
         """Returns what the round did, or None if the database or the stream was not there."""
+        metrics.OUTBOX_ROUNDS.inc()
         try:
             return await self._round()
         except FAULTS as error:

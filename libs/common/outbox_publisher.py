@@ -60,7 +60,10 @@ class BatchPublisher:
         subject = subject_of(self.service, batch.app_id, RECORDS)
         for id, body in self._messages(batch):
             try:
-                await self.js.publish(subject, body, ACKNOWLEDGED_WITHIN, headers={MESSAGE_ID: id})
+                ack = await self.js.publish(
+                    subject, body, ACKNOWLEDGED_WITHIN, headers={MESSAGE_ID: id}
+                )
+                metrics.OUTBOX_SEQUENCE.set(ack.seq)
             except AWAY as error:
                 if not self._is_given_up(batch, error):
                     return error

@@ -13,7 +13,7 @@ from typing import Final
 
 import uvloop
 
-from common import logs
+from common import crash_lines, logs
 from common.cluster_settings import ClusterMistake
 from common.connection_poolers import PoolerFound
 from common.in_process_bus import SharedProcess
@@ -44,18 +44,20 @@ def run_together(programs: Sequence[Program]) -> None:
     """Runs services in this process from their start to their end. If one cannot start, prints one
     sentence that names it, and exits with 1. If a task of one dies, all drain, and the process exits
     with 1."""
+    logs.configure(NAME)
+    crash_lines.install()
     names = [program.name for program in programs]
     if sentences := list(misplaced(names, os.environ)):
         print("\n".join(sentences), file=sys.stderr)  # noqa: T201
         raise SystemExit(1)
     settings = [read_settings(program.settings_class, program.name) for program in programs]
-    logs.configure(NAME, settings[0].log_level)
+    logs.configure(NAME, settings[0].log_level, settings[0].replica)
     prepared = [
         _Prepared(program, own, program.prepare(own))
         for program, own in zip(programs, settings, strict=True)
     ]
     try:
-        uvloop.run(run_until_stopped(_open_all(prepared)))
+        uvloop.run(run_until_stopped(_open_all(prepared), settings[0].heartbeat))
     except StartFailed as failed:
         print(failed, file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None

@@ -11,6 +11,7 @@ from identity import (
     guest_expiry,
     impersonation_end,
     queues,
+    stream_metrics,
     unprovisioned_users,
     user_batch_worker,
 )
@@ -24,6 +25,7 @@ async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]
     """Opens what the handlers need and starts the service's own tasks."""
     deps = await open_deps(settings, links)
     links.spawn(queues.measure_periodically(deps), "queues")
+    links.spawn(stream_metrics.measure_periodically(links.js), "stream")
     providers = settings.dashboard_providers
     if providers:
         ensure = dashboard_providers.ensure_and_wait(deps, providers)

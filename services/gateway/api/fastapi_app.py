@@ -72,9 +72,9 @@ def _operation_id_in_application(route: APIRoute) -> str:
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
     gateway_request: GatewayRequest = request.scope["gateway_request"]
+    gateway_request.state.log_facts["outcome"] = error.code
     if error.status >= 500:
-        log_facts = gateway_request.state.log_facts
-        log_facts["problem"], log_facts["detail"] = error.code, error.detail
+        gateway_request.state.log_facts["detail"] = error.detail
     rendered = page_or_problem(request.scope["gateway"], gateway_request, error)
     response = Response(rendered.body, rendered.status)
     response.raw_headers.extend(rendered.headers)

@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from common.context import ANONYMOUS, Caller, Context, new_trace
+from common import logs
+from common.context import ANONYMOUS, Caller, Context
 from common.contracts.identity_providers import PublicProvider
 from common.contracts.protection import Protection
 from common.contracts.sessions import Session
@@ -182,14 +183,14 @@ def read_method(method: str) -> str:
     return "GET" if method == "HEAD" else method
 
 
-def trace_of(header: bytes | None) -> str:
-    """Returns the caller's traceparent (W3C Trace Context) if it is well-formed, else a new one."""
-    if header is not None and len(header) == 55:
-        text = header.decode("latin-1")
-        parts = text.split("-")
+def linked_trace(header: bytes) -> str | None:
+    """Returns the trace id of a caller's traceparent (W3C Trace Context level 1, section 3.2), or None
+    if it is malformed. The request has a trace of its own: anybody may send the id of another one."""
+    if len(header) == logs.TRACEPARENT:
+        parts = header.decode("latin-1").split("-")
         well_formed = [len(part) for part in parts] == [2, 32, 16, 2] and all(
             set(part) <= set("0123456789abcdef") for part in parts
         )
         if well_formed and parts[0] != "ff" and int(parts[1], 16) and int(parts[2], 16):
-            return text
-    return new_trace()
+            return parts[1]
+    return None

@@ -112,6 +112,31 @@ async def test_row_level_security_is_forced_with_a_policy_on_every_table(
     assert open_to_all == {(name, "registry", ("aero2_tenancy",)) for name in REGISTRY}
 
 
+async def test_every_table_has_a_primary_key(two: dict[str, str]) -> None:
+    """Each table, and each partition, has one. Without it, a publication over all tables makes Postgres
+    refuse UPDATE and DELETE, as it does for a table that has none."""
+    async with connected(two["owner"]) as db:
+        bare = await db.fetch("""
+            SELECT relname FROM pg_class c
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT EXISTS (
+                SELECT FROM pg_index i
+                WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND c.relreplident = 'd')
+        """)
+        await db.execute("CREATE TABLE unkept (a int); CREATE PUBLICATION whole FOR ALL TABLES")
+        await db.execute("INSERT INTO unkept VALUES (1)")
+        with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match="replica identity"):
+            await db.execute("DELETE FROM unkept")
+        await db.execute(f"""
+            INSERT INTO roles (app_id, id, name) VALUES ('{A}', 'kept', 'Kept');
+            INSERT INTO user_roles (app_id, user_id, role_id) VALUES ('{A}', '{A}', 'kept');
+            DELETE FROM user_roles WHERE app_id = '{A}' AND role_id = 'kept';
+            DROP PUBLICATION whole;
+            DROP TABLE unkept;
+        """)
+
+    assert bare == []
+
+
 async def test_service_roles_are_weak(two: dict[str, str]) -> None:
     """No role is a superuser, bypasses row level security, creates objects, or owns a table."""
     async with connected(two["owner"]) as db:

@@ -1,0 +1,80 @@
+"""`aero2 status`, `top` and `doctor` on a running deployment."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from tests.kit.instance import Instance, environment
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def aero2(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "aero2", *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment() | env,
+    )
+
+
+def status(instance: Instance, **env: str) -> tuple[int, dict[str, Any]]:
+    done = aero2("status", "--json", "--data-dir", str(instance.folder), **env)
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_status_of_a_healthy_deployment(shared: Instance) -> None:
+    """Every process with its pid, and every part with its figures. By URL and key it is the same,
+    without what only this machine knows."""
+    summary = shared.ready()
+    code, here = status(shared)
+    key = json.loads((shared.folder / "dashboard-keys.json").read_text())["secret_key"]
+    elsewhere = aero2("status", AERO2_URL=summary["dashboard_url"], AERO2_SECRET_KEY=key)
+
+    assert code == 0
+    assert here["healthy"]
+    assert here["warnings"] == []
+    pids = {row["name"]: row["pid"] for row in here["processes"]}
+    assert pids == shared.children()
+    answering = {row["name"] for row in here["processes"] if row["state"] == "answers"}
+    assert answering == {"gateway", "identity", "oidc", "rbac", "tenancy"}
+    assert all(row["uptime"] > 0 and row["memory_bytes"] > 1e6 for row in here["processes"])
+    assert here["stream"]["messages"] > 0
+    assert here["database"]["connections"] > 0
+    assert here["ports"]["metrics"]
+    assert elsewhere.returncode == 0, elsewhere.stderr
+    assert "tenancy   answers" in elsewhere.stdout
+    assert "postgres " not in elsewhere.stdout
+
+
+def test_status_of_a_deployment_without_a_service(shared: Instance) -> None:
+    """Nobody can sign in: it exits with 1 and names the part."""
+    shared.ready()
+    pid = shared.children()["oidc"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        code, found = status(shared)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+    assert code == 1
+    assert not found["healthy"]
+    assert found["reason"].startswith("oidc is ")
+    assert "no process of oidc answers" in found["warnings"]
+
+
+def test_a_wrong_key_is_a_sentence(shared: Instance) -> None:
+    summary = shared.ready()
+    url = summary["dashboard_url"]
+    done = aero2("status", AERO2_URL=url, AERO2_SECRET_KEY=summary["demo"]["secret_key"])
+
+    assert done.returncode == 1
+    assert "secret key of the Dashboard" in done.stderr
