@@ -23,6 +23,7 @@ app = new_group("Applications.")
 @app.command("create")
 def create(
     name: Annotated[str, typer.Argument(help="The name that users see, like Shop.")],
+    *,
     slug: Annotated[
         str | None, typer.Option(help="First label of its host; generated where left out.")
     ] = None,

@@ -20,6 +20,7 @@ import asyncpg
 import typer
 from rich.console import Console
 
+from aero2 import cluster_names
 from aero2.migration_steps import Connection
 from aero2.owner_urls import OWNER, BadCluster, owner_urls
 from aero2.schema_check import faults
@@ -121,9 +122,7 @@ async def migrate_all(
 async def _homes_in_use(dsn: str) -> set[str]:
     db = await _connect(dsn)
     try:
-        if not await db.fetchval("SELECT to_regclass('public.clusters') IS NOT NULL"):
-            return set()
-        return {row["name"] for row in await db.fetch("SELECT name FROM clusters")}
+        return await cluster_names.in_use(db)
     finally:
         await db.close()
 

@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 import asyncpg
 
+from aero2 import cluster_names
 from aero2.lock_watch import LockWatch, watching
 from aero2.migration_files import BadMigrationError, Script
 from aero2.migration_steps import Connection, MigrationSteps, record
@@ -26,12 +27,6 @@ TAKES_PRIORS: Final = 18
 """PostgreSQL 18: pg_restore_attribute_stats."""
 ATTEMPTS: Final = 30
 """How often a step is tried again that ran into a lock or into another runner's change of a role."""
-READABLE: Final = """
-    GRANT SELECT ON schema_migrations
-    TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac,
-       aero2_relay, aero2_sweep, aero2_mail, aero2_logout, aero2_upkeep, aero2_search
-"""
-"""Services compare the migrations of clusters."""
 BUSY: Final = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 """Errors of a step that may succeed later: a statement of a service held a lock that it needs."""
 OTHER_VERSIONS: Final = """
@@ -109,28 +104,18 @@ class SchemaUpdate:
         await self.db.execute(
             "ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS steps_done integer"
         )
-        await self.db.execute(READABLE)
+        await self.db.execute(cluster_names.READABLE)
         whole, migrations = _read(self.source / SCHEMA), _migrations(self.source)
         applied = await _applied(self.db)
         if not applied:
             return await self._create(whole, migrations)
         _refuse_foreign(whole, migrations, applied)
-        await self._refuse_other_cluster()
+        if (name := await cluster_names.current(self.db)) != self.cluster:
+            raise MigrationError(cluster_names.REFUSAL.format(name=name, other=self.cluster))
         if not (missing := _missing(migrations, applied)):
             return []
         async with watching(self.connect, self.db.get_server_pid()) as watch:
             return await self._update(whole, missing, applied, watch)
-
-    async def _refuse_other_cluster(self) -> None:
-        """Raises MigrationError if the database is that of another cluster. One without a name is `main`."""
-        name = MAIN
-        if await self.db.fetchval("SELECT to_regclass('public.clusters') IS NOT NULL"):
-            name = await self.db.fetchval("SELECT name FROM clusters WHERE is_this")
-        if name != self.cluster:
-            raise MigrationError(
-                f"This is the database of the cluster {name}, and not of {self.cluster}. A further cluster "
-                "needs an empty database of its own."
-            )
 
     async def _create(self, whole: Script, migrations: list[Script]) -> list[str]:
         if await self.db.fetchval("SELECT to_regclass('public.applications') IS NOT NULL"):
@@ -140,8 +125,7 @@ class SchemaUpdate:
         self.report(f"{whole.name}: making the schema")
         async with self.db.transaction():
             await self.db.execute(whole.sql)
-            if self.cluster != MAIN:
-                await self.db.execute("UPDATE clusters SET name = $1", self.cluster)
+            await cluster_names.rename(self.db, self.cluster)
             await self._priors()
             for script in (whole, *migrations):
                 await record(self.db, script)

@@ -20,7 +20,7 @@ import nats.errors
 import orjson
 from nats.aio.client import Client
 
-from common import logs
+from common import audit_transfers, logs
 from common.bound_transaction import BoundTransaction
 from common.context import Context
 from common.db import Db, defer
@@ -141,7 +141,10 @@ async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = No
     carried to its log after the commit."""
     row = entry(ctx, event, user_id=user_id)
     if isinstance(db, BoundTransaction) and db.home != ctx.home:
-        await _transfer(db, row, ctx.home)
+        db.carries = True
+        await audit_transfers.insert(
+            db, app_id=row.app_id, id=row.id, home=ctx.home, payload=row.payload()
+        )
         return
     await defer(
         db,
@@ -170,20 +173,6 @@ async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = No
         row.created_at,
         row.payload(),
         row.trace,
-    )
-
-
-async def _transfer(db: BoundTransaction, row: Entry, home: str) -> None:
-    db.carries = True
-    await defer(
-        db,
-        """
-        INSERT INTO audit_transfers (app_id, event_id, home, payload) VALUES ($1, $2, $3, $4)
-        """,
-        row.app_id,
-        row.id,
-        home,
-        row.payload(),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from common.homes import MAIN, NAME
-from common.settings import Settings
+from common.settings import DatabaseSettings
 
 SUFFIX: Final = "database_url"
 """The end of the names of all settings that have a URL in each cluster."""
@@ -24,18 +24,20 @@ class ClusterMistake(Exception):
     """The settings or a database of a cluster are wrong. The text is a sentence for the operator."""
 
 
-def url_settings(settings: Settings) -> list[str]:
+def url_settings(settings: DatabaseSettings) -> list[str]:
     """Returns the names of the settings that have a URL in each cluster."""
     return [name for name in type(settings).model_fields if name.endswith(SUFFIX)]
 
 
 def read_clusters(
-    settings: Settings, service: str, environment: Mapping[str, str]
+    settings: DatabaseSettings, service: str, environment: Mapping[str, str]
 ) -> dict[str, dict[str, SecretStr]]:
     """Returns the URLs of each cluster by the names of their settings, `main` first. Raises
     ClusterMistake for a name that is none, and for a cluster that lacks a URL."""
-    names = url_settings(settings)
-    clusters = {MAIN: {name: getattr(settings, name) for name in names}}
+    jobs = [name.removesuffix(SUFFIX) for name in url_settings(settings) if name != SUFFIX]
+    own = {f"{job}{SUFFIX}": getattr(settings, f"{job}database_url") for job in jobs}
+    clusters: dict[str, dict[str, SecretStr]] = {MAIN: {SUFFIX: settings.database_url, **own}}
+    names = list(clusters[MAIN])
     for prefix in ("AERO2_", f"AERO2_{service.upper()}_"):  # the service's own variable goes last
         for setting, cluster, value in _variables(environment, prefix, names):
             clusters.setdefault(cluster, {})[setting] = SecretStr(value)

@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Final, LiteralString, TypeAlias, TypeVar
+from typing import Any, Final, LiteralString
 
 import asyncpg
 
 from common import conditions, logs, metric_collectors
 from common.autocommit_connection import AutocommitConnection
 from common.bound_transaction import BoundTransaction
+from common.cluster_admission import ClusterAdmission
 from common.cluster_settings import ClusterMistake
-from common.clusters import Admission
 from common.connection_pool import ConnectionPool
 from common.connection_poolers import refuse_pooler, refusing_poolers
 from common.connection_setup import connect_for_pool
@@ -30,12 +30,16 @@ from common.pipelined_connection import PipelinedConnection
 from common.pipelined_messages import BINDING_AT
 from common.pool_limits import PoolCounts, PoolLimits, PoolWaits
 from common.problems import Busy, Conflict, Unavailable
+from common.typed_rows import Db as Db
+from common.typed_rows import Link as Link
+from common.typed_rows import many as many
+from common.typed_rows import maybe as maybe
+from common.typed_rows import one as one
+from common.typed_rows import run as run
+from common.typed_rows import value as value
 
 log = logs.get(__name__)
 
-Link: TypeAlias = "BoundTransaction | LeasedConnection | asyncpg.Connection[asyncpg.Record]"
-Db: TypeAlias = "Link | AutocommitConnection"
-Row = TypeVar("Row")
 
 ACQUIRE: Final = 2.0
 """Seconds to wait for a free connection before the answer is `busy`."""
@@ -49,36 +53,6 @@ inside_transaction: ContextVar[bool] = ContextVar("inside_transaction", default=
 
 committed: ContextVar[bool] = ContextVar("committed", default=False)
 """Whether the handler of a request has committed a write. It must not run a second time then."""
-
-
-async def maybe(db: Db, row: type[Row], sql: LiteralString, *args: Any) -> Row | None:
-    """Returns the first row of a statement as `row`, or None."""
-    found = await db.fetchrow(sql, *args)
-    return row(**found) if found is not None else None
-
-
-async def one(db: Db, row: type[Row], sql: LiteralString, *args: Any) -> Row:
-    """Returns the first row of a statement as `row`. Raises LookupError if there is none."""
-    found = await maybe(db, row, sql, *args)
-    if found is None:
-        raise LookupError("statement returned no row")
-    return found
-
-
-async def many(db: Db, row: type[Row], sql: LiteralString, *args: Any) -> list[Row]:
-    """Returns all rows of a statement as `row`."""
-    return [row(**found) for found in await db.fetch(sql, *args)]
-
-
-async def value(db: Db, sql: LiteralString, *args: Any) -> Any:
-    """Returns the first column of the first row, or None."""
-    return await db.fetchval(sql, *args)
-
-
-async def run(db: Db, sql: LiteralString, *args: Any) -> int:
-    """Executes a statement. Returns the number of rows that it touched."""
-    tag = await db.execute(sql, *args)
-    return int(tag.rsplit(" ", 1)[-1]) if tag[-1:].isdigit() else 0
 
 
 async def defer(db: Db, sql: LiteralString, *args: Any) -> None:
@@ -135,7 +109,7 @@ class Database:
         size: int = 10,
         on_commit: Callable[[], None] = lambda: None,
         home: str = MAIN,
-        admission: Admission | None = None,
+        admission: ClusterAdmission | None = None,
         is_registry: bool = False,
     ) -> Database:
         """Opens the pool. With an `admission`, there are several clusters: another than `main` may be away,

@@ -8,6 +8,6 @@ from typing import Final
 MAIN: Final = "main"
 """The cluster with the registries and the Dashboard."""
 NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
-"""What a cluster may be called, as db/schema.sql has it."""
+"""The names of clusters, as db/schema.sql has them."""
 NOT_AT_HOME: Final = "AE001"
 """The SQLSTATE of `bind_at_home` for an application that has another home, or is being moved."""

@@ -12,8 +12,9 @@ import nats.errors
 from common.audit import ActivityRecorder, waking
 from common.audit_carrier import AuditCarrier
 from common.bus import Bus
+from common.cluster_admission import ClusterAdmission
 from common.cluster_settings import read_clusters
-from common.clusters import Admission, join, refuse_unknown_homes
+from common.clusters import join, refuse_unknown_homes
 from common.connections import Connections
 from common.context import system_context
 from common.crypto import Keys
@@ -118,7 +119,7 @@ async def open_database(
 ) -> Database:
     """Connects to each cluster by its own URL of a setting. A registry is on `main` alone."""
     clusters = read_clusters(settings, links.name, os.environ)
-    admission = Admission() if len(clusters) > 1 else None
+    admission = ClusterAdmission() if len(clusters) > 1 else None
     databases = []
     for home in [MAIN] if is_registry else clusters:
         database = await Database.connect(

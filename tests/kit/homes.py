@@ -37,7 +37,7 @@ class TwoClusters(Postgres):
 
     @classmethod
     def beside(cls, main: Postgres, west: Postgres) -> TwoClusters:
-        """Returns both servers as one. Whoever started them stops them."""
+        """Returns both servers as one. The caller stops them."""
         return cls(
             main.folder,
             main.binaries,

@@ -19,7 +19,8 @@ from tests.kit.stand_ins import StandIns, Tenancy
 
 from common.audit_carrier import AuditCarrier
 from common.bus import Handler
-from common.clusters import Admission, join
+from common.cluster_admission import ClusterAdmission
+from common.clusters import join
 from common.context import Context
 from common.contracts.base import Request
 from common.crypto import Keys
@@ -295,7 +296,7 @@ async def _owner(dsns: dict[str, str]) -> Any:
 
 async def _database(dsns: dict[str, str], role: str, size: int) -> Database:
     """Connects as the role, to each cluster."""
-    admission = Admission() if is_double(dsns) else None
+    admission = ClusterAdmission() if is_double(dsns) else None
     databases = [
         await Database.connect(
             dsns[_key(role, home)],
@@ -311,7 +312,7 @@ async def _database(dsns: dict[str, str], role: str, size: int) -> Database:
 
 async def _registry(dsns: dict[str, str], db: Database, size: int) -> Database:
     opened = await Database.connect(
-        dsns["tenancy"], name="registry", size=size, admission=Admission(), is_registry=True
+        dsns["tenancy"], name="registry", size=size, admission=ClusterAdmission(), is_registry=True
     )
     return replace(opened, carry=db.carry)
 

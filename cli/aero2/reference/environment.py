@@ -19,6 +19,8 @@ HEAD: Final = """\
 Every process reads its variables once, when it starts. A missing or weak secret refuses the start with a sentence. Under `aero2 up` some variables have no effect, because the command itself decides; it says so when one of them is set. [Operations](../operating.md) explains how to use them.
 
 A variable with the name of a service in it is for that service alone, and goes before the variable of all: `AERO2_IDENTITY_POOL_SIZE` before `AERO2_POOL_SIZE`. If several services share a process (`aero2 serve`), each needs its own `AERO2_<SERVICE>_DATABASE_URL`, `AERO2_<SERVICE>_NATS_USER` and `AERO2_<SERVICE>_NATS_PASSWORD`. The heartbeat, the level of the log, the metrics and the name of the replica belong to the process, so they have no such variable then.
+
+Each variable that ends in `DATABASE_URL` can be set for [further database clusters](../operating.md#several-database-clusters), with their name at its end: `AERO2_DATABASE_URL_WEST` is that of the cluster `west`, and `AERO2_OWNER_DATABASE_URL_WEST` is that of its owner.
 """
 NEEDED: Final = "required"
 

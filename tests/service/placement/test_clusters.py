@@ -10,8 +10,9 @@ from tests.kit.homes import WEST, TwoClusters
 from tests.kit.postgres import Postgres
 from tests.kit.world import World
 
+from common.cluster_admission import ClusterAdmission
 from common.cluster_settings import ClusterMistake
-from common.clusters import Admission, refuse_unknown_homes
+from common.clusters import refuse_unknown_homes
 from common.context import SYSTEM_CALLER
 from common.contracts.applications import CreateApplication
 from common.contracts.email_codes import StartEmailCode
@@ -129,7 +130,7 @@ async def test_a_process_starts_while_a_cluster_is_away(fragile: tuple[World, Po
     west.kill()
 
     db = await Database.connect(
-        world.dsns["identity@west"], name="late", size=1, home="west", admission=Admission()
+        world.dsns["identity@west"], name="late", size=1, home="west", admission=ClusterAdmission()
     )
     with pytest.raises(Unavailable):
         async with db.reader(world.ctx()) as reader:
@@ -144,13 +145,13 @@ async def test_the_wrong_database_is_refused(world: World) -> None:
     """A URL that leads to the database of another cluster ends the start with a sentence."""
     with pytest.raises(ClusterMistake, match="leads to the database of cluster main"):
         await Database.connect(
-            world.dsns["identity"], name="wrong", size=1, home="west", admission=Admission()
+            world.dsns["identity"], name="wrong", size=1, home="west", admission=ClusterAdmission()
         )
 
 
 async def test_a_cluster_that_is_behind_is_refused(world: World) -> None:
     """A cluster without a migration of `main` is not used: statements of this version may fail there."""
-    admission = Admission(frozenset({"schema.sql", "9999_later.sql"}))
+    admission = ClusterAdmission(frozenset({"schema.sql", "9999_later.sql"}))
     with pytest.raises(ClusterMistake, match=r"The cluster west lacks 9999_later\.sql"):
         await Database.connect(
             world.dsns["identity@west"], name="behind", size=1, home="west", admission=admission

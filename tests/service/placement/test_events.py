@@ -87,7 +87,7 @@ async def test_an_event_survives_a_process_that_dies(
         async def die(*_: Any, **__: Any) -> None:
             raise KeyboardInterrupt
 
-        patch.setattr("common.audit_carrier._delete", die)
+        patch.setattr("common.audit_transfers.delete", die)
         with pytest.raises(KeyboardInterrupt):
             await carrier.carry_all()
     assert await transfers(world) == 1
