@@ -13,18 +13,20 @@ READABLE: Final = """
        aero2_relay, aero2_sweep, aero2_mail, aero2_logout, aero2_upkeep, aero2_search
 """
 """Services compare the migrations of clusters."""
-REFUSAL: Final = (
-    "This is the database of the cluster {name}, and not of {other}. A further cluster needs an empty database "
-    "of its own."
-)
 
 
-async def current(db: Connection) -> str:
-    """Returns the name. A database that was made before there were names is `main`."""
-    if not await db.fetchval("SELECT to_regclass('public.clusters') IS NOT NULL"):
-        return MAIN
-    name: str = await db.fetchval("SELECT name FROM clusters WHERE is_this")
-    return name
+async def refusal(db: Connection, cluster: str) -> str | None:
+    """Returns a sentence for the database of another cluster, else None. A database that was made before
+    there were names is `main`."""
+    name = MAIN
+    if await db.fetchval("SELECT to_regclass('public.clusters') IS NOT NULL"):
+        name = await db.fetchval("SELECT name FROM clusters WHERE is_this")
+    if name == cluster:
+        return None
+    return (
+        f"This is the database of the cluster {name}, and not of {cluster}. A further cluster needs an empty "
+        "database of its own."
+    )
 
 
 async def rename(db: Connection, name: str) -> None:

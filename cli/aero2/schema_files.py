@@ -79,16 +79,14 @@ async def missing_migrations(db: Connection, source: Path) -> list[str]:
 @dataclass(frozen=True)
 class SchemaUpdate:
     """An update of one database. `contract` also runs what takes away things that the version before
-    uses."""
+    uses. `cluster` is the name that a new database gets, and that an existing one must have."""
 
     db: Connection
     source: Path
     report: Report
-    connect: Callable[[], Awaitable[Connection]]
-    """Opens a second connection, on which a migration is watched."""
+    connect: Callable[[], Awaitable[Connection]]  # a second one, on which a migration is watched
     contract: bool
     cluster: str = MAIN
-    """The name that a new database gets, and that an existing one must have."""
 
     async def run(self) -> list[str]:
         """Makes or updates the schema. Returns the names of the files that ran. Raises MigrationError."""
@@ -110,8 +108,8 @@ class SchemaUpdate:
         if not applied:
             return await self._create(whole, migrations)
         _refuse_foreign(whole, migrations, applied)
-        if (name := await cluster_names.current(self.db)) != self.cluster:
-            raise MigrationError(cluster_names.REFUSAL.format(name=name, other=self.cluster))
+        if refusal := await cluster_names.refusal(self.db, self.cluster):
+            raise MigrationError(refusal)
         if not (missing := _missing(migrations, applied)):
             return []
         async with watching(self.connect, self.db.get_server_pid()) as watch:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -96,17 +95,6 @@ entered: ContextVar[bool] = ContextVar("entered", default=False)
 of the entry."""
 
 
-def waking(wake: Callable[[], None]) -> Callable[[], None]:
-    """Returns a function to call after every commit. It wakes the relay if the request has made an entry:
-    most commits have none, and a look at the outbox for nothing costs as much as one that finds a row."""
-
-    def wake_if_entered() -> None:
-        if entered.get():
-            wake()
-
-    return wake_if_entered
-
-
 def entry(ctx: Context, event: Event, **about: Unpack[About]) -> Entry:
     """Returns an event ready to be written, with what the context knows of its caller. Commits of the
     request wake the relay from now on."""
@@ -137,14 +125,10 @@ def _entry(ctx: Context, event: Event, about: About) -> Entry:
 
 async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = None) -> None:
     """Writes an event and its outbox row. `db` is the transaction of the work itself, which writes them
-    with its next statement or with COMMIT. If the application lives in another cluster, the event is
-    carried to its log after the commit."""
+    with its next statement or with COMMIT; after it, they are carried to another cluster's log."""
     row = entry(ctx, event, user_id=user_id)
     if isinstance(db, BoundTransaction) and db.home != ctx.home:
-        db.carries = True
-        await audit_transfers.insert(
-            db, app_id=row.app_id, id=row.id, home=ctx.home, payload=row.payload()
-        )
+        await audit_transfers.insert(db, row.app_id, row.id, ctx.home, payload=row.payload())
         return
     await defer(
         db,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from common.bound_transaction import BoundTransaction
 from common.db import Db, defer, many, run
 
 
@@ -19,8 +20,9 @@ class AuditTransfer:
     payload: bytes
 
 
-async def insert(db: Db, *, app_id: str, id: str, home: str, payload: bytes) -> None:
+async def insert(db: BoundTransaction, app_id: str, id: str, home: str, *, payload: bytes) -> None:
     """Writes an event with the next statement of the transaction, or with COMMIT."""
+    db.carries = True
     await defer(
         db,
         """

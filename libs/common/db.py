@@ -11,24 +11,20 @@ from typing import Any, Final, LiteralString
 
 import asyncpg
 
-from common import conditions, logs, metric_collectors
+from common import conditions, metric_collectors
 from common.autocommit_connection import AutocommitConnection
 from common.bound_transaction import BoundTransaction
 from common.cluster_admission import ClusterAdmission
-from common.cluster_settings import ClusterMistake
 from common.connection_pool import ConnectionPool
-from common.connection_poolers import refuse_pooler, refusing_poolers
-from common.connection_setup import connect_for_pool
 from common.context import Context
-from common.database_hosts import DatabaseHosts
+from common.database_opening import open_pool
 from common.db_errors import FAILURES, connection_lost, translated
 from common.earlier_commits import wait_for_earlier_commits
 from common.homes import MAIN
 from common.ids import is_app_id
 from common.leased_connection import LeasedConnection
 from common.pipelined_connection import PipelinedConnection
-from common.pipelined_messages import BINDING_AT
-from common.pool_limits import PoolCounts, PoolLimits, PoolWaits
+from common.pool_limits import PoolCounts, PoolWaits
 from common.problems import Busy, Conflict, Unavailable
 from common.typed_rows import Db as Db
 from common.typed_rows import Link as Link
@@ -37,9 +33,6 @@ from common.typed_rows import maybe as maybe
 from common.typed_rows import one as one
 from common.typed_rows import run as run
 from common.typed_rows import value as value
-
-log = logs.get(__name__)
-
 
 ACQUIRE: Final = 2.0
 """Seconds to wait for a free connection before the answer is `busy`."""
@@ -112,48 +105,14 @@ class Database:
         admission: ClusterAdmission | None = None,
         is_registry: bool = False,
     ) -> Database:
-        """Opens the pool. With an `admission`, there are several clusters: another than `main` may be away,
-        and then connections are opened when they are needed. Raises what asyncpg raises, PoolerFound and
+        """Opens the pool, as `open_pool` does. Raises what asyncpg raises, PoolerFound and
         ClusterMistake."""
-
-        hosts = DatabaseHosts(dsn)
-
-        async def connect() -> PipelinedConnection:
-            connection = await connect_for_pool(dsn, name, pool.connections, hosts)
-            if admission is not None:
-                if not is_registry:
-                    connection.binding = BINDING_AT % home
-                await admission.admit(connection, home)
-            return connection
-
-        pool = ConnectionPool(connect, PoolLimits(most=size))
+        pool = await open_pool(
+            dsn, name, size, home=home, admission=admission, is_registry=is_registry
+        )
         database = cls(pool, name, on_commit, home, is_registry=is_registry)
-        await database._open()
         metric_collectors.POOLS.sources.add(database)
         return database
-
-    async def _open(self) -> None:
-        try:
-            if await self._is_reachable():
-                await refuse_pooler(self.pool.connections()[0])
-        except BaseException as error:
-            self.pool.terminate()
-            if isinstance(error.__cause__, ClusterMistake):
-                raise error.__cause__ from None
-            raise
-
-    async def _is_reachable(self) -> bool:
-        async with refusing_poolers():
-            if self.home == MAIN:
-                await self.pool.open()
-                return True
-            error = await self.pool.open_if_possible()
-            if error is None or isinstance(error.__cause__, ClusterMistake):
-                if error is not None:
-                    raise error
-                return True
-        log.warning("cluster away", home=self.home, error=type(error).__name__)
-        return False
 
     def at(self, home: str) -> Database:
         """Returns the database of a cluster. Raises Busy if this process knows none of that name: another

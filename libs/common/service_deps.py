@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import nats.errors
 
-from common.audit import ActivityRecorder, waking
+from common.audit import ActivityRecorder
 from common.audit_carrier import AuditCarrier
 from common.bus import Bus
 from common.cluster_admission import ClusterAdmission
@@ -24,7 +24,7 @@ from common.db_errors import FAILURES
 from common.homes import MAIN
 from common.invalidation import Invalidation
 from common.master_keys import recognize
-from common.outbox import Relay, ensure_stream
+from common.outbox import Relay, ensure_stream, waking
 from common.outbox_publisher import BatchPublisher
 from common.problems import Unavailable
 from common.sealing import Sealer
