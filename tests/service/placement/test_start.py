@@ -73,7 +73,7 @@ async def test_services_serve_both_clusters(
     async with asyncio.timeout(60):
         await retry_until_done(gone, "deletion")
     for life in lives:
-        await life.drain(True)  # noqa: FBT003 - the parameter has no name in the type
+        await life.drain(True)
         for task in life.links.tasks:
             task.cancel()
         for database in life.links.databases:
