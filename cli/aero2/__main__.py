@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from aero2 import generators, inspection, up_options
+from aero2 import backup_commands, generators, inspection, process_commands, up_options
 from aero2.command_groups import LazyGroup, new_group
 
 app = new_group(cls=LazyGroup)
@@ -73,6 +73,9 @@ def serve(services: up_options.Services, *, workers: up_options.Workers = 1) -> 
     run(services, workers)
 
 
+process_commands.add_to(app)
+
+
 @app.command("migrate")
 def migrate(*, contract: up_options.Contract = False) -> None:
     """Make or update the database: AERO2_OWNER_DATABASE_URL, and AERO2_<ROLE>_PASSWORD for each
@@ -89,6 +92,9 @@ DataDir = Annotated[
         "AERO2_NATS_PASSWORD, else .aero2."
     ),
 ]
+
+
+backup_commands.add_to(app)
 
 
 @app.command("owner-link")

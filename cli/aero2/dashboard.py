@@ -13,6 +13,7 @@ import typer
 from aero2.api import client
 from aero2.embedded.folder import Folder
 from aero2.failures import CommandError
+from aero2.secret_variables import secret_of
 
 KEYS: Final = "dashboard-keys.json"
 DataDir = Annotated[
@@ -26,8 +27,8 @@ DataDir = Annotated[
 
 def dashboard(folder: Path | None = None) -> httpx.Client:
     """The Dashboard at AERO2_URL; else, or with `folder`, the one of that data folder."""
-    url, key = os.environ.get("AERO2_URL"), os.environ.get("AERO2_SECRET_KEY")
-    if folder is not None or (url is None and key is None):
+    url, key = os.environ.get("AERO2_URL"), secret_of("AERO2_SECRET_KEY")
+    if folder is not None or (url is None and not key):
         return _of_folder(folder or Path(".aero2"))
     if not url or not key:
         missing = "AERO2_SECRET_KEY" if url else "AERO2_URL"

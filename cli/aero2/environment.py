@@ -16,7 +16,7 @@ JOBS: Final = {
 
 SMTP: Final = "AERO2_SMTP_URL"
 _OWN: Final = "it runs a server of its own"
-UNUSED: Final = {
+_UNUSED: Final = {
     "AERO2_HOST": "use --host",
     "AERO2_PORT": "use --port",
     "AERO2_PUBLIC_URL": "use --domain, --port and --tls",
@@ -29,10 +29,18 @@ UNUSED: Final = {
     "AERO2_REUSE_PORT": "it runs one gateway",
     "AERO2_DATABASE_URL": _OWN,
     **{f"AERO2_{job.upper()}_DATABASE_URL": _OWN for jobs in JOBS.values() for job in jobs},
+    "AERO2_DATABASE_PASSWORD": _OWN,
+    **{f"AERO2_{job.upper()}_DATABASE_PASSWORD": _OWN for jobs in JOBS.values() for job in jobs},
     "AERO2_OWNER_DATABASE_URL": _OWN,
+    "AERO2_OWNER_DATABASE_PASSWORD": _OWN,
     "AERO2_NATS_URL": _OWN,
     "AERO2_NATS_USER": _OWN,
     "AERO2_NATS_PASSWORD": _OWN,
+}
+UNUSED: Final = _UNUSED | {
+    f"{name}_FILE": why
+    for name, why in _UNUSED.items()
+    if name.endswith(("_KEY", "_PASSWORD", "_DATABASE_URL"))
 }
 """Variables that services take elsewhere, and why not here."""
 
@@ -51,6 +59,10 @@ _REPLACED: Final = frozenset(
 )
 
 
+PASSWORDS: Final = frozenset(name for name in UNUSED if name.endswith("_DATABASE_PASSWORD"))
+"""They would be added to the addresses of our own server."""
+
+
 def public_url(domain: str, port: int, *, tls: bool) -> str:
     """Returns the apex as an address, with its port if that is not the default."""
     scheme, usual = ("https", 443) if tls else ("http", 80)
@@ -60,21 +72,35 @@ def public_url(domain: str, port: int, *, tls: bool) -> str:
 def inherited() -> dict[str, str]:
     """Returns the operator's environment without what would replace our ports, and without an
     identity: each service has its own."""
+    files = (name for name in UNUSED if name.endswith("_FILE"))
+    without = _REPLACED.union(files, PASSWORDS)
     return {
         name: value
         for name, value in os.environ.items()
-        if name not in _REPLACED and not _OF_CLUSTER.fullmatch(name)
+        if name not in without and not _OF_CLUSTER.fullmatch(name)
     }
 
 
 def unless_set(defaults: dict[str, str]) -> dict[str, str]:
-    """Returns the defaults, with the values of the operator's environment where it sets them."""
-    return {name: os.environ.get(name) or value for name, value in defaults.items()}
+    """Returns the defaults, with the values of the operator's environment where it sets them. A secret that
+    stands in a file has no default."""
+    return {
+        name: os.environ.get(name) or value
+        for name, value in defaults.items()
+        if not os.environ.get(f"{name}_FILE")
+    }
+
+
+def sends_mail() -> bool:
+    """Returns whether the operator's environment names a mail server."""
+    return bool(os.environ.get(SMTP) or os.environ.get(f"{SMTP}_FILE"))
 
 
 def unused_variables() -> list[str]:
-    """Returns a sentence for each variable of the environment that has no effect here."""
-    return [
+    """Returns a sentence for each variable of the environment that has no effect here, or anywhere."""
+    from common.known_variables import unknown_variables  # most commands can do without this import
+
+    unused = [
         f"{name} has no effect on aero2 up: {why}."
         for name, why in UNUSED.items()
         if os.environ.get(name)
@@ -83,3 +109,4 @@ def unused_variables() -> list[str]:
         for name in sorted(os.environ)
         if _OF_CLUSTER.fullmatch(name)
     ]
+    return [*unused, *unknown_variables(os.environ)]

@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 
-def nats_conf(file: Annotated[Path, typer.Argument()] = Path("deploy/nats.conf")) -> None:
-    """Write deploy/nats.conf: the rights of each service on the bus."""
-    from aero2.nats_access import compose_configuration
+def nats_conf(folder: Annotated[Path, typer.Argument()] = Path("deploy")) -> None:
+    """Write nats.conf and cluster/nats.conf: the rights of each service on the bus."""
+    from aero2 import cluster_config, nats_access
 
-    file.write_text(compose_configuration())
+    (folder / "nats.conf").write_text(nats_access.compose_configuration())
+    (folder / "cluster" / "nats.conf").write_text(cluster_config.deployed_configuration())
 
 
 def grafana(folder: Annotated[Path, typer.Argument()] = Path("deploy/observe")) -> None:

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import os
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,7 @@ from rich.console import Console
 
 from aero2 import cluster_names
 from aero2.migration_steps import Connection
-from aero2.owner_urls import OWNER, BadCluster, owner_urls
+from aero2.owner_urls import BadCluster, owner_urls
 from aero2.schema_check import faults
 from aero2.schema_files import (
     MigrationError,
@@ -31,7 +31,10 @@ from aero2.schema_files import (
     missing_migrations,
     try_again,
 )
+from aero2.secret_variables import OWNER, password_of
 from common.homes import MAIN
+from common.known_variables import unknown_variables
+from common.secret_files import BadSecret
 
 SERVICES: Final = ("tenancy", "identity", "oidc", "rbac")
 JOBS: Final = ("relay", "sweep", "mail", "logout", "upkeep", "search")
@@ -39,6 +42,8 @@ ROLES: Final = (*SERVICES, *JOBS)
 """Each is the role aero2_<name>: of a service, or of a job that speaks of all applications."""
 LOCK: Final = 0x6165726F32
 """The advisory lock's key: `aero2` in ASCII."""
+UNFINISHED_RESTORE: Final = "unfinished_restore"
+"""A table that exists while `aero2 restore` is at work."""
 OLDEST: Final = 15
 """PostgreSQL 15: ON DELETE SET NULL of one column, UNIQUE NULLS NOT DISTINCT."""
 PASSWORD_LENGTH: Final = 16
@@ -59,22 +64,26 @@ async def migrate(
     report: Report = lambda _: None,
     contract: bool = False,
     cluster: str = MAIN,
+    restoring: bool = False,
 ) -> list[str]:
     """Brings the database of `dsn` to this version. Returns the names of the files that ran.
 
     `dsn` is of a superuser, or of a role with CREATEROLE that may create in the database.
     `passwords` by service or job (`tenancy`, …, `upkeep`); a role without one is left as it is.
     `contract` also runs migrations that take away what the version before uses. `cluster` is the name that
-    the database has, or gets. Raises MigrationError, also if the schema does not keep applications apart
-    any more.
+    the database has, or gets. `restoring` is for `aero2 restore`: a database whose restore is not complete is
+    refused otherwise. Raises MigrationError, also if the schema does not keep applications apart any more.
     """
     source = source or folder()
-    _check(passwords)
+    for mistake in _mistakes(passwords):
+        raise MigrationError(f"{mistake}.")
     db = await _connect(dsn)
     try:
         if db.get_server_version().major < OLDEST:
             raise MigrationError(f"PostgreSQL {OLDEST} or later is needed.")
         await _lock(db, report)
+        if not restoring:
+            await refuse_unfinished_restore(db)
         await try_again(partial(_roles, db, source, passwords), asyncpg.InternalServerError)
         await _become_owner(db)
         update = SchemaUpdate(db, source, report, partial(_connect, dsn), contract, cluster)
@@ -142,13 +151,23 @@ async def _connect(dsn: str) -> Connection:
     return await asyncpg.connect(dsn, server_settings=settings)
 
 
-def _check(passwords: Mapping[str, str]) -> None:
+async def refuse_unfinished_restore(db: Connection) -> None:
+    """Raises MigrationError if a restore into this database did not come to its end."""
+    if await db.fetchval("SELECT to_regclass($1) IS NOT NULL", f"public.{UNFINISHED_RESTORE}"):
+        raise MigrationError(
+            "A restore into this database is not complete. Run the same `aero2 restore` again, "
+            "which starts over."
+        )
+
+
+def _mistakes(passwords: Mapping[str, str]) -> Iterator[str]:
+    """Yields what is wrong with the passwords."""
     for service, password in passwords.items():
         if service not in ROLES:
-            raise MigrationError(f"There is no role aero2_{service}.")
-        if len(password) < PASSWORD_LENGTH or not password.isascii():
-            raise MigrationError(
-                f"The password of aero2_{service} must have {PASSWORD_LENGTH} ASCII characters or more."
+            yield f"There is no role aero2_{service}"
+        elif len(password) < PASSWORD_LENGTH or not password.isascii():
+            yield (
+                f"The password of aero2_{service} must have {PASSWORD_LENGTH} ASCII characters or more"
             )
 
 
@@ -164,9 +183,14 @@ async def _roles(db: Connection, source: Path, passwords: Mapping[str, str]) -> 
     database changes them meanwhile, Postgres raises an internal error, and the step is repeated."""
     async with db.transaction():
         await db.execute((source / "roles.sql").read_text())
-        for service, password in passwords.items():
-            verifier = scram_verifier(password)
-            await db.execute(f"ALTER ROLE aero2_{service} LOGIN PASSWORD '{verifier}'")
+        await set_passwords(db, passwords)
+
+
+async def set_passwords(db: Connection, passwords: Mapping[str, str]) -> None:
+    """Sets the password of each role. Run it in a transaction: then all change at once."""
+    for service, password in passwords.items():
+        verifier = scram_verifier(password)
+        await db.execute(f"ALTER ROLE aero2_{service} LOGIN PASSWORD '{verifier}'")
 
 
 def scram_verifier(password: str) -> str:
@@ -200,21 +224,10 @@ async def _refuse_faults(db: Connection) -> None:
 
 
 def command(*, contract: bool) -> None:
-    """Runs `aero2 migrate`, with settings from the environment."""
+    """Runs `aero2 migrate`, with settings from the environment. Ends the command with 2 and a sentence for
+    each variable that is missing or wrong."""
     console = Console()
-    try:
-        urls = owner_urls(os.environ)
-    except BadCluster as mistake:
-        console.print(f"[red]{mistake}[/]")
-        raise typer.Exit(2) from None
-    if not urls:
-        console.print(f"[red]{OWNER} is not set.[/]")
-        raise typer.Exit(2)
-    passwords = {
-        service: password
-        for service in ROLES
-        if (password := os.environ.get(f"AERO2_{service.upper()}_PASSWORD"))
-    }
+    urls, passwords = _from_environment(console)
     for service in ROLES:
         if service not in passwords:
             console.print(
@@ -237,3 +250,29 @@ def command(*, contract: bool) -> None:
         console.print(f"[red]The database could not be migrated:[/] {error}")
         raise typer.Exit(1) from None
     console.print(f"[green]Applied {', '.join(ran)}.[/]" if ran else "[green]Up to date.[/]")
+
+
+def _from_environment(console: Console) -> tuple[dict[str, str], dict[str, str]]:
+    """Returns the DSN of the owner by cluster, and the password of each role that has one in the environment."""
+    urls, passwords, mistakes = dict[str, str](), dict[str, str](), list[str]()
+    try:
+        urls = owner_urls(os.environ)
+        if not urls:
+            mistakes.append(f"{OWNER} is not set")
+    except (BadSecret, BadCluster) as problem:
+        mistakes.append(str(problem))
+    for role in ROLES:
+        try:
+            if password := password_of(f"AERO2_{role.upper()}_PASSWORD"):
+                passwords[role] = password
+        except BadSecret as problem:
+            mistakes.append(str(problem))
+    mistakes += _mistakes(passwords)
+    unknown = list(unknown_variables(os.environ))
+    for mistake in mistakes:
+        console.print(f"{mistake}.", style="red", markup=False, highlight=False, soft_wrap=True)
+    for sentence in unknown:
+        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if mistakes:
+        raise typer.Exit(2)
+    return urls, passwords

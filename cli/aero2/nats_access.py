@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,18 +17,25 @@ from typing import Final
 import common
 from aero2.contract_uses import PACKAGE, contract_uses
 from common.bus import SYSTEM_SUBJECT
+from common.call_hold import SUBJECT as HOLD
 from common.contracts.base import CONTRACTS, SYSTEM
+from common.nats_logins import second_login
 
 IMPORTING: Final = threading.Lock()
 """A thread holds this lock while it imports services. Two such threads could see each other's
 modules half initialized."""
 SERVICES: Final = ("gateway", "identity", "oidc", "rbac", "tenancy")
 CLI: Final = "cli"
+STREAM_ADMIN: Final = "stream-admin"
+"""A user of a cluster, for the operator: may change how many servers keep a copy of the stream. Nobody else
+may change a stream that exists."""
 STREAM: Final = "AUDIT"
 AUDIT: Final = "audit.>"
 CHANGED: Final = "changed.>"
 DISCOVERY: Final = "$SRV.>"
 """`nats micro ls`: every service answers. Only the command line may ask everything."""
+CONNECTIONS: Final = "$SYS.REQ.ACCOUNT.PING.CONNZ"
+"""Which users are connected, of our own account: the command line asks while a password is replaced."""
 FIGURES: Final = ("$SRV.STATS", "$SRV.INFO")
 """The gateway asks all services for these, for operators."""
 
@@ -48,21 +55,37 @@ def inbox(user: str) -> str:
 
 
 def rights(user: str) -> Rights:
-    """Returns the rights that `user` (a service or the command line) needs, and no more."""
+    """Returns the rights that `user` (a service, the command line or STREAM_ADMIN) needs, and no more."""
+    if user == STREAM_ADMIN:
+        questions = ("STREAM.INFO", "STREAM.UPDATE", "CONSUMER.NAMES")
+        return Rights(
+            publish=tuple(f"$JS.API.{question}.{STREAM}" for question in questions),
+            subscribe=(f"{inbox(user)}.>",),
+        )
     calls = sorted(_called_by(user))
     stream = ("$JS.API.INFO", f"$JS.API.STREAM.INFO.{STREAM}", f"$JS.API.STREAM.CREATE.{STREAM}")
     if user == CLI:
         consumer = (f"$JS.API.CONSUMER.*.{STREAM}", f"$JS.API.CONSUMER.*.{STREAM}.>")
         return Rights(
-            publish=(*calls, DISCOVERY, CHANGED, *stream, *consumer, f"$JS.ACK.{STREAM}.>"),
+            publish=(
+                *calls,
+                DISCOVERY,
+                CONNECTIONS,
+                HOLD,
+                CHANGED,
+                *stream,
+                *consumer,
+                f"$JS.ACK.{STREAM}.>",
+            ),
             subscribe=(f"{inbox(user)}.>", CHANGED, AUDIT),
         )
     publish, hears = [*calls, f"audit.{user}.>", CHANGED, *stream], []
     if user == "tenancy":  # seals what was relayed, soon after
         hears = [AUDIT]
         publish.append(f"$JS.API.STREAM.PURGE.{STREAM}")  # what is left of a deleted application
+        publish.append(f"$JS.API.STREAM.MSG.GET.{STREAM}")  # `aero2 stream refill`: what is missing
     if user == "gateway":  # the live log: told that there is something new, reads it by number
-        hears = [AUDIT]
+        hears = [AUDIT, HOLD]
         publish += [f"$JS.API.STREAM.MSG.GET.{STREAM}", *FIGURES]
     return Rights(
         publish=tuple(publish),
@@ -121,11 +144,18 @@ def _sources(user: str) -> list[Path]:
     ]
 
 
-def configuration(passwords: dict[str, str], *, server: str) -> str:
+def configuration(passwords: Mapping[str, str], *, server: str, accounts: str = "") -> str:
     """nats.conf: `server` says where to listen and store, `passwords` is a literal or a `$NAME`
-    of the environment for each user."""
-    users = "\n".join(_user(user, passwords[user]) for user in (*SERVICES, CLI))
-    return f"{server.strip()}\n\n{LIMITS}\naccounts {{\n  AERO2 {{\n    jetstream: enabled\n    users: [\n{users}\n    ]\n  }}\n}}\n"
+    of the environment for each user. A user may have a second login, with the same rights. `accounts`
+    are those beside the one of the services."""
+    others = (STREAM_ADMIN,) if STREAM_ADMIN in passwords else ()
+    users = "\n".join(
+        _user(user, login, passwords[login])
+        for user in (*SERVICES, CLI, *others)
+        for login in (user, second_login(user))
+        if login in passwords
+    )
+    return f"{server.strip()}\n\n{LIMITS}\naccounts {{\n{accounts}  AERO2 {{\n    jetstream: enabled\n    users: [\n{users}\n    ]\n  }}\n}}\n"
 
 
 LIMITS: Final = """\
@@ -136,11 +166,11 @@ lame_duck_duration: "30s"
 """
 
 
-def _user(name: str, password: str) -> str:
+def _user(name: str, login: str, password: str) -> str:
     may = rights(name)
     return f"""\
       {{
-        user: {name}
+        user: {login}
         password: {password}
         permissions {{
           publish {{ allow: {_listed(may.publish)} }}
@@ -175,6 +205,10 @@ jetstream {
 
 
 def compose_configuration() -> str:
-    """deploy/nats.conf: passwords come from the environment as NATS_<USER>_PASSWORD."""
-    names = {user: f"$NATS_{user.upper()}_PASSWORD" for user in (*SERVICES, CLI)}
-    return configuration(names, server=COMPOSE)
+    """deploy/nats.conf: passwords come from the environment."""
+    return configuration(password_variables(), server=COMPOSE)
+
+
+def password_variables() -> dict[str, str]:
+    """Returns NATS_<USER>_PASSWORD for each user, as nats.conf refers to the environment."""
+    return {user: f"$NATS_{user.upper()}_PASSWORD" for user in (*SERVICES, CLI)}

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
 
+from aero2.secret_variables import OWNER, owner_url
 from common.cluster_settings import FILE
 from common.homes import MAIN, NAME
-
-OWNER: Final = "AERO2_OWNER_DATABASE_URL"
 
 
 class BadCluster(Exception):
@@ -18,8 +16,8 @@ class BadCluster(Exception):
 
 def owner_urls(environment: Mapping[str, str]) -> dict[str, str]:
     """Returns the owner's DSN by cluster, that of `main` last: no cluster may lack what `main` has. Empty
-    without AERO2_OWNER_DATABASE_URL. Raises BadCluster."""
-    if not environment.get(OWNER):
+    without AERO2_OWNER_DATABASE_URL. Raises BadCluster and BadSecret."""
+    if not (main := owner_url()):
         return {}
     urls: dict[str, str] = {}
     for variable, value in sorted(environment.items()):
@@ -28,6 +26,6 @@ def owner_urls(environment: Mapping[str, str]) -> dict[str, str]:
             continue
         cluster = match[1].lower()
         if cluster == MAIN or not NAME.fullmatch(cluster):
-            raise BadCluster(f"{variable} names no cluster: {OWNER} is that of {MAIN}.")
+            raise BadCluster(f"{variable} names no cluster: {OWNER} is that of {MAIN}")
         urls[cluster] = value
-    return {**urls, MAIN: environment[OWNER]}
+    return {**urls, MAIN: main}

@@ -15,10 +15,16 @@ from aero2 import nats_access, stream_watchdog
 from aero2.embedded.caddy import Caddy, reachable
 from aero2.embedded.folder import Folder
 from aero2.embedded.nats import Nats
+from aero2.embedded.password_files import (
+    database_variables,
+    nats_file,
+    write_database_files,
+    write_nats_files,
+)
 from aero2.embedded.ports import Ports
 from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import Secrets
-from aero2.environment import JOBS, SMTP, inherited, public_url, unless_set
+from aero2.environment import JOBS, SMTP, inherited, public_url, sends_mail, unless_set
 from aero2.mailcatcher_program import mail_catcher
 from aero2.program import (
     GATEWAY,
@@ -70,7 +76,7 @@ class Platform:
     @property
     def mail_url(self) -> str | None:
         """Where mail can be read; None if it is sent through a server of the operator."""
-        if os.environ.get(SMTP):
+        if sends_mail():
             return None
         return f"http://localhost:{self.ports.number['mail']}"
 
@@ -80,7 +86,7 @@ class Platform:
 
     @cached_property
     def nats(self) -> Nats:
-        return Nats(self.folder, self.ports.number["nats"], self.secrets.nats)
+        return Nats(self.folder, self.ports.number["nats"])
 
     @cached_property
     def caddy(self) -> Caddy | None:
@@ -130,9 +136,11 @@ class Platform:
         ]
 
     def services(self) -> list[Program]:
-        """Returns every service, the mail catcher, and the proxy before the gateway."""
+        """Returns every service, the mail catcher and the proxy. Writes the files of their passwords."""
+        write_database_files(self.folder, self.secrets)
+        write_nats_files(self.folder, self.secrets)
         services = self._together() if self.together else map(self._service, nats_access.SERVICES)
-        catchers = [] if os.environ.get(SMTP) else [mail_catcher(self.ports)]
+        catchers = [] if sends_mail() else [mail_catcher(self.ports)]
         proxies = [self._proxy(self.caddy)] if self.caddy else []
         return [*services, *catchers, *proxies]
 
@@ -168,8 +176,7 @@ class Platform:
         if name == "gateway":
             env |= self._gateway_environment()
         if name in JOBS:
-            env |= {"AERO2_DATABASE_URL": self._database(name)}
-            env |= {f"AERO2_{job.upper()}_DATABASE_URL": self._database(job) for job in JOBS[name]}
+            env |= database_variables(self.postgres, name, JOBS[name])
         if name == "tenancy":
             keys = str(self.folder.root / "dashboard-keys.json")
             env |= unless_set({"AERO2_BOOTSTRAP_KEYS_FILE": keys})
@@ -198,14 +205,11 @@ class Platform:
         metrics = self.ports.sockets.get("metrics")
         return (*self._public_sockets, metrics) if metrics else self._public_sockets
 
-    def _database(self, role: str) -> str:
-        return self.postgres.url(f"aero2_{role}", self.secrets.database[role])
-
     def _common(self, user: str) -> dict[str, str]:
         return {
             "AERO2_NATS_URL": self.nats.url,
             "AERO2_NATS_USER": user,
-            "AERO2_NATS_PASSWORD": self.secrets.nats[user],
+            "AERO2_NATS_PASSWORD_FILE": str(nats_file(self.folder, user)),
             "AERO2_MASTER_KEY": self.secrets.master_key,
             "AERO2_PUBLIC_URL": self.public_url,
             "PYTHONUNBUFFERED": "1",

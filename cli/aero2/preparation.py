@@ -11,6 +11,8 @@ import asyncpg
 
 from aero2 import demo, demo_provider
 from aero2.connection import connected
+from aero2.embedded.secrets import FILE, stored
+from aero2.nats_access import CLI
 from aero2.owner import owner_link
 from aero2.platform import Platform
 from aero2.summary import Summary
@@ -37,9 +39,11 @@ async def _prepare(platform: Platform) -> Summary:
     def keep(credentials: demo.Known) -> None:
         if credentials != secrets.demo:
             secrets.demo = dict(credentials)
-            secrets.keep(platform.folder)
+            # The passwords may have been replaced since this process read them.
+            platform.folder.write(FILE, stored(platform.folder) | {"demo": secrets.demo})
 
-    async with connected(platform.nats.url, secrets.nats["cli"]) as bus:
+    login, password = secrets.nats_login(CLI)
+    async with connected(platform.nats.url, password, login) as bus:
         demo_data, provider_app = await asyncio.gather(
             demo.ensure(bus, secrets.demo, keep), demo_provider.application(bus)
         )

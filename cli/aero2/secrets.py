@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from aero2 import master_key_rotation
+from aero2 import master_key_rotation, rotate_passwords
 from aero2.command_groups import new_group
 from aero2.embedded import ports
 from aero2.embedded.folder import Folder
@@ -22,10 +22,13 @@ from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import FILE, master_key, stored
 from aero2.failures import CommandError, report_failures
 from aero2.owner_urls import BadCluster, owner_urls
+from aero2.secret_variables import owner_url, secret_of
 from common.crypto import BadKey, Keys
 from common.homes import MAIN
+from common.secret_files import BadSecret
 
-app = new_group("Master keys.")
+app = new_group("Master keys and passwords.")
+app.add_typer(rotate_passwords.app, name="rotate")
 
 DataDir = Annotated[
     Path | None,
@@ -38,7 +41,8 @@ DataDir = Annotated[
 
 @app.callback()
 def main() -> None:
-    """Master keys: which are in use, and how one replaces another (docs/operating.md)."""
+    """Master keys: which are in use, and how one replaces another. New passwords for the database and NATS
+    (docs/operating.md)."""
 
 
 @app.command("add")
@@ -48,9 +52,7 @@ def add(data_dir: DataDir = None) -> None:
         folder = _folder(data_dir)
         new_key = master_key()
         if folder is None:
-            typer.echo(
-                f"AERO2_MASTER_KEY={new_key},{os.environ.get('AERO2_MASTER_KEY', '')}".rstrip(",")
-            )
+            typer.echo(f"AERO2_MASTER_KEY={new_key},{secret_of('AERO2_MASTER_KEY')}".rstrip(","))
             return
         content = stored(folder)
         folder.write(FILE, content | {"master_key": f"{new_key},{content['master_key']}"})
@@ -123,7 +125,7 @@ async def _status(data_dir: Path | None) -> dict[str, list[master_key_rotation.M
 
 def _folder(path: Path | None) -> Folder | None:
     """The data folder that is meant; None where the environment says which deployment."""
-    if path is None and os.environ.get("AERO2_OWNER_DATABASE_URL"):
+    if path is None and _owner():
         return None
     path = path or Path(".aero2")
     if not (path / FILE).is_file():
@@ -133,9 +135,16 @@ def _folder(path: Path | None) -> Folder | None:
     return Folder.at(path)
 
 
+def _owner() -> str:
+    try:
+        return owner_url()
+    except BadSecret as problem:
+        raise CommandError(f"{problem}.") from None
+
+
 def _keys(data_dir: Path | None) -> Keys:
     folder = _folder(data_dir)
-    text = stored(folder)["master_key"] if folder else os.environ.get("AERO2_MASTER_KEY", "")
+    text = stored(folder)["master_key"] if folder else secret_of("AERO2_MASTER_KEY")
     try:
         return Keys.parse(text)
     except BadKey as error:
@@ -153,8 +162,8 @@ async def _databases(
     if folder is None:
         try:
             urls = owner_urls(os.environ)
-        except BadCluster as mistake:
-            raise CommandError(str(mistake)) from None
+        except (BadCluster, BadSecret) as mistake:
+            raise CommandError(f"{mistake}.") from None
     else:
         superuser = stored(folder)["superuser"]
         port = ports.port_of(folder, "postgres")

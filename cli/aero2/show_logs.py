@@ -79,7 +79,13 @@ def _processes(options: Options) -> list[str]:
         raise CommandError(
             f"There is no log of {options.service}. There are: {', '.join(processes)}."
         )
-    return [name for name in processes if name == options.service or name in shared]
+    wanted = {options.service, *shared, *_replicas(processes, options.service)}
+    return [name for name in processes if name in wanted]
+
+
+def _replicas(processes: list[str], service: str) -> list[str]:
+    """Returns the further processes of a service (`aero2 replica`)."""
+    return [name for name in processes if name.rpartition("-")[0] == service]
 
 
 @dataclass(frozen=True)

@@ -57,9 +57,13 @@ def together(
 def _merged(environments: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     """Returns the variables of all services. A variable that belongs to one service alone gets the name
     of the service. The gateway's values go before those of the others, since it has the ports."""
-    from common.shared_settings import OWN, prefix_of  # most commands can do without this import
+    from common.shared_settings import (
+        FILES,
+        OWN,
+        prefix_of,
+    )  # most commands can do without this import
 
-    own = {f"AERO2_{name.upper()}": name.upper() for name in OWN}
+    own = {f"AERO2_{name.upper()}": name.upper() for name in (*OWN, *FILES)}
     merged: dict[str, str] = {}
     for service in sorted(environments, key="gateway".__eq__):
         for variable, value in environments[service].items():

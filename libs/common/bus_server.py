@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from contextvars import Context as ContextVars
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -15,11 +16,12 @@ import nats.errors
 import nats.micro
 import orjson
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.micro.request import ERROR_CODE_HEADER, ERROR_HEADER
 from nats.micro.request import Request as ServiceRequest
 from nats.micro.service import Service
 
-from common import logs, metrics, nats_private
+from common import logs, metrics, nats_private, tracing
 from common.answering import answer, encode_reply
 from common.bus import SYSTEM_SUBJECT, Handler
 from common.bus_messages import BusMessage, NatsMessage
@@ -46,7 +48,10 @@ class BusServer:
     queue: int = 1000
     stats: ServiceStats = field(default_factory=ServiceStats)
     handlers: dict[type[Request[Any]], Handler] = field(default_factory=dict)
+    name: str = ""
+    """The queue group that the replicas of the service share."""
     _running: set[asyncio.Task[None]] = field(default_factory=set)
+    _further: list[Subscription] = field(default_factory=list)
     _draining: bool = False
     _context: ContextVars = field(default_factory=copy_context)
     _limit: asyncio.Semaphore = field(init=False)
@@ -75,7 +80,7 @@ class BusServer:
         service = await nats.micro.add_service(
             nc, name=name, version=version, queue_group=name, **more
         )
-        return cls(nc, service, deps, concurrency, queue, stats)
+        return cls(nc, service, deps, concurrency, queue, stats, name=name)
 
     async def add(self, contract: type[Request[Any]], handler: Handler) -> None:
         """Serves a contract on its two subjects: the one of callers and the one of the system."""
@@ -83,17 +88,42 @@ class BusServer:
         await self._listen(contract, contract.subject, contract.needs or "")
         await self._listen(contract, SYSTEM_SUBJECT + contract.subject, SYSTEM)
 
-    async def _listen(self, contract: type[Request[Any]], subject: str, needs: str) -> None:
-        def receive(msg: Msg) -> None:
-            self.receive(contract, NatsMessage(self.client, msg), subject)
+    async def listen_on(self, client: NatsClient) -> None:
+        """Answers requests that arrive over a further connection, too. Returns when the server sends some of
+        them there."""
+        for contract in self.handlers:
+            for subject in (contract.subject, SYSTEM_SUBJECT + contract.subject):
+                further = await client.subscribe(subject, queue=self.name)
+                client.receive(further, self._receiver(client, contract, subject))
+                self._further.append(further)
+        await client.flush(timeout=5)
 
+    async def stop_listening_on(self, client: NatsClient) -> None:
+        """Takes no more requests over a further connection. Those that were sent there have arrived then."""
+        for subscription in self._further:
+            await nats_private.send_unsubscribe(subscription)
+        self._further.clear()
+        await client.flush(timeout=2)
+
+    async def finish_running(self, within: float) -> None:
+        """Waits until the requests that have arrived by now are answered, `within` seconds at most."""
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=within)
+
+    def _receiver(
+        self, client: NatsClient, contract: type[Request[Any]], subject: str
+    ) -> Callable[[Msg], None]:
+        return lambda msg: self.receive(contract, NatsMessage(client, msg), subject)
+
+    async def _listen(self, contract: type[Request[Any]], subject: str, needs: str) -> None:
         await self.service.add_endpoint(
             name=subject.replace(".", "-"),
             subject=subject,
             handler=_not_called,
             metadata={"needs": needs, "reply": contract.reply.__name__},
         )
-        self.client.receive(nats_private.service_subscriptions(self.service)[-1], receive)
+        receiver = self._receiver(self.client, contract, subject)
+        self.client.receive(nats_private.service_subscriptions(self.service)[-1], receiver)
 
     def receive(self, contract: type[Request[Any]], msg: BusMessage, subject: str) -> None:
         """Begins to answer a request, over NATS or in memory. Refuses it if the queue is full."""
@@ -117,9 +147,13 @@ class BusServer:
     async def _serve(self, contract: type[Request[Any]], msg: BusMessage, subject: str) -> None:
         started = time.perf_counter()
         outcome, level, trace = "ok", "info", ""
+        span = None
         try:
             async with self._limit:
                 ctx = Context.decode((msg.headers or {}).get(HEADER))
+                if tracing.recorder is not None:
+                    span = tracing.recorder.serve(ctx.trace, contract.subject)
+                    ctx = ctx if span is None else ctx.with_trace(span.traceparent)
                 trace = ctx.trace
                 logs.trace.set(trace)
                 logs.contract.set(contract.subject)
@@ -142,6 +176,9 @@ class BusServer:
             await _refuse(msg, Problem())
         finally:
             seconds = time.perf_counter() - started
+            if span is not None:
+                failed = outcome if level == "error" else ""
+                span.end({"rpc.response.status_code": outcome}, error=failed)
             self.stats.add(subject, seconds=seconds, failed=level == "error")
             observe_served(contract.subject, outcome, seconds=seconds, trace=trace, level=level)
 

@@ -58,6 +58,10 @@ def _variables(
         if match is None or not value or match[2].lower() == FILE:
             continue
         cluster = match[2].lower()
+        if cluster.endswith(f"_{FILE}"):
+            raise ClusterMistake(
+                f"{variable}: the URL of a further cluster cannot stand in a file."
+            )
         if cluster == MAIN or not NAME.fullmatch(cluster):
             raise ClusterMistake(
                 f"{variable}: a further cluster has a name of lower-case letters, digits and "

@@ -25,11 +25,18 @@ log = logs.get(__name__)
 class ConnectionPool(Generic[C]):
     """Lends connections. Each is lent to one caller at a time."""
 
-    def __init__(self, connect: Callable[[], Awaitable[C]], limits: PoolLimits) -> None:
-        """`connect` opens a connection and prepares it for use."""
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[C]],
+        limits: PoolLimits,
+        is_outdated: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`connect` opens a connection and prepares it for use. `is_outdated` is asked at each sweep, and
+        says whether all connections must be replaced."""
         self.limits = limits
         self.waits = PoolWaits()
         self._connect = connect
+        self._is_outdated = is_outdated
         self._loop = asyncio.get_running_loop()
         self._idle: list[PoolMember[C]] = []
         """The one that was used last is at the end, and is lent first. None while a caller waits."""
@@ -233,6 +240,8 @@ class ConnectionPool(Generic[C]):
     def _sweep(self) -> None:
         """Closes connections that are too old or were idle for too long, and opens the least
         number again."""
+        if self._is_outdated():
+            self.expire()
         now = self._loop.time()
         surplus = self._size() - self.limits.least
         kept = []

@@ -8,10 +8,13 @@ from typing import Any, Final
 import asyncpg
 import orjson
 
-from common.database_hosts import DatabaseHosts
+from common import logs
+from common.database_url import DatabaseServer
 from common.db_errors import FAILURES
 from common.pipelined_connection import PipelinedConnection
 from common.version import VERSION
+
+log = logs.get(__name__)
 
 CONNECT: Final = 10.0
 """Seconds for the only server to accept a connection."""
@@ -25,6 +28,8 @@ AWAY: Final = (
     asyncpg.TargetServerAttributeNotMatched,
 )
 """Errors of a server that is away, full, or of another kind. Others say what is wrong with the DSN."""
+REFUSED: Final = asyncpg.InvalidAuthorizationSpecificationError
+"""The server refuses the role or its password (SQLSTATE class 28)."""
 COMMAND: Final = 10.0
 """Seconds for a statement. Then the connection is closed, and the server ends the statement."""
 SETTINGS: Final = {
@@ -38,14 +43,11 @@ SETTINGS: Final = {
 
 
 async def connect_for_pool(
-    dsn: str,
-    name: str,
-    siblings: Callable[[], Iterable[PipelinedConnection]],
-    hosts: DatabaseHosts,
+    server: DatabaseServer, name: str, siblings: Callable[[], Iterable[PipelinedConnection]]
 ) -> PipelinedConnection:
     """Opens a connection that keeps its prepared statements. `siblings` returns the
-    connections of its pool, `hosts` are the servers of the DSN. Raises what asyncpg raises."""
-    connection = await _connect_to_one(dsn, name, hosts)
+    connections of its pool. Raises what asyncpg raises."""
+    connection = await _log_in(server, name)
     connection.siblings = siblings
     try:
         connection.notice_a_dead_server()
@@ -56,13 +58,32 @@ async def connect_for_pool(
     return connection
 
 
-async def _connect_to_one(dsn: str, name: str, hosts: DatabaseHosts) -> PipelinedConnection:
+async def _log_in(server: DatabaseServer, name: str) -> PipelinedConnection:
+    """Connects with the first password that the server accepts. If it accepts none, looks once more which ones
+    are configured: a password may be replaced at this moment (docs/adr/0026)."""
+    for last in (False, True):
+        logins = server.logins()
+        for login in logins:
+            try:
+                connection = await _connect_to_one(server, login, name)
+            except REFUSED as error:
+                if last and login == logins[-1]:
+                    raise
+                log.info("password refused", name=name, error=type(error).__name__)
+            else:
+                server.accepted(login)
+                return connection
+    raise ValueError("no login is configured")
+
+
+async def _connect_to_one(server: DatabaseServer, dsn: str, name: str) -> PipelinedConnection:
     """Connects to the first server that accepts: of several, the one that takes writes, unless the DSN
     asks for another kind. Raises the error of one of them."""
+    hosts = server.hosts(dsn)
     order = hosts.in_order()
     if len(order) < 2:
         return await _connect(dsn, name, timeout=CONNECT)
-    target = {} if hosts.names_target else {"target_session_attrs": "read-write"}
+    target: dict[str, Any] = {} if hosts.names_target else {"target_session_attrs": "read-write"}
     errors: list[Exception] = []
     for host in order:
         try:

@@ -11,7 +11,7 @@ from typing import Final
 
 import orjson
 
-from common import logs
+from common import logs, tracing
 from common.caller import Caller as Caller
 from common.caller import from_wire, wire_of
 from common.contracts.base import KNOWN, SIGNED_IN, SYSTEM
@@ -112,6 +112,10 @@ class Context:
     def with_condition(self, if_match: tuple[str, ...] | None) -> Context:
         """Returns the context of a call under this condition, or under none."""
         return self if if_match == self.if_match else replace(self, if_match=if_match)
+
+    def with_trace(self, trace: str) -> Context:
+        """Returns the context with the traceparent of another span."""
+        return replace(self, trace=trace)
 
     def with_application(self, app_id: str, home: str = MAIN) -> Context:
         """Returns the context with another application, which lives in the cluster `home`."""
@@ -214,20 +218,28 @@ class Context:
 
 
 def new_trace() -> str:
-    """Returns a new W3C traceparent (Trace Context level 1, section 3.2), sampled."""
+    """Returns a new W3C traceparent (Trace Context level 1, section 3.2) of a trace that is not recorded."""
     noise = os.urandom(24).hex()
-    return f"00-{noise[:32]}-{noise[32:]}-01"
+    return f"00-{noise[:32]}-{noise[32:]}-00"
 
 
 @contextmanager
-def traced() -> Iterator[None]:
+def traced(name: str) -> Iterator[None]:
     """Sets a new trace for one piece of work outside of requests. The log lines, calls and events
-    of the work have it."""
-    token = logs.trace.set(new_trace())
+    of the work have it. If it is recorded, its first span has the name."""
+    recorder = tracing.recorder
+    span = None if recorder is None else recorder.job(name)
+    token = logs.trace.set(new_trace() if span is None else span.traceparent)
+    error = ""
     try:
         yield
+    except BaseException as raised:
+        error = type(raised).__name__
+        raise
     finally:
         logs.trace.reset(token)
+        if span is not None:
+            span.end(error=error)
 
 
 def system_context(app_id: str, *, within: float = 5.0, home: str = MAIN) -> Context:

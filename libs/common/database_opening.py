@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pydantic import SecretStr
+
 from common import logs
 from common.cluster_admission import ClusterAdmission
 from common.cluster_settings import ClusterMistake
 from common.connection_pool import ConnectionPool
 from common.connection_poolers import refuse_pooler, refusing_poolers
 from common.connection_setup import connect_for_pool
-from common.database_hosts import DatabaseHosts
+from common.database_url import DatabaseServer
 from common.homes import MAIN
 from common.pipelined_connection import PipelinedConnection
 from common.pipelined_messages import BINDING_AT
@@ -18,7 +20,7 @@ log = logs.get(__name__)
 
 
 async def open_pool(
-    dsn: str,
+    url: SecretStr | str,
     name: str,
     size: int,
     *,
@@ -28,17 +30,17 @@ async def open_pool(
 ) -> ConnectionPool[PipelinedConnection]:
     """Opens a pool. With an `admission`, there are several clusters: another than `main` may be away, and then
     connections are opened when they are needed. Raises what asyncpg raises, PoolerFound and ClusterMistake."""
-    hosts = DatabaseHosts(dsn)
+    server = DatabaseServer(url)
 
     async def connect() -> PipelinedConnection:
-        connection = await connect_for_pool(dsn, name, pool.connections, hosts)
+        connection = await connect_for_pool(server, name, pool.connections)
         if admission is not None:
             if not is_registry:
                 connection.binding = BINDING_AT % home
             await admission.admit(connection, home)
         return connection
 
-    pool = ConnectionPool(connect, PoolLimits(most=size))
+    pool = ConnectionPool(connect, PoolLimits(most=size), server.was_replaced)
     try:
         if await _is_reachable(pool, home):
             await refuse_pooler(pool.connections()[0])

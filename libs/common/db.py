@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, LiteralString
 
 import asyncpg
+from pydantic import SecretStr
 
-from common import conditions, metric_collectors
+from common import conditions, metric_collectors, tracing
 from common.autocommit_connection import AutocommitConnection
 from common.bound_transaction import BoundTransaction
 from common.cluster_admission import ClusterAdmission
@@ -26,6 +27,7 @@ from common.leased_connection import LeasedConnection
 from common.pipelined_connection import PipelinedConnection
 from common.pool_limits import PoolCounts, PoolWaits
 from common.problems import Busy, Conflict, Unavailable
+from common.traced_connection import TracedConnection
 from common.typed_rows import Db as Db
 from common.typed_rows import Link as Link
 from common.typed_rows import many as many
@@ -73,8 +75,8 @@ def _id(app_id: str) -> str:
 
 @dataclass(frozen=True)
 class Database:
-    """A pool of connections that see the rows of one application only, and only inside a
-    transaction. Of several clusters, each has a pool, and the home of a context says which is used.
+    """A pool of connections that see the rows of one application only, and only in a transaction. Of several
+    clusters, each has a pool, and the home of a context says which is used.
 
     Row level security compares every row with `aero2.app_id`. It is set with SET LOCAL in the round
     trip that begins the transaction, so it never outlives the transaction.
@@ -96,7 +98,7 @@ class Database:
     @classmethod
     async def connect(
         cls,
-        dsn: str,
+        url: SecretStr | str,
         *,
         name: str,
         size: int = 10,
@@ -108,7 +110,7 @@ class Database:
         """Opens the pool, as `open_pool` does. Raises what asyncpg raises, PoolerFound and
         ClusterMistake."""
         pool = await open_pool(
-            dsn, name, size, home=home, admission=admission, is_registry=is_registry
+            url, name, size, home=home, admission=admission, is_registry=is_registry
         )
         database = cls(pool, name, on_commit, home, is_registry=is_registry)
         metric_collectors.POOLS.sources.add(database)
@@ -202,7 +204,7 @@ class Database:
             raise Busy("no database connection is free", retry_after=1) from None
         except FAILURES as error:
             raise connection_lost(error) from None
-        lease = LeasedConnection(connection)
+        lease = (LeasedConnection if tracing.recorder is None else TracedConnection)(connection)
         marker = inside_transaction.set(True)
         try:
             try:

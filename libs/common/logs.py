@@ -41,8 +41,9 @@ TRACEPARENT: Final = 55
 """Characters of a traceparent (W3C Trace Context level 1, section 3.2)."""
 SAMPLED: Final = "-01"
 """How the traceparent of a recorded trace ends."""
-_ADDRESS: Final = re.compile(r"""[^\s"'<>()=,;]+@[^\s"'<>()=,;]+""")
-"""An e-mail address in a message of a library or of PostgreSQL, or a name and password in a URL."""
+_ADDRESS: Final = re.compile(r"""[^\s"'<>()=,;]{1,128}@[^\s"'<>()=,;]{1,255}""")
+"""An e-mail address in a message of a library or of PostgreSQL, or a name and password in a URL.
+Bounded, since the text may be hostile."""
 _RESERVED = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {
     "message",
     "taskName",

@@ -87,7 +87,7 @@ class Relay:
         metrics.maintain(metrics.OUTBOX_SEQUENCE)
         pause = 0.0
         while True:
-            with traced():
+            with traced("relay"):
                 done = await self._try_round()
             pause = 0.0 if done else min(pause * 2 or 0.1, 5.0)
             if done is None:

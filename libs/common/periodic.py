@@ -27,7 +27,7 @@ async def run_periodically(
     if not immediately:
         await _pause(every)
     while True:
-        with traced():
+        with traced(name):
             try:
                 await work()
             except FAULTS as error:
@@ -68,7 +68,7 @@ async def flush_periodically(
             await noted.wait()
             await asyncio.sleep(every)
             noted.clear()
-            with traced():
+            with traced("flush"):
                 await flush()
     finally:
         await flush()

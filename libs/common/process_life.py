@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import asyncpg
 import nats.errors
 
-from common import logs, metrics
+from common import logs, metrics, tracing
 from common.connections import Connections
 from common.db import Database
 from common.free_memory import release_free_memory, use_one_arena
@@ -136,9 +136,11 @@ async def _wait_for_end(stopping: asyncio.Task[Any], lives: Lives) -> asyncio.Ta
 async def _close(lives: Lives) -> None:
     """Closes everything, in the order that loses nothing."""
     await stop([task for each in lives for task in each.links.tasks])
+    sending = asyncio.create_task(tracing.stop(), name="last spans")
     databases = [(each, database) for each in lives for database in each.links.databases]
     await asyncio.gather(*(each.work(database.close()) for each, database in databases))
     await asyncio.gather(*(each.work(_disconnect(each.links.nc)) for each in lives))
+    await sending
 
 
 async def _disconnect(nc: NatsClient) -> None:
@@ -182,8 +184,8 @@ async def watch_servers(lives: Lives) -> None:
 
 
 async def is_healthy(links: Connections, database: Database | None) -> bool:
-    """Returns whether NATS is connected and Postgres takes writes."""
-    if not links.nc.is_connected:
+    """Returns whether NATS is connected and lets us hear everything, and Postgres takes writes."""
+    if not links.nc.is_connected or links.refused_subjects:
         return False
     if database is None:
         return True

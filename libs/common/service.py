@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -10,13 +11,15 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 import uvloop
 
-from common import crash_lines, logs, metrics
+from common import crash_lines, logs, metrics, tracing
 from common.bus import Handlers
 from common.bus_server import BusServer
 from common.cluster_settings import ClusterMistake
 from common.connection_poolers import PoolerFound
 from common.connections import Connections, connect
+from common.environment_settings import read_settings
 from common.in_process_bus import SharedProcess
+from common.known_variables import warn_of_unknown
 from common.master_keys import MasterKeyMissing
 from common.metrics_server import serve_metrics
 from common.process_life import (
@@ -27,7 +30,6 @@ from common.process_life import (
     watch_servers,
 )
 from common.settings import Settings
-from common.shared_settings import read_settings
 from common.version import VERSION
 
 log = logs.get(__name__)
@@ -95,6 +97,7 @@ class ServiceProgram(Generic[S]):
         for contract, handler in handlers.items():
             await server.add(contract, handler)
         await links.nc.flush()  # ready means that the server knows every subscription
+        links.serve(server)
         if process is not None:
             process.add(server)
         log.info("ready", contracts=len(handlers))
@@ -112,6 +115,8 @@ def run(program: Program) -> None:
     crash_lines.install()
     settings = read_settings(program.settings_class, program.name)
     logs.configure(program.name, settings.log_level, settings.replica)
+    warn_of_unknown(os.environ)
+    start_tracing(program.name, settings.replica)
     try:
         opening = _open_alone(program, settings, program.prepare(settings))
         uvloop.run(run_until_stopped(opening, settings.heartbeat))
@@ -120,9 +125,20 @@ def run(program: Program) -> None:
         raise SystemExit(1) from None
 
 
+def start_tracing(name: str, replica: str) -> None:
+    """Switches tracing on if it is configured. Prints one sentence and exits with 1 if the variables are
+    wrong."""
+    try:
+        tracing.start(name, replica)
+    except tracing.TracingMisconfigured as error:
+        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None
+
+
 async def _open_alone(program: Program, settings: Settings, open_: Open) -> Lives:
     lives = [await open_(None)]
-    await attend(lives, settings, "" if program.has_listener else program.name)
+    joined = settings.metrics_folder is not None  # by a gateway, which may be another one
+    await attend(lives, settings, program.name if joined or not program.has_listener else "")
     return lives
 
 

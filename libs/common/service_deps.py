@@ -123,7 +123,7 @@ async def open_database(
     databases = []
     for home in [MAIN] if is_registry else clusters:
         database = await Database.connect(
-            clusters[home][setting].get_secret_value(),
+            clusters[home][setting],
             name=name if home == MAIN else f"{name}-{home}",
             size=size,
             home=home,

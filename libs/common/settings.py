@@ -7,12 +7,14 @@ from ipaddress import ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from common.crypto import BadKey, Keys
+from common.database_url import mistake_of
 from common.deployment_hosts import DeploymentHosts, Endpoint
 from common.egress import Egress, Network
+from common.secret_files import lines
 
 
 class Settings(BaseSettings):
@@ -24,7 +26,14 @@ class Settings(BaseSettings):
         default="nats://127.0.0.1:4222", description="NATS server, or several separated by commas."
     )
     nats_user: str | None = Field(default=None, description="The service's own NATS user.")
-    nats_password: SecretStr | None = Field(default=None, description="Password of the NATS user.")
+    nats_password: SecretStr | None = Field(
+        default=None, validate_default=True, description="Password of the NATS user."
+    )
+    nats_ca_file: str | None = Field(
+        default=None,
+        description="File with the certificate of the authority that the NATS servers' own certificates "
+        "are from. With it, a connection to NATS without TLS is refused.",
+    )
     master_key: SecretStr = Field(
         description="`id:base64-of-32-bytes`, several separated by commas. The first key is "
         "active, the others still verify and open. All other keys are derived from it."
@@ -88,6 +97,13 @@ class Settings(BaseSettings):
             raise ValueError(str(error)) from None
         return key
 
+    @field_validator("nats_password")
+    @classmethod
+    def _with_user(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if bool(password) != bool(info.data.get("nats_user")):
+            raise ValueError("AERO2_NATS_USER and a password belong together")
+        return password
+
     @field_validator("nats_url")
     @classmethod
     def _any_server(cls, url: str) -> str:
@@ -148,6 +164,15 @@ class DatabaseSettings(Settings):
         description="NATS servers that keep a copy of the audit stream. Used when a service "
         "creates the stream. With three servers: 3.",
     )
+
+    @field_validator("*")
+    @classmethod
+    def _dsn(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, SecretStr) and (info.field_name or "").endswith("database_url"):
+            dsns = lines(value.get_secret_value()) or [""]
+            for mistake in filter(None, map(mistake_of, dsns)):
+                raise ValueError(mistake)
+        return value
 
 
 class EgressSettings(Settings):

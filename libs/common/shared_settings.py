@@ -6,19 +6,19 @@ has no variable of its own.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import Final
 
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
-
-from common.settings import Settings
-
-S = TypeVar("S", bound=Settings)
-
+PREFIX: Final = "AERO2_"
 OWN: Final = ("database_url", "nats_password", "nats_user")
 """Settings that a service never shares: with them goes what it may do."""
+FILES: Final = (
+    "database_url_file",
+    "database_password",
+    "database_password_file",
+    "nats_password_file",
+)
+"""Further variables of these settings."""
 OF_PROCESS: Final = (
     "heartbeat",
     "log_level",
@@ -33,44 +33,14 @@ OF_PROCESS: Final = (
 
 def prefix_of(service: str) -> str:
     """Returns how the variables of one service begin."""
-    return f"AERO2_{service.upper()}_"
-
-
-def settings_class_of(settings_class: type[S], service: str) -> type[S]:
-    """Returns settings that read the variables of a service first, and then those of all services."""
-
-    class SharedEnvironment(settings_class):  # type: ignore[valid-type, misc]
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            **others: PydanticBaseSettingsSource,
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            own = EnvSettingsSource(settings_cls, env_prefix=prefix_of(service))
-            return init_settings, own, env_settings
-
-    return SharedEnvironment
-
-
-def read_settings(settings_class: type[S], service: str) -> S:
-    """Returns the settings of a service. If one is missing or wrong, prints which, but never its value,
-    and exits with 1."""
-    try:
-        return settings_class_of(settings_class, service)()
-    except ValidationError as error:
-        for problem in error.errors(include_url=False, include_input=False):
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            print(f"{service}: AERO2_{name}: {problem['msg']}", file=sys.stderr)  # noqa: T201
-        raise SystemExit(1) from None
+    return f"{PREFIX}{service.upper()}_"
 
 
 def misplaced(services: Sequence[str], environment: Mapping[str, str]) -> Iterable[str]:
     """Returns a sentence for each variable that would give services a common identity, or one service
     what its process has once."""
-    for name in OWN:
-        variable = f"AERO2_{name.upper()}"
+    for name in (*OWN, *FILES):
+        variable = f"{PREFIX}{name.upper()}"
         if variable in environment:
             own = ", ".join(f"{prefix_of(service)}{name.upper()}" for service in services)
             yield f"{variable}: each service of a process has its own: {own}"
@@ -82,4 +52,4 @@ def misplaced(services: Sequence[str], environment: Mapping[str, str]) -> Iterab
         for service in services:
             variable = f"{prefix_of(service)}{name.upper()}"
             if variable in environment:
-                yield f"{variable}: a process has it once: AERO2_{name.upper()}"
+                yield f"{variable}: a process has it once: {PREFIX}{name.upper()}"

@@ -19,6 +19,7 @@ from common.homes import MAIN
 from common.ids import DASHBOARD
 from common.invalidation import Invalidation
 from common.problems import Problem, Unavailable
+from common.reply_reading import read_reply
 from common.sealing import Sealer
 from common.service_deps import ServiceDeps
 from common.tenants import Tenants
@@ -41,7 +42,7 @@ class LocalBus:
     async def call(self, ctx: Context, request: Request[R]) -> R:
         """Returns the typed reply, as NatsBus does."""
         reply: type[R] = request.reply  # type: ignore[assignment]
-        return reply.model_validate_json(await self.raw(ctx, request))
+        return read_reply(reply, await self.raw(ctx, request))
 
     async def raw(self, ctx: Context, request: Request[Any]) -> bytes:
         """Returns the reply as JSON. Raises AssertionError for a call inside a transaction."""

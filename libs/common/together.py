@@ -16,12 +16,13 @@ import uvloop
 from common import crash_lines, logs
 from common.cluster_settings import ClusterMistake
 from common.connection_poolers import PoolerFound
+from common.environment_settings import read_configuration
 from common.in_process_bus import SharedProcess
+from common.known_variables import warn_of_unknown
 from common.master_keys import MasterKeyMissing
 from common.process_life import Lives, ServiceLife, run_until_stopped
-from common.service import Open, Program, attend
+from common.service import Open, Program, attend, start_tracing
 from common.settings import Settings
-from common.shared_settings import misplaced, read_settings
 
 log = logs.get(__name__)
 
@@ -46,12 +47,10 @@ def run_together(programs: Sequence[Program]) -> None:
     with 1."""
     logs.configure(NAME)
     crash_lines.install()
-    names = [program.name for program in programs]
-    if sentences := list(misplaced(names, os.environ)):
-        print("\n".join(sentences), file=sys.stderr)  # noqa: T201
-        raise SystemExit(1)
-    settings = [read_settings(program.settings_class, program.name) for program in programs]
+    settings = read_configuration([(each.name, each.settings_class) for each in programs])
     logs.configure(NAME, settings[0].log_level, settings[0].replica)
+    warn_of_unknown(os.environ)
+    start_tracing(NAME, settings[0].replica)
     prepared = [
         _Prepared(program, own, program.prepare(own))
         for program, own in zip(programs, settings, strict=True)

@@ -53,7 +53,7 @@ class WakeableWorker:
         while True:
             self._woken.clear()
             self._running = True
-            with traced():
+            with traced(name):
                 try:
                     more = await work()
                 except FAULTS as error:

@@ -56,6 +56,7 @@ async def serve(
     links.invalidation.listeners.append(gateway.invalidate)
     links.on_reconnect.append(gateway.forget_all)
     gateway.discovery.own_id = await announce(links.nc, gateway.served, settings.replica)
+    await links.bus.hold.listen(links.nc)
     links.spawn(Replicas(links.nc, gateway.limits.divide).run(), "replicas")
     Connection.limit = connection_limit()
     listeners = [(server_of(build(gateway)), public, "http")]

@@ -13,7 +13,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from common import logs
+from common import logs, tracing
 from common.context import new_trace
 from common.problems import BadRequest, Problem, TooLarge
 from gateway.admission.admission import Admission
@@ -29,6 +29,7 @@ from gateway.http.body import LimitedBody, check_length
 from gateway.http.contract_errors import problem_of
 from gateway.http.proxies import client_ip
 from gateway.http.request import GatewayRequest, RequestState, linked_trace, read_method
+from gateway.http.request_span import begin_http_span, end_http_span
 from gateway.http.response import MethodNotAllowed
 from gateway.http.unseen_responses import unseen_response
 from gateway.request_metrics import RequestMetrics
@@ -128,8 +129,11 @@ class GatewayApp:
         peer = scope["client"][0] if scope.get("client") else None
         forwarded = headers.get(b"x-forwarded-for")
         state = RequestState()
-        if b"traceparent" in headers and (link := linked_trace(headers[b"traceparent"])):
-            state.log_facts["link"] = link
+        link = linked_trace(headers[b"traceparent"]) if b"traceparent" in headers else None
+        if link is not None:
+            state.log_facts["link"] = link[3:35]
+        if tracing.recorder is not None:
+            state.span = begin_http_span(tracing.recorder, scope["method"], scope["path"], link)
         return GatewayRequest(
             scope=scope,
             headers=headers,
@@ -137,7 +141,7 @@ class GatewayApp:
             scheme=self._scheme,
             host="",
             ip=client_ip(peer, forwarded and forwarded.decode("latin-1"), self._trusted_proxies),
-            trace=new_trace(),
+            trace=new_trace() if state.span is None else state.span.traceparent,
             started=time.perf_counter(),
             state=state,
         )
@@ -214,6 +218,8 @@ class GatewayApp:
         request, status = sender.request, sender.status
         seconds = time.perf_counter() - request.started
         self.metrics.observe(request.method, template, status, seconds)
+        if request.state.span is not None:
+            end_http_span(request.state.span, request, template, status)
         self.gateway.served.add(status, seconds)
         logs.lines.write(
             {

@@ -115,7 +115,7 @@ class Mailer:
 
     async def _traced(self, leased: Leased) -> None:
         """Delivers one mail under a trace of its own."""
-        with traced():
+        with traced("mail"):
             await self._deliver(leased)
 
     async def _deliver(self, leased: Leased) -> None:

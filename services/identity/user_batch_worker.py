@@ -58,7 +58,7 @@ async def work_once(deps: Deps) -> bool:
         due = await user_batch_queue.claim(db)
     if due is None:
         return False
-    with traced():
+    with traced("user batch"):
         await _do(deps, due)
     return True
 

@@ -103,7 +103,7 @@ def _write_keys(file: str | None, keys: list[NewApiKey]) -> None:
 async def sweep(deps: Deps, every: float) -> None:
     """Repairs unfinished applications every `every` seconds, for the life of the process."""
     while True:
-        with traced():
+        with traced("provisioning"):
             try:
                 finished = await repair(deps)
             except FAULTS as error:

@@ -71,10 +71,10 @@ class SealingJob:
             now = time.monotonic()
             if now - swept_all_at > SWEEP_ALL_EVERY or swept_all_at == 0.0:
                 swept_all_at = now
-                with traced():
+                with traced("sealing"):
                     await self._plan_all()
             for app_id, waiting in list(self._waiting.items()):
-                with traced():
+                with traced("sealing"):
                     await self._seal_due(app_id, waiting, now)
             await self._rest(swept_all_at + SWEEP_ALL_EVERY)
 

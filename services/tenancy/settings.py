@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from common.homes import MAIN
 from common.outgoing_http import OutgoingHttp
@@ -50,13 +50,22 @@ class Settings(DatabaseSettings, EgressSettings):
         default=None,
         description="Zone id at Cloudflare for SaaS, where custom domains are announced.",
     )
-    cloudflare_token: SecretStr | None = Field(default=None, description="API token for that zone.")
+    cloudflare_token: SecretStr | None = Field(
+        default=None, validate_default=True, description="API token for that zone."
+    )
     cloudflare_url: str = Field(default=API, description="Cloudflare's API.")
+
+    @field_validator("cloudflare_token")
+    @classmethod
+    def _with_zone(cls, token: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if bool(token) != bool(info.data.get("cloudflare_zone")):
+            raise ValueError("AERO2_CLOUDFLARE_ZONE and a token belong together")
+        return token
 
     @property
     def hostnames(self) -> CustomHostnames | None:
         """Returns where custom domains are announced, or None."""
-        if self.cloudflare_zone is None or self.cloudflare_token is None:
+        if not self.cloudflare_zone or not self.cloudflare_token:
             return None
         token = self.cloudflare_token.get_secret_value()
         http = OutgoingHttp(self.egress)

@@ -16,8 +16,9 @@ from tests.architecture.source import ROOT
 from aero2.__main__ import app
 from aero2.nats_access import SERVICES
 from aero2.reference import MARK, pages
-from aero2.reference.environment import OTHERS, variables
+from aero2.reference.environment import OTHERS, names, secrets, variables
 from common.contracts.app_settings import AppSettings
+from common.known_variables import NAMES
 from common.shared_settings import prefix_of
 
 DOCS = ROOT / "docs"
@@ -114,7 +115,20 @@ def used_variables() -> set[str]:
 
 
 OF_LIBRARIES = {"SSL_CERT_FILE"}
-EXAMPLES = {"AERO2_X"}
+EXAMPLES = {
+    "AERO2_X",
+    "AERO2_X_FILE",
+    "AERO2_COMPLETELY_DIFFERENT",
+    "AERO2_GATEWAY_PORT_8000_TCP_ADDR",
+    "AERO2_IDENTITY_POOLSIZE",
+    "AERO2_LIMIT_SCAL",
+    "AERO2_MASTER_KEYS",
+    "AERO2_METRICS_TOKEN_FILES",
+    "AERO2_POOL_SIZES",
+    "AERO2_RBAC_SERVICE_HOST",
+    "AERO2_RBAC_SERVICE_PORT_METRICS",
+    "AERO2_RELY",
+}
 """Names that only a test makes up."""
 
 
@@ -140,6 +154,11 @@ def test_every_page_is_in_the_navigation() -> None:
     assert out_of_navigation(DOCS, navigation) == []
 
 
+def test_the_names_of_variables_are_current() -> None:
+    """A variable that the file lacks would be reported as unknown. `make reference` writes it."""
+    assert NAMES.read_text() == names()
+
+
 def test_generated_pages_are_current() -> None:
     """docs/reference is what `make reference` writes, and holds no page of another making."""
     wanted = pages(app)
@@ -162,8 +181,15 @@ def test_every_variable_is_documented_once() -> None:
         for service in SERVICES
         for name in read
     }
-    of_clusters = {name for name in used_variables() if OF_CLUSTER.search(name)}
-    assert sorted(used_variables() - set(rows) - EXAMPLES - of_one_service - of_clusters) == []
+    files = {f"{name}_FILE" for name in secrets()}
+    of_one_service |= {
+        f"{prefix_of(service)}{name.removeprefix('AERO2_')}"
+        for service in SERVICES
+        for name in files | secrets()
+    }
+    documented = set(rows) | files | secrets()
+    documented |= {name for name in used_variables() if OF_CLUSTER.search(name)}
+    assert sorted(used_variables() - documented - EXAMPLES - of_one_service) == []
     others = {name for part in OTHERS.values() for name, _, _ in part}
     assert sorted(others - used_variables() - OF_LIBRARIES) == []
     assert sorted(set(rows) ^ (read | others)) == []

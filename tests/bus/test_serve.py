@@ -209,7 +209,7 @@ async def test_a_service_that_cannot_start_is_named(
         ),
         (
             {"AERO2_TENANCY_POOL_SIZE": "many"},
-            "tenancy: AERO2_POOL_SIZE: Input should be a valid integer, unable to parse string as an "
+            "tenancy: AERO2_TENANCY_POOL_SIZE: Input should be a valid integer, unable to parse string as an "
             "integer",
         ),
     ],
@@ -292,4 +292,4 @@ async def test_workers_that_cannot_start_end(
         code = await served.ended()
 
     assert code == 1
-    assert "gateway: AERO2_MASTER_KEY: " in served.text
+    assert f"{', '.join(ALL)}: AERO2_MASTER_KEY: " in served.text

@@ -276,10 +276,10 @@ def _binaries(folder: Path) -> Path:
 def _new_folder(parent: Path | None) -> Path:
     """Returns a new folder for a server. Deletes those that killed test runs have left."""
     _sweep()
-    return Path(tempfile.mkdtemp(prefix="aero2-pg-", dir=parent or _fast()))
+    return Path(tempfile.mkdtemp(prefix="aero2-pg-", dir=parent or fast_folder()))
 
 
-def _fast() -> Path | None:
+def fast_folder() -> Path | None:
     """Returns a folder in memory if there is enough: a clone takes 0.2 s there, and seconds on a
     disk."""
     memory = Path("/dev/shm")
@@ -290,7 +290,7 @@ def _fast() -> Path | None:
 
 def _sweep() -> None:
     """Deletes the folders of killed test runs: older than ten minutes, without a running server."""
-    for left in (_fast() or Path(tempfile.gettempdir())).glob("aero2-pg-*"):
+    for left in (fast_folder() or Path(tempfile.gettempdir())).glob("aero2-pg-*"):
         try:
             if time.time() - left.stat().st_mtime < 600:
                 continue

@@ -134,10 +134,16 @@ def test_services_of_one_process_keep_their_own_users(
     assert list(misplaced(SERVICES, env)) == []
     for service in SERVICES:
         assert env[f"AERO2_{service.upper()}_NATS_USER"] == service
-        assert env[f"AERO2_{service.upper()}_NATS_PASSWORD"] == secrets.nats[service]
-        role = f"postgresql://aero2_{service}:"
+        login = Path(env[f"AERO2_{service.upper()}_NATS_PASSWORD_FILE"])
+        assert login.read_text() == f"{service}:{secrets.nats[service]}\n"
+        role = f"postgresql://aero2_{service}@"
         url = env.get(f"AERO2_{service.upper()}_DATABASE_URL", "")
         assert url.startswith(role) == (service != "gateway")
+        file = env.get(f"AERO2_{service.upper()}_DATABASE_PASSWORD_FILE")
+        if service != "gateway":
+            assert file is not None
+            assert Path(file).read_text() == f"{secrets.database[service]}\n"
+            assert Path(file).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_variable_has_one_meaning() -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import select
 import signal
 import subprocess
 import sys
+import termios
+import time
 from typing import Any
 
 import pytest
@@ -78,3 +82,53 @@ def test_a_wrong_key_is_a_sentence(shared: Instance) -> None:
 
     assert done.returncode == 1
     assert "secret key of the Dashboard" in done.stderr
+
+
+def test_top_prints_one_table_without_a_terminal(shared: Instance) -> None:
+    """Requests in between are in it, and so are all processes."""
+    summary = shared.ready()
+    requests = [sys.executable, "-c", REQUESTS, summary["demo"]["url"]]
+    with subprocess.Popen(requests) as running:
+        done = aero2("top", "--interval", "3", "--data-dir", str(shared.folder))
+        running.terminate()
+
+    assert done.returncode == 0, done.stderr
+    rows = {line.split("  ")[0]: line for line in done.stdout.splitlines()}
+    assert rows.keys() >= {"GET /login", "gateway", "identity", "oidc", "rbac", "tenancy", "mail"}
+
+
+REQUESTS = """
+import sys, time
+from tests.kit.form_browser import browser
+with browser() as client:
+    while True:
+        client.get(sys.argv[1] + "/login")
+        time.sleep(0.1)
+"""
+
+
+def test_top_on_a_terminal_ends_with_q(shared: Instance) -> None:
+    """It shows figures, takes a sort key, and leaves the terminal as it was."""
+    shared.ready()
+    near, far = pty.openpty()
+    before = termios.tcgetattr(far)
+    command = [sys.executable, "-m", "aero2", "top", "--interval", "0.5"]
+    command += ["--data-dir", str(shared.folder)]
+    env = environment() | {"TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
+    with subprocess.Popen(command, stdin=far, stdout=far, stderr=far, env=env) as running:
+        shown = _shown_until(near, "sorted by rate")
+        os.write(near, b"p")
+        shown += _shown_until(near, "sorted by p95")
+        os.write(near, b"q")
+        assert running.wait(60) == 0, shown
+
+    assert termios.tcgetattr(far) == before
+
+
+def _shown_until(terminal: int, text: str) -> str:
+    shown, ends = "", time.monotonic() + 60
+    while text not in shown:
+        assert time.monotonic() < ends, shown
+        if select.select([terminal], [], [], 1)[0]:
+            shown += os.read(terminal, 65_536).decode(errors="replace")
+    return shown

@@ -175,7 +175,7 @@ async def test_processes_that_start_together_wait_for_each_other(
 ) -> None:
     """A process without progress is kept while another one works, because it may need that one. The
     reports say what is waited for."""
-    monkeypatch.setattr("aero2.supervisor.WAIT_REPORT", 0.5)
+    monkeypatch.setattr("aero2.start_wait.WAIT_REPORT", 0.5)
     slow = (
         "import pathlib, sys, time\n"
         "for _ in range(30):\n"

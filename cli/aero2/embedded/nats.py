@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ import nats.errors
 
 from aero2 import nats_access
 from aero2.embedded.folder import Folder
+from aero2.embedded.secrets import Secrets
 from aero2.failures import CommandError
 
 MAX_STORE: Final = "4GB"
@@ -32,11 +34,10 @@ def server_binary() -> Path:
 
 @dataclass(frozen=True)
 class Nats:
-    """One server under the folder. `passwords` has one for each service and for `cli`."""
+    """One server under the folder, whose secrets have a login for each service and for `cli`."""
 
     folder: Folder
     port: int
-    passwords: dict[str, str]
 
     @property
     def url(self) -> str:
@@ -46,8 +47,9 @@ class Nats:
     def config(self) -> Path:
         return self.folder.inside("nats") / "nats.conf"
 
-    def prepare(self) -> None:
-        """Write the configuration afresh: rights follow the version of the code that runs."""
+    def prepare(self, logins: Mapping[str, str] | None = None) -> None:
+        """Write the configuration afresh: rights follow the version of the code that runs. `logins` are other
+        logins than those of the folder, with their passwords."""
         store = self.folder.inside("nats") / "jetstream"
         server = f"""
 # Written by `aero2 up` at every start.
@@ -61,11 +63,12 @@ jetstream {{
   sync_interval: always
 }}
 """
-        same = hashlib.sha256(repr((nats_access.fingerprint(), server, self.passwords)).encode())
+        passwords = dict(logins or Secrets.load(self.folder).all_nats_logins())
+        same = hashlib.sha256(repr((nats_access.fingerprint(), server, passwords)).encode())
         mark = f"# {same.hexdigest()}"
         if self.config.exists() and self.config.read_text().startswith(mark):
             return  # working the rights out afresh would take half a second of every start
-        quoted = {user: f'"{password}"' for user, password in self.passwords.items()}
+        quoted = {user: f'"{password}"' for user, password in passwords.items()}
         with tempfile.NamedTemporaryFile("w", dir=self.config.parent, delete=False) as file:
             file.write(f"{mark}\n")
             file.write(nats_access.configuration(quoted, server=server))
@@ -76,13 +79,16 @@ jetstream {{
 
     async def ready(self) -> bool:
         """Whether it takes our connections and JetStream answers."""
-        user = nats_access.CLI
+        return await self.accepts(*Secrets.load(self.folder).nats_login(nats_access.CLI))
+
+    async def accepts(self, login: str, password: str) -> bool:
+        """Whether it takes a login of the command line, and JetStream answers."""
         try:
             nc = await nats.connect(
                 self.url,
-                user=user,
-                password=self.passwords[user],
-                inbox_prefix=nats_access.inbox(user).encode(),
+                user=login,
+                password=password,
+                inbox_prefix=nats_access.inbox(nats_access.CLI).encode(),
                 allow_reconnect=False,
                 connect_timeout=10,  # a busy machine takes a while; a closed port refuses at once
                 max_reconnect_attempts=0,

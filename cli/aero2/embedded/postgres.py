@@ -20,6 +20,7 @@ import psutil
 
 from aero2.embedded.folder import Folder
 from aero2.embedded.process import Account, dies_with_us
+from aero2.embedded.wal_archiving import prepare_archive, wal_settings
 from aero2.failures import CommandError
 
 MAJOR: Final = "18"
@@ -96,8 +97,9 @@ class Postgres:
     def account(self) -> Account | None:
         return Account.for_postgres(self.data)
 
-    def url(self, role: str, password: str, database: str = DATABASE) -> str:
-        who = f"{quote(role)}:{quote(password)}"
+    def url(self, role: str, password: str = "", database: str = DATABASE) -> str:
+        """Returns the DSN of a role, with its password if it is given."""
+        who = f"{quote(role)}:{quote(password)}" if password else quote(role)
         if self.socket_folder is None:
             return f"postgresql://{who}@127.0.0.1:{self.port}/{database}"
         host = quote(str(self.socket_folder), safe="/")
@@ -117,6 +119,7 @@ class Postgres:
             )
         self._end_left_over()
         self._drop_stale_pid()
+        prepare_archive(self.folder, self.account)
 
     def command(self) -> list[str]:
         options = SETTINGS | {
@@ -127,6 +130,7 @@ class Postgres:
         if sys.platform == "linux":
             # After a kill one call for the file system, not one for each of thousands of files.
             options["recovery_init_sync_method"] = "syncfs"
+        options |= wal_settings(self.folder)
         flags = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         return [str(binaries() / "postgres"), "-D", str(self.data), *flags]
 

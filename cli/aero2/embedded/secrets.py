@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import secrets
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Final
 
 from aero2 import migrate, nats_access
 from aero2.embedded.folder import Folder
 from aero2.failures import CommandError
+from common.nats_logins import second_login
 
 FILE: Final = "secrets.json"
 DATABASE: Final = "postgres"
@@ -25,6 +26,11 @@ def password() -> str:
     return "p" + secrets.token_hex(32)
 
 
+def other_login(user: str, login: str) -> str:
+    """Returns the login of a NATS user that takes the place of another one."""
+    return second_login(user) if login == user else user
+
+
 def master_key() -> str:
     """Returns a new entry for AERO2_MASTER_KEY: `id:base64`."""
     return f"k{secrets.token_hex(4)}:{base64.b64encode(secrets.token_bytes(32)).decode()}"
@@ -37,6 +43,8 @@ def stored(folder: Folder) -> dict[str, Any]:
     if not content:
         return {}
     for each in fields(Secrets):
+        if each.name not in content and each.default_factory is not MISSING:
+            continue  # of a version that had no such secret
         if each.name not in content:
             raise CommandError(f"{folder.root / FILE} is damaged: {each.name} missing.")
         if not _is(content[each.name], text=each.type == "str"):
@@ -52,13 +60,18 @@ def _is(value: object, *, text: bool) -> bool:
 
 @dataclass
 class Secrets:
-    """`demo` holds the demo application's credentials, which the platform shows only once."""
+    """`demo` holds the demo application's credentials, which the platform shows only once. `former_database`
+    and `former_nats` have the passwords that those of `database` and `nats` replace, until that is done."""
 
     master_key: str
     superuser: str
     database: dict[str, str]
     nats: dict[str, str]
     demo: dict[str, str]
+    former_database: dict[str, str] = field(default_factory=dict)
+    former_nats: dict[str, str] = field(default_factory=dict)
+    nats_logins: dict[str, str] = field(default_factory=dict)
+    """The login of each NATS user, if that is not its name (nats_access.configuration)."""
 
     @classmethod
     def fresh(cls) -> Secrets:
@@ -90,10 +103,29 @@ class Secrets:
                 database=secrets_of_folder.database | content["database"],
                 nats=secrets_of_folder.nats | content["nats"],
                 demo=content["demo"],
+                former_database=content.get("former_database", {}),
+                former_nats=content.get("former_nats", {}),
+                nats_logins=content.get("nats_logins", {}),
             )
         if asdict(secrets_of_folder) != content:
             secrets_of_folder.keep(folder)
         return secrets_of_folder
+
+    def nats_login(self, user: str) -> tuple[str, str]:
+        """Returns the login of a NATS user and its password."""
+        return self.nats_logins.get(user, user), self.nats[user]
+
+    def former_nats_login(self, user: str) -> tuple[str, str] | None:
+        """Returns the login that is replaced and its password, or None."""
+        if user not in self.former_nats:
+            return None
+        return other_login(user, self.nats_login(user)[0]), self.former_nats[user]
+
+    def all_nats_logins(self) -> dict[str, str]:
+        """Returns the password of each login that the server accepts."""
+        logins = [self.nats_login(user) for user in self.nats]
+        former = [self.former_nats_login(user) for user in self.nats]
+        return dict(logins) | dict(filter(None, former))
 
     def keep(self, folder: Folder) -> None:
         content: dict[str, Any] = asdict(self)

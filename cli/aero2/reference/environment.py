@@ -10,19 +10,44 @@ from typing import Any, Final
 
 from aero2.nats_access import SERVICES
 from aero2.reference.markdown import table, type_of
+from common.secret_files import SUFFIX
+from common.secret_source import DATABASE_URL, PASSWORD, URL, is_secret, secret_settings
 from common.settings import Settings
+from common.shared_settings import PREFIX
 
-PREFIX: Final = "AERO2_"
 HEAD: Final = """\
 # Environment variables
 
-Every process reads its variables once, when it starts. A missing or weak secret refuses the start with a sentence. Under `aero2 up` some variables have no effect, because the command itself decides; it says so when one of them is set. [Operations](../operating.md) explains how to use them.
+Every process reads its variables once, when it starts. If variables are missing or wrong, the start is refused with a line for each. Under `aero2 up` some variables have no effect, because the command itself decides; it says so when one of them is set. [Operations](../operating.md) explains how to use them.
 
 A variable with the name of a service in it is for that service alone, and goes before the variable of all: `AERO2_IDENTITY_POOL_SIZE` before `AERO2_POOL_SIZE`. If several services share a process (`aero2 serve`), each needs its own `AERO2_<SERVICE>_DATABASE_URL`, `AERO2_<SERVICE>_NATS_USER` and `AERO2_<SERVICE>_NATS_PASSWORD`. The heartbeat, the level of the log, the metrics and the name of the replica belong to the process, so they have no such variable then.
 
 Each variable that ends in `DATABASE_URL` can be set for [further database clusters](../operating.md#several-database-clusters), with their name at its end: `AERO2_DATABASE_URL_WEST` is that of the cluster `west`, and `AERO2_OWNER_DATABASE_URL_WEST` is that of its owner.
+
+A secret can stand in a file. `AERO2_<NAME>_FILE` then names it, by an absolute path, instead of `AERO2_<NAME>`. One newline at its end is not part of the secret. The password of a database can stand apart from its DSN: `AERO2_RELAY_DATABASE_URL=postgresql://aero2_relay@postgres/aero2` with `AERO2_RELAY_DATABASE_PASSWORD_FILE=/run/secrets/relay`. URLs of further clusters stand in their variables, with the password.
 """
 NEEDED: Final = "required"
+ROLE_NAMES: Final = (
+    "TENANCY",
+    "IDENTITY",
+    "OIDC",
+    "RBAC",
+    "RELAY",
+    "SWEEP",
+    "MAIL",
+    "LOGOUT",
+    "UPKEEP",
+    "SEARCH",
+)
+COMMAND_SECRETS: Final = frozenset(
+    {
+        "AERO2_SECRET_KEY",
+        "AERO2_OWNER_DATABASE_URL",
+        "AERO2_OWNER_DATABASE_PASSWORD",
+        *(f"AERO2_{role}_PASSWORD" for role in ROLE_NAMES),
+    }
+)
+"""Secrets that only commands read."""
 
 OTHERS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
     "Libraries": (
@@ -43,24 +68,18 @@ OTHERS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
             "database from PUBLIC. As a superuser it also takes CONNECT to `postgres` and "
             "`template1` and the use of large objects: give Aero2 a cluster of its own.",
         ),
+        (
+            "AERO2_OWNER_DATABASE_PASSWORD",
+            "",
+            "Password of that DSN, if the DSN has none.",
+        ),
         *(
             (
                 f"AERO2_{role}_PASSWORD",
                 NEEDED,
                 f"Password that `aero2 migrate` sets for the role `aero2_{role.lower()}`.",
             )
-            for role in (
-                "TENANCY",
-                "IDENTITY",
-                "OIDC",
-                "RBAC",
-                "RELAY",
-                "SWEEP",
-                "MAIL",
-                "LOGOUT",
-                "UPKEEP",
-                "SEARCH",
-            )
+            for role in ROLE_NAMES
         ),
     ),
     "`docker-compose.yml`": (
@@ -84,6 +103,14 @@ OTHERS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
         *(
             (f"NATS_{user}_PASSWORD", NEEDED, f"Password of the NATS user `{user.lower()}`.")
             for user in ("GATEWAY", "IDENTITY", "OIDC", "RBAC", "TENANCY", "CLI")
+        ),
+    ),
+    "`deploy/cluster` (with the passwords of the NATS users above)": (
+        (
+            "NATS_SYSTEM_PASSWORD",
+            NEEDED,
+            "Password of the operator's users `system` and `stream-admin`. `aero2 cluster` and "
+            "`aero2 stream replicas` read it. No service has it.",
         ),
     ),
     "`deploy/tls.Caddyfile`": (
@@ -137,8 +164,10 @@ def variables() -> dict[str, dict[str, Any]]:
         schema = settings_of(service).model_json_schema()
         for field, one in schema["properties"].items():
             name = PREFIX + field.upper()
+            secret = is_secret(settings_of(service).model_fields[field])
+            required = field in schema.get("required", [])
             variable = every.setdefault(
-                name, {**one, "services": [], "required": field in schema.get("required", [])}
+                name, {**one, "services": [], "required": required, "secret": secret}
             )
             if variable.get("description") != one.get("description"):
                 raise ValueError(f"{name} has two descriptions")
@@ -146,17 +175,45 @@ def variables() -> dict[str, dict[str, Any]]:
     return every
 
 
+def secrets() -> set[str]:
+    """Returns the variables of all secrets, each of which can stand in a file."""
+    settings = map(settings_of, SERVICES)
+    of_services = {PREFIX + name.upper() for each in settings for name in secret_settings(each)}
+    return of_services | COMMAND_SECRETS
+
+
+def names() -> str:
+    """Returns the file with the names of all variables that `common.known_variables` reads."""
+    of_settings = {*variables(), *(secrets() - COMMAND_SECRETS)}
+    others = {name for part in OTHERS.values() for name, _, _ in part if name.startswith(PREFIX)}
+    lines = [
+        f"{'*' if name in of_settings else ''}{name}{f'[{SUFFIX}]' if name in secrets() else ''}"
+        for name in sorted(of_settings | others)
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
 def page() -> str:
     """Returns the page: the services' variables first, then those of each other program."""
     rows = [
-        (f"`{name}`", _readers(one["services"]), _default(one), _meaning(one))
+        (f"`{name}`", _readers(one["services"]), _default(one), _meaning(one) + _in_file(name))
         for name, one in sorted(variables().items(), key=_order)
     ]
     parts = [HEAD, "## Services\n", table(("variable", "who", "default", "meaning"), rows)]
     for title, others in OTHERS.items():
-        more = [(f"`{name}`", default, says) for name, default, says in others]
+        more = [(f"`{name}`", default, says + _in_file(name)) for name, default, says in others]
         parts += [f"\n## {title}\n", table(("variable", "default", "meaning"), more)]
     return "\n".join(parts)
+
+
+def _in_file(name: str) -> str:
+    """Returns which other variables a secret may have."""
+    if name not in secrets():
+        return ""
+    if not name.endswith(DATABASE_URL.upper()) or name in COMMAND_SECRETS:
+        return f" Or `{name}{SUFFIX}`."
+    password = name.removesuffix(URL.upper()) + PASSWORD.upper()
+    return f" Or `{name}{SUFFIX}`; the password alone: `{password}` or `{password}{SUFFIX}`."
 
 
 def _order(item: tuple[str, dict[str, Any]]) -> tuple[int, list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from common import logs
 from common.context import ANONYMOUS, Caller, Context
@@ -15,6 +15,9 @@ from common.contracts.tenants import Tenant
 from common.homes import MAIN
 from gateway.http.body import LimitedBody
 from gateway.http.cookies import parse_cookies, set_cookie
+
+if TYPE_CHECKING:
+    from common.span_recorder import RecordedSpan
 
 TIME_LIMIT: Final = 10.0
 """Seconds that a request may take in all. Each contract has a shorter limit of its own."""
@@ -47,6 +50,8 @@ class RequestState:
     """Where a GET shows the page of the posted form again, with what it carried."""
     impersonated_session: Session | None = None
     """The session of this browser, if somebody acts as its user. Every page then says so."""
+    span: RecordedSpan | None = None
+    """The span of the request, if its trace is recorded."""
     admission: object = None
     """An Admission (gateway/admission), which this package does not know."""
 
@@ -184,7 +189,7 @@ def read_method(method: str) -> str:
 
 
 def linked_trace(header: bytes) -> str | None:
-    """Returns the trace id of a caller's traceparent (W3C Trace Context level 1, section 3.2), or None
+    """Returns a caller's traceparent (W3C Trace Context level 1, section 3.2), or None
     if it is malformed. The request has a trace of its own: anybody may send the id of another one."""
     if len(header) == logs.TRACEPARENT:
         parts = header.decode("latin-1").split("-")
@@ -192,5 +197,5 @@ def linked_trace(header: bytes) -> str | None:
             set(part) <= set("0123456789abcdef") for part in parts
         )
         if well_formed and parts[0] != "ff" and int(parts[1], 16) and int(parts[2], 16):
-            return parts[1]
+            return "-".join(parts)
     return None

@@ -96,8 +96,8 @@ class Connection(TimedProtocol):
         self._read_within(FIRST_REQUEST)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._end = None
-        self._stop_timer()
+        self.on_deadline = None
+        self.stop_timer()
         self._stop_write_timer()
         super().connection_lost(exc)
         cycle = self._current_cycle
@@ -119,7 +119,7 @@ class Connection(TimedProtocol):
             self.announce_end()
         elif not (self._begun and self._stopping.patient):  # otherwise it has its own time limit
             least = LAST_REQUEST if self._reading else 0.0
-            self._end_within(max(least, self._stopping.idle_time), self._close_idle)
+            self.end_within(max(least, self._stopping.idle_time), self.close_idle)
 
     @property
     def _stopping(self) -> StoppingState:
@@ -132,7 +132,7 @@ class Connection(TimedProtocol):
         The parser skips the body of a request with such an offer and would read it as the next
         request. A fresh parser therefore reads the same head again, without the offer.
         """
-        if self._ended:
+        if self.has_ended:
             return
         self.server_state.default_headers = DATE.headers()
         while data:
@@ -186,7 +186,7 @@ class Connection(TimedProtocol):
     def on_message_complete(self) -> None:
         if self._has_upgrade_offer:  # the body is still to come
             return
-        self._reading, self._begun, self._end = False, False, None
+        self._reading, self._begun, self.on_deadline = False, False, None
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -195,7 +195,7 @@ class Connection(TimedProtocol):
 
     def becomes_idle(self) -> None:
         if not self._reading:  # the next request may have started to arrive
-            self._end_within(self.timeout_keep_alive, self._close_idle)
+            self.end_within(self.timeout_keep_alive, self.close_idle)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -211,14 +211,14 @@ class Connection(TimedProtocol):
     def give_up(self) -> None:
         """Closes the connection of a client that is too slow."""
         metrics.LIMITED.labels("slow").inc()
-        self._end = None
+        self.on_deadline = None
         if not self.transport.is_closing():
             self.transport.abort()
 
     def _read_within(self, seconds: float) -> None:
         """Gives up the client if the whole request has not arrived after `seconds`."""
         self._reading = True
-        self._end_within(seconds, self.give_up)
+        self.end_within(seconds, self.give_up)
 
     def _stop_write_timer(self) -> None:
         if self._write_timer is not None:

@@ -32,7 +32,7 @@ class OnTestServer(Postgres):
     def socket_folder(self) -> Path | None:
         return None
 
-    def url(self, role: str, password: str, database: str = "") -> str:
+    def url(self, role: str, password: str = "", database: str = "") -> str:
         return super().url(role, password, self.database)
 
 

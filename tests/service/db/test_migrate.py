@@ -255,12 +255,20 @@ def test_the_command_says_what_it_did(postgres: Postgres, empty: str) -> None:
     made = run(AERO2_OWNER_DATABASE_URL=empty, **passwords)
     again = run(AERO2_OWNER_DATABASE_URL=empty, **passwords)
     weak = run(AERO2_OWNER_DATABASE_URL=empty, AERO2_RBAC_PASSWORD="short")
+    many = run(AERO2_RBAC_PASSWORD="short", AERO2_OIDC_PASSWORD_FILE="/no/file", AERO2_RELY="1")
     away = run(AERO2_OWNER_DATABASE_URL="postgresql://x:y@127.0.0.1:1/z")
     unset = run()
 
     assert (made.returncode, "Applied schema.sql." in made.stdout) == (0, True)
     assert (again.returncode, "Up to date." in again.stdout) == (0, True)
-    assert (weak.returncode, "Refused." in weak.stdout) == (1, True)
+    assert (weak.returncode, "aero2_rbac must have 16" in weak.stdout) == (2, True)
+    assert many.returncode == 2
+    assert many.stdout.splitlines() == [
+        "AERO2_OWNER_DATABASE_URL is not set.",
+        "AERO2_OIDC_PASSWORD_FILE: /no/file cannot be read: No such file or directory.",
+        "The password of aero2_rbac must have 16 ASCII characters or more.",
+        "AERO2_RELY has no effect: there is no such variable.",
+    ]
     assert (away.returncode, "could not be migrated" in away.stdout) == (1, True)
     assert (unset.returncode, "AERO2_OWNER_DATABASE_URL is not set" in unset.stdout) == (2, True)
     assert "Traceback" not in "".join(r.stderr for r in (made, again, weak, away, unset))

@@ -17,9 +17,9 @@ from common.connections import connect
 from common.context import system_context
 from common.contracts.applications import CreateApplication, DeleteApplication
 from common.contracts.users import CreateUser, ListUsers
+from common.environment_settings import read_settings
 from common.ids import DASHBOARD
 from common.process_life import ServiceLife, retry_until_done
-from common.shared_settings import read_settings
 
 SERVICES = ("rbac", "oidc", "identity", "tenancy")
 

@@ -28,6 +28,7 @@ SECRET = "k1:c2VjcmV0IG9mIHRoaXMgdGVzdCBhbmQgb2Ygbm8gb3Ro"
 WAITING = {
     "AERO2_NATS_URL": "nats://127.0.0.1:1",
     "AERO2_NATS_USER": "rbac",
+    "AERO2_NATS_PASSWORD": "of nats",
     "AERO2_MASTER_KEY": SECRET,
     "AERO2_PUBLIC_URL": "http://localhost:8080",
     "AERO2_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
@@ -72,7 +73,7 @@ async def test_a_service_that_cannot_start_says_so_in_its_log(
     process = await server.start(rbac({}), log, tmp_path)
 
     assert await end_of(process) == 1
-    assert "rbac: AERO2_MASTER_KEY: Field required" in log.read_text()
+    assert "rbac: AERO2_MASTER_KEY: is not set" in log.read_text()
 
 
 async def test_a_service_gets_its_own_things_and_no_others(

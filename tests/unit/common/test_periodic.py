@@ -103,7 +103,7 @@ async def test_each_round_has_a_trace_of_its_own() -> None:
 
 def test_a_line_has_the_trace_of_its_work() -> None:
     """A log line that names another trace keeps it."""
-    with traced():
+    with traced("test"):
         trace = logs.trace.get()
         assert logs._add_work(None, "info", {"event": "x"})["trace"] == trace[3:35]
         assert logs._add_work(None, "info", {"event": "x", "trace": "t"})["trace"] == "t"

@@ -1,0 +1,277 @@
+"""Passwords of NATS users are replaced while processes call each other, and a rotation that was killed goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from tests.kit.nats_server import NatsServer, free_port, start, until
+from tests.kit.world import MASTER_KEY
+
+from aero2 import nats_passwords
+from aero2.embedded.folder import Folder
+from aero2.embedded.nats import Nats
+from aero2.embedded.password_files import nats_file, write_nats_files
+from aero2.embedded.process import Register
+from aero2.embedded.secrets import Secrets
+from common import nats_login_change
+from common.bus_server import BusServer
+from common.connections import Connections, connect
+from common.context import SYSTEM_CALLER, Context
+from common.contracts.rights import GetRights, Rights
+from common.outbox import ensure_stream
+from common.process_life import is_healthy
+from common.secret_files import FileSecret
+from common.settings import Settings
+from common.testing import context
+
+APP = "01900000-0000-7000-8000-00000000000a"
+STEPS = ("_begin", "_accept_both", "_give_new", "_until_moved", "_refuse_former", "_finish")
+
+
+class Killed(Exception):
+    """The process of the rotation ended here."""
+
+
+async def process_of(url: str, user: str, file: Path) -> Connections:
+    """Returns the connections of a process whose login stands in a file."""
+    settings = Settings(
+        nats_url=url,
+        nats_user=user,
+        nats_password=FileSecret("AERO2_NATS_PASSWORD_FILE", file),
+        master_key=SecretStr(MASTER_KEY),
+    )
+    return await connect(settings, user)
+
+
+async def end(links: Connections) -> None:
+    for task in links.tasks:
+        task.cancel()
+    await asyncio.gather(*links.tasks, return_exceptions=True)
+    await links.nc.close()
+
+
+@dataclass
+class Platform:
+    """The NATS server of a data folder, one service, and the gateway that calls it."""
+
+    folder: Folder
+    nats: Nats
+    server: subprocess.Popen[bytes]
+    service: Connections
+    gateway: Connections
+    failures: list[str] = field(default_factory=list)
+    answers: int = 0
+    handled: int = 0
+
+    @asynccontextmanager
+    async def load(self) -> AsyncIterator[None]:
+        """Calls the only replica of the service all the time."""
+        going = True
+
+        async def work() -> None:
+            while going:
+                try:
+                    ctx = context(APP, SYSTEM_CALLER, within=10)
+                    await self.gateway.bus.call(ctx, GetRights(user_id=APP))
+                    self.answers += 1
+                except Exception as error:
+                    self.failures.append(repr(error))
+                    await asyncio.sleep(0.01)
+
+        workers = [asyncio.create_task(work()) for _ in range(4)]
+        yield
+        going = False
+        await asyncio.gather(*workers)
+
+    def tasks_alive(self) -> bool:
+        return not any(
+            task.done() for links in (self.service, self.gateway) for task in links.tasks
+        )
+
+    async def accepts(self, login: tuple[str, str] | None) -> bool:
+        return login is not None and await self.nats.accepts(*login)
+
+
+@pytest.fixture
+async def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Platform]:
+    monkeypatch.setattr(nats_login_change, "LOOK", 0.1)
+    monkeypatch.setattr(nats_passwords, "POLL", 0.1)
+    monkeypatch.setattr(nats_passwords, "ANSWERED", 0.2)
+    port = free_port()
+    folder = Folder.at(tmp_path / "data")
+    folder.write("ports.json", {"nats": port})
+    secrets = Secrets.load(folder)
+    write_nats_files(folder, secrets)
+    nats = Nats(folder, port)
+    nats.prepare()
+    server = subprocess.Popen(nats.command(), stderr=subprocess.DEVNULL)
+    Register(folder).note("nats", server.pid)
+    await until(nats.ready)
+    service = await process_of(nats.url, "rbac", nats_file(folder, "rbac"))
+    gateway = await process_of(nats.url, "gateway", nats_file(folder, "gateway"))
+    running = Platform(folder, nats, server, service, gateway)
+
+    async def rights(_: Any, ctx: Context, request: GetRights) -> Rights:
+        running.handled += 1
+        await asyncio.sleep(0.005)
+        return Rights(roles=[request.user_id])
+
+    answering = await BusServer.start(service.nc, "rbac", "0.1.0", None)
+    await answering.add(GetRights, rights)
+    service.serve(answering)
+    await gateway.bus.hold.listen(gateway.nc)
+    await service.nc.flush()
+    yield running
+    for links in (service, gateway):
+        await end(links)
+    server.kill()
+    server.wait()
+
+
+async def rotate(platform: Platform) -> None:
+    await nats_passwords.rotate(platform.folder, lambda _: None, within=30)
+
+
+async def test_logins_are_replaced_under_load(platform: Platform) -> None:
+    """No call to the only replica fails, and each is handled once. Processes go on, the former logins are
+    refused, and the stream of events is still there (nats-server#6606). Twice: the names alternate."""
+    await ensure_stream(platform.service.js, replicas=1)
+    await platform.service.js.publish("audit.rbac.test", b"kept")
+    formers = []
+    async with platform.load():
+        for _ in range(2):
+            formers.append(Secrets.load(platform.folder).nats_login("cli"))
+            await asyncio.sleep(0.2)
+            await rotate(platform)
+        await asyncio.sleep(0.2)
+
+    assert platform.failures == []
+    assert platform.answers > 50
+    assert platform.handled == platform.answers
+    assert platform.tasks_alive()
+    assert [await platform.accepts(former) for former in formers] == [False, False]
+    assert (await platform.service.js.stream_info("AUDIT")).state.messages == 1
+    secrets = Secrets.load(platform.folder)
+    assert secrets.nats_login("rbac") == ("rbac", secrets.nats["rbac"])
+    assert secrets.former_nats == {}
+    for links in (platform.service, platform.gateway):
+        assert await is_healthy(links, None)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_rotation_that_was_killed_is_finished(
+    platform: Platform, step: str, after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it ended, processes can connect, and the next run finishes without a failed call."""
+    former = Secrets.load(platform.folder).nats_login("cli")
+    whole: Callable[..., Any] = getattr(nats_passwords, step)
+    waits = asyncio.iscoroutinefunction(whole)
+
+    def killed(*arguments: Any) -> Any:
+        async def later() -> None:
+            if after:
+                await whole(*arguments)
+            raise Killed
+
+        if waits:
+            return later()
+        if after:
+            whole(*arguments)
+        raise Killed
+
+    async with platform.load():
+        with monkeypatch.context() as patched:
+            patched.setattr(nats_passwords, step, killed)
+            with pytest.raises(Killed):
+                await rotate(platform)
+        file = nats_file(platform.folder, "tenancy")
+        await end(await process_of(platform.nats.url, "tenancy", file))
+        write_nats_files(platform.folder, Secrets.load(platform.folder))  # `aero2 up` starts
+        await rotate(platform)
+    secrets = Secrets.load(platform.folder)
+
+    assert platform.failures == []
+    assert platform.tasks_alive()
+    assert secrets.former_nats == {}
+    assert await platform.accepts(secrets.nats_login("cli"))
+    assert not await platform.accepts(former)
+
+
+async def test_processes_return_after_a_restart_of_the_server(platform: Platform) -> None:
+    """In the middle of a rotation, too: both logins are in the configuration that a start writes
+    (nats-server#8606)."""
+    nats_passwords._begin(platform.folder, lambda _: None)
+    platform.nats.prepare()
+    platform.server.kill()
+    platform.server.wait()
+    platform.server = subprocess.Popen(platform.nats.command(), stderr=subprocess.DEVNULL)
+    Register(platform.folder).note("nats", platform.server.pid)
+    await until(platform.nats.ready)
+    links = (platform.service, platform.gateway)
+    await until(lambda: all(each.nc.is_connected for each in links))
+    await rotate(platform)
+
+    assert platform.tasks_alive()
+    assert all(each.nc.is_connected for each in links)
+
+
+USERS = """authorization {{ users: [
+  {{ user: probe, password: valid, permissions {{ subscribe {{ allow: [{subjects}] }} }} }}
+] }}"""
+
+
+@pytest.fixture
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    subjects = '"_INBOX_probe.>", "changed.>"'
+    server = start(tmp_path_factory.mktemp("nats"), USERS.format(subjects=subjects))
+    yield server
+    server.stop(signal.SIGKILL)
+
+
+async def test_a_login_that_is_not_valid_yet_is_passed_over(
+    guarded: NatsServer, tmp_path: Path
+) -> None:
+    """The file has the new line before the server knows it: the former one is used."""
+    file = tmp_path / "login"
+    file.write_text("probe-2:later\nvalid\n")
+    links = await process_of(guarded.url, "probe", file)
+
+    assert links.nc.is_connected
+    assert links.login_change is not None
+    assert not await links.login_change.change()
+    assert links.nc.is_connected
+    await end(links)
+
+
+async def test_a_right_that_a_reload_removes_makes_the_process_unhealthy(
+    guarded: NatsServer, tmp_path: Path, capsys: Any
+) -> None:
+    """It would hear nothing of that subject any more, and nobody would know (nats-server#515). Its heartbeat
+    stops, and the log names the subject. Once the right is back, a new connection is healthy."""
+    file = tmp_path / "login"
+    file.write_text("valid\n")
+    links = await process_of(guarded.url, "probe", file)
+    assert await is_healthy(links, None)
+    text = guarded.config.read_text()
+    guarded.config.write_text(text.replace('"changed.>"', '"other"'))
+    guarded.signal(signal.SIGHUP)
+    await until(lambda: links.refused_subjects)
+
+    assert links.refused_subjects == {"changed.>"}
+    assert not await is_healthy(links, None)
+    assert "nats.right_removed" in capsys.readouterr().out
+    guarded.config.write_text(text)
+    guarded.restart()
+    await until(lambda: not links.refused_subjects and links.nc.is_connected)
+    assert await is_healthy(links, None)
+    await end(links)
