@@ -67,8 +67,9 @@ async def rewrap(db: Connection, keys: Keys) -> int:
     return await _rewrap_master_keys(db, keys, rows) + await _rewrap_data_keys(db, keys)
 
 
-async def retire(db: Connection, keys: Keys, id: str) -> None:
-    """Records that a key is no longer needed. Raises CommandError if it is."""
+async def retire(db: Connection, keys: Keys, id: str, *, is_required: bool = True) -> None:
+    """Records that a key is no longer needed. Raises CommandError if it is, or if the database must know
+    the key and does not: a younger cluster may never have had it."""
     await _must_see_all(db)
     if id == keys.active:
         raise CommandError(f"{id} is the active master key. Put a new one before it first.")
@@ -76,7 +77,7 @@ async def retire(db: Connection, keys: Keys, id: str) -> None:
         # A data key that is being made now is counted, or waits until this is over.
         await db.execute("LOCK TABLE data_keys, master_keys IN SHARE ROW EXCLUSIVE MODE")
         rows = await stored_keys(db)
-        if id not in {row.id for row in rows}:
+        if id not in {row.id for row in rows} and is_required:
             raise CommandError(f"This database knows no master key {id}.")
         left = (await _data_keys(db)).get(id, 0)
         left += sum(row.wrapped.startswith(f"{id}.") for row in rows)

@@ -20,7 +20,9 @@ import asyncpg
 import typer
 from rich.console import Console
 
+from aero2 import cluster_names
 from aero2.migration_steps import Connection
+from aero2.owner_urls import BadCluster, owner_urls
 from aero2.schema_check import faults
 from aero2.schema_files import (
     MigrationError,
@@ -29,7 +31,8 @@ from aero2.schema_files import (
     missing_migrations,
     try_again,
 )
-from aero2.secret_variables import OWNER, owner_url, password_of
+from aero2.secret_variables import OWNER, password_of
+from common.homes import MAIN
 from common.known_variables import unknown_variables
 from common.secret_files import BadSecret
 
@@ -60,15 +63,16 @@ async def migrate(
     source: Path | None = None,
     report: Report = lambda _: None,
     contract: bool = False,
+    cluster: str = MAIN,
     restoring: bool = False,
 ) -> list[str]:
     """Brings the database of `dsn` to this version. Returns the names of the files that ran.
 
     `dsn` is of a superuser, or of a role with CREATEROLE that may create in the database.
     `passwords` by service or job (`tenancy`, …, `upkeep`); a role without one is left as it is.
-    `contract` also runs migrations that take away what the version before uses. `restoring` is
-    for `aero2 restore`: a database whose restore is not complete is refused otherwise. Raises
-    MigrationError, also if the schema does not keep applications apart any more.
+    `contract` also runs migrations that take away what the version before uses. `cluster` is the name that
+    the database has, or gets. `restoring` is for `aero2 restore`: a database whose restore is not complete is
+    refused otherwise. Raises MigrationError, also if the schema does not keep applications apart any more.
     """
     source = source or folder()
     for mistake in _mistakes(passwords):
@@ -82,7 +86,8 @@ async def migrate(
             await refuse_unfinished_restore(db)
         await try_again(partial(_roles, db, source, passwords), asyncpg.InternalServerError)
         await _become_owner(db)
-        ran = await SchemaUpdate(db, source, report, partial(_connect, dsn), contract).run()
+        update = SchemaUpdate(db, source, report, partial(_connect, dsn), contract, cluster)
+        ran = await update.run()
         await _refuse_faults(db)
         return ran
     except asyncpg.InsufficientPrivilegeError as error:
@@ -90,6 +95,43 @@ async def migrate(
             f"This database role may not do that: {error}. Connect as the owner of the schema or "
             "as a superuser (AERO2_OWNER_DATABASE_URL)."
         ) from error
+    finally:
+        await db.close()
+
+
+async def migrate_all(
+    urls: Mapping[str, str],
+    passwords: Mapping[str, str],
+    *,
+    report: Report = lambda _: None,
+    contract: bool = False,
+) -> list[str]:
+    """Brings the database of each cluster to this version, that of `main` last. Returns the names of the
+    files that ran, with the cluster if it is another. Raises MigrationError, before it changes anything if
+    applications live in a cluster without a URL."""
+    if unknown := sorted(await _homes_in_use(urls[MAIN]) - urls.keys()):
+        raise MigrationError(
+            f"Applications live in the cluster {unknown[0]}. Set {OWNER}_{unknown[0].upper()}, so that it "
+            "is migrated, too."
+        )
+    ran: list[str] = []
+    for cluster, url in urls.items():
+        mark = "" if cluster == MAIN else f"{cluster}: "
+        files = await migrate(
+            url,
+            passwords,
+            report=lambda line, mark=mark: report(f"{mark}{line}"),  # type: ignore[misc]
+            contract=contract,
+            cluster=cluster,
+        )
+        ran += [f"{mark}{file}" for file in files]
+    return ran
+
+
+async def _homes_in_use(dsn: str) -> set[str]:
+    db = await _connect(dsn)
+    try:
+        return await cluster_names.in_use(db)
     finally:
         await db.close()
 
@@ -185,7 +227,7 @@ def command(*, contract: bool) -> None:
     """Runs `aero2 migrate`, with settings from the environment. Ends the command with 2 and a sentence for
     each variable that is missing or wrong."""
     console = Console()
-    dsn, passwords = _from_environment(console)
+    urls, passwords = _from_environment(console)
     for service in ROLES:
         if service not in passwords:
             console.print(
@@ -194,8 +236,8 @@ def command(*, contract: bool) -> None:
             )
     try:
         ran = asyncio.run(
-            migrate(
-                dsn,
+            migrate_all(
+                urls,
                 passwords,
                 report=lambda line: console.print(f"  {line}", highlight=False),
                 contract=contract,
@@ -210,14 +252,14 @@ def command(*, contract: bool) -> None:
     console.print(f"[green]Applied {', '.join(ran)}.[/]" if ran else "[green]Up to date.[/]")
 
 
-def _from_environment(console: Console) -> tuple[str, dict[str, str]]:
-    """Returns the DSN of the owner, and the password of each role that has one in the environment."""
-    dsn, passwords, mistakes = "", dict[str, str](), list[str]()
+def _from_environment(console: Console) -> tuple[dict[str, str], dict[str, str]]:
+    """Returns the DSN of the owner by cluster, and the password of each role that has one in the environment."""
+    urls, passwords, mistakes = dict[str, str](), dict[str, str](), list[str]()
     try:
-        dsn = owner_url()
-        if not dsn:
+        urls = owner_urls(os.environ)
+        if not urls:
             mistakes.append(f"{OWNER} is not set")
-    except BadSecret as problem:
+    except (BadSecret, BadCluster) as problem:
         mistakes.append(str(problem))
     for role in ROLES:
         try:
@@ -233,4 +275,4 @@ def _from_environment(console: Console) -> tuple[str, dict[str, str]]:
         console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
     if mistakes:
         raise typer.Exit(2)
-    return dsn, passwords
+    return urls, passwords

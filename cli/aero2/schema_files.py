@@ -12,9 +12,11 @@ from typing import Final, TypeAlias
 
 import asyncpg
 
+from aero2 import cluster_names
 from aero2.lock_watch import LockWatch, watching
 from aero2.migration_files import BadMigrationError, Script
 from aero2.migration_steps import Connection, MigrationSteps, record
+from common.homes import MAIN
 from common.version import VERSION
 
 Report: TypeAlias = Callable[[str], None]
@@ -82,14 +84,14 @@ async def refuse_foreign(db: Connection, source: Path) -> None:
 @dataclass(frozen=True)
 class SchemaUpdate:
     """An update of one database. `contract` also runs what takes away things that the version before
-    uses."""
+    uses. `cluster` is the name that a new database gets, and that an existing one must have."""
 
     db: Connection
     source: Path
     report: Report
-    connect: Callable[[], Awaitable[Connection]]
-    """Opens a second connection, on which a migration is watched."""
+    connect: Callable[[], Awaitable[Connection]]  # a second one, on which a migration is watched
     contract: bool
+    cluster: str = MAIN
 
     async def run(self) -> list[str]:
         """Makes or updates the schema. Returns the names of the files that ran. Raises MigrationError."""
@@ -105,11 +107,14 @@ class SchemaUpdate:
         await self.db.execute(
             "ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS steps_done integer"
         )
+        await self.db.execute(cluster_names.READABLE)
         whole, migrations = _read(self.source / SCHEMA), _migrations(self.source)
         applied = await _applied(self.db)
         if not applied:
             return await self._create(whole, migrations)
         _refuse_foreign(whole, migrations, applied)
+        if refusal := await cluster_names.refusal(self.db, self.cluster):
+            raise MigrationError(refusal)
         if not (missing := _missing(migrations, applied)):
             return []
         async with watching(self.connect, self.db.get_server_pid()) as watch:
@@ -123,6 +128,7 @@ class SchemaUpdate:
         self.report(f"{whole.name}: making the schema")
         async with self.db.transaction():
             await self.db.execute(whole.sql)
+            await cluster_names.rename(self.db, self.cluster)
             await self._priors()
             for script in (whole, *migrations):
                 await record(self.db, script)

@@ -14,6 +14,7 @@ import uvloop
 from common import crash_lines, logs, metrics, tracing
 from common.bus import Handlers
 from common.bus_server import BusServer
+from common.cluster_settings import ClusterMistake
 from common.connection_poolers import PoolerFound
 from common.connections import Connections, connect
 from common.environment_settings import read_settings
@@ -119,7 +120,7 @@ def run(program: Program) -> None:
     try:
         opening = _open_alone(program, settings, program.prepare(settings))
         uvloop.run(run_until_stopped(opening, settings.heartbeat))
-    except (MasterKeyMissing, PoolerFound) as error:
+    except (MasterKeyMissing, PoolerFound, ClusterMistake) as error:
         print(f"{program.name}: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None
 

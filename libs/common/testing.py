@@ -15,6 +15,8 @@ from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database, inside_transaction
 from common.events.base import Event
+from common.homes import MAIN
+from common.ids import DASHBOARD
 from common.invalidation import Invalidation
 from common.problems import Problem, Unavailable
 from common.reply_reading import read_reply
@@ -108,8 +110,13 @@ def service_deps(
     )
 
 
+HOMES: dict[str, str] = {DASHBOARD: MAIN}
+"""By application: where a test has made it. Others live in `main`."""
+
+
 def context(
     app_id: str, caller: Caller | None = None, *, within: float = 10.0, **more: Any
 ) -> Context:
     """A context for a test: anonymous unless a caller is given."""
-    return Context(app_id, caller or Caller(), time.time() + within, new_trace(), **more)
+    facts: dict[str, Any] = {"home": HOMES.get(app_id, MAIN)} | more
+    return Context(app_id, caller or Caller(), time.time() + within, new_trace(), **facts)

@@ -14,6 +14,7 @@ from typing import Final
 import uvloop
 
 from common import crash_lines, logs
+from common.cluster_settings import ClusterMistake
 from common.connection_poolers import PoolerFound
 from common.environment_settings import read_configuration
 from common.in_process_bus import SharedProcess
@@ -95,7 +96,7 @@ async def _all_of(opening: list[asyncio.Task[ServiceLife]]) -> list[ServiceLife]
             for other in others:
                 other.cancel()
             await asyncio.gather(*others, return_exceptions=True)
-            if not isinstance(error, (MasterKeyMissing, PoolerFound)):
+            if not isinstance(error, (MasterKeyMissing, PoolerFound, ClusterMistake)):
                 log.error("start failed", service=task.get_name(), exc_info=error)
             raise StartFailed(f"{task.get_name()}: {error or type(error).__name__}") from error
     return [task.result() for task in opening]

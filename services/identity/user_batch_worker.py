@@ -64,7 +64,7 @@ async def work_once(deps: Deps) -> bool:
 
 
 async def _do(deps: Deps, due: DuePart) -> None:
-    ctx = system_context(due.app_id, within=WITHIN)
+    ctx = system_context(due.app_id, within=WITHIN, home=deps.db.home)
     try:
         if due.attempts > MOST_ATTEMPTS:
             await _stop(deps, ctx, due.batch_id)

@@ -57,7 +57,7 @@ class StreamRefill:
         """
         first = await self._first_message(since)
         async with self.database.unbound_transaction() as db:
-            app_ids = await applications.ids(db)
+            app_ids = await applications.ids_at(db, home=self.database.home)
         for app_id in app_ids:
             if (done := await self._refill(app_id, since, first)) is not None:
                 yield done
@@ -65,7 +65,7 @@ class StreamRefill:
     async def _refill(self, app_id: str, since: datetime, first: int) -> Refilled | None:
         """An event goes from the log, with its commit, through the outbox to the stream. Looked up in this order,
         it cannot slip through, however fast the relays are."""
-        ctx = Context(app_id, trace=new_trace()).as_system()
+        ctx = Context(app_id, trace=new_trace(), home=self.database.home).as_system()
         async with self.database.transaction(ctx) as db:
             logged = await outbox.logged_ids(db, app_id=app_id, since=since)
         if not logged:

@@ -12,6 +12,7 @@ from common.contracts.identity_providers import PublicProvider
 from common.contracts.protection import Protection
 from common.contracts.sessions import Session
 from common.contracts.tenants import Tenant
+from common.homes import MAIN
 from gateway.http.body import LimitedBody
 from gateway.http.cookies import parse_cookies, set_cookie
 
@@ -163,8 +164,11 @@ class GatewayRequest:
         """The type of the body, lower case, without parameters; empty if the header is missing."""
         return (self.header(b"content-type") or "").partition(";")[0].strip().lower()
 
-    def context(self, caller: Caller = ANONYMOUS, app_id: str | None = None) -> Context:
-        """Returns the Context for calls to services. `app_id` defaults to the host's application."""
+    def context(
+        self, caller: Caller = ANONYMOUS, app_id: str | None = None, home: str = MAIN
+    ) -> Context:
+        """Returns the Context for calls to services. `app_id`, with its `home`, defaults to the host's
+        application."""
         agent = self.headers.get(b"user-agent")
         return Context(
             app_id=app_id or self.app.app_id,
@@ -174,6 +178,7 @@ class GatewayRequest:
             origin=self.origin,
             ip=self.ip,
             agent=agent.decode("latin-1")[:MAX_AGENT] if agent else None,
+            home=home if app_id else self.app.home,
         )
 
 

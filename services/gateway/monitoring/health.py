@@ -59,7 +59,9 @@ class Report:
 
     def parts(self) -> dict[str, Any]:
         states = {"relay": self.relay, "mail": self.mail, "stream": self.stream}
-        queues = self.queues.model_dump() if self.queues else None
+        clusters = self.queues.clusters if self.queues else {}
+        queues = self.queues.model_dump(exclude={"clusters"}) if self.queues else None
+        states |= {f"cluster {name}": state for name, state in clusters.items()}
         return {"checks": self.services | states, "queues": queues}
 
 

@@ -17,10 +17,10 @@ SERVICES = ("tenancy", "identity", "oidc", "rbac")
 REGISTRY = {
     "applications", "application_words", "deleted_slugs", "application_api_keys", "custom_domains",
 }  # fmt: skip
-QUEUES = {"audit_outbox", "mail_outbox"}
+QUEUES = {"audit_outbox", "audit_transfers", "mail_outbox"}
 SHORT_LIVED = {"revoked_grants"}
 """Tables whose few rows live for minutes, and which every request of some kind asks."""
-UNBOUND = {"schema_migrations", "master_keys"}
+UNBOUND = {"schema_migrations", "master_keys", "clusters"}
 """Tables of the deployment, without an application."""
 ROLES_BY_COLUMN = ["aero2_identity", "aero2_oidc", "aero2_rbac", "aero2_tenancy"]
 JOB_ROLES = {f"aero2_{job}" for job in JOBS}
@@ -258,6 +258,7 @@ async def test_each_table_has_one_writing_service(two: dict[str, str]) -> None:
     shared = {
         "audit_logs",
         "audit_outbox",
+        "audit_transfers",
         "mail_outbox",
         "data_keys",
         "master_keys",
@@ -275,7 +276,9 @@ async def test_each_table_has_one_writing_service(two: dict[str, str]) -> None:
         """)
         names = set(await tables(db))
     writers = {row["relname"]: row["writers"] for row in rows}
-    writers["audit_outbox"] = ROLES_BY_COLUMN  # granted by column, without the service's name
+    for queue in ("audit_outbox", "audit_transfers"):
+        writers[queue] = ROLES_BY_COLUMN  # granted by column, without the service's name
+    writers["clusters"] = ["aero2_tenancy"]
 
     assert {name for name, by in writers.items() if len(by) > 1} == shared
     assert names - set(writers) == {"schema_migrations"}
