@@ -80,7 +80,7 @@ process_commands.add_to(app)
 def migrate(*, contract: up_options.Contract = False) -> None:
     """Make or update the database: AERO2_OWNER_DATABASE_URL, and AERO2_<ROLE>_PASSWORD for each
     of tenancy, identity, oidc, rbac, relay, sweep, mail, logout, upkeep and search."""
-    from aero2.migrate import command
+    from aero2.migrate_command import command
 
     command(contract=contract)
 

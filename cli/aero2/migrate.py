@@ -6,7 +6,6 @@ an existing one gets the files of db/migrations it lacks, in order, step by step
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import os
@@ -17,12 +16,8 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
-import typer
-from rich.console import Console
 
-from aero2 import cluster_names
 from aero2.migration_steps import Connection
-from aero2.owner_urls import BadCluster, owner_urls
 from aero2.schema_check import faults
 from aero2.schema_files import (
     MigrationError,
@@ -31,10 +26,7 @@ from aero2.schema_files import (
     missing_migrations,
     try_again,
 )
-from aero2.secret_variables import OWNER, password_of
 from common.homes import MAIN
-from common.known_variables import unknown_variables
-from common.secret_files import BadSecret
 
 SERVICES: Final = ("tenancy", "identity", "oidc", "rbac")
 JOBS: Final = ("relay", "sweep", "mail", "logout", "upkeep", "search")
@@ -75,9 +67,9 @@ async def migrate(
     refused otherwise. Raises MigrationError, also if the schema does not keep applications apart any more.
     """
     source = source or folder()
-    for mistake in _mistakes(passwords):
+    for mistake in mistakes_of(passwords):
         raise MigrationError(f"{mistake}.")
-    db = await _connect(dsn)
+    db = await connect(dsn)
     try:
         if db.get_server_version().major < OLDEST:
             raise MigrationError(f"PostgreSQL {OLDEST} or later is needed.")
@@ -86,7 +78,7 @@ async def migrate(
             await refuse_unfinished_restore(db)
         await try_again(partial(_roles, db, source, passwords), asyncpg.InternalServerError)
         await _become_owner(db)
-        update = SchemaUpdate(db, source, report, partial(_connect, dsn), contract, cluster)
+        update = SchemaUpdate(db, source, report, partial(connect, dsn), contract, cluster)
         ran = await update.run()
         await _refuse_faults(db)
         return ran
@@ -99,53 +91,16 @@ async def migrate(
         await db.close()
 
 
-async def migrate_all(
-    urls: Mapping[str, str],
-    passwords: Mapping[str, str],
-    *,
-    report: Report = lambda _: None,
-    contract: bool = False,
-) -> list[str]:
-    """Brings the database of each cluster to this version, that of `main` last. Returns the names of the
-    files that ran, with the cluster if it is another. Raises MigrationError, before it changes anything if
-    applications live in a cluster without a URL."""
-    if unknown := sorted(await _homes_in_use(urls[MAIN]) - urls.keys()):
-        raise MigrationError(
-            f"Applications live in the cluster {unknown[0]}. Set {OWNER}_{unknown[0].upper()}, so that it "
-            "is migrated, too."
-        )
-    ran: list[str] = []
-    for cluster, url in urls.items():
-        mark = "" if cluster == MAIN else f"{cluster}: "
-        files = await migrate(
-            url,
-            passwords,
-            report=lambda line, mark=mark: report(f"{mark}{line}"),  # type: ignore[misc]
-            contract=contract,
-            cluster=cluster,
-        )
-        ran += [f"{mark}{file}" for file in files]
-    return ran
-
-
-async def _homes_in_use(dsn: str) -> set[str]:
-    db = await _connect(dsn)
-    try:
-        return await cluster_names.in_use(db)
-    finally:
-        await db.close()
-
-
 async def missing(dsn: str, *, source: Path | None = None) -> list[str]:
     """Returns the names of the migrations that the database lacks; none if it is new."""
-    db = await _connect(dsn)
+    db = await connect(dsn)
     try:
         return await missing_migrations(db, source or folder())
     finally:
         await db.close()
 
 
-async def _connect(dsn: str) -> Connection:
+async def connect(dsn: str) -> Connection:
     """Opens a connection that the server gives up soon after this process is gone."""
     settings = {"application_name": "aero2-migrate", "client_connection_check_interval": "2s"}
     return await asyncpg.connect(dsn, server_settings=settings)
@@ -160,7 +115,7 @@ async def refuse_unfinished_restore(db: Connection) -> None:
         )
 
 
-def _mistakes(passwords: Mapping[str, str]) -> Iterator[str]:
+def mistakes_of(passwords: Mapping[str, str]) -> Iterator[str]:
     """Yields what is wrong with the passwords."""
     for service, password in passwords.items():
         if service not in ROLES:
@@ -221,58 +176,3 @@ async def _refuse_faults(db: Connection) -> None:
             f"This database is not safe to use: {'; '.join(found[:MOST_FAULTS])}{more}. Its schema "
             "was changed by hand, or lost in a copy. Undo that, and run `aero2 migrate` again."
         )
-
-
-def command(*, contract: bool) -> None:
-    """Runs `aero2 migrate`, with settings from the environment. Ends the command with 2 and a sentence for
-    each variable that is missing or wrong."""
-    console = Console()
-    urls, passwords = _from_environment(console)
-    for service in ROLES:
-        if service not in passwords:
-            console.print(
-                f"[yellow]aero2_{service} keeps the password it has:[/] "
-                f"AERO2_{service.upper()}_PASSWORD is not set."
-            )
-    try:
-        ran = asyncio.run(
-            migrate_all(
-                urls,
-                passwords,
-                report=lambda line: console.print(f"  {line}", highlight=False),
-                contract=contract,
-            )
-        )
-    except MigrationError as refused:
-        console.print(f"[red]Refused.[/] {refused}")
-        raise typer.Exit(1) from None
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        console.print(f"[red]The database could not be migrated:[/] {error}")
-        raise typer.Exit(1) from None
-    console.print(f"[green]Applied {', '.join(ran)}.[/]" if ran else "[green]Up to date.[/]")
-
-
-def _from_environment(console: Console) -> tuple[dict[str, str], dict[str, str]]:
-    """Returns the DSN of the owner by cluster, and the password of each role that has one in the environment."""
-    urls, passwords, mistakes = dict[str, str](), dict[str, str](), list[str]()
-    try:
-        urls = owner_urls(os.environ)
-        if not urls:
-            mistakes.append(f"{OWNER} is not set")
-    except (BadSecret, BadCluster) as problem:
-        mistakes.append(str(problem))
-    for role in ROLES:
-        try:
-            if password := password_of(f"AERO2_{role.upper()}_PASSWORD"):
-                passwords[role] = password
-        except BadSecret as problem:
-            mistakes.append(str(problem))
-    mistakes += _mistakes(passwords)
-    unknown = list(unknown_variables(os.environ))
-    for mistake in mistakes:
-        console.print(f"{mistake}.", style="red", markup=False, highlight=False, soft_wrap=True)
-    for sentence in unknown:
-        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
-    if mistakes:
-        raise typer.Exit(2)
-    return urls, passwords

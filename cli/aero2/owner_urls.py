@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
 
 from aero2.secret_variables import OWNER, owner_url
 from common.cluster_settings import FILE
@@ -14,13 +14,13 @@ class BadCluster(Exception):
     """A variable names a cluster that cannot be. The text is a sentence for the operator."""
 
 
-def owner_urls(environment: Mapping[str, str]) -> dict[str, str]:
+def owner_urls() -> dict[str, str]:
     """Returns the owner's DSN by cluster, that of `main` last: no cluster may lack what `main` has. Empty
     without AERO2_OWNER_DATABASE_URL. Raises BadCluster and BadSecret."""
     if not (main := owner_url()):
         return {}
     urls: dict[str, str] = {}
-    for variable, value in sorted(environment.items()):
+    for variable, value in sorted(os.environ.items()):
         match = re.fullmatch(rf"{OWNER}_(\w+)", variable)
         if match is None or not value or match[1].lower() == FILE:
             continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -161,7 +160,7 @@ async def _databases(
     folder = _folder(data_dir)
     if folder is None:
         try:
-            urls = owner_urls(os.environ)
+            urls = owner_urls()
         except (BadCluster, BadSecret) as mistake:
             raise CommandError(f"{mistake}.") from None
     else:

@@ -12,7 +12,8 @@ from tests.kit.postgres import Postgres
 from tests.service.db.catalogue import describe
 
 from aero2 import migrate as migrations
-from aero2.migrate import folder, migrate, migrate_all
+from aero2.migrate import folder, migrate
+from aero2.migrate_command import migrate_all
 from aero2.owner_urls import BadCluster, owner_urls
 from aero2.schema_files import MigrationError
 
@@ -75,16 +76,17 @@ async def test_no_cluster_in_use_is_left_behind(
     assert await migrate_all(empty, {}) == ["west: 9999_later.sql", "9999_later.sql"]
 
 
-def test_the_clusters_are_named_by_variables() -> None:
-    """`main` is the last. A file and an empty variable name no cluster."""
-    base = "AERO2_OWNER_DATABASE_URL"
+def test_the_clusters_are_named_by_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`main` is the last. An empty variable names no cluster."""
+    base, url = "AERO2_OWNER_DATABASE_URL", "postgresql://owner:secret@main/aero2"
+    monkeypatch.delenv(base, raising=False)
+    monkeypatch.setenv(f"{base}_WEST", "w")
+    monkeypatch.setenv(f"{base}_EAST", "")
+    assert owner_urls() == {}
 
-    assert owner_urls({}) == {}
-    assert owner_urls({f"{base}_WEST": "w"}) == {}
-    assert list(
-        owner_urls(
-            {base: "m", f"{base}_WEST": "w", f"{base}_FILE": "f", f"{base}_EAST": ""}
-        ).items()
-    ) == [("west", "w"), ("main", "m")]
+    monkeypatch.setenv(base, url)
+    assert list(owner_urls().items()) == [("west", "w"), ("main", url)]
+
+    monkeypatch.setenv(f"{base}_MAIN", "x")
     with pytest.raises(BadCluster, match="names no cluster"):
-        owner_urls({base: "m", f"{base}_MAIN": "x"})
+        owner_urls()

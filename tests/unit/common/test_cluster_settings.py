@@ -13,8 +13,8 @@ from rbac.settings import Settings
 KEY = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 SETTINGS = Settings(
     master_key=SecretStr(KEY),
-    database_url=SecretStr("postgresql://main"),
-    relay_database_url=SecretStr("postgresql://main-relay"),
+    database_url=SecretStr("postgresql://main/aero2"),
+    relay_database_url=SecretStr("postgresql://main-relay/aero2"),
 )
 WEST = {
     "AERO2_DATABASE_URL_WEST": "postgresql://west",
@@ -31,12 +31,12 @@ def urls(environment: dict[str, str]) -> dict[str, dict[str, str]]:
 
 
 def test_without_further_variables_there_is_one_cluster() -> None:
-    assert list(urls({"AERO2_DATABASE_URL": "postgresql://main"})) == ["main"]
+    assert list(urls({"AERO2_DATABASE_URL": "postgresql://main/aero2"})) == ["main"]
 
 
 def test_a_variable_names_a_cluster() -> None:
     assert urls(WEST) == {
-        "main": {"database_url": "postgresql://main", "relay_database_url": "postgresql://main-relay"},
+        "main": {"database_url": "postgresql://main/aero2", "relay_database_url": "postgresql://main-relay/aero2"},
         "west": {"database_url": "postgresql://west", "relay_database_url": "postgresql://west-relay"},
     }  # fmt: skip
 
