@@ -72,8 +72,9 @@ async def _accept_both(folder: Folder, server: Nats) -> None:
     login = secrets.nats_login(nats_access.CLI)
     if await server.accepts(*login):
         return  # an earlier run has come so far
+    await asyncio.to_thread(server.prepare)  # takes seconds, in which nobody should wait
     async with _held(server, secrets):
-        await _reload(folder, server)
+        _reload(folder)
         await _until(
             lambda: server.accepts(*login), RELOADED, "NATS does not accept the new logins"
         )
@@ -145,8 +146,9 @@ async def _refuse_former(folder: Folder, server: Nats) -> None:
     async def refused() -> bool:
         return former is None or not await server.accepts(*former)
 
+    await asyncio.to_thread(server.prepare, secrets.all_nats_logins())
     async with _held(server, secrets):
-        await _reload(folder, server, secrets)
+        _reload(folder)
         await _until(refused, RELOADED, "NATS still accepts the former logins")
 
 
@@ -157,10 +159,8 @@ def _finish(folder: Folder) -> None:
     secrets.keep(folder)
 
 
-async def _reload(folder: Folder, server: Nats, secrets: Secrets | None = None) -> None:
-    """Writes the configuration and lets the server read it. Raises CommandError if it does not run."""
-    logins = secrets.all_nats_logins() if secrets else None
-    await asyncio.to_thread(server.prepare, logins)
+def _reload(folder: Folder) -> None:
+    """Lets the server read its configuration again. Raises CommandError if it does not run."""
     try:
         process = psutil.Process(folder.read(REGISTER)["nats"]["pid"])
         if process.name() != "nats-server":

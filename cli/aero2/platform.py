@@ -15,12 +15,7 @@ from aero2 import nats_access, stream_watchdog
 from aero2.embedded.caddy import Caddy, reachable
 from aero2.embedded.folder import Folder
 from aero2.embedded.nats import Nats
-from aero2.embedded.password_files import (
-    database_variables,
-    nats_file,
-    write_database_files,
-    write_nats_files,
-)
+from aero2.embedded.password_files import database_variables, nats_file, write_password_files
 from aero2.embedded.ports import Ports
 from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import Secrets
@@ -137,8 +132,7 @@ class Platform:
 
     def services(self) -> list[Program]:
         """Returns every service, the mail catcher and the proxy. Writes the files of their passwords."""
-        write_database_files(self.folder, self.secrets)
-        write_nats_files(self.folder, self.secrets)
+        write_password_files(self.folder, self.secrets)
         services = self._together() if self.together else map(self._service, nats_access.SERVICES)
         catchers = [] if sends_mail() else [mail_catcher(self.ports)]
         proxies = [self._proxy(self.caddy)] if self.caddy else []

@@ -76,6 +76,11 @@ async def missing_migrations(db: Connection, source: Path) -> list[str]:
     return [each.name for each in _missing(_migrations(source), applied)] if applied else []
 
 
+async def refuse_foreign(db: Connection, source: Path) -> None:
+    """Raises MigrationError if the database is not of this version, and cannot be updated to it."""
+    _refuse_foreign(_read(source / SCHEMA), _migrations(source), await _applied(db))
+
+
 @dataclass(frozen=True)
 class SchemaUpdate:
     """An update of one database. `contract` also runs what takes away things that the version before

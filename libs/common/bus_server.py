@@ -103,7 +103,7 @@ class BusServer:
         for subscription in self._further:
             await nats_private.send_unsubscribe(subscription)
         self._further.clear()
-        await client.flush(timeout=2)
+        await client.flush(timeout=5)
 
     async def finish_running(self, within: float) -> None:
         """Waits until the requests that have arrived by now are answered, `within` seconds at most."""

@@ -25,7 +25,7 @@ from common.homes import MAIN
 from common.ids import is_app_id
 from common.leased_connection import LeasedConnection
 from common.pipelined_connection import PipelinedConnection
-from common.pool_limits import PoolCounts, PoolWaits
+from common.pool_limits import PoolCounts
 from common.problems import Busy, Conflict, Unavailable
 from common.traced_connection import TracedConnection
 from common.typed_rows import Db as Db
@@ -66,8 +66,7 @@ async def rebind(db: Db, app_id: str) -> None:
 
 
 def _id(app_id: str) -> str:
-    """Returns the id if it is a UUID, since it stands in the text of a statement or goes over the
-    wire with a fixed length. Raises ValueError."""
+    """Returns the id if it is a UUID: it stands in the text of a statement. Raises ValueError."""
     if not is_app_id(app_id):
         raise ValueError("app_id is not a UUID")
     return app_id
@@ -133,10 +132,6 @@ class Database:
     def connections(self) -> PoolCounts:
         """Returns the numbers of connections and of waiting callers."""
         return self.pool.counts()
-
-    @property
-    def waits(self) -> PoolWaits:
-        return self.pool.waits
 
     @asynccontextmanager
     async def transaction(self, ctx: Context) -> AsyncIterator[BoundTransaction]:
@@ -226,8 +221,7 @@ class Database:
         self.on_commit()
 
     async def takes_writes(self) -> bool:
-        """Returns whether the server answers and is no standby: nobody can sign in there. Closes the
-        connections to a standby."""
+        """Returns whether the server answers and takes writes. Closes connections to a standby."""
         try:
             async with self._acquire() as db:
                 takes_writes: bool = await db.fetchval("SHOW transaction_read_only") == "off"

@@ -54,14 +54,16 @@ class LameDuck:
             self.paused = False
 
     async def reconnect(self, finish: Callable[[], Awaitable[None]]) -> None:
-        """Opens the connection anew, for example with another password. Calls wait meanwhile. `finish` answers
+        """Closes and opens the connection, for example with another password. Calls wait meanwhile. `finish` answers
         the requests that have arrived, because a server takes replies only from the connection that it sent
         the request to."""
         self._announced = self._clock()
         self.paused = True
         try:
             await self._finish()
+            await self._nc.flush(timeout=5)  # all requests have arrived
             await finish()
+            await self._nc.flush(timeout=5)  # all replies have left
             await self._nc.force_reconnect()
             deadline = self._clock() + BACK_TIME
             while not self._nc.is_connected and self._clock() < deadline:  # noqa: ASYNC110

@@ -54,6 +54,12 @@ CACHES = Caches()
 REGISTRY.register(CACHES)
 
 
+class HasWaits(Protocol):
+    """A pool that counts the callers that had to wait."""
+
+    waits: PoolWaits
+
+
 class Pooled(Protocol):
     """A pool of database connections as its metrics see it."""
 
@@ -65,7 +71,7 @@ class Pooled(Protocol):
         ...
 
     @property
-    def waits(self) -> PoolWaits: ...
+    def pool(self) -> HasWaits: ...
 
 
 class Pools(Collector):
@@ -99,8 +105,8 @@ class Pools(Collector):
             counts.add_metric([pool.name, "idle"], idle)
             limits.add_metric([pool.name], most)
             waiters.add_metric([pool.name], waiting)
-            waits.add_metric([pool.name], pool.waits.callers, pool.waits.seconds)
-            timeouts.add_metric([pool.name], pool.waits.timeouts)
+            waits.add_metric([pool.name], pool.pool.waits.callers, pool.pool.waits.seconds)
+            timeouts.add_metric([pool.name], pool.pool.waits.timeouts)
         return [counts, limits, waiters, waits, timeouts]
 
 

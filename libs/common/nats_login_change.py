@@ -58,6 +58,9 @@ class LoginChange:
             if self.server is not None:
                 await self.server.listen_on(second)
             await self._lame_duck.reconnect(self._answer_all)
+        except (nats.errors.Error, OSError, TimeoutError) as error:
+            log.warning("nats.login_kept", error=type(error).__name__)
+            return False
         finally:
             await self._close(second)
         log.info("nats.login_changed", user=self._logins.used[0])

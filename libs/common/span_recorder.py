@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -17,6 +18,7 @@ import orjson
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
@@ -38,8 +40,11 @@ log = logs.get(__name__)
 
 Attributes = Mapping[str, str | int]
 
-FLUSH: Final = 2.0
-"""Seconds that the end of a process waits for its last spans. The collector may be away."""
+WHOLE: Final = 2**64
+"""Numbers of which one is drawn for each trace."""
+FLUSH: Final = 0.7
+"""Seconds that the end of a process waits for its last spans. `aero2 up` gives each stage of its end 0.8
+seconds at least, and then kills. The collector may be away."""
 
 
 class RecordedSpan:
@@ -71,15 +76,17 @@ class RecordedSpan:
 class SpanRecorder:
     """Makes the spans of one process. Each of its services is a resource of its own."""
 
-    def __init__(self, replica: str, exporter: SpanExporter) -> None:
+    def __init__(self, replica: str, exporter: SpanExporter, ratio: float) -> None:
+        self._below = round(ratio * WHOLE)
         self._replica = replica
         self._processor = BatchSpanProcessor(exporter)
         self._tracers: dict[str, Tracer] = {}
 
     @classmethod
-    def start(cls, service: str, replica: str) -> SpanRecorder:
-        """Returns a recorder that sends spans to the configured collector."""
-        recorder = cls(replica, span_exporter())
+    def start(cls, service: str, replica: str, ratio: float) -> SpanRecorder:
+        """Returns a recorder that sends spans to the configured collector. `ratio` is the part of all
+        traces that is recorded."""
+        recorder = cls(replica, span_exporter(), ratio)
         recorder.tracer(service)
         return recorder
 
@@ -88,7 +95,9 @@ class SpanRecorder:
         tracer = self._tracers.get(service)
         if tracer is None:
             provider = TracerProvider(
-                resource=resource_of(service, self._replica), shutdown_on_exit=False
+                sampler=ALWAYS_ON,
+                resource=resource_of(service, self._replica),
+                shutdown_on_exit=False,
             )
             provider.add_span_processor(self._processor)
             tracer = self._tracers[service] = provider.get_tracer("aero2", VERSION)
@@ -99,6 +108,8 @@ class SpanRecorder:
     def http_request(self, method: str, link: str | None) -> RecordedSpan | None:
         """Begins the trace of a request. `link` is the traceparent of a client, who decides nothing.
         Returns None if the trace is not recorded."""
+        if not self._is_chosen():
+            return None
         links = [Link(_span_context(link))] if link else []
         return self._start(
             "HTTP",
@@ -110,7 +121,14 @@ class SpanRecorder:
 
     def job(self, name: str) -> RecordedSpan | None:
         """Begins the trace of work that no request caused. Returns None if it is not recorded."""
+        if not self._is_chosen():
+            return None
         return self._start(name, SpanKind.INTERNAL, Context(), attributes={})
+
+    def _is_chosen(self) -> bool:
+        """Decides whether the next trace is recorded. The sampler of the SDK would make a span first, which
+        cost a third of a cheap request."""
+        return int.from_bytes(os.urandom(8)) < self._below
 
     # Children: of a trace that is recorded. Each returns None for another one.
 
@@ -161,10 +179,9 @@ class SpanRecorder:
         *,
         attributes: Attributes,
         links: Sequence[Link] = (),
-    ) -> RecordedSpan | None:
+    ) -> RecordedSpan:
         tracer = self.tracer(logs.service.get() or logs.process.service)
-        span = tracer.start_span(name, context, kind, attributes, links)
-        return RecordedSpan(span) if span.is_recording() else None
+        return RecordedSpan(tracer.start_span(name, context, kind, attributes, links))
 
     async def stop(self) -> None:
         """Sends the spans that wait, FLUSH seconds at most. Others are lost: the end of a process does not

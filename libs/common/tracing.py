@@ -49,13 +49,15 @@ def is_configured(environment: Mapping[str, str]) -> bool:
             )
     if any(environment.get(name, "") not in ("", "http/protobuf") for name in PROTOCOLS):
         raise TracingMisconfigured("OTEL_EXPORTER_OTLP_PROTOCOL: only http/protobuf is possible")
-    _check_sampler(environment)
+    ratio_of(environment)
     return True
 
 
-def _check_sampler(environment: Mapping[str, str]) -> None:
+def ratio_of(environment: Mapping[str, str]) -> float:
+    """Returns which part of all traces is recorded, from 0 to 1. Raises TracingMisconfigured."""
     sampler = environment.get("OTEL_TRACES_SAMPLER") or SAMPLERS[0]
-    if sampler.removeprefix("parentbased_") not in SAMPLERS:
+    sampler = sampler.removeprefix("parentbased_")
+    if sampler not in SAMPLERS:
         raise TracingMisconfigured(f"OTEL_TRACES_SAMPLER: possible are {', '.join(SAMPLERS)}")
     try:
         ratio = float(environment.get("OTEL_TRACES_SAMPLER_ARG") or 1.0)
@@ -63,6 +65,7 @@ def _check_sampler(environment: Mapping[str, str]) -> None:
         ratio = -1.0
     if not 0.0 <= ratio <= 1.0:
         raise TracingMisconfigured("OTEL_TRACES_SAMPLER_ARG: a number from 0 to 1 is needed")
+    return {"always_on": 1.0, "always_off": 0.0}.get(sampler, ratio)
 
 
 def start(service: str, replica: str) -> None:
@@ -71,11 +74,11 @@ def start(service: str, replica: str) -> None:
     if is_configured(os.environ):
         from common.span_recorder import SpanRecorder
 
-        recorder = SpanRecorder.start(service, replica)
+        recorder = SpanRecorder.start(service, replica, ratio_of(os.environ))
 
 
 async def stop() -> None:
-    """Sends the spans that wait, within two seconds, and switches tracing off."""
+    """Sends the spans that wait, if the collector takes them at once, and switches tracing off."""
     global recorder
     stopped, recorder = recorder, None
     if stopped is not None:

@@ -159,7 +159,7 @@ async def test_a_trace_that_is_not_recorded_makes_no_span_anywhere(
 
 async def test_the_ratio_decides_at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a ratio of 0 a round has a trace that is not recorded."""
-    spans = recorded(monkeypatch, ratio="0")
+    spans = recorded(monkeypatch, ratio=0)
     with traced("round"):
         assert logs.trace.get().endswith("-00")
 

@@ -210,7 +210,11 @@ async def test_a_dark_collector_delays_no_answer_and_no_end(
 ) -> None:
     """Requests are answered, and at SIGTERM every process ends by itself, although the collector takes
     spans and never answers."""
-    settings = SETTINGS | {"OTEL_EXPORTER_OTLP_ENDPOINT": dark_collector}
+    settings = SETTINGS | {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": dark_collector,
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "30",
+        "OTEL_BSP_SCHEDULE_DELAY": "60000",  # so that spans wait at the end
+    }
     deployment = SeparateServices(tmp_path / "data", settings)
     try:
         await created_user(System(deployment), fresh_email())

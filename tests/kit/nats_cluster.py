@@ -74,6 +74,14 @@ class NatsCluster:
         for name in names or NAMES:
             self.servers[name].launch()
 
+    def restore(self) -> None:
+        """Starts what a test that failed has left stopped, and lets go on what it has paused."""
+        for server in self.servers.values():
+            if server.process is None or server.process.poll() is not None:
+                server.launch()
+            else:
+                server.signal(signal.SIGCONT)
+
     def stop(self, *names: str, how: signal.Signals = signal.SIGTERM) -> None:
         for name in names or NAMES:
             self.servers[name].stop(how)

@@ -49,12 +49,10 @@ class Spans:
         return list(self.exporter.get_finished_spans())
 
 
-def recorded(monkeypatch: pytest.MonkeyPatch, ratio: str = "1.0") -> Spans:
+def recorded(monkeypatch: pytest.MonkeyPatch, ratio: float = 1.0) -> Spans:
     """Switches tracing on for a test, and records this part of all traces."""
-    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
-    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", ratio)
     exporter = InMemorySpanExporter()
-    spans = Spans(SpanRecorder("0", exporter), exporter)
+    spans = Spans(SpanRecorder("0", exporter, ratio), exporter)
     monkeypatch.setattr(tracing, "recorder", spans.recorder)
     return spans
 

@@ -132,3 +132,35 @@ def _shown_until(terminal: int, text: str) -> str:
         if select.select([terminal], [], [], 1)[0]:
             shown += os.read(terminal, 65_536).decode(errors="replace")
     return shown
+
+
+def test_doctor_finds_nothing_wrong_here(shared: Instance) -> None:
+    """A fresh deployment has no failure, and the one warning that it has no backup. It changes nothing:
+    the database refuses to write in its session."""
+    shared.ready()
+    done = aero2("doctor", "--json", "--data-dir", str(shared.folder))
+    findings = json.loads(done.stdout)
+
+    assert done.returncode == 0, done.stdout
+    levels = {each["check"]: each["level"] for each in findings}
+    assert {name for name, level in levels.items() if level == "warning"} <= {"backup", "disk"}
+    assert {name for name, level in levels.items() if level == "skipped"} == {
+        "wildcard_dns",
+        "certificate",
+        "mail",
+        "client_address",
+    }
+
+
+def test_doctor_finds_a_mistake_in_a_running_deployment(shared: Instance) -> None:
+    shared.ready()
+    file = shared.folder / "secrets.json"
+    file.chmod(0o644)
+    try:
+        done = aero2("doctor", "--data-dir", str(shared.folder))
+    finally:
+        file.chmod(0o600)
+
+    assert done.returncode == 1
+    assert f"Others on this machine may read {file}" in done.stdout
+    assert "chmod 600" in done.stdout

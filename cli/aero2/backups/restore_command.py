@@ -110,7 +110,7 @@ async def _restore_folder(
         checks.refuse_other_keys(source.described, keys)
         prepare, settings = _recovery(folder, source)
         async with restored_folder.restoring(
-            folder, source.place, source.secrets | {FILE: own}, prepare, settings
+            folder, source.place, source.secrets | {FILE: own}, prepare=prepare, settings=settings
         ) as postgres:
             dsn = postgres.url("postgres", postgres.superuser)
             work = _work(options, source.place, dsn, keys=keys, passwords=own["database"])

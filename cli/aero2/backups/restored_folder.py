@@ -65,6 +65,7 @@ async def restoring(
     folder: Folder,
     backup: Path,
     secrets: dict[str, Any],
+    *,
     prepare: Callable[[], Awaitable[None]] | None = None,
     settings: tuple[str, ...] = (),
 ) -> AsyncIterator[Postgres]:

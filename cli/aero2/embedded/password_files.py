@@ -53,6 +53,12 @@ def write_nats_files(folder: Folder, secrets: Secrets) -> None:
         write_lines(nats_file(folder, user), [":".join(login) for login in logins if login])
 
 
+def write_password_files(folder: Folder, secrets: Secrets) -> None:
+    """Writes the files of all passwords that services need."""
+    write_database_files(folder, secrets)
+    write_nats_files(folder, secrets)
+
+
 def write_lines(path: Path, lines: list[str]) -> None:
     """Writes a file completely or not at all, readable by its owner only. A file with this content stays as it
     is, so that nobody reads it again."""

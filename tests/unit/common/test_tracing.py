@@ -23,7 +23,7 @@ from common.egress import Egress
 from common.outgoing_http import OutgoingHttp, Unreachable
 from common.span_exporter import ReportingExporter, resource_of
 from common.span_recorder import SpanRecorder
-from common.tracing import TracingMisconfigured, is_configured
+from common.tracing import TracingMisconfigured, is_configured, ratio_of
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
 
@@ -62,6 +62,30 @@ def test_what_we_cannot_do_is_refused_by_name(variables: dict[str, str]) -> None
     """Otherwise nobody would notice that no trace arrives."""
     with pytest.raises(TracingMisconfigured, match=next(iter(variables))):
         is_configured(ENDPOINT | variables)
+
+
+@pytest.mark.parametrize(
+    ("variables", "ratio"),
+    [
+        ({}, 1.0),
+        ({"OTEL_TRACES_SAMPLER": "always_on", "OTEL_TRACES_SAMPLER_ARG": "0.1"}, 1.0),
+        ({"OTEL_TRACES_SAMPLER": "parentbased_always_off"}, 0.0),
+        ({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.25"}, 0.25),
+        ({"OTEL_TRACES_SAMPLER": "parentbased_traceidratio"}, 1.0),
+    ],
+)
+def test_the_sampler_is_the_one_of_the_standard(variables: dict[str, str], ratio: float) -> None:
+    """A ratio has an effect only with a sampler that has one. Without a sampler all traces are recorded."""
+    assert ratio_of(variables) == ratio
+
+
+async def test_a_ratio_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 2,000 traces about a quarter is recorded."""
+    spans = recorded(monkeypatch, ratio=0.25)
+    chosen = sum(spans.recorder.job("job") is not None for _ in range(2_000))
+    await spans.ended()
+
+    assert 350 < chosen < 650  # ten deviations
 
 
 LOADED = """
@@ -217,7 +241,7 @@ async def test_an_outgoing_call_outside_of_a_recorded_trace_has_no_span(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its root decided."""
-    spans = recorded(monkeypatch, ratio="0")
+    spans = recorded(monkeypatch, ratio=0)
     with collecting() as server, traced("job"):
         await OutgoingHttp(Egress(private=True)).request("POST", server.url, data={"a": "b"})
 

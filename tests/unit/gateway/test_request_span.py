@@ -78,10 +78,10 @@ async def test_a_strangers_trace_changes_nothing_but_a_link(
     """Neither its flag nor its id decides whether a request is recorded, or in which trace. Its state is
     not kept, however long."""
     headers = {"traceparent": f"00-{THEIRS}-{'1' * 16}-{flag}", "tracestate": "a=" + "b" * 600}
-    none = recorded(monkeypatch, ratio="0")
+    none = recorded(monkeypatch, ratio=0)
     await http.get("/login", headers=headers)
     assert await none.ended() == []
-    every = recorded(monkeypatch, ratio="1")
+    every = recorded(monkeypatch, ratio=1)
     await http.get("/login", headers=headers)
     (span,) = await every.ended()
 
