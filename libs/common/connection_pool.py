@@ -56,19 +56,6 @@ class ConnectionPool(Generic[C]):
         except BaseException:
             self.terminate()
             raise
-        self._start_sweeping()
-
-    async def open_if_possible(self) -> Exception | None:
-        """Opens the first connection. If that fails, returns why; the next caller tries again."""
-        try:
-            self._add(await self._connect())
-        except FAILURES as error:
-            return error
-        finally:
-            self._start_sweeping()
-        return None
-
-    def _start_sweeping(self) -> None:
         self._sweeper = self._loop.call_later(self.limits.sweep, self._sweep)
 
     def connections(self) -> list[C]:

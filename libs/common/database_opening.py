@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import SecretStr
 
 from common import logs
@@ -11,12 +13,16 @@ from common.connection_pool import ConnectionPool
 from common.connection_poolers import refuse_pooler, refusing_poolers
 from common.connection_setup import connect_for_pool
 from common.database_url import DatabaseServer
+from common.db_errors import FAILURES
 from common.homes import MAIN
 from common.pipelined_connection import PipelinedConnection
 from common.pipelined_messages import BINDING_AT
 from common.pool_limits import PoolLimits
 
 log = logs.get(__name__)
+
+PATIENCE: Final = 5.0
+"""Seconds for a cluster beside `main`, at the start."""
 
 
 async def open_pool(
@@ -40,7 +46,8 @@ async def open_pool(
             await admission.admit(connection, home)
         return connection
 
-    pool = ConnectionPool(connect, PoolLimits(most=size), server.was_replaced)
+    least = 1 if home == MAIN else 0
+    pool = ConnectionPool(connect, PoolLimits(least=least, most=size), server.was_replaced)
     try:
         if await _is_reachable(pool, home):
             await refuse_pooler(pool.connections()[0])
@@ -55,13 +62,14 @@ async def open_pool(
 async def _is_reachable(pool: ConnectionPool[PipelinedConnection], home: str) -> bool:
     """Opens the first connection. Returns False for a cluster that is away, unless it is `main`."""
     async with refusing_poolers():
+        await pool.open()
         if home == MAIN:
-            await pool.open()
             return True
-        error = await pool.open_if_possible()
-        if error is None:
-            return True
-        if isinstance(error.__cause__, ClusterMistake):
-            raise error
-    log.warning("cluster away", home=home, error=type(error).__name__)
-    return False
+        try:
+            pool.release(await pool.acquire(PATIENCE))
+        except FAILURES as error:
+            if isinstance(error.__cause__, ClusterMistake):
+                raise
+            log.warning("cluster away", home=home, error=type(error).__name__)
+            return False
+    return True
