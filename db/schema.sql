@@ -5,8 +5,8 @@
 --  * A table with rows of an application is PARTITION BY HASH (app_id), 16 partitions (the loop at
 --    the end), and every primary, unique and foreign key contains app_id. Only these tables are
 --    not partitioned: the registries that find an application (applications, application_api_keys,
---    custom_domains, deleted_slugs), the queues (audit_outbox, mail_outbox), and revoked_grants, which
---    has few rows and is asked for every code.
+--    custom_domains, deleted_slugs), the queues (audit_outbox, audit_transfers, mail_outbox), and
+--    revoked_grants, which has few rows and is asked for every code.
 --  * Row level security is forced. A connection sees only the application that
 --    `SET LOCAL aero2.app_id` names. Without it, the connection sees no rows and cannot insert any.
 --  * Deleting an application or a user deletes by foreign key; no code enumerates tables. A
@@ -23,6 +23,8 @@
 --    then all indexes cost the same. It could choose an index that narrows by application only, and
 --    keep that plan while the table grows: each sign-in would read every session of the
 --    application. tests/service/db/test_plans.py checks this (docs/adr/0004).
+--  * Every table has a primary key. Without one, a publication refuses each UPDATE and DELETE of the
+--    table, for all applications.
 --  * Constraint names are part of the interface: handlers turn a violated constraint into a
 --    domain error by its name, as `common.db_errors.violated_constraint` returns it.
 --  * Ids are UUIDv7 made by the services; ids of roles and permissions are readable text.
@@ -53,6 +55,10 @@ CREATE TABLE applications (
     request_key            text,       -- its creator, and the id of their request: sent twice, it creates one
     state                  text        NOT NULL DEFAULT 'creating',
     provisioned            text[]      NOT NULL DEFAULT '{}',  -- services that have done their part
+    home                   text        NOT NULL DEFAULT 'main',  -- the cluster with its rows (docs/adr/0032)
+    home_generation        integer     NOT NULL DEFAULT 0,  -- raised whenever the home changes
+    home_state             text        NOT NULL DEFAULT 'settled',  -- otherwise bind_at_home lets nobody in
+    at_home                boolean     NOT NULL DEFAULT true,  -- the home has its placeholder, with these settings
     created_at             timestamptz NOT NULL DEFAULT now(),
     updated_at             timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT applications_pkey PRIMARY KEY (id),
@@ -61,12 +67,42 @@ CREATE TABLE applications (
     CONSTRAINT applications_request_key_key UNIQUE (request_key),
     CONSTRAINT applications_slug_check CHECK (slug ~ '^[a-z0-9]([a-z0-9-]{1,61})[a-z0-9]$'),
     CONSTRAINT applications_state_check CHECK (state IN ('creating', 'active', 'deleting')),
+    CONSTRAINT applications_home_check CHECK (home ~ '^[a-z][a-z0-9_]{0,30}$'),
+    CONSTRAINT applications_home_state_check CHECK (home_state IN ('settled', 'moving', 'arriving')),
     CONSTRAINT applications_is_dashboard_check CHECK (is_dashboard = (id = '00000000-0000-0000-0000-000000000000'))
 );
 CREATE INDEX idx_applications_owner ON applications (owner_org_id, created_at, id);
 CREATE INDEX idx_applications_created ON applications (created_at, id);
 CREATE INDEX idx_applications_state ON applications (state) WHERE state <> 'active';
+CREATE INDEX idx_applications_home ON applications (home, id) WHERE home <> 'main';
+CREATE INDEX idx_applications_not_at_home ON applications (id) WHERE NOT at_home;
 CREATE INDEX idx_applications_dashboard ON applications (is_dashboard) WHERE is_dashboard;
+
+-- owner: tenancy. This cluster (made by `aero2 migrate`), and on `main` the others that are somebody's home.
+-- `main` has the registries and the Dashboard. Another cluster has a placeholder of each application that
+-- lives there: a row of `applications` with its id, slug, name and settings, for foreign keys and the binding.
+CREATE TABLE clusters (
+    name    text    NOT NULL,
+    is_this boolean NOT NULL DEFAULT false,
+    CONSTRAINT clusters_pkey PRIMARY KEY (name),
+    CONSTRAINT clusters_name_check CHECK (name ~ '^[a-z][a-z0-9_]{0,30}$')
+);
+INSERT INTO clusters (name, is_this) VALUES ('main', true);
+
+-- Binds a transaction to an application, as setting `aero2.app_id` does, and raises unless this cluster is
+-- its home and nothing is being moved. An empty answer would read as "not found". Only deployments with
+-- several clusters bind so. It runs with the rights of its caller.
+CREATE FUNCTION bind_at_home(app_id text, home text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $bind$
+BEGIN
+    PERFORM set_config('aero2.app_id', $1, true);
+    IF NOT EXISTS (
+        SELECT FROM applications a WHERE a.id = $1::uuid AND a.home = $2 AND a.home_state = 'settled') THEN
+        RAISE EXCEPTION 'application % is not at home in cluster %', $1, $2 USING ERRCODE = 'AE001';
+    END IF;
+    RETURN $1;
+END
+$bind$;
 
 -- owner: tenancy. Settings of the platform: one row, in the Dashboard.
 CREATE TABLE platform_settings (
@@ -558,6 +594,8 @@ CREATE TABLE user_roles (
     org_id     uuid,
     granted_by text,       -- 'bootstrap', 'system', a user's id, or `idp:` and a provider's id
     granted_at timestamptz NOT NULL DEFAULT now(),
+    id         uuid        NOT NULL DEFAULT gen_random_uuid(),  -- for the primary key: org_id may be NULL
+    CONSTRAINT user_roles_pkey PRIMARY KEY (app_id, id),
     CONSTRAINT user_roles_key UNIQUE NULLS NOT DISTINCT (user_id, role_id, org_id, app_id),
     CONSTRAINT user_roles_user_id_fkey FOREIGN KEY (app_id, user_id)
         REFERENCES users (app_id, id) ON DELETE CASCADE,
@@ -1605,6 +1643,21 @@ CREATE TABLE audit_outbox (
 ) WITH (fillfactor = 50);  -- room for the rows' second version on the same page
 
 
+-- owner: every service inserts. Events for the log of an application whose home is another cluster, written
+-- in the transaction of their work. The service of the row writes them into the log at home, and its relay
+-- (aero2_relay) deletes them then (docs/adr/0032).
+CREATE TABLE audit_transfers (
+    app_id     uuid        NOT NULL,
+    event_id   uuid        NOT NULL,
+    home       text        NOT NULL,  -- where the application was when the event was written
+    payload    bytea       NOT NULL,  -- as in audit_outbox
+    service    text        NOT NULL DEFAULT substr(current_user, 7),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT audit_transfers_pkey PRIMARY KEY (app_id, event_id),
+    CONSTRAINT audit_transfers_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+);
+CREATE INDEX idx_audit_transfers_service ON audit_transfers (service, created_at, event_id);
+
 -- owner: every service inserts; identity's mailer (aero2_mail) sends and deletes.
 CREATE TABLE mail_outbox (
     seq             bigint      GENERATED ALWAYS AS IDENTITY,
@@ -1878,6 +1931,11 @@ CREATE POLICY tenant ON audit_outbox
     USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
 CREATE POLICY jobs ON audit_outbox TO aero2_relay, aero2_upkeep USING (true);
 
+ALTER TABLE audit_transfers ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON audit_transfers
+    USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
+CREATE POLICY jobs ON audit_transfers TO aero2_relay USING (true);
+
 ALTER TABLE mail_outbox ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON mail_outbox
     USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
@@ -1900,6 +1958,14 @@ GRANT EXECUTE ON FUNCTION search_key(text), words_of_user(text, text[]) TO aero2
 GRANT EXECUTE ON FUNCTION estimated_users(uuid, boolean, boolean) TO aero2_identity;
 GRANT EXECUTE ON FUNCTION user_words_from(uuid, text, uuid, text, boolean, bigint) TO aero2_identity;
 GRANT EXECUTE ON FUNCTION search_key(text), words_of_names(text[]) TO aero2_tenancy;
+
+GRANT EXECUTE ON FUNCTION bind_at_home(text, text)
+    TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
+GRANT SELECT (id, home, home_state) ON applications TO aero2_identity, aero2_rbac;  -- for bind_at_home
+GRANT INSERT (name), DELETE ON clusters TO aero2_tenancy;
+GRANT SELECT ON clusters
+    TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac,
+       aero2_relay, aero2_sweep, aero2_mail, aero2_logout, aero2_upkeep, aero2_search;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     applications, deleted_slugs, application_api_keys, custom_domains, organizations,
@@ -1966,6 +2032,8 @@ GRANT INSERT ON audit_logs, mail_outbox
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
 GRANT INSERT (app_id, event_id, event_type, payload) ON audit_outbox
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
+GRANT INSERT (app_id, event_id, home, payload) ON audit_transfers
+    TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
 GRANT SELECT, INSERT ON data_keys, master_keys
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rate_limits
@@ -1974,6 +2042,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON rate_limits
 -- Jobs see all applications, but each only the columns that it needs. No job reads a credential or
 -- changes an account. SELECT … FOR UPDATE needs the UPDATE privilege on one column.
 GRANT SELECT, UPDATE (batch_id, batched_at, batch_end), DELETE ON audit_outbox TO aero2_relay;
+GRANT SELECT, UPDATE (home), DELETE ON audit_transfers TO aero2_relay;
 GRANT SELECT, UPDATE (attempts, next_attempt_at, failed_at, last_error), DELETE ON mail_outbox TO aero2_mail;
 GRANT SELECT, UPDATE (attempts, next_attempt_at), DELETE
     ON logout_deliveries TO aero2_logout;

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 from tests.kit.deployments import Shape
+from tests.kit.homes import WEST, TwoClusters
 from tests.kit.postgres import Postgres
 from tests.kit.standby import PostgresPair
 from tests.kit.system import System
@@ -28,6 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=[shape.value for shape in Shape],
         help="how the deployment of end-to-end, conformance and browser tests is arranged",
     )
+    parser.addoption(
+        "--homes",
+        type=int,
+        default=1,
+        choices=[1, 2],
+        help="database clusters of the tests in this process: with 2, applications live in both",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -37,10 +45,26 @@ def shape(request: pytest.FixtureRequest) -> Shape:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+def postgres(request: pytest.FixtureRequest) -> Iterator[Postgres]:
     server = Postgres.start()
-    yield server
+    if request.config.getoption("--homes") == 2:
+        west = Postgres.start(cluster=WEST)
+        yield TwoClusters.beside(server, west)
+        west.stop()
+    else:
+        yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def two_clusters(postgres: Postgres) -> Iterator[TwoClusters]:
+    """Two clusters: `main`, which other tests use too, and `west`."""
+    if isinstance(postgres, TwoClusters):
+        yield postgres
+        return
+    west = Postgres.start(cluster=WEST)
+    yield TwoClusters.beside(postgres, west)
+    west.stop()
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ handlers. It counts the buffers and the time of their statements with pg_stat_st
 python -m bench.growth                          a thousand, then a million rows
 python -m bench.growth --rows 100000            fewer
 python -m bench.growth search "list: users"     some questions
+python -m bench.growth --sizes --rows 100000    bytes on disk for each row, with its indexes
 """
 
 from __future__ import annotations
@@ -50,10 +51,14 @@ def main() -> None:
     parser.add_argument("--under", type=Path, help="folder for the database, about 5 GB")
     parser.add_argument("--explain", type=float, help="print plans of statements this slow (ms)")
     parser.add_argument("--statements", action="store_true", help="print the dearest statements")
+    parser.add_argument("--sizes", action="store_true", help="measure bytes instead of questions")
     parser.add_argument(
         "--json", type=Path, default=Path(__file__).parents[1] / "results/growth.json"
     )
     options = parser.parse_args()
+    if options.sizes:
+        print(asyncio.run(sizes(options.under, options.rows)))
+        return
     chosen = [each for each in QUESTIONS if _chosen(each, options.questions)]
     if not chosen:
         parser.error("no such question")
@@ -91,6 +96,47 @@ async def run(options: argparse.Namespace, questions: Sequence[Question]) -> lis
         Result(each.group, each.name, few[each][0], many[each][0], many[each][1])
         for each in questions
     ]
+
+
+async def sizes(under: Path | None, rows: int) -> str:
+    """Returns the tables as Markdown: rows, and bytes of the table and its indexes for each row."""
+    async with started_postgres(under, None) as dsns:
+        owner, beside = [await asyncpg.connect(dsns["owner"]) for _ in range(2)]
+        async with started_application(dsns) as app:
+            before = await _bytes(owner)
+            await fill(owner, beside, [app.growth(0, rows)])
+            after = await _bytes(owner)
+        for connection in (owner, beside):
+            await connection.close()
+    lines = [
+        f"| {rows:,} users | rows | table, bytes a row | indexes, bytes a row |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, (count, heap, indexes) in after.items():
+        grown = count - before[name][0]
+        if grown > rows // 100:
+            each = [
+                (size - old) / grown
+                for size, old in zip((heap, indexes), before[name][1:], strict=True)
+            ]
+            lines.append(f"| {name} | {grown:,} | {each[0]:.0f} | {each[1]:.0f} |")
+    return "\n".join(lines)
+
+
+async def _bytes(owner: asyncpg.Connection[asyncpg.Record]) -> dict[str, tuple[int, int, int]]:
+    """Returns rows, bytes of the heap with its TOAST, and bytes of the indexes of each parent table."""
+    await owner.execute("ANALYZE")
+    return {
+        row["name"]: (row["rows"], row["heap"], row["indexes"])
+        for row in await owner.fetch(
+            """SELECT parent.relname AS name, sum(greatest(part.reltuples, 0))::bigint AS rows,
+                      sum(pg_table_size(part.oid))::bigint AS heap,
+                      sum(pg_indexes_size(part.oid))::bigint AS indexes
+               FROM pg_inherits JOIN pg_class parent ON parent.oid = inhparent
+               JOIN pg_class part ON part.oid = inhrelid
+               WHERE parent.relkind = 'p' GROUP BY 1 ORDER BY 1"""
+        )
+    }
 
 
 async def ask_all(

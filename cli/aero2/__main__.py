@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from aero2 import up_options
+from aero2 import backup_commands, generators, inspection, process_commands, up_options
 from aero2.command_groups import LazyGroup, new_group
 
 app = new_group(cls=LazyGroup)
@@ -73,11 +73,14 @@ def serve(services: up_options.Services, *, workers: up_options.Workers = 1) -> 
     run(services, workers)
 
 
+process_commands.add_to(app)
+
+
 @app.command("migrate")
 def migrate(*, contract: up_options.Contract = False) -> None:
     """Make or update the database: AERO2_OWNER_DATABASE_URL, and AERO2_<ROLE>_PASSWORD for each
     of tenancy, identity, oidc, rbac, relay, sweep, mail, logout, upkeep and search."""
-    from aero2.migrate import command
+    from aero2.migrate_command import command
 
     command(contract=contract)
 
@@ -89,6 +92,9 @@ DataDir = Annotated[
         "AERO2_NATS_PASSWORD, else .aero2."
     ),
 ]
+
+
+backup_commands.add_to(app)
 
 
 @app.command("owner-link")
@@ -163,7 +169,10 @@ def logs(
     ] = None,
     trace: Annotated[
         str | None,
-        typer.Option(help="Only lines of this trace: the reference on an error page."),
+        typer.Option(
+            help="Only lines of this trace: the reference on an error page or of an audit event, or the "
+            "traceparent that you have sent."
+        ),
     ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Also show new lines, until Ctrl-C.")
@@ -219,29 +228,8 @@ def routes(
     typer.echo(json_text() if as_json else as_table())
 
 
-@app.command("nats-conf", hidden=True)
-def nats_conf(file: Annotated[Path, typer.Argument()] = Path("deploy/nats.conf")) -> None:
-    """Write deploy/nats.conf: the rights of each service on the bus."""
-    from aero2.nats_access import compose_configuration
-
-    file.write_text(compose_configuration())
-
-
-@app.command("errors", hidden=True)
-def errors(file: Annotated[Path, typer.Argument()] = Path("docs/errors.md")) -> None:
-    """Write docs/errors.md: the codes of problems and field errors."""
-    from aero2.error_catalogue import error_catalogue
-
-    file.write_text(error_catalogue(), encoding="utf-8")
-
-
-@app.command("reference", hidden=True)
-def reference(folder: Annotated[Path, typer.Argument()] = Path("docs/reference")) -> None:
-    """Write the generated pages of the documentation."""
-    from aero2.reference import write
-
-    write(folder, app)
-
+inspection.add_to(app)
+generators.add_to(app)
 
 if __name__ == "__main__":
     app()

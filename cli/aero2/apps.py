@@ -23,6 +23,7 @@ app = new_group("Applications.")
 @app.command("create")
 def create(
     name: Annotated[str, typer.Argument(help="The name that users see, like Shop.")],
+    *,
     slug: Annotated[
         str | None, typer.Option(help="First label of its host; generated where left out.")
     ] = None,
@@ -32,12 +33,21 @@ def create(
             help="Id or slug of the team that owns it; may be left out where there is one."
         ),
     ] = None,
+    home: Annotated[
+        str | None,
+        typer.Option(help="Database cluster for its rows; by default that of new applications."),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Create an application; print it with its first two API keys, shown this once, as JSON."""
     with report_failures(), dashboard(data_dir) as api:
         owner = _team(api, team)
-        fields = {"name": name, "slug": slug, "owner_org_id": owner["id"] if owner else None}
+        fields = {
+            "name": name,
+            "slug": slug,
+            "owner_org_id": owner["id"] if owner else None,
+            "home": home,
+        }
         sent = {field: value for field, value in fields.items() if value is not None}
         new = call(api, "POST", "/api/applications", json=sent)
     typer.echo(json.dumps(new, indent=2))
@@ -58,9 +68,9 @@ def list_(
         for each in applications:
             typer.echo(json.dumps(each))
         return
-    table = Table("slug", "name", "address", "state")
+    table = Table("slug", "name", "address", "state", "home")
     for each in applications:
-        table.add_row(each["slug"], each["name"], each["url"], each["state"])
+        table.add_row(each["slug"], each["name"], each["url"], each["state"], each["home"])
     Console().print(table)
 
 

@@ -24,10 +24,13 @@ def new_group(help: str | None = None, **more: Any) -> typer.Typer:
 
 GROUPS = {
     "apps": "Applications.",
+    "archive": "The archive of the WAL.",
     "audit": "The audit log: verify an export, list the events.",
     "clients": "OAuth clients.",
+    "cluster": "A cluster of three NATS servers.",
     "keys": "Signing keys.",
     "secrets": "Master keys and passwords.",
+    "stream": "The audit stream: its copies, and what is missing on it.",
     "users": "Users in bulk.",
 }
 """Modules of aero2 with an `app` of commands, and their help. They are imported when one of their

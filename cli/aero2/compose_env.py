@@ -32,6 +32,7 @@ def content(public_url: str) -> str:
         lines[f"AERO2_{role.upper()}_PASSWORD"] = password()
     for user in NATS_USERS:
         lines[f"NATS_{user.upper()}_PASSWORD"] = password()
+    lines["NATS_SYSTEM_PASSWORD"] = password()  # of the operator of deploy/cluster
     return HEAD + "".join(f"{name}='{value}'\n" for name, value in lines.items())
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import nats.errors
 
 from aero2 import nats_access
+from aero2.cluster_config import PASSWORD as OPERATORS_PASSWORD
 from aero2.embedded import ports, secrets
 from aero2.embedded.folder import Folder
 from aero2.failures import CommandError
@@ -17,6 +18,7 @@ from aero2.secret_variables import secret_of
 from common.bus import NatsBus
 from common.nats_client import NatsClient
 from common.nats_logins import parse_login
+from common.nats_tls import client_context
 from common.secret_files import lines
 from common.settings import servers
 
@@ -26,25 +28,45 @@ async def connected(
     url: str, password: str | None, login: str = nats_access.CLI
 ) -> AsyncIterator[NatsBus]:
     """Connects to a bus. Raises CommandError if NATS is not there or refuses the password."""
+    async with connected_as(nats_access.CLI, url, password, login=login) as nc:
+        yield NatsBus(nc)
+
+
+@asynccontextmanager
+async def connected_as(
+    user: str, url: str, password: str | None, *, login: str | None = None
+) -> AsyncIterator[NatsClient]:
+    """Connects to NATS as one of its users, by its second login if that is named. Raises CommandError."""
     nc = NatsClient()
     try:
         await nc.connect(
             servers(url),
             name="aero2-cli",
-            user=login,
+            user=login or user,
             password=password,
-            inbox_prefix=nats_access.inbox(nats_access.CLI).encode(),
+            tls=client_context(os.environ.get("AERO2_NATS_CA_FILE")),
+            inbox_prefix=nats_access.inbox(user).encode(),
             max_reconnect_attempts=2,
             reconnect_time_wait=0.2,  # type: ignore[arg-type] # seconds, whole or not
             connect_timeout=10,
             error_cb=_quiet,
         )
-    except (OSError, nats.errors.Error, TimeoutError) as error:
+    except (OSError, nats.errors.Error, TimeoutError, ValueError) as error:
         raise CommandError(f"The bus at {url} cannot be reached: {error}.") from None
     try:
-        yield NatsBus(nc)
+        yield nc
     finally:
         await nc.close()
+
+
+@asynccontextmanager
+async def connected_as_operator(user: str) -> AsyncIterator[NatsClient]:
+    """Connects to the servers of a cluster as a user that no service is. Raises CommandError."""
+    url, password = os.environ.get("AERO2_NATS_URL"), secret_of(OPERATORS_PASSWORD)
+    if not url or not password:
+        raise CommandError(f"Set AERO2_NATS_URL and {OPERATORS_PASSWORD}: which cluster is meant?")
+    async with connected_as(user, url, password) as nc:
+        yield nc
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Final
 
 JOBS: Final = {
@@ -44,6 +45,8 @@ UNUSED: Final = _UNUSED | {
 """Variables that services take elsewhere, and why not here."""
 
 
+_OF_CLUSTER: Final = re.compile(r"AERO2_(\w+_)?DATABASE_URL_(?!FILE$)\w+")
+"""The database of a further cluster."""
 _REPLACED: Final = frozenset(
     {
         "AERO2_LISTEN_FD",
@@ -71,7 +74,11 @@ def inherited() -> dict[str, str]:
     identity: each service has its own."""
     files = (name for name in UNUSED if name.endswith("_FILE"))
     without = _REPLACED.union(files, PASSWORDS)
-    return {name: value for name, value in os.environ.items() if name not in without}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in without and not _OF_CLUSTER.fullmatch(name)
+    }
 
 
 def unless_set(defaults: dict[str, str]) -> dict[str, str]:
@@ -97,5 +104,9 @@ def unused_variables() -> list[str]:
         f"{name} has no effect on aero2 up: {why}."
         for name, why in UNUSED.items()
         if os.environ.get(name)
+    ] + [
+        f"{name} has no effect on aero2 up: {_OWN}."
+        for name in sorted(os.environ)
+        if _OF_CLUSTER.fullmatch(name)
     ]
     return [*unused, *unknown_variables(os.environ)]

@@ -21,8 +21,8 @@ from aero2.fork_server_main import HEADER
 from aero2.nats_access import SERVICES
 from aero2.program import Process, Program
 
-PREFIX: Final = "AERO2_"
-"""Variables of the platform. The fork server gets none of them, since some are secrets."""
+PREFIXES: Final = ("AERO2_", "OTEL_")
+"""Variables of the platform and of tracing. The fork server gets none of them, since some are secrets."""
 
 
 class ForkServerEnded(Exception):
@@ -177,7 +177,7 @@ class ForkServer:
 
 
 def _without_secrets() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIXES)}
     return kept | {"PYTHONUNBUFFERED": "1"}
 
 

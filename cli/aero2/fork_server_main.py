@@ -56,7 +56,10 @@ def main() -> None:
     if request is not None:
         become(request, server)
         from aero2.serve import serve
+        from common import crash_lines, logs
 
+        logs.configure(request.name)
+        crash_lines.install()
         serve(request.services)
 
 
@@ -119,7 +122,7 @@ def become(request: ProcessDescription, server: int) -> None:
     _take_files(request)
     if request.fork:
         os.setsid()
-        _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        _prctl(PR_SET_PDEATHSIG, signal.SIGINT)  # the whole platform stops
         if os.getppid() != server:  # it has ended before that
             raise SystemExit(1)
     _name_process(request.name)

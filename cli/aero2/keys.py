@@ -76,5 +76,5 @@ async def _rotated(slug: str, alg: str | None, now: bool, folder: Path | None) -
 async def rotated(bus: Bus, slug: str, alg: str | None, *, now: bool) -> RotatedKeys:
     """The application's keys afterwards. Raises ApplicationNotFound."""
     found = await bus.call(system_context(DASHBOARD), GetApplication(slug=slug))
-    ctx = system_context(found.id, within=15)
+    ctx = system_context(found.id, within=15, home=found.home)
     return await bus.call(ctx, RotateKeys(alg=alg, now=now))

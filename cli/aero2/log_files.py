@@ -46,13 +46,20 @@ class LogLine:
         return str(self.fields.get("service") or self.process)
 
     @property
+    def writer(self) -> str:
+        """The service that wrote the line, or the replica of it."""
+        is_replica = self.process.rpartition("-")[0] == self.service
+        return self.process if is_replica else self.service
+
+    @property
     def trace(self) -> str:
-        """The traceparent of the work that wrote the line, or an empty text."""
+        """The trace id of the work that wrote the line, or an empty text."""
         return str(self.fields.get("trace") or "")
 
     def as_json(self) -> str:
-        """Returns the line as JSON, with the service and the time."""
-        return orjson.dumps({**self.fields, "service": self.service, "at": self.at}).decode()
+        """Returns the line as JSON, with the service, the process and the time."""
+        names = {"service": self.service, "process": self.process, "at": self.at}
+        return orjson.dumps(self.fields | names).decode()
 
     def as_text(self) -> str:
         """Returns the line for people: time, service, level, event, and the other fields."""
@@ -61,7 +68,7 @@ class LogLine:
             f"{name}={_value(value)}" for name, value in self.fields.items() if name not in HIDDEN
         ]
         words = [str(self.fields.get("event", "")), *others]
-        text = f"{self.at[11:23]} {self.service:9} {level:7} {' '.join(words)}"
+        text = f"{self.at[11:23]} {self.writer:9} {level:7} {' '.join(words)}"
         exception = self.fields.get("exception")
         return f"{text}\n{exception}" if exception else text
 

@@ -28,6 +28,7 @@ from starlette.routing import Route
 
 from aero2.embedded.ports import listener
 from aero2.mailbox import LINK, Mailbox
+from common import crash_lines, logs
 
 LARGEST: Final = 2 * 1024 * 1024
 """Bytes of one mail."""
@@ -179,8 +180,7 @@ def application(box: Mailbox, hosts: list[str]) -> Starlette:
 
 
 class _PageServer(uvicorn.Server):
-    """Leaves the signals to `serve`, which also has to stop catching mails. Serves until `end` is
-    set, without uvicorn's ten looks a second."""
+    """Leaves the signals to `serve`. Serves until `end` is set, without uvicorn's ten looks a second."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -202,7 +202,11 @@ async def serve(smtp: socket.socket, page: socket.socket, hosts: list[str]) -> N
         lambda: SMTP(box, data_size_limit=LARGEST, enable_SMTPUTF8=True, ident="aero2"), sock=smtp
     )
     config = uvicorn.Config(
-        application(box, hosts), log_level="warning", lifespan="off", date_header=False
+        application(box, hosts),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        date_header=False,
     )
     server = _PageServer(config)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -233,11 +237,13 @@ def main() -> None:
         default=env.get("AERO2_MAIL_NAMES", "localhost,127.0.0.1,[::1]"),
         help="host names that the page answers to, by comma",
     )
-    given = parser.parse_args()
+    options = parser.parse_args()
     os.umask(0o077)
-    smtp = listening(given.host, given.smtp_port, env.get("AERO2_MAIL_SMTP_FD"))
-    page = listening(given.host, given.page_port, env.get("AERO2_MAIL_PAGE_FD"))
-    asyncio.run(serve(smtp, page, given.names.split(",")))
+    logs.configure("mail", "warning")
+    crash_lines.install()
+    smtp = listening(options.host, options.smtp_port, env.get("AERO2_MAIL_SMTP_FD"))
+    page = listening(options.host, options.page_port, env.get("AERO2_MAIL_PAGE_FD"))
+    asyncio.run(serve(smtp, page, options.names.split(",")))
 
 
 if __name__ == "__main__":

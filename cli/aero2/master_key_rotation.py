@@ -31,7 +31,7 @@ class MasterKeyStatus:
 async def status(db: Connection, keys: Keys) -> list[MasterKeyStatus]:
     """Returns every key that is configured, stored or still used, the oldest first."""
     await _must_see_all(db)
-    stored = {row.id: row for row in await _stored(db)}
+    stored = {row.id: row for row in await stored_keys(db)}
     wrapped = await _data_keys(db)
     hashes = await _hashes(db)
     ids = dict.fromkeys([*stored, *(kid for kid, _ in keys.masters), *wrapped])
@@ -58,7 +58,7 @@ async def rewrap(db: Connection, keys: Keys) -> int:
     it wraps.
     """
     await _must_see_all(db)
-    rows = await _stored(db)
+    rows = await stored_keys(db)
     _check(keys, rows)
     if keys.active not in {row.id for row in rows}:
         raise CommandError(
@@ -67,16 +67,17 @@ async def rewrap(db: Connection, keys: Keys) -> int:
     return await _rewrap_master_keys(db, keys, rows) + await _rewrap_data_keys(db, keys)
 
 
-async def retire(db: Connection, keys: Keys, id: str) -> None:
-    """Records that a key is no longer needed. Raises CommandError if it is."""
+async def retire(db: Connection, keys: Keys, id: str, *, is_required: bool = True) -> None:
+    """Records that a key is no longer needed. Raises CommandError if it is, or if the database must know
+    the key and does not: a younger cluster may never have had it."""
     await _must_see_all(db)
     if id == keys.active:
         raise CommandError(f"{id} is the active master key. Put a new one before it first.")
     async with db.transaction():
         # A data key that is being made now is counted, or waits until this is over.
         await db.execute("LOCK TABLE data_keys, master_keys IN SHARE ROW EXCLUSIVE MODE")
-        rows = await _stored(db)
-        if id not in {row.id for row in rows}:
+        rows = await stored_keys(db)
+        if id not in {row.id for row in rows} and is_required:
             raise CommandError(f"This database knows no master key {id}.")
         left = (await _data_keys(db)).get(id, 0)
         left += sum(row.wrapped.startswith(f"{id}.") for row in rows)
@@ -106,7 +107,8 @@ def _check(keys: Keys, rows: list[MasterKey]) -> None:
         raise CommandError(str(error)) from None
 
 
-async def _stored(db: Connection) -> list[MasterKey]:
+async def stored_keys(db: Connection) -> list[MasterKey]:
+    """Returns all master keys of the deployment, the oldest first."""
     rows = await db.fetch("SELECT id, wrapped, audit_key, retired_at FROM master_keys ORDER BY age")
     return [MasterKey(**row) for row in rows]
 

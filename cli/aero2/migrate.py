@@ -6,7 +6,6 @@ an existing one gets the files of db/migrations it lacks, in order, step by step
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import os
@@ -17,10 +16,9 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
-import typer
-from rich.console import Console
 
 from aero2.migration_steps import Connection
+from aero2.schema_check import faults
 from aero2.schema_files import (
     MigrationError,
     Report,
@@ -28,9 +26,7 @@ from aero2.schema_files import (
     missing_migrations,
     try_again,
 )
-from aero2.secret_variables import OWNER, owner_url, password_of
-from common.known_variables import unknown_variables
-from common.secret_files import BadSecret
+from common.homes import MAIN
 
 SERVICES: Final = ("tenancy", "identity", "oidc", "rbac")
 JOBS: Final = ("relay", "sweep", "mail", "logout", "upkeep", "search")
@@ -38,9 +34,13 @@ ROLES: Final = (*SERVICES, *JOBS)
 """Each is the role aero2_<name>: of a service, or of a job that speaks of all applications."""
 LOCK: Final = 0x6165726F32
 """The advisory lock's key: `aero2` in ASCII."""
+UNFINISHED_RESTORE: Final = "unfinished_restore"
+"""A table that exists while `aero2 restore` is at work."""
 OLDEST: Final = 15
 """PostgreSQL 15: ON DELETE SET NULL of one column, UNIQUE NULLS NOT DISTINCT."""
 PASSWORD_LENGTH: Final = 16
+MOST_FAULTS: Final = 5
+"""Faults that a message lists."""
 
 
 def folder() -> Path:
@@ -55,24 +55,33 @@ async def migrate(
     source: Path | None = None,
     report: Report = lambda _: None,
     contract: bool = False,
+    cluster: str = MAIN,
+    restoring: bool = False,
 ) -> list[str]:
     """Brings the database of `dsn` to this version. Returns the names of the files that ran.
 
     `dsn` is of a superuser, or of a role with CREATEROLE that may create in the database.
     `passwords` by service or job (`tenancy`, …, `upkeep`); a role without one is left as it is.
-    `contract` also runs migrations that take away what the version before uses. Raises MigrationError.
+    `contract` also runs migrations that take away what the version before uses. `cluster` is the name that
+    the database has, or gets. `restoring` is for `aero2 restore`: a database whose restore is not complete is
+    refused otherwise. Raises MigrationError, also if the schema does not keep applications apart any more.
     """
     source = source or folder()
-    for mistake in _mistakes(passwords):
+    for mistake in mistakes_of(passwords):
         raise MigrationError(f"{mistake}.")
-    db = await _connect(dsn)
+    db = await connect(dsn)
     try:
         if db.get_server_version().major < OLDEST:
             raise MigrationError(f"PostgreSQL {OLDEST} or later is needed.")
         await _lock(db, report)
+        if not restoring:
+            await refuse_unfinished_restore(db)
         await try_again(partial(_roles, db, source, passwords), asyncpg.InternalServerError)
         await _become_owner(db)
-        return await SchemaUpdate(db, source, report, partial(_connect, dsn), contract).run()
+        update = SchemaUpdate(db, source, report, partial(connect, dsn), contract, cluster)
+        ran = await update.run()
+        await _refuse_faults(db)
+        return ran
     except asyncpg.InsufficientPrivilegeError as error:
         raise MigrationError(
             f"This database role may not do that: {error}. Connect as the owner of the schema or "
@@ -84,20 +93,29 @@ async def migrate(
 
 async def missing(dsn: str, *, source: Path | None = None) -> list[str]:
     """Returns the names of the migrations that the database lacks; none if it is new."""
-    db = await _connect(dsn)
+    db = await connect(dsn)
     try:
         return await missing_migrations(db, source or folder())
     finally:
         await db.close()
 
 
-async def _connect(dsn: str) -> Connection:
+async def connect(dsn: str) -> Connection:
     """Opens a connection that the server gives up soon after this process is gone."""
     settings = {"application_name": "aero2-migrate", "client_connection_check_interval": "2s"}
     return await asyncpg.connect(dsn, server_settings=settings)
 
 
-def _mistakes(passwords: Mapping[str, str]) -> Iterator[str]:
+async def refuse_unfinished_restore(db: Connection) -> None:
+    """Raises MigrationError if a restore into this database did not come to its end."""
+    if await db.fetchval("SELECT to_regclass($1) IS NOT NULL", f"public.{UNFINISHED_RESTORE}"):
+        raise MigrationError(
+            "A restore into this database is not complete. Run the same `aero2 restore` again, "
+            "which starts over."
+        )
+
+
+def mistakes_of(passwords: Mapping[str, str]) -> Iterator[str]:
     """Yields what is wrong with the passwords."""
     for service, password in passwords.items():
         if service not in ROLES:
@@ -150,56 +168,11 @@ async def _become_owner(db: Connection) -> None:
         await db.execute("SET ROLE aero2_owner")
 
 
-def command(*, contract: bool) -> None:
-    """Runs `aero2 migrate`, with settings from the environment. Ends the command with 2 and a sentence for
-    each variable that is missing or wrong."""
-    console = Console()
-    dsn, passwords = _from_environment(console)
-    for service in ROLES:
-        if service not in passwords:
-            console.print(
-                f"[yellow]aero2_{service} keeps the password it has:[/] "
-                f"AERO2_{service.upper()}_PASSWORD is not set."
-            )
-    try:
-        ran = asyncio.run(
-            migrate(
-                dsn,
-                passwords,
-                report=lambda line: console.print(f"  {line}", highlight=False),
-                contract=contract,
-            )
+async def _refuse_faults(db: Connection) -> None:
+    """Raises MigrationError if somebody has changed the schema by hand so that it protects less."""
+    if found := await faults(db):
+        more = f", and {len(found) - MOST_FAULTS} more" if len(found) > MOST_FAULTS else ""
+        raise MigrationError(
+            f"This database is not safe to use: {'; '.join(found[:MOST_FAULTS])}{more}. Its schema "
+            "was changed by hand, or lost in a copy. Undo that, and run `aero2 migrate` again."
         )
-    except MigrationError as refused:
-        console.print(f"[red]Refused.[/] {refused}")
-        raise typer.Exit(1) from None
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        console.print(f"[red]The database could not be migrated:[/] {error}")
-        raise typer.Exit(1) from None
-    console.print(f"[green]Applied {', '.join(ran)}.[/]" if ran else "[green]Up to date.[/]")
-
-
-def _from_environment(console: Console) -> tuple[str, dict[str, str]]:
-    """Returns the DSN of the owner, and the password of each role that has one in the environment."""
-    dsn, passwords, mistakes = "", dict[str, str](), list[str]()
-    try:
-        dsn = owner_url()
-        if not dsn:
-            mistakes.append(f"{OWNER} is not set")
-    except BadSecret as problem:
-        mistakes.append(str(problem))
-    for role in ROLES:
-        try:
-            if password := password_of(f"AERO2_{role.upper()}_PASSWORD"):
-                passwords[role] = password
-        except BadSecret as problem:
-            mistakes.append(str(problem))
-    mistakes += _mistakes(passwords)
-    unknown = list(unknown_variables(os.environ))
-    for mistake in mistakes:
-        console.print(f"{mistake}.", style="red", markup=False, highlight=False, soft_wrap=True)
-    for sentence in unknown:
-        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
-    if mistakes:
-        raise typer.Exit(2)
-    return dsn, passwords

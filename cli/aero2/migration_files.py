@@ -4,7 +4,7 @@
     -- transaction: no               each step below is a transaction of its own
     -- step                          SQL, up to the next step
     -- step: each partition          once for each partition: pNN becomes p00 to p15
-    -- step: backfill users          one UPDATE, repeated until it finds no more rows
+    -- step: backfill users          one UPDATE, repeated for the blocks from $1 to $2 of the table
 
 Without `transaction: no`, the whole file is one step. db/migrations/README.md says when to use which.
 """
@@ -22,6 +22,7 @@ PARTITIONS: Final = 16
 HEADER: Final = re.compile(r"^-- (phase|transaction): (\S+)$")
 STEP: Final = re.compile(r"^-- step(?:: (each partition|backfill (\w+)))?$", re.MULTILINE)
 COMMENT: Final = re.compile(r"^\s*--.*$|\s+--\s.*$", re.MULTILINE)
+BLOCKS: Final = "ctid >= $1 AND ctid < $2"
 CONCURRENTLY: Final = re.compile(r"\bCONCURRENTLY\b")
 NEW_INDEX: Final = re.compile(r"^CREATE (?:UNIQUE )?INDEX CONCURRENTLY IF NOT EXISTS (\w+) ")
 
@@ -116,6 +117,8 @@ class Script:
             fault = "a step for each partition that does not say pNN"
         elif directive.startswith("backfill") and not sql.startswith("UPDATE"):
             fault = "a backfill that is no UPDATE"
+        elif directive.startswith("backfill") and BLOCKS not in sql:
+            fault = f"a backfill without `{BLOCKS}`"
         elif step.concurrent and sql.count(";") != 1:
             fault = "a step with CONCURRENTLY that is not one statement"
         elif step.concurrent and sql.startswith("CREATE") and step.new_index is None:

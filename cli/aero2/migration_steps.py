@@ -17,6 +17,17 @@ BRIEF: Final = "2s"
 LONG: Final = "15min"
 """The same for CONCURRENTLY, which waits for all older transactions and holds nobody up."""
 POLICY: Final = "migrating"
+BATCH: Final = 4
+"""Blocks of each partition that a backfill changes in one transaction: a few thousand rows at most."""
+WALKS: Final = 5
+"""How often a backfill goes through a table at most. The first walk may miss the rows that were moved behind
+it, and the last one finds none."""
+BLOCKS_OF: Final = """
+    SELECT max(pg_relation_size(c.oid)) / current_setting('block_size')::integer
+    FROM pg_catalog.pg_class c
+    WHERE c.oid = $1::text::regclass
+       OR c.oid IN (SELECT inhrelid FROM pg_catalog.pg_inherits WHERE inhparent = $1::text::regclass)
+"""
 SAID_EVERY: Final = 5.0
 """Seconds between two lines about a backfill."""
 
@@ -76,20 +87,36 @@ class MigrationSteps:
         await self._db.execute(step.sql)
 
     async def _backfill(self, step: Step, table: str) -> None:
-        """Repeats an UPDATE, each time in a transaction of its own, until it changes nothing. Row level
-        security binds the owner, too, so that a policy opens the table to them meanwhile."""
+        """Runs an UPDATE for all blocks, each batch in a transaction of its own, until a whole walk changes
+        nothing. It ends after some walks even if services of the version before go on to write rows that
+        it would change. Row level security binds the owner, too, so that a policy opens the table to them
+        meanwhile."""
         await self._policy(
             f"DROP POLICY IF EXISTS {POLICY} ON {table}",
             f"CREATE POLICY {POLICY} ON {table} TO CURRENT_USER USING (true)",
         )
-        rows, said = 0, time.monotonic()
-        while changed := int((await self._db.execute(step.sql)).split()[-1]):
+        rows = 0
+        for _ in range(WALKS):
+            changed = await self._walk(step.sql, table, rows)
             rows += changed
-            if time.monotonic() - said >= SAID_EVERY:
-                said = time.monotonic()
-                self._report(f"{self._script.name}: {rows:,} rows of {table} so far")
+            if not changed:
+                break
         self._report(f"{self._script.name}: {rows:,} rows of {table}")
         await self._policy(f"DROP POLICY {POLICY} ON {table}")
+
+    async def _walk(self, sql: str, table: str, before: int) -> int:
+        """Goes through the table once, some blocks of each partition at a time. Returns how many rows were
+        changed. A row that a service changed meanwhile may have moved behind the walk."""
+        rows, said = 0, time.monotonic()
+        last: int = await self._db.fetchval(BLOCKS_OF, table)
+        for first in range(0, last, BATCH):
+            status = await self._db.execute(sql, (first, 0), (first + BATCH, 0))
+            rows += int(status.split()[-1])
+            if time.monotonic() - said >= SAID_EVERY:
+                said = time.monotonic()
+                part = f"{100 * first // last} % of {table}"
+                self._report(f"{self._script.name}: {part}, {before + rows:,} rows so far")
+        return rows
 
     async def _policy(self, *statements: str) -> None:
         async with self._db.transaction():

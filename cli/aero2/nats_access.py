@@ -26,6 +26,9 @@ IMPORTING: Final = threading.Lock()
 modules half initialized."""
 SERVICES: Final = ("gateway", "identity", "oidc", "rbac", "tenancy")
 CLI: Final = "cli"
+STREAM_ADMIN: Final = "stream-admin"
+"""A user of a cluster, for the operator: may change how many servers keep a copy of the stream. Nobody else
+may change a stream that exists."""
 STREAM: Final = "AUDIT"
 AUDIT: Final = "audit.>"
 CHANGED: Final = "changed.>"
@@ -52,28 +55,22 @@ def inbox(user: str) -> str:
 
 
 def rights(user: str) -> Rights:
-    """Returns the rights that `user` (a service or the command line) needs, and no more."""
+    """Returns the rights that `user` (a service, the command line or STREAM_ADMIN) needs, and no more."""
+    if user == STREAM_ADMIN:
+        questions = ("STREAM.INFO", "STREAM.UPDATE", "CONSUMER.NAMES")
+        return Rights(
+            publish=tuple(f"$JS.API.{question}.{STREAM}" for question in questions),
+            subscribe=(f"{inbox(user)}.>",),
+        )
     calls = sorted(_called_by(user))
     stream = ("$JS.API.INFO", f"$JS.API.STREAM.INFO.{STREAM}", f"$JS.API.STREAM.CREATE.{STREAM}")
     if user == CLI:
-        consumer = (f"$JS.API.CONSUMER.*.{STREAM}", f"$JS.API.CONSUMER.*.{STREAM}.>")
-        return Rights(
-            publish=(
-                *calls,
-                DISCOVERY,
-                CONNECTIONS,
-                HOLD,
-                CHANGED,
-                *stream,
-                *consumer,
-                f"$JS.ACK.{STREAM}.>",
-            ),
-            subscribe=(f"{inbox(user)}.>", CHANGED, AUDIT),
-        )
+        return _rights_of_command_line(calls, stream)
     publish, hears = [*calls, f"audit.{user}.>", CHANGED, *stream], []
     if user == "tenancy":  # seals what was relayed, soon after
         hears = [AUDIT]
         publish.append(f"$JS.API.STREAM.PURGE.{STREAM}")  # what is left of a deleted application
+        publish.append(f"$JS.API.STREAM.MSG.GET.{STREAM}")  # `aero2 stream refill`: what is missing
     if user == "gateway":  # the live log: told that there is something new, reads it by number
         hears = [AUDIT, HOLD]
         publish += [f"$JS.API.STREAM.MSG.GET.{STREAM}", *FIGURES]
@@ -87,6 +84,23 @@ def rights(user: str) -> Rights:
             *hears,
             f"{inbox(user)}.>",
         ),
+    )
+
+
+def _rights_of_command_line(calls: list[str], stream: tuple[str, ...]) -> Rights:
+    consumer = (f"$JS.API.CONSUMER.*.{STREAM}", f"$JS.API.CONSUMER.*.{STREAM}.>")
+    return Rights(
+        publish=(
+            *calls,
+            DISCOVERY,
+            CONNECTIONS,
+            HOLD,
+            CHANGED,
+            *stream,
+            *consumer,
+            f"$JS.ACK.{STREAM}.>",
+        ),
+        subscribe=(f"{inbox(CLI)}.>", CHANGED, AUDIT),
     )
 
 
@@ -134,16 +148,18 @@ def _sources(user: str) -> list[Path]:
     ]
 
 
-def configuration(passwords: Mapping[str, str], *, server: str) -> str:
+def configuration(passwords: Mapping[str, str], *, server: str, accounts: str = "") -> str:
     """nats.conf: `server` says where to listen and store, `passwords` is a literal or a `$NAME`
-    of the environment for each user. A user may have a second login, with the same rights."""
+    of the environment for each user. A user may have a second login, with the same rights. `accounts`
+    are those beside the one of the services."""
+    others = (STREAM_ADMIN,) if STREAM_ADMIN in passwords else ()
     users = "\n".join(
         _user(user, login, passwords[login])
-        for user in (*SERVICES, CLI)
+        for user in (*SERVICES, CLI, *others)
         for login in (user, second_login(user))
         if login in passwords
     )
-    return f"{server.strip()}\n\n{LIMITS}\naccounts {{\n  AERO2 {{\n    jetstream: enabled\n    users: [\n{users}\n    ]\n  }}\n}}\n"
+    return f"{server.strip()}\n\n{LIMITS}\naccounts {{\n{accounts}  AERO2 {{\n    jetstream: enabled\n    users: [\n{users}\n    ]\n  }}\n}}\n"
 
 
 LIMITS: Final = """\
@@ -193,6 +209,10 @@ jetstream {
 
 
 def compose_configuration() -> str:
-    """deploy/nats.conf: passwords come from the environment as NATS_<USER>_PASSWORD."""
-    names = {user: f"$NATS_{user.upper()}_PASSWORD" for user in (*SERVICES, CLI)}
-    return configuration(names, server=COMPOSE)
+    """deploy/nats.conf: passwords come from the environment."""
+    return configuration(password_variables(), server=COMPOSE)
+
+
+def password_variables() -> dict[str, str]:
+    """Returns NATS_<USER>_PASSWORD for each user, as nats.conf refers to the environment."""
+    return {user: f"$NATS_{user.upper()}_PASSWORD" for user in (*SERVICES, CLI)}

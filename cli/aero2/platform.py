@@ -151,6 +151,7 @@ class Platform:
             heartbeat=heartbeat,
             sockets=self._gateway_sockets if name == "gateway" else (),
             services=(name,),
+            stop_with=signal.SIGINT,
             stage=GATEWAY if name == "gateway" else SERVICES,
         )
 
@@ -186,6 +187,7 @@ class Platform:
             env["AERO2_LISTEN_FD"] = str(public[0].fileno())
         if metrics := self.ports.sockets.get("metrics"):
             env["AERO2_METRICS_LISTEN_FD"] = str(metrics.fileno())
+        env |= unless_set({"AERO2_LAME_DUCK": "0"})  # its successor has the same port
         if self.tls:
             more = os.environ.get("AERO2_TRUSTED_PROXIES")
             env["AERO2_TRUSTED_PROXIES"] = f"127.0.0.1/32,{more}" if more else "127.0.0.1/32"
@@ -234,14 +236,11 @@ class Platform:
         ours = heartbeat_ready(heartbeat)
 
         async def ready() -> bool:
-            return await ours() and await self._gateway_answers()
+            host, port = self._gateway
+            return await ours() and await answers(port, "/health", self.authority, reachable(host))
 
         return ready
 
     async def relay_state(self) -> str | None:
         """Returns what the gateway's health says of the relays, or None if it does not answer."""
         return await stream_watchdog.relay_state(self._gateway_origin, self.authority)
-
-    async def _gateway_answers(self) -> bool:
-        host, port = self._gateway
-        return await answers(port, "/health/ready", self.authority, reachable(host))

@@ -8,15 +8,18 @@ import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Protocol
 
 from aero2.failures import CommandError
+from common.health import is_ready
 
 Ready = Callable[[], Awaitable[bool]]
 SERVERS, SERVICES, GATEWAY, PROXY = 0, 1, 2, 3
 """Stages: stopped from the last to the first."""
+NEXT: Final = ".next"
+"""Tells the heartbeat files of two processes of one service apart."""
 ANSWER_TIME: Final = 10.0
 """Seconds for an answer of a server that is starting; on a busy machine it takes a while."""
 
@@ -61,6 +64,24 @@ class Program:
     stage: int = 0
     """Higher stages are stopped first: a process is stopped before those that it calls."""
 
+    def successor(self) -> Program:
+        """Returns the same service for a process that runs beside the present one, and then takes its place:
+        with a heartbeat file of its own."""
+        assert self.heartbeat is not None
+        stem = self.heartbeat.stem
+        other = stem.removesuffix(NEXT) if stem.endswith(NEXT) else stem + NEXT
+        return self._beating(self.heartbeat.with_stem(other))
+
+    def replica(self, name: str, number: int) -> Program:
+        """Returns the same service for a further process, with a name, a log and figures of its own."""
+        assert self.heartbeat is not None
+        further = replace(self, name=name, env=self.env | {"AERO2_REPLICA": str(number)})
+        return further._beating(self.heartbeat.with_stem(name))
+
+    def _beating(self, heartbeat: Path) -> Program:
+        env = self.env | {"AERO2_HEARTBEAT": str(heartbeat)}
+        return replace(self, env=env, heartbeat=heartbeat, ready=heartbeat_ready(heartbeat))
+
 
 @dataclass
 class RunningProgram:
@@ -88,18 +109,23 @@ class RunningProgram:
         """Whether the process runs."""
         return self.process is not None and self.process.returncode is None
 
+    def abandon(self) -> None:
+        """Starts the process not again when it ends."""
+        if self.watcher is not None:
+            self.watcher.cancel()
+
     def send_signal(self, number: int) -> None:
         """Sends a signal to the process, if it runs."""
         if self.process is not None and self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self.process.send_signal(number)
 
-    async def end(self, deadline: float) -> None:
+    async def end(self, deadline: float, how: int | None = None) -> None:
         """Asks the process to end, and kills it at the deadline (monotonic time)."""
         process = self.process
         if process is None or process.returncode is not None:
             return
-        self.send_signal(self.program.stop_with)
+        self.send_signal(how or self.program.stop_with)
         try:
             async with asyncio.timeout(max(deadline - time.monotonic(), 0.1)):
                 await process.wait()
@@ -127,15 +153,12 @@ class Heartbeat:
         return time.monotonic() - self.since
 
 
-def heartbeat_ready(heartbeat: Path, *, fresh: float = 10.0) -> Ready:
-    """Returns a check: ready if the heartbeat file changed within `fresh` seconds. The supervisor removes
-    the file of the process before."""
+def heartbeat_ready(heartbeat: Path) -> Ready:
+    """Returns a check: ready if the heartbeat file says so and is fresh. The supervisor removes the file of
+    the process before."""
 
     async def ready() -> bool:
-        try:
-            return time.time() - heartbeat.stat().st_mtime < fresh
-        except FileNotFoundError:
-            return False
+        return is_ready(heartbeat)
 
     return ready
 

@@ -23,7 +23,7 @@ def open_psql(folder: Path, app: str | None, arguments: list[str]) -> NoReturn:
     """Replaces this process by psql, connected as the superuser. With `app` (a slug), the session sees
     the rows of that application only, by the same row level security as the services. Raises
     CommandError."""
-    postgres = _postgres(folder)
+    postgres = embedded_postgres(folder)
     environment = {**os.environ, **_connection(postgres)}
     if app is not None:
         app_id = asyncio.run(_app_id(postgres, app))
@@ -32,7 +32,7 @@ def open_psql(folder: Path, app: str | None, arguments: list[str]) -> NoReturn:
     os.execve(client, [client, *arguments], environment)  # noqa: S606 - psql, without a shell
 
 
-def _postgres(path: Path) -> Postgres:
+def embedded_postgres(path: Path) -> Postgres:
     """Returns the database of a data folder. Raises CommandError if `aero2 up` has never run there."""
     if not (path / secrets.FILE).is_file():
         raise CommandError(f"{path} is not a data folder of `aero2 up`; name one with --data-dir.")

@@ -12,7 +12,8 @@ from typing import Final
 from watchfiles import Change, DefaultFilter, awatch
 
 from aero2.nats_access import SERVICES
-from aero2.supervisor import Report, Supervisor
+from aero2.start_wait import Report
+from aero2.supervisor import Supervisor
 
 SHOWN: Final = 3
 """Files that the sentence about a restart names."""

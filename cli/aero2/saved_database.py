@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from aero2.durable_files import sync
 from aero2.embedded.postgres import DATABASE, Postgres, binaries
 from aero2.failures import CommandError
 
@@ -27,9 +28,9 @@ async def save(postgres: Postgres, version: str, report: Callable[[str], None]) 
     unfinished = target.with_suffix(".unfinished")
     try:
         await _dump(postgres, unfinished, report)
-        _sync(unfinished)
+        sync(unfinished)
         unfinished.rename(target)
-        _sync(folder)
+        sync(folder)
     finally:
         unfinished.unlink(missing_ok=True)
     for old in sorted(folder.glob(PATTERN), key=lambda file: file.stat().st_mtime)[:-KEPT]:
@@ -64,11 +65,3 @@ async def _dump(postgres: Postgres, file: Path, report: Callable[[str], None]) -
             "The database could not be saved, so it was not updated. `--no-backup` updates without.",
             detail=said.decode(errors="replace"),
         )
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

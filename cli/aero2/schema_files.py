@@ -12,9 +12,11 @@ from typing import Final, TypeAlias
 
 import asyncpg
 
+from aero2 import cluster_names
 from aero2.lock_watch import LockWatch, watching
 from aero2.migration_files import BadMigrationError, Script
 from aero2.migration_steps import Connection, MigrationSteps, record
+from common.homes import MAIN
 from common.version import VERSION
 
 Report: TypeAlias = Callable[[str], None]
@@ -25,6 +27,8 @@ TAKES_PRIORS: Final = 18
 """PostgreSQL 18: pg_restore_attribute_stats."""
 ATTEMPTS: Final = 30
 """How often a step is tried again that ran into a lock or into another runner's change of a role."""
+BUSY: Final = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
+"""Errors of a step that may succeed later: a statement of a service held a lock that it needs."""
 OTHER_VERSIONS: Final = """
     SELECT DISTINCT application_name FROM pg_catalog.pg_stat_activity
     WHERE datname = current_database() AND application_name LIKE 'aero2-%/%'
@@ -72,17 +76,22 @@ async def missing_migrations(db: Connection, source: Path) -> list[str]:
     return [each.name for each in _missing(_migrations(source), applied)] if applied else []
 
 
+async def refuse_foreign(db: Connection, source: Path) -> None:
+    """Raises MigrationError if the database is not of this version, and cannot be updated to it."""
+    _refuse_foreign(_read(source / SCHEMA), _migrations(source), await _applied(db))
+
+
 @dataclass(frozen=True)
 class SchemaUpdate:
     """An update of one database. `contract` also runs what takes away things that the version before
-    uses."""
+    uses. `cluster` is the name that a new database gets, and that an existing one must have."""
 
     db: Connection
     source: Path
     report: Report
-    connect: Callable[[], Awaitable[Connection]]
-    """Opens a second connection, on which a migration is watched."""
+    connect: Callable[[], Awaitable[Connection]]  # a second one, on which a migration is watched
     contract: bool
+    cluster: str = MAIN
 
     async def run(self) -> list[str]:
         """Makes or updates the schema. Returns the names of the files that ran. Raises MigrationError."""
@@ -98,11 +107,14 @@ class SchemaUpdate:
         await self.db.execute(
             "ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS steps_done integer"
         )
+        await self.db.execute(cluster_names.READABLE)
         whole, migrations = _read(self.source / SCHEMA), _migrations(self.source)
         applied = await _applied(self.db)
         if not applied:
             return await self._create(whole, migrations)
         _refuse_foreign(whole, migrations, applied)
+        if refusal := await cluster_names.refusal(self.db, self.cluster):
+            raise MigrationError(refusal)
         if not (missing := _missing(migrations, applied)):
             return []
         async with watching(self.connect, self.db.get_server_pid()) as watch:
@@ -116,6 +128,7 @@ class SchemaUpdate:
         self.report(f"{whole.name}: making the schema")
         async with self.db.transaction():
             await self.db.execute(whole.sql)
+            await cluster_names.rename(self.db, self.cluster)
             await self._priors()
             for script in (whole, *migrations):
                 await record(self.db, script)
@@ -166,8 +179,8 @@ class SchemaUpdate:
             steps = MigrationSteps(self.db, script, self._priors, self.report)
             for number in range(done, len(script.steps)):
                 step = partial(steps.run, number)
-                await try_again(step, asyncpg.LockNotAvailableError, waiting=waiting)
-        except asyncpg.LockNotAvailableError:
+                await try_again(step, *BUSY, waiting=waiting)
+        except BUSY:
             raise MigrationError(
                 f"The database is too busy: {script.name} could not have a lock in {ATTEMPTS} "
                 f"attempts. It waited for {watch}. Try again when there is less load."

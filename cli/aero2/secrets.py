@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +20,10 @@ from aero2.embedded.folder import Folder
 from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import FILE, master_key, stored
 from aero2.failures import CommandError, report_failures
+from aero2.owner_urls import BadCluster, owner_urls
 from aero2.secret_variables import owner_url, secret_of
 from common.crypto import BadKey, Keys
+from common.homes import MAIN
 from common.secret_files import BadSecret
 
 app = new_group("Master keys and passwords.")
@@ -62,12 +64,14 @@ def add(data_dir: DataDir = None) -> None:
 def status(data_dir: DataDir = None) -> None:
     """Show each master key, the data keys it wraps, and the hashes that need its recognition key."""
     with report_failures():
-        rows = asyncio.run(_status(data_dir))
-    table = Table("key", "state", "data keys", "hashes")
-    for row in rows:
-        hashes = ", ".join(f"{name} {n}" for name, n in row.hashes.items()) or "0"
-        table.add_row(row.id, row.state, str(row.data_keys), hashes)
-    Console().print(table)
+        status_by_cluster = asyncio.run(_status(data_dir))
+    for cluster, rows in status_by_cluster.items():
+        title = f"cluster {cluster}" if len(status_by_cluster) > 1 else None
+        table = Table("key", "state", "data keys", "hashes", title=title)
+        for row in rows:
+            hashes = ", ".join(f"{name} {n}" for name, n in row.hashes.items()) or "0"
+            table.add_row(row.id, row.state, str(row.data_keys), hashes)
+        Console().print(table)
 
 
 @app.command("rewrap")
@@ -75,8 +79,10 @@ def rewrap(data_dir: DataDir = None) -> None:
     """Wrap every data key under the active master key. Can be run again at any time."""
 
     async def run() -> int:
-        async with _database(data_dir) as db:
-            return await master_key_rotation.rewrap(db, _keys(data_dir))
+        async with _databases(data_dir) as databases:
+            return sum(
+                [await master_key_rotation.rewrap(db, _keys(data_dir)) for db in databases.values()]
+            )
 
     with report_failures():
         typer.echo(f"Wrapped {asyncio.run(run())} keys under the active master key.")
@@ -90,8 +96,11 @@ def retire(
     """Take a master key out of use. Refused while a data key still needs it."""
 
     async def run() -> None:
-        async with _database(data_dir) as db:
-            await master_key_rotation.retire(db, _keys(data_dir), key)
+        async with _databases(data_dir) as databases:
+            for cluster, db in databases.items():
+                await master_key_rotation.retire(
+                    db, _keys(data_dir), key, is_required=cluster == MAIN
+                )
 
     with report_failures():
         asyncio.run(run())
@@ -105,9 +114,12 @@ def retire(
         typer.echo(f"Retired {key} and took it out of {folder.root / FILE}. Restart `aero2 up`.")
 
 
-async def _status(data_dir: Path | None) -> list[master_key_rotation.MasterKeyStatus]:
-    async with _database(data_dir) as db:
-        return await master_key_rotation.status(db, _keys(data_dir))
+async def _status(data_dir: Path | None) -> dict[str, list[master_key_rotation.MasterKeyStatus]]:
+    async with _databases(data_dir) as databases:
+        return {
+            cluster: await master_key_rotation.status(db, _keys(data_dir))
+            for cluster, db in databases.items()
+        }
 
 
 def _folder(path: Path | None) -> Folder | None:
@@ -141,20 +153,29 @@ def _keys(data_dir: Path | None) -> Keys:
 
 
 @asynccontextmanager
-async def _database(data_dir: Path | None) -> AsyncIterator[master_key_rotation.Connection]:
+async def _databases(
+    data_dir: Path | None,
+) -> AsyncIterator[dict[str, master_key_rotation.Connection]]:
+    """Connects to the database of each cluster, that of `main` last."""
     folder = _folder(data_dir)
     if folder is None:
-        dsn = _owner()
+        try:
+            urls = owner_urls()
+        except (BadCluster, BadSecret) as mistake:
+            raise CommandError(f"{mistake}.") from None
     else:
         superuser = stored(folder)["superuser"]
-        dsn = Postgres(folder, ports.port_of(folder, "postgres"), superuser).url(
-            "postgres", superuser
-        )
-    try:
-        db = await asyncpg.connect(dsn, timeout=10)
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
-        raise CommandError(f"The database cannot be reached: {error}. Is Aero2 running?") from None
-    try:
-        yield db
-    finally:
-        await db.close()
+        port = ports.port_of(folder, "postgres")
+        urls = {MAIN: Postgres(folder, port, superuser).url("postgres", superuser)}
+    async with AsyncExitStack() as stack:
+        databases = {}
+        for cluster, url in urls.items():
+            try:
+                db = await asyncpg.connect(url, timeout=10)
+            except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+                raise CommandError(
+                    f"The database cannot be reached: {error}. Is Aero2 running?"
+                ) from None
+            stack.push_async_callback(db.close)
+            databases[cluster] = db
+        yield databases

@@ -6,7 +6,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import merge
 from operator import attrgetter
 from pathlib import Path
@@ -44,7 +44,12 @@ def show_logs(options: Options, show: Show) -> None:
     """Shows the last lines, or all lines of one trace; with `follow` also what comes, until Ctrl-C.
     Raises CommandError if there are no logs."""
     followers = [LogFollower(_logs(options.folder), name) for name in _processes(options)]
-    matches = _matcher(options)
+    traces = None if options.trace is None else _Traces(_trace_id(options.trace))
+    if traces is not None:
+        for each in followers:
+            for line in read_lines(_logs(options.folder), each.process, each.position):
+                traces.learn(line)
+    matches = _matcher(options, traces)
     form = LogLine.as_json if options.json else LogLine.as_text
     for line in _newest(options, followers, matches):
         show(form(line))
@@ -74,28 +79,51 @@ def _processes(options: Options) -> list[str]:
         raise CommandError(
             f"There is no log of {options.service}. There are: {', '.join(processes)}."
         )
-    return [name for name in processes if name == options.service or name in shared]
+    wanted = {options.service, *shared, *_replicas(processes, options.service)}
+    return [name for name in processes if name in wanted]
 
 
-def _matcher(options: Options) -> Matcher:
-    of_trace = _trace_matcher(options.trace)
+def _replicas(processes: list[str], service: str) -> list[str]:
+    """Returns the further processes of a service (`aero2 replica`)."""
+    return [name for name in processes if name.rpartition("-")[0] == service]
 
+
+@dataclass(frozen=True)
+class _Traces:
+    """A trace, and those of requests that came with it as their caller's: these link to it."""
+
+    id: str
+    linked: set[str] = field(default_factory=set)
+
+    def learn(self, line: LogLine) -> None:
+        """Adds the trace of a request whose line has the link."""
+        if line.fields.get("link") == self.id:
+            self.linked.add(line.trace)
+
+    def match(self, line: LogLine) -> bool:
+        """Returns whether the line is of one of the traces."""
+        return self.id in line.trace or line.trace in self.linked
+
+
+def _matcher(options: Options, traces: _Traces | None) -> Matcher:
     def matches(line: LogLine) -> bool:
-        return options.service in (None, line.process, line.service) and of_trace(line)
+        if traces is not None:
+            traces.learn(line)
+            if not traces.match(line):
+                return False
+        return options.service in (None, line.process, line.service)
 
     return matches
 
 
-def _trace_matcher(trace: str | None) -> Matcher:
-    if trace is None:
-        return lambda line: True
+def _trace_id(trace: str) -> str:
     match = TRACE.fullmatch(trace.strip().lower())
     if match is None:
         raise CommandError(
             "--trace needs the 32 hex digits of a trace id: the reference on an error page, or "
-            "`trace` of a log line."
+            "`trace` of a log line or of an audit event."
         )
-    return lambda line: match[1] in line.trace
+    return match[1]
 
 
 def _newest(options: Options, followers: list[LogFollower], matches: Matcher) -> Iterable[LogLine]:

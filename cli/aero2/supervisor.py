@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,9 +16,8 @@ from aero2.failures import CommandError
 from aero2.fork_server import ForkServer, ForkServerEnded
 from aero2.log_files import last_lines, rotate
 from aero2.program import Heartbeat, Process, Program, RunningProgram, describe_exit
-from aero2.start_deadline import StartDeadline, measure_progress
+from aero2.start_wait import Report, StartWait
 
-POLL: Final = 0.05
 FIRST_PAUSE: Final = 0.25
 LONGEST_PAUSE: Final = 15.0
 STEADY: Final = 30.0
@@ -31,13 +29,8 @@ HUNG: Final = 60.0
 that processes survive by themselves."""
 STAGE_TIME: Final = 0.8
 """Seconds reserved for each stage that is still to be stopped."""
-WAIT_REPORT: Final = 20.0
-"""Seconds between two reports of what a start waits for."""
 TAIL: Final = 15
 """Lines of a log in a report."""
-
-Report = Callable[[str, str], None]
-"""Called with a sentence about a process, and with the end of its log."""
 
 
 @dataclass
@@ -49,7 +42,10 @@ class Supervisor:
     forks: ForkServer | None = None
     """Starts the services; without it, and once it has ended, each runs its own command."""
     stopping: bool = False
-    _all: dict[str, RunningProgram] = field(default_factory=dict)
+    running: dict[str, RunningProgram] = field(default_factory=dict)
+    """The processes by name."""
+    passing: list[RunningProgram] = field(default_factory=list)
+    """Processes that take the place of another one soon, and those that leave theirs."""
 
     async def open_forks(self) -> None:
         """Starts the fork server, if there is one."""
@@ -63,18 +59,19 @@ class Supervisor:
         end of its log, for the first that is not ready when all made no progress for `within` seconds, or
         that died several times.
         """
-        group = [RunningProgram(program) for program in programs]
-        for each in group:
-            self._all[each.name] = each
-            each.watcher = asyncio.create_task(self._keep(each), name=each.name)
-        deadline = StartDeadline(within, time.monotonic())
-        waits = [asyncio.create_task(self._until_ready(each, group, deadline)) for each in group]
-        reporting = asyncio.create_task(self._report_waiting(group))
-        try:
-            await asyncio.gather(*waits)
-        finally:
-            for task in (*waits, reporting):
-                task.cancel()
+        group = [self.begin(program) for program in programs]
+        self.running |= {each.name: each for each in group}
+        await self.until_ready(group, within)
+
+    def begin(self, program: Program) -> RunningProgram:
+        """Starts a program, and starts it again when it ends, until it is abandoned."""
+        each = RunningProgram(program)
+        each.watcher = asyncio.create_task(self._keep(each), name=each.name)
+        return each
+
+    async def until_ready(self, group: list[RunningProgram], within: float) -> None:
+        """Returns when all of a group are ready. Raises CommandError as `start` does."""
+        await StartWait(group, within, self.log, self.tail, self.report).run()
 
     def log(self, name: str) -> Path:
         """Returns the log file of a program."""
@@ -88,7 +85,7 @@ class Supervisor:
         """Returns the process of each program that runs now."""
         return {
             name: each.process.pid
-            for name, each in self._all.items()
+            for name, each in self.running.items()
             if each.process is not None and each.alive
         }
 
@@ -96,14 +93,14 @@ class Supervisor:
         """Asks the processes to end, stage by stage, and kills those that have not ended in time. Time that
         one stage does not use is left to the next."""
         self.stopping = True
-        for each in self._all.values():
-            if each.watcher is not None:
-                each.watcher.cancel()
-        stages = sorted({each.program.stage for each in self._all.values()}, reverse=True)
+        everyone = [*self.running.values(), *self.passing]
+        for each in everyone:
+            each.abandon()
+        stages = sorted({each.program.stage for each in everyone}, reverse=True)
         began = time.monotonic()
         for number, stage in enumerate(stages, start=1):
             deadline = began + within - STAGE_TIME * (len(stages) - number)
-            now = [each for each in self._all.values() if each.program.stage == stage]
+            now = [each for each in everyone if each.program.stage == stage]
             await asyncio.gather(*(each.end(deadline) for each in now))
         if self.forks is not None:
             await self.forks.close()
@@ -111,18 +108,18 @@ class Supervisor:
 
     async def restart(self, name: str, within: float = 5.0) -> None:
         """Ends one process. Its watcher starts it again."""
-        await self._all[name].end(time.monotonic() + within)
+        await self.running[name].end(time.monotonic() + within)
 
     async def reload(self, name: str, within: float = 5.0) -> None:
         """Ends one process because its code changed. Its watcher starts it again at once. A process
         that has died and waits for its next start does not wait any longer."""
-        each = self._all[name]
+        each = self.running[name]
         each.reload.set()
         await each.end(time.monotonic() + within)
 
     def kill(self) -> None:
         """Kills all processes, for a second Ctrl-C. The data survives, as it survives a power cut."""
-        for each in self._all.values():
+        for each in [*self.running.values(), *self.passing]:
             each.send_signal(signal.SIGKILL)
 
     async def _keep(self, each: RunningProgram) -> None:
@@ -206,36 +203,3 @@ class Supervisor:
             return describe_exit(waiting.result())
         finally:
             waiting.cancel()
-
-    async def _until_ready(
-        self, each: RunningProgram, group: list[RunningProgram], deadline: StartDeadline
-    ) -> None:
-        while (reason := deadline.reason(time.monotonic())) is None:
-            if each.refused is not None:
-                raise each.refused
-            if each.alive and await each.program.ready():
-                each.was_ready = True
-                return
-            if deadline.is_measurement_due(now := time.monotonic()):
-                deadline.record(now, [self._progress(other, now) for other in group])
-            await asyncio.sleep(POLL)
-        raise CommandError(
-            f"{each.name} {reason} (--start-limit); its log is {self.log(each.name)}.",
-            detail=self.tail(each.name),
-        )
-
-    def _progress(self, each: RunningProgram, now: float) -> object:
-        """Returns a measure of progress. Preparing a start always counts: it has its own time limits."""
-        if each.process is None:
-            return now
-        return measure_progress(each.process.pid, self.log(each.name))
-
-    async def _report_waiting(self, group: list[RunningProgram]) -> None:
-        """Reports every WAIT_REPORT seconds which programs are not ready yet."""
-        began = time.monotonic()
-        while True:
-            await asyncio.sleep(WAIT_REPORT)
-            names = ", ".join(each.name for each in group if not each.was_ready)
-            if names:
-                seconds = time.monotonic() - began
-                self.report(f"Waiting for {names} ({seconds:.0f} s); logs: {self.folder.logs}.", "")

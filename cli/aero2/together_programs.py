@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -46,6 +47,7 @@ def together(
             heartbeat=heartbeat_of(name),
             sockets=sockets,
             services=tuple(environments),
+            stop_with=signal.SIGINT,
             stage=GATEWAY,
         )
         for number, name in enumerate(names)

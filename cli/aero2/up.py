@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from aero2 import database_update, nats_access
+from aero2.control_server import ControlServer
 from aero2.embedded import ports
 from aero2.embedded.folder import Folder
 from aero2.embedded.process import Register
@@ -27,9 +27,11 @@ from aero2.environment import public_url, unused_variables
 from aero2.failures import CommandError, report_failures
 from aero2.fork_server import ForkServer
 from aero2.platform import Platform
+from aero2.start_wait import Report
+from aero2.stop_signals import StopSignals
 from aero2.stream_watchdog import StreamWatchdog, free_bytes
 from aero2.summary_file import write_json
-from aero2.supervisor import Report, Supervisor
+from aero2.supervisor import Supervisor
 from aero2.together_programs import process_names
 
 METRICS: Final = frozenset({"AERO2_METRICS_HOST", "AERO2_METRICS_PORT"})
@@ -72,7 +74,7 @@ def up(options: Options) -> None:
 
 
 async def _up(options: Options, console: Console) -> None:
-    stop = _Stop()
+    stop = StopSignals()
     for sentence in unused_variables():
         console.print(sentence, style="yellow", markup=False, highlight=False)
     if options.workers > 1 and not options.together:
@@ -88,12 +90,13 @@ async def _up(options: Options, console: Console) -> None:
             if await stop.before(_start(platform, supervisor, options, console)):
                 written = asyncio.create_task(platform.postgres.checkpoint())
                 watching = [asyncio.create_task(_stuck_stream(platform, supervisor).watch())]
+                watching.append(asyncio.create_task(_control(supervisor, folder, options)))
                 if options.reload:
                     watching.append(asyncio.create_task(_reload(supervisor, report, options)))
                 await stop.asked.wait()
-                for task in watching:
+                for task in (*watching, written):
                     task.cancel()
-                written.cancel()
+                await asyncio.wait(watching)
         finally:
             console.print("Stopping …", style="dim")
             public.close()  # the gateway still has it, and closes it when it drains
@@ -184,6 +187,10 @@ def _stuck_stream(platform: Platform, supervisor: Supervisor) -> StreamWatchdog:
     return StreamWatchdog(supervisor, platform.relay_state, lambda: free_bytes(root))
 
 
+async def _control(supervisor: Supervisor, folder: Folder, options: Options) -> None:
+    await ControlServer(supervisor, folder, options.start_limit).run()
+
+
 async def _reload(supervisor: Supervisor, report: Report, options: Options) -> None:
     from aero2.reload import folders, watch  # only developers pay for this import
 
@@ -201,35 +208,6 @@ async def _update_database(platform: Platform, options: Options, console: Consol
     await database_update.update(
         platform.postgres, platform.secrets.database, backup=options.backup, report=report
     )
-
-
-class _Stop:
-    """Ctrl-C, SIGTERM and a closed terminal end the platform; a second Ctrl-C ends it at once."""
-
-    def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self.supervisor: Supervisor | None = None
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._signalled)
-
-    def _signalled(self) -> None:
-        if self.asked.is_set() and self.supervisor is not None:
-            self.supervisor.kill()
-        self.asked.set()
-
-    async def before(self, work: Any) -> bool:
-        """Do the work; False where we were asked to stop before it was done."""
-        doing = asyncio.ensure_future(work)
-        asked = asyncio.ensure_future(self.asked.wait())
-        await asyncio.wait({doing, asked}, return_when=asyncio.FIRST_COMPLETED)
-        asked.cancel()
-        if not doing.done():
-            doing.cancel()
-            await asyncio.wait({doing})
-            return False
-        doing.result()
-        return True
 
 
 def _reporter(console: Console) -> Any:

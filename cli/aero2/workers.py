@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +14,10 @@ from typing import Final
 
 from aero2.embedded.process import dies_with_us
 from aero2.program import describe_exit
-from common import logs
-from common.health import FRESH
-from common.process_life import HEARTBEAT, STOPS
+from common import crash_lines, logs
+from common.health import READY, has_started, is_ready
+from common.heartbeat import INTERVAL, Heartbeat
+from common.process_life import stop_signal
 
 log = logs.get(__name__)
 
@@ -30,6 +30,7 @@ def run_workers(names: Sequence[str], number: int) -> None:
     """Runs workers until a signal to stop, and starts again one that ends. Exits with 1 if a worker
     ends before it was ready for the first time, or does not end with 0."""
     logs.configure("workers", os.environ.get("AERO2_LOG_LEVEL", "info"))
+    crash_lines.install()
     with tempfile.TemporaryDirectory(prefix="aero2-workers-") as folder:
         code = asyncio.run(Workers(list(names), number, Path(folder)).run())
     raise SystemExit(code)
@@ -48,10 +49,7 @@ class Workers:
 
     async def run(self) -> int:
         """Runs all workers to their end. Returns the exit code."""
-        asked = asyncio.Event()
-        for number in STOPS:
-            asyncio.get_running_loop().add_signal_handler(number, asked.set)
-        stop = asyncio.create_task(asked.wait())
+        stop = asyncio.create_task(stop_signal(asyncio.get_running_loop()))
         keepers = {asyncio.create_task(self._keep(number)) for number in range(self.number)}
         beating = asyncio.create_task(self._beat())
         await asyncio.wait({stop, *keepers}, return_when=asyncio.FIRST_COMPLETED)
@@ -59,7 +57,7 @@ class Workers:
         self._stopping = True
         for process in self._processes.values():
             if process.returncode is None:
-                process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGTERM if failed else stop.result())
         await asyncio.wait(keepers)
         beating.cancel()
         return int(failed or any(process.returncode for process in self._processes.values()))
@@ -71,7 +69,7 @@ class Workers:
         while not self._stopping:
             process = self._processes[number] = await self._spawn(number)
             code = await process.wait()
-            was_ready = was_ready or self._heartbeat(number).exists()
+            was_ready = was_ready or has_started(self._heartbeat(number))
             if self._stopping or not was_ready:
                 return
             log.error("worker ended", replica=_replica(number), end=describe_exit(code))
@@ -95,22 +93,16 @@ class Workers:
         return self.folder / f"{number}.heartbeat"
 
     async def _beat(self) -> None:
-        """Touches our own heartbeat while those of all workers are fresh."""
+        """Says that we are ready while all workers are."""
         file = os.environ.get("AERO2_HEARTBEAT")
+        heartbeat = Heartbeat(Path(file) if file else None)
         while file:
-            if all(_is_fresh(self._heartbeat(number)) for number in range(self.number)):
-                Path(file).touch()
-            await asyncio.sleep(HEARTBEAT)
+            if all(is_ready(self._heartbeat(number)) for number in range(self.number)):
+                heartbeat.enter(READY)
+            await asyncio.sleep(INTERVAL)
 
 
 def _replica(number: int) -> str:
     """Returns the name of a worker: its number, after our own name if we have one."""
     ours = os.environ.get("AERO2_REPLICA")
     return f"{ours}-{number}" if ours else str(number)
-
-
-def _is_fresh(heartbeat: Path) -> bool:
-    try:
-        return time.time() - heartbeat.stat().st_mtime < FRESH
-    except FileNotFoundError:
-        return False

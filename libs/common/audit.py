@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +19,8 @@ import nats.errors
 import orjson
 from nats.aio.client import Client
 
-from common import logs
+from common import audit_transfers, logs
+from common.bound_transaction import BoundTransaction
 from common.context import Context
 from common.db import Db, defer
 from common.events.base import Event
@@ -95,17 +95,6 @@ entered: ContextVar[bool] = ContextVar("entered", default=False)
 of the entry."""
 
 
-def waking(wake: Callable[[], None]) -> Callable[[], None]:
-    """Returns a function to call after every commit. It wakes the relay if the request has made an entry:
-    most commits have none, and a look at the outbox for nothing costs as much as one that finds a row."""
-
-    def wake_if_entered() -> None:
-        if entered.get():
-            wake()
-
-    return wake_if_entered
-
-
 def entry(ctx: Context, event: Event, **about: Unpack[About]) -> Entry:
     """Returns an event ready to be written, with what the context knows of its caller. Commits of the
     request wake the relay from now on."""
@@ -136,8 +125,11 @@ def _entry(ctx: Context, event: Event, about: About) -> Entry:
 
 async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = None) -> None:
     """Writes an event and its outbox row. `db` is the transaction of the work itself, which writes them
-    with its next statement or with COMMIT."""
+    with its next statement or with COMMIT; after it, they are carried to another cluster's log."""
     row = entry(ctx, event, user_id=user_id)
+    if isinstance(db, BoundTransaction) and db.home != ctx.home:
+        await audit_transfers.insert(db, row.app_id, row.id, ctx.home, payload=row.payload())
+        return
     await defer(
         db,
         """

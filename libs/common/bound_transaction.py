@@ -7,6 +7,7 @@ from typing import Any, LiteralString
 
 import asyncpg
 
+from common.homes import MAIN
 from common.leased_connection import LeasedConnection
 from common.pipelined_messages import COMMIT, DeferredStatement, Preamble, text_of
 
@@ -21,6 +22,10 @@ class BoundTransaction:
 
     connection: LeasedConnection
     app_id: str | None = None
+    home: str = MAIN
+    """The cluster."""
+    carries: bool = False
+    """Whether it has written events for the logs of applications with other homes."""
     _begun: bool = False
     _deferred: list[DeferredStatement] = field(default_factory=list)
 

@@ -19,6 +19,8 @@ from common.contracts.base import Contract, Request
 from common.lame_duck import LameDuck
 from common.nats_client import NatsClient
 from common.problems import Invalid, Problem, TooLate, Unavailable
+from common.reply_reading import read_reply
+from common.responder_gaps import ResponderGaps
 
 log = logs.get(__name__)
 
@@ -73,6 +75,7 @@ class NatsBus:
         self.nc = nc
         self.lame_duck = LameDuck(nc)
         self.breaker = CircuitBreaker()
+        self.gaps = ResponderGaps()
         self.hold = CallHold()
 
     async def call(self, ctx: Context, request: Request[R]) -> R:
@@ -82,7 +85,7 @@ class NatsBus:
             await self.hold.wait()
         ctx = ctx.with_time_limit(request.within)
         reply: type[R] = request.reply  # type: ignore[assignment]
-        return reply.model_validate_json(await self.raw(ctx, request))
+        return read_reply(reply, await self.raw(ctx, request))
 
     async def raw(self, ctx: Context, request: Request[Any]) -> bytes:
         """Returns the reply as JSON. Raises what `call` raises."""
@@ -106,12 +109,14 @@ class NatsBus:
     async def send_once(
         self, ctx: Context, contract: type[Request[Any]], subject: str, body: bytes
     ) -> bytes:
-        """Sends a request once and returns the reply. Raises what `call` raises."""
+        """Sends a request to one replica and returns the reply. Raises what `call` raises."""
         left = await self.time_left(ctx, subject)
         service = service_of(contract.subject)
         try:
             msg = await self.nc.request(subject, body, timeout=left, headers={HEADER: ctx.encode()})
         except nats.errors.NoRespondersError:
+            if await self.gaps.wait(subject, ctx.remaining() - RETRY_TIME):
+                return await self.send_once(ctx, contract, subject, body)
             log.warning("nobody answers", subject=subject, trace=ctx.trace)
             raise Unavailable(retry_after=1) from None
         except (nats.errors.TimeoutError, TimeoutError):
@@ -125,6 +130,7 @@ class NatsBus:
             log.warning("bus.lost", subject=subject, error=type(error).__name__, trace=ctx.trace)
             raise Unavailable("the message bus is not reachable", retry_after=1) from None
         self.breaker.answered(service)
+        self.gaps.answered(subject)
         if msg.headers and ERROR_CODE_HEADER in msg.headers:
             raise problem_of_reply(msg.data)
         return msg.data
@@ -136,7 +142,7 @@ class NatsBus:
         if left <= 0:
             log.info("no time left", subject=subject, trace=ctx.trace)
             raise TooLate
-        if self.lame_duck.paused or not self.nc.is_connected:
+        if self.lame_duck.paused or not self.nc.is_usable:
             # nats-py would keep the request and send it after its deadline.
             if not await self.lame_duck.connected(left - RETRY_TIME):
                 raise Unavailable("the message bus is not reachable", retry_after=1)

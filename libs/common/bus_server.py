@@ -21,7 +21,7 @@ from nats.micro.request import ERROR_CODE_HEADER, ERROR_HEADER
 from nats.micro.request import Request as ServiceRequest
 from nats.micro.service import Service
 
-from common import logs, metrics, nats_private
+from common import logs, metrics, nats_private, tracing
 from common.answering import answer, encode_reply
 from common.bus import SYSTEM_SUBJECT, Handler
 from common.bus_messages import BusMessage, NatsMessage
@@ -147,11 +147,16 @@ class BusServer:
     async def _serve(self, contract: type[Request[Any]], msg: BusMessage, subject: str) -> None:
         started = time.perf_counter()
         outcome, level, trace = "ok", "info", ""
+        span = None
         try:
             async with self._limit:
                 ctx = Context.decode((msg.headers or {}).get(HEADER))
+                if tracing.recorder is not None:
+                    span = tracing.recorder.serve(ctx.trace, contract.subject)
+                    ctx = ctx if span is None else ctx.with_trace(span.traceparent)
                 trace = ctx.trace
                 logs.trace.set(trace)
+                logs.contract.set(contract.subject)
                 handler = self.handlers[contract]
                 reply = await answer(
                     handler, self.deps, contract, ctx, data=msg.data, subject=subject
@@ -171,11 +176,17 @@ class BusServer:
             await _refuse(msg, Problem())
         finally:
             seconds = time.perf_counter() - started
+            if span is not None:
+                failed = outcome if level == "error" else ""
+                span.end({"rpc.response.status_code": outcome}, error=failed)
             self.stats.add(subject, seconds=seconds, failed=level == "error")
             observe_served(contract.subject, outcome, seconds=seconds, trace=trace, level=level)
 
-    async def drain(self, within: float = 3.0) -> None:
-        """Takes no more requests and answers those that have arrived, `within` seconds at most."""
+    async def drain(self, within: float | None = None) -> None:
+        """Takes no more requests and answers those that have arrived, `within` seconds at most: by default
+        the longest time limit of a contract, since after that nobody waits for the answer."""
+        if within is None:
+            within = max((contract.within for contract in self.handlers), default=0.0)
         self._draining = True
         # nats.micro unsubscribes at once; ADR-32 says drain, so that arrived requests are served.
         nc = self.client

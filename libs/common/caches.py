@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from common import metrics
+from common import metric_collectors
 
 V = TypeVar("V")
 Key = tuple[str, ...]
@@ -36,7 +36,7 @@ class Cache(Generic[V]):
 
     def __post_init__(self) -> None:
         self.hits = self.misses = 0
-        metrics.CACHES.sources.add(self)
+        metric_collectors.CACHES.sources.add(self)
 
     def get(self, key: Key) -> V | None:
         """Returns the cached value, or None if there is none or it has expired."""

@@ -15,7 +15,7 @@ import asyncpg
 
 from common import logs
 from common.db_errors import FAILURES
-from common.pool_limits import PoolCounts, PoolLimits
+from common.pool_limits import PoolCounts, PoolLimits, PoolWaits
 from common.pool_waiters import PoolWaiters
 from common.poolable import C, PoolMember
 
@@ -34,6 +34,7 @@ class ConnectionPool(Generic[C]):
         """`connect` opens a connection and prepares it for use. `is_outdated` is asked at each sweep, and
         says whether all connections must be replaced."""
         self.limits = limits
+        self.waits = PoolWaits()
         self._connect = connect
         self._is_outdated = is_outdated
         self._loop = asyncio.get_running_loop()
@@ -55,6 +56,19 @@ class ConnectionPool(Generic[C]):
         except BaseException:
             self.terminate()
             raise
+        self._start_sweeping()
+
+    async def open_if_possible(self) -> Exception | None:
+        """Opens the first connection. If that fails, returns why; the next caller tries again."""
+        try:
+            self._add(await self._connect())
+        except FAILURES as error:
+            return error
+        finally:
+            self._start_sweeping()
+        return None
+
+    def _start_sweeping(self) -> None:
         self._sweeper = self._loop.call_later(self.limits.sweep, self._sweep)
 
     def connections(self) -> list[C]:
@@ -132,10 +146,14 @@ class ConnectionPool(Generic[C]):
             member.expires = 0.0
 
     async def _wait(self, within: float) -> C:
+        began = self._loop.time()
         waiter, timer = self._waiters.add(within)
         self._grow()
         try:
             return await waiter
+        except TimeoutError:
+            self.waits.timeouts += 1
+            raise
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 self.release(waiter.result())  # lent at the moment of the cancellation
@@ -143,6 +161,8 @@ class ConnectionPool(Generic[C]):
         finally:
             timer.cancel()
             self._waiters.remove(waiter)
+            self.waits.callers += 1
+            self.waits.seconds += self._loop.time() - began
             self._report_emptied()
 
     def _size(self) -> int:

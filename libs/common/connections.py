@@ -17,16 +17,22 @@ from common.audit import Activity
 from common.bus import NatsBus
 from common.bus_server import BusServer
 from common.db import Database
-from common.in_process_bus import InProcessBus, SharedProcess
+from common.in_process_bus import SharedProcess
 from common.invalidation import NatsInvalidation
 from common.nats_client import NatsClient
 from common.nats_login_change import LoginChange
 from common.nats_logins import NatsLogins
+from common.nats_reconnect import ReconnectPlan
+from common.nats_tls import client_context
 from common.settings import Settings
 from common.tenants import Tenants
+from common.traced_bus import bus_of
 
 log = logs.get(__name__)
 
+PING_EVERY: Final = 3
+"""Seconds between two pings. At the third that finds two others without an answer, the server is left: 6 to 9
+seconds after its last word."""
 REFUSED: Final = "authorization violation"
 """The answer of a server to a wrong user or password."""
 REFUSED_SUBJECT: Final = re.compile(r'permissions violation for subscription to "([^"]*)"', re.I)
@@ -74,6 +80,7 @@ class _NatsEvents:
         self.refused_subjects: set[str] = set()
         self.on_reconnect: list[Callable[[], None]] = []
         """Called when the connection is lost and when it is back: messages were missed."""
+        self.reconnect_plan = ReconnectPlan()
         self.closed = asyncio.Event()
         """nats-py has given up, or every server refuses the password."""
         self._leaving: asyncio.Task[None] | None = None
@@ -84,12 +91,14 @@ class _NatsEvents:
     async def disconnected(self) -> None:
         log.warning("nats.disconnected")
         self._refusals = 0
+        self.reconnect_plan.begin(self.bus.nc.server)
         self.refused_subjects.clear()  # it subscribes again
         self._call_all()
 
     async def reconnected(self) -> None:
         log.info("nats.reconnected")
         self._refusals = None
+        metrics.NATS_RECONNECTS.inc()
         if self.logins is not None:
             self.logins.accepted()
         self._call_all()
@@ -126,10 +135,11 @@ async def connect(
     """Connects to NATS and subscribes to invalidation messages. `process` is what the service shares
     with others of its process, if there are any. Raises what nats-py raises."""
     nc = NatsClient()
-    bus = NatsBus(nc) if process is None else InProcessBus(nc, process)
+    bus = bus_of(nc, process)
     logins = _logins(settings)
     events = _NatsEvents(bus, logins)
     metrics.follow(metrics.NATS, nc, lambda client: client.is_connected, all)
+    metrics.maintain(metrics.NATS_RECONNECTS)
     await _connect(nc, settings, name, events)
     invalidation = NatsInvalidation(nc, same_process=process.invalidation if process else None)
     tenants = Tenants(bus)
@@ -172,6 +182,7 @@ async def _connect_further(nc: NatsClient, *, settings: Settings, name: str) -> 
         name=f"aero2-{name}",
         user=user,
         password=password,
+        tls=client_context(settings.nats_ca_file),
         inbox_prefix=f"_INBOX_{name}",
         connect_timeout=2,
         allow_reconnect=False,
@@ -186,10 +197,12 @@ async def _connect(nc: Client, settings: Settings, name: str, events: _NatsEvent
         name=f"aero2-{name}",
         user=logins.user if logins else None,
         password=logins.password if logins else None,
+        tls=client_context(settings.nats_ca_file),
         inbox_prefix=f"_INBOX_{name}",
         max_reconnect_attempts=-1,
         reconnect_time_wait=0.25,  # type: ignore[arg-type] # seconds, whole or not
-        ping_interval=5,
+        reconnect_to_server_handler=events.reconnect_plan.next,
+        ping_interval=PING_EVERY,
         max_outstanding_pings=2,
         connect_timeout=2,
         allow_reconnect=True,

@@ -11,11 +11,12 @@ from typing import Final
 
 import orjson
 
-from common import logs
+from common import logs, tracing
 from common.caller import Caller as Caller
 from common.caller import from_wire, wire_of
 from common.contracts.base import KNOWN, SIGNED_IN, SYSTEM
 from common.contracts.step_up import SecondFactorNeeded
+from common.homes import MAIN
 from common.ids import DASHBOARD, is_app_id
 from common.problems import BadRequest, Forbidden, TooLate, Unauthenticated
 
@@ -44,7 +45,7 @@ class Context:
     """Travels with every call in one header. `deadline` is in epoch seconds and `trace` is a W3C
     traceparent. `ip` and `agent` are those of the client, for the audit log. `origin` is the origin
     of the host that was called, and so the issuer. `if_match` has the entity tags of which one must
-    be current (RFC 9110 section 13.1.1)."""
+    be current (RFC 9110 section 13.1.1). `home` is the cluster of the application."""
 
     app_id: str
     caller: Caller = ANONYMOUS
@@ -54,6 +55,7 @@ class Context:
     ip: str | None = None
     agent: str | None = field(default=None, repr=False)
     if_match: tuple[str, ...] | None = None
+    home: str = MAIN
 
     def __init__(
         self,
@@ -66,6 +68,7 @@ class Context:
         ip: str | None = None,
         agent: str | None = None,
         if_match: tuple[str, ...] | None = None,
+        home: str = MAIN,
     ) -> None:
         # Each call makes four. The generated __init__ of a frozen dataclass takes twice as long.
         self.__dict__.update(
@@ -77,6 +80,7 @@ class Context:
             ip=ip,
             agent=agent,
             if_match=if_match,
+            home=home,
         )
 
     def remaining(self) -> float:
@@ -98,6 +102,7 @@ class Context:
             ip=self.ip,
             agent=self.agent,
             if_match=self.if_match,
+            home=self.home,
         )
 
     def with_caller(self, caller: Caller) -> Context:
@@ -108,9 +113,17 @@ class Context:
         """Returns the context of a call under this condition, or under none."""
         return self if if_match == self.if_match else replace(self, if_match=if_match)
 
-    def with_application(self, app_id: str) -> Context:
-        """Returns the context with another application."""
-        return replace(self, app_id=app_id)
+    def with_trace(self, trace: str) -> Context:
+        """Returns the context with the traceparent of another span."""
+        return replace(self, trace=trace)
+
+    def with_application(self, app_id: str, home: str = MAIN) -> Context:
+        """Returns the context with another application, which lives in the cluster `home`."""
+        return self if app_id == self.app_id else replace(self, app_id=app_id, home=home)
+
+    def with_home(self, home: str) -> Context:
+        """Returns the context with the cluster of its application."""
+        return self if home == self.home else replace(self, home=home)
 
     def as_system(self) -> Context:
         """Returns the context of a call that we make to another of our services for the caller."""
@@ -164,6 +177,8 @@ class Context:
             wire["ua"] = self.agent
         if self.if_match is not None:
             wire["m"] = self.if_match
+        if self.home != MAIN:
+            wire["o"] = self.home
         return orjson.dumps(wire).decode()
 
     @staticmethod
@@ -182,6 +197,7 @@ class Context:
                 ip=wire.get("ip"),
                 agent=wire.get("ua"),
                 if_match=tuple(wire["m"]) if "m" in wire else None,
+                home=wire.get("o", MAIN),
             )
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
             raise BadRequest("the Context header is missing or malformed") from None
@@ -191,6 +207,7 @@ class Context:
             ctx.origin,
             ctx.ip or "",
             ctx.agent or "",
+            ctx.home,
             *(ctx.if_match or ()),
         ):
             if not isinstance(text, str):
@@ -201,24 +218,32 @@ class Context:
 
 
 def new_trace() -> str:
-    """Returns a new W3C traceparent (Trace Context level 1, section 3.2), sampled."""
+    """Returns a new W3C traceparent (Trace Context level 1, section 3.2) of a trace that is not recorded."""
     noise = os.urandom(24).hex()
-    return f"00-{noise[:32]}-{noise[32:]}-01"
+    return f"00-{noise[:32]}-{noise[32:]}-00"
 
 
 @contextmanager
-def traced() -> Iterator[None]:
+def traced(name: str) -> Iterator[None]:
     """Sets a new trace for one piece of work outside of requests. The log lines, calls and events
-    of the work have it."""
-    token = logs.trace.set(new_trace())
+    of the work have it. If it is recorded, its first span has the name."""
+    recorder = tracing.recorder
+    span = None if recorder is None else recorder.job(name)
+    token = logs.trace.set(new_trace() if span is None else span.traceparent)
+    error = ""
     try:
         yield
+    except BaseException as raised:
+        error = type(raised).__name__
+        raise
     finally:
         logs.trace.reset(token)
+        if span is not None:
+            span.end(error=error)
 
 
-def system_context(app_id: str, *, within: float = 5.0) -> Context:
+def system_context(app_id: str, *, within: float = 5.0, home: str = MAIN) -> Context:
     """Returns the context of work that no request caused: a sweep, a start, the command line. Its
     trace is that of the work it belongs to, if there is one."""
     trace = logs.trace.get() or new_trace()
-    return Context(app_id, SYSTEM_CALLER, time.time() + within, trace)
+    return Context(app_id, SYSTEM_CALLER, time.time() + within, trace, home=home)

@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, Final, LiteralString, TypeAlias, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Final, LiteralString
 
 import asyncpg
 from pydantic import SecretStr
 
-from common import conditions, metrics
+from common import conditions, metric_collectors, tracing
 from common.autocommit_connection import AutocommitConnection
 from common.bound_transaction import BoundTransaction
+from common.cluster_admission import ClusterAdmission
 from common.connection_pool import ConnectionPool
-from common.connection_poolers import refuse_pooler, refusing_poolers
-from common.connection_setup import connect_for_pool
 from common.context import Context
-from common.database_url import DatabaseServer
+from common.database_opening import open_pool
 from common.db_errors import FAILURES, connection_lost, translated
 from common.earlier_commits import wait_for_earlier_commits
+from common.homes import MAIN
 from common.ids import is_app_id
 from common.leased_connection import LeasedConnection
 from common.pipelined_connection import PipelinedConnection
-from common.pool_limits import PoolCounts, PoolLimits
+from common.pool_limits import PoolCounts
 from common.problems import Busy, Conflict, Unavailable
-
-Link: TypeAlias = "BoundTransaction | LeasedConnection | asyncpg.Connection[asyncpg.Record]"
-Db: TypeAlias = "Link | AutocommitConnection"
-Row = TypeVar("Row")
+from common.traced_connection import TracedConnection
+from common.typed_rows import Db as Db
+from common.typed_rows import Link as Link
+from common.typed_rows import many as many
+from common.typed_rows import maybe as maybe
+from common.typed_rows import one as one
+from common.typed_rows import run as run
+from common.typed_rows import value as value
 
 ACQUIRE: Final = 2.0
 """Seconds to wait for a free connection before the answer is `busy`."""
@@ -44,36 +48,6 @@ inside_transaction: ContextVar[bool] = ContextVar("inside_transaction", default=
 
 committed: ContextVar[bool] = ContextVar("committed", default=False)
 """Whether the handler of a request has committed a write. It must not run a second time then."""
-
-
-async def maybe(db: Db, row: type[Row], sql: LiteralString, *args: Any) -> Row | None:
-    """Returns the first row of a statement as `row`, or None."""
-    found = await db.fetchrow(sql, *args)
-    return row(**found) if found is not None else None
-
-
-async def one(db: Db, row: type[Row], sql: LiteralString, *args: Any) -> Row:
-    """Returns the first row of a statement as `row`. Raises LookupError if there is none."""
-    found = await maybe(db, row, sql, *args)
-    if found is None:
-        raise LookupError("statement returned no row")
-    return found
-
-
-async def many(db: Db, row: type[Row], sql: LiteralString, *args: Any) -> list[Row]:
-    """Returns all rows of a statement as `row`."""
-    return [row(**found) for found in await db.fetch(sql, *args)]
-
-
-async def value(db: Db, sql: LiteralString, *args: Any) -> Any:
-    """Returns the first column of the first row, or None."""
-    return await db.fetchval(sql, *args)
-
-
-async def run(db: Db, sql: LiteralString, *args: Any) -> int:
-    """Executes a statement. Returns the number of rows that it touched."""
-    tag = await db.execute(sql, *args)
-    return int(tag.rsplit(" ", 1)[-1]) if tag[-1:].isdigit() else 0
 
 
 async def defer(db: Db, sql: LiteralString, *args: Any) -> None:
@@ -92,8 +66,7 @@ async def rebind(db: Db, app_id: str) -> None:
 
 
 def _id(app_id: str) -> str:
-    """Returns the id if it is a UUID, since it stands in the text of a statement or goes over the
-    wire with a fixed length. Raises ValueError."""
+    """Returns the id if it is a UUID: it stands in the text of a statement. Raises ValueError."""
     if not is_app_id(app_id):
         raise ValueError("app_id is not a UUID")
     return app_id
@@ -101,7 +74,8 @@ def _id(app_id: str) -> str:
 
 @dataclass(frozen=True)
 class Database:
-    """A pool of connections that see the rows of one application only, and only in a transaction.
+    """A pool of connections that see the rows of one application only, and only in a transaction. Of several
+    clusters, each has a pool, and the home of a context says which is used.
 
     Row level security compares every row with `aero2.app_id`. It is set with SET LOCAL in the round
     trip that begins the transaction, so it never outlives the transaction.
@@ -111,6 +85,14 @@ class Database:
     name: str = ""
     on_commit: Callable[[], None] = lambda: None
     """Called after every committed write: it wakes the relay."""
+    home: str = MAIN
+    """The cluster. Work that is bound to no application is done here."""
+    members: Mapping[str, Database] = field(default_factory=dict, compare=False, repr=False)
+    """By home, this one too: see common.clusters. Empty if there is only one."""
+    carry: Callable[[Database], Awaitable[None]] | None = None
+    """Called after a commit with events for logs in other clusters."""
+    is_registry: bool = False
+    """Whether it serves applications of all homes here, for the tables that find an application."""
 
     @classmethod
     async def connect(
@@ -120,50 +102,63 @@ class Database:
         name: str,
         size: int = 10,
         on_commit: Callable[[], None] = lambda: None,
+        home: str = MAIN,
+        admission: ClusterAdmission | None = None,
+        is_registry: bool = False,
     ) -> Database:
-        """Opens the pool. Raises what asyncpg raises, and PoolerFound."""
-        server = DatabaseServer(url)
-
-        async def connect() -> PipelinedConnection:
-            return await connect_for_pool(server, name, pool.connections)
-
-        pool = ConnectionPool(connect, PoolLimits(most=size), server.was_replaced)
-        async with refusing_poolers():
-            await pool.open()
-        try:
-            await refuse_pooler(pool.connections()[0])
-        except BaseException:
-            pool.terminate()
-            raise
-        database = cls(pool, name, on_commit)
-        metrics.POOLS.sources.add(database)
+        """Opens the pool, as `open_pool` does. Raises what asyncpg raises, PoolerFound and
+        ClusterMistake."""
+        pool = await open_pool(
+            url, name, size, home=home, admission=admission, is_registry=is_registry
+        )
+        database = cls(pool, name, on_commit, home, is_registry=is_registry)
+        metric_collectors.POOLS.sources.add(database)
         return database
+
+    def at(self, home: str) -> Database:
+        """Returns the database of a cluster. Raises Busy if this process knows none of that name: another
+        replica may."""
+        if home == self.home or self.is_registry:
+            return self
+        try:
+            return self.members[home]
+        except KeyError:
+            raise Busy("this replica does not know the cluster", retry_after=1) from None
+
+    def everywhere(self) -> list[Database]:
+        """Returns the databases of all clusters, that of `main` first."""
+        return list(self.members.values()) or [self]
 
     def connections(self) -> PoolCounts:
         """Returns the numbers of connections and of waiting callers."""
         return self.pool.counts()
 
     @asynccontextmanager
-    async def transaction(self, ctx: Context) -> AsyncIterator[Link]:
+    async def transaction(self, ctx: Context) -> AsyncIterator[BoundTransaction]:
         """Reads and writes the application's rows. Commits on leaving. Rolls back on any error, and
         if a condition was not checked."""
-        async with self._transaction(_id(ctx.app_id)) as db:
+        here = self if ctx.home == self.home else self.at(ctx.home)
+        async with here._transaction(_id(ctx.app_id)) as db:
             yield db
-        self._committed()
+        here._committed()
+        if db.carries and here.carry is not None:
+            await here.carry(here)
 
     @asynccontextmanager
     async def autocommit(self, ctx: Context) -> AsyncIterator[Db]:
         """Writes with single statements: each commits by itself, in one round trip."""
         conditions.refuse_unchecked()
-        async with self.reader(ctx) as db:
+        here = self if ctx.home == self.home else self.at(ctx.home)
+        async with here.reader(ctx) as db:
             yield db
-        self._committed()
+        here._committed()
 
     @asynccontextmanager
     async def reader(self, ctx: Context) -> AsyncIterator[Db]:
         """Reads the application's rows, in one round trip for each statement."""
         app_id = _id(ctx.app_id)
-        async with self._acquire() as db:
+        here = self if ctx.home == self.home else self.at(ctx.home)
+        async with here._acquire() as db:
             yield AutocommitConnection(db, app_id)
 
     @asynccontextmanager
@@ -184,7 +179,7 @@ class Database:
     @asynccontextmanager
     async def _transaction(self, app_id: str | None) -> AsyncIterator[BoundTransaction]:
         async with self._acquire() as connection:
-            db = BoundTransaction(connection, app_id)
+            db = BoundTransaction(connection, app_id, self.home)
             try:
                 yield db
                 conditions.refuse_unchecked()
@@ -204,7 +199,7 @@ class Database:
             raise Busy("no database connection is free", retry_after=1) from None
         except FAILURES as error:
             raise connection_lost(error) from None
-        lease = LeasedConnection(connection)
+        lease = (LeasedConnection if tracing.recorder is None else TracedConnection)(connection)
         marker = inside_transaction.set(True)
         try:
             try:
@@ -226,8 +221,7 @@ class Database:
         self.on_commit()
 
     async def takes_writes(self) -> bool:
-        """Returns whether the server answers and is no standby: nobody can sign in there. Closes the
-        connections to a standby."""
+        """Returns whether the server answers and takes writes. Closes connections to a standby."""
         try:
             async with self._acquire() as db:
                 takes_writes: bool = await db.fetchval("SHOW transaction_read_only") == "off"
@@ -239,7 +233,7 @@ class Database:
 
     async def close(self) -> None:
         """Closes the pool, within three seconds."""
-        metrics.POOLS.sources.discard(self)
+        metric_collectors.POOLS.sources.discard(self)
         await self.pool.close(CLOSE)
 
 

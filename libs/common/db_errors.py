@@ -9,6 +9,7 @@ from typing import Any, Final
 import asyncpg
 
 from common import pipelined_connection
+from common.homes import NOT_AT_HOME
 from common.problems import Busy, Outdated, Unavailable
 
 FAILURES: Final = (
@@ -48,6 +49,10 @@ def translated(error: Exception, db: Any) -> Exception:
     """Returns the Problem for a database that is away or overloaded, and any other error as it is."""
     if isinstance(error, _OVERLOADED):
         return Busy("the database is busy", retry_after=1)
+    if isinstance(error, asyncpg.PostgresError) and error.sqlstate == NOT_AT_HOME:
+        return Busy(
+            "the application is being moved, or was found in the wrong place", retry_after=1
+        )
     if isinstance(error, asyncpg.InvalidCachedStatementError):  # asyncpg has forgotten them by now
         return Outdated("the database is being changed", retry_after=1)
     if isinstance(error, asyncpg.ReadOnlySQLTransactionError):  # a standby since a failover

@@ -75,7 +75,7 @@ def observe_served(subject: str, outcome: str, *, seconds: float, trace: str, le
     logs.lines.write(
         {
             "event": "served",
-            "subject": subject,
+            "contract": subject,
             "outcome": outcome,
             "ms": round(seconds * 1000, 2),
             "trace": trace,

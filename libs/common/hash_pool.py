@@ -108,6 +108,7 @@ class FairPool:
         self._releasing: asyncio.TimerHandle | None = None
         self._share = FairShare(self.threads, self.per_app, self.total, self._count)
         metrics.follow(metrics.HASHING, self, lambda pool: pool._busy)
+        metrics.maintain(metrics.HASH_WAIT, metrics.HASH_REFUSED)
 
     def _count(self, busy: int) -> None:
         self._busy = busy
@@ -127,9 +128,17 @@ class FairPool:
         """Runs work in a thread and returns its result. Raises Busy if this application's queue, or
         the whole queue, is full."""
         loop = asyncio.get_running_loop()
-        result: T = await self._share.run(
-            app_id, lambda: loop.run_in_executor(self._executor, work)
-        )
+        arrival = loop.time()
+
+        def start() -> asyncio.Future[T]:
+            metrics.HASH_WAIT.observe(loop.time() - arrival)
+            return loop.run_in_executor(self._executor, work)
+
+        try:
+            result: T = await self._share.run(app_id, start)
+        except Busy:
+            metrics.HASH_REFUSED.inc()
+            raise
         return result
 
     def close(self) -> None:

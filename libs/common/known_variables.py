@@ -24,6 +24,8 @@ NAMES: Final = Path(__file__).with_name("variable_names.txt")
 the setting of a service `*` before it: the name of a service may stand there."""
 OF_KUBERNETES: Final = re.compile(r"_SERVICE_(HOST|PORT(_.+)?)$|_PORT(_\d+_(TCP|UDP)(_.+)?)?$")
 """Variables that Kubernetes makes for each of its services: `AERO2_GATEWAY_PORT_8000_TCP_ADDR`."""
+OF_CLUSTER: Final = re.compile(r"DATABASE_URL_(?!FILE$)[A-Z0-9_]+$")
+"""The database of a further cluster: `AERO2_DATABASE_URL_WEST`."""
 CLOSE: Final = 0.8
 """How much of a name must agree with the name that was meant."""
 SERVICES: Final = ("GATEWAY", "IDENTITY", "OIDC", "RBAC", "TENANCY")
@@ -46,11 +48,13 @@ def known_variables() -> frozenset[str]:
 
 def misspelled(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yields each variable that nobody knows, and the one that was probably meant, or an empty text."""
-    known = known_variables()
+    variables = known_variables()
     for name in sorted(environment):
-        if not name.startswith(PREFIX) or name in known or OF_KUBERNETES.search(name):
+        if not name.startswith(PREFIX) or name in variables:
             continue
-        yield name, next(iter(get_close_matches(name, known, 1, CLOSE)), "")
+        if OF_KUBERNETES.search(name) or OF_CLUSTER.search(name):
+            continue
+        yield name, next(iter(get_close_matches(name, variables, 1, CLOSE)), "")
 
 
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Leaves a NATS server that is about to stop (lame duck mode)."""
+"""Leaves a NATS server that is about to stop (lame duck mode), and waits for another one."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ ANNOUNCED: Final = 60.0
 """Seconds after the announcement in which a lost connection is expected to come back soon."""
 REPLY_TIME: Final = 2.0
 """Seconds to wait for the replies to our own calls, before the connection is given up."""
+MOVE_TIME: Final = 3.0
+"""Seconds after the loss of a connection in which another server of the list is expected to take its place."""
 BACK_TIME: Final = 10.0
 """Seconds for a connection that we have closed to be back."""
 POLL: Final = 0.02
@@ -79,13 +81,21 @@ class LameDuck:
             await asyncio.wait(replies, timeout=REPLY_TIME)
 
     async def connected(self, seconds: float) -> bool:
-        """Waits for the connection, `seconds` at most. Returns False at once if no stop was
-        announced: then nobody knows when the server will come back."""
-        if self._announced is None or self._clock() - self._announced > ANNOUNCED:
-            return False
+        """Waits for the connection, `seconds` at most. Returns False at once if nobody knows when it will be
+        back: there is no other server, and the present one has announced no stop."""
         deadline = self._clock() + seconds
-        while self.paused or not self._nc.is_connected:
-            if self._clock() >= deadline:
+        while self.paused or not self._nc.is_usable:
+            if self._clock() >= min(deadline, self._expected_until()):
                 return False
             await asyncio.sleep(POLL)
         return True
+
+    def _expected_until(self) -> float:
+        """Returns the time until which a connection is expected. The servers may all be gone: then calls wait
+        for the first seconds only, and fail at once after that."""
+        times = [0.0]
+        if self._announced is not None:
+            times.append(self._announced + ANNOUNCED)
+        if self._nc.lost_at is not None and len(self._nc.servers) > 1:
+            times.append(self._nc.lost_at + MOVE_TIME)
+        return max(times)

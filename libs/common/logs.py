@@ -1,6 +1,8 @@
 """JSON logs: one wide line for each HTTP request and each served contract, and details that no
 reply can hold.
 
+Every line has `at`, `level`, `event`, `service`, `version` and `replica`. Lines of a request's work also
+have `trace`, and `span` if the trace is recorded (`common.tracing`); those of a service have `contract`.
 They never hold tokens, codes, passwords or e-mail addresses.
 """
 
@@ -8,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import sys
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Final, cast
 
 import orjson
 
@@ -20,15 +24,26 @@ import orjson
 _hidden = sys.modules.setdefault("rich", None) is None  # type: ignore[arg-type]
 import structlog  # noqa: E402
 
+from common.version import VERSION  # noqa: E402
+
 if _hidden:
     del sys.modules["rich"]
 
 trace: ContextVar[str] = ContextVar("trace", default="")
-"""The traceparent of the work that this task does. Each of its log lines has it."""
+"""The traceparent of the work that this task does. Each of its log lines has its trace id."""
+contract: ContextVar[str] = ContextVar("contract", default="")
+"""The contract that this task answers. Each of its log lines names it."""
 service: ContextVar[str] = ContextVar("service", default="")
 """The service whose work this task does, in a process of several services. Each of its log lines
 names it."""
 
+TRACEPARENT: Final = 55
+"""Characters of a traceparent (W3C Trace Context level 1, section 3.2)."""
+SAMPLED: Final = "-01"
+"""How the traceparent of a recorded trace ends."""
+_ADDRESS: Final = re.compile(r"""[^\s"'<>()=,;]{1,128}@[^\s"'<>()=,;]{1,255}""")
+"""An e-mail address in a message of a library or of PostgreSQL, or a name and password in a URL.
+Bounded, since the text may be hostile."""
 _RESERVED = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {
     "message",
     "taskName",
@@ -48,7 +63,7 @@ class Output:
     def write(self, data: bytes) -> int:
         """Writes at once. A failure is counted and not raised."""
         if self.lost:  # the write that failed may have ended within a line
-            fields = {"event": "log lines lost", "writes": self.lost}
+            fields = {"event": "log lines lost", "writes": self.lost, **process.fields()}
             fields |= {"level": "warning", "at": _now()}
             data = b"\n" + orjson.dumps(fields) + b"\n" + data
         try:
@@ -82,40 +97,75 @@ def _write_all(data: bytes) -> None:
 output = Output()
 
 
-def configure(service: str, level: str = "info") -> None:
+@dataclass
+class ProcessName:
+    """Fields of every line: the process that wrote it."""
+
+    service: str = ""
+    replica: str = "0"
+
+    def fields(self) -> dict[str, Any]:
+        """Returns the fields. In a process of several services, a task may name its own."""
+        return {
+            "service": service.get() or self.service,
+            "version": VERSION,
+            "replica": self.replica,
+        }
+
+
+process = ProcessName()
+
+
+def configure(service: str, level: str = "info", replica: str = "0") -> None:
     """Writes all that this process logs, through structlog or logging, as JSON to stdout."""
     number = logging.getLevelNamesMapping()[level.upper()]
+    process.service, process.replica = service, replica
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
-            _add_service,
-            _add_trace,
+            _add_process,
+            _add_work,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             structlog.processors.format_exc_info,
+            _hide_addresses,
             structlog.processors.JSONRenderer(serializer=_dumps),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.BytesLoggerFactory(file=cast(BinaryIO, output)),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(service=service)
-    lines.configure(service, number <= logging.INFO)
+    lines.on = number <= logging.INFO
     handler = _Bridge()
     logging.basicConfig(handlers=[handler], level=max(number, logging.INFO), force=True)
     for noisy in ("uvicorn.access", "httpx", "asyncio", "nats"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def _add_service(_: Any, __: str, event: Any) -> Any:
-    if current := service.get():
-        event["service"] = current
+def _add_process(_: Any, __: str, event: Any) -> Any:
+    return process.fields() | event
+
+
+def _add_work(_: Any, __: str, event: Any) -> Any:
+    """Adds the trace and the contract of the work, unless the line names others."""
+    if (current := contract.get()) and "contract" not in event:
+        event["contract"] = current
+    _split_trace(event, event.get("trace") or trace.get())
     return event
 
 
-def _add_trace(_: Any, __: str, event: Any) -> Any:
-    if (current := trace.get()) and "trace" not in event:
-        event["trace"] = current
+def _split_trace(event: dict[str, Any], traceparent: str) -> None:
+    """Sets the trace id, and the span if it is recorded. Otherwise nobody could find the span."""
+    if len(traceparent) == TRACEPARENT:
+        event["trace"] = traceparent[3:35]
+        if traceparent.endswith(SAMPLED):
+            event["span"] = traceparent[36:52]
+
+
+def _hide_addresses(_: Any, __: str, event: Any) -> Any:
+    """Hides addresses in texts that we did not write, such as the DETAIL of PostgreSQL."""
+    for name, value in event.items():
+        if isinstance(value, str) and "@" in value:
+            event[name] = _ADDRESS.sub("[hidden]", value)
     return event
 
 
@@ -129,7 +179,11 @@ class _Bridge(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         extra = {k: v for k, v in record.__dict__.items() if k not in _RESERVED}
         logger = structlog.get_logger(module=record.name)
-        logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info or None, **extra)
+        try:
+            message = record.getMessage()
+        except Exception:  # the arguments do not fit the text
+            message = str(record.msg)
+        logger.log(record.levelno, message, exc_info=record.exc_info or None, **extra)
 
 
 class Lines:
@@ -142,20 +196,19 @@ class Lines:
 
     def __init__(self) -> None:
         self._waiting: list[bytes] = []
-        self._service = ""
-        self._on = True
-
-    def configure(self, service: str, on: bool) -> None:
-        """Sets the service that lines name unless their task names another, and whether lines are
-        written."""
-        self._service, self._on = service, on
+        self.on = True
+        """Whether lines are written."""
 
     def write(self, fields: dict[str, Any], *, level: str = "info") -> None:
-        """Takes a line and returns at once. It is written a moment later."""
-        if not self._on:
+        """Takes a line and returns at once. It is written a moment later. `trace` in it is a
+        traceparent."""
+        if not self.on:
             return
-        fields["service"] = service.get() or self._service
+        fields["service"] = service.get() or process.service
+        fields["version"], fields["replica"] = VERSION, process.replica
         fields["level"] = level
+        if "trace" in fields:
+            _split_trace(fields, fields["trace"])
         # orjson writes it as `_now` does, in a quarter of the time.
         fields["at"] = datetime.now(UTC)
         if not self._waiting:

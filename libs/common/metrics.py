@@ -4,17 +4,33 @@ would always be 0 and look like good news."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakSet
 
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 from prometheus_client.registry import Collector
+
+from common.version import VERSION
 
 T = TypeVar("T")
 
 _FINE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
+BUILD_INFO = Gauge(
+    "aero2_build_info", "Always 1. The label is the version.", ["version"], registry=None
+)
+BUILD_INFO.labels(VERSION).set(1)
+HEALTHY = Gauge(
+    "aero2_healthy",
+    "1 while NATS and the database answer this process, looked at every two seconds.",
+    registry=None,
+)
+LOOP_LAG = Histogram(
+    "aero2_event_loop_lag_seconds",
+    "How late the event loop was for a timer, every two seconds.",
+    buckets=_FINE,
+    registry=None,
+)
 SERVED = Histogram(
     "aero2_contract_seconds",
     "Time to answer a contract.",
@@ -29,7 +45,7 @@ REFUSED = Counter(
 HTTP = Histogram(
     "aero2_http_seconds",
     "Time to answer HTTP.",
-    ["route", "status"],
+    ["method", "route", "status"],
     buckets=_FINE,
     registry=None,
 )
@@ -38,6 +54,12 @@ OUTBOX_SENT = Counter(
 )
 OUTBOX_FAILED = Counter(
     "aero2_outbox_failed_total", "Rounds of the relay that failed.", registry=None
+)
+OUTBOX_ROUNDS = Counter("aero2_outbox_rounds_total", "Rounds of the relay.", registry=None)
+OUTBOX_SEQUENCE = Gauge(
+    "aero2_outbox_stream_sequence",
+    "Sequence of the message that the stream acknowledged last.",
+    registry=None,
 )
 OUTBOX_WAITING = Gauge(
     "aero2_outbox_waiting",
@@ -52,15 +74,76 @@ MAIL_WAITING = Gauge(
     "aero2_mail_waiting", "Mails that wait for delivery, 10,000 at most.", registry=None
 )
 MAIL_AGE = Gauge("aero2_mail_age_seconds", "Since the oldest of them was written.", registry=None)
+STREAM_AVAILABLE = Gauge(
+    "aero2_stream_available",
+    "1 if the stream of audit events answers and has a leader, looked at every 15 seconds.",
+    registry=None,
+)
+JETSTREAM = Gauge(
+    "aero2_jetstream_enabled",
+    "0 if the NATS server answers without JetStream. NaN if it does not answer.",
+    registry=None,
+)
+STREAM_MESSAGES = Gauge("aero2_stream_messages", "Messages in the stream.", registry=None)
+STREAM_BYTES = Gauge("aero2_stream_bytes", "Bytes of the stream.", registry=None)
+STREAM_LIMIT = Gauge(
+    "aero2_stream_limit_bytes",
+    "Bytes that the stream may have. +Inf without a limit.",
+    registry=None,
+)
+STREAM_SEQUENCE = Gauge(
+    "aero2_stream_last_sequence", "Sequence of the newest message.", registry=None
+)
+STREAM_CREATED = Gauge(
+    "aero2_stream_created_timestamp_seconds", "When the stream was made.", registry=None
+)
+STREAM_CONSUMERS = Gauge("aero2_stream_consumers", "Consumers of the stream.", registry=None)
+STREAM_REPLICAS = Gauge(
+    "aero2_stream_replicas", "Servers that are to keep a copy of the stream.", registry=None
+)
+STREAM_CURRENT = Gauge(
+    "aero2_stream_replicas_current", "Servers whose copy is up to date.", registry=None
+)
+STREAM_LAG = Gauge(
+    "aero2_stream_replica_lag",
+    "Operations by which the copy that is furthest behind lags.",
+    registry=None,
+)
 SEALING_LAG = Gauge(
     "aero2_sealing_lag_seconds",
     "Since this process heard of the oldest audit event that it has not sealed.",
     registry=None,
 )
 NATS = Gauge("aero2_nats_connected", "1 while connected to NATS.", registry=None)
+NATS_RECONNECTS = Counter(
+    "aero2_nats_reconnects_total", "Connections to NATS after the first one.", registry=None
+)
 MAIL = Counter("aero2_mail_total", "Mails by outcome.", ["outcome"], registry=None)
 LIMITED = Counter("aero2_http_limited_total", "Refused by the gateway.", ["limit"], registry=None)
+HTTP_RUNNING = Gauge("aero2_http_running", "HTTP requests that have a slot.", registry=None)
+HTTP_WAITING = Gauge("aero2_http_waiting", "HTTP requests that wait for a slot.", registry=None)
 HASHING = Gauge("aero2_hash_queue", "Password hashes waiting or running.", registry=None)
+HASH_WAIT = Histogram(
+    "aero2_hash_wait_seconds",
+    "Time that a password hash waited for a thread.",
+    buckets=_FINE,
+    registry=None,
+)
+HASH_REFUSED = Counter(
+    "aero2_hash_refused_total", "Password hashes refused because the queue was full.", registry=None
+)
+JOB_RUNS = Counter(
+    "aero2_job_runs_total", "Rounds of periodic work.", ["name", "outcome"], registry=None
+)
+JOB_SUCCESS = Gauge(
+    "aero2_job_last_success_timestamp_seconds",
+    "When a round last succeeded. Before the first success: when the process began.",
+    ["name"],
+    registry=None,
+)
+JOB_INTERVAL = Gauge(
+    "aero2_job_interval_seconds", "Longest pause between two rounds.", ["name"], registry=None
+)
 
 
 def maintain(*metrics: Collector) -> None:
@@ -95,83 +178,3 @@ def value_of(gauge: Gauge) -> float | None:
         return None
     (metric,) = gauge.collect()
     return metric.samples[0].value
-
-
-class Counted(Protocol):
-    """A cache as its metrics see it."""
-
-    name: str
-    hits: int
-    misses: int
-
-    def __len__(self) -> int: ...
-
-
-class Caches(Collector):
-    """Reads the caches' own counts when asked: a hit costs an addition, not a metric."""
-
-    def __init__(self) -> None:
-        self.sources: WeakSet[Counted] = WeakSet()
-
-    def collect(self) -> Iterable[Metric]:
-        """Returns the counts of all caches of the process."""
-        reads = CounterMetricFamily("aero2_cache", "Cache reads.", labels=["cache", "outcome"])
-        sizes = GaugeMetricFamily("aero2_cache_entries", "Entries held.", labels=["cache"])
-        totals: dict[str, list[int]] = {}
-        for cache in list(self.sources):
-            total = totals.setdefault(cache.name, [0, 0, 0])
-            total[0] += cache.hits
-            total[1] += cache.misses
-            total[2] += len(cache)
-        for name, (hits, misses, size) in totals.items():
-            reads.add_metric([name, "hit"], hits)
-            reads.add_metric([name, "miss"], misses)
-            sizes.add_metric([name], size)
-        return [reads, sizes]
-
-
-CACHES = Caches()
-REGISTRY.register(CACHES)
-
-
-class Pooled(Protocol):
-    """A pool of database connections as its metrics see it."""
-
-    @property
-    def name(self) -> str: ...
-
-    def connections(self) -> tuple[int, int, int, int]:
-        """Returns the numbers of connections in use, idle and at most, and of waiting callers."""
-        ...
-
-
-class Pools(Collector):
-    """Reads the pools' own counts when Prometheus asks."""
-
-    def __init__(self) -> None:
-        self.sources: WeakSet[Pooled] = WeakSet()
-
-    def collect(self) -> Iterable[Metric]:
-        """Returns the counts of all pools of the process."""
-        counts = GaugeMetricFamily(
-            "aero2_pool_connections", "Database connections.", labels=["pool", "state"]
-        )
-        limits = GaugeMetricFamily(
-            "aero2_pool_size", "Database connections at most.", labels=["pool"]
-        )
-        waiters = GaugeMetricFamily(
-            "aero2_pool_waiting", "Callers that wait for a database connection.", labels=["pool"]
-        )
-        if not self.sources:
-            return []
-        for pool in list(self.sources):
-            used, idle, most, waiting = pool.connections()
-            counts.add_metric([pool.name, "used"], used)
-            counts.add_metric([pool.name, "idle"], idle)
-            limits.add_metric([pool.name], most)
-            waiters.add_metric([pool.name], waiting)
-        return [counts, limits, waiters]
-
-
-POOLS = Pools()
-REGISTRY.register(POOLS)

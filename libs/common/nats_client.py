@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -35,6 +36,15 @@ class NatsClient(SendingClient):
         self._reply_prefix = ""
         self._receivers: dict[int, Callable[[Msg], None]] = {}
         self._request_ids = itertools.count()
+        self.lost_at: float | None = None
+        """When the connection was lost (time.monotonic)."""
+        self.server: str | None = None
+        """`host:port` of the server of this connection, or of the one before."""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether what is sent now goes to a server at once. nats-py notices a loss a moment later."""
+        return self.is_connected and self._protocol is not None and not self._protocol.lost
 
     def receive(self, subscription: Subscription, receiver: Callable[[Msg], None]) -> None:
         """Calls `receiver` with each message of a subscription as soon as it is parsed, instead of the
@@ -80,6 +90,7 @@ class NatsClient(SendingClient):
     def lose(self, protocol: NatsProtocol) -> None:
         """Fails the requests whose replies would have come over a connection that is lost."""
         if protocol is self._protocol:
+            self.lost_at = time.monotonic()
             for future in self._resp_map.values():
                 if not future.done():
                     future.set_exception(nats.errors.ConnectionReconnectingError())
@@ -133,9 +144,26 @@ class NatsClient(SendingClient):
 
     # From here on: what nats-py calls.
 
+    def _connect_command(self) -> bytes:
+        """Returns the message with the password. Raises SecureConnRequiredError if it would go without TLS
+        although TLS is set: nats-py leaves that to the process that answers as the server."""
+        server = self._current_server
+        wanted = "tls" in self.options or (server is not None and server.uri.scheme == "tls")
+        if wanted and not self._server_info.get("tls_required"):
+            raise nats.errors.SecureConnRequiredError
+        return super()._connect_command()
+
     async def _process_connect_init(self) -> None:
-        await super()._process_connect_init()
         transport: Any = self._transport
+        try:
+            await super()._process_connect_init()
+        except BaseException:
+            # After a failed TLS handshake, nats-py would wait for ever for the end of this connection,
+            # and try no other server.
+            self._transport = None
+            transport._io_writer.transport.abort()
+            raise
+        self.server = self._current_server.uri.netloc if self._current_server else None
         for frame in (PING, PONG):  # those of the connection before would be taken for new ones
             while frame in self._pending:
                 self._withdraw(frame)

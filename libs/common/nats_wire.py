@@ -136,7 +136,9 @@ def header_block(headers: Mapping[str, str]) -> bytes:
             _check_header_name(name)
         if "\r" in value or "\n" in value:  # `translate` alone takes a hundred times as long
             value = value.translate(LINE_BREAKS)
-        block += f"{name}: {value}\r\n"
+        block += (
+            name + ": " + value + "\r\n"
+        )  # in an f-string, nats-py's enumerations say their own names
     return f"{block}\r\n".encode()
 
 

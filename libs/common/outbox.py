@@ -11,6 +11,7 @@ the ids of events.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -20,7 +21,7 @@ from nats.js.api import DiscardPolicy
 from nats.js.errors import APIError, NotFoundError
 
 from common import logs, metrics
-from common.audit import STREAM, SUBJECTS
+from common.audit import STREAM, SUBJECTS, entered
 from common.context import traced
 from common.db import Database
 from common.outbox_batches import APPLICATIONS, Batch, delete, take
@@ -82,10 +83,11 @@ class Relay:
 
     async def run(self) -> None:
         """Sends rows to the stream, round after round, until cancelled."""
-        metrics.maintain(metrics.OUTBOX_SENT, metrics.OUTBOX_FAILED)
+        metrics.maintain(metrics.OUTBOX_SENT, metrics.OUTBOX_FAILED, metrics.OUTBOX_ROUNDS)
+        metrics.maintain(metrics.OUTBOX_SEQUENCE)
         pause = 0.0
         while True:
-            with traced():
+            with traced("relay"):
                 done = await self._try_round()
             pause = 0.0 if done else min(pause * 2 or 0.1, 5.0)
             if done is None:
@@ -95,6 +97,7 @@ class Relay:
 
     async def _try_round(self) -> Round | None:
         """Returns what the round did, or None if the database or the stream was not there."""
+        metrics.OUTBOX_ROUNDS.inc()
         try:
             return await self._round()
         except FAULTS as error:
@@ -159,6 +162,17 @@ class Relay:
             await ensure_stream(self.publisher.js, replicas=self.replicas)
         except AWAY as error:
             log.warning("stream is missing or unreachable", stream=STREAM, error=repr(error)[:200])
+
+
+def waking(wake: Callable[[], None]) -> Callable[[], None]:
+    """Returns a function to call after every commit. It wakes the relay if the request has made an entry:
+    most commits have none, and a look at the outbox for nothing costs as much as one that finds a row."""
+
+    def wake_if_entered() -> None:
+        if entered.get():
+            wake()
+
+    return wake_if_entered
 
 
 def _reason(failure: BaseException) -> str:

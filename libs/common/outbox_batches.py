@@ -137,3 +137,15 @@ async def delete(db: Db, *, service: str, batches: list[Batch]) -> None:
         [row.app_id for row in rows],
         [row.seq for row in rows],
     )
+
+
+async def waiting_ids(db: Db, *, app_id: str) -> list[str]:
+    """Returns the ids of the application's events that are still to be sent, of all services."""
+    rows = await db.fetch(
+        """
+        -- any-tenant: as aero2_relay, which alone may read what is queued
+        SELECT event_id FROM audit_outbox WHERE app_id = $1
+        """,
+        app_id,
+    )
+    return [row["event_id"] for row in rows]

@@ -11,8 +11,8 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError
 
-from common import logs, metrics
-from common.audit import MESSAGE_ID, RECORDS, subject_of
+from common import logs, metrics, tracing
+from common.audit import MESSAGE_ID, RECORDS, STREAM, subject_of
 from common.outbox_batches import Batch, OutboxRow
 
 log = logs.get(__name__)
@@ -57,10 +57,27 @@ class BatchPublisher:
 
     async def _publish(self, batch: Batch) -> BaseException | None:
         """Publishes a batch. Returns None if the stream has it, else the reason."""
+        if tracing.recorder is None:
+            return await self._send(batch)
+        payloads = [row.payload for row in batch.rows]
+        spans = tracing.recorder.publication(payloads, STREAM, batch.id)
+        failure: BaseException | None = None
+        try:
+            failure = await self._send(batch)
+        finally:
+            for span in spans:
+                span.end(error=type(failure).__name__ if failure else "")
+        return failure
+
+    async def _send(self, batch: Batch) -> BaseException | None:
+        """Sends a batch as `_publish` does, without spans."""
         subject = subject_of(self.service, batch.app_id, RECORDS)
         for id, body in self._messages(batch):
             try:
-                await self.js.publish(subject, body, ACKNOWLEDGED_WITHIN, headers={MESSAGE_ID: id})
+                ack = await self.js.publish(
+                    subject, body, ACKNOWLEDGED_WITHIN, headers={MESSAGE_ID: id}
+                )
+                metrics.OUTBOX_SEQUENCE.set(ack.seq)
             except AWAY as error:
                 if not self._is_given_up(batch, error):
                     return error

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from common import tracing
 from common.deployment_hosts import Endpoint
 from common.egress import Egress
 
@@ -64,6 +65,30 @@ class OutgoingHttp:
         target = pinned_http.parse_url(url)
         if target is None:
             raise Unreachable("not a URL of a web server")
+        facts: dict[str, str | int] = {
+            "http.request.method": method,
+            "server.address": target.host,
+            "server.port": pinned_http.port_of(target),
+        }
+        with tracing.client_span(method, facts) as span:
+            answer = await self._answer(
+                method, target, headers=headers, deadline=deadline, content=content
+            )
+            if span is not None:
+                span.set({"http.response.status_code": answer.status})
+        return answer
+
+    async def _answer(
+        self,
+        method: str,
+        target: httpx.URL,
+        *,
+        headers: dict[str, str] | None,
+        deadline: float,
+        content: dict[str, Any],
+    ) -> Answer:
+        from common import pinned_http
+
         own = self._own_gateway(target)
         if target.scheme == "http" and not self.egress.private and own is None:
             raise Unreachable(f"{target.host}: only https is called")

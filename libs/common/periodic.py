@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
-from common import logs
+from common import logs, metrics
 from common.context import traced
 from common.db_errors import FAILURES
 from common.problems import Problem
@@ -23,15 +23,39 @@ async def run_periodically(
 ) -> None:
     """Runs a round within `every` seconds of the last one, at times that replicas do not share.
     Runs until cancelled."""
+    report = _JobReport(name, every)
     if not immediately:
         await _pause(every)
     while True:
-        with traced():
+        with traced(name):
             try:
                 await work()
             except FAULTS as error:
+                report.failed()
                 log.warning("round failed", work=name, error=type(error).__name__)
+            else:
+                report.succeeded()
         await _pause(every)
+
+
+class _JobReport:
+    """The metrics of one periodic job of one service: several services may share a process."""
+
+    def __init__(self, name: str, every: float) -> None:
+        metrics.maintain(metrics.JOB_RUNS, metrics.JOB_SUCCESS, metrics.JOB_INTERVAL)
+        service = logs.service.get()
+        self.name = f"{service} {name}" if service else name
+        metrics.JOB_INTERVAL.labels(self.name).set(every)
+        metrics.JOB_SUCCESS.labels(self.name).set_to_current_time()
+        for outcome in ("ok", "failed"):
+            metrics.JOB_RUNS.labels(self.name, outcome)
+
+    def succeeded(self) -> None:
+        metrics.JOB_RUNS.labels(self.name, "ok").inc()
+        metrics.JOB_SUCCESS.labels(self.name).set_to_current_time()
+
+    def failed(self) -> None:
+        metrics.JOB_RUNS.labels(self.name, "failed").inc()
 
 
 async def flush_periodically(
@@ -44,7 +68,7 @@ async def flush_periodically(
             await noted.wait()
             await asyncio.sleep(every)
             noted.clear()
-            with traced():
+            with traced("flush"):
                 await flush()
     finally:
         await flush()

@@ -88,6 +88,8 @@ class PipelinedConnection(ProtocolConnection):
     application."""
 
     _filter: PreambleReplyFilter | None = None
+    binding: str = BINDING
+    """The statement that prepares the binding."""
     _running = False
     """Whether a bound statement runs."""
 
@@ -158,7 +160,7 @@ class PipelinedConnection(ProtocolConnection):
 
     async def _install_filter(self) -> PreambleReplyFilter:
         try:
-            await self.execute(BINDING)
+            await self.execute(self.binding)
         except BaseException:
             # The server may have prepared the statement nevertheless. It would refuse a second
             # attempt for as long as the connection lives.

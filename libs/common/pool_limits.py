@@ -30,3 +30,12 @@ class PoolCounts(NamedTuple):
     idle: int
     most: int
     waiting: int
+
+
+@dataclass
+class PoolWaits:
+    """The callers that found no free connection, since the start."""
+
+    callers: int = 0
+    seconds: float = 0.0
+    timeouts: int = 0

@@ -15,19 +15,24 @@ from typing import Any, Final, TypeVar
 import asyncpg
 import nats.errors
 
-from common import logs
+from common import logs, metrics, tracing
 from common.connections import Connections
 from common.db import Database
 from common.free_memory import release_free_memory, use_one_arena
+from common.health import READY, STOPPING
+from common.heartbeat import Heartbeat
 from common.nats_client import NatsClient
 from common.periodic import stop
 
 log = logs.get(__name__)
 
-HEARTBEAT: Final = 2.0
-"""Seconds between touches of the heartbeat file."""
+CHECK_EVERY: Final = 2.0
+"""Seconds between looks at the servers that a process needs."""
 STOPS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 """Signals that would end a process by default: each drains it first."""
+HURRIED: Final = signal.SIGINT
+"""With this signal, the whole platform stops, and nobody takes the place of the process. So it does not
+wait for clients that may send something soon. Ctrl-C is the same."""
 GENERATIONS: Final = (25_000, 20, 50)
 """For the garbage collector: objects made between two looks at the youngest generation, and its rounds
 between two looks at each older one."""
@@ -44,11 +49,12 @@ T = TypeVar("T")
 
 @dataclass
 class ServiceLife:
-    """A service at work. `drain` takes no more work and finishes what has begun. `front` says that it
-    takes requests from outside the bus: it drains before the services that it calls."""
+    """A service at work. `drain` takes no more work and finishes what has begun; its argument is whether
+    to hurry. `front` says that it takes requests from outside the bus: it drains before the services that
+    it calls."""
 
     links: Connections
-    drain: Callable[[], Coroutine[Any, Any, None]]
+    drain: Callable[[bool], Coroutine[Any, Any, None]]
     deps: Any = None
     front: bool = False
     context: Context = field(default_factory=copy_context)
@@ -63,32 +69,47 @@ Lives = Sequence[ServiceLife]
 """The services of one process."""
 
 
-async def run_until_stopped(start: Coroutine[Any, Any, Lives]) -> None:
+async def run_until_stopped(
+    start: Coroutine[Any, Any, Lives], heartbeat: str | None = None
+) -> None:
     """Runs a process until one of STOPS, or until one of its tasks dies. A second signal changes
-    nothing, since draining has time limits of its own. Exits with 1 if a task died."""
+    nothing, since draining has time limits of its own. `heartbeat` names the file that says what the
+    process does. Exits with 1 if a task died."""
     use_one_arena()
-    stopping = asyncio.create_task(_stop_signal(asyncio.get_running_loop()))
+    beat = Heartbeat(Path(heartbeat) if heartbeat else None)
+    beating = asyncio.create_task(beat.keep(), name="heartbeat")
+    stopping = asyncio.create_task(stop_signal(asyncio.get_running_loop()))
     starting = asyncio.create_task(start)
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
         starting.cancel()
         return
     lives = starting.result()
+    beat.enter(READY)
     _freeze_memory()
     dead = await _wait_for_end(stopping, lives)
+    beat.enter(STOPPING)
+    hurry = dead is not None or stopping.result() is HURRIED
     for front in (True, False):
-        await asyncio.gather(*(each.work(each.drain()) for each in lives if each.front is front))
+        fronts = [each for each in lives if each.front is front]
+        await asyncio.gather(*(each.work(each.drain(hurry)) for each in fronts))
     await _close(lives)
+    beating.cancel()
     if dead is not None:
         raise SystemExit(1)
 
 
-async def _stop_signal(loop: asyncio.AbstractEventLoop) -> None:
-    """Returns at the first signal to stop."""
-    stop = asyncio.Event()
+async def stop_signal(loop: asyncio.AbstractEventLoop) -> signal.Signals:
+    """Returns the first signal to stop."""
+    first: asyncio.Future[signal.Signals] = loop.create_future()
+
+    def note(number: signal.Signals) -> None:
+        if not first.done():
+            first.set_result(number)
+
     for number in STOPS:
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
+        loop.add_signal_handler(number, note, number)
+    return await first
 
 
 def _freeze_memory() -> None:
@@ -115,9 +136,11 @@ async def _wait_for_end(stopping: asyncio.Task[Any], lives: Lives) -> asyncio.Ta
 async def _close(lives: Lives) -> None:
     """Closes everything, in the order that loses nothing."""
     await stop([task for each in lives for task in each.links.tasks])
+    sending = asyncio.create_task(tracing.stop(), name="last spans")
     databases = [(each, database) for each in lives for database in each.links.databases]
     await asyncio.gather(*(each.work(database.close()) for each, database in databases))
     await asyncio.gather(*(each.work(_disconnect(each.links.nc)) for each in lives))
+    await sending
 
 
 async def _disconnect(nc: NatsClient) -> None:
@@ -141,13 +164,23 @@ async def retry_until_done(attempt: Callable[[], Awaitable[T]], what: str) -> T:
         pause = min(pause * 1.5, 3.0)
 
 
-async def keep_heartbeat(file: Path, lives: Lives) -> None:
-    """Touches the file while every service is healthy."""
+async def watch_servers(lives: Lives) -> None:
+    """Looks at NATS and the database of each service, and logs when one of them is lost or back. A database
+    that has become a standby is left. Its timer also shows how busy the event loop is."""
+    metrics.maintain(metrics.HEALTHY, metrics.LOOP_LAG)
+    loop = asyncio.get_running_loop()
+    healthy = dict.fromkeys((each.links.name for each in lives), True)
     while True:
-        healthy = [await is_healthy(each.links, getattr(each.deps, "db", None)) for each in lives]
-        if all(healthy):
-            file.touch()  # noqa: ASYNC240 - one system call on a local file
-        await asyncio.sleep(HEARTBEAT)
+        for each in lives:
+            name, database = each.links.name, getattr(each.deps, "db", None)
+            now = await is_healthy(each.links, database)
+            if now is not healthy[name]:
+                healthy[name] = now
+                log.warning("servers are back" if now else "servers do not answer", of=name)
+        metrics.HEALTHY.set(all(healthy.values()))
+        due = loop.time() + CHECK_EVERY
+        await asyncio.sleep(CHECK_EVERY)
+        metrics.LOOP_LAG.observe(max(0.0, loop.time() - due))
 
 
 async def is_healthy(links: Connections, database: Database | None) -> bool:

@@ -77,6 +77,8 @@ APPLICATION_ERRORS: Final = {
     "team_foreign": N_("This is not one of your teams."),
     "team_unchosen": N_("Choose one of your teams, or activate it."),
     "team_required": N_("You belong to no team. Create one with POST /api/organizations."),
+    "home_not_selectable": N_("Only an operator may choose the database cluster."),
+    "home_unknown": N_("There is no database cluster of this name."),
     "slug_not_selectable": N_("Slugs are assigned. Only an operator may choose one."),
     "slug_internationalized": N_(
         "Two hyphens in third and fourth place are reserved for internationalized names."

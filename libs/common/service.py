@@ -7,14 +7,14 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import uvloop
 
-from common import logs
+from common import crash_lines, logs, metrics, tracing
 from common.bus import Handlers
 from common.bus_server import BusServer
+from common.cluster_settings import ClusterMistake
 from common.connection_poolers import PoolerFound
 from common.connections import Connections, connect
 from common.environment_settings import read_settings
@@ -25,9 +25,9 @@ from common.metrics_server import serve_metrics
 from common.process_life import (
     Lives,
     ServiceLife,
-    keep_heartbeat,
     retry_until_done,
     run_until_stopped,
+    watch_servers,
 )
 from common.settings import Settings
 from common.version import VERSION
@@ -35,6 +35,8 @@ from common.version import VERSION
 log = logs.get(__name__)
 
 S = TypeVar("S", bound=Settings)
+HURRY: Final = 3.0
+"""Seconds that calls have to end if the whole platform stops."""
 Start = Callable[[S, Connections], Awaitable[tuple[Any, Handlers]]]
 """Builds a service's Deps and names its handlers."""
 Open = Callable[[SharedProcess | None], Coroutine[Any, Any, ServiceLife]]
@@ -99,33 +101,52 @@ class ServiceProgram(Generic[S]):
         if process is not None:
             process.add(server)
         log.info("ready", contracts=len(handlers))
-        return ServiceLife(links, server.drain, deps)
+
+        async def drain(hurry: bool) -> None:
+            await server.drain(HURRY if hurry else None)
+
+        return ServiceLife(links, drain, deps)
 
 
 def run(program: Program) -> None:
     """Runs a process with one service from its start to its end. If it cannot start, prints one
     sentence and exits with 1."""
+    logs.configure(program.name)
+    crash_lines.install()
     settings = read_settings(program.settings_class, program.name)
-    logs.configure(program.name, settings.log_level)
+    logs.configure(program.name, settings.log_level, settings.replica)
     warn_of_unknown(os.environ)
+    start_tracing(program.name, settings.replica)
     try:
-        uvloop.run(run_until_stopped(_open_alone(program, settings, program.prepare(settings))))
-    except (MasterKeyMissing, PoolerFound) as error:
+        opening = _open_alone(program, settings, program.prepare(settings))
+        uvloop.run(run_until_stopped(opening, settings.heartbeat))
+    except (MasterKeyMissing, PoolerFound, ClusterMistake) as error:
         print(f"{program.name}: {error}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None
+
+
+def start_tracing(name: str, replica: str) -> None:
+    """Switches tracing on if it is configured. Prints one sentence and exits with 1 if the variables are
+    wrong."""
+    try:
+        tracing.start(name, replica)
+    except tracing.TracingMisconfigured as error:
+        print(f"{name}: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None
 
 
 async def _open_alone(program: Program, settings: Settings, open_: Open) -> Lives:
     lives = [await open_(None)]
-    await attend(lives, settings, "" if program.has_listener else program.name)
+    joined = settings.metrics_folder is not None  # by a gateway, which may be another one
+    await attend(lives, settings, program.name if joined or not program.has_listener else "")
     return lives
 
 
 async def attend(lives: Lives, settings: Settings, metrics_of: str) -> None:
-    """Keeps the heartbeat of a process, and serves its metrics under a name. Without the name, one of
-    its services does that itself."""
+    """Watches the servers of a process, and serves its metrics under a name. Without the name, one of its
+    services does that itself."""
     links = lives[0].links
+    metrics.maintain(metrics.BUILD_INFO)
     if metrics_of:
         links.metrics = await serve_metrics(settings, metrics_of)
-    if settings.heartbeat:
-        links.spawn(keep_heartbeat(Path(settings.heartbeat), lives), "heartbeat")
+    links.spawn(watch_servers(lives), "servers")

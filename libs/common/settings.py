@@ -29,6 +29,11 @@ class Settings(BaseSettings):
     nats_password: SecretStr | None = Field(
         default=None, validate_default=True, description="Password of the NATS user."
     )
+    nats_ca_file: str | None = Field(
+        default=None,
+        description="File with the certificate of the authority that the NATS servers' own certificates "
+        "are from. With it, a connection to NATS without TLS is refused.",
+    )
     master_key: SecretStr = Field(
         description="`id:base64-of-32-bytes`, several separated by commas. The first key is "
         "active, the others still verify and open. All other keys are derived from it."

@@ -44,6 +44,10 @@ def misplaced(services: Sequence[str], environment: Mapping[str, str]) -> Iterab
         if variable in environment:
             own = ", ".join(f"{prefix_of(service)}{name.upper()}" for service in services)
             yield f"{variable}: each service of a process has its own: {own}"
+    for variable in sorted(environment):
+        if variable.startswith("AERO2_DATABASE_URL_"):
+            own = ", ".join(variable.replace("AERO2_", prefix_of(each)) for each in services)
+            yield f"{variable}: each service of a process has its own: {own}"
     for name in OF_PROCESS:
         for service in services:
             variable = f"{prefix_of(service)}{name.upper()}"

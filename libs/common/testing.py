@@ -15,8 +15,11 @@ from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database, inside_transaction
 from common.events.base import Event
+from common.homes import MAIN
+from common.ids import DASHBOARD
 from common.invalidation import Invalidation
 from common.problems import Problem, Unavailable
+from common.reply_reading import read_reply
 from common.sealing import Sealer
 from common.service_deps import ServiceDeps
 from common.tenants import Tenants
@@ -39,7 +42,7 @@ class LocalBus:
     async def call(self, ctx: Context, request: Request[R]) -> R:
         """Returns the typed reply, as NatsBus does."""
         reply: type[R] = request.reply  # type: ignore[assignment]
-        return reply.model_validate_json(await self.raw(ctx, request))
+        return read_reply(reply, await self.raw(ctx, request))
 
     async def raw(self, ctx: Context, request: Request[Any]) -> bytes:
         """Returns the reply as JSON. Raises AssertionError for a call inside a transaction."""
@@ -107,8 +110,13 @@ def service_deps(
     )
 
 
+HOMES: dict[str, str] = {DASHBOARD: MAIN}
+"""By application: where a test has made it. Others live in `main`."""
+
+
 def context(
     app_id: str, caller: Caller | None = None, *, within: float = 10.0, **more: Any
 ) -> Context:
     """A context for a test: anonymous unless a caller is given."""
-    return Context(app_id, caller or Caller(), time.time() + within, new_trace(), **more)
+    facts: dict[str, Any] = {"home": HOMES.get(app_id, MAIN)} | more
+    return Context(app_id, caller or Caller(), time.time() + within, new_trace(), **facts)

@@ -13,14 +13,15 @@ from typing import Final
 
 import uvloop
 
-from common import logs
+from common import crash_lines, logs
+from common.cluster_settings import ClusterMistake
 from common.connection_poolers import PoolerFound
 from common.environment_settings import read_configuration
 from common.in_process_bus import SharedProcess
 from common.known_variables import warn_of_unknown
 from common.master_keys import MasterKeyMissing
 from common.process_life import Lives, ServiceLife, run_until_stopped
-from common.service import Open, Program, attend
+from common.service import Open, Program, attend, start_tracing
 from common.settings import Settings
 
 log = logs.get(__name__)
@@ -44,15 +45,18 @@ def run_together(programs: Sequence[Program]) -> None:
     """Runs services in this process from their start to their end. If one cannot start, prints one
     sentence that names it, and exits with 1. If a task of one dies, all drain, and the process exits
     with 1."""
+    logs.configure(NAME)
+    crash_lines.install()
     settings = read_configuration([(each.name, each.settings_class) for each in programs])
-    logs.configure(NAME, settings[0].log_level)
+    logs.configure(NAME, settings[0].log_level, settings[0].replica)
     warn_of_unknown(os.environ)
+    start_tracing(NAME, settings[0].replica)
     prepared = [
         _Prepared(program, own, program.prepare(own))
         for program, own in zip(programs, settings, strict=True)
     ]
     try:
-        uvloop.run(run_until_stopped(_open_all(prepared)))
+        uvloop.run(run_until_stopped(_open_all(prepared), settings[0].heartbeat))
     except StartFailed as failed:
         print(failed, file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None
@@ -92,7 +96,7 @@ async def _all_of(opening: list[asyncio.Task[ServiceLife]]) -> list[ServiceLife]
             for other in others:
                 other.cancel()
             await asyncio.gather(*others, return_exceptions=True)
-            if not isinstance(error, (MasterKeyMissing, PoolerFound)):
+            if not isinstance(error, (MasterKeyMissing, PoolerFound, ClusterMistake)):
                 log.error("start failed", service=task.get_name(), exc_info=error)
             raise StartFailed(f"{task.get_name()}: {error or type(error).__name__}") from error
     return [task.result() for task in opening]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from common import logs
 from common.context import traced
+from common.homes import MAIN
 from common.periodic import FAULTS
 
 log = logs.get(__name__)
@@ -19,10 +20,17 @@ class WakeableWorker:
 
     idle: float = 5.0
     """Seconds between rounds without a wake-up: another process may have left work behind."""
+    _others: dict[str, WakeableWorker] = field(default_factory=dict)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _rounds: int = 0
     _running: bool = False
     _done: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def at(self, home: str) -> WakeableWorker:
+        """Returns the worker for the applications of one cluster: this one, if that is `main`."""
+        if home == MAIN:
+            return self
+        return self._others.setdefault(home, WakeableWorker(self.idle))
 
     def wake(self) -> None:
         """Starts a round soon."""
@@ -45,7 +53,7 @@ class WakeableWorker:
         while True:
             self._woken.clear()
             self._running = True
-            with traced():
+            with traced(name):
                 try:
                     more = await work()
                 except FAULTS as error:

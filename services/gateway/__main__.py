@@ -65,10 +65,12 @@ async def serve(
     tasks = {links.spawn(server.serve(sockets=[at]), name) for server, at, name in listeners}
     compiling = asyncio.create_task(compile_templates(), name="templates")
 
-    async def drain() -> None:
+    async def drain(hurry: bool) -> None:
         compiling.cancel()
-        for server, _, _ in listeners:
-            server.should_exit = True
+        gateway.stops = True
+        lame_duck = settings.lame_duck
+        await asyncio.gather(*(each.stop(lame_duck, hurry=hurry) for each, _, _ in listeners))
+        gateway.followers.end_all()
         await asyncio.wait(tasks)
 
     log.info("ready", host=settings.host, port=settings.port)

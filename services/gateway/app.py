@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from prometheus_client import Histogram
 from pydantic import ValidationError
 
-from common import logs, metrics
+from common import logs, tracing
+from common.context import new_trace
 from common.problems import BadRequest, Problem, TooLarge
 from gateway.admission.admission import Admission
 from gateway.admission.flood_limits import costly
@@ -28,8 +28,11 @@ from gateway.http.asgi import AsgiApp, Receive, Scope, Send
 from gateway.http.body import LimitedBody, check_length
 from gateway.http.contract_errors import problem_of
 from gateway.http.proxies import client_ip
-from gateway.http.request import GatewayRequest, RequestState, read_method, trace_of
-from gateway.http.response import HTML, GatewayResponse, MethodNotAllowed
+from gateway.http.request import GatewayRequest, RequestState, linked_trace, read_method
+from gateway.http.request_span import begin_http_span, end_http_span
+from gateway.http.response import MethodNotAllowed
+from gateway.http.unseen_responses import unseen_response
+from gateway.request_metrics import RequestMetrics
 from gateway.response_sender import ResponseSender
 from gateway.routing import HostKind, Route, RouteTable
 from gateway.served_requests import SERVER_ERROR
@@ -40,8 +43,6 @@ log = logs.get(__name__)
 
 ANY_HOST, DASHBOARD_HOST = HostKind.ANY, HostKind.DASHBOARD
 CHUNKED: Final = b"transfer-encoding"
-ACTS_ON_READ: Final = ("/oauth2/authorize", "/oauth2/authorize/resume", "/oauth2/logout")
-ENDLESS: Final = "/audit/stream"
 MAX_HEADERS: Final = 32_768
 """Bytes of names and values together."""
 
@@ -55,11 +56,9 @@ class GatewayApp:
     table: RouteTable
     application: AsgiApp
     dashboard: AsgiApp
-    metric_paths: frozenset[str]
-    """The paths that may label a metric. A path from a request never does."""
+    metrics: RequestMetrics
     start: Callable[[], Awaitable[None]]
     stop: Callable[[], Awaitable[None]]
-    _timers: dict[tuple[str, int], Histogram] = field(default_factory=dict)
     _max_body: int = field(init=False)
     _scheme: str = field(init=False)
     _api_host: str = field(init=False)
@@ -90,6 +89,7 @@ class GatewayApp:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = self._request(scope, receive)
+        logs.trace.set(request.trace)
         admission = Admission(
             self.gateway.limits,
             ip=request.ip,
@@ -128,6 +128,12 @@ class GatewayApp:
         headers = dict(scope["headers"])
         peer = scope["client"][0] if scope.get("client") else None
         forwarded = headers.get(b"x-forwarded-for")
+        state = RequestState()
+        link = linked_trace(headers[b"traceparent"]) if b"traceparent" in headers else None
+        if link is not None:
+            state.log_facts["link"] = link[3:35]
+        if tracing.recorder is not None:
+            state.span = begin_http_span(tracing.recorder, scope["method"], scope["path"], link)
         return GatewayRequest(
             scope=scope,
             headers=headers,
@@ -135,9 +141,9 @@ class GatewayApp:
             scheme=self._scheme,
             host="",
             ip=client_ip(peer, forwarded and forwarded.decode("latin-1"), self._trusted_proxies),
-            trace=trace_of(headers.get(b"traceparent")),
+            trace=new_trace() if state.span is None else state.span.traceparent,
             started=time.perf_counter(),
-            state=RequestState(),
+            state=state,
         )
 
     async def _resolve_host(self, sender: ResponseSender, scope: Scope) -> None:
@@ -170,7 +176,7 @@ class GatewayApp:
         is_dashboard = request.app.is_dashboard
         if route is not None and route.host is DASHBOARD_HOST and not is_dashboard:
             route = None
-        response = _unseen_response(request)
+        response = unseen_response(request)
         if request.method == "OPTIONS":
             response = cors.preflight(request, client_origin=sender.client_origin)
         if response is not None:
@@ -211,14 +217,9 @@ class GatewayApp:
     def _log(self, sender: ResponseSender, template: str | None) -> None:
         request, status = sender.request, sender.status
         seconds = time.perf_counter() - request.started
-        path = template or request.path
-        timer = self._timers.get((path, status))
-        if timer is None:
-            has_label = path in self.metric_paths
-            timer = metrics.HTTP.labels(path if has_label else "other", str(status))
-            if has_label:
-                self._timers[path, status] = timer
-        timer.observe(seconds)
+        self.metrics.observe(request.method, template, status, seconds)
+        if request.state.span is not None:
+            end_http_span(request.state.span, request, template, status)
         self.gateway.served.add(status, seconds)
         logs.lines.write(
             {
@@ -226,6 +227,7 @@ class GatewayApp:
                 "method": request.method,
                 "path": request.path[:200],
                 "status": status,
+                "outcome": "ok",
                 "ms": round(seconds * 1000, 2),
                 "app_id": request.tenant.app_id if request.tenant else None,
                 "ip": request.ip,
@@ -234,17 +236,3 @@ class GatewayApp:
             },
             level="error" if status >= SERVER_ERROR else "info",
         )
-
-
-def _unseen_response(request: GatewayRequest) -> GatewayResponse | None:
-    """Returns the response to HEAD and to a prefetch of paths that act on GET: nobody looks at it, so
-    nothing is done. None for other requests."""
-    if request.path.endswith(ENDLESS) and request.method == "HEAD":
-        return GatewayResponse(200, b"", [(b"content-type", b"text/event-stream")])
-    if request.path not in ACTS_ON_READ:
-        return None
-    if request.method == "HEAD":
-        return GatewayResponse(200, b"", [HTML])
-    purpose = request.headers.get(b"sec-purpose", request.headers.get(b"purpose", b""))
-    prefetch = request.method == "GET" and b"prefetch" in purpose.lower()
-    return GatewayResponse(503) if prefetch else None

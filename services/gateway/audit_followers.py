@@ -15,7 +15,7 @@ import nats.errors
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError
 
-from common.problems import Busy
+from common.problems import Busy, Unavailable
 
 STREAM: Final = "AUDIT"
 LOOK: Final = 2.0
@@ -86,6 +86,8 @@ class FollowerSlots:
     followers: set[Follower] = field(default_factory=set)
     newest: Newest = field(default_factory=Newest, compare=False)
     of_sessions: Counter[str] = field(default_factory=Counter)
+    ended: bool = False
+    """Whether the process stops."""
 
     def changed(self, noun: str, id: str) -> None:
         """Handles an invalidation message: followers with a credential that it names are checked again."""
@@ -97,13 +99,22 @@ class FollowerSlots:
         for follower in self.followers:
             follower.recheck()
 
+    def end_all(self) -> None:
+        """Ends all streams, and begins no more: the process stops. Followers continue at another gateway,
+        after the last event that they received."""
+        self.ended = True
+        for follower in self.followers:
+            follower.woken.set()
+
     def check_free(self, app_id: str) -> None:
-        """Raises Busy if the application cannot have another slot."""
+        """Raises Busy if the application cannot have another slot, and Unavailable if the process stops."""
+        if self.ended:
+            raise Unavailable("this gateway is stopping", retry_after=2)
         if self.in_use[app_id] >= self.free:
             raise Busy("too many follow the log already", retry_after=10)
 
     def take(self, app_id: str) -> None:
-        """Raises Busy."""
+        """Raises what `check_free` raises."""
         self.check_free(app_id)
         self.free -= 1
         self.in_use[app_id] += 1

@@ -135,7 +135,8 @@ class Tail:
         return place if place.seq <= newest.seq else _beginning(newest)  # its end was lost
 
     async def events(self, after: Place) -> AsyncGenerator[bytes, None]:
-        """Yields server-sent events (WHATWG HTML section 9.2) until the follower leaves or may not follow."""
+        """Yields server-sent events (WHATWG HTML section 9.2) until the follower leaves or may not follow,
+        or this process stops."""
         follower = Follower(self.credential)
 
         async def wake(_: Msg) -> None:
@@ -150,7 +151,7 @@ class Tail:
             subscription = await self.nc.subscribe(subjects_of(self.app_id), cb=wake)
             alive, checked = time.monotonic(), 0.0
             yield self.writer.begin(self.places.show(self.app_id, after))
-            while True:
+            while not self.slots.ended:
                 after = await self._in_this_stream(after)
                 async for place, events in self._new(after):
                     if follower.doubtful:

@@ -19,6 +19,7 @@ from gateway.monitoring import certificates, health
 from gateway.monitoring.internal_listener import InternalListener
 from gateway.oauth import authorize, discovery, introspect, logout, revoke, token, userinfo
 from gateway.pages.route_sets import ROUTE_SETS as PAGE_ROUTE_SETS
+from gateway.request_metrics import RequestMetrics
 from gateway.routing import HostKind, RouteSet, RouteTable
 from gateway.state import Gateway
 
@@ -48,13 +49,15 @@ def build(
     table = route_table(internal=False)
     apis = [json_api(dashboard=dashboard) for dashboard in (False, True)]
     metrics.maintain(metrics.HTTP, metrics.LIMITED)
+    metrics.follow(metrics.HTTP_RUNNING, gateway.queues, lambda queues: queues.running)
+    metrics.follow(metrics.HTTP_WAITING, gateway.queues, lambda queues: queues.waiting)
     application, dashboard = (cast(AsgiApp, api) for api in apis)
     return GatewayApp(
         gateway=gateway,
         table=table,
         application=application,
         dashboard=dashboard,
-        metric_paths=table.paths() | api_paths(),
+        metrics=RequestMetrics(table.paths() | api_paths()),
         start=start,
         stop=stop,
     )

@@ -95,8 +95,8 @@ class ResponseSender:
     async def refuse(self, error: Problem) -> None:
         """Sends the problem in the style of the route. If a response has started, uvicorn closes the
         connection, and the log has the reason."""
+        self.request.state.log_facts["outcome"] = error.code
         if error.status >= 500:
-            self.request.state.log_facts["problem"] = error.code
             self.request.state.log_facts["detail"] = error.detail
         if self.status == 0:
             await self.respond(self._render(error))

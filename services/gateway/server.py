@@ -1,4 +1,5 @@
-"""The HTTP server. When it stops, it first closes its listeners and then finishes the open requests."""
+"""The HTTP server. Before it stops, it accepts and serves for a while, and says on each response that the
+connection closes. Then it closes its listeners and finishes the open requests."""
 
 from __future__ import annotations
 
@@ -6,13 +7,22 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Generator
+from typing import Final
 
 import uvicorn
 
 from gateway.http.asgi import AsgiApp
 from gateway.http.response_writer import WholeResponses
 from gateway.http.slow_clients import Connection
-from gateway.http.uvicorn_private import new_protocol
+from gateway.http.uvicorn_private import StoppingState, new_protocol
+
+IDLE_TIME: Final = 5.0
+"""Seconds for which a client may still use a connection that it keeps, from the announcement on. Clients that
+send less often find the connection closed before they send (RFC 9112 section 9.5)."""
+FINISH: Final = 60.0
+"""Seconds for the requests that have begun: the longest time limit of a contract."""
+HURRY: Final = 3.0
+"""The same if the whole platform stops."""
 
 
 class Server(uvicorn.Server):
@@ -25,6 +35,20 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         self._exit = asyncio.Event()
         super().__init__(config)
+        self.server_state = self._stopping = StoppingState()
+
+    async def stop(self, lame_duck: float, *, hurry: bool) -> None:
+        """Stops after `lame_duck` seconds in which it still accepts and serves, and every response ends its
+        connection. With `hurry` at once, and idle connections close at once."""
+        self._stopping.stops = True
+        for connection in list(self.server_state.connections):
+            connection.announce_end()  # type: ignore[union-attr]  # all are Connection
+        if not hurry:
+            await asyncio.sleep(lame_duck)
+            self._stopping.patient = True
+            self._stopping.idle_time = max(0.0, IDLE_TIME - lame_duck)
+        self.config.timeout_graceful_shutdown = int(HURRY if hurry else FINISH)
+        self.should_exit = True
 
     @property
     def should_exit(self) -> bool:
@@ -91,7 +115,6 @@ def server_of(app: AsgiApp) -> Server:
             proxy_headers=False,
             lifespan="off",
             timeout_keep_alive=30,
-            timeout_graceful_shutdown=3,
             h11_max_incomplete_event_size=65_536,
             limit_concurrency=5_000,
             backlog=1024,

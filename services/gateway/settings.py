@@ -37,6 +37,14 @@ class GatewaySettings(Settings):
         "on each of them. A gateway that gets SIGTERM closes its port first, then answers the "
         "requests that have reached it.",
     )
+    lame_duck: float = Field(
+        default=5.0,
+        ge=0,
+        le=300,
+        description="Seconds after SIGTERM in which `/health/ready` answers 503 and the gateway still "
+        "accepts and serves, until the load balancer sends no more. Every response then ends its "
+        "connection. SIGINT does not wait.",
+    )
     trusted_proxies: Annotated[list[Network], NoDecode] = Field(
         default=[],
         description="CIDRs whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.",

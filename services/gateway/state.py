@@ -80,6 +80,8 @@ class Gateway:
     followers: FollowerSlots = field(default_factory=FollowerSlots)
     discovery: ServiceDiscovery = field(default_factory=ServiceDiscovery)
     served: ServedRequests = field(default_factory=ServedRequests)
+    stops: bool = False
+    """Whether this process was asked to stop: a load balancer sends it nothing more."""
     limits: FloodLimits = field(init=False)
     queues: AdmissionQueues = field(init=False)
 

@@ -11,6 +11,7 @@ from identity import (
     guest_expiry,
     impersonation_end,
     queues,
+    stream_metrics,
     unprovisioned_users,
     user_batch_worker,
 )
@@ -23,16 +24,18 @@ from identity.settings import Settings
 async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]:
     """Opens what the handlers need and starts the service's own tasks."""
     deps = await open_deps(settings, links)
-    links.spawn(run_sweeps(deps.sweep_db, EXPIRED), "sweeps")
     links.spawn(queues.measure_periodically(deps), "queues")
-    links.spawn(unprovisioned_users.provision_periodically(deps), "unprovisioned users")
-    links.spawn(user_batch_worker.run(deps), "user batches")
+    links.spawn(stream_metrics.measure_periodically(links.js), "stream")
     providers = settings.dashboard_providers
     if providers:
         ensure = dashboard_providers.ensure_and_wait(deps, providers)
         links.spawn(ensure, "dashboard providers")
-    links.spawn(guest_expiry.delete_periodically(deps), "expired guests")
-    links.spawn(impersonation_end.end_periodically(deps), "impersonations")
+    for each in deps.everywhere():
+        links.spawn(run_sweeps(each.sweep_db, EXPIRED), "sweeps")
+        links.spawn(unprovisioned_users.provision_periodically(each), "unprovisioned users")
+        links.spawn(user_batch_worker.run(each), "user batches")
+        links.spawn(guest_expiry.delete_periodically(each), "expired guests")
+        links.spawn(impersonation_end.end_periodically(each), "impersonations")
     return deps, HANDLERS
 
 

@@ -44,7 +44,7 @@ def the_operator(ctx: Context) -> SignedInOperator:
     return SignedInOperator(caller.id, caller.session_id)
 
 
-def inside(ctx: Context, app_id: str) -> Context:
+def inside(ctx: Context, app_id: str, home: str) -> Context:
     """Returns the context of an operator's event in another application, where they are a developer
     without permissions."""
     if app_id == ctx.app_id:
@@ -52,4 +52,4 @@ def inside(ctx: Context, app_id: str) -> Context:
     caller = replace(
         ctx.caller, kind="developer", permissions=frozenset(), session_id=None, org_id=None
     )
-    return ctx.with_application(app_id).with_caller(caller)
+    return ctx.with_application(app_id, home).with_caller(caller)

@@ -49,7 +49,7 @@ async def ensure_and_wait(
 
 async def _tried(deps: Deps, provider: ConfiguredProvider) -> bool:
     """Returns whether there is nothing left to try."""
-    with traced():
+    with traced("dashboard providers"):
         try:
             await ensure(deps, provider)
         except Invalid as error:

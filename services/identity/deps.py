@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from common import logs
 from common.circuit_breaker import CircuitBreaker
+from common.clusters import join
 from common.connections import Connections
 from common.db import Database
 from common.hash_pool import FairPool
@@ -60,15 +61,15 @@ async def open_deps(settings: Settings, links: Connections) -> Deps:
     common = await open_service_deps(settings, links)
     pool = FairPool(settings.hash_threads) if settings.hash_threads else FairPool()
     hashing = Hashing(pool)
-    mail_db = await open_job(settings.mail_database_url, links, "mail")
+    mail_db = await open_job(settings, links, "mail")
     common = _deliver_mail(settings, links, common, mail_db, workers=hashing.workers)
     last_active = LastActive(common.db)
     links.spawn(last_active.run(), "last_active")
     return Deps(
         **common.shared(),
         mail_db=mail_db,
-        sweep_db=await open_job(settings.sweep_database_url, links, "sweep"),
-        search_db=await open_job(settings.search_database_url, links, "search"),
+        sweep_db=await open_job(settings, links, "sweep"),
+        search_db=await open_job(settings, links, "search"),
         hashing=hashing,
         last_active=last_active,
         limits=Limits(common.db, common.keys, settings.limit_scale),
@@ -88,19 +89,22 @@ def _deliver_mail(
     *,
     workers: WorkerProcesses,
 ) -> ServiceDeps:
-    """Starts the mailer, which each commit of this service wakes at once."""
+    """Starts a mailer for each cluster, which each commit of this service there wakes at once."""
     if settings.smtp_url is None:
         log.warning("AERO2_SMTP_URL is not set: mail waits in the outbox")
-    mailer = Mailer(
-        common.db,
-        mail_db,
-        common.sealer,
-        common.tenants,
-        Smtp.parse(settings.smtp_url.get_secret_value()) if settings.smtp_url else None,
-        settings.mail_from,
-        workers,
-        OutgoingHttp(settings.egress),
-    )
-    links.invalidation.listeners.append(mailer.on_invalidation)
-    links.spawn(mailer.run(), "mailer")
-    return replace(common, db=replace(common.db, on_commit=mailer.waking(common.db.on_commit)))
+    databases = []
+    for db in common.db.everywhere():
+        mailer = Mailer(
+            common.db,
+            mail_db.at(db.home),
+            common.sealer,
+            common.tenants,
+            Smtp.parse(settings.smtp_url.get_secret_value()) if settings.smtp_url else None,
+            settings.mail_from,
+            workers,
+            OutgoingHttp(settings.egress),
+        )
+        links.invalidation.listeners.append(mailer.on_invalidation)
+        links.spawn(mailer.run(), "mailer")
+        databases.append(replace(db, on_commit=mailer.waking(db.on_commit)))
+    return replace(common, db=join(databases) if len(databases) > 1 else databases[0])

@@ -57,7 +57,7 @@ async def delete_periodically(deps: Deps) -> None:
 
 async def _delete(deps: Deps, guest: guests.ExpiredGuest) -> bool:
     """Returns whether the guest was deleted: not if they came back in the meantime."""
-    ctx = system_context(guest.app_id, within=WITHIN)
+    ctx = system_context(guest.app_id, within=WITHIN, home=deps.db.home)
     try:
         return await users.remove_expired_guest(deps, ctx, guest.id, reason=REASON)
     except FAULTS as error:

@@ -100,7 +100,7 @@ async def end_periodically(deps: Deps) -> None:
 
 
 async def _end_if_over(deps: Deps, key: ImpersonationKey) -> bool:
-    ctx = system_context(key.app_id, within=WITHIN)
+    ctx = system_context(key.app_id, within=WITHIN, home=deps.db.home)
     try:
         async with deps.db.reader(ctx) as db:
             session = await impersonations.get(db, app_id=ctx.app_id, id=key.id)

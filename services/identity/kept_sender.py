@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
+from common import tracing
 from common.contracts.mail_sender import SenderStep
 from identity.outgoing_mail import OutgoingMail
 from identity.sender_connections import Key, SenderConnections
@@ -27,6 +28,10 @@ class KeptSender:
 
     async def send(self, message: OutgoingMail) -> None:
         """Raises Undeliverable, TryLater, SenderFailed."""
+        with tracing.client_span("SMTP", {"server.address": self.server.host}):
+            await self._send(message)
+
+    async def _send(self, message: OutgoingMail) -> None:
         client = None
         passed: list[SenderStep] = []
         is_answered = False

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from common import logs
-from common.context import system_context
+from common.context import Context, system_context
 from common.db import Database
 from common.periodic import FAULTS, flush_periodically
 from identity.queries import sessions
@@ -36,15 +36,15 @@ class LastActive:
     db: Database
     every: float = 5.0
     size: int = 100_000
-    _seen: dict[str, set[str]] = field(default_factory=dict)
+    _seen: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     _count: int = 0
     _noted: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def mark(self, app_id: str, session_id: str) -> None:
+    def mark(self, ctx: Context, session_id: str) -> None:
         """Notes that the session was used."""
         if self._count >= self.size:
             return  # the next check marks the session again
-        waiting = self._seen.setdefault(app_id, set())
+        waiting = self._seen.setdefault((ctx.home, ctx.app_id), set())
         if session_id not in waiting:
             waiting.add(session_id)
             self._count += 1
@@ -57,9 +57,9 @@ class LastActive:
     async def flush(self) -> None:
         """Writes the sessions that wait."""
         seen, self._seen, self._count = self._seen, {}, 0
-        for app_id, ids in seen.items():
+        for (home, app_id), ids in seen.items():
             try:
-                async with self.db.autocommit(system_context(app_id)) as db:
+                async with self.db.autocommit(system_context(app_id, home=home)) as db:
                     await sessions.touch(db, app_id=app_id, ids=sorted(ids))
             except FAULTS as error:
                 log.warning("last activity not written", error=type(error).__name__)

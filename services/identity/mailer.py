@@ -50,7 +50,7 @@ PLATFORM: Final = ("", "")
 
 @dataclass
 class Mailer:
-    """`mail_db` sees the outbox of every application; `db` opens one application's mail. Without the
+    """`mail_db` sees the outbox of every application of a cluster; `db` opens one application's mail. Without the
     platform's `server`, only applications with a mail server of their own send."""
 
     db: Database
@@ -70,7 +70,9 @@ class Mailer:
 
     def __post_init__(self) -> None:
         self.own = OwnSenders(self.db, self.mail_db)
-        self._writer = MessageWriter(self.db, self.sealer, self.tenants, self.workers)
+        self._writer = MessageWriter(
+            self.db, self.sealer, self.tenants, self.workers, self.mail_db.home
+        )
 
     def waking(self, also: Callable[[], None]) -> Callable[[], None]:
         """Returns a function to call after every commit. It calls `also`, and wakes the mailer if
@@ -113,7 +115,7 @@ class Mailer:
 
     async def _traced(self, leased: Leased) -> None:
         """Delivers one mail under a trace of its own."""
-        with traced():
+        with traced("mail"):
             await self._deliver(leased)
 
     async def _deliver(self, leased: Leased) -> None:
@@ -205,7 +207,7 @@ class Mailer:
 
     async def _own_sender(self, leased: Leased) -> OwnSender | None:
         """Returns the mail server of the application, if it has one of its own. Raises Unsealable."""
-        async with self.db.reader(system_context(leased.app_id)) as db:
+        async with self.db.reader(system_context(leased.app_id, home=self.mail_db.home)) as db:
             row = await mail_senders.get(db, app_id=leased.app_id)
             if row is None:
                 return None

@@ -16,9 +16,9 @@ async def own_address(deps: Deps, ctx: Context) -> tuple[Account, str]:
     caller = ctx.caller
     if caller.id is None or caller.kind not in ("user", "developer"):
         raise OwnAddressUnverified
-    home = ctx.with_application(DASHBOARD) if caller.kind == "developer" else ctx
-    async with deps.db.reader(home) as db:
-        account = await accounts.by_id(db, app_id=home.app_id, id=caller.id)
+    of_caller = ctx.with_application(DASHBOARD) if caller.kind == "developer" else ctx
+    async with deps.db.reader(of_caller) as db:
+        account = await accounts.by_id(db, app_id=of_caller.app_id, id=caller.id)
     if account is None or account.email is None:
         raise OwnAddressUnverified
     if account.disabled or not account.email_verified:

@@ -113,7 +113,7 @@ class OwnSenders:
     async def failed(self, row: SenderRow, step: str) -> float:
         """Pauses the sender and holds the mails of its application. Tells the developer once. Returns
         the seconds of the pause."""
-        ctx = system_context(row.app_id)
+        ctx = system_context(row.app_id, home=self.mail_db.home)
         async with self.db.transaction(ctx) as tx:
             paused = await mail_senders.fail(tx, row=row, step=step)
             if paused is not None and paused.failures == 1:
@@ -126,7 +126,7 @@ class OwnSenders:
 
     async def recovered(self, row: SenderRow) -> None:
         """Ends the pause of a sender that works again, and makes the waiting mails due."""
-        ctx = system_context(row.app_id)
+        ctx = system_context(row.app_id, home=self.mail_db.home)
         async with self.db.transaction(ctx) as tx:
             if await mail_senders.recover(tx, row=row):
                 await audit.record(tx, ctx, MailSenderRecovered())
@@ -134,14 +134,14 @@ class OwnSenders:
 
     async def _claimed(self, row: SenderRow) -> bool:
         """Returns whether this mail may try. The others wait for what happens to it."""
-        async with self.db.transaction(system_context(row.app_id)) as tx:
+        async with self.db.transaction(system_context(row.app_id, home=self.mail_db.home)) as tx:
             claimed = await mail_senders.claim(tx, row=row, seconds=CONVERSATION)
             await mail_senders.hold(tx, app_id=row.app_id, seconds=CONVERSATION)
         return claimed
 
     async def _hold(self, row: SenderRow, leased: Leased) -> None:
         """Holds all mails of the application until its pause ends."""
-        async with self.db.transaction(system_context(row.app_id)) as tx:
+        async with self.db.transaction(system_context(row.app_id, home=self.mail_db.home)) as tx:
             await mail_senders.hold(tx, app_id=row.app_id, seconds=row.pause_left)
         await self.release(leased, row.pause_left + 1.0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from functools import partial
 from typing import Final
@@ -17,6 +18,8 @@ SERVICES: Final = ["identity", "oidc", "rbac", "tenancy"]
 """Those with an audit outbox."""
 MEASURED_EVERY: Final = 15.0
 """Seconds."""
+PATIENCE: Final = 0.5
+"""Seconds for a cluster beside `main`."""
 
 
 async def get(deps: Deps, ctx: Context, request: GetQueues) -> Queues:
@@ -60,7 +63,28 @@ def _set_mail(waiting: float, age: float) -> None:
 
 
 async def measure(deps: Deps) -> Queues:
-    """Returns the lengths and ages of all queues."""
+    """Returns the lengths and ages of all queues, those of all clusters together."""
+    main, *others = deps.everywhere()
+    total = await _measure_one(main)
+    measured = await asyncio.gather(*map(_measure_if_there, others))
+    states = {}
+    for each, queues_there in zip(others, measured, strict=True):
+        states[each.db.home] = "unreachable" if queues_there is None else "ok"
+        if queues_there is not None:
+            total = _sum(total, queues_there)
+    return total.model_copy(update={"clusters": states})
+
+
+async def _measure_if_there(deps: Deps) -> Queues | None:
+    """Returns the queues of a cluster, or None if it does not answer in time."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await _measure_one(deps)
+    except FAULTS:
+        return None
+
+
+async def _measure_one(deps: Deps) -> Queues:
     async with deps.relay_db.unbound_transaction() as db:
         relay = await queues.outbox(db, services=SERVICES)
     async with deps.mail_db.unbound_transaction() as db:
@@ -69,3 +93,14 @@ async def measure(deps: Deps) -> Queues:
         relay={one.service: Queue(waiting=one.waiting, age=one.age) for one in relay},
         mail=Queue(waiting=mail.waiting, age=mail.age),
     )
+
+
+def _sum(one: Queues, other: Queues) -> Queues:
+    return Queues(
+        relay={name: _both(queue, other.relay[name]) for name, queue in one.relay.items()},
+        mail=_both(one.mail, other.mail),
+    )
+
+
+def _both(one: Queue, other: Queue) -> Queue:
+    return Queue(waiting=one.waiting + other.waiting, age=max(one.age, other.age))

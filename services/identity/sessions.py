@@ -57,7 +57,7 @@ async def check(deps: Deps, ctx: Context, request: CheckSession) -> Session:
     if live.actor_id is not None:
         await impersonation_end.check(deps, ctx, live)
     if request.is_use and last_active.is_due(live.last_active_at, live.idle_expires_at):
-        deps.last_active.mark(ctx.app_id, live.id)
+        deps.last_active.mark(ctx, live.id)
     return live.session()
 
 

@@ -9,6 +9,7 @@ import asyncpg
 
 from common import audit
 from common.context import Context
+from common.contracts.applications import ApplicationNotFound
 from common.contracts.audit_log import ListUserAudit
 from common.contracts.platform_applications import LabelApplications
 from common.contracts.support_views import (
@@ -40,7 +41,7 @@ async def open_(deps: Deps, ctx: Context, request: OpenSupportView) -> OpenedSup
     operator = the_operator(ctx)
     await deps.limits.count(ctx, (SUPPORT_VIEW_BY_OPERATOR, operator.id))
     app_id, user_id = request.application_id, request.user_id
-    of_application = inside(ctx, app_id)
+    of_application = inside(ctx, app_id, await _home_of(deps, app_id))
     try:
         async with deps.db.transaction(of_application) as tx:
             expires_at = await support_views.put(
@@ -72,7 +73,7 @@ async def get(deps: Deps, ctx: Context, request: GetSupportView) -> SupportView:
     SupportViewNotOpen, UserNotFound, Forbidden."""
     operator = the_operator(ctx)
     app_id, user_id = request.application_id, request.user_id
-    of_application = inside(ctx, app_id)
+    of_application = inside(ctx, app_id, await _home_of(deps, app_id))
     async with deps.db.reader(of_application) as db:
         view = await support_views.get_open(
             db,
@@ -107,3 +108,11 @@ async def get(deps: Deps, ctx: Context, request: GetSupportView) -> SupportView:
         sessions=entries,
         events=events.audit_logs,
     )
+
+
+async def _home_of(deps: Deps, app_id: str) -> str:
+    """Returns the cluster of an application. Raises UserNotFound."""
+    try:
+        return await deps.home_of(app_id)
+    except ApplicationNotFound:
+        raise UserNotFound from None

@@ -58,7 +58,7 @@ async def provision_periodically(deps: Deps) -> None:
 
 
 async def _provision(deps: Deps, user: unprovisioned_users.UnprovisionedUser) -> bool:
-    ctx = system_context(user.app_id, within=WITHIN)
+    ctx = system_context(user.app_id, within=WITHIN, home=deps.db.home)
     async with deps.db.reader(ctx) as db:
         account = await accounts.by_id(db, app_id=ctx.app_id, id=user.id)
     if account is None or account.provisioned_at is not None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from common.caller import Caller
-from common.context import Context, system_context
+from common.context import Context
 from common.contracts.api_keys import ApiKeyNotFound, CheckApiKey
 from common.contracts.clients import ClientNotFound, GetClient
 from common.contracts.impersonation import ImpersonationRefused
@@ -45,9 +45,11 @@ async def still_allowed(
 async def _exists(deps: Deps, ctx: Context, caller: Caller) -> bool:
     """Returns whether the session, key, client or user that started the batch still counts."""
     if caller.session_id is not None:
-        home = system_context(DASHBOARD if caller.kind == "developer" else ctx.app_id)
-        async with deps.db.reader(home) as db:
-            return await user_batches.is_live_session(db, app_id=home.app_id, id=caller.session_id)
+        of_caller = ctx.with_application(DASHBOARD) if caller.kind == "developer" else ctx
+        async with deps.db.reader(of_caller) as db:
+            return await user_batches.is_live_session(
+                db, app_id=of_caller.app_id, id=caller.session_id
+            )
     if caller.kind == "secret_key":
         return await _is_live_key(deps, ctx, caller.id or "")
     if caller.kind == "client":

@@ -58,13 +58,13 @@ async def work_once(deps: Deps) -> bool:
         due = await user_batch_queue.claim(db)
     if due is None:
         return False
-    with traced():
+    with traced("user batch"):
         await _do(deps, due)
     return True
 
 
 async def _do(deps: Deps, due: DuePart) -> None:
-    ctx = system_context(due.app_id, within=WITHIN)
+    ctx = system_context(due.app_id, within=WITHIN, home=deps.db.home)
     try:
         if due.attempts > MOST_ATTEMPTS:
             await _stop(deps, ctx, due.batch_id)

@@ -79,7 +79,7 @@ async def add_rows(deps: Deps, ctx: Context, request: AddUserImportRows) -> User
             await _complete(ctx, tx, batch, batch.total + len(request.users))
         batch = _existing(await user_batches.get(tx, app_id=ctx.app_id, id=batch.id))
     if request.complete:
-        deps.batches.wake()
+        deps.batches.at(ctx.home).wake()
     return batch
 
 
@@ -184,7 +184,7 @@ async def _start(
             await _complete(ctx, tx, batch, len(rows))
         batch = _existing(await user_batches.get(tx, app_id=ctx.app_id, id=id))
     if complete:
-        deps.batches.wake()
+        deps.batches.at(ctx.home).wake()
     return batch
 
 

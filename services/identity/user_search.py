@@ -30,8 +30,10 @@ async def search(deps: Deps, ctx: Context, request: SearchUsers) -> LocatedUsers
     )
     async with deps.db.transaction(ctx) as tx:
         await audit.record(tx, ctx, event)
-    async with deps.search_db.unbound_transaction() as db:
-        rows = await user_search.by_address(db, address=address, limit=MOST_FOUND + 1)
+    rows: list[AddressRow] = []
+    for search_db in deps.search_db.everywhere():
+        async with search_db.unbound_transaction() as db:
+            rows += await user_search.by_address(db, address=address, limit=MOST_FOUND + 1)
     located = await _labelled(deps, ctx, rows[:MOST_FOUND])
     await _record(deps, ctx, located, request.reason)
     return LocatedUsers(users=located, has_more=len(rows) > MOST_FOUND)
@@ -43,7 +45,7 @@ async def _record(deps: Deps, ctx: Context, users: list[LocatedUser], reason: st
         for user in users:
             await rebind(tx, user.application.id)
             event = UserLocated(user_id=user.user_id, reason=reason)
-            of_application = inside(ctx, user.application.id)
+            of_application = inside(ctx, user.application.id, user.application.home)
             await audit.record(tx, of_application, event, user_id=user.user_id)
 
 

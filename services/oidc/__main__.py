@@ -19,14 +19,12 @@ from oidc.settings import Settings
 async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]:
     """Opens what the handlers need and starts the service's jobs."""
     deps = await open_deps(settings, links)
-    listener = SessionEndListener(deps)
-    links.invalidation.listeners.append(listener.on_change)
-    links.spawn(listener.run(), "session ends")
-    links.spawn(
-        deps.deliveries.run(partial(backchannel_delivery.work, deps), name="deliveries"),
-        "deliveries",
-    )
-    links.spawn(run_sweeps(deps.sweep_db, EXPIRED), "sweeps")
+    links.invalidation.listeners.append(SessionEndListener(deps).on_change)
+    for each in deps.everywhere():
+        links.spawn(SessionEndListener(each).run(), "session ends")
+        deliver = partial(backchannel_delivery.work, each)
+        links.spawn(each.deliveries.run(deliver, name="deliveries"), "deliveries")
+        links.spawn(run_sweeps(each.sweep_db, EXPIRED), "sweeps")
     return deps, HANDLERS
 
 

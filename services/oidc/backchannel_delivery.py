@@ -50,7 +50,7 @@ async def deliver_due(deps: Deps) -> int:
 
 
 async def _deliver(deps: Deps, delivery: LogoutDelivery) -> None:
-    ctx = system_context(delivery.app_id, within=20)
+    ctx = system_context(delivery.app_id, within=20, home=deps.db.home)
     try:
         logout_token = await _logout_token(deps, ctx, delivery)
         data = {"logout_token": logout_token}

@@ -111,8 +111,8 @@ async def open_deps(settings: Settings, links: Connections) -> Deps:
     common = await open_service_deps(settings, links)
     deps = Deps(
         **common.shared(),
-        logout_db=await open_job(settings.logout_database_url, links, "logout"),
-        sweep_db=await open_job(settings.sweep_database_url, links, "sweep"),
+        logout_db=await open_job(settings, links, "logout"),
+        sweep_db=await open_job(settings, links, "sweep"),
         settings=settings,
     )
     links.invalidation.listeners.append(deps.caches.drop)

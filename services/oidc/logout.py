@@ -152,7 +152,7 @@ async def _end_session(
     if session is not None:
         session_id = session.session_id
         frontchannel = await logout_notification.notify_clients(deps, ctx, session_id)
-        await deps.deliveries.hurry(within=1.0)
+        await deps.deliveries.at(ctx.home).hurry(within=1.0)
     return LoggedOut(
         kind="redirect" if location else "done",
         location=location,

@@ -38,7 +38,7 @@ async def notify_clients(deps: Deps, ctx: Context, session_id: str) -> list[str]
     for family_id in family_ids:
         await deps.invalidate(ctx, "token", family_id)
     if rows:
-        deps.deliveries.wake()
+        deps.deliveries.at(ctx.home).wake()
     return [
         _frontchannel_uri(client, row.issuer or ctx.origin, row.sid)
         for client, row in notified

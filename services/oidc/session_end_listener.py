@@ -9,6 +9,7 @@ from typing import Final
 
 from common import logs
 from common.context import system_context
+from common.homes import MAIN
 from common.periodic import FAULTS, run_periodically
 from oidc import logout_notification
 from oidc.deps import Deps
@@ -48,10 +49,9 @@ class SessionEndListener:
 
     async def _notify(self, app_id: str, noun: str, id: str) -> None:
         try:
-            for session_id in await find_ended(self.deps, app_id, noun, id):
-                await logout_notification.notify_clients(
-                    self.deps, system_context(app_id), session_id
-                )
+            ctx = system_context(app_id, home=await self.deps.home_of(app_id))
+            for session_id in await find_ended(self.deps, app_id, noun, id, home=ctx.home):
+                await logout_notification.notify_clients(self.deps, ctx, session_id)
         except FAULTS as error:
             log.warning("logout not queued yet", error=type(error).__name__)
 
@@ -67,9 +67,9 @@ class SessionEndListener:
             self._last_complete_search = now
 
 
-async def find_ended(deps: Deps, app_id: str, noun: str, id: str) -> list[str]:
+async def find_ended(deps: Deps, app_id: str, noun: str, id: str, *, home: str = MAIN) -> list[str]:
     """Returns the ended sessions of a user, or of a session's user, whose clients have to be told."""
-    async with deps.db.reader(system_context(app_id)) as db:
+    async with deps.db.reader(system_context(app_id, home=home)) as db:
         user_id: str | None = id
         if noun == "session":
             user_id = await session_clients.find_user_of_revoked(db, app_id=app_id, session_id=id)
@@ -79,7 +79,8 @@ async def find_ended(deps: Deps, app_id: str, noun: str, id: str) -> list[str]:
 
 
 async def notify_missed(deps: Deps, within: float = WHOLE) -> bool:
-    """Tells the clients of sessions that ended in the last `within` seconds, in all applications.
+    """Tells the clients of sessions that ended in the last `within` seconds, in all applications of a
+    cluster.
 
     Returns whether no session is left. A session that fails does not stop the others.
     """
@@ -88,9 +89,8 @@ async def notify_missed(deps: Deps, within: float = WHOLE) -> bool:
     notified = 0
     for session in sessions:
         try:
-            await logout_notification.notify_clients(
-                deps, system_context(session.app_id), session.session_id
-            )
+            ctx = system_context(session.app_id, home=deps.db.home)
+            await logout_notification.notify_clients(deps, ctx, session.session_id)
             notified += 1
         except FAULTS as error:
             log.warning("logout not queued yet", error=type(error).__name__)

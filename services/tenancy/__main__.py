@@ -19,10 +19,11 @@ async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]
     deps = await open_deps(settings, links)
     links.spawn(provisioning.sweep(deps, settings.sweep_every), "provisioning")
     links.spawn(SealingJob(deps, links.nc).run(), "audit sealing")
-    links.spawn(audit_retention.run(deps), "audit retention")
-    links.spawn(run_sweeps(deps.sweep_db, EXPIRED), "sweeps")
     links.spawn(domain_recheck.run(deps), "domains")
-    links.spawn(org_domain_recheck.run(deps), "organization domains")
+    for each in deps.everywhere():
+        links.spawn(audit_retention.run(each), "audit retention")
+        links.spawn(run_sweeps(each.sweep_db, EXPIRED), "sweeps")
+        links.spawn(org_domain_recheck.run(each), "organization domains")
     return deps, HANDLERS
 
 

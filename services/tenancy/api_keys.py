@@ -52,7 +52,7 @@ async def verify(deps: Deps, ctx: Context, request: VerifyApiKey) -> ApiKeyHolde
     """Returns the application and type of a key, and notes its use. Raises Unauthenticated."""
     if api_key_format.kind_of(request.key) is None:
         raise Unauthenticated("the API key is malformed")
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         holder = await api_keys.by_hash(
             db,
             key_prefix=request.key[: api_key_format.PREFIX],
@@ -66,7 +66,7 @@ async def verify(deps: Deps, ctx: Context, request: VerifyApiKey) -> ApiKeyHolde
 
 async def check(deps: Deps, ctx: Context, request: CheckApiKey) -> Done:
     """Checks that a secret key still works, for another service. Raises ApiKeyNotFound."""
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         if not await api_keys.is_live_secret(db, app_id=ctx.app_id, id=request.id):
             raise ApiKeyNotFound
     return Done()
@@ -75,7 +75,7 @@ async def check(deps: Deps, ctx: Context, request: CheckApiKey) -> Done:
 async def list_(deps: Deps, ctx: Context, request: ListApiKeys) -> ApiKeys:
     """Returns a page of live keys, the oldest first."""
     created_at, id = deps.cursors.read(ctx.app_id, "api_keys", request.cursor, 2)
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         rows = await api_keys.page(
             db, app_id=ctx.app_id, after=(created_at, id), limit=request.limit + 1
         )
@@ -93,7 +93,7 @@ async def create(deps: Deps, ctx: Context, request: CreateApiKey) -> NewApiKey:
     _check_expiry(request.expires_at)
     await _must_hold_everything(deps, ctx)
     try:
-        async with deps.db.transaction(ctx) as tx:
+        async with deps.registry.transaction(ctx) as tx:
             if await api_keys.count(tx, app_id=ctx.app_id) >= LIMIT:
                 raise TooManyApiKeys
             return await insert(
@@ -130,7 +130,7 @@ async def _must_hold_everything(deps: Deps, ctx: Context) -> None:
 async def revoke(deps: Deps, ctx: Context, request: RevokeApiKey) -> Done:
     """Revokes the key in all processes. Raises NotHeld, ApiKeyNotFound."""
     await _must_hold_everything(deps, ctx)
-    async with deps.db.transaction(ctx) as tx:
+    async with deps.registry.transaction(ctx) as tx:
         if not await api_keys.revoke(tx, app_id=ctx.app_id, id=request.id):
             raise ApiKeyNotFound
         await audit.record(tx, ctx, ApiKeyRevoked(key_id=request.id))
@@ -146,7 +146,7 @@ async def rotate(deps: Deps, ctx: Context, request: RotateApiKey) -> NewApiKey:
     """
     await _must_hold_everything(deps, ctx)
     ends = datetime.now(UTC) + GRACE
-    async with deps.db.transaction(ctx) as tx:
+    async with deps.registry.transaction(ctx) as tx:
         old = await api_keys.by_id_for_update(tx, app_id=ctx.app_id, id=request.id)
         if old is None:
             raise ApiKeyNotFound

@@ -112,13 +112,13 @@ def is_operator_access(ctx: Context, row: ApplicationRow) -> bool:
     )
 
 
-def inside(ctx: Context, app_id: str) -> Context:
+def inside(ctx: Context, app_id: str, home: str) -> Context:
     """Returns the context in the application. A user of the Dashboard is a developer there."""
     caller = ctx.caller
     if ctx.app_id == app_id:
         return ctx
     kind = "developer" if caller.kind == "user" else caller.kind
-    return ctx.with_application(app_id).with_caller(
+    return ctx.with_application(app_id, home).with_caller(
         replace(caller, kind=kind, session_id=None, org_id=None)
     )
 

@@ -19,11 +19,12 @@ from common.db import Db, rebind
 from common.db_errors import violated_constraint
 from common.events.applications import ApplicationCreated
 from common.field_errors import field_error
+from common.homes import MAIN
 from common.ids import DASHBOARD, new_id
 from common.problems import Invalid, Problem, Unavailable
 from tenancy import application_access, platform_settings, provisioning, slugs
 from tenancy.deps import Deps
-from tenancy.queries import applications, deleted_slugs
+from tenancy.queries import applications, deleted_slugs, placeholders
 from tenancy.queries import platform_settings as defaults
 from tenancy.queries.applications import OWNER_CONSTRAINT, REQUEST_CONSTRAINT
 from tenancy.request_keys import request_key
@@ -39,19 +40,22 @@ async def create(deps: Deps, ctx: Context, request: CreateApplication) -> NewApp
     Dashboard, Invalid, SlugTaken, ApplicationExists, ApplicationLimitReached.
     """
     application_access.check_dashboard(ctx)
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         writable = await application_access.writable_teams(db, ctx)
     owner = _owner(ctx, request.owner_org_id, writable)
     slug = _chosen_slug(ctx, request.slug)
+    home = _chosen_home(deps, ctx, request.home)
     app_id, key = new_id(), request_key(ctx, request.request_id)
     try:
-        async with deps.db.transaction(ctx) as tx:
+        async with deps.registry.transaction(ctx) as tx:
             await platform_settings.check_limit(tx, ctx, owner)
-            slug = await _insert(tx, slug, app_id=app_id, name=request.name, owner=owner, key=key)
+            slug = await _insert(
+                tx, slug, app_id=app_id, name=request.name, owner=owner, key=key, home=home
+            )
             await audit.record(tx, ctx, ApplicationCreated(application_id=app_id, slug=slug))
             await rebind(tx, app_id)
             keys = await provisioning.create_first_keys(
-                deps, tx, application_access.inside(ctx, app_id)
+                deps, tx, application_access.inside(ctx, app_id, home)
             )
     except asyncpg.ForeignKeyViolationError as error:
         if violated_constraint(error) != OWNER_CONSTRAINT:
@@ -66,14 +70,14 @@ async def create(deps: Deps, ctx: Context, request: CreateApplication) -> NewApp
         if existing is None:
             raise
         raise ApplicationExists(slug=existing) from None
-    return await _complete(deps, ctx.with_application(app_id), keys)
+    return await _complete(deps, ctx.with_application(app_id, home), keys)
 
 
 async def _slug_of(deps: Deps, ctx: Context, key: str | None) -> str | None:
     """Returns the slug of the application that this request has created before, or None."""
     if key is None:
         return None
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         return await applications.slug_of_request(db, request_key=key)
 
 
@@ -82,23 +86,30 @@ async def ensure(deps: Deps, ctx: Context, request: EnsureApplication) -> NewApp
 
     API keys are returned only for a new application. Raises SlugTaken.
     """
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         row = await applications.by_slug(db, slug=request.slug)
     if row is not None:
-        return await _complete(deps, ctx.with_application(row.id), [])
+        return await _complete(deps, ctx.with_application(row.id, row.home), [])
     try:
         new = CreateApplication(name=request.name, slug=request.slug)
         return await create(deps, ctx.with_application(DASHBOARD), new)
     except SlugTaken:
-        async with deps.db.reader(ctx) as db:  # another call may have created it meanwhile
+        async with deps.registry.reader(ctx) as db:  # another call may have created it meanwhile
             row = await applications.by_slug(db, slug=request.slug)
         if row is None:
             raise
-        return await _complete(deps, ctx.with_application(row.id), [])
+        return await _complete(deps, ctx.with_application(row.id, row.home), [])
 
 
 async def _insert(
-    tx: Db, chosen_slug: str | None, *, app_id: str, name: str, owner: str | None, key: str | None
+    tx: Db,
+    chosen_slug: str | None,
+    *,
+    app_id: str,
+    name: str,
+    owner: str | None,
+    key: str | None,
+    home: str,
 ) -> str:
     """Inserts the application. Returns its slug. Raises SlugTaken."""
     settings = (await defaults.get(tx, app_id=DASHBOARD)).new_applications
@@ -111,8 +122,11 @@ async def _insert(
             owner_org_id=owner,
             request_key=key,
             settings=settings,
+            home=home,
         ):
             if not await deleted_slugs.exists(tx, slug=slug):
+                if home != MAIN:
+                    await placeholders.note_home(tx, home=home)
                 return slug
             await applications.delete_new(tx, id=app_id)
     raise SlugTaken(f"{chosen_slug} is in use, or was in use recently" if chosen_slug else "")
@@ -124,7 +138,7 @@ async def _complete(deps: Deps, ctx: Context, keys: list[NewApiKey]) -> NewAppli
         await provisioning.complete(deps, ctx)
     except Problem as problem:
         log.info("application unfinished", app_id=ctx.app_id, why=problem.code)
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         row = await applications.by_id(db, id=ctx.app_id)
     if row is None:
         raise Unavailable("the application was deleted meanwhile")
@@ -164,3 +178,14 @@ def _chosen_slug(ctx: Context, slug: str | None) -> str | None:
     if flaw is not None:
         raise Invalid(errors=[field_error("slug", flaw)])
     return slug
+
+
+def _chosen_home(deps: Deps, ctx: Context, home: str | None) -> str:
+    """Returns the cluster of the request, or that of new applications. Raises Invalid."""
+    if home is None:
+        return deps.new_applications_home
+    if ctx.caller.kind != "system" and not ctx.caller.may("platform:manage"):
+        raise Invalid(errors=[field_error("home", "home_not_selectable")])
+    if home not in {each.home for each in deps.db.everywhere()}:
+        raise Invalid(errors=[field_error("home", "home_unknown")])
+    return home

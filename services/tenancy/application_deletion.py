@@ -14,18 +14,19 @@ from common.contracts.applications import (
 )
 from common.contracts.base import Done
 from common.events.applications import ApplicationDeleted
+from common.homes import MAIN
 from common.problems import Problem
-from tenancy import application_access, certificates
+from tenancy import application_access, certificates, placeholders
 from tenancy.deps import Deps
+from tenancy.placeholders import ROWS_TIMEOUT
 from tenancy.queries import applications, deleted_slugs, domains
+from tenancy.queries import placeholders as placeholder_rows
 from tenancy.tenant_lookup import to_application
 
 log = logs.get(__name__)
 
 REPLY_TIME: Final = 0.5
 """Seconds of the call that are kept for the reply."""
-ROWS_TIMEOUT: Final = 3600.0
-"""Seconds that the deletion of all rows of a very large application may take."""
 
 
 async def delete(deps: Deps, ctx: Context, request: DeleteApplication) -> Done:
@@ -37,7 +38,7 @@ async def delete(deps: Deps, ctx: Context, request: DeleteApplication) -> Done:
     DashboardStays, DeletionNotConfirmed.
     """
     application_access.check_dashboard(ctx)
-    async with deps.db.transaction(ctx) as tx:
+    async with deps.registry.transaction(ctx) as tx:
         row = await application_access.get_for_update(tx, ctx, request.slug)
         conditions.check(to_application(deps.hosts, row))
         if row.is_dashboard:
@@ -47,10 +48,10 @@ async def delete(deps: Deps, ctx: Context, request: DeleteApplication) -> Done:
         await applications.mark_deleting(tx, id=row.id)
         await deleted_slugs.insert(tx, slug=row.slug, days=deps.slug_quarantine_days)
         await audit.record(tx, ctx, ApplicationDeleted(application_id=row.id, slug=row.slug))
-    await deps.invalidation.publish(ctx.with_application(row.id), "application", row.id)
+    await deps.invalidation.publish(ctx.with_application(row.id, row.home), "application", row.id)
     try:
         async with asyncio.timeout(ctx.remaining() - REPLY_TIME):
-            await finish(deps, ctx.with_application(row.id))
+            await finish(deps, ctx.with_application(row.id, row.home))
     except (TimeoutError, Problem) as error:
         log.info("deletion continues later", app_id=row.id, error=type(error).__name__)
     return Done()
@@ -61,13 +62,16 @@ async def finish(deps: Deps, ctx: Context) -> None:
 
     Safe to repeat: the rows go last, because they say what is left elsewhere. Raises Unavailable.
     """
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         rows = await domains.of_application(db, app_id=ctx.app_id)
     for row in rows:
         await certificates.cancel(deps, row)
     if deps.streams is not None:
-        await deps.streams.purge(ctx.app_id)
-    async with deps.db.transaction(ctx) as tx:
+        await deps.streams.purge(ctx.app_id, ctx.home)
+    await placeholders.delete(deps, ctx)
+    async with deps.registry.transaction(ctx) as tx:
         await applications.delete_all_rows(tx, id=ctx.app_id, within=ROWS_TIMEOUT)
+        if ctx.home != MAIN:
+            await placeholder_rows.forget_home(tx, home=ctx.home)
     deps.sealer.forget(ctx.app_id)
     await deps.invalidation.publish(ctx, "application", ctx.app_id)

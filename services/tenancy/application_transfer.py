@@ -32,15 +32,15 @@ async def transfer(deps: Deps, ctx: Context, request: TransferApplication) -> Ap
     """
     application_access.check_dashboard(ctx)
     try:
-        async with deps.db.transaction(ctx) as tx:
+        async with deps.registry.transaction(ctx) as tx:
             row = await application_access.get_for_update(tx, ctx, request.slug)
             await _set_owner(tx, ctx, row, request.owner_org_id)
     except asyncpg.ForeignKeyViolationError as error:
         if violated_constraint(error) != OWNER_CONSTRAINT:
             raise
         raise Invalid(errors=[field_error("owner_org_id", "team_unknown")]) from None
-    await deps.invalidation.publish(ctx.with_application(row.id), "application", row.id)
-    async with deps.db.reader(ctx) as db:
+    await deps.invalidation.publish(ctx.with_application(row.id, row.home), "application", row.id)
+    async with deps.registry.reader(ctx) as db:
         # By id: the caller may not see the application any more.
         moved = await applications.by_id(db, id=row.id)
     if moved is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -16,9 +18,10 @@ from common.contracts.applications import (
     UpdateApplication,
 )
 from common.contracts.tenants import ManageApplication, Managed
-from common.db import rebind
+from common.db import Db, rebind
 from common.events.applications import ApplicationUpdated, OperatorEntered
-from tenancy import app_settings, application_access
+from common.homes import MAIN
+from tenancy import app_settings, application_access, placeholders
 from tenancy.deps import Deps
 from tenancy.name_search import searched_words
 from tenancy.queries import application_lists, applications, platform_applications
@@ -42,7 +45,7 @@ READ_PERMISSIONS: Final = [
 
 async def get(deps: Deps, ctx: Context, request: GetApplication) -> Application:
     """Returns the application. Raises ApplicationNotFound."""
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         row = await application_access.get(db, ctx, request.slug, "read")
     return to_application(deps.hosts, row)
 
@@ -64,7 +67,7 @@ async def list_(deps: Deps, ctx: Context, request: ListApplications) -> Applicat
     of = f"applications {request.owner_org_id or ''} {search}".rstrip()
     created_at, id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
     after, limit = (created_at, id), request.limit + 1
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         words = await searched_words(db, search)
         if teams is None:
             rows = await application_lists.page(db, after=after, limit=limit)
@@ -84,7 +87,7 @@ async def _search(deps: Deps, ctx: Context, request: ListApplications, search: s
     """Returns a page of the applications of all teams that have the words."""
     of = f"applications by name {search}"
     key, id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         words = await searched_words(db, search)
         if not words:
             return Applications(applications=[], next=None)
@@ -106,7 +109,7 @@ async def manage(deps: Deps, ctx: Context, request: ManageApplication) -> Manage
     Raises Forbidden outside the Dashboard, ApplicationNotFound.
     """
     application_access.check_dashboard(ctx)
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         row = await application_access.get(db, ctx, request.slug, "read")
         writes = ctx.caller.may("apps:write") and await application_access.may_write(db, ctx, row)
     if application_access.is_operator_access(ctx, row):
@@ -121,22 +124,35 @@ async def update(deps: Deps, ctx: Context, request: UpdateApplication) -> Applic
 
     Raises ApplicationNotFound, Forbidden, Invalid.
     """
-    async with deps.db.transaction(ctx) as tx:
+    async with deps.registry.transaction(ctx) as tx:
         row = await application_access.get_for_update(tx, ctx, request.slug)
         conditions.check(to_application(deps.hosts, row))
         changed, fields = _patched(row, request.changes)
-        inside = application_access.inside(ctx, row.id)
+        inside = application_access.inside(ctx, row.id, row.home)
         if fields:
             await rebind(tx, row.id)
-            settings = await captcha_secret.sealed(
-                deps.sealer, tx, row.id, stored=row.settings, settings=changed.settings
-            )
+            async with _at_home(deps, tx, inside) as home:
+                settings = await captcha_secret.sealed(
+                    deps.sealer, home, row.id, stored=row.settings, settings=changed.settings
+                )
             await applications.update(tx, replace(changed, settings=settings))
             await audit.record(tx, inside, ApplicationUpdated(fields=fields))
+    if fields:
+        await placeholders.try_complete(deps, inside)
     await deps.invalidation.publish(inside, "application", row.id)
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         row = await application_access.get(db, ctx, request.slug, "write")
     return to_application(deps.hosts, row)
+
+
+@asynccontextmanager
+async def _at_home(deps: Deps, tx: Db, ctx: Context) -> AsyncIterator[Db]:
+    """Opens a transaction where the application's data key is: `tx`, if it lives in `main`."""
+    if ctx.home == MAIN:
+        yield tx
+        return
+    async with deps.db.transaction(ctx) as home:
+        yield home
 
 
 def _patched(row: ApplicationRow, changes: ApplicationPatch) -> tuple[ApplicationRow, list[str]]:

@@ -30,12 +30,12 @@ async def run(deps: Deps) -> None:
 
 
 async def delete_old_events(deps: Deps, now: datetime | None = None) -> int:
-    """Deletes the old events of each application with a retention, and those of deleted ones.
+    """Deletes the old events of each application of a cluster with a retention, and those of deleted ones.
 
     Returns how many were deleted.
     """
     async with deps.upkeep_db.unbound_transaction() as db:
-        retentions = await audit_retention.retentions(db)
+        retentions = await audit_retention.retentions(db, home=deps.db.home)
     async with deps.upkeep_db.unbound_transaction() as db:
         total = await audit_retention.delete_orphans(db)
     for each in retentions:
@@ -43,7 +43,7 @@ async def delete_old_events(deps: Deps, now: datetime | None = None) -> int:
         await audit_sealing.seal(deps, each.app_id, sign=True)  # before they are deleted
         count = await _delete_oldest(deps, each.app_id, before)
         if count:
-            ctx = system_context(each.app_id)
+            ctx = system_context(each.app_id, home=deps.db.home)
             async with deps.db.transaction(ctx) as tx:
                 await audit.record(tx, ctx, AuditPruned(count=count, before=before))
         total += count

@@ -36,7 +36,7 @@ class Outcome(Enum):
 
 async def seal(deps: Deps, app_id: str, *, sign: bool = False) -> Outcome:
     """Chains all unsealed events, and signs the head if `sign` or if a signature is due."""
-    ctx = system_context(app_id, within=30)
+    ctx = system_context(app_id, within=30, home=await deps.home_of(app_id))
     while True:
         async with deps.db.transaction(ctx) as tx:
             if not await audit_chain.lock(tx, app_id=app_id):
@@ -54,7 +54,7 @@ async def seal(deps: Deps, app_id: str, *, sign: bool = False) -> Outcome:
 
 async def seal_events(deps: Deps, app_id: str, ids: Sequence[str]) -> Outcome:
     """Chains these events, each looked up once, and signs the head if a signature is due."""
-    ctx = system_context(app_id, within=30)
+    ctx = system_context(app_id, within=30, home=await deps.home_of(app_id))
     async with deps.db.transaction(ctx) as tx:
         if not await audit_chain.lock(tx, app_id=app_id):
             return Outcome.LOCKED

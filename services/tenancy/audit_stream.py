@@ -21,12 +21,12 @@ class AuditStream:
     js: JetStreamContext
     upkeep_db: Database
 
-    async def purge(self, app_id: str) -> None:
+    async def purge(self, app_id: str, home: str) -> None:
         """Purges the application's subjects.
 
         Raises Unavailable while its events wait in the outbox, or if JetStream does not answer.
         """
-        async with self.upkeep_db.unbound_transaction() as db:
+        async with self.upkeep_db.at(home).unbound_transaction() as db:
             if await outbox.has_events(db, app_id=app_id):
                 raise Unavailable("the last events are still on their way", retry_after=1)
         try:

@@ -24,7 +24,7 @@ async def order(deps: Deps, ctx: Context, id: str) -> None:
     """
     if deps.hostnames is None:
         return
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         row = await domains.by_id(db, app_id=ctx.app_id, id=id)
     if row is None or row.verified_at is None:
         return
@@ -36,7 +36,7 @@ async def order(deps: Deps, ctx: Context, id: str) -> None:
             hostname = await deps.hostnames.create(row.domain)
         except HostnameRefused as error:
             refusal = f"{REFUSED}: {error}"
-    async with deps.db.transaction(ctx) as tx:
+    async with deps.registry.transaction(ctx) as tx:
         await domains.set_certificate(
             tx,
             app_id=ctx.app_id,

@@ -17,7 +17,7 @@ log = logs.get(__name__)
 
 async def release(deps: Deps, ctx: Context, row: CustomDomainRow) -> None:
     """Makes the domain unverified: the context's application does not answer there any more."""
-    async with deps.db.transaction(ctx) as tx:
+    async with deps.registry.transaction(ctx) as tx:
         if not await domains.set_unverified(
             tx, app_id=row.app_id, id=row.id, verification_token=domain_proof.new_token()
         ):
@@ -27,7 +27,7 @@ async def release(deps: Deps, ctx: Context, row: CustomDomainRow) -> None:
     await deps.invalidation.publish(ctx, "application", row.app_id)
     try:
         await certificates.cancel(deps, row)
-        async with deps.db.transaction(ctx) as tx:
+        async with deps.registry.transaction(ctx) as tx:
             await domains.set_certificate(
                 tx, app_id=row.app_id, id=row.id, hostname_id=None, status=None
             )
@@ -40,7 +40,7 @@ async def release_if_unproven(deps: Deps, ctx: Context, domain: str) -> None:
 
     Raises CustomDomainTaken if the record is there, or the DNS does not answer.
     """
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         row = await domains.verified(db, domain=domain)
         if row is None or row.app_id == ctx.app_id:
             return
@@ -54,4 +54,4 @@ async def release_if_unproven(deps: Deps, ctx: Context, domain: str) -> None:
         raise CustomDomainTaken from None
     if proof.txt:
         raise CustomDomainTaken
-    await release(deps, ctx.with_application(row.app_id).as_system(), row)
+    await release(deps, ctx.with_application(row.app_id, owner.home).as_system(), row)

@@ -32,7 +32,7 @@ async def run(deps: Deps, every: float = 60.0) -> None:
 
 async def recheck_due(deps: Deps) -> None:
     """Rechecks all domains that are due, and orders the certificates that are missing."""
-    async with deps.db.unbound_transaction() as db:
+    async with deps.registry.unbound_transaction() as db:
         due = await domain_checks.due(db, every=EVERY.total_seconds())
         uncertified = (
             await domain_checks.without_certificate(db) if deps.hostnames is not None else []
@@ -44,7 +44,7 @@ async def recheck_due(deps: Deps) -> None:
             raise
         except Exception:  # an odd answer for one tenant's domain must not stop the others' recheck
             log.exception("domain recheck", domain=row.domain)
-            async with deps.db.autocommit(system_context(row.app_id)) as db:
+            async with deps.registry.autocommit(system_context(row.app_id)) as db:
                 await domain_checks.set_error(
                     db, app_id=row.app_id, id=row.id, last_error="the DNS answer is not understood"
                 )
@@ -55,18 +55,19 @@ async def recheck_due(deps: Deps) -> None:
 async def recheck(deps: Deps, row: CustomDomainRow) -> None:
     """Looks one domain up, and takes it from its application if the proof was missing too long."""
     ctx = system_context(row.app_id, within=30)
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         application = await applications.by_id(db, id=row.app_id)
     if application is None:
         return
+    ctx = ctx.with_home(application.home)
     target = deps.hosts.name_of(application.slug)
     try:
         proof = await domain_proof.look_up(deps.dns, row.domain, row.verification_token, target)
     except Unavailable as error:
-        async with deps.db.transaction(ctx) as tx:
+        async with deps.registry.transaction(ctx) as tx:
             await domain_checks.set_error(tx, app_id=row.app_id, id=row.id, last_error=str(error))
         return
-    async with deps.db.transaction(ctx) as tx:
+    async with deps.registry.transaction(ctx) as tx:
         await domain_proof.store(tx, row, proof, target)
     if not proof.txt and not row.txt_ok and row.updated_at < datetime.now(UTC) - GRACE:
         await domain_loss.release(deps, ctx, row)

@@ -54,7 +54,7 @@ ONE_OWNER: Final = "custom_domains_verified_domain_key"
 
 async def list_(deps: Deps, ctx: Context, _: ListCustomDomains) -> CustomDomains:
     """Returns the application's domains, the oldest first. Raises ApplicationNotFound."""
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         target = await _target(deps, db, ctx)
         rows = await domains.of_application(db, app_id=ctx.app_id)
     return CustomDomains(domains=[_to_domain(row, target) for row in rows])
@@ -68,7 +68,7 @@ async def create(deps: Deps, ctx: Context, request: AddCustomDomain) -> CustomDo
     if deps.hosts.is_ours(request.domain):
         raise Invalid(errors=[field_error("domain", "domain_of_the_platform")])
     id = new_id()
-    async with deps.db.transaction(ctx) as tx:
+    async with deps.registry.transaction(ctx) as tx:
         target = await _target(deps, tx, ctx)
         row = await domains.insert(
             tx,
@@ -89,14 +89,14 @@ async def verify(deps: Deps, ctx: Context, request: VerifyCustomDomain) -> Custo
 
     Raises CustomDomainNotFound, CustomDomainTaken, Unavailable if the DNS does not answer.
     """
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         target = await _target(deps, db, ctx)
         row = await _row(db, ctx, request.id)
     proof = await domain_proof.look_up(deps.dns, row.domain, row.verification_token, target)
     if proof.complete and row.verified_at is None:
         await domain_loss.release_if_unproven(deps, ctx, row.domain)
     try:
-        async with deps.db.transaction(ctx) as tx:
+        async with deps.registry.transaction(ctx) as tx:
             await domain_proof.store(tx, row, proof, target)
             is_new = proof.complete and await domains.set_verified(tx, app_id=ctx.app_id, id=row.id)
             if is_new:
@@ -109,7 +109,7 @@ async def verify(deps: Deps, ctx: Context, request: VerifyCustomDomain) -> Custo
     if is_new:
         await deps.invalidation.publish(ctx, "application", ctx.app_id)
         await certificates.try_order(deps, ctx, row.id)
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         return _to_domain(await _row(db, ctx, row.id), target)
 
 
@@ -118,7 +118,7 @@ async def set_primary(deps: Deps, ctx: Context, request: SetPrimaryDomain) -> Cu
 
     Raises CustomDomainNotFound, CustomDomainNotVerified.
     """
-    async with deps.db.transaction(ctx) as tx:
+    async with deps.registry.transaction(ctx) as tx:
         row = None if request.id is None else await _row(tx, ctx, request.id)
         if row is not None and row.verified_at is None:
             raise CustomDomainNotVerified
@@ -134,10 +134,10 @@ async def delete(deps: Deps, ctx: Context, request: RemoveCustomDomain) -> Done:
 
     Raises CustomDomainNotFound, Unavailable.
     """
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         row = await _row(db, ctx, request.id)
     await certificates.cancel(deps, row)
-    async with deps.db.transaction(ctx) as tx:
+    async with deps.registry.transaction(ctx) as tx:
         if await domains.delete(tx, app_id=ctx.app_id, id=row.id) is None:
             raise CustomDomainNotFound
         await domains.copy_primary(tx, app_id=ctx.app_id)
@@ -157,7 +157,7 @@ async def check_allowed(deps: Deps, ctx: Context, request: IsDomainAllowed) -> D
     slug = deps.hosts.slug(host)
     if host == f"api.{deps.hosts.domain}":
         slug = "dashboard"  # this host exists as long as the platform does
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         if slug is not None:
             row = await applications.by_slug(db, slug=slug)
         else:

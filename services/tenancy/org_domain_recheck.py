@@ -47,7 +47,7 @@ async def recheck_due(deps: Deps) -> None:
 
 async def recheck(deps: Deps, domain: DueDomain) -> None:
     """Looks one domain up. A DNS that does not answer says nothing about the proof."""
-    ctx = system_context(domain.app_id, within=30)
+    ctx = system_context(domain.app_id, within=30, home=deps.db.home)
     try:
         texts = await deps.dns.txt(f"{LABEL}.{domain.domain}")
     except Unavailable:

@@ -42,7 +42,7 @@ async def list_(
     of = f"platform applications {request.owner_org_id or ''}"
     created_at, id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
     place, limit = (created_at, id), request.limit + 1
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         if request.owner_org_id is None:
             rows = await platform_applications.newest(
                 db, app_id=ctx.app_id, before=place, limit=limit
@@ -64,7 +64,7 @@ async def _search(
     text = (request.search or "").strip()
     of = f"platform applications by name {text}"
     key, id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         slug, domain = _slug_and_domain(deps.hosts, text.lower())
         exact = await platform_applications.exact(
             db,
@@ -105,13 +105,14 @@ async def get(
     """Returns an application with the number of its users. Raises ApplicationNotFound, and Forbidden
     outside the Dashboard."""
     check_dashboard(ctx)
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         rows = await platform_applications.exact(
             db, app_id=ctx.app_id, slug=request.slug, id=None, domain=None
         )
     if not rows:
         raise ApplicationNotFound
-    async with deps.db.reader(ctx.with_application(rows[0].id)) as db:
+    of_application = ctx.with_application(rows[0].id, rows[0].home)
+    async with deps.db.reader(of_application) as db:
         users = await platform_applications.count_users(db, app_id=rows[0].id, limit=MOST_USERS + 1)
     return PlatformApplicationDetails(
         **to_platform_application(deps.hosts, rows[0]).model_dump(),
@@ -123,7 +124,7 @@ async def get(
 async def label(deps: Deps, ctx: Context, request: LabelApplications) -> ApplicationLabels:
     """Returns slugs and names, for another service. Raises Forbidden outside the Dashboard."""
     check_dashboard(ctx)
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         labels = await platform_applications.labels(db, ids=request.application_ids)
     return ApplicationLabels(applications=labels)
 
@@ -134,7 +135,7 @@ async def teams_of_developer(
     """Returns a developer's teams and the applications of these. Raises Forbidden outside the
     Dashboard."""
     check_dashboard(ctx)
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         teams = await organizations.page_of_user(
             db, app_id=ctx.app_id, user_id=request.user_id, words=[], after=None, limit=MOST
         )
@@ -176,6 +177,7 @@ def to_platform_application(hosts: Hosts, row: PlatformApplicationRow) -> Platfo
         state=row.state,
         host=hosts.of_custom(row.custom_domain or "") if is_custom else hosts.of_slug(row.slug),
         is_dashboard=row.is_dashboard,
+        home=row.home,
         owner=owner,
         created_at=row.created_at,
     )

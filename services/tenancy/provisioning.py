@@ -24,10 +24,11 @@ from common.db import Db
 from common.ids import DASHBOARD
 from common.periodic import FAULTS
 from common.problems import Problem
-from tenancy import api_keys, application_deletion
+from tenancy import api_keys, application_deletion, placeholders
 from tenancy.deps import Deps
 from tenancy.queries import api_keys as key_rows
 from tenancy.queries import applications
+from tenancy.queries import placeholders as placeholder_rows
 from tenancy.queries import provisioning as steps
 
 log = logs.get(__name__)
@@ -40,10 +41,13 @@ async def complete(deps: Deps, ctx: Context) -> bool:
 
     Raises the Problem of a service that is away.
     """
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         row = await applications.by_id(db, id=ctx.app_id)
     if row is None or row.state == "deleting":
         return False
+    ctx = ctx.with_home(row.home)
+    if not row.at_home:
+        await placeholders.complete(deps, ctx)
     if row.state == "active":
         return True
     if "tenancy" not in row.provisioned:
@@ -53,9 +57,9 @@ async def complete(deps: Deps, ctx: Context) -> bool:
     for part, request in others:
         if part not in row.provisioned:
             await deps.bus.call(ctx.as_system(), request)
-            async with deps.db.transaction(ctx) as tx:
+            async with deps.registry.transaction(ctx) as tx:
                 await steps.add_part(tx, id=ctx.app_id, part=part)
-    async with deps.db.transaction(ctx) as tx:
+    async with deps.registry.transaction(ctx) as tx:
         await steps.activate(tx, id=ctx.app_id, parts=PARTS)
     await deps.invalidation.publish(ctx, "application", ctx.app_id)
     return True
@@ -69,7 +73,7 @@ async def create_first_keys(deps: Deps, tx: Db, ctx: Context) -> list[NewApiKey]
 
 
 async def _create_own_part(deps: Deps, ctx: Context) -> None:
-    async with deps.db.transaction(ctx) as tx:
+    async with deps.registry.transaction(ctx) as tx:
         if not await steps.lock(tx, id=ctx.app_id):
             return
         if await key_rows.exists(tx, app_id=ctx.app_id):
@@ -99,7 +103,7 @@ def _write_keys(file: str | None, keys: list[NewApiKey]) -> None:
 async def sweep(deps: Deps, every: float) -> None:
     """Repairs unfinished applications every `every` seconds, for the life of the process."""
     while True:
-        with traced():
+        with traced("provisioning"):
             try:
                 finished = await repair(deps)
             except FAULTS as error:
@@ -110,11 +114,11 @@ async def sweep(deps: Deps, every: float) -> None:
 
 async def repair(deps: Deps) -> bool:
     """Finishes interrupted creations and deletions. Returns False if some are still unfinished."""
-    async with deps.db.unbound_transaction() as db:
+    async with deps.registry.unbound_transaction() as db:
         unfinished = await steps.unfinished(db)
     finished = True
     for app in unfinished:
-        ctx = system_context(app.id, within=15)
+        ctx = system_context(app.id, within=15, home=app.home)
         try:
             if app.state == "deleting":
                 await application_deletion.finish(deps, ctx)
@@ -124,4 +128,16 @@ async def repair(deps: Deps) -> bool:
             # A service that is away for one application may answer for another.
             log.info("application unfinished", app_id=app.id, why=problem.code)
             finished = False
+    if deps.registry_db is not None:
+        await _repair_placeholders(deps)
     return finished
+
+
+async def _repair_placeholders(deps: Deps) -> None:
+    async with deps.registry.unbound_transaction() as db:
+        app_ids = await placeholder_rows.not_at_home(db)
+    for app_id in app_ids:
+        try:
+            await placeholders.complete(deps, system_context(app_id, within=15))
+        except Problem as problem:
+            log.info("placeholder waits", app_id=app_id, why=problem.code)

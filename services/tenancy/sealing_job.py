@@ -18,6 +18,7 @@ from common.audit import ACTIVITY
 from common.audit_lines import line_count, read_lines
 from common.context import traced
 from common.periodic import FAULTS
+from common.problems import NotFound
 from tenancy.audit_sealing import SIGN_EVERY, Outcome, seal, seal_events
 from tenancy.deps import Deps
 from tenancy.queries import applications
@@ -70,10 +71,10 @@ class SealingJob:
             now = time.monotonic()
             if now - swept_all_at > SWEEP_ALL_EVERY or swept_all_at == 0.0:
                 swept_all_at = now
-                with traced():
+                with traced("sealing"):
                     await self._plan_all()
             for app_id, waiting in list(self._waiting.items()):
-                with traced():
+                with traced("sealing"):
                     await self._seal_due(app_id, waiting, now)
             await self._rest(swept_all_at + SWEEP_ALL_EVERY)
 
@@ -119,14 +120,15 @@ class SealingJob:
 
     async def _plan_all(self) -> None:
         """Plans a sweep of every application."""
-        try:
-            async with self.deps.upkeep_db.unbound_transaction() as db:
-                app_ids = await applications.ids(db)
-        except FAULTS as error:
-            log.warning("sealing waits", error=type(error).__name__)
-            return
-        for app_id in app_ids:
-            self._of(app_id).sweep_at = 0.0
+        for upkeep_db in self.deps.upkeep_db.everywhere():
+            try:
+                async with upkeep_db.unbound_transaction() as db:
+                    app_ids = await applications.ids_at(db, home=upkeep_db.home)
+            except FAULTS as error:
+                log.warning("sealing waits", home=upkeep_db.home, error=type(error).__name__)
+                continue
+            for app_id in app_ids:
+                self._of(app_id).sweep_at = 0.0
 
     async def _seal_due(self, app_id: str, waiting: PendingSeals, now: float) -> None:
         """Sweeps the application, or seals the events that wait, if that is due."""
@@ -146,7 +148,7 @@ class SealingJob:
         except FAULTS as error:
             # A deleted application fails here too, once: its chain is deleted with it.
             log.warning("sealing failed", app_id=app_id, error=type(error).__name__)
-            if isinstance(error, asyncpg.ForeignKeyViolationError):
+            if isinstance(error, (asyncpg.ForeignKeyViolationError, NotFound)):
                 self._waiting.pop(app_id, None)
                 return
             outcome = Outcome.LOCKED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
+from common.homes import MAIN
 from common.outgoing_http import OutgoingHttp
 from common.settings import DatabaseSettings, EgressSettings
 from tenancy.cloudflare import API, CloudflareHostnames, CustomHostnames
@@ -39,6 +40,11 @@ class Settings(DatabaseSettings, EgressSettings):
         ge=0,
         le=36_500,
         description="Days in which nobody gets the slug of a deleted application.",
+    )
+    new_applications_home: str = Field(
+        default=MAIN,
+        description="Name of the database cluster for new applications, unless an operator chooses one. "
+        "`main` is that of `AERO2_DATABASE_URL`.",
     )
     cloudflare_zone: str | None = Field(
         default=None,

@@ -18,7 +18,7 @@ async def resolve(deps: Deps, ctx: Context, request: ResolveHost) -> Tenant:
     """Returns the active application that answers at the host. Raises UnknownHost."""
     host = host_key(request.host)
     slug, domain = deps.hosts.slug(host), deps.hosts.custom(host)
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         if slug is not None:
             row = await applications.by_slug(db, slug=slug)
         elif domain is not None:
@@ -32,7 +32,7 @@ async def resolve(deps: Deps, ctx: Context, request: ResolveHost) -> Tenant:
 
 async def get(deps: Deps, ctx: Context, _: GetTenant) -> Tenant:
     """Returns the context's application. Raises ApplicationNotFound."""
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         row = await applications.by_id(db, id=ctx.app_id)
     if row is None:
         raise ApplicationNotFound
@@ -55,6 +55,8 @@ def to_tenant(hosts: Hosts, row: ApplicationRow) -> Tenant:
         origin=hosts.origin(host),
         branding=Branding(**_branding(row)),
         settings=AppSettings.model_validate(row.settings),
+        home=row.home,
+        home_generation=row.home_generation,
     )
 
 
@@ -70,6 +72,7 @@ def to_application(hosts: Hosts, row: ApplicationRow) -> Application:
         url=hosts.origin(host),
         owner_org_id=row.owner_org_id,
         is_dashboard=row.is_dashboard,
+        home=row.home,
         custom_domain=row.custom_domain,
         custom_domain_verified=row.custom_domain_verified,
         settings=captcha_secret.hidden(AppSettings.model_validate(row.settings)),

@@ -36,6 +36,12 @@ STATEMENT = re.compile(
 )
 """SQL keywords are written in capitals here: prose that begins with `Update …` is no statement."""
 
+JOBS_OF = {
+    "identity": ["sweep", "mail", "relay", "search"],
+    "oidc": ["sweep", "logout"],
+    "tenancy": ["sweep", "upkeep"],
+}
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -60,6 +66,20 @@ class Statement:
     @property
     def any_tenant(self) -> bool:
         return re.search(r"--\s*any-tenant:\s*\S", self.sql) is not None
+
+    @property
+    def roles(self) -> list[str]:
+        """The services and jobs with whose roles it runs; if it is about all applications, one of them.
+
+        `-- by-upkeep: why` marks what a service runs with the role of that job, `-- by-services:` what
+        each of them runs with its own, though it belongs to no application."""
+        if "-- by-services:" in self.sql:
+            return ["tenancy", "identity", "oidc", "rbac"]
+        if "-- by-upkeep:" in self.sql:
+            return ["upkeep"]
+        if self.service is None:
+            return ["relay"] if self.any_tenant else ["tenancy", "identity", "oidc", "rbac"]
+        return [self.service, *JOBS_OF.get(self.service, ())] if self.any_tenant else [self.service]
 
 
 @cache

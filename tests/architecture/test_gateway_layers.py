@@ -21,7 +21,7 @@ LAYERS = (
     ("pages",),
     ("dashboard",),
     ("api", "oauth", "monitoring"),
-    ("error_styles", "response_sender", "app", "build", "server", "__main__"),
+    ("error_styles", "request_metrics", "response_sender", "app", "build", "server", "__main__"),
 )
 """The lowest first. A module imports its own package and lower layers."""
 TOP = len(LAYERS) - 1

@@ -16,7 +16,7 @@ from typing import Any
 import asyncpg
 import orjson
 import pytest
-from tests.architecture.source import COMMON, SERVICES, Statement, statements
+from tests.architecture.source import COMMON, SERVICES, statements
 
 APP = "01900000-0000-7000-8000-00000000000a"
 ONLY_THE_APPLICATION = r"\(app_id = (\$\d+|'[^']*'::uuid)\)"
@@ -103,7 +103,7 @@ async def test_a_statement_is_allowed_to_its_service(
     where: str, module_database: dict[str, str]
 ) -> None:
     """The service's role, or that of one of its jobs, has the needed grants of db/schema.sql."""
-    roles = _roles(ALL[where])
+    roles = ALL[where].roles
     refused = []
     for role in roles:
         db = await connected(module_database[role])
@@ -115,25 +115,6 @@ async def test_a_statement_is_allowed_to_its_service(
             await db.close()
 
     assert len(refused) < len(roles) if ALL[where].any_tenant else refused == [], where
-
-
-JOBS_OF = {
-    "identity": ["sweep", "mail", "relay", "search"],
-    "oidc": ["sweep", "logout"],
-    "tenancy": ["sweep", "upkeep"],
-}
-
-
-def _roles(made: Statement) -> list[str]:
-    """`-- by-upkeep: why` marks what a service runs with the role of that job, `-- by-services:`
-    what each of them runs with its own, though it belongs to no application."""
-    if "-- by-services:" in made.sql:
-        return ["tenancy", "identity", "oidc", "rbac"]
-    if "-- by-upkeep:" in made.sql:
-        return ["upkeep"]
-    if made.service is None:
-        return ["relay"] if made.any_tenant else ["tenancy", "identity", "oidc", "rbac"]
-    return [made.service, *JOBS_OF.get(made.service, ())] if made.any_tenant else [made.service]
 
 
 FEW = {
@@ -168,7 +149,7 @@ async def test_a_statement_reads_what_it_looks_for(
     made = ALL[where]
     if made.any_tenant or "-- whole:" in made.sql or "LIMIT $" in made.sql:
         return
-    db = await connected(module_database[_roles(made)[0]])
+    db = await connected(module_database[made.roles[0]])
     try:
         assert whole(await Planner(db).plan(made.sql)) == set(), where
     finally:
@@ -258,7 +239,7 @@ async def test_a_statement_that_names_one_row_has_one_way_to_it(
     made = ALL[where]
     if made.any_tenant:
         return
-    db = await connected(module_database[_roles(made)[0]])
+    db = await connected(module_database[made.roles[0]])
     try:
         assert rivals(await Planner(db).plan(made.sql), indexes) == set(), where
     finally:
@@ -317,7 +298,7 @@ async def test_a_parameter_leads_to_its_rows(
     made = ALL[where]
     if made.any_tenant or "-- whole:" in made.sql or "-- by-upkeep:" in made.sql:
         return
-    db = await connected(module_database[_roles(made)[0]])
+    db = await connected(module_database[made.roles[0]])
     try:
         assert filtered(await Planner(db).plan(made.sql), indexes) == set(), where
     finally:

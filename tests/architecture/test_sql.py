@@ -30,6 +30,9 @@ from tests.architecture.source import (
 
 IN_COMMON = {
     "audit.py",
+    "audit_transfers.py",
+    "cluster_admission.py",
+    "clusters.py",
     "connection_poolers.py",
     "earlier_commits.py",
     "mail.py",

@@ -26,7 +26,7 @@ from common.crypto import Keys, b64url
 from common.ids import new_id
 from common.outbox import ensure_stream
 from common.periodic import stop
-from common.problems import BadRequest, Busy, Forbidden
+from common.problems import BadRequest, Busy, Forbidden, Unavailable
 from gateway import audit_tail
 from gateway.audit_followers import FollowerSlots, Place
 from gateway.audit_tail import Places, Tail
@@ -392,3 +392,28 @@ async def test_many_invalidations_are_few_checks(
 
     assert 2 <= len(checks) <= 4
     assert checks[0] - began < 0.3
+
+
+async def test_streams_end_when_the_gateway_stops(stream: Stream) -> None:
+    """All streams come to an ordinary end, and no other begins. Their clients continue elsewhere, after
+    the last event that they received."""
+    tail, other = stream.tail(), stream.tail(B)
+    started = asyncio.Event()
+
+    async def read(following: Tail, app_id: str) -> list[bytes]:
+        got: list[bytes] = []
+        async for chunk in following.events(await following.start(None)):
+            got.append(chunk)
+            started.set()
+        return got
+
+    readers = [asyncio.create_task(read(tail, A)), asyncio.create_task(read(other, B))]
+    await asyncio.wait_for(started.wait(), 10)
+    await until(lambda: len(stream.slots.followers) == 2)
+
+    stream.slots.end_all()
+
+    assert all(await asyncio.gather(*readers))
+    assert not stream.slots.followers
+    with pytest.raises(Unavailable):
+        await tail.start(None)

@@ -465,7 +465,7 @@ async def test_each_answer_is_counted_and_logged(
 
     assert counted() - before == 1
     assert figures["endpoints"][0]["num_requests"] == 1
-    assert [(line["subject"], line["outcome"], line["trace"]) for line in lines] == [
+    assert [(line["contract"], line["outcome"], line["trace"]) for line in lines] == [
         (Write.subject, NameTaken.code, ctx.trace)
     ]
 

@@ -36,7 +36,7 @@ def own(tmp_path: Path) -> Iterator[NatsServer]:
 
 
 @contextmanager
-def gateway(nats_url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def gateway(nats_url: str, port: int, lame_duck: float = 0) -> Iterator[subprocess.Popen[bytes]]:
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in ("services", "libs")),
@@ -44,6 +44,7 @@ def gateway(nats_url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
         "AERO2_MASTER_KEY": KEY,
         "AERO2_PORT": str(port),
         "AERO2_METRICS_PORT": "0",
+        "AERO2_LAME_DUCK": str(lame_duck),
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "gateway"], env=environment, stdout=subprocess.PIPE
@@ -117,3 +118,33 @@ async def test_told_to_stop_while_it_waits_for_the_bus() -> None:
         process.send_signal(signal.SIGTERM)
 
         assert (await ended(process), b"nats.error" in first) == (0, True)
+
+
+async def test_a_load_balancer_has_time_to_look_elsewhere(own: NatsServer) -> None:
+    """After SIGTERM the gateway is not ready, but alive. It accepts and answers, and each answer ends its
+    connection. Then it ends with 0."""
+    port = free_port()
+    with gateway(own.url, port, lame_duck=3) as process:
+        await until(lambda: listens(port))
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as balancer:
+            before = await balancer.get("/health/ready")
+            process.send_signal(signal.SIGTERM)
+            while (after := await balancer.get("/health/ready")).status_code == 200:
+                await asyncio.sleep(0.01)
+            live = await balancer.get("/health/live")
+        code = await ended(process)
+
+    assert (before.status_code, after.status_code, live.status_code) == (200, 503, 200)
+    assert "connection" not in before.headers
+    assert after.headers["connection"] == live.headers["connection"] == "close"
+    assert code == 0
+
+
+async def test_ctrl_c_does_not_wait_for_load_balancers(own: NatsServer) -> None:
+    """SIGINT skips the lame duck phase: the whole platform stops."""
+    port = free_port()
+    with gateway(own.url, port, lame_duck=300) as process:
+        await until(lambda: listens(port))
+        process.send_signal(signal.SIGINT)
+
+        assert await ended(process) == 0

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Iterator
 from typing import Any
 
+import nats.errors
 import pytest
-from tests.bus.probe import Answer, Read, Write
+from tests.bus.probe import Answer, Echo, Read, Write
 from tests.kit.nats_server import NatsServer, free_port, start, until
 
+from common import lame_duck, responder_gaps
 from common.bus import NatsBus
 from common.bus_server import BusServer
 from common.context import Context
+from common.nats_reconnect import ReconnectPlan
 from common.problems import Unavailable
 from common.testing import context
 
@@ -92,8 +96,9 @@ async def test_both_sides_change_servers_and_no_call_fails(cluster: list[NatsSer
 class Link:
     """A connection that cannot change servers, because it knows only one."""
 
-    is_connected = False
-    servers = (object(),)
+    is_usable = False
+    lost_at: float | None = None
+    servers: tuple[object, ...] = (object(),)
 
     async def request(self, *_: Any, **__: Any) -> Any:
         class Reply:
@@ -114,6 +119,140 @@ async def test_calls_wait_for_the_only_server_to_come_back() -> None:
     call = asyncio.create_task(bus.call(context(APP), Read()))
     await asyncio.sleep(0.05)
     assert not call.done()
-    link.is_connected = True
+    link.is_usable = True
 
     assert (await call).text == "here"
+
+
+async def test_calls_wait_for_another_server_for_a_moment_only() -> None:
+    """If the list has another server, a call waits in the first seconds after the loss. Once these have passed
+    without any server, calls fail at once."""
+    link: Any = Link()
+    link.servers = (object(), object())
+    link.lost_at = time.monotonic()
+    bus = NatsBus(link)
+    call = asyncio.create_task(bus.call(context(APP), Read()))
+    await asyncio.sleep(0.05)
+    assert not call.done()
+    link.is_usable = True
+    assert (await call).text == "here"
+
+    link.is_usable, link.lost_at = False, time.monotonic() - lame_duck.MOVE_TIME
+    call = asyncio.create_task(bus.call(context(APP), Write(name="x")))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert isinstance(call.exception(), Unavailable)
+
+
+async def test_a_killed_server_fails_only_what_was_on_its_way(
+    cluster: list[NatsServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of two servers is killed under load, with caller and a replica on it. Calls that had no reply yet fail as
+    `unavailable`, at most one of each caller. All others succeed, also those that come before the connection
+    is back, and each is handled once."""
+    monkeypatch.setattr(lame_duck, "MOVE_TIME", 60.0)  # a busy machine takes a while
+    monkeypatch.setattr(responder_gaps, "GAP", 60.0)
+    old, new = cluster
+    plans: list[ReconnectPlan] = []
+
+    async def connect() -> Any:
+        plan = ReconnectPlan()
+        plans.append(plan)
+        nc = await old.connect(
+            servers=[old.url, new.url], dont_randomize=True, reconnect_to_server_handler=plan.next
+        )
+        plan.begin(nc.server)
+        return nc
+
+    near, far = await connect(), await connect()
+    handled: list[str] = []
+
+    async def write(_: Any, ctx: Context, request: Echo) -> Answer:
+        handled.append(request.text)
+        return Answer(text=request.text)
+
+    server = await BusServer.start(far, "probe", "0.1.0", None)
+    await server.add(Echo, write)
+    await far.flush()
+    bus = NatsBus(near)
+    done: list[str] = []
+    failed: list[str] = []
+    going = True
+
+    async def call_on(caller: int) -> None:
+        number = 0
+        while going:
+            number += 1
+            name = f"{caller}-{number}"
+            try:
+                done.append((await bus.call(context(APP, within=60), Echo(text=name))).text)
+            except Unavailable:
+                failed.append(name)
+
+    callers = [asyncio.create_task(call_on(number)) for number in range(4)]
+    await until(lambda: len(done) > 50)
+    old.stop(signal.SIGKILL)
+    before = len(done)
+    await until(lambda: len(done) > before + 50)
+    going = False
+    await asyncio.gather(*callers)
+
+    assert near.connected_url.port == far.connected_url.port == new.port
+    assert len(failed) <= 4
+    assert len({name.partition("-")[0] for name in failed}) == len(failed)
+    assert len(set(handled)) == len(handled)
+    assert set(done) <= set(handled) <= {*done, *failed}
+    await near.close()
+    await far.close()
+
+
+async def test_a_write_waits_for_a_replica_that_comes_back(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the only replica is away for a moment, no call fails, writes included, and each is handled once. A
+    call that nobody ever answered fails at once."""
+    monkeypatch.setattr(responder_gaps, "GAP", 60.0)  # a busy machine takes a while
+    near = await server.connect()
+    handled: list[str] = []
+
+    async def write(_: Any, ctx: Context, request: Echo) -> Answer:
+        handled.append(request.text)
+        return Answer(text=request.text)
+
+    async def replica() -> Any:
+        nc = await server.connect()
+        serving = await BusServer.start(nc, "probe", "0.1.0", None)
+        await serving.add(Echo, write)
+        await nc.flush()
+        return nc
+
+    async def nobody_is_there() -> bool:
+        """Whether the server knows that the connection has ended: until then, it sends calls there."""
+        try:
+            await near.request(Echo.subject, b"{}", timeout=1)
+        except nats.errors.NoRespondersError:
+            return True
+        except nats.errors.TimeoutError:
+            pass
+        return False
+
+    bus = NatsBus(near)
+    with pytest.raises(Unavailable):
+        await bus.call(context(APP, within=60), Echo(text="early"))
+    assert bus.gaps._gaps == {}
+    first = await replica()
+    await bus.call(context(APP, within=60), Echo(text="0"))
+    await first.close()
+    await until(nobody_is_there)
+    calls = [
+        asyncio.create_task(bus.call(context(APP, within=60), Echo(text=str(n))))
+        for n in range(1, 9)
+    ]
+    await asyncio.sleep(0.3)
+    assert not any(call.done() for call in calls)
+    second = await replica()
+
+    assert {(await call).text for call in calls} == {str(n) for n in range(1, 9)}
+    assert sorted(handled) == [str(n) for n in range(9)]
+    await near.close()
+    await second.close()

@@ -120,11 +120,11 @@ async def test_each_service_keeps_its_name_and_its_users(
     own database role, and its own name in the log."""
     with serving(tmp_path, guarded, database, *ALL) as served:
         await served.ready()
-        health = await served.get("localhost:8080", "/health/ready")
+        health = await served.get("localhost:8080", "/health")
         roles = await _roles(database["owner"])
         unknown = await served.get("nobody.localhost:8080")
         await until(lambda: len(served.lines("http")) == 2)
-        subjects = {line["subject"]: line["service"] for line in served.lines("served")}
+        subjects = {line["contract"]: line["service"] for line in served.lines("served")}
         ready = {line["service"] for line in served.lines("ready")}
 
     assert health.status_code == 200, health.text

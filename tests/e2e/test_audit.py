@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 from tests.kit.deployments import Ability
@@ -116,6 +117,50 @@ async def test_the_log_as_a_table(system: System) -> None:
 
     assert answer.headers["content-disposition"] == 'attachment; filename="audit.csv"'
     assert {row["id"] for row in page["audit_logs"]} <= {row["id"] for row in rows}
+
+
+async def test_a_record_leads_to_its_log_lines(system: System) -> None:
+    """A record, its copy on the stream and the log lines of the gateway and the service have one trace.
+    The traceparent of a client is only a link: two requests with the same one have different traces."""
+    system.deployment.require(Ability.DATA_FOLDER)
+    theirs = "00-4ba94d6b8eaf052ccf1809c98d6b2053-00f067aa0ba902b7-01"
+    sent = {"traceparent": theirs, "tracestate": "x=" + "y" * 600}
+    users: list[str] = []
+    async with system.backend() as api:
+        for _ in range(2):
+            person = {"email": fresh_email(), "password": PASSWORD}
+            made = await api.post("/api/users", json=person, headers=sent)
+            assert made.status_code == 201, made.text
+            users.append(made.json()["id"])
+        pages = [(await api.get("/api/audit", params={"user_id": id})).json() for id in users]
+    first, second = (
+        next(row["trace"] for row in page["audit_logs"] if row["event_type"] == "user_created")
+        for page in pages
+    )
+    events = await system.streamed(system.demo["app_id"], until={"user_created"}, user_id=users[0])
+
+    assert len({first[3:35], second[3:35], theirs[3:35]}) == 3
+    assert first in {event.trace for event in events if event.event_type == "user_created"}
+    found = await log_lines(system, first, {"gateway", "identity"})
+    assert {line["trace"] for line in found} == {first[3:35]}
+    assert "identity.user.create" in {line.get("contract") for line in found}
+    (http,) = [line for line in found if line["event"] == "http"]
+    assert (http["method"], http["status"], http["link"]) == ("POST", 201, theirs[3:35])
+    linked = await log_lines(system, theirs, {"gateway", "identity"})
+    assert {first[3:35], second[3:35]} <= {line["trace"] for line in linked}
+
+
+async def log_lines(system: System, trace: str, services: set[str]) -> list[dict[str, Any]]:
+    """Returns what `aero2 logs --trace` shows, once it has lines of these services."""
+    command = [sys.executable, "-m", "aero2", "logs", "--json", "--trace", trace]
+    command += ["--data-dir", str(system.deployment.folder)]
+    for _ in range(50):  # lines are written in batches
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
+        found = [json.loads(line) for line in done.stdout.splitlines()]
+        if services <= {line["service"] for line in found}:
+            return found
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"no lines of {services}: {done.stdout}{done.stderr}")
 
 
 async def following(api: httpx.AsyncClient, until: str, **headers: str) -> list[dict[str, str]]:

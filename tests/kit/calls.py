@@ -21,7 +21,7 @@ from common.ids import DASHBOARD
 from common.problems import Problem
 from common.sealing import Sealer
 from common.tenants import Tenants
-from common.testing import LocalBus, MemoryActivity, MemoryInvalidation, context
+from common.testing import HOMES, LocalBus, MemoryActivity, MemoryInvalidation, context
 
 R = TypeVar("R", bound=Contract)
 
@@ -63,6 +63,8 @@ class Calls:
     other_app_id: str = ""
     dashboard: str = DASHBOARD
     default_caller: Caller | None = None
+    homes: dict[str, str] = field(default_factory=lambda: HOMES)
+    """By application; the others live in `main`."""
 
     def ctx(self, caller: Caller | None = None, app_id: str | None = None, **facts: Any) -> Context:
         """Returns the context of a request to the application."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.kit.callers import ADMIN, DEVELOPER, FIREFOX, OPERATOR, PASSWORD, now
 from tests.kit.calls import Calls
+from tests.kit.homes import WEST, OwnerOfTwo
 
 from common import acr as acr_values
 from common.address_keys import address_key
@@ -29,6 +30,7 @@ from common.contracts.rights import GetRights, Rights
 from common.contracts.roles import SeedRoles
 from common.contracts.sessions import CheckSession, Factor, Session, SignedInSession
 from common.contracts.users import CreateUser
+from common.homes import MAIN
 from common.ids import DASHBOARD, new_id
 from common.problems import Problem
 from common.testing import context
@@ -47,27 +49,47 @@ class Person:
 class Factories(Calls):
     async def application(self, slug: str | None = None, **settings: Any) -> str:
         """Inserts an active application; with its roles, if rbac runs. Returns its id."""
-        app_id = new_id()
-        await self.owner.execute(
-            "INSERT INTO applications (id, slug, name, state, settings)"
-            " VALUES ($1, $2, 'Shop', 'active', $3::text::jsonb)",
-            app_id,
-            slug or f"app-{app_id}",
-            json.dumps(settings),
-        )
+        app_id, home = new_id(), self.next_home()
+        connections = [self.owner]
+        if isinstance(self.owner, OwnerOfTwo):
+            connections = [self.owner.main, *([self.owner.west] if home == WEST else [])]
+            self.homes[app_id] = home
+        for connection in connections:
+            await connection.execute(
+                "INSERT INTO applications (id, slug, name, state, settings, home)"
+                " VALUES ($1, $2, 'Shop', 'active', $3::text::jsonb, $4)",
+                app_id,
+                slug or f"app-{app_id}",
+                json.dumps(settings),
+                home,
+            )
         self.configure(app_id, **settings)
         if "rbac" in self.databases:
             await self.call(SeedRoles(template="application"), SYSTEM_CALLER, app_id)
         return app_id
 
+    def next_home(self) -> str:
+        """Returns where the next application lives: with two clusters, in each by turns, `west` first."""
+        if not isinstance(self.owner, OwnerOfTwo):
+            return MAIN
+        latest = next(reversed(self.homes.values()), MAIN)
+        return WEST if latest == MAIN else MAIN
+
+    def new_applications_in(self, home: str) -> None:
+        """Sets where tenancy makes new applications."""
+        raise NotImplementedError
+
     async def create_application(
-        self, team: str | None = None, name: str = "Shop"
+        self, team: str | None = None, name: str = "Shop", home: str | None = None
     ) -> NewApplication:
-        """Creates an application as a developer of the team."""
+        """Creates an application as a developer of the team, in a cluster of one's choice."""
         team = team or await self.team()
-        return await self.call(
+        self.new_applications_in(home or self.next_home())
+        new = await self.call(
             CreateApplication(name=name, owner_org_id=team), await self.developer(team)
         )
+        self.homes[new.id] = new.home
+        return new
 
     async def insert_user(self, app_id: str | None = None, **columns: Any) -> str:
         """Inserts a user with these columns. Returns the id."""

@@ -44,6 +44,9 @@ class NatsServer:
     config: Path
     reserved: socket.socket | None = field(default=None, repr=False)
     """Keeps the port, which nobody else is given between two runs."""
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
+    group: int | None = None
+    """The group of the process, by which a firewall knows its packets."""
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -53,7 +56,11 @@ class NatsServer:
     def launch(self, *, within: float = PATIENCE) -> None:
         log = (self.folder / "nats.log").open("ab")
         self.process = subprocess.Popen(
-            [binary(), "--config", str(self.config)], stdout=log, stderr=log
+            [binary(), "--config", str(self.config)],
+            stdout=log,
+            stderr=log,
+            env=os.environ | self.environment,
+            group=self.group,
         )
         log.close()
         until = time.monotonic() + within

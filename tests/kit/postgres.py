@@ -31,6 +31,7 @@ from typing import Any
 
 from aero2.migrate import ROLES as DATABASE_ROLES
 from aero2.migrate import folder, migrate
+from common.homes import MAIN
 
 NOBODY = 65534
 ROLES = ("owner", *DATABASE_ROLES)
@@ -66,9 +67,11 @@ class Postgres:
     _clones: int = 0
 
     @classmethod
-    def start(cls, tmp: Path | None = None, *, template: bool = True) -> Postgres:
+    def start(
+        cls, tmp: Path | None = None, *, template: bool = True, cluster: str = MAIN
+    ) -> Postgres:
         """Starts a server in a folder of its own, under `tmp` if given. As root, `nobody` must be
-        able to open `tmp`."""
+        able to open `tmp`. `cluster` is its name among several."""
         folder = _new_folder(tmp)
         passwords = {role: secrets.token_hex(16) for role in ROLES}
         server = cls(folder, _binaries(folder), 0, passwords)
@@ -78,7 +81,7 @@ class Postgres:
             if template:
                 server.create(TEMPLATE)
                 services = {role: passwords[role] for role in DATABASE_ROLES}
-                _asynchronously(migrate(server.dsn("owner", TEMPLATE), services))
+                _asynchronously(migrate(server.dsn("owner", TEMPLATE), services, cluster=cluster))
         except BaseException:
             server.stop()
             raise
@@ -117,6 +120,11 @@ class Postgres:
         with self._cloning:
             self._clones += 1
             name = f"clone_{self._clones}"
+        return self.clone_as(name, template)
+
+    def clone_as(self, name: str, template: str = TEMPLATE) -> str:
+        """Clones the database `template` under this name, which it returns."""
+        with self._cloning:
             self._tool("createdb", "--template", template, "--strategy", "file_copy", name)
             if template == TEMPLATE:  # a database's own privileges are not copied
                 self._tool("psql", "--quiet", "--dbname", name, "--file", str(ROLES_SQL))
@@ -268,10 +276,10 @@ def _binaries(folder: Path) -> Path:
 def _new_folder(parent: Path | None) -> Path:
     """Returns a new folder for a server. Deletes those that killed test runs have left."""
     _sweep()
-    return Path(tempfile.mkdtemp(prefix="aero2-pg-", dir=parent or _fast()))
+    return Path(tempfile.mkdtemp(prefix="aero2-pg-", dir=parent or fast_folder()))
 
 
-def _fast() -> Path | None:
+def fast_folder() -> Path | None:
     """Returns a folder in memory if there is enough: a clone takes 0.2 s there, and seconds on a
     disk."""
     memory = Path("/dev/shm")
@@ -282,7 +290,7 @@ def _fast() -> Path | None:
 
 def _sweep() -> None:
     """Deletes the folders of killed test runs: older than ten minutes, without a running server."""
-    for left in (_fast() or Path(tempfile.gettempdir())).glob("aero2-pg-*"):
+    for left in (fast_folder() or Path(tempfile.gettempdir())).glob("aero2-pg-*"):
         try:
             if time.time() - left.stat().st_mtime < 600:
                 continue

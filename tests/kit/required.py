@@ -1,8 +1,8 @@
 """Tests that need a program which is missing here are skipped: Chromium (`browser`), Docker
-(`docker`), Node.js (`node`), Debian's packages of two stock clients (`apache`, `ruby`). If
-AERO2_REQUIRE names their marker (`AERO2_REQUIRE=browser,docker`), a skipped one fails the run. The
-same holds for tests that are skipped because of the shape of the deployment
-(`AERO2_REQUIRE=compose pytest --shape compose`)."""
+(`docker`), Helm (`helm`), Patroni and etcd (`patroni`), Node.js (`node`), Debian's packages of two stock
+clients (`apache`, `ruby`), promtool (`promtool`). If AERO2_REQUIRE names their marker
+(`AERO2_REQUIRE=browser,docker`), a skipped one fails the run. The same holds for tests that are skipped
+because of the shape of the deployment (`AERO2_REQUIRE=compose pytest --shape compose`)."""
 
 from __future__ import annotations
 

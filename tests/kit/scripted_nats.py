@@ -21,6 +21,8 @@ class ScriptedNats:
     answers_pings: bool = True
     received: bytearray = field(default_factory=bytearray)
     """What the client that came last has sent."""
+    greeted: bytearray = field(default_factory=bytearray)
+    """What all clients have sent up to their first PING."""
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
     port: int = 0
 
@@ -40,8 +42,8 @@ class ScriptedNats:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(INFO)
         with contextlib.suppress(OSError):
-            while await reader.readline() not in (b"PING\r\n", b""):
-                pass
+            while (line := await reader.readline()) not in (b"PING\r\n", b""):
+                self.greeted += line
             writer.write(self.greeting)
             self.writers.append(writer)
             self.received = received = bytearray()

@@ -38,6 +38,7 @@ from common.contracts.sessions import (
 )
 from common.contracts.sso_members import JoinedThroughProvider, JoinThroughProvider
 from common.contracts.tenants import GetTenant, ManageApplication, Managed, Tenant
+from common.homes import MAIN
 from common.ids import DASHBOARD, new_id
 from common.problems import Unavailable
 
@@ -59,6 +60,8 @@ class Tenancy:
     """Further hosts of every application, such as a custom domain."""
     settings: dict[str, AppSettings] = field(default_factory=dict)
     """By application."""
+    homes: dict[str, str] = field(default_factory=dict)
+    """By application; the others live in `main`."""
     teams: list[str] = field(default_factory=list)
     """Users for whom a personal team was requested."""
     joined: list[str] = field(default_factory=list)
@@ -117,6 +120,7 @@ class Tenancy:
             hosts=[host, *self.more_hosts],
             origin=f"https://{host}",
             settings=self.settings.get(ctx.app_id, AppSettings()),
+            home=self.homes.get(ctx.app_id, MAIN),
         )
 
     async def _team(self, _: Any, ctx: Context, request: EnsurePersonalTeam) -> Organization:

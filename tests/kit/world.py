@@ -13,20 +13,25 @@ from typing import Any
 
 import asyncpg
 from pydantic import SecretStr
+from tests.kit.homes import AT_WEST, OwnerOfTwo, homes_of, is_double
 from tests.kit.oauth import OAuthSteps
 from tests.kit.stand_ins import StandIns, Tenancy
 
+from common.audit_carrier import AuditCarrier
 from common.bus import Handler
+from common.cluster_admission import ClusterAdmission
+from common.clusters import join
 from common.context import Context
 from common.contracts.base import Request
 from common.crypto import Keys
 from common.db import Database
 from common.egress import Egress
 from common.hash_pool import FairPool
+from common.homes import MAIN
 from common.outgoing_http import OutgoingHttp
 from common.sealing import Sealer
 from common.tenants import Tenants
-from common.testing import LocalBus, MemoryActivity, MemoryInvalidation, service_deps
+from common.testing import HOMES, LocalBus, MemoryActivity, MemoryInvalidation, service_deps
 from identity.deps import Deps as IdentityDeps
 from identity.handlers import HANDLERS as IDENTITY
 from identity.hashing import Hashing
@@ -79,6 +84,7 @@ class World(OAuthSteps):
         self._deps: dict[str, Any] = {}
         self._replica: OidcReplica | None = None
         self._hash_pools: list[FairPool] = []
+        self._registry_db: Database | None = None
 
     @classmethod
     async def start(
@@ -95,16 +101,15 @@ class World(OAuthSteps):
         bus: LocalBus | None = None,
     ) -> World:
         """Connects to the database and serves. `options` replace fields of a service's deps."""
-        owner = await asyncpg.connect(dsns["owner"])
-        await owner.set_type_codec(
-            "uuid", schema="pg_catalog", encoder=str, decoder=str, format="text"
-        )
+        owner = await _owner(dsns)
+        roles = {"sweep", *(role for name in services for role in ROLES[name])}
+        if is_double(dsns):
+            roles |= {"relay"}
         databases = {
-            role: await Database.connect(
-                dsns[role], name=role, size=size if role in services else 2
-            )
-            for role in {"sweep", *(role for name in services for role in ROLES[name])}
+            role: await _database(dsns, role, size if role in services else 2) for role in roles
         }
+        if is_double(dsns):
+            databases |= {name: _carrying(name, databases) for name in services}
         bus = bus or LocalBus()
         world = cls(
             dsns,
@@ -115,10 +120,12 @@ class World(OAuthSteps):
             databases,
             Tenants(bus),
             Sealer(KEYS),
-            StandIns(Tenancy(owner, host=host)),
+            StandIns(Tenancy(owner, host=host, homes=HOMES)),
             request_facts or {},
             limit_scale=limit_scale,
         )
+        if is_double(dsns) and "tenancy" in services:
+            world._registry_db = await _registry(dsns, databases["tenancy"], size)
         for name in stand_ins:
             bus.serve(None, world.stand_ins.handlers(name))
         for name in services:
@@ -153,7 +160,7 @@ class World(OAuthSteps):
         self._hash_pools.append(pool)
         fields: dict[str, Any] = {
             "mail_db": self.databases["mail"],
-            "sweep_db": self.sweep_db,
+            "sweep_db": self.databases["sweep"],
             "search_db": self.databases["search"],
             "hashing": Hashing(pool),
             "last_active": LastActive(db),
@@ -167,10 +174,11 @@ class World(OAuthSteps):
     def _make_tenancy(self, **options: Any) -> TenancyDeps:
         fields: dict[str, Any] = {
             "upkeep_db": self.databases["upkeep"],
-            "sweep_db": self.sweep_db,
+            "sweep_db": self.databases["sweep"],
             "hosts": Hosts("http", "localhost:8080"),
             "usage": KeyUsage(self.databases["upkeep"]),
             "dns": Dns(["127.0.0.1:9"]),
+            "registry_db": self._registry_db,
         }
         shared = self._shared("tenancy", self.bus, self.tenants)
         return TenancyDeps(**shared | fields | options)
@@ -179,7 +187,7 @@ class World(OAuthSteps):
         return OidcDeps(
             **self._shared("oidc", bus, tenants),
             logout_db=self.databases["logout"],
-            sweep_db=self.sweep_db,
+            sweep_db=self.databases["sweep"],
             settings=OidcSettings(
                 master_key=SecretStr(MASTER_KEY),
                 database_url=SecretStr(self.dsns["oidc"]),
@@ -208,29 +216,47 @@ class World(OAuthSteps):
         self.invalidation.publish = announce  # type: ignore[method-assign]
 
     @property
+    def home(self) -> str:
+        """The cluster of `app_id`, whose jobs the services' deps here are for."""
+        return self.homes.get(self.app_id, MAIN) if isinstance(self.owner, OwnerOfTwo) else MAIN
+
+    @property
     def identity(self) -> IdentityDeps:
         deps: IdentityDeps = self._deps["identity"]
-        return deps
+        return deps if self.home == MAIN else deps.at(self.home)
 
     @property
     def oidc(self) -> OidcDeps:
         deps: OidcDeps = self._deps["oidc"]
-        return deps
+        return deps if self.home == MAIN else deps.at(self.home)
 
     @property
     def rbac(self) -> RbacDeps:
         deps: RbacDeps = self._deps["rbac"]
-        return deps
+        return deps if self.home == MAIN else deps.at(self.home)
 
     @property
     def tenancy(self) -> TenancyDeps:
         deps: TenancyDeps = self._deps["tenancy"]
-        return deps
+        return deps if self.home == MAIN else deps.at(self.home)
 
     def replace_deps(self, service: str, **fields: Any) -> None:
         """Serves from here on with other values of these fields of a service's deps."""
         self._deps[service] = replace(self._deps[service], **fields)
         self.bus.serve(self._deps[service], HANDLERS[service])
+
+    def new_applications_in(self, home: str) -> None:
+        if self.tenancy.new_applications_home != home:
+            self.replace_deps("tenancy", new_applications_home=home)
+
+    @property
+    def main_owner(self) -> asyncpg.Connection[asyncpg.Record]:
+        return self.owner.main if isinstance(self.owner, OwnerOfTwo) else self.owner
+
+    @property
+    def west_owner(self) -> asyncpg.Connection[asyncpg.Record]:
+        assert isinstance(self.owner, OwnerOfTwo)
+        return self.owner.west
 
     @property
     def replica(self) -> OidcReplica:
@@ -239,18 +265,68 @@ class World(OAuthSteps):
 
     @property
     def mail_db(self) -> Database:
-        return self.databases["mail"]
+        return self.databases["mail"].at(self.home)
 
     @property
     def sweep_db(self) -> Database:
-        return self.databases["sweep"]
+        return self.databases["sweep"].at(self.home)
 
     async def close(self) -> None:
         """Closes pools and connections."""
-        for database in self.databases.values():
-            await database.close()
+        for database in (*self.databases.values(), *filter(None, [self._registry_db])):
+            for each in database.everywhere():
+                await each.close()
         await self.owner.close()
         for pool in self._hash_pools:
             pool.close()
         for deps in filter(None, (self._deps.get("oidc"), self._replica and self._replica.oidc)):
             deps.pool.close()
+
+
+async def _owner(dsns: dict[str, str]) -> Any:
+    connections = []
+    for home in homes_of(dsns):
+        owner = await asyncpg.connect(dsns[_key("owner", home)])
+        await owner.set_type_codec(
+            "uuid", schema="pg_catalog", encoder=str, decoder=str, format="text"
+        )
+        connections.append(owner)
+    return OwnerOfTwo(connections[0], connections[1]) if len(connections) > 1 else connections[0]
+
+
+async def _database(dsns: dict[str, str], role: str, size: int) -> Database:
+    """Connects as the role, to each cluster."""
+    admission = ClusterAdmission() if is_double(dsns) else None
+    databases = [
+        await Database.connect(
+            dsns[_key(role, home)],
+            name=role if home == MAIN else f"{role}-{home}",
+            size=size,
+            home=home,
+            admission=admission,
+        )
+        for home in homes_of(dsns)
+    ]
+    return join(databases) if len(databases) > 1 else databases[0]
+
+
+async def _registry(dsns: dict[str, str], db: Database, size: int) -> Database:
+    opened = await Database.connect(
+        dsns["tenancy"], name="registry", size=size, admission=ClusterAdmission(), is_registry=True
+    )
+    return replace(opened, carry=db.carry)
+
+
+def _carrying(service: str, databases: dict[str, Database]) -> Database:
+    """Returns the databases of a service, which carry events between the clusters after each commit."""
+    db, relay_db = databases[service], databases["relay"]
+    return join(
+        [
+            replace(each, carry=AuditCarrier(service, db, relay_db.at(each.home)).carry)
+            for each in db.everywhere()
+        ]
+    )
+
+
+def _key(role: str, home: str) -> str:
+    return role if home == MAIN else f"{role}{AT_WEST}"

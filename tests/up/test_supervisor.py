@@ -26,19 +26,19 @@ BEATING = """
 import pathlib, signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 while True:
-    pathlib.Path(sys.argv[1]).touch()
+    pathlib.Path(sys.argv[1]).write_text('ready')
     time.sleep(0.05)
 """
 STUBBORN = """
 import pathlib, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-pathlib.Path(sys.argv[1]).touch()
+pathlib.Path(sys.argv[1]).write_text('ready')
 time.sleep(60)
 """
 ANSWERING = """
 import os, pathlib, socket, sys
 listening = socket.socket(fileno=int(os.environ["FD"]))
-pathlib.Path(sys.argv[1]).touch()
+pathlib.Path(sys.argv[1]).write_text('ready')
 while True:
     connection, _ = listening.accept()
     connection.sendall(str(os.getpid()).encode())
@@ -175,20 +175,20 @@ async def test_processes_that_start_together_wait_for_each_other(
 ) -> None:
     """A process without progress is kept while another one works, because it may need that one. The
     reports say what is waited for."""
-    monkeypatch.setattr("aero2.supervisor.WAIT_REPORT", 0.5)
+    monkeypatch.setattr("aero2.start_wait.WAIT_REPORT", 0.5)
     slow = (
         "import pathlib, sys, time\n"
         "for _ in range(30):\n"
         "    print('working', flush=True)\n"
         "    time.sleep(0.1)\n"
-        "pathlib.Path(sys.argv[1]).touch()\n"
+        "pathlib.Path(sys.argv[1]).write_text('ready')\n"
         "time.sleep(60)"
     )
     ready = folder.run / "slow.heartbeat"
     waiting = (
         "import pathlib, sys, time\n"
         f"while not pathlib.Path({str(ready)!r}).exists(): time.sleep(0.5)\n"
-        "pathlib.Path(sys.argv[1]).touch()\n"
+        "pathlib.Path(sys.argv[1]).write_text('ready')\n"
         "time.sleep(60)"
     )
     reports: list[str] = []

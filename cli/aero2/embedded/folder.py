@@ -7,9 +7,12 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from aero2.failures import CommandError
+
+UNFINISHED_RESTORE: Final = "restoring.json"
+"""A file that exists while `aero2 restore` is at work."""
 
 
 @dataclass
@@ -40,13 +43,16 @@ class Folder:
             root.chmod(0o711 if os.geteuid() == 0 else 0o700)
         return cls(root)
 
-    def hold(self, about: dict[str, Any]) -> None:
-        """Raises CommandError if another process holds the folder, and says which."""
+    def hold(self, about: dict[str, Any], *, restoring: bool = False) -> None:
+        """Raises CommandError if another process holds the folder, and says which; and if a restore into
+        it is not complete, unless this is for `restoring`."""
         file = os.fdopen(os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600), "r+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CommandError(_held_by(self.root, file.read())) from None
+        if not restoring:
+            self.refuse_unfinished_restore()
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid()} | about))
         file.flush()
@@ -60,6 +66,14 @@ class Folder:
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return found if isinstance(found, str) else None
+
+    def refuse_unfinished_restore(self) -> None:
+        """Raises CommandError if a restore into the folder did not come to its end."""
+        if (self.root / UNFINISHED_RESTORE).exists():
+            raise CommandError(
+                f"A restore into {self.root} did not finish, so the data in it is not whole. Run the "
+                "same `aero2 restore` again, which starts over, or delete the folder."
+            )
 
     def release(self) -> None:
         if self._lock is not None:

@@ -20,6 +20,7 @@ import psutil
 
 from aero2.embedded.folder import Folder
 from aero2.embedded.process import Account, dies_with_us
+from aero2.embedded.wal_archiving import prepare_archive, wal_settings
 from aero2.failures import CommandError
 
 MAJOR: Final = "18"
@@ -118,6 +119,7 @@ class Postgres:
             )
         self._end_left_over()
         self._drop_stale_pid()
+        prepare_archive(self.folder, self.account)
 
     def command(self) -> list[str]:
         options = SETTINGS | {
@@ -128,6 +130,7 @@ class Postgres:
         if sys.platform == "linux":
             # After a kill one call for the file system, not one for each of thousands of files.
             options["recovery_init_sync_method"] = "syncfs"
+        options |= wal_settings(self.folder)
         flags = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         return [str(binaries() / "postgres"), "-D", str(self.data), *flags]
 

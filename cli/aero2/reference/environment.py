@@ -22,7 +22,9 @@ Every process reads its variables once, when it starts. If variables are missing
 
 A variable with the name of a service in it is for that service alone, and goes before the variable of all: `AERO2_IDENTITY_POOL_SIZE` before `AERO2_POOL_SIZE`. If several services share a process (`aero2 serve`), each needs its own `AERO2_<SERVICE>_DATABASE_URL`, `AERO2_<SERVICE>_NATS_USER` and `AERO2_<SERVICE>_NATS_PASSWORD`. The heartbeat, the level of the log, the metrics and the name of the replica belong to the process, so they have no such variable then.
 
-A secret can stand in a file. `AERO2_<NAME>_FILE` then names it, by an absolute path, instead of `AERO2_<NAME>`. One newline at its end is not part of the secret. The password of a database can stand apart from its DSN: `AERO2_RELAY_DATABASE_URL=postgresql://aero2_relay@postgres/aero2` with `AERO2_RELAY_DATABASE_PASSWORD_FILE=/run/secrets/relay`.
+Each variable that ends in `DATABASE_URL` can be set for [further database clusters](../operating.md#several-database-clusters), with their name at its end: `AERO2_DATABASE_URL_WEST` is that of the cluster `west`, and `AERO2_OWNER_DATABASE_URL_WEST` is that of its owner.
+
+A secret can stand in a file. `AERO2_<NAME>_FILE` then names it, by an absolute path, instead of `AERO2_<NAME>`. One newline at its end is not part of the secret. The password of a database can stand apart from its DSN: `AERO2_RELAY_DATABASE_URL=postgresql://aero2_relay@postgres/aero2` with `AERO2_RELAY_DATABASE_PASSWORD_FILE=/run/secrets/relay`. URLs of further clusters stand in their variables, with the password.
 """
 NEEDED: Final = "required"
 ROLE_NAMES: Final = (
@@ -101,6 +103,14 @@ OTHERS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
         *(
             (f"NATS_{user}_PASSWORD", NEEDED, f"Password of the NATS user `{user.lower()}`.")
             for user in ("GATEWAY", "IDENTITY", "OIDC", "RBAC", "TENANCY", "CLI")
+        ),
+    ),
+    "`deploy/cluster` (with the passwords of the NATS users above)": (
+        (
+            "NATS_SYSTEM_PASSWORD",
+            NEEDED,
+            "Password of the operator's users `system` and `stream-admin`. `aero2 cluster` and "
+            "`aero2 stream replicas` read it. No service has it.",
         ),
     ),
     "`deploy/tls.Caddyfile`": (

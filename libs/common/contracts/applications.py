@@ -13,6 +13,7 @@ from common.contracts.fields import Email, Timestamp, Title
 from common.contracts.settings_change import Color, HttpsUrl, SettingsChange
 from common.contracts.tenants import Branding
 from common.contracts.versioned import Versioned
+from common.homes import MAIN
 from common.problems import Conflict, Forbidden, NotFound
 
 
@@ -29,7 +30,7 @@ class Application(Branding, Versioned):
     """An application with its branding and all its settings."""
 
     volatile: ClassVar[frozenset[str]] = frozenset(
-        {"state", "host", "url", "custom_domain", "custom_domain_verified", "updated_at"}
+        {"state", "host", "url", "home", "custom_domain", "custom_domain_verified", "updated_at"}
     )
 
     id: Id
@@ -42,6 +43,7 @@ class Application(Branding, Versioned):
     url: str = Field(description="Its origin, which is also its issuer.")
     owner_org_id: Id | None = Field(default=None, description="The team that owns it.")
     is_dashboard: bool = False
+    home: str = Field(default=MAIN, description="The database cluster that has its rows.")
     custom_domain: str | None = None
     custom_domain_verified: bool = False
     settings: AppSettings
@@ -93,6 +95,11 @@ class CreateApplication(
         default=None,
         pattern=SLUG,
         description="Only operators can choose it. By default it is generated.",
+    )
+    home: str | None = Field(
+        default=None,
+        max_length=31,
+        description="The database cluster for its rows. Only operators can choose it.",
     )
     request_id: Id | None = Field(
         default=None,

@@ -30,7 +30,9 @@ class AuditRecord(Contract):
     ip_address: str | None = None
     user_agent: str | None = None
     trace: str | None = Field(
-        default=None, description="The W3C traceparent. Log lines of the same request have it, too."
+        default=None,
+        description="The W3C traceparent of the work that wrote the event. Its second part is the "
+        "reference: the `trace` of the log lines of that work, which operators can look up.",
     )
     created_at: Timestamp
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from common.contracts.applications import SLUG
 from common.contracts.base import SYSTEM, Contract, Id, Page, Request
 from common.contracts.fields import Timestamp
+from common.homes import MAIN
 
 MOST_USERS: Final = 1000
 """Users are counted up to this number."""
@@ -31,6 +32,7 @@ class PlatformApplication(Contract):
     state: Literal["creating", "active", "deleting"]
     host: str = Field(description="The host of its links and its issuer.")
     is_dashboard: bool = False
+    home: str = Field(default=MAIN, description="The database cluster that has its rows.")
     owner: OwnerTeam | None = Field(default=None, description="The team that owns it.")
     created_at: Timestamp
 
@@ -90,6 +92,7 @@ class ApplicationLabel(Contract):
     id: Id
     slug: str
     name: str
+    home: str = MAIN
 
 
 class ApplicationLabels(Contract):

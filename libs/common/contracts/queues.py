@@ -24,6 +24,9 @@ class Queues(Contract):
 
     relay: dict[str, Queue]
     mail: Queue
+    clusters: dict[str, str] = Field(
+        default={}, description="State of each further database cluster: `ok` or `unreachable`."
+    )
 
 
 class GetQueues(Request[Queues], subject="identity.queue.get", needs=SYSTEM, safe=True):

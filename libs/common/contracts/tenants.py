@@ -6,6 +6,7 @@ from pydantic import Field
 
 from common.contracts.app_settings import AppSettings
 from common.contracts.base import OPEN, SYSTEM, Contract, Id, Request
+from common.homes import MAIN
 from common.problems import Misdirected
 
 
@@ -38,6 +39,8 @@ class Tenant(Contract):
     origin: str = Field(description="The scheme and `host`.")
     branding: Branding = Branding()
     settings: AppSettings = AppSettings()
+    home: str = Field(default=MAIN, description="The database cluster that has its rows.")
+    home_generation: int = Field(default=0, description="Grows whenever the home changes.")
 
 
 class UnknownHost(Misdirected):

@@ -30,6 +30,16 @@ class FairQueue:
     _total: int = 0
     _queues: OrderedDict[str, deque[asyncio.Future[None]]] = field(default_factory=OrderedDict)
 
+    @property
+    def running(self) -> int:
+        """The slots in use."""
+        return self._total
+
+    @property
+    def waiting(self) -> int:
+        """The requests that wait for a slot."""
+        return sum(map(len, self._queues.values()))
+
     def enter(self, app_id: str) -> bool:
         """Takes a slot if one is free. If it returns False, await `wait` for one."""
         mine = self._working.get(app_id, 0)
@@ -94,7 +104,7 @@ class FairQueue:
                 waiter.set_result(None)
 
 
-@dataclass
+@dataclass(eq=False)
 class AdmissionQueues:
     """Two queues: signing in waits for threads that hash passwords, and nothing else waits behind it."""
 
@@ -104,6 +114,16 @@ class AdmissionQueues:
 
     def __post_init__(self) -> None:
         self.work, self.hashing = FairQueue(self.at_once), FairQueue(self.at_once)
+
+    @property
+    def running(self) -> int:
+        """The requests that have a slot."""
+        return self.work.running + self.hashing.running
+
+    @property
+    def waiting(self) -> int:
+        """The requests that wait for one."""
+        return self.work.waiting + self.hashing.waiting
 
     def queue_for(self, method: str, path: str) -> FairQueue:
         """Returns the queue for a request with this method and path."""

@@ -4,10 +4,12 @@ Dashboard's host, each with its own OpenAPI document."""
 from __future__ import annotations
 
 from functools import cache
+from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from fastapi.telemetry import TelemetryConfig
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -21,6 +23,16 @@ from gateway.http.request import GatewayRequest
 from gateway.http.response import MethodNotAllowed
 from gateway.pages.errors import page_or_problem
 from gateway.routing import API, IN_APPLICATION, HostKind
+
+NO_TELEMETRY: Final[TelemetryConfig] = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+"""FastAPI's own spans have paths and queries, and it asks for a provider at every request. GatewayApp makes
+the span of a request."""
 
 
 @cache
@@ -37,6 +49,7 @@ def json_api(*, dashboard: bool) -> FastAPI:
         redoc_url=None,
         openapi_url=None,  # gateway/api/reference.py serves it compressed
         redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
         generate_unique_id_function=_operation_id,
     )
     for routes in ROUTE_SETS:
@@ -72,9 +85,9 @@ def _operation_id_in_application(route: APIRoute) -> str:
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
     gateway_request: GatewayRequest = request.scope["gateway_request"]
+    gateway_request.state.log_facts["outcome"] = error.code
     if error.status >= 500:
-        log_facts = gateway_request.state.log_facts
-        log_facts["problem"], log_facts["detail"] = error.code, error.detail
+        gateway_request.state.log_facts["detail"] = error.detail
     rendered = page_or_problem(request.scope["gateway"], gateway_request, error)
     response = Response(rendered.body, rendered.status)
     response.raw_headers.extend(rendered.headers)

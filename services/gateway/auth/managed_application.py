@@ -26,14 +26,15 @@ async def managed_application(
     application's own origin, which is its issuer. Raises ApplicationNotFound if it belongs to another
     team, Forbidden without `apps:read`."""
     managed = await gateway.bus.call(ctx, ManageApplication(slug=slug))
-    request.state.log_facts["managed"] = managed.tenant.app_id
+    tenant = managed.tenant
+    request.state.log_facts["managed"] = tenant.app_id
     permissions = frozenset(managed.permissions)
     developer = replace(
         ctx.caller, kind="developer", permissions=permissions, org_id=None, delegated=False
     )
-    inside = request.context(developer, app_id=managed.tenant.app_id)
+    inside = request.context(developer, app_id=tenant.app_id, home=tenant.home)
     return ManagedApplication(
-        tenant=managed.tenant,
+        tenant=tenant,
         permissions=permissions,
-        ctx=replace(inside, origin=managed.tenant.origin),
+        ctx=replace(inside, origin=tenant.origin),
     )

@@ -7,6 +7,7 @@ import time
 from functools import lru_cache
 from typing import Final
 
+from common import logs
 from common.address_keys import host_key
 from common.context import Context, new_trace
 from common.contracts.tenants import ResolveHost, Tenant, UnknownHost
@@ -36,7 +37,9 @@ async def resolve_host(gateway: Gateway, admission: Admission, host: str) -> Ten
     if (tenant := gateway.tenants.get(key)) is not None:
         return tenant
     admission.before_lookup(host)
-    ctx = Context(DASHBOARD, deadline=time.time() + TIME_LIMIT, trace=new_trace())
+    ctx = Context(
+        DASHBOARD, deadline=time.time() + TIME_LIMIT, trace=logs.trace.get() or new_trace()
+    )
     try:
         tenant = await gateway.tenants.fetch(
             key,

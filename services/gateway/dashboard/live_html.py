@@ -84,7 +84,7 @@ class HtmlEvents:
         if self.visit is None:
             return event
         checked = self.visit.ctx
-        ctx = self.visit.request.context(checked.caller, app_id=checked.app_id)
+        ctx = self.visit.request.context(checked.caller, app_id=checked.app_id, home=checked.home)
         try:
             return await self.visit.gateway.bus.call(ctx, GetAuditRecord(id=event.id))
         except Problem:

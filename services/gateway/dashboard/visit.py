@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from common.conditions import ABSENT
 from common.context import Context
 from common.contracts.base import Contract, Request
+from common.reply_reading import read_reply
 from gateway.auth.managed_application import ManagedApplication
 from gateway.dashboard import rooms
 from gateway.http.request import GatewayRequest
@@ -85,7 +86,7 @@ class Visit:
 
     async def read(self, call: Request[Any], reply: type[C]) -> C:
         """Calls a service like `call`, and reads only the fields of `reply` from what it answers."""
-        return reply.model_validate_json(await self.gateway.bus.raw(self.ctx, call))
+        return read_reply(reply, await self.gateway.bus.raw(self.ctx, call))
 
     async def _call(self, ctx: Context, call: Request[R], version: str | None) -> R:
         if version is not None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from common.context import ANONYMOUS, Caller, Context, new_trace
+from common import logs
+from common.context import ANONYMOUS, Caller, Context
 from common.contracts.identity_providers import PublicProvider
 from common.contracts.protection import Protection
 from common.contracts.sessions import Session
 from common.contracts.tenants import Tenant
+from common.homes import MAIN
 from gateway.http.body import LimitedBody
 from gateway.http.cookies import parse_cookies, set_cookie
+
+if TYPE_CHECKING:
+    from common.span_recorder import RecordedSpan
 
 TIME_LIMIT: Final = 10.0
 """Seconds that a request may take in all. Each contract has a shorter limit of its own."""
@@ -45,6 +50,8 @@ class RequestState:
     """Where a GET shows the page of the posted form again, with what it carried."""
     impersonated_session: Session | None = None
     """The session of this browser, if somebody acts as its user. Every page then says so."""
+    span: RecordedSpan | None = None
+    """The span of the request, if its trace is recorded."""
     admission: object = None
     """An Admission (gateway/admission), which this package does not know."""
 
@@ -157,8 +164,11 @@ class GatewayRequest:
         """The type of the body, lower case, without parameters; empty if the header is missing."""
         return (self.header(b"content-type") or "").partition(";")[0].strip().lower()
 
-    def context(self, caller: Caller = ANONYMOUS, app_id: str | None = None) -> Context:
-        """Returns the Context for calls to services. `app_id` defaults to the host's application."""
+    def context(
+        self, caller: Caller = ANONYMOUS, app_id: str | None = None, home: str = MAIN
+    ) -> Context:
+        """Returns the Context for calls to services. `app_id`, with its `home`, defaults to the host's
+        application."""
         agent = self.headers.get(b"user-agent")
         return Context(
             app_id=app_id or self.app.app_id,
@@ -168,6 +178,7 @@ class GatewayRequest:
             origin=self.origin,
             ip=self.ip,
             agent=agent.decode("latin-1")[:MAX_AGENT] if agent else None,
+            home=home if app_id else self.app.home,
         )
 
 
@@ -177,14 +188,14 @@ def read_method(method: str) -> str:
     return "GET" if method == "HEAD" else method
 
 
-def trace_of(header: bytes | None) -> str:
-    """Returns the caller's traceparent (W3C Trace Context) if it is well-formed, else a new one."""
-    if header is not None and len(header) == 55:
-        text = header.decode("latin-1")
-        parts = text.split("-")
+def linked_trace(header: bytes) -> str | None:
+    """Returns a caller's traceparent (W3C Trace Context level 1, section 3.2), or None
+    if it is malformed. The request has a trace of its own: anybody may send the id of another one."""
+    if len(header) == logs.TRACEPARENT:
+        parts = header.decode("latin-1").split("-")
         well_formed = [len(part) for part in parts] == [2, 32, 16, 2] and all(
             set(part) <= set("0123456789abcdef") for part in parts
         )
         if well_formed and parts[0] != "ff" and int(parts[1], 16) and int(parts[2], 16):
-            return text
-    return new_trace()
+            return "-".join(parts)
+    return None

@@ -19,10 +19,11 @@ from common import metrics
 from common.ip_addresses import client_network
 from common.problems import BadRequest
 from gateway.http.date_header import DATE
-from gateway.http.uvicorn_private import HookedProtocol, RequestResponseCycle
+from gateway.http.timed_protocol import TimedProtocol
+from gateway.http.uvicorn_private import RequestResponseCycle, StoppingState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 FIRST_REQUEST: Final = 30.0
 """Seconds until the first request starts on a new connection."""
@@ -32,8 +33,6 @@ STALLED_WRITE: Final = 120.0
 """Seconds for which a client may take nothing of a response while the buffers are full."""
 LAST_REQUEST: Final = 1.0
 """Seconds for the rest of a request to arrive when the process drains."""
-PRECISION: Final = 0.002
-"""Seconds. A timer of the loop may fire so much too early."""
 MAX_CONNECTIONS: Final = 4_000
 """Beyond this number, waiting connections are closed to make room."""
 CLOSED_AT_ONCE: Final = 64
@@ -41,6 +40,7 @@ SPARE_FILES: Final = 100
 """File descriptors for everything else."""
 MAX_FILES: Final = 8_192
 UPGRADE: Final = b"upgrade"
+NOT_STOPPING: Final = StoppingState()
 
 
 def connection_limit() -> int:
@@ -55,7 +55,7 @@ def connection_limit() -> int:
     return max(1, min(MAX_CONNECTIONS, soft - SPARE_FILES))
 
 
-class Connection(HookedProtocol):
+class Connection(TimedProtocol):
     """uvicorn's connection, with time limits."""
 
     limit: int = MAX_CONNECTIONS
@@ -65,6 +65,8 @@ class Connection(HookedProtocol):
     client_network: str = "-"
     _draining: bool = False
     """Whether the process drains. A request that has started to arrive is still answered."""
+    _begun: bool = False
+    """Whether a part of a request has arrived, and the rest has not."""
     _has_upgrade_offer: bool = False
     """Whether the request that is being read offers to change the protocol."""
     _method: bytes = b""
@@ -72,12 +74,6 @@ class Connection(HookedProtocol):
     _reading: bool = False
     """Whether a request is awaited or arrives: always, except from its last byte to its response, and
     while the connection is idle."""
-    _deadline: float = 0.0
-    """When `_end` is called, as a time of the loop."""
-    _end: Callable[[], None] | None = None
-    """Called at the deadline, to end the connection. None if nothing is limited now."""
-    _timer: asyncio.TimerHandle | None = None
-    """It ends nothing by itself, but looks at the deadline. So a new deadline costs no new timer."""
     _write_timer: asyncio.TimerHandle | None = None
     _current_cycle: RequestResponseCycle | None = None
     """The request that is being answered, or was answered last. uvicorn's `cycle` is the newest one,
@@ -100,8 +96,8 @@ class Connection(HookedProtocol):
         self._read_within(FIRST_REQUEST)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._end = None
-        self._stop_timer()
+        self.on_deadline = None
+        self.stop_timer()
         self._stop_write_timer()
         super().connection_lost(exc)
         cycle = self._current_cycle
@@ -109,15 +105,26 @@ class Connection(HookedProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
 
+    def announce_end(self) -> None:
+        """Makes the response that is being prepared the last one of the connection."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+
     def shutdown(self) -> None:
-        """Starts to drain. A client that has just connected, or has sent half a request, still gets its
-        response. uvicorn would close the connection."""
-        answering = self.cycle is not None and not self.cycle.response_complete
-        if not self._reading or answering:
-            super().shutdown()
-            return
+        """Starts to drain. A client that has just connected, has sent a part of a request, or used the
+        connection a moment ago still gets a response. uvicorn would close the connection, and the system
+        would reset it if a request was on its way (RFC 9112 section 9.6)."""
         self._draining = True
-        self._end_within(LAST_REQUEST, self.transport.close)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.announce_end()
+        elif not (self._begun and self._stopping.patient):  # otherwise it has its own time limit
+            least = LAST_REQUEST if self._reading else 0.0
+            self.end_within(max(least, self._stopping.idle_time), self.close_idle)
+
+    @property
+    def _stopping(self) -> StoppingState:
+        state = self.server_state
+        return state if isinstance(state, StoppingState) else NOT_STOPPING
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser. An offer to change the protocol is declined (RFC 9110 section 7.8).
@@ -125,6 +132,8 @@ class Connection(HookedProtocol):
         The parser skips the body of a request with such an offer and would read it as the next
         request. A fresh parser therefore reads the same head again, without the offer.
         """
+        if self.has_ended:
+            return
         self.server_state.default_headers = DATE.headers()
         while data:
             try:
@@ -151,24 +160,33 @@ class Connection(HookedProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._begun = True
         self._read_within(WHOLE_REQUEST)
 
     def on_headers_complete(self) -> None:
         self._has_upgrade_offer = self.parser.should_upgrade()
         if not self._has_upgrade_offer:
+            before = self.cycle
             super().on_headers_complete()
-            if self._draining:
-                self.cycle.keep_alive = False
+            if self._draining or self._stopping.stops:
+                self._ends_with_newest(before)
             return
         self._method = self.parser.get_method()
         self._version = self.parser.get_http_version().encode()
         if self._method == b"CONNECT":
             raise BadRequest("this server is not a proxy")
 
+    def _ends_with_newest(self, before: RequestResponseCycle | None) -> None:
+        """Ends the connection after the newest request. The one `before` it may still wait for its
+        response, and must not end the connection then (RFC 9112 section 9.3.2)."""
+        if before is not None and not before.response_started:
+            before.keep_alive = True
+        self.cycle.keep_alive = False
+
     def on_message_complete(self) -> None:
         if self._has_upgrade_offer:  # the body is still to come
             return
-        self._reading, self._end = False, None
+        self._reading, self._begun, self.on_deadline = False, False, None
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -177,7 +195,7 @@ class Connection(HookedProtocol):
 
     def becomes_idle(self) -> None:
         if not self._reading:  # the next request may have started to arrive
-            self._end_within(self.timeout_keep_alive, self.transport.close)
+            self.end_within(self.timeout_keep_alive, self.close_idle)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -193,38 +211,14 @@ class Connection(HookedProtocol):
     def give_up(self) -> None:
         """Closes the connection of a client that is too slow."""
         metrics.LIMITED.labels("slow").inc()
-        self._end = None
+        self.on_deadline = None
         if not self.transport.is_closing():
             self.transport.abort()
 
     def _read_within(self, seconds: float) -> None:
         """Gives up the client if the whole request has not arrived after `seconds`."""
         self._reading = True
-        self._end_within(seconds, self.give_up)
-
-    def _end_within(self, seconds: float, end: Callable[[], None]) -> None:
-        """Calls `end` after `seconds`, instead of what was to be called. Nothing if `_end` is None then."""
-        self._end, self._deadline = end, self.loop.time() + seconds
-        if self._timer is None or self._timer.when() > self._deadline:
-            self._start_timer()
-
-    def _start_timer(self) -> None:
-        self._stop_timer()
-        self._timer = self.loop.call_at(self._deadline, self._look_at_deadline)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _look_at_deadline(self) -> None:
-        self._timer = None
-        if self._end is None:
-            return
-        if self._deadline - self.loop.time() > PRECISION:  # it was moved
-            self._start_timer()
-        else:
-            self._end()
+        self.end_within(seconds, self.give_up)
 
     def _stop_write_timer(self) -> None:
         if self._write_timer is not None:

@@ -10,11 +10,23 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
 
-__all__ = ["HookedProtocol", "RequestResponseCycle", "new_protocol"]
+__all__ = ["HookedProtocol", "RequestResponseCycle", "StoppingState", "new_protocol"]
+
+
+class StoppingState(ServerState):
+    """The state that the connections of a server share, and whether it is about to stop."""
+
+    stops: bool = False
+    """Each response says that the connection closes after it."""
+    patient: bool = False
+    """Whether a request that has begun to arrive may take its time."""
+    idle_time: float = 0.0
+    """Seconds for which a connection without a request stays open once the server accepts no more."""
 
 
 class HookedProtocol(HttpToolsProtocol):

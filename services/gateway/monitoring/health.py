@@ -59,7 +59,9 @@ class Report:
 
     def parts(self) -> dict[str, Any]:
         states = {"relay": self.relay, "mail": self.mail, "stream": self.stream}
-        queues = self.queues.model_dump() if self.queues else None
+        clusters = self.queues.clusters if self.queues else {}
+        queues = self.queues.model_dump(exclude={"clusters"}) if self.queues else None
+        states |= {f"cluster {name}": state for name, state in clusters.items()}
         return {"checks": self.services | states, "queues": queues}
 
 
@@ -68,8 +70,19 @@ async def live(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     return json_response(200, {"status": "ok"}, NO_STORE)
 
 
+async def ready(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
+    """GET /health/ready: whether to send requests here. 503 from the moment that this process stops.
+
+    It asks no service and no server. While one of them is away, all gateways would fail at once, and their
+    load balancer could only answer with less than they do.
+    """
+    if gateway.stops:
+        return json_response(503, {"status": "stopping"}, NO_STORE)
+    return json_response(200, {"status": "ready"}, NO_STORE)
+
+
 async def health(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
-    """GET /health and /health/ready: whether people can sign in. Internal networks see all parts. Other
+    """GET /health: whether people can sign in. Internal networks see all parts. Other
     peers see only the status, and are limited."""
     inside = within(request.ip or "", tuple(gateway.settings.internal_networks))
     if not inside:
@@ -162,7 +175,7 @@ def _any_host(path: str, handler: Handler) -> Route:
 routes = RouteSet(
     (
         _any_host("/health", health),
-        _any_host("/health/ready", health),
+        _any_host("/health/ready", ready),
         _any_host("/health/live", live),
         Route(HostKind.INTERNAL, "GET", "/metrics", metrics, ErrorStyle.PROBLEM),
     )

@@ -37,6 +37,9 @@ class ApplicationRow:
     provisioned: list[str]
     created_at: datetime
     updated_at: datetime
+    home: str
+    home_generation: int
+    at_home: bool
     domains: list[str]
 
 
@@ -44,7 +47,7 @@ COLUMNS: Final = """
     a.id, a.slug, a.name, a.owner_org_id, a.logo_url, a.favicon_url, a.primary_color,
     a.support_email, a.homepage_url, a.privacy_policy_url, a.terms_url, a.settings,
     a.is_dashboard, a.custom_domain, a.custom_domain_verified, a.state, a.provisioned,
-    a.created_at, a.updated_at,
+    a.created_at, a.updated_at, a.home, a.home_generation, a.at_home,
     ARRAY(SELECT d.domain FROM custom_domains d
           WHERE d.app_id = a.id AND d.verified_at IS NOT NULL
           ORDER BY d.is_primary DESC, d.id) AS domains"""
@@ -104,13 +107,14 @@ async def by_domain(db: Db, *, domain: str) -> ApplicationRow | None:
     return await maybe(db, ApplicationRow, BY_DOMAIN, domain)
 
 
-async def ids(db: Db) -> list[str]:
-    """Returns the ids of all applications."""
+async def ids_at(db: Db, *, home: str) -> list[str]:
+    """Returns the ids of the applications in a cluster."""
     rows = await db.fetch(
         """
         -- any-tenant: every application's log is sealed
-        SELECT id FROM applications ORDER BY id
-        """
+        SELECT id FROM applications WHERE home = $1 AND home_state = 'settled' ORDER BY id
+        """,
+        home,
     )
     return [row["id"] for row in rows]
 
@@ -124,6 +128,7 @@ async def insert(
     owner_org_id: str | None,
     request_key: str | None,
     settings: dict[str, Any],
+    home: str,
 ) -> bool:
     """Adds an application in state `creating`. Returns False if the slug is in use. Raises
     ForeignKeyViolationError for an unknown owner, UniqueViolationError for a used `request_key`."""
@@ -132,8 +137,8 @@ async def insert(
             db,
             """
             -- any-tenant: applications is the registry of tenants
-            INSERT INTO applications (id, slug, name, owner_org_id, request_key, settings)
-            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (slug) DO NOTHING
+            INSERT INTO applications (id, slug, name, owner_org_id, request_key, settings, home, at_home)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $7 = 'main') ON CONFLICT (slug) DO NOTHING
             """,
             id,
             slug,
@@ -141,6 +146,7 @@ async def insert(
             owner_org_id,
             request_key,
             settings,
+            home,
         )
         == 1
     )
@@ -168,7 +174,7 @@ async def update(db: Db, row: ApplicationRow) -> None:
         UPDATE applications
         SET name = $2, logo_url = $3, favicon_url = $4, primary_color = $5, support_email = $6,
             homepage_url = $7, privacy_policy_url = $8, terms_url = $9, settings = $10,
-            updated_at = now()
+            at_home = (home = 'main'), updated_at = now()
         WHERE id = $1
         """,
         row.id,

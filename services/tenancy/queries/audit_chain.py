@@ -78,6 +78,11 @@ UNSEALED_BY_IDS: Final = f"""
       AND NOT EXISTS (SELECT FROM audit_chain c WHERE c.app_id = $1 AND c.event_id = l.id)
     ORDER BY l.created_at, l.id
     """
+BY_IDS: Final = f"""
+    SELECT {COLUMNS} FROM audit_logs l
+    WHERE l.app_id = $1 AND l.id = ANY($2::uuid[])
+    ORDER BY l.created_at, l.id
+    """
 
 
 async def lock(db: Db, *, app_id: str) -> bool:
@@ -118,6 +123,11 @@ async def unsealed(db: Db, *, app_id: str, since: datetime | None, limit: int) -
 async def unsealed_by_ids(db: Db, *, app_id: str, ids: list[str]) -> list[LoggedEvent]:
     """Returns those of the events that are committed and not in the chain, the oldest first."""
     return await many(db, LoggedEvent, UNSEALED_BY_IDS, app_id, ids)
+
+
+async def by_ids(db: Db, *, app_id: str, ids: list[str]) -> list[LoggedEvent]:
+    """Returns those of the events that are in the log, the oldest first."""
+    return await many(db, LoggedEvent, BY_IDS, app_id, ids)
 
 
 async def insert(db: Db, *, app_id: str, links: list[ChainLink]) -> None:

@@ -16,8 +16,8 @@ class Retention:
     days: int
 
 
-async def retentions(db: Db) -> list[Retention]:
-    """Returns the retention of each application that has one."""
+async def retentions(db: Db, *, home: str) -> list[Retention]:
+    """Returns the retention of each application of a cluster that has one."""
     return await many(
         db,
         Retention,
@@ -26,7 +26,9 @@ async def retentions(db: Db) -> list[Retention]:
         SELECT id AS app_id, (settings ->> 'audit_retention_days')::integer AS days
         FROM applications
         WHERE jsonb_typeof(settings -> 'audit_retention_days') = 'number'
+          AND home = $1 AND home_state = 'settled'
         """,
+        home,
     )
 
 

@@ -26,6 +26,7 @@ class PlatformApplicationRow:
     custom_domain: str | None
     custom_domain_verified: bool
     created_at: datetime
+    home: str
     owner_id: str | None
     owner_slug: str | None
     owner_name: str | None
@@ -40,7 +41,7 @@ class ApplicationMatch(PlatformApplicationRow):
 
 COLUMNS: Final = """
     a.id, a.slug, a.name, a.state, a.is_dashboard, a.custom_domain, a.custom_domain_verified,
-    a.created_at, o.id AS owner_id, o.slug AS owner_slug, o.name AS owner_name"""
+    a.created_at, a.home, o.id AS owner_id, o.slug AS owner_slug, o.name AS owner_name"""
 """Of `applications a` and `organizations o`, for a `PlatformApplicationRow`."""
 
 NEWEST: Final = f"""
@@ -159,7 +160,7 @@ async def labels(db: Db, *, ids: list[str]) -> list[ApplicationLabel]:
         ApplicationLabel,
         """
         -- any-tenant: an operator found users of these applications
-        SELECT id, slug, name FROM applications WHERE id = ANY($1::uuid[])
+        SELECT id, slug, name, home FROM applications WHERE id = ANY($1::uuid[])
         """,
         ids,
     )

@@ -14,6 +14,7 @@ class Unfinished:
 
     id: str
     state: Literal["creating", "deleting"]
+    home: str
 
 
 async def unfinished(db: Db) -> list[Unfinished]:
@@ -26,7 +27,7 @@ async def unfinished(db: Db) -> list[Unfinished]:
         Unfinished,
         """
         -- any-tenant: the sweep repairs all of them
-        SELECT id, state FROM applications
+        SELECT id, state, home FROM applications
         WHERE state <> 'active' AND (is_dashboard OR updated_at < now() - interval '3 seconds')
         ORDER BY is_dashboard DESC, id LIMIT 100
         """,

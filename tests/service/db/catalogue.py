@@ -9,12 +9,15 @@ import asyncpg
 QUERIES: Final = {
     "table": """
         SELECT relname, relkind::text, relpersistence::text, relrowsecurity, relforcerowsecurity, relreplident::text,
-               pg_get_userbyid(relowner), pg_get_expr(relpartbound, c.oid), pg_get_partkeydef(c.oid)
+               pg_get_userbyid(relowner), pg_get_expr(relpartbound, c.oid), pg_get_partkeydef(c.oid),
+               reloptions::text,
+               (SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = c.oid)
         FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'S', 'v', 'm')
     """,
     "column": """
         SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-               a.attgenerated::text, a.attidentity::text, pg_get_expr(d.adbin, d.adrelid), l.collname
+               a.attgenerated::text, a.attidentity::text, pg_get_expr(d.adbin, d.adrelid), l.collname,
+               a.attstattarget, a.attstorage::text, a.attcompression::text
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
         LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
         LEFT JOIN pg_collation l ON l.oid = a.attcollation
@@ -25,9 +28,13 @@ QUERIES: Final = {
         SELECT conrelid::regclass::text, conname, contype::text, convalidated, pg_get_constraintdef(oid)
         FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conparentid = 0
     """,
+    "constraint that was not validated": """
+        SELECT conrelid::regclass::text, conname FROM pg_constraint
+        WHERE connamespace = 'public'::regnamespace AND NOT convalidated
+    """,
     "index": """
         SELECT indrelid::regclass::text, indexrelid::regclass::text, pg_get_indexdef(indexrelid),
-               indisvalid, indisready
+               indisvalid, indisready, indisprimary, indisreplident, indisclustered
         FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
         WHERE c.relnamespace = 'public'::regnamespace
     """,
@@ -45,15 +52,25 @@ QUERIES: Final = {
         WHERE c.relnamespace = 'public'::regnamespace
     """,
     "trigger": """
-        SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(t.oid)
+        SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(t.oid), tgenabled::text
         FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
         WHERE NOT tgisinternal AND c.relnamespace = 'public'::regnamespace
     """,
     "function": """
-        SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+        SELECT proname, pg_get_functiondef(oid), pg_get_userbyid(proowner)
+        FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+    """,
+    "grant on function": """
+        SELECT p.oid::regprocedure::text, a.grantee::regrole::text, a.privilege_type
+        FROM pg_proc p, aclexplode(coalesce(proacl, acldefault('f', proowner))) a
+        WHERE pronamespace = 'public'::regnamespace
+    """,
+    "statistics": """
+        SELECT stxname, pg_get_statisticsobjdef(oid) FROM pg_statistic_ext
+        WHERE stxnamespace = 'public'::regnamespace
     """,
     "row": """
-        SELECT id::text, slug, name, is_dashboard FROM applications
+        SELECT id::text, slug, name, settings::text FROM applications WHERE is_dashboard
     """,
 }
 
@@ -62,10 +79,15 @@ async def describe(dsn: str) -> set[str]:
     """Returns everything but the order of columns, which a migration cannot choose."""
     db = await asyncpg.connect(dsn)
     try:
-        return {
-            f"{kind}: {' | '.join('' if part is None else str(part) for part in row)}"
-            for kind, sql in QUERIES.items()
-            for row in await db.fetch(sql)
-        }
+        return await lines(db)
     finally:
         await db.close()
+
+
+async def lines(db: asyncpg.Connection) -> set[str]:
+    """Returns the same of a connection's database, with what its transaction has changed."""
+    return {
+        f"{kind}: {' | '.join('' if part is None else str(part) for part in row)}"
+        for kind, sql in QUERIES.items()
+        for row in await db.fetch(sql)
+    }

@@ -29,6 +29,8 @@ SPECIAL: Final = {
     ("signing_keys", "private_sealed"): "'x'",
 }
 """Values for columns with a check or a key over all applications."""
+MISSING: Final = "018f0000-0000-7000-8000-0000000000ee"
+"""An id that nothing has."""
 BY_TRIGGER: Final = ("application_words", "organization_words")
 """Tables in which a trigger has written rows for the row of another table."""
 
@@ -79,6 +81,28 @@ async def _insert(db: asyncpg.Connection, table: str) -> str:
     names = {row["name"]: SPECIAL.get((table, row["name"]), VALUES[row["type"]]) for row in columns}
     names |= {column: value for (of, column), value in SPECIAL.items() if of == table}
     return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(names.values())})"
+
+
+async def fill_empty_columns(db: asyncpg.Connection) -> list[str]:
+    """Gives each column that is NULL in all rows a value, as far as its checks and keys allow. Returns
+    the columns that stay empty."""
+    columns = await db.fetch("""
+        SELECT c.relname AS table, a.attname AS name, format_type(a.atttypid, NULL) AS type
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        WHERE c.relname = ANY ($1) AND c.relnamespace = 'public'::regnamespace AND a.attnum > 0
+          AND NOT a.attisdropped AND NOT a.attnotnull AND a.attgenerated = ''
+    """, await tenant_tables(db))  # fmt: skip
+    await db.execute("SET session_replication_role = replica")  # audit records may not change
+    empty = []
+    for table, name, type_ in columns:
+        value = SPECIAL.get((table, name), VALUES[type_]).replace("$1", f"'{MISSING}'::uuid")
+        try:
+            async with db.transaction():
+                await db.execute(f"UPDATE {table} SET {name} = {value} WHERE {name} IS NULL")
+        except asyncpg.IntegrityConstraintViolationError:
+            empty.append(f"{table}.{name}")
+    await db.execute("RESET session_replication_role")
+    return empty
 
 
 async def counts(db: asyncpg.Connection, app_id: str) -> dict[str, int]:

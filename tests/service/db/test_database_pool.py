@@ -15,7 +15,7 @@ from tests.kit.postgres import Postgres
 from tests.service.db.test_pipelined_connection import ADD, SEEN, A, B, create_applications, seen
 
 from common import db as common_db
-from common import metrics
+from common import metric_collectors
 from common.db import Database, defer, value
 from common.problems import Busy, Unavailable
 
@@ -232,10 +232,10 @@ async def test_a_full_pool_answers_busy(db: Database, monkeypatch: pytest.Monkey
 
 async def test_the_pools_connections_are_counted_until_it_is_closed(db: Database) -> None:
     """Prometheus sees pools that are open."""
-    assert db in metrics.POOLS.sources
+    assert db in metric_collectors.POOLS.sources
     assert b'aero2_pool_connections{pool="test",state="idle"} 1.0' in generate_latest(REGISTRY)
     await db.close()
-    assert db not in metrics.POOLS.sources
+    assert db not in metric_collectors.POOLS.sources
     with pytest.raises(Unavailable):
         await seen(db, A, A.app_id)
 

@@ -31,7 +31,8 @@ def empty(postgres: Postgres) -> Iterator[str]:
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """A copy of db/ that a test may change, with one migration that counts as applied."""
-    made = Path(shutil.copytree(folder(), tmp_path / "db"))
+    ignored = shutil.ignore_patterns("[0-9]*.sql")
+    made = Path(shutil.copytree(folder(), tmp_path / "db", ignore=ignored))
     (made / "migrations" / "0001_first.sql").write_text("SELECT 1;\n")
     return made
 
@@ -113,14 +114,20 @@ async def test_a_failed_migration_changes_nothing(empty: str, source: Path) -> N
 
 @pytest.mark.long
 async def test_a_migration_gives_way_to_traffic_and_tries_again(empty: str, source: Path) -> None:
-    """A migration waits two seconds for a lock, gives up so that traffic goes on, and tries again."""
+    """A migration waits two seconds for a lock, gives up so that traffic goes on, and tries again. Readers
+    who came behind it wait for so long, and not until a pg_dump has ended."""
     await migrate(empty, {}, source=source)
     step = source / "migrations" / "0002_wide.sql"
     step.write_text("ALTER TABLE deleted_slugs ADD COLUMN why text;")
     db = await asyncpg.connect(empty)
     await db.execute("BEGIN; LOCK TABLE deleted_slugs IN ACCESS SHARE MODE")
-    running = asyncio.create_task(migrate(empty, {}, source=source))
-    await asyncio.sleep(2.7)
+    said: list[str] = []
+    running = asyncio.create_task(migrate(empty, {}, source=source, report=said.append))
+    reader = await asyncpg.connect(empty, server_settings={"lock_timeout": "5s"})
+    while sum("waits for" in line for line in said) < 2:
+        await reader.fetch("SELECT slug FROM deleted_slugs")
+        await asyncio.sleep(0.01)
+    await reader.close()
     assert not running.done()
     await db.execute("COMMIT")
     await db.close()

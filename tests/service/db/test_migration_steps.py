@@ -22,7 +22,6 @@ from common.version import VERSION
 
 APPS: int = 40
 """More than partitions, so that most partitions have rows."""
-PER_BATCH: int = 7
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -95,6 +94,52 @@ async def test_an_index_on_all_partitions_without_a_lock(
     assert all(valid for _, valid in indexes)
 
 
+REPLACED = (
+    "-- phase: contract",
+    "-- transaction: no",
+    "-- step",
+    "CREATE UNIQUE INDEX permissions_called ON ONLY permissions (name, app_id);",
+    "-- step: each partition",
+    "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS permissions_called_pNN ON permissions_pNN (name, app_id);",
+    "-- step: each partition",
+    "ALTER INDEX permissions_called ATTACH PARTITION permissions_called_pNN;",
+    "-- step",
+    "ALTER TABLE permissions DROP CONSTRAINT permissions_app_id_name_key;",
+)
+
+
+@pytest.mark.long
+async def test_a_unique_index_is_replaced_under_upserts(
+    dsn: str, db: Connection, postgres: Postgres, release: Release
+) -> None:
+    """The new one is there before the old one goes, so ON CONFLICT always finds one."""
+    release.add("9001_called.sql", *REPLACED)
+    await _fill(db)
+    app = await db.fetchval("SELECT id FROM applications WHERE slug = 'shelf-1'")
+    writer = await asyncpg.connect(
+        postgres.dsn("rbac", dsn.rpartition("/")[2]), server_settings={"aero2.app_id": str(app)}
+    )
+    upsert = await writer.prepare(
+        """
+        INSERT INTO permissions (app_id, id, name, resource, action)
+        VALUES ($1, $2, 'books:1', 'books', 'read')
+        ON CONFLICT (name, app_id) DO UPDATE SET description = $2
+        """
+    )
+    running = asyncio.create_task(migrate(dsn, {}, source=release.source, contract=True))
+    written = 0
+    while not running.done():
+        written += 1
+        await upsert.fetch(app, f"again_{written}")
+    await running
+    await upsert.fetch(app, "last")
+    rows = await db.fetch("SELECT description FROM permissions WHERE app_id = $1", app)
+    await writer.close()
+
+    assert written > 10
+    assert [row["description"] for row in rows] == ["last"]
+
+
 async def test_an_interrupted_migration_goes_on_where_it_stopped(
     dsn: str, db: Connection, release: Release
 ) -> None:
@@ -137,13 +182,13 @@ BACKFILL = (
     "-- step",
     "ALTER TABLE permissions ADD COLUMN shelf text;",
     "-- step: backfill permissions",
-    "UPDATE permissions SET shelf = 'one' WHERE (app_id, id) IN (",
-    f"    SELECT app_id, id FROM permissions WHERE shelf IS NULL LIMIT {PER_BATCH});",
+    "UPDATE permissions SET shelf = 'one' WHERE shelf IS NULL AND ctid >= $1 AND ctid < $2;",
 )
+EMPTY = "SELECT count(*) FROM permissions WHERE shelf IS NULL"
 
 
-async def _fill(db: Connection) -> None:
-    """Makes a permission in each of many applications."""
+async def _fill(db: Connection, each: int = 1) -> None:
+    """Makes some permissions in each of many applications."""
     await db.execute(
         f"""
         WITH made AS (
@@ -152,7 +197,8 @@ async def _fill(db: Connection) -> None:
             RETURNING id
         )
         INSERT INTO permissions (app_id, id, name, resource, action)
-        SELECT id, 'perm_1', 'books:read', 'books', 'read' FROM made
+        SELECT made.id, 'perm_' || n, 'books:' || n, 'books', 'read' || n
+        FROM made, generate_series(1, {each}) n
         """
     )
 
@@ -168,7 +214,7 @@ async def test_a_backfill_reaches_the_rows_of_all_applications(
     said: list[str] = []
     await migrate(dsn, {}, source=release.source, report=said.append)
 
-    assert await db.fetchval("SELECT count(*) FROM permissions WHERE shelf IS NULL") == 0
+    assert await db.fetchval(EMPTY) == 0
     assert await db.fetchval("SELECT count(*) FROM pg_policies") == before
     rows = await db.fetchval("SELECT count(*) FROM permissions")
     assert rows >= APPS
@@ -177,26 +223,105 @@ async def test_a_backfill_reaches_the_rows_of_all_applications(
 
 async def test_an_interrupted_backfill_goes_on(dsn: str, db: Connection, release: Release) -> None:
     """Batches that were committed stay, and the rest follows with the next run."""
-    await _fill(db)
+    await _fill(db, each=1000)
     release.add("9001_shelf.sql", *BACKFILL)
+    rows = await db.fetchval("SELECT count(*) FROM permissions")
     await db.execute(
         f"""
         CREATE SEQUENCE batches;
         GRANT USAGE ON SEQUENCE batches TO aero2_owner;
         CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            IF nextval('batches') > {2 * PER_BATCH} THEN RAISE 'power cut'; END IF; RETURN NEW;
+            IF nextval('batches') > {rows // 2} THEN RAISE 'power cut'; END IF; RETURN NEW;
         END $$;
         CREATE TRIGGER stop BEFORE UPDATE ON permissions FOR EACH ROW EXECUTE FUNCTION stop();
         """
     )
     with pytest.raises(MigrationError, match="power cut"):
         await migrate(dsn, {}, source=release.source)
-    filled = "SELECT count(*) FROM permissions WHERE shelf IS NOT NULL"
-    assert await db.fetchval(filled) == 2 * PER_BATCH
+    assert 0 < await db.fetchval(EMPTY) < rows
     await db.execute("DROP TRIGGER stop ON permissions")
 
     await migrate(dsn, {}, source=release.source)
-    assert await db.fetchval("SELECT count(*) FROM permissions WHERE shelf IS NULL") == 0
+    assert await db.fetchval(EMPTY) == 0
+
+
+READ = """
+    SELECT coalesce(sum(heap_blks_read + heap_blks_hit), 0)::bigint
+    FROM pg_statio_user_tables WHERE relname LIKE 'permissions\\_p%'
+"""
+
+
+@pytest.mark.long
+async def test_a_backfill_of_many_rows_reads_each_a_bounded_number_of_times(
+    postgres: Postgres, release: Release
+) -> None:
+    """Ten times the rows cost about ten times the blocks, not a hundred times."""
+    release.add("9001_shelf.sql", *BACKFILL)
+    per_row: list[float] = []
+    for each in (500, 5000):
+        name = postgres.clone()
+        db = await asyncpg.connect(postgres.dsn("owner", name))
+        await _fill(db, each)
+        before = await db.fetchval(READ)
+        await migrate(postgres.dsn("owner", name), {}, source=release.source)
+        per_row.append((await db.fetchval(READ) - before) / (APPS * each))
+        await db.close()
+        postgres.drop(name)
+
+    few, many = per_row
+    assert many < 1.5 * few
+
+
+@pytest.mark.parametrize("default", [True, False])
+async def test_writes_go_on_while_a_backfill_runs(
+    dsn: str,
+    db: Connection,
+    release: Release,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    default: bool,
+) -> None:
+    """A service of the version before does not know the column, and its writes do not wait for the
+    migration. The default converts what it inserts. The backfill ends without a default, too. The
+    migration tells how far it is."""
+    monkeypatch.setattr("aero2.migration_steps.SAID_EVERY", 0.0)
+    monkeypatch.setattr("aero2.migration_steps.BATCH", 1)
+    await _fill(db, each=1000)
+    lines = list(BACKFILL)
+    if default:
+        lines.insert(3, "ALTER TABLE permissions ALTER COLUMN shelf SET DEFAULT 'one';")
+    release.add("9001_shelf.sql", *lines)
+    said: list[str] = []
+    writer = await asyncpg.connect(dsn, server_settings={"lock_timeout": "1s"})
+    app = await db.fetchval("SELECT id FROM applications WHERE slug = 'shelf-1'")
+    running = asyncio.create_task(migrate(dsn, {}, source=release.source, report=said.append))
+    while not any("% of permissions" in line for line in said):
+        await asyncio.sleep(0.001)
+    written = 0
+    while not running.done():
+        written += 1
+        await writer.execute(
+            "UPDATE permissions SET description = 'x' WHERE app_id = $1 AND id = $2",
+            app,
+            f"perm_{written % 1000}",
+        )
+        await writer.execute(
+            """
+            INSERT INTO permissions (app_id, id, name, resource, action)
+            VALUES ($1, $2, $2, 'late', 'read')
+            """,
+            app,
+            f"late_{written}",
+        )
+    await running
+    await writer.close()
+
+    assert written > 1
+    assert await db.fetchval(f"{EMPTY} AND resource <> 'late'") == 0
+    if default:
+        assert await db.fetchval(EMPTY) == 0
+    shares = [int(line.split(": ")[1].split(" %")[0]) for line in said if "% of" in line]
+    assert len(set(shares)) > 5
 
 
 async def test_an_update_that_would_see_no_rows_fails(

@@ -19,6 +19,7 @@ PURE = {
     "words_of_user(text,text[])": {"aero2_identity"},
     "words_of_names(text[])": {"aero2_tenancy"},
     "estimated_users(uuid,boolean,boolean)": {"aero2_identity"},
+    "bind_at_home(text,text)": {"aero2_tenancy", "aero2_identity", "aero2_oidc", "aero2_rbac"},
 }
 """Functions that roles may call: they read nothing, or with the rights of the role."""
 

@@ -17,10 +17,10 @@ SERVICES = ("tenancy", "identity", "oidc", "rbac")
 REGISTRY = {
     "applications", "application_words", "deleted_slugs", "application_api_keys", "custom_domains",
 }  # fmt: skip
-QUEUES = {"audit_outbox", "mail_outbox"}
+QUEUES = {"audit_outbox", "audit_transfers", "mail_outbox"}
 SHORT_LIVED = {"revoked_grants"}
 """Tables whose few rows live for minutes, and which every request of some kind asks."""
-UNBOUND = {"schema_migrations", "master_keys"}
+UNBOUND = {"schema_migrations", "master_keys", "clusters"}
 """Tables of the deployment, without an application."""
 ROLES_BY_COLUMN = ["aero2_identity", "aero2_oidc", "aero2_rbac", "aero2_tenancy"]
 JOB_ROLES = {f"aero2_{job}" for job in JOBS}
@@ -110,6 +110,31 @@ async def test_row_level_security_is_forced_with_a_policy_on_every_table(
     assert bare == UNBOUND
     assert tenant == names - {"deleted_slugs"}
     assert open_to_all == {(name, "registry", ("aero2_tenancy",)) for name in REGISTRY}
+
+
+async def test_every_table_has_a_primary_key(two: dict[str, str]) -> None:
+    """Each table, and each partition, has one. Without it, a publication over all tables makes Postgres
+    refuse UPDATE and DELETE, as it does for a table that has none."""
+    async with connected(two["owner"]) as db:
+        bare = await db.fetch("""
+            SELECT relname FROM pg_class c
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT EXISTS (
+                SELECT FROM pg_index i
+                WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND c.relreplident = 'd')
+        """)
+        await db.execute("CREATE TABLE unkept (a int); CREATE PUBLICATION whole FOR ALL TABLES")
+        await db.execute("INSERT INTO unkept VALUES (1)")
+        with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match="replica identity"):
+            await db.execute("DELETE FROM unkept")
+        await db.execute(f"""
+            INSERT INTO roles (app_id, id, name) VALUES ('{A}', 'kept', 'Kept');
+            INSERT INTO user_roles (app_id, user_id, role_id) VALUES ('{A}', '{A}', 'kept');
+            DELETE FROM user_roles WHERE app_id = '{A}' AND role_id = 'kept';
+            DROP PUBLICATION whole;
+            DROP TABLE unkept;
+        """)
+
+    assert bare == []
 
 
 async def test_service_roles_are_weak(two: dict[str, str]) -> None:
@@ -233,6 +258,7 @@ async def test_each_table_has_one_writing_service(two: dict[str, str]) -> None:
     shared = {
         "audit_logs",
         "audit_outbox",
+        "audit_transfers",
         "mail_outbox",
         "data_keys",
         "master_keys",
@@ -250,7 +276,9 @@ async def test_each_table_has_one_writing_service(two: dict[str, str]) -> None:
         """)
         names = set(await tables(db))
     writers = {row["relname"]: row["writers"] for row in rows}
-    writers["audit_outbox"] = ROLES_BY_COLUMN  # granted by column, without the service's name
+    for queue in ("audit_outbox", "audit_transfers"):
+        writers[queue] = ROLES_BY_COLUMN  # granted by column, without the service's name
+    writers["clusters"] = ["aero2_tenancy"]
 
     assert {name for name, by in writers.items() if len(by) > 1} == shared
     assert names - set(writers) == {"schema_migrations"}

@@ -63,7 +63,7 @@ async def test_a_missing_stream_holds_nothing_up(world: World, tmp_path: Path) -
     await world.owner.execute("DELETE FROM audit_outbox")
 
     await AuditStream(nc.jetstream(), world.tenancy.upkeep_db).purge(
-        "00000000-0000-7000-8000-000000000001"
+        "00000000-0000-7000-8000-000000000001", "main"
     )
 
     await nc.close()

@@ -31,7 +31,7 @@ def test_steps_in_order() -> None:
         "-- step: each partition",
         "CREATE INDEX CONCURRENTLY IF NOT EXISTS users_x_pNN ON users_pNN (x);",
         "-- step: backfill users",
-        "UPDATE users SET x = 1 WHERE x IS NULL;",
+        "UPDATE users SET x = 1 WHERE x IS NULL AND ctid >= $1 AND ctid < $2;",
     ).steps
 
     assert len(steps) == 18
@@ -50,6 +50,7 @@ def test_steps_in_order() -> None:
         ("a step without SQL", ["-- step", "-- step", "SELECT 2;"]),
         ("does not say pNN", ["-- step: each partition", "SELECT 1;"]),
         ("a backfill that is no UPDATE", ["-- step: backfill users", "DELETE FROM users;"]),
+        ("a backfill without `ctid", ["-- step: backfill users", "UPDATE users SET x = 1;"]),
         ("not one statement", ["-- step", "REINDEX INDEX CONCURRENTLY a; SELECT 1;"]),
         ("without IF NOT EXISTS", ["-- step", "CREATE INDEX CONCURRENTLY a ON b (c);"]),
     ],

@@ -15,13 +15,13 @@ from aero2.show_logs import Options, show_logs
 
 TRACE = "4ba94d6b8eaf052ccf1809c98d6b2053"
 GATEWAY = (
-    '{"event":"http","path":"/a","trace":"00-TRACE-a6b2aa8bcecfe8fb-01","level":"info",'
+    '{"event":"http","path":"/a","trace":"TRACE","level":"info",'
     '"service":"gateway","at":"2026-11-29T14:40:54.300000Z"}\n'
 ).replace("TRACE", TRACE)
 IDENTITY = (
-    '{"event":"served","subject":"identity.user.create","trace":"00-TRACE-0000000000000001-01",'
+    '{"event":"served","contract":"identity.user.create","trace":"TRACE",'
     '"level":"info","service":"identity","at":"2026-11-29T14:40:54.200000Z"}\n'
-    '{"event":"served","subject":"identity.queue.get","level":"info","service":"identity",'
+    '{"event":"served","contract":"identity.queue.get","level":"info","service":"identity",'
     '"at":"2026-11-29T14:40:54.400000Z"}\n'
 ).replace("TRACE", TRACE)
 POSTGRES = (
@@ -58,7 +58,7 @@ def test_lines_of_all_processes_are_in_the_order_of_time(folder: Path) -> None:
         ["14:40:54.400", "identity"],
     ]
     assert "FROM users" in lines[2]
-    assert lines[4].endswith("info    served subject=identity.queue.get")
+    assert lines[4].endswith("info    served contract=identity.queue.get")
 
 
 @pytest.mark.parametrize("spelling", [TRACE, TRACE.upper(), f"00-{TRACE}-a6b2aa8bcecfe8fb-01"])
@@ -66,6 +66,18 @@ def test_a_trace_is_shown_across_processes(folder: Path, spelling: str) -> None:
     """By the reference on an error page, or by the whole traceparent."""
     lines = [
         json.loads(line) for line in shown(Options(folder, trace=spelling, lines=1, json=True))
+    ]
+
+    assert [line["service"] for line in lines] == ["identity", "gateway"]
+
+
+def test_a_trace_that_a_client_sent_leads_to_the_request(folder: Path) -> None:
+    """A request has a trace of its own. Its line names the one of its caller as a link."""
+    (folder / "logs" / "gateway.log").write_text(
+        GATEWAY.replace("{", '{"link":"' + "1" * 32 + '",')
+    )
+    lines = [
+        json.loads(line) for line in shown(Options(folder, trace="1" * 32, lines=1, json=True))
     ]
 
     assert [line["service"] for line in lines] == ["identity", "gateway"]

@@ -167,6 +167,7 @@ def test_a_caller_that_left_leaves_no_gap(loop: VirtualLoop) -> None:
     """A cancelled caller, and one whose time is over, are passed over."""
     world = start(loop, most=1)
     connection = world.acquire()
+    opening = world.pool.waits.callers
     impatient, leaving, patient = world.ask(within=1.0), world.ask(), world.ask()
     loop.advance(1.0)
     leaving.cancel()
@@ -177,6 +178,8 @@ def test_a_caller_that_left_leaves_no_gap(loop: VirtualLoop) -> None:
     loop.settle()
 
     assert patient.result() is connection
+    waits = world.pool.waits
+    assert (waits.callers, waits.seconds, waits.timeouts) == (3 + opening, 3.0, 1)
 
 
 def test_a_connection_that_is_opened_for_a_caller_who_leaves_is_kept(loop: VirtualLoop) -> None:

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from common import metrics
 from common.hash_pool import FairPool
 from common.problems import Busy
 
@@ -36,6 +37,7 @@ async def test_one_attacked_application_cannot_starve_twenty_quiet_ones() -> Non
 
 async def test_a_full_share_is_refused_at_once() -> None:
     """An application is refused above its share, and everyone when the queue is full."""
+    refused, waited = metrics.HASH_REFUSED._value.get(), metrics.HASH_WAIT._sum.get()
     pool, gate = FairPool(threads=1, per_app=2, total=3), threading.Event()
     tasks = [asyncio.create_task(pool.run("a", gate.wait)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -50,6 +52,8 @@ async def test_a_full_share_is_refused_at_once() -> None:
     gate.set()
     await asyncio.gather(*tasks)
     pool.close()
+    assert metrics.HASH_REFUSED._value.get() == refused + 2
+    assert metrics.HASH_WAIT._sum.get() > waited
 
 
 async def test_errors_and_cancelled_waiters() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
-from common import logs
+from common import logs, metrics
 from common.context import system_context, traced
 from common.periodic import flush_periodically, run_periodically, stop
 from common.problems import Unavailable
@@ -102,8 +103,31 @@ async def test_each_round_has_a_trace_of_its_own() -> None:
 
 def test_a_line_has_the_trace_of_its_work() -> None:
     """A log line that names another trace keeps it."""
-    with traced():
+    with traced("test"):
         trace = logs.trace.get()
-        assert logs._add_trace(None, "info", {"event": "x"})["trace"] == trace
-        assert logs._add_trace(None, "info", {"event": "x", "trace": "t"})["trace"] == "t"
-    assert "trace" not in logs._add_trace(None, "info", {"event": "x"})
+        assert logs._add_work(None, "info", {"event": "x"})["trace"] == trace[3:35]
+        assert logs._add_work(None, "info", {"event": "x", "trace": "t"})["trace"] == "t"
+    assert "trace" not in logs._add_work(None, "info", {"event": "x"})
+
+
+async def test_each_round_is_in_the_metrics() -> None:
+    """Rounds by outcome, the time of the last success, and how often there should be one."""
+    rounds = 0
+
+    async def work() -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 2:
+            raise Unavailable("away")
+        if rounds == 4:
+            raise KeyError("the end of the test")
+
+    with pytest.raises(KeyError):
+        await run_periodically(work, every=0.01, name="counted", immediately=True)
+
+    def runs(outcome: str) -> float:
+        return float(metrics.JOB_RUNS.labels("counted", outcome)._value.get())
+
+    assert (runs("ok"), runs("failed")) == (2, 1)
+    assert metrics.JOB_INTERVAL.labels("counted")._value.get() == 0.01
+    assert 0 <= time.time() - metrics.JOB_SUCCESS.labels("counted")._value.get() < 60

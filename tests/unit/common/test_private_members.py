@@ -27,6 +27,7 @@ from common.nats_sender import SendingClient
 
 FUNCTIONS = [
     (Client, "_process_connect_init", ["self"], "nats_client: the protocol takes over"),
+    (Client, "_connect_command", ["self"], "nats_client: no password without TLS"),
     (Client, "_init_request_sub", ["self"], "nats_client.NatsClient.request"),
     (Client, "_request_sub_callback", ["self", "msg"], "nats_client.NatsClient.request"),
     (Client, "_send_ping", ["self", "future"], "nats_sender: PING in order"),
@@ -89,6 +90,8 @@ def test_a_statement_is_prepared_by_its_text_and_a_time_limit() -> None:
 
 TRANSPORT = TcpTransport()  # type: ignore[no-untyped-call]
 ATTRIBUTES = [
+    (Client(), "_current_server", type(None), "nats_client: no password without TLS"),
+    (Client(), "_server_info", dict, "nats_client: no password without TLS"),
     (Client(), "_subs", dict, "nats_private.unsubscribe_requests"),
     (Client(), "_resp_map", dict, "nats_private.pending_replies"),
     (Client(), "_resp_sub_prefix", (bytearray, type(None)), "nats_private.unsubscribe_requests"),
@@ -171,6 +174,8 @@ def test_names_of_our_own_are_not_taken_by_nats_py() -> None:
         "_reply_prefix",
         "_receivers",
         "_request_ids",
+        "lost_at",
+        "server",
     }
 
 

@@ -15,7 +15,7 @@ from tests.kit.nats_server import PATIENCE
 from common import logs
 from common.bus_server import BusServer
 from common.connections import _end_with
-from common.process_life import STOPS, ServiceLife, _stop_signal, run_until_stopped
+from common.process_life import STOPS, ServiceLife, run_until_stopped, stop_signal
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from common.process_life import STOPS, ServiceLife, _stop_signal, run_until_stop
 async def test_each_signal_asks_for_a_stop(number: signal.Signals) -> None:
     """SIGHUP and the user signals would otherwise end a process without draining."""
     loop = asyncio.get_running_loop()
-    stopping = asyncio.create_task(_stop_signal(loop))
+    stopping = asyncio.create_task(stop_signal(loop))
     await asyncio.sleep(0)
     try:
         os.kill(os.getpid(), number)
@@ -51,7 +51,7 @@ async def test_a_connection_closed_for_good_ends_the_process() -> None:
 def life(name: str, ends: list[str], *, front: bool = False) -> ServiceLife:
     """A service that writes down its ends. Its drain takes a while."""
 
-    async def drain() -> None:
+    async def drain(hurry: bool) -> None:
         await asyncio.sleep(0.01)
         ends.append(f"{name} has drained")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from common import audit
+from common import audit, outbox
 from common.audit import Activity
 from common.context import Context
 from common.events.sessions import LoginFailed
@@ -21,7 +21,7 @@ EVENT = LoginFailed(method="password", reason="wrong_credentials")
 def commit() -> Callable[[], int]:
     """A commit, which returns how often the relay was woken until then."""
     woken: list[None] = []
-    on_commit = audit.waking(lambda: woken.append(None))
+    on_commit = outbox.waking(lambda: woken.append(None))
 
     def commit() -> int:
         on_commit()

@@ -217,6 +217,22 @@ async def test_an_operator_is_no_developer_of_the_team(
     assert "ticket 4711" in row.text
 
 
+async def test_an_event_has_the_reference_of_its_work(
+    http: httpx.AsyncClient, log: FakeLog
+) -> None:
+    """It is the id that error pages show and log lines have, not the whole traceparent. An event that
+    is older than traces has none."""
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    event = log.add("login", trace=f"00-{trace}-b7ad6b7169203331-01")
+    page = await http.get(f"{AUDIT}/{event.id}")
+    old = await http.get(f"{AUDIT}/{log.add('login').id}")
+
+    reference = page.text.partition("Reference")[2].partition("</div>")[0]
+    assert trace in reference
+    assert "b7ad6b7169203331" not in reference
+    assert "Reference" not in old.text
+
+
 async def test_names_of_fields_alone(http: httpx.AsyncClient, log: FakeLog) -> None:
     """An event that keeps no values names the fields, and says that it has no values."""
     event = log.add("client_updated", data={"client_id": "c", "fields": ["redirect_uris"]})

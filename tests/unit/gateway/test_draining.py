@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway import server as gateway_server
 from gateway.http import slow_clients as connections
 from gateway.server import Server, server_of
 
@@ -84,7 +85,7 @@ async def test_who_waits_to_be_accepted_is_answered(
 async def test_nobody_holds_up_the_end(
     running: tuple[Server, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A silent connection is closed, and one that was answered is closed at once."""
+    """If the platform stops, a silent connection is closed soon, and one that was answered at once."""
     monkeypatch.setattr(connections, "LAST_REQUEST", 0.05)
     server, listening = running
     address = listening.getsockname()
@@ -98,3 +99,124 @@ async def test_nobody_holds_up_the_end(
     for reader, writer in (silent, answered):
         assert await asyncio.wait_for(reader.read(), 10) == b""
         writer.close()
+
+
+async def answered(reader: asyncio.StreamReader) -> bytes:
+    """Returns the head of the next response, and reads its body."""
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    assert head.startswith(b"HTTP/1.1 200"), head
+    assert await reader.readexactly(2) == b"ok"
+    return head
+
+
+async def stopping(server: Server, listening: socket.socket, lame_duck: float) -> None:
+    """Stops the server as its process does at SIGTERM."""
+    await server.stop(lame_duck, hurry=False)
+    await server.shutdown([listening])
+
+
+async def test_a_lame_duck_still_serves(running: tuple[Server, socket.socket]) -> None:
+    """In the lame duck phase new connections are accepted and kept ones are served. Each response ends
+    its connection, and says so. A response that was begun before does it, too."""
+    server, listening = running
+    address = listening.getsockname()
+    kept = await connected(address)
+    kept[1].write(GET)
+    assert b"connection: close" not in await answered(kept[0])
+
+    ending = asyncio.create_task(stopping(server, listening, 0.2))
+    await asyncio.sleep(0)
+    fresh = await connected(address)
+    for reader, writer in (kept, fresh):
+        writer.write(GET)
+        assert b"connection: close" in await answered(reader)
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+    await ending
+
+    assert server.should_exit
+
+
+async def test_a_client_that_keeps_its_connection_is_answered(
+    running: tuple[Server, socket.socket],
+) -> None:
+    """A kept connection may be used once more after the server has stopped to accept. Its client is not
+    reset, and reads when to open another one."""
+    server, listening = running
+    kept = await connected(listening.getsockname())
+    kept[1].write(GET)
+    await answered(kept[0])
+    ending = asyncio.create_task(stopping(server, listening, 0))
+    await asyncio.sleep(0.2)
+    assert not ending.done()
+
+    kept[1].write(GET)
+    head = await answered(kept[0])
+
+    assert b"connection: close" in head
+    assert await asyncio.wait_for(kept[0].read(), 10) == b""
+    kept[1].close()
+    await ending
+
+
+async def test_a_request_that_crosses_the_end_is_not_reset(
+    running: tuple[Server, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that sends at the moment of the end reads the end of the connection, not a reset, and its
+    request is not worked on. So it may send it again."""
+    monkeypatch.setattr(gateway_server, "IDLE_TIME", 0.1)
+    server, listening = running
+    kept = await connected(listening.getsockname())
+    kept[1].write(GET)
+    await answered(kept[0])
+    ending = asyncio.create_task(stopping(server, listening, 0))
+    assert await asyncio.wait_for(kept[0].read(), 10) == b""  # the server has sent its end
+
+    for _ in range(3):
+        kept[1].write(GET)
+        await asyncio.sleep(0.05)
+        assert await kept[0].read() == b""  # a reset would raise
+    assert server.server_state.total_requests == 1
+    kept[1].close()
+    await ending
+
+
+async def test_all_requests_of_a_pipeline_are_answered(
+    running: tuple[Server, socket.socket],
+) -> None:
+    """Only the last response of a pipeline ends the connection (RFC 9112 section 9.3.2)."""
+    server, listening = running
+    reader, writer = await connected(listening.getsockname())
+    writer.write(GET)
+    await answered(reader)
+    ending = asyncio.create_task(stopping(server, listening, 0))
+    await asyncio.sleep(0)
+    writer.write(GET * 3)
+
+    heads = [await answered(reader) for _ in range(3)]
+
+    assert [b"connection: close" in head for head in heads] == [False, False, True]
+    assert await asyncio.wait_for(reader.read(), 10) == b""
+    writer.close()
+    await ending
+
+
+async def test_a_slow_request_may_take_its_time(
+    running: tuple[Server, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that had begun to arrive is waited for as long as at any other time."""
+    monkeypatch.setattr(gateway_server, "IDLE_TIME", 0.05)
+    monkeypatch.setattr(connections, "LAST_REQUEST", 0.05)
+    server, listening = running
+    reader, writer = await connected(listening.getsockname())
+    writer.write(GET[:20])
+    while not any(each._begun for each in server.server_state.connections):  # type: ignore[union-attr]
+        await asyncio.sleep(0.01)
+    ending = asyncio.create_task(stopping(server, listening, 0))
+    await asyncio.sleep(0.3)
+
+    writer.write(GET[20:])
+
+    assert b"connection: close" in await answered(reader)
+    writer.close()
+    await ending

@@ -104,3 +104,25 @@ async def test_unknown_queues_are_not_called_empty(
 
     assert body["queues"] is None
     assert (body["checks"]["relay"], body["checks"]["mail"]) == ("unknown", "unknown")
+
+
+async def test_readiness_depends_on_nobody_else(
+    gateway_app: GatewayApp, world: FakeServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway is ready although nothing behind it answers: all gateways would fail together, and come
+    and go with every short outage. From the moment that it stops, it is not ready, and still alive."""
+
+    async def never(ctx: Context, request: Request[Any]) -> Any:
+        raise AssertionError("a probe asks no service")
+
+    monkeypatch.setattr(world.bus, "raw", never)
+    monkeypatch.setattr(world.bus, "call", never)
+    transport = httpx.ASGITransport(app=gateway_app)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8080") as http:
+        before = await http.get("/health/ready")
+        monkeypatch.setattr(gateway_app.gateway, "stops", True)
+        after, live = await http.get("/health/ready"), await http.get("/health/live")
+
+    assert (before.status_code, before.json()) == (200, {"status": "ready"})
+    assert (after.status_code, after.json()) == (503, {"status": "stopping"})
+    assert live.status_code == 200

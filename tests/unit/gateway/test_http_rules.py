@@ -12,7 +12,7 @@ from common.contracts.authorization import Authorization
 from common.ip_addresses import canonical_ip
 from gateway.app import GatewayApp
 from gateway.audit_followers import Follower, FollowerSlots
-from gateway.http.request import trace_of
+from gateway.http.request import linked_trace
 
 HOST = "http://demo.localhost:8080"
 TRACE = b"00-" + b"1" * 32 + b"-" + b"2" * 16 + b"-01"
@@ -129,9 +129,9 @@ def test_an_address_has_one_form(text: str, expected: str | None) -> None:
         (TRACE[:36] + b"0" * 16 + b"-01", False),
     ],
 )
-def test_an_invalid_trace_is_not_kept(header: bytes, kept: bool) -> None:
-    """An invalid traceparent is replaced by a new one (W3C Trace Context)."""
-    assert (trace_of(header) == header.decode()) is kept
+def test_only_a_valid_trace_is_linked(header: bytes, kept: bool) -> None:
+    """An invalid traceparent is ignored (W3C Trace Context)."""
+    assert linked_trace(header) == (header.decode() if kept else None)
 
 
 def test_a_follower_is_checked_when_its_credential_changes() -> None:

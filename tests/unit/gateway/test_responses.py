@@ -357,7 +357,7 @@ async def test_no_internal_path_is_public(gateway_app: GatewayApp) -> None:
         ),
         ("http://demo.localhost:8080/oauth2/authorize", "/oauth2/authorize"),
         ("http://demo.localhost:8080/oauth2/jwks.json", "/oauth2/jwks.json"),
-        ("http://demo.localhost:8080/nobody/typed/this", "other"),
+        ("http://demo.localhost:8080/nobody/typed/this", "unmatched"),
     ],
 )
 async def test_a_request_is_counted_by_the_pattern_of_its_path(

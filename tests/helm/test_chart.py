@@ -1,0 +1,397 @@
+"""The Helm chart, rendered by Helm and checked against the schemas of the Kubernetes API."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import textwrap
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.kit.compose import ROOT
+
+from aero2.compose_env import content
+from common.version import VERSION
+
+CHART = ROOT / "deploy/helm/aero2"
+PYTHON = ROOT / ".venv/helm/bin/python"
+SETS = tuple(path.stem for path in sorted((ROOT / "tests/helm/values").glob("*.yaml")))
+LEAST = yaml.safe_load((ROOT / "tests/helm/values/least.yaml").read_text())
+OWN_OF_CHART = {"AERO2_STREAM_REPLICAS", "AERO2_METRICS_HOST", "AERO2_METRICS_PORT"}
+"""Variables of each pod that Compose leaves to the default, or gives as well."""
+
+pytestmark = [
+    pytest.mark.helm,
+    pytest.mark.skipif(not PYTHON.exists(), reason="`make test` installs Helm in .venv/helm"),
+]
+
+Document = dict[str, Any]
+
+
+def run(*values: Document) -> list[Document]:
+    """Returns a release for each of the values."""
+    program = ROOT / "tests/kit/helm_chart_program.py"
+    done = subprocess.run(
+        [PYTHON, program, CHART], input=json.dumps(values), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    answers: list[Document] = json.loads(done.stdout)
+    return answers
+
+
+@cache
+def releases() -> list[Document]:
+    """Returns a release for each set of values."""
+    texts = [(ROOT / f"tests/helm/values/{name}.yaml").read_text() for name in SETS]
+    return run(*(yaml.safe_load(text) for text in texts))
+
+
+def release(name: str) -> Document:
+    """Returns the release of one set of values."""
+    return releases()[SETS.index(name)]
+
+
+def of_kind(documents: list[Document], kind: str) -> dict[str, Document]:
+    """Returns the documents of a kind, by the end of their name."""
+    chosen = [document for document in documents if document["kind"] == kind]
+    return {item["metadata"]["name"].removeprefix("login-aero2-"): item for item in chosen}
+
+
+def pods(documents: list[Document]) -> Iterator[tuple[str, Document]]:
+    """Yields kind and name, and the template of its pods."""
+    for document in documents:
+        spec = document.get("spec", {})
+        template = spec.get("jobTemplate", {}).get("spec", spec).get("template")
+        if template:
+            yield f"{document['kind']} {document['metadata']['name']}", template
+
+
+def environment(template: Document) -> dict[str, Any]:
+    """Returns the variables of a pod: their value, or the key of the Secret that they come from."""
+    [container] = template["spec"]["containers"]
+    listed = [(item["name"], item.get("value", item.get("valueFrom"))) for item in container["env"]]
+    assert len(dict(listed)) == len(listed)
+    return dict(listed)
+
+
+def keys_of_secret(template: Document) -> set[str]:
+    """Returns the keys of the Secret that a pod reads."""
+    sources = [value for value in environment(template).values() if isinstance(value, dict)]
+    return {source["secretKeyRef"]["key"] for source in sources}
+
+
+def test_the_chart_has_the_version_of_the_product() -> None:
+    """Chart and image go together, so that an upgrade of the chart is one of the product."""
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+
+    assert (chart["version"], chart["appVersion"]) == (VERSION, VERSION)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_kubernetes_takes_what_the_chart_renders(name: str) -> None:
+    """The oldest version of Kubernetes that the chart names, and the newest known one."""
+    answer = release(name)
+
+    assert answer["error"] is None
+    assert answer["complaints"] == []
+    assert len(answer["documents"]) >= 7
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"publicUrl": ""}, "/publicUrl"),
+        ({"publicUrl": "https://id.example.com/path"}, "/publicUrl"),
+        ({"secret": ""}, "/secret"),
+        ({"database": {"hosts": "user:password@postgres"}}, "/database/hosts"),
+        ({"nats": {"url": "nats"}}, "/nats/url"),
+        ({"gatewey": {"replicas": 3}}, "gatewey"),
+        ({"gateway": {"replica": 3}}, "replica"),
+        ({"environment": {"AERO2_MAX_BODY": 1048576}}, "/environment/AERO2_MAX_BODY"),
+        ({"environment": {"MAX_BODY": "1048576"}}, "MAX_BODY"),
+        ({"identity": {"terminationGracePeriodSeconds": 10}}, "terminationGracePeriodSeconds"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_wrong_value_is_named(wrong: Document, named: str) -> None:
+    """Helm refuses it before it asks the cluster for anything."""
+    [answer] = run(LEAST | wrong)
+
+    assert answer["error"] is not None
+    assert named in answer["error"]
+    assert answer["documents"] == []
+
+
+def compose_environment(service: str) -> set[str]:
+    """Returns the variables of a service in docker-compose.yml, without those of the proxy there."""
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    own: dict[str, str] = compose["services"][service]["environment"]
+    return set(own)
+
+
+@pytest.mark.parametrize("service", ["gateway", "identity", "oidc", "rbac", "tenancy"])
+def test_a_pod_has_the_variables_of_the_container(service: str) -> None:
+    """What a service needs stands in docker-compose.yml, too, so neither file can forget one. Settings
+    with a default are left to `environment`; passwords of DSNs are variables of the pod."""
+    template = of_kind(release("least")["documents"], "Deployment")[service]["spec"]["template"]
+    own = environment(template)
+    passwords = {name for name in own if name.endswith("_PASSWORD") and "NATS" not in name}
+    container = compose_environment(service)
+    needed = {name for name in container if name.endswith(("_URL", "_USER", "_PASSWORD", "_KEY"))}
+
+    assert set(own) - passwords - OWN_OF_CHART <= container
+    assert needed - {"AERO2_SMTP_URL"} <= set(own)
+
+
+@pytest.mark.parametrize("name", ["least", "together"])
+def test_a_pod_gets_its_own_secrets_only(name: str) -> None:
+    """Every key exists in what `aero2 compose-env` writes. A gateway has no password of the database, and
+    a service has none of another service."""
+    documents = release(name)["documents"]
+    made = {
+        line.split("=")[0] for line in content("https://id.example.com").splitlines() if "=" in line
+    }
+    used = {pod: keys_of_secret(template) for pod, template in pods(documents)}
+
+    assert set().union(*used.values()) - {"AERO2_OWNER_DATABASE_URL"} <= made
+    for pod, keys in used.items():
+        owner = pod == "Job login-aero2-migrate"
+        assert ("AERO2_OWNER_DATABASE_URL" in keys) is owner
+        assert ("AERO2_MASTER_KEY" in keys) is not owner
+    if name == "least":
+        services = {"identity", "oidc", "rbac", "tenancy", "gateway"}
+        for service in services:
+            keys = used[f"Deployment login-aero2-{service}"]
+            foreign = {f"AERO2_{other.upper()}_PASSWORD" for other in services - {service}}
+            foreign |= {f"NATS_{other.upper()}_PASSWORD" for other in services - {service}}
+            assert not keys & foreign
+        assert used["Deployment login-aero2-gateway"] == {
+            "AERO2_MASTER_KEY",
+            "NATS_GATEWAY_PASSWORD",
+        }
+
+
+def test_services_of_one_pod_have_variables_of_their_own() -> None:
+    """`aero2 serve` refuses a common DSN or NATS user."""
+    documents = release("together")["documents"]
+    own = environment(of_kind(documents, "Deployment")["together"]["spec"]["template"])
+
+    assert compose_environment("together") >= {name for name in own if "NATS_USER" in name}
+    assert {"AERO2_DATABASE_URL", "AERO2_NATS_USER", "AERO2_NATS_PASSWORD"}.isdisjoint(own)
+    assert own["AERO2_OIDC_DATABASE_URL"].startswith(
+        "postgresql://aero2_oidc:$(AERO2_OIDC_PASSWORD)@"
+    )
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_variable_stands_before_the_dsn_that_uses_it(name: str) -> None:
+    """Kubernetes puts in only variables that stand before."""
+    for _, template in pods(release(name)["documents"]):
+        before: set[str] = set()
+        for variable, value in environment(template).items():
+            if isinstance(value, str) and "$(" in value:
+                assert value.split("$(")[1].split(")")[0] in before
+            before.add(variable)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_pod_is_hardened(name: str) -> None:
+    """No root, no capability, a root file system that is read only, memory that has a bound, and a folder
+    for temporary files that ends with the pod. Secrets are never mounted as a subPath: such a mount
+    does not follow a change."""
+    for pod, template in pods(release(name)["documents"]):
+        spec = template["spec"]
+        [container] = spec["containers"]
+        security = container["securityContext"]
+        assert spec["securityContext"]["runAsNonRoot"] is True, pod
+        assert spec["automountServiceAccountToken"] is False, pod
+        assert security["readOnlyRootFilesystem"] is True, pod
+        assert security["allowPrivilegeEscalation"] is False, pod
+        assert security["capabilities"] == {"drop": ["ALL"]}, pod
+        assert "memory" in container["resources"]["limits"], pod
+        assert any("emptyDir" in volume for volume in spec["volumes"]), pod
+        assert not any("subPath" in mount for mount in container["volumeMounts"]), pod
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_node_drains(name: str) -> None:
+    """One pod may go at a time, also the only one. Where the number follows the load, no other number
+    stands beside it. A new pod is ready before an old one goes."""
+    documents = release(name)["documents"]
+    deployments = of_kind(documents, "Deployment")
+    scaled = of_kind(documents, "HorizontalPodAutoscaler")
+    budgets = of_kind(documents, "PodDisruptionBudget")
+
+    assert set(budgets) in (set(deployments), set())
+    assert bool(budgets) is (name != "open")
+    for budget in budgets.values():
+        assert budget["spec"]["maxUnavailable"] == 1
+        assert "minAvailable" not in budget["spec"]
+    for component, deployment in deployments.items():
+        assert ("replicas" in deployment["spec"]) is (component not in scaled)
+        assert deployment["spec"]["strategy"]["rollingUpdate"] == {
+            "maxUnavailable": 0,
+            "maxSurge": 1,
+        }
+    for scaler in scaled.values():
+        resources = [
+            item["resource"]["name"] for item in scaler["spec"]["metrics"] if "resource" in item
+        ]
+        assert resources == ["cpu"]
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_slow_start_and_a_slow_end_are_waited_for(name: str) -> None:
+    """Ten minutes for the start. The time to end is longer than the pause before it, the longest request
+    and its drain. A migration has no deadline."""
+    documents = release(name)["documents"]
+    for deployment in of_kind(documents, "Deployment").values():
+        spec = deployment["spec"]["template"]["spec"]
+        [container] = spec["containers"]
+        startup = container["startupProbe"]
+        assert startup["periodSeconds"] * startup["failureThreshold"] >= 600
+        pause = (
+            container.get("lifecycle", {})
+            .get("preStop", {})
+            .get("exec", {})
+            .get("command", ["", "0"])
+        )
+        assert spec["terminationGracePeriodSeconds"] >= int(pause[1]) + 45
+    for job in of_kind(documents, "Job").values():
+        assert "activeDeadlineSeconds" not in job["spec"]
+
+
+def test_migrations_run_before_the_services() -> None:
+    """The migration adds before the new version starts; what takes away runs after it, if wanted."""
+    plain = of_kind(release("least")["documents"], "Job")
+    both = of_kind(release("production")["documents"], "Job")
+    hooks = {name: job["metadata"]["annotations"]["helm.sh/hook"] for name, job in both.items()}
+
+    assert set(plain) == {"migrate"}
+    assert hooks == {"migrate": "pre-install,pre-upgrade", "migrate-contract": "post-upgrade"}
+    command = both["migrate-contract"]["spec"]["template"]["spec"]["containers"][0]["command"]
+    assert command == ["aero2", "migrate", "--contract"]
+    assert of_kind(release("open")["documents"], "Job") == {}
+
+
+def selects(policy: Document, labels: dict[str, str]) -> bool:
+    """Returns whether a policy is for pods with these labels."""
+    selector = policy["spec"]["podSelector"]
+    if any(labels.get(key) != value for key, value in selector.get("matchLabels", {}).items()):
+        return False
+    for rule in selector.get("matchExpressions", []):
+        inside = labels.get(rule["key"]) in rule["values"]
+        if inside is (rule["operator"] == "NotIn"):
+            return False
+    return True
+
+
+Port = tuple[str, int | str]
+
+
+def ports(policies: list[Document], direction: str) -> set[Port]:
+    """Returns the ports that any of the policies opens."""
+    rules = [rule for policy in policies for rule in policy["spec"].get(direction, [])]
+    return {(port["protocol"], port["port"]) for rule in rules for port in rule["ports"]}
+
+
+@pytest.mark.parametrize("name", [name for name in SETS if name != "open"])
+def test_pods_reach_what_they_need_and_nothing_else(name: str) -> None:
+    """All is closed but names (UDP and TCP), the bus, the database of those that have one, and the
+    internet for those that call it."""
+    documents = release(name)["documents"]
+    policies = list(of_kind(documents, "NetworkPolicy").values())
+    names: set[Port] = {("UDP", 53), ("TCP", 53)}
+    internet: set[Port] = {("TCP", port) for port in (443, 465, 587, 25)} | {("TCP", "http")}
+    for pod, template in pods(documents):
+        labels = template["metadata"]["labels"]
+        component = labels["app.kubernetes.io/component"]
+        own = [policy for policy in policies if selects(policy, labels)]
+        assert any(policy["spec"]["policyTypes"] == ["Ingress", "Egress"] for policy in own), pod
+        wanted = set(names)
+        if component != "migrate":
+            wanted |= {("TCP", 4222)}
+        if component not in ("gateway", "dashboard-gateway", "owner-link"):
+            wanted |= {("TCP", 5432)}
+        if component in ("identity", "oidc", "tenancy", "together"):
+            wanted |= internet
+        assert ports(own, "egress") == wanted, pod
+        serves = component in ("gateway", "dashboard-gateway", "together")
+        assert (("TCP", "http") in ports(own, "ingress")) is serves, pod
+
+
+def test_calls_to_own_applications_pass_the_policy() -> None:
+    """Identity calls applications of this deployment at the gateway's service, whose policy otherwise
+    lets in the ingress controller alone."""
+    documents = release("production")["documents"]
+    gateway = of_kind(documents, "NetworkPolicy")["gateway"]
+    [rule] = gateway["spec"]["ingress"]
+    own = {"app.kubernetes.io/name": "aero2", "app.kubernetes.io/instance": "login"}
+
+    assert {"podSelector": {"matchLabels": own}} in rule["from"]
+    identity = environment(of_kind(documents, "Deployment")["identity"]["spec"]["template"])
+    host, _, port = identity["AERO2_GATEWAY_ADDRESS"].partition(":")
+    service = of_kind(documents, "Service")["gateway"]
+    assert host == service["metadata"]["name"]
+    assert int(port) == service["spec"]["ports"][0]["port"]
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_service_leads_to_pods(name: str) -> None:
+    """Each selector of a Service matches one Deployment, and its port exists there."""
+    documents = release(name)["documents"]
+    templates = [item["spec"]["template"] for item in of_kind(documents, "Deployment").values()]
+    for service in of_kind(documents, "Service").values():
+        wanted = service["spec"]["selector"].items()
+        [template] = [one for one in templates if wanted <= one["metadata"]["labels"].items()]
+        offered = {port["name"] for port in template["spec"]["containers"][0]["ports"]}
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= offered
+
+
+def test_the_ingress_covers_the_host_and_all_below_it() -> None:
+    """Applications answer on `<slug>.<host>`; the Dashboard may have gateways of its own."""
+    ingress = of_kind(release("dashboard")["documents"], "Ingress")["login-aero2"]
+    backends = {
+        rule["host"]: rule["http"]["paths"][0]["backend"]["service"]["name"]
+        for rule in ingress["spec"]["rules"]
+    }
+
+    assert backends == {
+        "dashboard.id.example.com": "login-aero2-dashboard-gateway",
+        "id.example.com": "login-aero2-gateway",
+        "*.id.example.com": "login-aero2-gateway",
+    }
+    assert ingress["spec"]["tls"][0]["hosts"] == ["id.example.com", "*.id.example.com"]
+
+
+def test_the_notes_name_what_exists() -> None:
+    """What Helm prints after an installation leads to the operator's link."""
+    answer = release("least")
+    [job] = of_kind(answer["documents"], "CronJob").values()
+
+    assert f"--from=cronjob/{job['metadata']['name']} owner-link" in answer["notes"]
+    assert job["spec"]["suspend"] is True
+
+
+def test_the_chart_has_no_secret() -> None:
+    """Neither a value nor a document holds one: they stay in the Secret that the operator made."""
+    kinds = {item["kind"] for name in SETS for item in release(name)["documents"]}
+
+    assert not kinds & {"Secret", "ConfigMap"}
+    assert Path(CHART / "values.yaml").read_text().count("password") == 0
+
+
+def test_the_values_of_the_guide_work() -> None:
+    """The chart takes the example of docs/kubernetes.md, and its commands name what the chart makes."""
+    guide = (ROOT / "docs/kubernetes.md").read_text()
+    block = guide.split("```yaml\n")[1].split("```")[0]
+    [answer] = run(yaml.safe_load(textwrap.dedent(block)))
+    [job] = of_kind(answer["documents"], "CronJob").values()
+
+    assert answer["error"] is None
+    assert answer["complaints"] == []
+    assert f"job --from=cronjob/{job['metadata']['name']} owner-link" in guide
