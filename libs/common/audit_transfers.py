@@ -41,6 +41,7 @@ async def claim(db: Db, *, service: str, limit: int) -> list[AuditTransfer]:
         db,
         AuditTransfer,
         """
+        -- any-tenant: a relay carries the events of all applications
         WITH waiting AS (
             SELECT app_id, event_id, home, payload FROM audit_transfers
             WHERE service = $1 ORDER BY created_at, event_id LIMIT $2 FOR UPDATE SKIP LOCKED
@@ -84,7 +85,10 @@ async def delete(db: Db, *, app_id: str, ids: list[str]) -> None:
     """Deletes the transfers of these events, as aero2_relay."""
     await run(
         db,
-        "DELETE FROM audit_transfers WHERE app_id = $1 AND event_id = ANY($2::uuid[])",
+        """
+        -- any-tenant: a relay carries the events of all applications
+        DELETE FROM audit_transfers WHERE app_id = $1 AND event_id = ANY($2::uuid[])
+        """,
         app_id,
         ids,
     )
