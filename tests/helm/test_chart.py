@@ -21,7 +21,12 @@ CHART = ROOT / "deploy/helm/aero2"
 PYTHON = ROOT / ".venv/helm/bin/python"
 SETS = tuple(path.stem for path in sorted((ROOT / "tests/helm/values").glob("*.yaml")))
 LEAST = yaml.safe_load((ROOT / "tests/helm/values/least.yaml").read_text())
-OWN_OF_CHART = {"AERO2_STREAM_REPLICAS", "AERO2_METRICS_HOST", "AERO2_METRICS_PORT"}
+OWN_OF_CHART = {
+    "AERO2_LAME_DUCK",
+    "AERO2_STREAM_REPLICAS",
+    "AERO2_METRICS_HOST",
+    "AERO2_METRICS_PORT",
+}
 """Variables of each pod that Compose leaves to the default, or gives as well."""
 
 pytestmark = [
@@ -244,23 +249,35 @@ def test_a_node_drains(name: str) -> None:
         assert resources == ["cpu"]
 
 
+def probe_of(probe: Document) -> str:
+    """Returns the path or the module that a probe asks."""
+    if "httpGet" in probe:
+        return str(probe["httpGet"]["path"])
+    assert probe["exec"]["command"][:3] == ["python", "-S", "-m"]
+    return " ".join(probe["exec"]["command"][3:])
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_a_slow_start_and_a_slow_end_are_waited_for(name: str) -> None:
-    """Ten minutes for the start. The time to end is longer than the pause before it, the longest request
-    and its drain. A migration has no deadline."""
+    """Ten minutes for the start. The time to end has 30 seconds beside the lame duck phase of gateways
+    (docs/operating.md). Liveness asks whether the process works, readiness whether it should get work. A
+    migration has no deadline."""
     documents = release(name)["documents"]
     for deployment in of_kind(documents, "Deployment").values():
         spec = deployment["spec"]["template"]["spec"]
         [container] = spec["containers"]
         startup = container["startupProbe"]
         assert startup["periodSeconds"] * startup["failureThreshold"] >= 600
-        pause = (
-            container.get("lifecycle", {})
-            .get("preStop", {})
-            .get("exec", {})
-            .get("command", ["", "0"])
-        )
-        assert spec["terminationGracePeriodSeconds"] >= int(pause[1]) + 45
+        lame_duck = environment(deployment["spec"]["template"]).get("AERO2_LAME_DUCK")
+        assert spec["terminationGracePeriodSeconds"] >= int(lame_duck or "0") + 30
+        assert (lame_duck is not None) is (container["ports"][0]["name"] == "http")
+        asked = {
+            kind: probe_of(container[f"{kind}Probe"])
+            for kind in ("liveness", "readiness", "startup")
+        }
+        assert asked["liveness"] in ("/health/live", "common.health live")
+        assert asked["readiness"] in ("/health/ready", "common.health")
+        assert asked["startup"] == asked["readiness"]
     for job in of_kind(documents, "Job").values():
         assert "activeDeadlineSeconds" not in job["spec"]
 

@@ -110,7 +110,7 @@ capabilities: {drop: [ALL]}
 {{- $gateway := has "gateway" .services }}
 {{- $settings := dict "AERO2_PUBLIC_URL" $root.Values.publicUrl "AERO2_NATS_URL" $root.Values.nats.url "AERO2_STREAM_REPLICAS" $root.Values.nats.streamReplicas "AERO2_METRICS_HOST" "0.0.0.0" "AERO2_METRICS_PORT" "9464" }}
 {{- if $gateway }}
-{{- $settings = merge (dict "AERO2_HOST" "0.0.0.0" "AERO2_PORT" "8000" "AERO2_TRUSTED_PROXIES" $root.Values.trustedProxies) $settings }}
+{{- $settings = merge (dict "AERO2_HOST" "0.0.0.0" "AERO2_PORT" "8000" "AERO2_LAME_DUCK" .values.lameDuckSeconds "AERO2_TRUSTED_PROXIES" $root.Values.trustedProxies) $settings }}
 {{- end }}
 {{- $settings = merge (dict "AERO2_GATEWAY_ADDRESS" (printf "%s-gateway:%v" (include "aero2.name" $root) $root.Values.service.port)) $settings }}
 {{- $settings = mergeOverwrite $settings (deepCopy $root.Values.environment) (deepCopy .values.environment) }}
