@@ -20,7 +20,7 @@ from aero2.embedded.folder import Folder
 from aero2.embedded.password_files import database_file, write_database_files
 from aero2.embedded.secrets import Secrets
 from aero2.migrate import set_passwords
-from common import db as db_module
+from common import database_opening
 from common.database_url import DatabaseUrl
 from common.db import Database
 from common.pool_limits import PoolLimits
@@ -99,7 +99,7 @@ async def deployment(
     write_database_files(folder, secrets)
     owner = postgres.dsn("owner", name)
     monkeypatch.setattr(database_passwords, "_connect", lambda _: asyncpg.connect(owner))
-    monkeypatch.setattr(db_module, "PoolLimits", partial(PoolLimits, sweep=0.1))
+    monkeypatch.setattr(database_opening, "PoolLimits", partial(PoolLimits, sweep=0.1))
     yield Deployment(folder, postgres, name)
     db = await asyncpg.connect(owner)
     async with db.transaction():
