@@ -95,7 +95,7 @@ KEPT: Final = frozenset(
         # Work and records.
         *("user_batches", "user_batch_parts", "audit_logs", "audit_counts", "usage_counts"),
         *("active_user_counts", "active_users", "audit_chain", "audit_checkpoints"),
-        *("audit_outbox", "schema_migrations", UNFINISHED_RESTORE),
+        *("audit_outbox", "audit_transfers", "clusters", "schema_migrations", UNFINISHED_RESTORE),
     }
 )
 """Tables that a restore leaves as they are."""
