@@ -16,6 +16,7 @@ from aero2.dashboard import dashboard
 from aero2.embedded.folder import Folder
 from aero2.embedded.ports import remembered_ports
 from aero2.failures import CommandError
+from aero2.secret_variables import secret_of
 
 PATIENCE: Final = 10.0
 """Seconds for one answer."""
@@ -77,7 +78,7 @@ class Deployment:
 def open_deployment(folder: Path | None) -> Deployment:
     """Returns the deployment at AERO2_URL; without that, or with `folder`, the one that runs on a data
     folder. Raises CommandError if nothing runs there."""
-    if folder is None and (os.environ.get("AERO2_URL") or os.environ.get("AERO2_SECRET_KEY")):
+    if folder is None and (os.environ.get("AERO2_URL") or secret_of("AERO2_SECRET_KEY")):
         return Deployment(dashboard())
     path = folder or Path(".aero2")
     if not (path / "lock").is_file():

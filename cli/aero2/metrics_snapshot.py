@@ -17,6 +17,7 @@ from aero2.deployment import is_held
 from aero2.embedded.folder import Folder
 from aero2.embedded.ports import port_of
 from aero2.failures import CommandError
+from aero2.secret_variables import secret_of
 
 LARGEST: Final = 32 * 1024 * 1024
 """Bytes of one answer."""
@@ -54,7 +55,7 @@ def listeners(folder: Path | None, urls: Iterable[str]) -> list[str]:
 def take(urls: list[str]) -> Snapshot:
     """Reads all listeners. AERO2_METRICS_TOKEN is sent if it is set. Raises CommandError if one does not
     answer."""
-    token = os.environ.get("AERO2_METRICS_TOKEN")
+    token = secret_of("AERO2_METRICS_TOKEN")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     samples: dict[str, list[Sample]] = {}
     for url in urls:

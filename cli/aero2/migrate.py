@@ -17,6 +17,7 @@ from typing import Final
 
 import asyncpg
 
+from aero2.database_retries import try_again
 from aero2.migration_steps import Connection
 from aero2.schema_check import faults
 from aero2.schema_files import (
@@ -24,7 +25,6 @@ from aero2.schema_files import (
     Report,
     SchemaUpdate,
     missing_migrations,
-    try_again,
 )
 from common.homes import MAIN
 

@@ -65,20 +65,7 @@ def rights(user: str) -> Rights:
     calls = sorted(_called_by(user))
     stream = ("$JS.API.INFO", f"$JS.API.STREAM.INFO.{STREAM}", f"$JS.API.STREAM.CREATE.{STREAM}")
     if user == CLI:
-        consumer = (f"$JS.API.CONSUMER.*.{STREAM}", f"$JS.API.CONSUMER.*.{STREAM}.>")
-        return Rights(
-            publish=(
-                *calls,
-                DISCOVERY,
-                CONNECTIONS,
-                HOLD,
-                CHANGED,
-                *stream,
-                *consumer,
-                f"$JS.ACK.{STREAM}.>",
-            ),
-            subscribe=(f"{inbox(user)}.>", CHANGED, AUDIT),
-        )
+        return _rights_of_command_line(calls, stream)
     publish, hears = [*calls, f"audit.{user}.>", CHANGED, *stream], []
     if user == "tenancy":  # seals what was relayed, soon after
         hears = [AUDIT]
@@ -97,6 +84,23 @@ def rights(user: str) -> Rights:
             *hears,
             f"{inbox(user)}.>",
         ),
+    )
+
+
+def _rights_of_command_line(calls: list[str], stream: tuple[str, ...]) -> Rights:
+    consumer = (f"$JS.API.CONSUMER.*.{STREAM}", f"$JS.API.CONSUMER.*.{STREAM}.>")
+    return Rights(
+        publish=(
+            *calls,
+            DISCOVERY,
+            CONNECTIONS,
+            HOLD,
+            CHANGED,
+            *stream,
+            *consumer,
+            f"$JS.ACK.{STREAM}.>",
+        ),
+        subscribe=(f"{inbox(CLI)}.>", CHANGED, AUDIT),
     )
 
 

@@ -147,6 +147,8 @@ async def _refuse_former(folder: Folder, server: Nats) -> None:
         return former is None or not await server.accepts(*former)
 
     await asyncio.to_thread(server.prepare, secrets.all_nats_logins())
+    if await refused():
+        return  # an earlier run has come so far, and nothing would show when a reload is done
     async with _held(server, secrets):
         _reload(folder)
         await _until(refused, RELOADED, "NATS still accepts the former logins")

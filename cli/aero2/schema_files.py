@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +11,7 @@ from typing import Final, TypeAlias
 import asyncpg
 
 from aero2 import cluster_names
+from aero2.database_retries import ATTEMPTS, BUSY, try_again
 from aero2.lock_watch import LockWatch, watching
 from aero2.migration_files import BadMigrationError, Script
 from aero2.migration_steps import Connection, MigrationSteps, record
@@ -25,10 +24,6 @@ SCHEMA: Final = "schema.sql"
 PRIORS: Final = "priors.sql"
 TAKES_PRIORS: Final = 18
 """PostgreSQL 18: pg_restore_attribute_stats."""
-ATTEMPTS: Final = 30
-"""How often a step is tried again that ran into a lock or into another runner's change of a role."""
-BUSY: Final = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
-"""Errors of a step that may succeed later: a statement of a service held a lock that it needs."""
 OTHER_VERSIONS: Final = """
     SELECT DISTINCT application_name FROM pg_catalog.pg_stat_activity
     WHERE datname = current_database() AND application_name LIKE 'aero2-%/%'
@@ -48,24 +43,6 @@ class Applied:
 
     checksum: str
     steps_done: int | None
-
-
-async def try_again(
-    step: Callable[[], Awaitable[None]],
-    *errors: type[Exception],
-    waiting: Callable[[], None] = lambda: None,
-) -> None:
-    """Repeats a step that fails with one of the errors, ATTEMPTS times at most, after a pause that is
-    different each time. Calls `waiting` before each pause."""
-    for attempt in range(ATTEMPTS):
-        try:
-            await step()
-            return
-        except errors:
-            if attempt + 1 == ATTEMPTS:
-                raise
-            waiting()
-            await asyncio.sleep((0.2 + attempt / 20) * (0.5 + secrets.randbelow(100) / 100))
 
 
 async def missing_migrations(db: Connection, source: Path) -> list[str]:

@@ -48,13 +48,13 @@ def known_variables() -> frozenset[str]:
 
 def misspelled(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yields each variable that nobody knows, and the one that was probably meant, or an empty text."""
-    known = known_variables()
+    variables = known_variables()
     for name in sorted(environment):
-        if not name.startswith(PREFIX) or name in known:
+        if not name.startswith(PREFIX) or name in variables:
             continue
         if OF_KUBERNETES.search(name) or OF_CLUSTER.search(name):
             continue
-        yield name, next(iter(get_close_matches(name, known, 1, CLOSE)), "")
+        yield name, next(iter(get_close_matches(name, variables, 1, CLOSE)), "")
 
 
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:

@@ -79,7 +79,14 @@ ENDED_KEYS: Final = {
 KEPT: Final = frozenset(
     {
         # Users, applications, and their rights.
-        *("applications", "platform_settings", "deleted_slugs", "custom_domains", "users"),
+        *(
+            "applications",
+            "clusters",
+            "platform_settings",
+            "deleted_slugs",
+            "custom_domains",
+            "users",
+        ),
         *("user_words", "organizations", "organization_words", "application_words"),
         *("organization_members", "organization_domains", "roles", "permissions"),
         *("role_permissions", "organization_roles", "organization_role_permissions", "user_roles"),
@@ -95,7 +102,7 @@ KEPT: Final = frozenset(
         # Work and records.
         *("user_batches", "user_batch_parts", "audit_logs", "audit_counts", "usage_counts"),
         *("active_user_counts", "active_users", "audit_chain", "audit_checkpoints"),
-        *("audit_outbox", "audit_transfers", "clusters", "schema_migrations", UNFINISHED_RESTORE),
+        *("audit_outbox", "audit_transfers", "schema_migrations", UNFINISHED_RESTORE),
     }
 )
 """Tables that a restore leaves as they are."""

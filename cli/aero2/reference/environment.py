@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, Final
 
+from aero2.migrate import ROLES
 from aero2.nats_access import SERVICES
 from aero2.reference.markdown import table, type_of
 from common.secret_files import SUFFIX
@@ -27,18 +28,7 @@ Each variable that ends in `DATABASE_URL` can be set for [further database clust
 A secret can stand in a file. `AERO2_<NAME>_FILE` then names it, by an absolute path, instead of `AERO2_<NAME>`. One newline at its end is not part of the secret. The password of a database can stand apart from its DSN: `AERO2_RELAY_DATABASE_URL=postgresql://aero2_relay@postgres/aero2` with `AERO2_RELAY_DATABASE_PASSWORD_FILE=/run/secrets/relay`. URLs of further clusters stand in their variables, with the password.
 """
 NEEDED: Final = "required"
-ROLE_NAMES: Final = (
-    "TENANCY",
-    "IDENTITY",
-    "OIDC",
-    "RBAC",
-    "RELAY",
-    "SWEEP",
-    "MAIL",
-    "LOGOUT",
-    "UPKEEP",
-    "SEARCH",
-)
+ROLE_NAMES: Final = tuple(role.upper() for role in ROLES)
 COMMAND_SECRETS: Final = frozenset(
     {
         "AERO2_SECRET_KEY",

@@ -41,7 +41,7 @@ class Dying:
 )
 async def test_a_dying_database_is_not_well_and_ends_nothing(error: Exception) -> None:
     """The check returns False. An exception would end the process, although it could recover."""
-    links: Any = SimpleNamespace(nc=SimpleNamespace(is_connected=True))
+    links: Any = SimpleNamespace(nc=SimpleNamespace(is_connected=True), refused_subjects=set())
     pool: Any = Dying(error)
 
     assert not await is_healthy(links, Database(pool))
