@@ -133,8 +133,8 @@ async def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     yield running
     for links in (service, gateway):
         await end(links)
-    server.kill()
-    server.wait()
+    running.server.kill()  # a test may have started another one
+    running.server.wait()
 
 
 async def rotate(platform: Platform) -> None:
