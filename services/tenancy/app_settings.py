@@ -13,13 +13,14 @@ from common.contracts.settings_change import GetSettings, SettingsChange, Update
 from common.events.applications import ApplicationUpdated
 from common.field_errors import FieldError, field_error
 from common.problems import Invalid
+from tenancy import placeholders
 from tenancy.deps import Deps
 from tenancy.queries import applications
 
 
 async def get(deps: Deps, ctx: Context, _: GetSettings) -> AppSettings:
     """Returns all settings, without the captcha secret. Raises ApplicationNotFound."""
-    async with deps.db.reader(ctx) as db:
+    async with deps.registry.reader(ctx) as db:
         row = await applications.by_id(db, id=ctx.app_id)
     if row is None:
         raise ApplicationNotFound
@@ -32,19 +33,22 @@ def _shown(settings: dict[str, Any]) -> AppSettings:
 
 async def update(deps: Deps, ctx: Context, request: UpdateSettings) -> AppSettings:
     """Changes the settings that the request contains. Raises ApplicationNotFound, Invalid."""
-    async with deps.db.transaction(ctx) as tx:
+    async with deps.registry.transaction(ctx) as tx:
         row = await applications.by_id_for_update(tx, id=ctx.app_id)
         if row is None:
             raise ApplicationNotFound
         conditions.check(_shown(row.settings))
         settings, changed = merged(row.settings, request.changes)
-        settings = await captcha_secret.sealed(
-            deps.sealer, tx, ctx.app_id, stored=row.settings, settings=settings
-        )
+        async with placeholders.at_home(deps, tx, ctx) as home:
+            settings = await captcha_secret.sealed(
+                deps.sealer, home, ctx.app_id, stored=row.settings, settings=settings
+            )
         if changed:
             await applications.update(tx, replace(row, settings=settings))
             fields = [f"settings.{name}" for name in changed]
             await audit.record(tx, ctx, ApplicationUpdated(fields=fields))
+    if changed:
+        await placeholders.try_complete(deps, ctx)
     await deps.invalidation.publish(ctx, "application", ctx.app_id)
     return _shown(settings)
 

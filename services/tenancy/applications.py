@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -18,9 +16,8 @@ from common.contracts.applications import (
     UpdateApplication,
 )
 from common.contracts.tenants import ManageApplication, Managed
-from common.db import Db, rebind
+from common.db import rebind
 from common.events.applications import ApplicationUpdated, OperatorEntered
-from common.homes import MAIN
 from tenancy import app_settings, application_access, placeholders
 from tenancy.deps import Deps
 from tenancy.name_search import searched_words
@@ -131,7 +128,7 @@ async def update(deps: Deps, ctx: Context, request: UpdateApplication) -> Applic
         inside = application_access.inside(ctx, row.id, row.home)
         if fields:
             await rebind(tx, row.id)
-            async with _at_home(deps, tx, inside) as home:
+            async with placeholders.at_home(deps, tx, inside) as home:
                 settings = await captcha_secret.sealed(
                     deps.sealer, home, row.id, stored=row.settings, settings=changed.settings
                 )
@@ -143,16 +140,6 @@ async def update(deps: Deps, ctx: Context, request: UpdateApplication) -> Applic
     async with deps.registry.reader(ctx) as db:
         row = await application_access.get(db, ctx, request.slug, "write")
     return to_application(deps.hosts, row)
-
-
-@asynccontextmanager
-async def _at_home(deps: Deps, tx: Db, ctx: Context) -> AsyncIterator[Db]:
-    """Opens a transaction where the application's data key is: `tx`, if it lives in `main`."""
-    if ctx.home == MAIN:
-        yield tx
-        return
-    async with deps.db.transaction(ctx) as home:
-        yield home
 
 
 def _patched(row: ApplicationRow, changes: ApplicationPatch) -> tuple[ApplicationRow, list[str]]:

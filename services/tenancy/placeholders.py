@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 from common import logs
 from common.context import Context
-from common.db import rebind
+from common.db import Db, rebind
 from common.homes import MAIN
 from common.problems import Problem
 from tenancy.deps import Deps
@@ -43,6 +45,17 @@ async def try_complete(deps: Deps, ctx: Context) -> None:
         await complete(deps, ctx)
     except Problem as problem:
         log.info("placeholder waits", app_id=ctx.app_id, home=ctx.home, why=problem.code)
+
+
+@asynccontextmanager
+async def at_home(deps: Deps, tx: Db, ctx: Context) -> AsyncIterator[Db]:
+    """Opens a transaction where the application's rows are, such as its data key, while `tx` works on the
+    registry. With a home in `main`, that is `tx`."""
+    if ctx.home == MAIN:
+        yield tx
+        return
+    async with deps.db.transaction(ctx) as home:
+        yield home
 
 
 async def delete(deps: Deps, ctx: Context) -> None:

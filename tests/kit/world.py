@@ -250,6 +250,13 @@ class World(OAuthSteps):
             self.replace_deps("tenancy", new_applications_home=home)
 
     @property
+    def owners(self) -> list[asyncpg.Connection[asyncpg.Record]]:
+        """A superuser's connection to each cluster."""
+        if isinstance(self.owner, OwnerOfTwo):
+            return [self.owner.main, self.owner.west]
+        return [self.owner]
+
+    @property
     def main_owner(self) -> asyncpg.Connection[asyncpg.Record]:
         return self.owner.main if isinstance(self.owner, OwnerOfTwo) else self.owner
 

@@ -13,8 +13,9 @@ from common import audit
 from common.audit_carrier import AuditCarrier
 from common.context import Context
 from common.contracts.api_keys import CreateApiKey, RevokeApiKey
+from common.contracts.app_settings import Captcha
 from common.contracts.applications import ApplicationPatch, GetApplication, UpdateApplication
-from common.contracts.settings_change import SettingsChange
+from common.contracts.settings_change import GetSettings, SettingsChange, UpdateSettings
 from common.contracts.support_views import GetSupportView, OpenSupportView
 from common.contracts.user_search import SearchUsers
 from common.events.api_keys import ApiKeyRevoked
@@ -179,6 +180,27 @@ async def test_changed_settings_reach_the_placeholder(world: World, operator: Co
         "SELECT at_home FROM applications WHERE id = $1", world.app_id
     )
     assert (await world.event_types("application_updated")) == ["application_updated"]
+
+
+async def test_settings_changed_from_inside_are_the_registrys(world: World) -> None:
+    """A change with the application's own key is written in `main`, where every process asks, and copied. A
+    secret in it is sealed with the data key at home."""
+    captcha = Captcha(verify_url="https://captcha.example/verify", site_key="site", secret="s3cret")
+    changes = SettingsChange(time_zone="Europe/Vienna", captcha=captcha)
+    shown = await world.call(UpdateSettings(changes=changes), ADMIN)
+
+    assert shown.time_zone == "Europe/Vienna"
+    assert (await world.call(GetSettings(), ADMIN)).time_zone == "Europe/Vienna"
+    stored = [
+        await owner.fetchval("SELECT settings::text FROM applications WHERE id = $1", world.app_id)
+        for owner in world.owners
+    ]
+    assert stored[0] == stored[1]
+    assert "Europe/Vienna" in stored[0]
+    assert "s3cret" not in stored[0]
+    keys = "SELECT count(*) FROM data_keys WHERE app_id = $1"
+    assert await world.main_owner.fetchval(keys, world.app_id) == 0
+    assert await world.west_owner.fetchval(keys, world.app_id) == 1
 
 
 async def slug_of(world: World) -> str:

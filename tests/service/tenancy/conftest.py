@@ -22,7 +22,8 @@ async def tenancy_database(postgres: Postgres) -> AsyncIterator[dict[str, str]]:
 @pytest_asyncio.fixture
 async def world(tenancy_database: dict[str, str]) -> AsyncIterator[World]:
     world = await World.start(tenancy_database, "tenancy", stand_ins=("provisioning",))
-    await _clear(world.owner)
+    for owner in world.owners:
+        await _clear(owner)
     yield world
     await world.close()
 
@@ -30,6 +31,7 @@ async def world(tenancy_database: dict[str, str]) -> AsyncIterator[World]:
 async def _clear(owner: asyncpg.Connection[asyncpg.Record]) -> None:
     """Leaves only the Dashboard, in state `creating`, as after the migration."""
     async with owner.transaction():
+        await owner.execute("DELETE FROM clusters WHERE NOT is_this")
         await owner.execute("DELETE FROM applications WHERE NOT is_dashboard")
         await owner.execute("SET LOCAL session_replication_role = replica")  # without the triggers
         for table in (
@@ -44,6 +46,7 @@ async def _clear(owner: asyncpg.Connection[asyncpg.Record]) -> None:
             "audit_chain",
             "audit_checkpoints",
             "audit_outbox",
+            "audit_transfers",
             "data_keys",
         ):
             await owner.execute(f"DELETE FROM {table}")
