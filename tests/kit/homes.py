@@ -7,7 +7,7 @@ and its `owner` sends each statement to the cluster that has the rows.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -25,7 +25,6 @@ REGISTRY: Final = re.compile(
 )
 """Tables that are on `main`, wherever an application lives."""
 PLACEHOLDER: Final = re.compile(r"\s*UPDATE applications\b")
-UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass
@@ -67,7 +66,7 @@ class TwoClusters(Postgres):
 @dataclass
 class OwnerOfTwo:
     """A superuser's connections to both clusters. A statement goes to `main` if it names a registry, else to
-    the cluster of the application among its arguments, and to both if it has no id."""
+    the cluster of the application among its arguments, else to both, but inserts once."""
 
     main: asyncpg.Connection[asyncpg.Record]
     west: asyncpg.Connection[asyncpg.Record]
@@ -81,11 +80,11 @@ class OwnerOfTwo:
         if REGISTRY.search(sql):
             is_placeholder = PLACEHOLDER.match(sql) and "owner_org_id" not in sql
             return [self.main, self.west] if is_placeholder else [self.main]
-        texts = [str(arg) for arg in args if isinstance(arg, str)]
+        texts = [text for arg in args for text in (arg if isinstance(arg, list) else [arg])]
         named = [app_id for app_id in self.homes if app_id in texts or app_id in sql]
         if named:
             return [self.west if self.homes[named[0]] == WEST else self.main]
-        if any(UUID.fullmatch(text) for text in texts):
+        if sql.lstrip().startswith("INSERT"):
             return [self.main]  # of an application that a test has inserted itself
         return [self.main, self.west]
 
@@ -95,6 +94,10 @@ class OwnerOfTwo:
         for other in others:
             await other.execute(sql, *args, **options)
         return tag
+
+    async def executemany(self, sql: str, args: Iterable[tuple[Any, ...]]) -> None:
+        for each in args:
+            await self.execute(sql, *each)
 
     async def fetch(self, sql: str, *args: Any) -> list[asyncpg.Record]:
         return [row for one in self._of(sql, args) for row in await one.fetch(sql, *args)]

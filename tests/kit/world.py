@@ -22,6 +22,7 @@ from common.bus import Handler
 from common.cluster_admission import ClusterAdmission
 from common.clusters import join
 from common.context import Context
+from common.contracts.applications import CreateApplication
 from common.contracts.base import Request
 from common.crypto import Keys
 from common.db import Database
@@ -247,7 +248,9 @@ class World(OAuthSteps):
 
     def new_applications_in(self, home: str) -> None:
         if self.tenancy.new_applications_home != home:
-            self.replace_deps("tenancy", new_applications_home=home)
+            _, served = self.bus.handlers[CreateApplication]
+            self._deps["tenancy"] = replace(served, new_applications_home=home)
+            self.bus.serve(self._deps["tenancy"], HANDLERS["tenancy"])
 
     @property
     def owners(self) -> list[asyncpg.Connection[asyncpg.Record]]:
