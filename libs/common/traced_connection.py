@@ -20,7 +20,13 @@ WORD: Final = re.compile(r"(?:\s|--[^\n]*\n)*([A-Za-z]+)")
 """The first word of a statement, after comments."""
 
 BETWEEN: Final = frozenset(
-    ("common.db", "common.bound_transaction", "common.autocommit_connection", __name__)
+    (
+        "common.db",
+        "common.typed_rows",
+        "common.bound_transaction",
+        "common.autocommit_connection",
+        __name__,
+    )
 )
 """Modules between a query and its connection."""
 ROLLBACK: Final = "ROLLBACK"

@@ -99,14 +99,20 @@ async def test_a_successor_that_does_not_start_takes_no_place(folder: Folder) ->
     await supervisor.stop()
 
 
+def children() -> set[int]:
+    """Returns the processes that this one has started, such as the servers of other tests."""
+    return {child.pid for child in psutil.Process().children()}
+
+
 async def test_a_stop_ends_a_successor_that_starts(folder: Folder) -> None:
     """A platform that stops during a replacement leaves neither process."""
+    others = children()
     supervisor = Supervisor(folder, lambda *_: None)
     await supervisor.start(service(folder))
-    before = {child.pid for child in psutil.Process().children()}
+    first = children() - others
     replacing = asyncio.create_task(ServiceProcesses(supervisor).replace("identity", 30))
-    await until(lambda: {child.pid for child in psutil.Process().children()} - before)
-    both = {child.pid for child in psutil.Process().children()}
+    await until(lambda: children() - others - first)
+    both = children() - others
     await supervisor.stop()
     replacing.cancel()
     await asyncio.wait({replacing})
