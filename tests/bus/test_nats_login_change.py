@@ -35,6 +35,8 @@ from common.testing import context
 
 APP = "01900000-0000-7000-8000-00000000000a"
 STEPS = ("_begin", "_accept_both", "_give_new", "_until_moved", "_refuse_former", "_finish")
+EVERY_DAY = "_give_new"
+"""The step at which every run of the tests kills a rotation. The others are `long`."""
 
 
 class Killed(Exception):
@@ -168,7 +170,10 @@ async def test_logins_are_replaced_under_load(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    "step",
+    [step if step == EVERY_DAY else pytest.param(step, marks=pytest.mark.long) for step in STEPS],
+)
 async def test_a_rotation_that_was_killed_is_finished(
     platform: Platform, step: str, after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,8 @@ from common.testing import context
 APP = "01900000-0000-7000-8000-00000000000a"
 ROLE = "rbac"
 STEPS = ("_begin", "_accept_both", "_change", "_accept_new", "_end_old_connections", "_finish")
+EVERY_DAY = "_change"
+"""The step at which every run of the tests kills a rotation. The others are `long`."""
 
 
 class Killed(Exception):
@@ -169,7 +171,10 @@ async def test_a_connection_that_nobody_replaces_is_closed(deployment: Deploymen
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    "step",
+    [step if step == EVERY_DAY else pytest.param(step, marks=pytest.mark.long) for step in STEPS],
+)
 async def test_a_rotation_that_was_killed_is_finished(
     deployment: Deployment, step: str, after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
