@@ -182,7 +182,7 @@ async def test_changed_settings_reach_the_placeholder(world: World, operator: Co
     assert (await world.event_types("application_updated")) == ["application_updated"]
 
 
-async def test_settings_changed_from_inside_are_the_registrys(world: World) -> None:
+async def test_settings_changed_from_inside_are_those_of_the_registry(world: World) -> None:
     """A change with the application's own key is written in `main`, where every process asks, and copied. A
     secret in it is sealed with the data key at home."""
     captcha = Captcha(verify_url="https://captcha.example/verify", site_key="site", secret="s3cret")
