@@ -38,7 +38,7 @@ format: $(READY) ## rewrite formatting and what lint can fix
 
 test: check $(HELM) $(PATRONI)  ## the everyday tests, or those with a name: make test K=lockout
 	@$(PY) -m pytest -n 2 --dist loadgroup $(if $(K),-k "$(K)") $(ARGS)
-	@$(if $(K)$(ARGS),,$(PY) -m pytest -n 2 --dist loadgroup --shape together tests/isolation/test_every_contract.py tests/isolation/test_caller_kinds.py tests/e2e/test_signing_in.py)
+	@$(if $(K)$(ARGS),,$(PY) -m pytest -n 2 --dist loadgroup --shape together --homes 2 tests/isolation/test_every_contract.py tests/isolation/test_caller_kinds.py tests/e2e/test_signing_in.py)
 
 test-together: $(READY)  ## end-to-end, isolation, conformance, bus and fault tests with all services in one process
 	@$(PY) -m pytest -m "long or not long" --shape together $(if $(ARGS),$(ARGS),tests/bus tests/isolation tests/e2e tests/conformance)
@@ -51,6 +51,9 @@ test-long: $(READY)  ## the long tests that `make test` skips: make test-long AR
 
 test-cluster: $(READY)  ## faults of several machines: servers killed, paused, cut off or with a full disk
 	@$(PY) -m pytest -m "long or not long" $(if $(ARGS),$(ARGS),tests/cluster)
+
+test-homes: $(READY)  ## the services and isolation on two database clusters, with applications in both
+	@$(PY) -m pytest -m "long or not long" --homes 2 $(if $(ARGS),$(ARGS),tests/service tests/isolation)
 
 test-browsers: $(READY)  ## all pages in Chromium on every screen, with pictures: AERO2_SHOTS=.artifacts make test-browsers
 	@$(PY) -m pytest -m browser tests/browser $(ARGS)

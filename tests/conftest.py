@@ -38,6 +38,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skips what cannot work on two clusters, with its reason."""
+    if config.getoption("--homes") == 1:
+        return
+    for item in items:
+        if mark := item.get_closest_marker("one_cluster"):
+            item.add_marker(pytest.mark.skip(reason=str(mark.args[0])))
+
+
 @pytest.fixture(scope="session")
 def shape(request: pytest.FixtureRequest) -> Shape:
     """The shape that the option `--shape` names."""

@@ -192,10 +192,12 @@ async def _side(sides: Sides, word: str) -> Side:
         frozenset({team}),
         proven_at=now() + 600,  # the suite may take longer than a sign-in is fresh
     )
+    sides.world.new_applications_in(sides.world.next_home())
     made = await sides.bus.call(
         context(DASHBOARD, developer, within=20),
         CreateApplication(name=f"The {word}", owner_org_id=team),
     )
+    sides.world.homes[made.id] = made.home
     side = Side(word, made.id, made.slug, team, developer)
     keys = {key.key_type: key for key in made.api_keys}
     side.things |= {

@@ -24,6 +24,9 @@ from common.ids import DASHBOARD, new_id
 from common.problems import Problem
 from common.testing import context
 
+pytestmark = pytest.mark.one_cluster("makes its twin by copies of rows")
+
+
 OF_OPERATORS = {"platform:manage", "developers:read", "developers:write", "apps:read:all"}
 """What contracts need that work in the Dashboard alone, for operators."""
 

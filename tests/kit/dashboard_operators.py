@@ -89,6 +89,7 @@ class Operators:
     is_operator: bool = False
     disabled: bool = False
     nobody: bool = False
+    home: str = "main"
     opened: OpenSupportView | None = None
     next: str | None = None
     lists: list[Any] = field(default_factory=list)
@@ -109,6 +110,7 @@ class Operators:
             state="active",
             host="shop.localhost:8080",
             owner=OwnerTeam(id=self.team_id, slug="team", name=self.text),
+            home=self.home,
             created_at=NOW,
         )
 

@@ -16,7 +16,7 @@ from common.in_process_bus import InProcessBus, SharedProcess
 from common.testing import LocalBus
 
 NewBus = Callable[[], LocalBus]
-CONNECTED: Final[Any] = SimpleNamespace(is_connected=True, max_payload=1 << 20)
+CONNECTED: Final[Any] = SimpleNamespace(is_connected=True, is_usable=True, max_payload=1 << 20)
 """A connection to NATS that nobody may use."""
 
 

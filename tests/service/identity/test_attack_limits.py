@@ -173,6 +173,7 @@ async def test_captcha(world: World, outside: Outside) -> None:
     assert isinstance(problem, Unavailable)
 
 
+@pytest.mark.one_cluster("replaces what the deps of one cluster hold")
 async def test_breached_passwords(world: World, outside: Outside) -> None:
     """If a setting says so, a breached password is refused, and only five digits of its hash are
     sent. A service that is down blocks no password."""
@@ -194,6 +195,7 @@ async def test_breached_passwords(world: World, outside: Outside) -> None:
     assert [len(prefix) for prefix in outside.ranges] == [5, 5]
 
 
+@pytest.mark.one_cluster("replaces what the deps of one cluster hold")
 async def test_a_captcha_on_the_inside_is_not_called(world: World, outside: Outside) -> None:
     """If private addresses are not permitted, a stored private address is not called and the
     captcha fails."""

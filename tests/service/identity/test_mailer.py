@@ -311,6 +311,7 @@ async def test_a_name_is_never_a_template_or_an_advertisement(world: World, post
     assert all(message["Bcc"] is None for message in post.inbox.received)
 
 
+@pytest.mark.one_cluster("one mailer for two applications")
 async def test_an_application_writes_its_own_mail(world: World, post: Post) -> None:
     """A template of the application replaces the default for its kind and language, until it is
     deleted. Other applications keep the default."""

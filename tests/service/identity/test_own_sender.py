@@ -94,6 +94,7 @@ async def post(world: World, platform: MailServer, own: MailServer) -> AsyncIter
     await mailer.own.settled()
 
 
+@pytest.mark.one_cluster("one mailer for two applications")
 async def test_the_own_server_sends(post: Post) -> None:
     """Its mails have its sender. Other applications go on with the platform's server."""
     await post.put()
@@ -194,6 +195,7 @@ async def test_a_failing_sender_pauses_longer_each_time(post: Post) -> None:
     assert pauses[-1] in (899, 900)
 
 
+@pytest.mark.one_cluster("one mailer for two applications")
 async def test_a_silent_server_delays_no_other_application(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,6 +220,7 @@ async def test_a_silent_server_delays_no_other_application(
     assert (await post.state()).last_error == "connect"
 
 
+@pytest.mark.one_cluster("one mailer for two applications")
 async def test_two_failing_applications_have_a_pause_each(post: Post) -> None:
     """The breaker of one application stays closed when that of another opens."""
     other = post.world.other_app_id

@@ -28,6 +28,7 @@ def places(world: World, tmp_path: Path) -> Iterator[None]:
     world.bus.serve(world.identity, handlers)
 
 
+@pytest.mark.one_cluster("replaces what the deps of one cluster hold")
 @pytest.mark.usefixtures("places")
 async def test_a_session_has_the_place_of_its_address(world: World) -> None:
     """The list shows the place. An unknown address has none, and a place is no condition."""
@@ -40,6 +41,7 @@ async def test_a_session_has_the_place_of_its_address(world: World) -> None:
     assert [one.place for one in listed] == [None, "London, United Kingdom"]
 
 
+@pytest.mark.one_cluster("replaces what the deps of one cluster hold")
 @pytest.mark.usefixtures("places")
 @pytest.mark.parametrize(("ip", "place"), [("81.2.69.142", "London, United Kingdom"), ("::1", "")])
 async def test_the_mail_about_a_new_device_names_the_place(

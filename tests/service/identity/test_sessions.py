@@ -207,7 +207,7 @@ async def test_last_activity_is_written_once_a_minute(world: World) -> None:
     for _ in range(5):
         await world.live_session(signed.token)
 
-    assert world.identity.last_active._seen == {("main", world.app_id): {signed.full().id}}
+    assert world.identity.last_active._seen == {(world.home, world.app_id): {signed.full().id}}
     await world.identity.last_active.flush()
     assert await world.owner.fetchval(
         "SELECT last_active_at > now() - interval '5 s' FROM user_sessions"

@@ -35,6 +35,7 @@ async def waiting(world: World) -> int:
     return count
 
 
+@pytest.mark.one_cluster("one sweep for two applications")
 async def test_users_made_while_rbac_was_away_get_their_role(world: World) -> None:
     """Users of every application get their role once rbac is back, without a sign-in and only once."""
     world.stand_ins.rbac.running = False

@@ -229,6 +229,7 @@ async def test_a_rotation_that_is_sent_twice_rotates_once(world: World) -> None:
     assert await world.event_types("signing_keys_rotated") == ["signing_keys_rotated"]
 
 
+@pytest.mark.one_cluster("its statement names no application")
 async def test_rotations_do_not_fill_the_published_set(world: World) -> None:
     """Everybody fetches all keys. The command line can still replace one that has leaked."""
     await aged(world)

@@ -221,7 +221,7 @@ async def test_every_client_of_the_session_hears_of_it(world: World, listener: A
     await world.owner.execute("UPDATE user_sessions SET revoked_at = now()")
     for _ in range(2):
         for ended in await session_end_listener.find_ended(
-            world.oidc, world.app_id, "user", ann.user_id
+            world.oidc, world.app_id, "user", ann.user_id, home=world.home
         ):
             await logout_notification.notify_clients(world.oidc, world.ctx(), ended)
     await backchannel_delivery.deliver_due(world.oidc)
@@ -292,7 +292,7 @@ async def test_a_deleted_user_is_told_of(world: World, listener: Any, heard: boo
     for deps in (world.oidc, world.replica.oidc):
         if heard:
             for session_id in await session_end_listener.find_ended(
-                deps, world.app_id, "user", ann.user_id
+                deps, world.app_id, "user", ann.user_id, home=world.home
             ):
                 await logout_notification.notify_clients(deps, world.ctx(), session_id)
         else:
@@ -390,7 +390,10 @@ async def test_clients_follow_a_session_to_its_end(world: World, listener: Any, 
     sid = (await world.claims((await world.tokens(client, ann)).id_token, client.client_id))["sid"]
     last = (await replaced(world, await replaced(world, ann))).session.session_id
     assert (
-        await session_end_listener.find_ended(world.oidc, world.app_id, "user", ann.user_id) == []
+        await session_end_listener.find_ended(
+            world.oidc, world.app_id, "user", ann.user_id, home=world.home
+        )
+        == []
     )
     if how == "signing out":
         await logout_notification.notify_clients(world.oidc, world.ctx(), last)
@@ -398,7 +401,7 @@ async def test_clients_follow_a_session_to_its_end(world: World, listener: Any, 
     await world.owner.execute(ended, last)
     if how == "the message":
         for session_id in await session_end_listener.find_ended(
-            world.oidc, world.app_id, "session", last
+            world.oidc, world.app_id, "session", last, home=world.home
         ):
             await logout_notification.notify_clients(world.oidc, world.ctx(), session_id)
     await session_end_listener.notify_missed(world.oidc)
@@ -428,7 +431,7 @@ async def test_the_line_lasts_as_long_as_the_session(world: World, listener: Any
     await world.owner.execute(ended, last)
     if how == "the message":
         for session_id in await session_end_listener.find_ended(
-            world.oidc, world.app_id, "session", last
+            world.oidc, world.app_id, "session", last, home=world.home
         ):
             await logout_notification.notify_clients(world.oidc, world.ctx(), session_id)
     await session_end_listener.notify_missed(world.oidc)
@@ -504,7 +507,7 @@ async def test_a_replaced_session_is_no_logout(world: World, listener: Any) -> N
     )
     assert (
         await session_end_listener.find_ended(
-            world.oidc, world.app_id, "session", ann.session.session_id
+            world.oidc, world.app_id, "session", ann.session.session_id, home=world.home
         )
         == []
     )

@@ -385,6 +385,7 @@ async def test_a_revocation_of_nobody_is_not_kept(shared: World) -> None:
     assert await shared.owner.fetchval("SELECT count(*) FROM revoked_grants") == before
 
 
+@pytest.mark.one_cluster("an application that is gone is busy elsewhere")
 async def test_a_deleted_client_or_application_redeems_nothing(world: World) -> None:
     """Its codes are refused with it, and leave nothing."""
     client, other, ann = await world.client(), await world.client(), await world.person()
@@ -400,6 +401,7 @@ async def test_a_deleted_client_or_application_redeems_nothing(world: World) -> 
     assert await world.owner.fetchval("SELECT count(*) FROM token_families") == 0
 
 
+@pytest.mark.one_cluster("locks rows in main itself")
 async def test_a_redemption_during_a_revocation_does_not_survive_it(
     shared: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

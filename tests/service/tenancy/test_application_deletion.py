@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from nats.js.errors import NotFoundError
 from tests.kit.nats_server import start
 from tests.kit.world import World
@@ -20,6 +21,7 @@ from tenancy.audit_stream import AuditStream
 from tenancy.handlers import HANDLERS
 
 
+@pytest.mark.one_cluster("its relay is that of main")
 async def test_its_events_go_from_the_stream(world: World, tmp_path: Path) -> None:
     """Waiting events are sent first, then all are erased. Events of other applications stay."""
     nats = start(tmp_path)

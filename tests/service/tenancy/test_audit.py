@@ -186,6 +186,7 @@ async def test_an_export_is_whole_and_in_the_order_of_its_chain(world: World) ->
     assert [r.event_type for r in filtered] == ["api_key_created"] * 2
 
 
+@pytest.mark.one_cluster("looks into main itself")
 async def test_the_log_cannot_be_changed(world: World, tenancy_database: dict[str, str]) -> None:
     """The roles of the service, upkeep and the owner cannot change the log."""
     app = (await world.create_application()).id
@@ -225,6 +226,7 @@ async def test_a_deleted_user_leaves_the_events_without_name(world: World) -> No
     assert after == before.model_copy(update=gone)
 
 
+@pytest.mark.one_cluster("looks into main itself")
 async def test_retention_takes_the_old_and_leaves_others_alone(world: World) -> None:
     """Each application has its own retention, and an event says what was deleted."""
     brief, ever = (await world.create_application()).id, (await world.create_application()).id

@@ -91,6 +91,15 @@ async def test_roles_have_the_names_of_a_team(http: httpx.AsyncClient, fakes: Op
         assert '<span class="badge"><bdi>Admin</bdi></span>' in page.text, path
 
 
+async def test_the_cluster_of_an_application(http: httpx.AsyncClient, fakes: Operators) -> None:
+    """The page names the database cluster if it is not `main`, the only one that most deployments have."""
+    page = f"{ORIGIN}{HOME}/applications/shop"
+    assert "Database cluster" not in (await http.get(page)).text
+
+    fakes.home = "west"
+    assert '<dt>Database cluster</dt><dd><code dir="ltr">west</code>' in (await http.get(page)).text
+
+
 async def test_others_do_not_find_the_pages(http: httpx.AsyncClient, world: FakeServices) -> None:
     """For a developer, pages and forms do not exist, and no service is asked to act."""
     fakes = operators(world, *IN_DASHBOARD, "users:read", "teams:write")
