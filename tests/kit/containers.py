@@ -28,6 +28,7 @@ from tests.kit.instance import environment, free_port
 
 from aero2 import nats_access
 from aero2.compose_env import content
+from aero2.embedded.ports import bound
 
 SERVICES = ("tenancy", "identity", "oidc", "rbac", "gateway")
 STARTS_WITHIN = 300.0
@@ -75,7 +76,11 @@ class Containers(Deployment):
         folder.mkdir(parents=True)
         self._folder = folder
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._port, self._mail_port, self._smtp_port = free_port(), free_port(), free_port()
+        # Kept until the end, so that nobody else is given a port while the containers start.
+        self._reserved = [bound("127.0.0.1", 0) for _ in range(3)]
+        self._port, self._mail_port, self._smtp_port = [
+            reserved.getsockname()[1] for reserved in self._reserved
+        ]
         self._file = ComposeFile(_values(content(f"http://localhost:{self._port}")) | settings)
         self._postgres = self._container("postgres", 5432)
         self._nats = self._container("nats", 4222).with_volume_mapping(
@@ -240,6 +245,8 @@ class Containers(Deployment):
         self._end_processes()
         for container in (self._postgres, self._nats):
             container.stop()
+        for reserved in self._reserved:
+            reserved.close()
 
 
 def _values(env: str) -> dict[str, str]:

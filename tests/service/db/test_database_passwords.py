@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -87,6 +87,15 @@ class Deployment:
         yield
         going = False
         await asyncio.gather(*workers)
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """A server of its own: a rotation changes the roles of a server, and ends their connections to all of its
+    databases."""
+    server = Postgres.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture
