@@ -86,6 +86,8 @@ async def test_a_sweep_works_on_its_own_cluster(world: World) -> None:
 async def fragile(postgres: Postgres) -> AsyncIterator[tuple[World, Postgres]]:
     """A world whose `west` may be stopped, with an application in each cluster."""
     west = Postgres.start(cluster=WEST)
+    west.query("ALTER SYSTEM SET synchronous_commit = 'on'")  # what is committed survives the kill
+    west.query("SELECT pg_reload_conf()")
     both = TwoClusters.beside(postgres, west)
     name = both.clone()
     world = await World.start(both.dsns(name), "identity", "oidc", "rbac", "tenancy", size=2)
