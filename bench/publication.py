@@ -13,6 +13,8 @@ from bench.measurement import Measurement
 from bench.windows import OURS, by_round
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "performance.md"
+COMMAND: Final = "make bench ARGS=--docs"
+"""What writes the measured parts of the document."""
 SIDES: Final = "side by side"
 FLOORS: Final = "floors"
 LEAST_ROUNDS: Final = 5
@@ -26,10 +28,10 @@ LEAST_AGE: Final = 600.0
 """Seconds of load before the counted rounds: a short run does not see what grows with the data."""
 
 
-def marks(part: str) -> tuple[str, str]:
-    """Returns the comments around a measured part of the document."""
+def marks(part: str, command: str = COMMAND) -> tuple[str, str]:
+    """Returns the comments around a part of a document that a command writes."""
     return (
-        f"<!-- {part}: begin. `make bench ARGS=--docs` writes this part. -->",
+        f"<!-- {part}: begin. `{command}` writes this part. -->",
         f"<!-- {part}: end -->",
     )
 
@@ -78,9 +80,10 @@ def publish(measurement: Measurement, document: Path | None = None) -> list[str]
     return reasons
 
 
-def write(document: str, part: str, text: str) -> str:
-    """Returns the document with a new measured part. Raises ValueError if it has no such part."""
-    opening, closing = marks(part)
+def write(document: str, part: str, text: str, command: str = COMMAND) -> str:
+    """Returns the document with a new text in a part that a command writes. Raises ValueError if it has no
+    such part."""
+    opening, closing = marks(part, command)
     before, begin, rest = document.partition(opening)
     _, end, after = rest.partition(closing)
     if not begin or not end:

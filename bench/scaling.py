@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Final
 
+from bench import publication
 from bench.publication import DOCUMENT as PERFORMANCE
 
 DOCUMENT: Final = PERFORMANCE.with_name("scaling.md")
@@ -24,10 +25,8 @@ BYTES_OF_SESSION: Final = 540 + 461 + 373 + 563
 """A session, its client, a token family and its refresh token."""
 BYTES_OF_RECORD: Final = 668 + 243
 """An audit record and its link in the chain."""
-BEGIN: Final = (
-    "<!-- what users need: begin. `python -m bench.scaling --write` writes this part. -->"
-)
-END: Final = "<!-- what users need: end -->"
+PART: Final = "what users need"
+COMMAND: Final = "python -m bench.scaling --write"
 
 
 @dataclass(frozen=True)
@@ -152,11 +151,7 @@ def table(day: Day, cost: dict[str, Cost]) -> str:
 
 def write(document: str, text: str) -> str:
     """Returns the document with the table. Raises ValueError if it has no place for it."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the document has no part between {BEGIN} and {END}")
-    return f"{before}{begin}\n{text}\n{end}{after}"
+    return publication.write(document, PART, text, COMMAND)
 
 
 def main() -> None:
