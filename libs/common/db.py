@@ -137,7 +137,7 @@ class Database:
     async def transaction(self, ctx: Context) -> AsyncIterator[BoundTransaction]:
         """Reads and writes the application's rows. Commits on leaving. Rolls back on any error, and
         if a condition was not checked."""
-        here = self if ctx.home == self.home else self.at(ctx.home)
+        here = self.at(ctx.home)
         async with here._transaction(_id(ctx.app_id)) as db:
             yield db
         here._committed()
@@ -148,7 +148,7 @@ class Database:
     async def autocommit(self, ctx: Context) -> AsyncIterator[Db]:
         """Writes with single statements: each commits by itself, in one round trip."""
         conditions.refuse_unchecked()
-        here = self if ctx.home == self.home else self.at(ctx.home)
+        here = self.at(ctx.home)
         async with here.reader(ctx) as db:
             yield db
         here._committed()
@@ -157,7 +157,7 @@ class Database:
     async def reader(self, ctx: Context) -> AsyncIterator[Db]:
         """Reads the application's rows, in one round trip for each statement."""
         app_id = _id(ctx.app_id)
-        here = self if ctx.home == self.home else self.at(ctx.home)
+        here = self.at(ctx.home)
         async with here._acquire() as db:
             yield AutocommitConnection(db, app_id)
 
