@@ -1,4 +1,5 @@
-"""Describes a database as lines of text, so that a test can compare two."""
+"""Describes a database as lines of text, so that a test can compare two: what a backup compares, and what a
+restore may change, such as owners and storage."""
 
 from __future__ import annotations
 
@@ -6,7 +7,9 @@ from typing import Final
 
 import asyncpg
 
-QUERIES: Final = {
+from aero2.backups import catalogue
+
+QUERIES: Final = catalogue.QUERIES | {
     "table": """
         SELECT relname, relkind::text, relpersistence::text, relrowsecurity, relforcerowsecurity, relreplident::text,
                pg_get_userbyid(relowner), pg_get_expr(relpartbound, c.oid), pg_get_partkeydef(c.oid),
@@ -24,10 +27,6 @@ QUERIES: Final = {
         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
           AND a.attnum > 0 AND NOT a.attisdropped
     """,
-    "constraint": """
-        SELECT conrelid::regclass::text, conname, contype::text, convalidated, pg_get_constraintdef(oid)
-        FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conparentid = 0
-    """,
     "constraint that was not validated": """
         SELECT conrelid::regclass::text, conname FROM pg_constraint
         WHERE connamespace = 'public'::regnamespace AND NOT convalidated
@@ -38,18 +37,9 @@ QUERIES: Final = {
         FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
         WHERE c.relnamespace = 'public'::regnamespace
     """,
-    "policy": """
-        SELECT tablename, policyname, permissive, roles::text, cmd, qual, with_check
-        FROM pg_policies WHERE schemaname = 'public'
-    """,
     "grant on table": """
         SELECT c.relname, a.grantee::regrole::text, a.privilege_type, a.is_grantable
         FROM pg_class c, aclexplode(c.relacl) a WHERE relnamespace = 'public'::regnamespace
-    """,
-    "grant on column": """
-        SELECT c.relname, t.attname, a.grantee::regrole::text, a.privilege_type
-        FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid, aclexplode(t.attacl) a
-        WHERE c.relnamespace = 'public'::regnamespace
     """,
     "trigger": """
         SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(t.oid), tgenabled::text
@@ -84,10 +74,6 @@ async def describe(dsn: str) -> set[str]:
         await db.close()
 
 
-async def lines(db: asyncpg.Connection) -> set[str]:
+async def lines(db: asyncpg.Connection[asyncpg.Record]) -> set[str]:
     """Returns the same of a connection's database, with what its transaction has changed."""
-    return {
-        f"{kind}: {' | '.join('' if part is None else str(part) for part in row)}"
-        for kind, sql in QUERIES.items()
-        for row in await db.fetch(sql)
-    }
+    return await catalogue.lines(db, QUERIES)
