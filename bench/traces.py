@@ -114,7 +114,7 @@ def measure(running: dict[str, Deployment], *, rounds: int, seconds: float, warm
 def table(times: Times) -> Table:
     """Returns the ratios of each side to the one without traces."""
     columns = [side for side in next(iter(times.values())) if side != OFF]
-    shown = Table("workload", "off, µs", *(f"{side} ÷ off" for side in sorted(columns)))
+    table = Table("workload", "off, µs", *(f"{side} ÷ off" for side in sorted(columns)))
     for name, by_side in times.items():
         ratios = []
         for side in sorted(columns):
@@ -122,8 +122,8 @@ def table(times: Times) -> Table:
             rounds = sorted(one / off for one, off in pairs)
             median = statistics.median(rounds)
             ratios.append(f"{median:.2f} ({rounds[0]:.2f} to {rounds[-1]:.2f})")
-        shown.add_row(name, f"{statistics.median(by_side[OFF]):.0f}", *ratios)
-    return shown
+        table.add_row(name, f"{statistics.median(by_side[OFF]):.0f}", *ratios)
+    return table
 
 
 def main() -> None:

@@ -92,8 +92,8 @@ def point(
             async with access.database_of(data_dir) as dsn:
                 return await name_point(dsn, _archive(archive, data_dir), name)
 
-        made = asyncio.run(run())
-    typer.echo(f"Named {made.name}: {made.lsn}, {made.at}.")
+        recovery_point = asyncio.run(run())
+    typer.echo(f"Named {recovery_point.name}: {recovery_point.lsn}, {recovery_point.at}.")
 
 
 @app.command("status")

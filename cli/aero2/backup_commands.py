@@ -54,7 +54,7 @@ def backup(
 ) -> None:
     """Write the database and the sealed secrets into a new folder, while Aero2 runs or not.
 
-    Example: aero2 backup /backups/monday --passphrase-file /root/passphrase
+    Example: aero2 backup /backups/monday --passphrase-file /etc/aero2/passphrase
     """
     from aero2.backups.commands import backup as run
     from aero2.failures import report_failures
@@ -77,7 +77,7 @@ def restore(
     """Make a deployment of a backup: in a new data folder, or in an empty database. All sessions,
     tokens and codes from before end.
 
-    Example: aero2 restore /backups/monday --passphrase-file /root/passphrase --data-dir .aero2
+    Example: aero2 restore /backups/monday --passphrase-file /etc/aero2/passphrase --data-dir .aero2
     """
     from aero2.backups.restore_command import RestoreOptions
     from aero2.backups.restore_command import restore as run

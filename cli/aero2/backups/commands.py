@@ -36,11 +36,11 @@ def backup(
             work = Backup(dsn, target.absolute(), secrets, passphrase)
             return await work.run(reporter)
 
-    made = asyncio.run(run())
-    rows, size = sum(made.counts.values()), sum(each.bytes for each in made.files.values())
+    manifest = asyncio.run(run())
+    rows, size = sum(manifest.counts.values()), sum(each.bytes for each in manifest.files.values())
     reporter.say(
         f"Saved {rows:,} rows in {target} ({size / 2**20:.1f} MiB): "
-        f"version {made.version}, {made.taken_at}, {made.lsn}."
+        f"version {manifest.version}, {manifest.taken_at}, {manifest.lsn}."
     )
     if secrets is None:
         reporter.say(

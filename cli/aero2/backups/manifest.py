@@ -86,8 +86,8 @@ def read(folder: Path) -> Manifest:
         )
     if content.pop("checksum", "") != _checksum(content):
         raise CommandError(f"{folder / FILE} is damaged: its checksum differs.")
-    known = {each.name for each in fields(Manifest)}
-    content = {name: value for name, value in content.items() if name in known}
+    names = {each.name for each in fields(Manifest)}
+    content = {name: value for name, value in content.items() if name in names}
     content["master_keys"] = [MasterKeyFact(**each) for each in content["master_keys"]]
     content["files"] = {name: StoredFile(**each) for name, each in content["files"].items()}
     return Manifest(**content)
@@ -99,10 +99,10 @@ def verify_files(folder: Path, manifest: Manifest, report: Callable[[int], None]
         if Path(name).name != name:
             raise CommandError(f"{folder / FILE} is damaged: it names {name!r}.")
         try:
-            found = stored_file(folder / name, report)
+            actual = stored_file(folder / name, report)
         except OSError as error:
             raise CommandError(f"{folder / name} cannot be read: {error.strerror}.") from None
-        if found != expected:
+        if actual != expected:
             raise CommandError(f"{folder / name} is damaged: its size or checksum differs.")
 
 
