@@ -39,7 +39,7 @@ def backup(
     made = asyncio.run(run())
     rows, size = sum(made.counts.values()), sum(each.bytes for each in made.files.values())
     reporter.say(
-        f"Saved {rows:,} rows of {len(made.counts)} tables in {target} ({size / 2**20:.1f} MiB): "
+        f"Saved {rows:,} rows in {target} ({size / 2**20:.1f} MiB): "
         f"version {made.version}, {made.taken_at}, {made.lsn}."
     )
     if secrets is None:
