@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import asyncpg
 import typer
@@ -17,14 +18,19 @@ from aero2.connection import connected_as
 from aero2.embedded import ports, secrets
 from aero2.embedded.folder import Folder
 from aero2.failures import CommandError
+from common.cluster_settings import ClusterMistake, read_clusters
 from common.db import Database
 from common.environment_settings import read_settings
+from common.homes import MAIN
 from common.outbox import KEPT
 from common.outbox_publisher import AWAY
+from common.problems import Problem
 from tenancy.settings import Settings
 from tenancy.stream_refill import Refilled, StreamRefill
 
 SERVICE: Final = "tenancy"
+Clusters: TypeAlias = "dict[str, tuple[SecretStr, SecretStr]]"
+"""The URLs of tenancy and of its relay, by cluster."""
 
 
 async def refill(hours: float, data_dir: Path | None) -> None:
@@ -34,11 +40,12 @@ async def refill(hours: float, data_dir: Path | None) -> None:
     applications = logged = missing = 0
     async with _tools(data_dir) as tools:
         try:
-            async for done in tools.run(since):
-                applications, logged = applications + 1, logged + done.logged
-                missing += done.missing
-                _report(done)
-        except (*AWAY, asyncpg.PostgresError) as error:
+            for of_cluster in tools:
+                async for done in of_cluster.run(since):
+                    applications, logged = applications + 1, logged + done.logged
+                    missing += done.missing
+                    _report(done)
+        except (*AWAY, asyncpg.PostgresError, Problem) as error:
             raise CommandError(
                 f"Stopped after {applications} applications ({missing} events queued): "
                 f"{type(error).__name__}: {error}. Run it again."
@@ -55,29 +62,42 @@ def _report(done: Refilled) -> None:
 
 
 @asynccontextmanager
-async def _tools(data_dir: Path | None) -> AsyncIterator[StreamRefill]:
-    """Opens the connections of tenancy: by its environment, or by the data folder of an `aero2 up`."""
-    url, password, dsn, relay_dsn = _from_folder(data_dir) if data_dir else _from_environment()
-    async with connected_as(SERVICE, url, password) as nc:
-        try:
-            database = await Database.connect(dsn, name="aero2-refill", size=1)
-            relay = await Database.connect(relay_dsn, name="aero2-refill", size=1)
-        except (OSError, asyncpg.PostgresError, TimeoutError) as error:
-            raise CommandError(f"The database cannot be reached: {error}.") from None
-        try:
-            yield StreamRefill(database, relay, nc.jetstream(timeout=10))
-        finally:
-            await database.close()
-            await relay.close()
+async def _tools(data_dir: Path | None) -> AsyncIterator[list[StreamRefill]]:
+    """Opens the connections of tenancy to each cluster: by its environment, or by the data folder of an
+    `aero2 up`."""
+    url, password, clusters = _from_folder(data_dir) if data_dir else _from_environment()
+    async with connected_as(SERVICE, url, password) as nc, AsyncExitStack() as stack:
+        tools = []
+        for home, dsns in clusters.items():
+            databases = []
+            for dsn in dsns:
+                try:
+                    database = await Database.connect(dsn, name="aero2-refill", size=1, home=home)
+                except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+                    raise CommandError(
+                        f"The database of {home} cannot be reached: {error}."
+                    ) from None
+                stack.push_async_callback(database.close)
+                databases.append(database)
+            tools.append(StreamRefill(databases[0], databases[1], nc.jetstream(timeout=10)))
+        yield tools
 
 
-def _from_environment() -> tuple[str, str | None, SecretStr, SecretStr]:
+def _from_environment() -> tuple[str, str | None, Clusters]:
     settings: Settings = read_settings(Settings, SERVICE)
     password = settings.nats_password.get_secret_value() if settings.nats_password else None
-    return settings.nats_url, password, settings.database_url, settings.relay_database_url
+    try:
+        urls = read_clusters(settings, SERVICE, os.environ)
+    except ClusterMistake as mistake:
+        raise CommandError(str(mistake)) from None
+    return (
+        settings.nats_url,
+        password,
+        {home: (each["database_url"], each["relay_database_url"]) for home, each in urls.items()},
+    )
 
 
-def _from_folder(path: Path) -> tuple[str, str | None, SecretStr, SecretStr]:
+def _from_folder(path: Path) -> tuple[str, str | None, Clusters]:
     postgres = psql.embedded_postgres(path)
     folder = Folder.at(path)
     kept = secrets.stored(folder)
@@ -86,4 +106,4 @@ def _from_folder(path: Path) -> tuple[str, str | None, SecretStr, SecretStr]:
         SecretStr(postgres.url(f"aero2_{role}", kept["database"][role]))
         for role in (SERVICE, "relay")
     )
-    return url, kept["nats"][SERVICE], database, relay
+    return url, kept["nats"][SERVICE], {MAIN: (database, relay)}

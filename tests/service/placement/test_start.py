@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from tests.kit.homes import TwoClusters
 from tests.kit.nats_server import start
 from tests.kit.world import MASTER_KEY
 
+from common.audit import STREAM
 from common.clusters import homes_in_use
 from common.connections import connect
 from common.context import system_context
@@ -19,8 +21,11 @@ from common.contracts.applications import CreateApplication, DeleteApplication
 from common.contracts.users import CreateUser, ListUsers
 from common.environment_settings import read_settings
 from common.ids import DASHBOARD
+from common.outbox import ensure_stream
 from common.process_life import ServiceLife, retry_until_done
+from tenancy.stream_refill import StreamRefill
 
+HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
 SERVICES = ("rbac", "oidc", "identity", "tenancy")
 
 
@@ -39,8 +44,8 @@ def environment(dsns: dict[str, str], nats: str) -> dict[str, str]:
 async def test_services_serve_both_clusters(
     two_clusters: TwoClusters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All four start. An application in `west` is made, used and deleted over NATS; its events reach the
-    stream from the cluster where they were written."""
+    """All four start. An application in `west` is made, used and deleted over NATS. A stream that was lost is
+    refilled from the log of each cluster, with the applications that live there."""
     name = two_clusters.clone()
     nats = start(tmp_path)
     for variable, value in environment(two_clusters.dsns(name), nats.url).items():
@@ -63,6 +68,16 @@ async def test_services_serve_both_clusters(
     assert len(listed.users) == 1
     async with lives[-1].deps.db.unbound_autocommit() as db:
         assert await homes_in_use(db) == ["main", "west"]
+    await caller.js.delete_stream(STREAM)
+    await ensure_stream(caller.js)
+    refilled = [
+        {
+            done.app_id
+            async for done in StreamRefill(each.db, each.relay_db, caller.js).run(HOUR_AGO)
+        }
+        for each in lives[-1].deps.everywhere()
+    ]
+    assert refilled == [{DASHBOARD}, {new.id}]
     await bus.call(system, DeleteApplication(slug="west-shop", confirm="west-shop"))
 
     async def gone() -> None:
