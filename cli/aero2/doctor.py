@@ -19,13 +19,13 @@ from aero2.doctor_database import (
     check_durability,
     check_master_key,
     check_pooler,
+    check_row_level_security,
     check_schema,
     check_sessions,
 )
 from aero2.doctor_findings import Finding, Level
 from aero2.doctor_machine import check_disk, check_secret_files
 from aero2.doctor_mail import check_mail
-from aero2.doctor_row_security import check_row_level_security
 from aero2.doctor_target import Connection, Target, open_database
 from aero2.doctor_web import check_certificate, check_public_url, check_wildcard_dns
 from aero2.failures import CommandError

@@ -8,20 +8,29 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.kit.instance import Instance, environment
-from tests.kit.wait import until
 
 from aero2.dashboard import dashboard
 from aero2.isolation.uncovered import UNTRIED
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 ROOT = Path(__file__).parents[2]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits until the condition is true."""
+    ends = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.3)
 
 
 def command(instance: Instance, *more: str) -> list[str]:
@@ -74,7 +83,7 @@ def test_nothing_crosses(shared: Instance) -> None:
     assert len(report["operations"]) > 350
     works = [each for each in report["operations"] if each["control"] == "works"]
     assert len(works) >= len(report["operations"]) - 61
-    until(lambda: left(shared) == [], seconds=60)
+    until(lambda: left(shared) == [])
     assert query(shared, "SELECT count(*) FROM mail_outbox") == "0"
     logs = "".join(file.read_text() for file in (shared.folder / "logs").glob("*.log"))
     assert "isolation.example.invalid" not in logs
@@ -88,7 +97,7 @@ def test_a_run_that_is_stopped_removes_its_applications(
     with begun(shared) as process:
         process.send_signal(how)
         assert process.wait(120) != 0
-    until(lambda: left(shared) == [], seconds=60)
+    until(lambda: left(shared) == [])
 
 
 def test_the_next_run_removes_what_a_killed_one_left(shared: Instance) -> None:
@@ -106,36 +115,33 @@ def test_the_next_run_removes_what_a_killed_one_left(shared: Instance) -> None:
         process.send_signal(signal.SIGINT)
         process.wait(120)
 
-    until(lambda: len(left(shared)) == 1, seconds=60)
+    until(lambda: len(left(shared)) == 1)
     assert "birds" in left(shared)[0]
     with dashboard(shared.folder) as api:
         assert api.delete("/api/applications/birds?confirm=birds").is_success
 
 
-class begun:  # noqa: N801
+@contextmanager
+def begun(instance: Instance) -> Iterator[subprocess.Popen[bytes]]:
     """A run that has made both of its applications."""
+    process = subprocess.Popen(
+        command(instance),
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
-    def __init__(self, instance: Instance) -> None:
-        self.instance = instance
+    def has_both() -> bool:
+        assert process.poll() is None
+        return sum('"slug": "isolation-canary-' in each for each in left(instance)) == 2
 
-    def __enter__(self) -> subprocess.Popen[bytes]:
-        self.process = subprocess.Popen(
-            command(self.instance),
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        until(lambda: len(self._applications()) == 2, seconds=120)
-        return self.process
-
-    def _applications(self) -> list[str]:
-        assert self.process.poll() is None
-        return [each for each in left(self.instance) if '"slug": "isolation-canary-' in each]
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+    try:
+        until(has_both)
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
 
 
 @dataclass(frozen=True)
@@ -164,11 +170,11 @@ BREAKS = {
         ("GET /api/users/{id}", "answers 200 with"),
         "ALTER ROLE aero2_identity BYPASSRLS",
     ),
-    "a role of every application can be deleted": Break(
-        "rbac/queries/roles.py",
-        "DELETE FROM roles WHERE app_id = $1 AND id = $2",
-        "DELETE FROM roles WHERE (app_id = $1 OR true) AND id = $2",
-        ("DELETE /api/roles/{role_id}", ""),
+    "a permission of every application is deleted": Break(
+        "rbac/queries/permissions.py",
+        "DELETE FROM permissions WHERE app_id = $1 AND id = $2 AND",
+        "DELETE FROM permissions WHERE $1::uuid IS NOT NULL AND id = $2 AND",
+        ("DELETE /api/permissions/{permission_id}", ""),
         "ALTER ROLE aero2_rbac BYPASSRLS",
     ),
 }
@@ -204,4 +210,4 @@ def test_broken_isolation_is_found(broken: tuple[Instance, Break]) -> None:
     said = [each["what"] for each in report["crossings"] if each["operation"] == operation]
     assert code == 1
     assert any(what in each for each in said), report["crossings"][:20]
-    until(lambda: left(instance) == [], seconds=60)
+    until(lambda: left(instance) == [])
