@@ -37,13 +37,15 @@ def status(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
     """
     from rich.console import Console
 
+    from aero2.cluster_report import clusters_of
     from aero2.deployment import open_deployment
     from aero2.failures import report_failures
     from aero2.status import status_of
     from aero2.status_screen import show
 
     with report_failures():
-        report = status_of(open_deployment(data_dir))
+        deployment = open_deployment(data_dir)
+        report = status_of(deployment, clusters_of(deployment))
         if as_json:
             import json
 

@@ -58,6 +58,7 @@ async def test_a_database_without_mistakes(target: Target) -> None:
     levels = {finding.check: finding.level for finding in findings}
     assert levels == {
         "pooler": Level.OK,
+        "cluster": Level.OK,
         "clock": Level.OK,
         "schema": Level.OK,
         "row_level_security": Level.OK,
