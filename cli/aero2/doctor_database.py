@@ -15,7 +15,7 @@ from common.crypto import BadKey, Keys
 from common.master_keys import MasterKey, MasterKeyMissing, remember
 
 SKEW: Final = 2.0
-"""Seconds by which clocks may differ: deadlines of calls are absolute."""
+"""Seconds by which clocks may differ."""
 SCARCE: Final = 0.8
 """The share of the server's connections above which there is a warning."""
 MANY_SESSIONS, MANY_USERS = 20, 5
@@ -39,7 +39,7 @@ async def check_pooler(target: Target, db: Connection) -> list[Finding]:
 
 
 async def check_clock(target: Target, db: Connection) -> list[Finding]:
-    """Calls carry an absolute deadline, and codes and tokens end at a time."""
+    """Codes and tokens end at a time, and records say when."""
     before = time.time()
     server = float(await db.fetchval("SELECT extract(epoch FROM clock_timestamp())"))
     after = time.time()

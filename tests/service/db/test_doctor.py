@@ -91,7 +91,7 @@ async def test_a_pooler(target: Target) -> None:
 async def test_a_clock_that_is_wrong(
     target: Target, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
-    """Calls with an absolute deadline would be refused, or never end."""
+    """Tokens would be refused, or live too long."""
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() + seconds)
     finding = await one(target, "clock")
