@@ -137,6 +137,11 @@ class Cache(Generic[V]):
         self._entries.clear()
         self._tagged.clear()
 
+    @property
+    def drops(self) -> int:
+        """How often entries were dropped. A value that was loaded before a drop may be old."""
+        return self._drops
+
     def __contains__(self, key: Key) -> bool:
         return key in self._entries
 

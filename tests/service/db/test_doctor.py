@@ -13,9 +13,9 @@ from typing import Any
 
 import asyncpg
 import pytest
-from tests.kit.dark_host import with_hosts
 from tests.kit.nats_server import free_port
 from tests.kit.pooler import pooler
+from tests.kit.tcp_proxy import with_hosts
 
 from aero2.doctor import DATABASE_CHECKS, examine
 from aero2.doctor_findings import Finding, Level
