@@ -162,13 +162,20 @@ class Postgres:
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait(10)
 
-    def kill_all(self) -> None:
-        """Kills every process of the server at the same moment: what none of them has written is lost."""
+    def suspend(self) -> list[psutil.Process]:
+        """Stops every process (SIGSTOP), as on a machine that hangs: its connections stay open. Returns the
+        processes, which `resume` of each lets go on."""
         assert self.process is not None
         postmaster = psutil.Process(self.process.pid)
         family = [postmaster, *postmaster.children(recursive=True)]
         for process in family:
             process.suspend()
+        return family
+
+    def kill_all(self) -> None:
+        """Kills every process of the server at the same moment: what none of them has written is lost."""
+        assert self.process is not None
+        family = self.suspend()
         for process in family:
             process.kill()
         self.process.wait(10)

@@ -132,6 +132,11 @@ class ServicesOnCluster(Deployment):
             timeout=120,
         )
 
+    @property
+    def master_key(self) -> str:
+        """The value of AERO2_MASTER_KEY."""
+        return self._common["AERO2_MASTER_KEY"]
+
     def owner_dsn(self) -> str:
         return self._database["owner"]
 
