@@ -85,9 +85,15 @@ def postgres_pair() -> Iterator[PostgresPair]:
 
 
 @pytest.fixture(scope="session")
-def system(shape: Shape, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def homes(request: pytest.FixtureRequest) -> int:
+    """The number of database clusters that the option `--homes` names."""
+    return int(request.config.getoption("--homes"))
+
+
+@pytest.fixture(scope="session")
+def system(shape: Shape, homes: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """The running platform that every end-to-end and journey test shares."""
-    running = System.start(shape, tmp_path_factory.mktemp("system") / "data")
+    running = System.start(shape, tmp_path_factory.mktemp("system") / "data", homes=homes)
     yield running
     running.stop()
 
