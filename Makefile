@@ -51,6 +51,7 @@ test-long: $(READY)  ## the long tests that `make test` skips: make test-long AR
 
 test-cluster: $(READY)  ## faults of several machines: servers killed, paused, cut off or with a full disk
 	@$(PY) -m pytest -m "long or not long" $(if $(ARGS),$(ARGS),tests/cluster)
+	@$(if $(ARGS),,$(PY) -m pytest --shape cluster --homes 2 tests/e2e/test_signing_in.py)
 
 test-homes: $(READY)  ## the services and isolation on two database clusters, with applications in both
 	@$(PY) -m pytest -m "long or not long" --homes 2 $(if $(ARGS),$(ARGS),tests/service tests/isolation)

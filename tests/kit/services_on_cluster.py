@@ -68,6 +68,7 @@ class ServicesOnCluster(Deployment):
                 "demo": json.loads(self._printed("demo")),
                 "owner_link": self._printed("owner-link").strip(),
             }
+            assert self.summary["demo"]["home"] == home
         except BaseException:
             self.processes.end()
             raise
