@@ -53,6 +53,9 @@ test-cluster: $(READY)  ## faults of several machines: servers killed, paused, c
 	@$(PY) -m pytest -m "long or not long" $(if $(ARGS),$(ARGS),tests/cluster)
 	@$(if $(ARGS),,$(PY) -m pytest --shape cluster --homes 2 tests/e2e/test_signing_in.py)
 
+faults: $(READY) $(PATRONI)  ## every fault that the product must survive, and write docs/reliability.md
+	@$(PY) -m pytest -m fault $(if $(ARGS),$(ARGS),--reliability docs/reliability.md)
+
 test-homes: $(READY)  ## the services and isolation on two database clusters, with applications in both
 	@$(PY) -m pytest -m "long or not long" --homes 2 $(if $(ARGS),$(ARGS),tests/service tests/isolation)
 
@@ -128,4 +131,4 @@ lock: $(UV)      ## compile the locks of requirements from pyproject.toml
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2 .site .cache
 
-.PHONY: help setup up dev check format test test-fast test-together test-long test-cluster test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts record-release dashboard reference docs docs-serve lock clean
+.PHONY: help setup up dev check format test test-fast test-together test-long test-cluster test-homes faults test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts record-release dashboard reference docs docs-serve lock clean

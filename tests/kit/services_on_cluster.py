@@ -130,6 +130,9 @@ class ServicesOnCluster(Deployment):
         """Signals a service and starts it again, as a supervisor does."""
         self.processes.replace(service, how)
 
+    def processes(self) -> dict[str, int]:
+        return {name: int(each.poll() is None) for name, each in self._processes.items()}
+
     def kill_everything(self) -> None:
         self.processes.kill()
 
