@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from aero2 import nats_access
+from aero2 import nats_access, owner_connection
 from aero2.deployment import is_held
 from aero2.embedded import ports, secrets
 from aero2.embedded.folder import Folder
@@ -125,7 +125,7 @@ async def open_database(target: Target) -> AsyncIterator[Connection | None]:
         yield None
         return
     try:
-        db = await asyncpg.connect(target.database_url, timeout=5, command_timeout=10)
+        db = await owner_connection.connect(target.database_url, command_timeout=10)
     except (ValueError, asyncpg.InterfaceError) as error:
         raise CommandError(f"AERO2_OWNER_DATABASE_URL is not valid: {error}") from None
     try:

@@ -9,8 +9,8 @@ from tests.kit.world import World
 
 from common.contracts.applications import ApplicationNotFound
 from common.ids import new_id
-from common.testing import LocalBus
 from common.tenants import Tenants
+from common.testing import LocalBus
 from tenancy.audit_sealing import Outcome, seal
 
 
