@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -41,6 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=1,
         choices=[1, 2],
         help="database clusters of the tests in this process: with 2, applications live in both",
+    )
+    parser.addoption(
+        "--main-job",
+        type=Path,
+        default=None,
+        help="write the report of tests/cluster/test_main_job.py into this document",
     )
 
 

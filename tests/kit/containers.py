@@ -191,6 +191,9 @@ class Containers(Deployment):
         for container in (self._postgres, self._nats):
             docker("kill", container.get_container_id())
 
+    def processes(self) -> dict[str, int]:
+        return self._processes.alive()
+
     def pause(self) -> None:
         self._processes.end()
         for container in (self._postgres, self._nats):

@@ -105,6 +105,10 @@ class ServiceProcesses:
                 process.kill()
                 process.wait(10)
 
+    def alive(self) -> dict[str, int]:
+        """Returns how many processes of each name run: one, or none."""
+        return {name: int(each.poll() is None) for name, each in self.running.items()}
+
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text()
 

@@ -45,10 +45,11 @@ class ServicesOnCluster(Deployment):
         settings: dict[str, str] | None = None,
     ) -> None:
         self.cluster, self.databases = cluster, databases
+        self._keys = folder / "dashboard-keys.json"
         port, mail, smtp = free_port(), free_port(), free_port()
-        self.processes = ServiceProcesses(folder, port)
+        self.services = ServiceProcesses(folder, port)
         common = self._common(port, smtp) | (settings or {})
-        self.processes.add_mail(mail, smtp)
+        self.services.add_mail(mail, smtp)
         for service in nats_access.SERVICES:
             for replica in range(replicas):
                 name = f"{service}-{replica}" if replica else service
@@ -57,10 +58,10 @@ class ServicesOnCluster(Deployment):
                     own["AERO2_NEW_APPLICATIONS_HOME"] = home
                 if service == "gateway" and replicas > 1:
                     own["AERO2_REUSE_PORT"] = "true"
-                self.processes.add(name, common | own, service)
+                self.services.add(name, common | own, service)
         try:
-            self.processes.start()
-            self.processes.wait()
+            self.services.start()
+            self.services.wait()
             self.summary = {
                 "domain": f"localhost:{port}",
                 "dashboard_url": f"http://dashboard.localhost:{port}",
@@ -70,7 +71,7 @@ class ServicesOnCluster(Deployment):
             }
             assert self.summary["demo"]["home"] == home
         except BaseException:
-            self.processes.end()
+            self.services.end()
             raise
 
     def _common(self, port: int, smtp: int) -> dict[str, str]:
@@ -82,11 +83,13 @@ class ServicesOnCluster(Deployment):
             "AERO2_PUBLIC_URL": f"http://localhost:{port}",
             "AERO2_HOST": "127.0.0.1",
             "AERO2_PORT": str(port),
+            "AERO2_GATEWAY_ADDRESS": f"127.0.0.1:{port}",
             "AERO2_METRICS_PORT": "0",
             "AERO2_LIMIT_SCALE": "1000",
             "AERO2_OPERATOR_MFA": "optional",
             "AERO2_SMTP_URL": f"smtp://127.0.0.1:{smtp}?tls=none",
             "AERO2_EGRESS_PRIVATE": "true",
+            "AERO2_BOOTSTRAP_KEYS_FILE": str(self._keys),
         }
 
     def _own(self, service: str) -> dict[str, str]:
@@ -107,7 +110,7 @@ class ServicesOnCluster(Deployment):
 
     def lines(self, event: str) -> list[dict[str, Any]]:
         """Returns the log lines of all services with this event."""
-        return self.processes.lines(event)
+        return self.services.lines(event)
 
     @property
     def folder(self) -> Path:
@@ -123,28 +126,31 @@ class ServicesOnCluster(Deployment):
     def variables(self) -> dict[str, str]:
         return super().variables() | {"AERO2_NATS_CA_FILE": self.cluster.ca_file}
 
+    def operator_key(self) -> str:
+        return str(json.loads(self._keys.read_text())["secret_key"])
+
     def owner_dsn(self) -> str:
         return self.databases["owner"]
 
     def kill(self, service: str, how: signal.Signals = signal.SIGKILL) -> None:
         """Signals a service and starts it again, as a supervisor does."""
-        self.processes.replace(service, how)
+        self.services.replace(service, how)
 
     def processes(self) -> dict[str, int]:
-        return {name: int(each.poll() is None) for name, each in self._processes.items()}
+        return self.services.alive()
 
     def kill_everything(self) -> None:
-        self.processes.kill()
+        self.services.kill()
 
     def pause(self) -> None:
-        self.processes.end()
+        self.services.end()
 
     def resume(self) -> None:
-        self.processes.start()
-        self.processes.wait()
+        self.services.start()
+        self.services.wait()
 
     def end(self) -> None:
-        self.processes.end()
+        self.services.end()
 
 
 class Cluster(ServicesOnCluster):
