@@ -27,9 +27,9 @@ from nats.js import JetStreamContext
 from tests.kit.history import ABSENT, PRESENT, Act, History, Operation
 from tests.kit.oauth import challenge
 from tests.kit.stream_events import counted_events
-from tests.kit.system import Browser, System, fresh_email
+from tests.kit.system import PASSWORD, Browser, System, fresh_email
 
-from aero2.demo import CALLBACKS, USER
+from aero2.demo import CALLBACKS
 
 WORKS_WITHIN: Final = 120.0
 """Seconds, long enough for a busy machine."""
@@ -67,6 +67,8 @@ class RecordedLoad:
     history: History = field(default_factory=History)
     pause: float = 0.0
     """Seconds between the requests of a worker."""
+    person: str = field(default_factory=fresh_email)
+    """The address of the user who signs in. The load creates them."""
     _emails: dict[str, str] = field(default_factory=dict)
     """The address of each user that was acknowledged, by their id."""
     _last: dict[str, float] = field(default_factory=dict)
@@ -75,6 +77,7 @@ class RecordedLoad:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Runs the load until the context ends."""
+        await self._first_user()
         if "refreshes" in self.kinds:
             await self._first_tokens()
         tasks = [
@@ -216,7 +219,7 @@ class RecordedLoad:
         async with self.system.http("demo", event_hooks={"response": [note]}) as http:
             browser = Browser(self.system, self.system.origin("demo"), http)
             try:
-                await browser.sign_in(USER, self.system.demo["user_password"])
+                await browser.sign_in(self.person, PASSWORD)
                 answer = await http.get("/api/auth/session")
             except httpx.TransportError as error:
                 operation.info()
@@ -232,10 +235,17 @@ class RecordedLoad:
             operation.ok()
             self.sessions.append((operation.key, dict(http.cookies)))
 
+    async def _first_user(self) -> None:
+        """Creates the person who signs in."""
+        new = {"email": self.person, "email_verified": True, "password": PASSWORD}
+        async with self.system.backend() as backend:
+            answer = await backend.post("/api/users", json=new)
+        assert answer.status_code == 201, answer.text
+
     async def _first_tokens(self) -> None:
         for _ in range(self.workers):
             async with self.system.browser("demo") as browser:
-                await browser.sign_in(USER, self.system.demo["user_password"])
+                await browser.sign_in(self.person, PASSWORD)
                 self.tokens.append(await self._redeem(browser))
 
     async def _redeem(self, browser: Browser) -> str:
