@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
-from tests.kit.history import ABSENT, Act
+from tests.kit.history import ABSENT, Act, Operation
 from tests.kit.recorded_load import RecordedLoad
 from tests.kit.system import PASSWORD, System
 
@@ -64,6 +64,13 @@ async def _created(http: httpx.AsyncClient, path: str, content: dict[str, Any]) 
 @dataclass
 class ApplicationLoad(RecordedLoad):
     """The load, and people of whom every second one signs out again."""
+
+    refused: set[int] = field(default_factory=set)
+    """The operations, by their ids, that were answered with a clean refusal."""
+
+    def _refuse(self, operation: Operation, answer: httpx.Response) -> NoReturn:
+        self.refused.add(id(operation))
+        super()._refuse(operation, answer)
 
     async def _sign_in(self, worker: int) -> None:
         await super()._sign_in(worker)

@@ -21,7 +21,7 @@ from common.version import VERSION
 COMMAND: Final = "make main-job"
 PART: Final = "main job"
 HEAD: Final = (
-    "| | step | took | sent | succeeded | failed | unknown | longest pause |",
+    "| | step | took | sent | succeeded | refused | no answer | longest pause |",
     "|---:|---|---:|---:|---:|---:|---:|---:|",
 )
 
@@ -89,21 +89,24 @@ class MainJob:
     def row(self, number: int) -> str:
         """Returns the line of a step in the table."""
         step = self.steps[number]
-        seen = [each.outcome for each in self.operations if step.began <= each.invoked < step.ended]
-        counts = [len(seen), *(seen.count(outcome) for outcome in Outcome)]
+        sent = [each for each in self.operations if step.began <= each.invoked < step.ended]
+        succeeded = sum(each.outcome is Outcome.OK for each in sent)
+        refused = sum(id(each) in load.refused for each in sent for load in self.loads)
+        counts = (len(sent), succeeded, refused, len(sent) - succeeded - refused)
         cells = [str(number + 1), step.name, f"{step.ended - step.began:.0f} s"]
         cells += [f"{count:,}" for count in counts]
         return f"| {' | '.join(cells)} | {self.longest_pause(step):.1f} s |"
 
     def longest_pause(self, step: Step) -> float:
-        """Returns the longest time without a success of any one kind, to one application, that touches a step."""
+        """Returns the longest time between two successes of any one kind, to one application, of which the later
+        one is in a step."""
         return max(
             (
                 later - earlier
                 for load in self.loads
                 for kind in load.kinds
                 for earlier, later in pairwise(successes(load, kind))
-                if earlier < step.ended and later > step.began
+                if step.began < later <= step.ended
             ),
             default=0.0,
         )
