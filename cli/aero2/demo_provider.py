@@ -73,7 +73,7 @@ async def ensure(
     except Invalid:
         return None
     keep(credentials)
-    await _provider(bus, demo_data.place, place, app.url, credentials, secret=secret)
+    await _provider(bus, demo_data.place, place, credentials, issuer=app.url, secret=secret)
     if "acme_user_password" not in credentials:
         credentials["acme_user_password"] = await create_user(bus, place, USER, "Ada Lovelace")
         keep(credentials)
@@ -111,9 +111,9 @@ async def _provider(
     bus: Bus,
     place: Place,
     acme: Place,
-    issuer: str,
     credentials: Known,
     *,
+    issuer: str,
     secret: str | None,
 ) -> None:
     """Creates the provider in the demo application, or gives it what has changed."""
