@@ -17,7 +17,7 @@ UNREACHABLE: Final = (
     asyncpg.PostgresError,
     asyncpg.TargetServerAttributeNotMatched,
 )
-"""What `connect` raises if no server takes writes, or none accepts the login."""
+"""Errors of `connect` if no server takes writes, or none accepts the login."""
 
 
 async def connect(dsn: str, **options: Any) -> Connection:
