@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from aero2 import nats_access
+from aero2 import nats_access, owner_connection
 from aero2.deployment import is_held
 from aero2.embedded import ports, secrets
 from aero2.embedded.folder import Folder
@@ -138,7 +138,7 @@ async def open_database(target: Target) -> AsyncIterator[Connection | None]:
         yield None
         return
     try:
-        db = await asyncpg.connect(target.database_url, timeout=5, command_timeout=10)
+        db = await owner_connection.connect(target.database_url, command_timeout=10)
     except (ValueError, asyncpg.InterfaceError) as error:
         variable = owner_variable(target.cluster)
         raise CommandError(f"{variable} is not valid: {error}") from None

@@ -17,6 +17,7 @@ from typing import Final
 
 import asyncpg
 
+from aero2 import owner_connection
 from aero2.database_retries import try_again
 from aero2.migration_steps import Connection
 from aero2.schema_check import faults
@@ -103,7 +104,7 @@ async def missing(dsn: str, *, source: Path | None = None) -> list[str]:
 async def connect(dsn: str) -> Connection:
     """Opens a connection that the server gives up soon after this process is gone."""
     settings = {"application_name": "aero2-migrate", "client_connection_check_interval": "2s"}
-    return await asyncpg.connect(dsn, server_settings=settings)
+    return await owner_connection.connect(dsn, server_settings=settings)
 
 
 async def refuse_unfinished_restore(db: Connection) -> None:
