@@ -21,6 +21,10 @@ DataDir = Annotated[
         help="Data folder of `aero2 up`. Without it: AERO2_OWNER_DATABASE_URL, else .aero2."
     ),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(help="One cluster of several, such as west. Without it: all of them."),
+]
 EndKeys = Annotated[
     bool,
     typer.Option(
@@ -51,8 +55,9 @@ def backup(
     *,
     without_secrets: WithoutSecrets = False,
     data_dir: DataDir = None,
+    cluster: Cluster = None,
 ) -> None:
-    """Write the database and the sealed secrets into a new folder, while Aero2 runs or not.
+    """Write the databases of all clusters and the sealed secrets into a new folder, while Aero2 runs or not.
 
     Example: aero2 backup /backups/monday --passphrase-file /etc/aero2/passphrase
     """
@@ -60,7 +65,13 @@ def backup(
     from aero2.failures import report_failures
 
     with report_failures():
-        run(target, passphrase_file, without_secrets=without_secrets, data_dir=data_dir)
+        run(
+            target,
+            passphrase_file,
+            without_secrets=without_secrets,
+            data_dir=data_dir,
+            cluster=cluster,
+        )
 
 
 def restore(
@@ -73,9 +84,10 @@ def restore(
     to_time: ToTime = None,
     write_secrets: WriteSecrets = None,
     data_dir: DataDir = None,
+    cluster: Cluster = None,
 ) -> None:
-    """Make a deployment of a backup: in a new data folder, or in an empty database. All sessions,
-    tokens and codes from before end.
+    """Make a deployment of a backup: in a new data folder, or in an empty database of each cluster. All
+    sessions, tokens and codes from before end.
 
     Example: aero2 restore /backups/monday --passphrase-file /etc/aero2/passphrase --data-dir .aero2
     """
@@ -94,6 +106,7 @@ def restore(
                 to_point=to_point,
                 to_time=to_time,
                 write_secrets=write_secrets,
+                cluster=cluster,
             )
         )
 

@@ -59,8 +59,9 @@ class ClusterReader:
         self._environment = environment
         self._prefixes = ("AERO2_", f"AERO2_{service.upper()}_")
         """The service's own variables go last, so they count."""
-        own = {name: getattr(settings, name) for name in url_settings(settings)}
-        self.clusters: Clusters = {MAIN: {SUFFIX: own.pop(SUFFIX), **own}}
+        jobs = [name.removesuffix(SUFFIX) for name in url_settings(settings) if name != SUFFIX]
+        own = {f"{job}{SUFFIX}": getattr(settings, f"{job}database_url") for job in jobs}
+        self.clusters: Clusters = {MAIN: {SUFFIX: settings.database_url, **own}}
 
     def mistakes(self) -> Iterator[tuple[str, str]]:
         """Reads the clusters. Yields a variable and what is wrong with it, for each mistake."""
@@ -119,13 +120,13 @@ def url_variables(environment: Mapping[str, str], prefix: str, names: list[str])
     urls = "|".join(name.upper() for name in names)
     passwords = "|".join(name.replace(SUFFIX, DATABASE_PASSWORD).upper() for name in names)
     pattern = re.compile(rf"{prefix}(?:{urls}|{passwords})_\w+")
-    found = set()
+    variables = set()
     for variable, value in environment.items():
         if value and pattern.fullmatch(variable):
             url = variable.removesuffix(FILE).replace(DATABASE_PASSWORD.upper(), SUFFIX.upper(), 1)
             if pattern.fullmatch(url):  # else the file of `main`
-                found.add(url)
-    yield from sorted(found)
+                variables.add(url)
+    yield from sorted(variables)
 
 
 def setting_of(variable: str, prefix: str) -> tuple[str, str]:
