@@ -25,6 +25,17 @@ Cluster = Annotated[
     str | None,
     typer.Option(help="One cluster of several, such as west. Without it: all of them."),
 ]
+StreamOf = Annotated[
+    Path | None,
+    typer.Option(
+        help="Data folder of a running `aero2 up`: what its stream says was revoked since the backup is "
+        "ended again. Without it: AERO2_NATS_URL, as the user `tenancy`."
+    ),
+]
+WithoutStream = Annotated[
+    bool,
+    typer.Option("--without-stream", help="Do not ask the stream what was revoked since."),
+]
 EndKeys = Annotated[
     bool,
     typer.Option(
@@ -83,6 +94,8 @@ def restore(
     to_point: ToPoint = None,
     to_time: ToTime = None,
     write_secrets: WriteSecrets = None,
+    stream_of: StreamOf = None,
+    without_stream: WithoutStream = False,
     data_dir: DataDir = None,
     cluster: Cluster = None,
 ) -> None:
@@ -107,6 +120,8 @@ def restore(
                 to_time=to_time,
                 write_secrets=write_secrets,
                 cluster=cluster,
+                stream_of=stream_of,
+                without_stream=without_stream,
             )
         )
 

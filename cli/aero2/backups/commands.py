@@ -105,6 +105,6 @@ def tell(ended: dict[str, int], *, end_keys: bool, reporter: Reporter) -> None:
         reporter.say(f"Also ended: {keys} API keys and {secrets} client secrets.")
     else:
         reporter.say(
-            "API keys, client secrets, passwords and signing keys are those of that time, also if "
-            "they were replaced or revoked since."
+            "Passwords and signing keys are those of that time, also if they were replaced since, and so "
+            "are API keys and client secrets, unless the stream says that they were revoked."
         )

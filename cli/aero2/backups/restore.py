@@ -21,6 +21,7 @@ from aero2.backups.access import connected
 from aero2.backups.credentials import end_credentials
 from aero2.backups.manifest import DATABASE, Manifest
 from aero2.backups.progress import Reporter
+from aero2.backups.revocations import Revocations, end_revoked
 from aero2.failures import CommandError
 from aero2.migrate import ROLES, UNFINISHED_RESTORE, folder, migrate
 from aero2.migration_steps import Connection
@@ -44,6 +45,8 @@ class Restore:
     keys: Keys = field(repr=False)
     passwords: Mapping[str, str] = field(repr=False)
     end_keys: bool = False
+    revoked: Revocations | None = None
+    """What was revoked since the backup. None: nobody knows."""
     accept_audit_faults: bool = False
     source: Path = field(default_factory=folder)
 
@@ -139,6 +142,9 @@ async def take_mark(db: Connection) -> None:
 async def end_and_migrate(work: Restore, db: Connection, reporter: Reporter) -> dict[str, int]:
     """Ends old credentials, and migrates to this version. Returns how many of each table ended."""
     ended = await end_credentials(db, end_keys=work.end_keys)
+    if work.revoked is not None:
+        for sentence in await end_revoked(db, work.revoked):
+            reporter.say(f"Revoked since the backup, and ended again: {sentence}.")
     try:
         ran = await migrate(
             work.dsn,

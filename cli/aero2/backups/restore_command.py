@@ -24,6 +24,7 @@ from aero2.backups.manifest import SECRETS, Manifest
 from aero2.backups.point_in_time import Target, check_and_finish, copy_base
 from aero2.backups.progress import Reporter
 from aero2.backups.restore import Restore, read_and_verify
+from aero2.backups.stream_reading import revocations_since
 from aero2.embedded.folder import Folder
 from aero2.embedded.secrets import FILE
 from aero2.failures import CommandError
@@ -45,6 +46,8 @@ class RestoreOptions:
     to_time: str | None = None
     write_secrets: Path | None = None
     cluster: str | None = None
+    stream_of: Path | None = None
+    without_stream: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,9 @@ async def _restore(options: RestoreOptions, reporter: Reporter) -> None:
         start = f"aero2 up --data-dir {path}"
     elif source.target is None:
         _refuse_other_cluster(source.described, options.cluster or MAIN)
-        ended = await _database_work(options, source).run(source.described, reporter)
+        work = _database_work(options, source)
+        work = replace(work, revoked=await revocations_since(options, source.described, reporter))
+        ended = await work.run(source.described, reporter)
         start = "the services"
     else:
         raise CommandError(
@@ -123,12 +128,14 @@ async def _restore_folder(
         keys = access.parse_keys(own["master_key"])
         checks.refuse_newer(source.described, migrations())
         checks.refuse_other_keys(source.described, keys)
+        revoked = await revocations_since(options, source.described, reporter)
         prepare, settings = _recovery(folder, source)
         async with restored_folder.restoring(
             folder, source.place, source.secrets | {FILE: own}, prepare=prepare, settings=settings
         ) as postgres:
             dsn = postgres.url("postgres", postgres.superuser)
             work = _work(options, source.place, dsn, keys=keys, passwords=own["database"])
+            work = replace(work, revoked=revoked)
             if source.target is not None:
                 return await check_and_finish(work, reporter)
             return await work.run(source.described, reporter)
@@ -172,6 +179,12 @@ async def _restore_clusters(
         source = Source(place, described, None, _opened_secrets(options, place, described))
         one = replace(options, cluster=cluster)
         works[cluster] = (_database_work(one, source), described)
+    earliest = min((described for _, described in works.values()), key=lambda each: each.taken_at)
+    revoked = await revocations_since(options, earliest, reporter)
+    works = {
+        cluster: (replace(work, revoked=revoked), described)
+        for cluster, (work, described) in works.items()
+    }
     ended = await restore_deployment(works, reporter)
     tell(ended, end_keys=options.end_keys, reporter=reporter)
     reporter.say(f"Restored {len(works)} clusters. Next: start the services.")
