@@ -117,7 +117,8 @@ class SealedReader:
                 raise damaged(
                     f"it ends before chunk {number + 1}, or chunk {number + 1} is not whole"
                 )
-            sealed = self._file.read(size)
+            if len(sealed := self._file.read(size)) < size:
+                raise damaged(f"it ends in chunk {number + 1}")
             upcoming = self._file.read(4)
             last = not upcoming
             try:
