@@ -84,7 +84,7 @@ class Import:
             raise CommandError(f"The rows of the file do not fit together: {error}.") from None
         except asyncpg.InsufficientPrivilegeError as error:
             raise CommandError(f"The file was refused by the database: {error}.") from None
-        except asyncpg.PostgresError as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise CommandError(f"The import failed: {error}") from None
         except OSError as error:
             raise CommandError(f"{self.file} cannot be read: {error.strerror}.") from None

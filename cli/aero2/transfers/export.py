@@ -73,12 +73,23 @@ class Export:
                     return await self._export(db, app_id, reporter)
                 except BaseException:
                     if closed_now:
-                        await gate.open_again(db, app_id)
+                        await self._open_again(app_id)
                     raise
-        except asyncpg.PostgresError as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise CommandError(f"The database could not be read: {error}") from None
         except OSError as error:
             raise CommandError(f"The file could not be written: {error}.") from None
+
+    async def _open_again(self, app_id: str) -> None:
+        """Opens the application after a failure, over a connection of its own. Raises CommandError."""
+        try:
+            async with connected(self.dsn) as db:
+                await gate.open_again(db, app_id)
+        except (CommandError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise CommandError(
+                f"The export failed, and {self.slug} is still closed ({error}). Export it again, or open "
+                f"it: aero2 apps open {self.slug}"
+            ) from error
 
     async def _application(self, db: Connection) -> str:
         """Returns the id of the application. Raises CommandError if it cannot be exported."""
