@@ -29,7 +29,7 @@ class BadKey(ValueError):
 
 @dataclass(frozen=True)
 class ImportedKey:
-    """What an application brought from another deployment for one of its master keys: the keys that make
+    """Keys of another deployment for one of its master keys, brought by an application: those that make
     digests of some purposes, and the public key of its audit checkpoints, base64url."""
 
     app_id: str

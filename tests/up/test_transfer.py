@@ -97,7 +97,8 @@ class Shop:
 
     def subject_of(self, client: httpx.Client, id_token: str) -> str:
         """Returns the subject of an ID token, which the keys of now verify."""
-        keys = jwt.PyJWKSet.from_dict(client.get(f"{self.url}/oauth2/jwks").json())
+        document = client.get(f"{self.url}/.well-known/openid-configuration").json()
+        keys = jwt.PyJWKSet.from_dict(client.get(document["jwks_uri"]).json())
         key = keys[jwt.get_unverified_header(id_token)["kid"]]
         claims = jwt.decode(
             id_token, key, ["RS256"], audience=self.client["client_id"], issuer=self.url

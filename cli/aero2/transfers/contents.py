@@ -1,4 +1,4 @@
-"""What is inside an export: a manifest, rows of each table, and an end that counts them.
+"""The content of an export: a manifest, rows of each table, and an end that counts them.
 
 Each chunk is a JSON object with a `kind`. Values of rows are PostgreSQL's own text, so that they come back
 exactly. Which tables and columns there are, and which of them go along, says the catalogue of the database
@@ -19,7 +19,7 @@ from aero2.app_tables import AppTable, Column
 from aero2.failures import CommandError
 from aero2.migration_steps import Connection
 from aero2.transfers.recognition import MOST_KEYS, TravellingKey
-from aero2.transfers.sealed_file import damaged
+from aero2.transfers.sealed_file import SealedWriter, damaged
 
 FORMAT: Final = 1
 BY_THEMSELVES: Final = frozenset({"applications", "data_keys"})
@@ -127,6 +127,25 @@ class Digest:
         return End(rows=self.rows, sha256=self._hash.hexdigest())
 
 
+@dataclass
+class PartWriter:
+    """Writes parts into a sealed file, and digests them."""
+
+    out: SealedWriter
+    digest: Digest = field(default_factory=Digest)
+
+    def write(self, plain: bytes, rows: int = 0) -> None:
+        """Writes the content of a chunk, with this number of rows."""
+        self.digest.add(plain, rows)
+        self.out.write(plain)
+
+    def write_end(self) -> End:
+        """Writes the last chunk. Returns it."""
+        end = self.digest.end()
+        self.out.write(encoded(end), last=True)
+        return end
+
+
 def encoded(part: BaseModel) -> bytes:
     """Returns a part as the content of a chunk."""
     return orjson.dumps(part.model_dump())
@@ -192,9 +211,9 @@ async def applied_migrations(db: Connection) -> list[str]:
     return [row["name"] for row in rows]
 
 
-def refuse_newer(manifest: Manifest, known: list[str]) -> None:
+def refuse_newer(manifest: Manifest, migrations: list[str]) -> None:
     """Raises CommandError for a file of a version that this one does not know."""
-    newer = sorted(set(manifest.migrations) - set(known))
+    newer = sorted(set(manifest.migrations) - set(migrations))
     if manifest.format != FORMAT or newer:
         detail = f", which has {', '.join(newer[:5])}" if newer else ""
         raise CommandError(

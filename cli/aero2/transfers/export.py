@@ -22,7 +22,7 @@ from aero2.failures import CommandError
 from aero2.master_key_rotation import stored_keys
 from aero2.migration_steps import Connection
 from aero2.transfers import contents, gate
-from aero2.transfers.contents import DataKeyPart, Digest, Manifest, TableHead
+from aero2.transfers.contents import DataKeyPart, Manifest, PartWriter, TableHead
 from aero2.transfers.recognition import travelling_keys
 from aero2.transfers.sealed_file import SealedWriter
 from aero2.transfers.transfer_key import TransferKey
@@ -39,7 +39,7 @@ BYTES: Final = 1024 * 1024
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written."""
+    """The result of an export."""
 
     rows: int
     sha256: str
@@ -139,20 +139,17 @@ class Export:
         await _refuse_unfinished_batches(db, app_id)
         tables = contents.travelling_tables(await app_tables(db))
         manifest = await self._manifest(db, app_id, tables)
-        out, digest = SealedWriter(file, self.recipient), Digest()
-        plain = contents.encoded(manifest)
-        digest.add(plain)
-        out.write(plain)
+        parts = PartWriter(SealedWriter(file, self.recipient))
+        parts.write(contents.encoded(manifest))
         with reporter.step("Exporting", sum(head.rows for head in manifest.tables)) as step:
             for table in tables:
-                await _write_rows(db, app_id, table, out, digest, step)
-        end = digest.end()
-        out.write(contents.encoded(end), last=True)
+                await _write_rows(db, app_id, table, parts, step=step)
+        end = parts.write_end()
         domains = await db.fetch(
             "SELECT domain FROM custom_domains WHERE app_id = $1 AND verified_at IS NOT NULL",
             app_id,
         )
-        return Exported(digest.rows, end.sha256, [row["domain"] for row in domains])
+        return Exported(end.rows, end.sha256, [row["domain"] for row in domains])
 
     async def _manifest(self, db: Connection, app_id: str, tables: list[AppTable]) -> Manifest:
         keys = await checks.known_keys(db, self.keys)
@@ -220,27 +217,23 @@ async def _data_keys(db: Connection, app_id: str, keys: Keys) -> list[DataKeyPar
 
 
 async def _write_rows(
-    db: Connection, app_id: str, table: AppTable, out: SealedWriter, digest: Digest, step: Step
+    db: Connection, app_id: str, table: AppTable, parts: PartWriter, *, step: Step
 ) -> None:
     """Writes the rows of a table, in chunks. At most a chunk and what is read at once is in memory."""
-    waiting: list[list[str | None]] = []
+    chunk: list[list[str | None]] = []
     size = 0
+
+    def write() -> None:
+        plain = orjson.dumps({"kind": "rows", "table": table.name, "rows": chunk})
+        parts.write(plain, len(chunk))
+        step.advance(len(chunk), at=table.name)
+
     async for row in db.cursor(contents.select(table), app_id, prefetch=ROWS):
         values = list(row)
-        waiting.append(values)
-        size += sum(len(value) for value in values if value is not None)
-        if len(waiting) == ROWS or size >= BYTES:
-            _write_chunk(table, waiting, out, digest)
-            step.advance(len(waiting), at=table.name)
-            waiting, size = [], 0
-    if waiting:
-        _write_chunk(table, waiting, out, digest)
-        step.advance(len(waiting), at=table.name)
-
-
-def _write_chunk(
-    table: AppTable, rows: list[list[str | None]], out: SealedWriter, digest: Digest
-) -> None:
-    plain = orjson.dumps({"kind": "rows", "table": table.name, "rows": rows})
-    digest.add(plain, len(rows))
-    out.write(plain)
+        chunk.append(values)
+        size += sum(len(text) for text in values if text is not None)
+        if len(chunk) == ROWS or size >= BYTES:
+            write()
+            chunk, size = [], 0
+    if chunk:
+        write()

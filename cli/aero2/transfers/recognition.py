@@ -29,9 +29,9 @@ LOOKED_UP: Final = frozenset(
 """Kinds of secrets that the database finds by their hash: each has 120 random bits or more, or, for a
 device, is a name that says nothing."""
 STAYS: Final = {
-    "otp": "six digits can be guessed by whoever has the key and the hash; a new code is sent",
-    "lockout": "an address can be guessed; lockouts begin anew",
-    "limit": "an address can be guessed; limits begin anew",
+    "otp": "six digits can be guessed by a reader of key and hash; a new code is sent",
+    "lockout": "an address can be guessed; lockouts begin again",
+    "limit": "an address can be guessed; limits begin again",
     "user_search": "names an address in a log of this deployment",
 }
 """Kinds that are hashed, and whose key stays, with the reason."""
@@ -41,7 +41,7 @@ MOST_KEYS: Final = 64
 
 
 class TravellingKey(BaseModel):
-    """What goes along for one master key of the source: keys by kind of secret, base64url."""
+    """The part of an export for one master key of the source: keys by kind of secret, base64url."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -90,12 +90,12 @@ def _has(keys: Keys, label: str, id: str) -> bool:
 def refuse_other_keys(keys: Keys, travelling: list[TravellingKey]) -> None:
     """Raises CommandError if this deployment has another key by the name of one in the file: a hash says by
     that name which key made it."""
-    known = [id for id, _ in (*keys.masters, *keys.retired)]
+    own_ids = [id for id, _ in (*keys.masters, *keys.retired)]
     audit_keys = dict(keys.retired_audit_keys) | {
         kid: public_key(keys, kid) for kid, _ in keys.masters
     }
     for key in travelling:
-        own = ImportedKey("", key.id, {}, audit_keys.get(key.id, "")) if key.id in known else None
+        own = ImportedKey("", key.id, {}, audit_keys.get(key.id, "")) if key.id in own_ids else None
         others = [own] if own else [each for each in keys.imported if each.id == key.id]
         for other in others:
             same = all(

@@ -108,8 +108,8 @@ async def check(db: Connection, manifest: Manifest, *, accept_domains: bool) -> 
         raise damaged("its domain is not among its verified domains")
     if domains and not accept_domains:
         raise CommandError(
-            f"The file says that the application has proven {', '.join(domains[:20])}. Whoever wrote the "
-            "file could say so of any domain. Compare them with those at the source, and import with "
+            f"The file says that the application has proven {', '.join(domains[:20])}. Its author "
+            "could say so of any domain. Compare them with those at the source, and import with "
             "--accept-domains."
         )
 

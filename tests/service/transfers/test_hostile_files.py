@@ -23,7 +23,7 @@ Forgery = Callable[[Parts], None]
 
 
 def opened(file: Path, deployment: Deployment) -> Parts:
-    """Returns the content of a file, as whoever wrote it has it."""
+    """Returns the content of a file, as its author has it."""
     with file.open("rb") as content:
         reader = SealedReader(content, deployment.configured)
         return [orjson.loads(chunk.plain) for chunk in reader.chunks()]
@@ -281,7 +281,7 @@ async def test_a_row_past_our_checks_meets_row_level_security(
     source: Deployment, target: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even if the comparison in our code were missing, the database refuses a row of another application."""
-    from aero2.transfers.arrival import RowInsertion
+    from aero2.transfers.row_insertion import RowInsertion
 
     await source.filled_application()
     await target.owner.execute(
