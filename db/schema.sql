@@ -110,6 +110,7 @@ CREATE TABLE application_moves (
     source     text        NOT NULL,
     target     text        NOT NULL,
     phase      text        NOT NULL DEFAULT 'copying',
+    timeline   bigint,     -- of the target when the copy began: a promoted standby may lack some of it
     busy_ms    integer,    -- for how long the application answered nobody
     started_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT application_moves_pkey PRIMARY KEY (app_id),
@@ -1924,7 +1925,7 @@ BEGIN
             partitioned);
         EXECUTE format(
             'CREATE POLICY jobs ON %I TO aero2_sweep, aero2_logout, aero2_upkeep USING (%s)', partitioned,
-            -- A data key is wrapped anew in every copy.
+            -- A data key is wrapped again in every copy.
             CASE WHEN partitioned = 'data_keys' THEN 'true'
                  ELSE 'app_id <> ALL ((SELECT closed_applications())::uuid[])' END);
     END LOOP;

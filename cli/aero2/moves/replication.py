@@ -36,7 +36,7 @@ SUBSCRIBE: Final = """
 
 
 class CopyLost(CommandError):
-    """The source has dropped changes that the copy lacks, so that it has to begin anew."""
+    """The source has dropped changes that the copy lacks, so that it has to begin again."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ async def make_slot(urls: dict[str, str], source: Connection, move: Move) -> Non
         except TimeoutError:
             raise CommandError(
                 f"Nothing was moved: the copy has to begin between transactions, and {watch} goes on. "
-                "Try again when it has ended."
+                "Run the same command again when that has ended, or with --abort."
             ) from None
 
 
@@ -125,9 +125,22 @@ async def subscribe(target: Connection, move: Move, source_url: str) -> None:
             await target.execute("SELECT set_config('aero2.move_source', '', false)")
 
 
-async def is_usable(source: Connection, target: Connection, move: Move) -> bool:
-    """Returns whether a copy that was begun can go on: its slot has lost nothing. Wakes a subscription that an
-    error has stopped."""
+async def timeline_of(db: Connection) -> int:
+    """Returns the timeline of a server: each promotion begins a new one."""
+    timeline: int = await db.fetchval(
+        "SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint"
+    )
+    return timeline
+
+
+async def is_usable(
+    source: Connection, target: Connection, move: Move, timeline: int | None
+) -> bool:
+    """Returns whether a copy that was begun can go on: its slot has lost nothing, and the target is still on the
+    timeline on which it began. A promoted standby may lack what the target had confirmed before. Wakes a
+    subscription that an error has stopped."""
+    if timeline != await timeline_of(target):
+        return False
     slot = await source.fetchval(
         "SELECT wal_status <> 'lost' FROM pg_replication_slots WHERE slot_name = $1", move.name
     )
