@@ -19,7 +19,7 @@ DURABLE: Final = """
 synchronous_commit = on
 fsync = off
 """
-"""What was committed survives a kill of the server."""
+"""Commits survive a kill of the server."""
 
 
 def start_movable() -> TwoClusters:

@@ -40,7 +40,7 @@ QUIET: Final = """
            set_config('synchronous_commit', CASE current_setting('synchronous_commit')
                WHEN 'off' THEN 'on' WHEN 'local' THEN 'on' ELSE current_setting('synchronous_commit') END, false)
 """
-"""Nothing that a move sends stands in the log. What it commits survives a crash and a failover."""
+"""Nothing that a move sends stands in the log. Its commits survive a crash and a failover."""
 LOST: Final = (
     OSError,
     TimeoutError,

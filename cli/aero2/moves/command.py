@@ -45,7 +45,7 @@ HOLDER: Final = """
 
 @dataclass(frozen=True)
 class MoveOptions:
-    """What somebody wants moved, and how. `tell` is called with the id of an application that has changed."""
+    """The application to move, where, and how. `tell` is called with the id of an application that has changed."""
 
     slug: str
     target: str

@@ -70,7 +70,7 @@ async def test_an_application_moves_and_comes_back(world: World) -> None:
 
 @dataclass
 class Load:
-    """What people do meanwhile, and what was acknowledged."""
+    """Acts of people meanwhile, and the results that were acknowledged."""
 
     world: World
     created: list[str] = field(default_factory=list)
@@ -143,7 +143,7 @@ class Load:
 @pytest.mark.long
 async def test_nothing_acknowledged_is_lost_under_load(world: World) -> None:
     """People create users, sign in, refresh and make keys while their application is moved three times. Each
-    gets a reply or a 503 with Retry-After; another application notices nothing. What was acknowledged is
+    gets a reply or a 503 with Retry-After; another application notices nothing. All of that is
     there, the log has an event for each, and its chain verifies."""
     load = Load(world)
     async with load.running():

@@ -242,7 +242,7 @@ async def test_a_fence_that_takes_too_long_is_lifted(
 async def test_a_transaction_that_does_not_end_is_ended(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It began before the fence, so it may write behind it. What it wrote was never committed."""
+    """It began before the fence, so it may write behind it. Its writes were never committed."""
     monkeypatch.setattr(fences, "OLD", 0.5)
 
     async def late() -> None:
