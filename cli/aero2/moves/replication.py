@@ -11,13 +11,15 @@ import asyncpg
 
 from aero2.app_tables import AppTable
 from aero2.failures import CommandError
-from aero2.lock_watch import watching
+from aero2.lock_watch import LockWatch, watching
 from aero2.migration_steps import Connection
 from aero2.moves.clusters import for_replication, open_connection
 from aero2.moves.records import Move
 
 SLOT_WAIT: Final = 60.0
 """Seconds for a slot, which waits for every transaction that writes at this moment."""
+SLOT_USUAL: Final = 2.0
+"""Seconds after which a blocking transaction is looked for."""
 RELEASE: Final = 10.0
 """Seconds for a slot to become free."""
 SUBSCRIBE: Final = """
@@ -94,14 +96,18 @@ async def make_slot(urls: dict[str, str], source: Connection, move: Move) -> Non
     async def connect() -> Connection:
         return await open_connection(urls, move.source)
 
-    async with watching(connect, source.get_server_pid()) as watch:
-        try:
-            await source.fetchval(make, move.name, timeout=SLOT_WAIT)
-        except TimeoutError:
-            raise CommandError(
-                f"Nothing was moved: the copy has to begin between transactions, and {watch} goes on. "
-                "Run the same command again when that has ended, or with --abort."
-            ) from None
+    making = asyncio.ensure_future(source.fetchval(make, move.name, timeout=SLOT_WAIT))
+    watch = LockWatch()
+    if not (await asyncio.wait([making], timeout=SLOT_USUAL))[0]:
+        async with watching(connect, source.get_server_pid()) as watch:
+            await asyncio.wait([making])
+    try:
+        await making
+    except TimeoutError:
+        raise CommandError(
+            f"Nothing was moved: the copy has to begin between transactions, and {watch} goes on. "
+            "Run the same command again when that has ended, or with --abort."
+        ) from None
 
 
 async def subscribe(target: Connection, move: Move, source_url: str) -> None:
