@@ -74,6 +74,9 @@ bench: $(READY)  ## measure a running deployment: make bench ARGS="W1 W3"
 bench-tenants: $(READY)  ## compare the CPU at 10 and at 2,000 applications
 	@$(PY) -m bench.tenants $(ARGS)
 
+soak: $(READY)   ## does anything grow in 20 minutes of steady load: make soak ARGS="--minutes 3"
+	@$(PY) -m bench.soak $(ARGS)
+
 compose-env: $(READY)  ## write .env with fresh secrets for docker compose
 	@.venv/bin/aero2 compose-env $(ARGS)
 
@@ -134,4 +137,4 @@ lock: $(UV)      ## compile the locks of requirements from pyproject.toml
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2 .site .cache
 
-.PHONY: help setup up dev check format test test-fast test-together test-long test-cluster test-homes faults main-job test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts record-release dashboard reference docs docs-serve lock clean
+.PHONY: help setup up dev check format test test-fast test-together test-long test-cluster test-homes faults main-job test-browsers cov bench bench-tenants soak compose-env nats-conf events errors contracts record-release dashboard reference docs docs-serve lock clean

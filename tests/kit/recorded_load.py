@@ -36,6 +36,8 @@ WORKS_WITHIN: Final = 120.0
 PAUSE: Final = 0.1
 """Seconds after a refusal. A client waits, too."""
 KINDS: Final = ("users", "sign-ins", "refreshes")
+GRACE: Final = 9.0
+"""Seconds for which a client sends a refresh again that had no answer: less than oidc's `refresh_grace`."""
 CLEAN: Final = frozenset({429, 503, 504})
 """Statuses of a clean refusal."""
 
@@ -67,10 +69,14 @@ class RecordedLoad:
     history: History = field(default_factory=History)
     pause: float = 0.0
     """Seconds between the requests of a worker."""
+    signed_out: int = 0
+    """Clients that had to sign in again, because a refresh had no answer for longer than the grace."""
     person: str = field(default_factory=fresh_email)
     """The address of the user who signs in. The load creates them."""
     _emails: dict[str, str] = field(default_factory=dict)
     """The address of each user that was acknowledged, by their id."""
+    _unanswered: dict[str, float] = field(default_factory=dict)
+    """When a refresh token was sent for the first time, if there was no answer."""
     _last: dict[str, float] = field(default_factory=dict)
     _going: bool = True
 
@@ -284,10 +290,29 @@ class RecordedLoad:
         return content
 
     async def _refresh(self, client: int) -> None:
-        token = self.tokens[client]
+        """Refreshes. A refresh without an answer may have used the token, and a used token that is sent after the
+        grace ends its family. So the client then signs in."""
+        token, now = self.tokens[client], self.history.clock()
+        if now - self._unanswered.get(token, now) > GRACE:
+            await self._sign_in_again(client)
+            return
         operation = self.history.invoke("refreshes", Act.TAKE, token, client=client)
-        answer = await self._token(operation, grant_type="refresh_token", refresh_token=token)
+        try:
+            answer = await self._token(operation, grant_type="refresh_token", refresh_token=token)
+        except Refused:
+            self._unanswered.setdefault(token, operation.invoked)
+            raise
         self.tokens[client] = answer["refresh_token"]
+
+    async def _sign_in_again(self, client: int) -> None:
+        """Gets a new refresh token for a client that has lost its own."""
+        self.signed_out += 1
+        async with self.system.browser("demo") as browser:
+            try:
+                await browser.sign_in(self.person, PASSWORD)
+                self.tokens[client] = await self._redeem(browser)
+            except (httpx.TransportError, AssertionError) as error:
+                raise Refused("503") from error
 
     async def _client_token(self, worker: int) -> None:
         operation = self.history.invoke("tokens", Act.ASK, client=worker)
