@@ -49,7 +49,7 @@ async def dark_host(dsn: str) -> AsyncIterator[DarkHost]:
         task = asyncio.current_task()
         assert task is not None
         host._tasks.add(task)
-        with contextlib.suppress(asyncio.CancelledError):
+        with contextlib.suppress(asyncio.CancelledError, OSError):  # the server may be away
             await host.serve(reader, writer)
         writer.transport.abort()
 
