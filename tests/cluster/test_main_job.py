@@ -15,11 +15,12 @@ import asyncpg
 import pytest
 from tests.kit.application_load import ApplicationLoad, create_application
 from tests.kit.compose import ROOT
+from tests.kit.etcd import EtcdCluster, etcd
 from tests.kit.homes import AT_WEST, WEST
 from tests.kit.main_job import MainJob
 from tests.kit.nats_cluster import NAMES, NatsCluster, jetstream_ready, nats_cluster
 from tests.kit.nats_server import until
-from tests.kit.patroni import PROGRAM, PatroniPair, etcd
+from tests.kit.patroni import PROGRAM, PatroniPair
 from tests.kit.postgres import ROLES
 from tests.kit.services_on_cluster import ServicesOnCluster, started
 from tests.kit.system import System
@@ -53,11 +54,12 @@ ALTER TABLE users ADD COLUMN main_job text;
 
 @dataclass
 class Platform:
-    """Three NATS servers, two Postgres clusters, two processes of each service, and an application in each
+    """Three servers of NATS and of etcd, two Postgres clusters, two processes of each service, and an application in each
     cluster."""
 
     nats: NatsCluster
     clusters: dict[str, PatroniPair]
+    etcd: EtcdCluster
     services: ServicesOnCluster
     applications: dict[str, System] = field(default_factory=dict)
     """By the cluster of their rows at the beginning."""
@@ -88,9 +90,13 @@ class Platform:
 async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
     """Everything, with an application in each cluster."""
     async with AsyncExitStack() as stack:
+        servers = await asyncio.to_thread(EtcdCluster.start, tmp_path / "etcd")
+        stack.callback(servers.stop)
         clusters, dsns = dict[str, PatroniPair](), dict[str, str]()
         for name, place in ((WEST, AT_WEST), (MAIN, "")):
-            pair = clusters[name] = await asyncio.to_thread(PatroniPair.start)
+            pair = clusters[name] = await asyncio.to_thread(
+                PatroniPair.start, servers, scope=f"aero2-{name}"
+            )
             stack.callback(pair.stop)
             passwords = {role: pair.passwords[role] for role in DATABASE_ROLES}
             await migrate(pair.dsn("owner"), passwords, cluster=name)
@@ -102,7 +108,7 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
         stack.callback(services.end)
         system = System(services)
         west = await create_application(system, services.operator_key(), "shop", WEST)
-        yield Platform(nats, clusters, services, {MAIN: system, WEST: west})
+        yield Platform(nats, clusters, servers, services, {MAIN: system, WEST: west})
 
 
 async def nats_servers(platform: Platform, job: MainJob) -> None:
@@ -143,6 +149,19 @@ async def back_again(pair: PatroniPair, node: str) -> None:
     """Starts a node, and waits until it is the synchronous standby."""
     await asyncio.to_thread(pair.launch, node)
     await asyncio.to_thread(pair.wait_for, lambda: pair.synchronous_standby == node)
+
+
+async def etcd_servers(platform: Platform, job: MainJob) -> None:
+    """Each server is killed and comes back. Patroni leaves all nodes what they are."""
+    leaders = {name: pair.leader for name, pair in platform.clusters.items()}
+    for name in platform.etcd.ports:
+        async with job.step(f"{name} is killed, and started again"):
+            await asyncio.to_thread(platform.etcd.kill, name)
+            await asyncio.to_thread(platform.etcd.wait_for_leader)
+            await job.works_again(10)
+            await asyncio.to_thread(platform.etcd.launch, name)
+            await asyncio.to_thread(platform.etcd.wait_for_leader)
+    assert {name: pair.leader for name, pair in platform.clusters.items()} == leaders
 
 
 async def services_killed(platform: Platform, job: MainJob) -> None:
@@ -272,6 +291,7 @@ async def test_the_main_job(
         await nats_servers(platform, job)
         for cluster, pair in platform.clusters.items():
             await postgres_nodes(job, cluster, pair)
+        await etcd_servers(platform, job)
         await services_killed(platform, job)
         await migration(platform, job, tmp_path)
         await versions(platform, job)
