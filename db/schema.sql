@@ -104,6 +104,40 @@ BEGIN
 END
 $bind$;
 
+-- owner: aero2 apps move. On `main`: the applications that are being moved to another cluster (docs/adr/0033).
+CREATE TABLE application_moves (
+    app_id     uuid        NOT NULL,
+    source     text        NOT NULL,
+    target     text        NOT NULL,
+    phase      text        NOT NULL DEFAULT 'copying',
+    busy_ms    integer,    -- for how long the application answered nobody
+    started_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT application_moves_pkey PRIMARY KEY (app_id),
+    CONSTRAINT application_moves_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
+    CONSTRAINT application_moves_phase_check CHECK (phase IN ('copying', 'aborting', 'moved'))
+);
+
+-- owner: aero2 apps move. Applications of which this cluster has rows that nobody may touch: a copy that is not
+-- complete, or one that was moved away. Jobs leave them alone while `is_closed`; an operator's search does not
+-- find them while `is_hidden`. The row of the source is sent to the target, too: with a new `mark`, it arrives
+-- there after everything that was committed before.
+CREATE TABLE application_fences (
+    app_id    uuid    NOT NULL,
+    cluster   text    NOT NULL,  -- that has written the row
+    is_closed boolean NOT NULL,
+    is_hidden boolean NOT NULL,
+    mark      uuid    NOT NULL,
+    CONSTRAINT application_fences_pkey PRIMARY KEY (app_id, cluster)
+);
+
+-- Policies call these once for each statement.
+CREATE FUNCTION closed_applications() RETURNS uuid[] LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+RETURN ARRAY(SELECT f.app_id FROM application_fences f WHERE f.is_closed);
+CREATE FUNCTION hidden_applications() RETURNS uuid[] LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+RETURN ARRAY(SELECT f.app_id FROM application_fences f WHERE f.is_hidden);
+
 -- owner: tenancy. Settings of the platform: one row, in the Dashboard.
 CREATE TABLE platform_settings (
     app_id                uuid        NOT NULL,
@@ -1889,13 +1923,17 @@ BEGIN
             'CREATE POLICY tenant ON %I USING (app_id = nullif(current_setting(''aero2.app_id'', true), '''')::uuid)',
             partitioned);
         EXECUTE format(
-            'CREATE POLICY jobs ON %I TO aero2_sweep, aero2_logout, aero2_upkeep USING (true)', partitioned);
+            'CREATE POLICY jobs ON %I TO aero2_sweep, aero2_logout, aero2_upkeep USING (%s)', partitioned,
+            -- A data key is wrapped anew in every copy.
+            CASE WHEN partitioned = 'data_keys' THEN 'true'
+                 ELSE 'app_id <> ALL ((SELECT closed_applications())::uuid[])' END);
     END LOOP;
 END
 $partitions$;
 
 -- An operator finds the users of one address in all applications. identity records each search first.
-CREATE POLICY search ON users FOR SELECT TO aero2_search USING (true);
+CREATE POLICY search ON users FOR SELECT TO aero2_search
+    USING (app_id <> ALL ((SELECT hidden_applications())::uuid[]));
 
 -- The registries. tenancy must find the application of a host or key, so it reads all rows. It writes
 -- the rows of an application only while bound to that application.
@@ -1944,7 +1982,19 @@ CREATE POLICY jobs ON mail_outbox TO aero2_mail, aero2_sweep USING (true);
 ALTER TABLE revoked_grants ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON revoked_grants
     USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
-CREATE POLICY jobs ON revoked_grants TO aero2_sweep USING (true);
+CREATE POLICY jobs ON revoked_grants TO aero2_sweep
+    USING (app_id <> ALL ((SELECT closed_applications())::uuid[]));
+
+ALTER TABLE application_moves ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON application_moves FOR SELECT
+    USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
+CREATE POLICY registry ON application_moves FOR SELECT TO aero2_tenancy USING (true);
+
+ALTER TABLE application_fences ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON application_fences FOR SELECT
+    USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
+CREATE POLICY jobs ON application_fences FOR SELECT
+    TO aero2_sweep, aero2_logout, aero2_upkeep, aero2_search USING (true);
 
 -- ============================================================================================
 -- grants: on the partitioned table only, never on a partition
@@ -1962,6 +2012,10 @@ GRANT EXECUTE ON FUNCTION search_key(text), words_of_names(text[]) TO aero2_tena
 GRANT EXECUTE ON FUNCTION bind_at_home(text, text)
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
 GRANT SELECT (id, home, home_state) ON applications TO aero2_identity, aero2_rbac;  -- for bind_at_home
+GRANT EXECUTE ON FUNCTION closed_applications() TO aero2_sweep, aero2_logout, aero2_upkeep;
+GRANT EXECUTE ON FUNCTION hidden_applications() TO aero2_search;
+GRANT SELECT ON application_fences TO aero2_sweep, aero2_logout, aero2_upkeep, aero2_search;
+GRANT SELECT ON application_moves TO aero2_tenancy;
 GRANT INSERT (name), DELETE ON clusters TO aero2_tenancy;
 GRANT SELECT ON clusters
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac,

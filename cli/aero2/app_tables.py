@@ -45,6 +45,8 @@ TABLES: Final[Mapping[str, Carriage]] = {
     "application_words": Carriage(
         moved=False, exported=False, why_not="a trigger on applications writes it, on each cluster"
     ),
+    "application_moves": _left("notes of `aero2 apps move` itself, on `main`"),
+    "application_fences": _left("notes of `aero2 apps move` itself, in each cluster"),
     "platform_settings": _left("a row of the Dashboard, which never leaves"),
     # Users, and how they prove who they are.
     "users": CARRIED,
@@ -112,11 +114,13 @@ TABLES: Final[Mapping[str, Carriage]] = {
     "usage_counts": CARRIED,
     "active_user_counts": CARRIED,
     "active_users": CARRIED,
+    "logout_deliveries": Carriage(
+        exported=False, why_not="the deployment in which somebody signed out tells the clients"
+    ),
     # Queues: each is emptied by the cluster in which it was written (docs/adr/0032).
     "audit_outbox": _left("the relay of the cluster in which an event was written sends it"),
     "audit_transfers": _left("the relay of the cluster in which an event was written carries it"),
     "mail_outbox": _left("the mailer of the cluster in which a mail was written sends it"),
-    "logout_deliveries": _left("the cluster in which somebody signed out tells the clients"),
     "rate_limits": _left("UNLOGGED counters of the last minutes, which a crash forgets, too"),
 }
 """Every table with rows of an application. A table without an entry stops the build."""

@@ -103,6 +103,7 @@ KEPT: Final = frozenset(
         *("user_batches", "user_batch_parts", "audit_logs", "audit_counts", "usage_counts"),
         *("active_user_counts", "active_users", "audit_chain", "audit_checkpoints"),
         *("audit_outbox", "audit_transfers", "schema_migrations", UNFINISHED_RESTORE),
+        *("application_moves", "application_fences"),
     }
 )
 """Tables that a restore leaves as they are."""

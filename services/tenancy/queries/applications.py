@@ -215,6 +215,19 @@ async def mark_deleting(db: Db, *, id: str) -> None:
     )
 
 
+async def is_moving(db: Db, *, id: str) -> bool:
+    """Returns whether the application is being moved to another cluster. Its row is locked: no move begins."""
+    moving: bool = await value(
+        db,
+        """
+        -- any-tenant: applications is the registry of tenants
+        SELECT EXISTS (SELECT FROM application_moves WHERE app_id = $1)
+        """,
+        id,
+    )
+    return moving
+
+
 async def delete_all_rows(db: Link, *, id: str, within: float) -> None:
     """Deletes the application and, by foreign key, everything in it.
 
