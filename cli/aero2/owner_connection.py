@@ -22,8 +22,12 @@ UNREACHABLE: Final = (
 
 async def connect(dsn: str, **options: Any) -> Connection:
     """Connects, of several servers, to the one that takes writes, unless the DSN asks for another kind: after a
-    failover it may be any of them. Raises UNREACHABLE, and what asyncpg raises for a bad DSN."""
+    failover it may be any of them. Raises UNREACHABLE, and ClientConfigurationError for a bad DSN."""
+    try:
+        hosts = DatabaseHosts(dsn)
+    except ValueError as error:  # a port that is no number
+        raise asyncpg.ClientConfigurationError(str(error)) from None
     connection: Connection = await connect_to_writer(
-        DatabaseHosts(dsn), partial(asyncpg.connect, dsn, **options)
+        hosts, partial(asyncpg.connect, dsn, **options)
     )
     return connection

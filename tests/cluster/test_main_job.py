@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,11 +17,13 @@ import asyncpg
 import pytest
 from tests.kit.application_load import ApplicationLoad, create_application
 from tests.kit.compose import ROOT
+from tests.kit.etcd import EtcdCluster, etcd
 from tests.kit.homes import AT_WEST, WEST
+from tests.kit.instance import environment
 from tests.kit.main_job import MainJob
 from tests.kit.nats_cluster import NAMES, NatsCluster, jetstream_ready, nats_cluster
 from tests.kit.nats_server import until
-from tests.kit.patroni import PROGRAM, PatroniPair, etcd
+from tests.kit.patroni import PROGRAM, PatroniPair
 from tests.kit.postgres import ROLES
 from tests.kit.services_on_cluster import ServicesOnCluster, started
 from tests.kit.system import System
@@ -53,11 +57,12 @@ ALTER TABLE users ADD COLUMN main_job text;
 
 @dataclass
 class Platform:
-    """Three NATS servers, two Postgres clusters, two processes of each service, and an application in each
+    """Three servers of NATS and of etcd, two Postgres clusters, two processes of each service, and an application in each
     cluster."""
 
     nats: NatsCluster
     clusters: dict[str, PatroniPair]
+    etcd: EtcdCluster
     services: ServicesOnCluster
     applications: dict[str, System] = field(default_factory=dict)
     """By the cluster of their rows at the beginning."""
@@ -89,8 +94,10 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
     """Everything, with an application in each cluster."""
     async with AsyncExitStack() as stack:
         clusters, dsns = dict[str, PatroniPair](), dict[str, str]()
+        servers: EtcdCluster | None = None
         for name, place in ((WEST, AT_WEST), (MAIN, "")):
-            pair = clusters[name] = await asyncio.to_thread(PatroniPair.start)
+            pair = clusters[name] = await asyncio.to_thread(PatroniPair.start, servers, scope=name)
+            servers = pair.etcd
             stack.callback(pair.stop)
             passwords = {role: pair.passwords[role] for role in DATABASE_ROLES}
             await migrate(pair.dsn("owner"), passwords, cluster=name)
@@ -102,7 +109,7 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
         stack.callback(services.end)
         system = System(services)
         west = await create_application(system, services.operator_key(), "shop", WEST)
-        yield Platform(nats, clusters, services, {MAIN: system, WEST: west})
+        yield Platform(nats, clusters, pair.etcd, services, {MAIN: system, WEST: west})
 
 
 async def nats_servers(platform: Platform, job: MainJob) -> None:
@@ -143,6 +150,19 @@ async def back_again(pair: PatroniPair, node: str) -> None:
     """Starts a node, and waits until it is the synchronous standby."""
     await asyncio.to_thread(pair.launch, node)
     await asyncio.to_thread(pair.wait_for, lambda: pair.synchronous_standby == node)
+
+
+async def etcd_servers(platform: Platform, job: MainJob) -> None:
+    """Each server is killed and comes back. Patroni leaves all nodes what they are."""
+    leaders = {name: pair.leader for name, pair in platform.clusters.items()}
+    for name in platform.etcd.ports:
+        async with job.step(f"{name} is killed, and started again"):
+            await asyncio.to_thread(platform.etcd.kill, name)
+            await asyncio.to_thread(platform.etcd.wait_for_leader)
+            await job.works_again(10)
+            await asyncio.to_thread(platform.etcd.launch, name)
+            await asyncio.to_thread(platform.etcd.wait_for_leader)
+    assert {name: pair.leader for name, pair in platform.clusters.items()} == leaders
 
 
 async def services_killed(platform: Platform, job: MainJob) -> None:
@@ -202,6 +222,27 @@ async def owner(pair: PatroniPair) -> AsyncIterator[asyncpg.Connection[asyncpg.R
         await db.close()
 
 
+async def application_moved(platform: Platform, job: MainJob) -> None:
+    """The application of `west` is moved to `main` by the operator's command."""
+    owners = {
+        "AERO2_OWNER_DATABASE_URL": platform.clusters[MAIN].dsn("owner"),
+        "AERO2_OWNER_DATABASE_URL_WEST": platform.clusters[WEST].dsn("owner"),
+    }
+    slug = platform.applications[WEST].demo["slug"]
+    async with job.step("An application is moved from west to main"):
+        command = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "aero2", "apps", "move", slug, "--to", MAIN),
+            env=environment() | platform.services.variables() | owners,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        output, _ = await command.communicate()
+        assert command.returncode == 0, output.decode()
+    async with owner(platform.clusters[WEST]) as db:
+        app_id = platform.applications[WEST].demo["app_id"]
+        assert not await db.fetchval("SELECT count(*) FROM users WHERE app_id = $1", app_id)
+
+
 async def everything_is_there(platform: Platform, job: MainJob) -> None:
     """Nothing that was acknowledged is lost, what was revoked is revoked, and each session has one event on the
     stream and one in the log."""
@@ -212,8 +253,8 @@ async def everything_is_there(platform: Platform, job: MainJob) -> None:
         await load.compare()
         await load.compare_events(js)
     await nc.close()
-    for load, cluster in zip(job.loads, (MAIN, WEST), strict=True):
-        await one_record_each(load, platform.clusters[cluster])
+    for load in job.loads:  # all applications live there now
+        await one_record_each(load, platform.clusters[MAIN])
 
 
 async def one_record_each(load: ApplicationLoad, pair: PatroniPair) -> None:
@@ -259,7 +300,7 @@ async def test_the_main_job(
     platform: Platform, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """Sign-ins, sign-outs, refreshes and API writes go on, in an application of each cluster, while every node,
-    service and version is killed or replaced. Every answer is a success or a clean refusal, and nothing that was
+    service and version is killed or replaced, and one application is moved. Every answer is a success or a clean refusal, and nothing that was
     acknowledged is lost."""
     loads = [
         ApplicationLoad(system, workers=1, kinds=KINDS, pause=0.3)
@@ -272,9 +313,11 @@ async def test_the_main_job(
         await nats_servers(platform, job)
         for cluster, pair in platform.clusters.items():
             await postgres_nodes(job, cluster, pair)
+        await etcd_servers(platform, job)
         await services_killed(platform, job)
         await migration(platform, job, tmp_path)
         await versions(platform, job)
+        await application_moved(platform, job)
 
     print(job.table())  # noqa: T201
     await all_is_well(platform)

@@ -175,6 +175,8 @@ async def test_a_command_takes_the_primary(postgres_pair: PostgresPair) -> None:
         assert output.decode().strip() == str(primary.port)
     with pytest.raises(owner_connection.UNREACHABLE):
         await owner_connection.connect(with_hosts(dsn, standby.port, 1))
+    with pytest.raises(asyncpg.InterfaceError):
+        await owner_connection.connect("postgresql://a:one/db")
 
 
 async def test_a_failover_is_followed(postgres_pair: PostgresPair) -> None:
