@@ -19,7 +19,13 @@ logs.configure("test", "warning")
 hypothesis.settings.register_profile("aero2", deadline=None)
 hypothesis.settings.load_profile("aero2")
 
-pytest_plugins = ["tests.kit.chromium", "tests.kit.required", "tests.kit.workers"]
+pytest_plugins = [
+    "tests.kit.chromium",
+    "tests.kit.fault_report",
+    "tests.kit.reliability",
+    "tests.kit.required",
+    "tests.kit.workers",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -192,8 +192,11 @@ async def _become_owner(db: Connection) -> None:
 async def _refuse_faults(db: Connection) -> None:
     """Raises MigrationError if somebody has changed the schema by hand so that it protects less."""
     if found := await faults(db):
-        more = f", and {len(found) - MOST_FAULTS} more" if len(found) > MOST_FAULTS else ""
+        named = "; ".join(
+            f"{each.sentence} (repair: {each.repair})" for each in found[:MOST_FAULTS]
+        )
+        more = f"; and {len(found) - MOST_FAULTS} more" if len(found) > MOST_FAULTS else ""
         raise MigrationError(
-            f"This database is not safe to use: {'; '.join(found[:MOST_FAULTS])}{more}. Its schema "
-            "was changed by hand, or lost in a copy. Undo that, and run `aero2 migrate` again."
+            f"This database is not safe to use: {named}{more}. Its schema was changed by hand, or lost "
+            "in a copy. Repair that, and run `aero2 migrate` again."
         )

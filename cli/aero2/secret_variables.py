@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Final
 
 from aero2.failures import CommandError
@@ -21,17 +22,18 @@ def secret_of(variable: str) -> str:
         raise CommandError(f"{problem}.") from None
 
 
-def password_of(variable: str) -> str:
+def password_of(variable: str, env: Mapping[str, str] | None = None) -> str:
     """Returns the password of a variable or of its file: the first line, since the others are former ones
     (docs/operating.md). Returns an empty text if it is not set. Raises BadSecret."""
-    return next(iter(lines(secret_text(variable, os.environ))), "")
+    return next(iter(lines(secret_text(variable, os.environ if env is None else env))), "")
 
 
-def owner_url() -> str:
+def owner_url(env: Mapping[str, str] | None = None) -> str:
     """Returns the DSN of the database's owner with its password; an empty text if it is not set. Raises
     BadSecret."""
-    dsn = next(iter(lines(secret_text(OWNER, os.environ))), "")
-    password = password_of(OWNER_PASSWORD)
+    env = os.environ if env is None else env
+    dsn = next(iter(lines(secret_text(OWNER, env))), "")
+    password = password_of(OWNER_PASSWORD, env)
     if dsn and (mistake := mistake_of(dsn)):
         raise BadSecret(OWNER, mistake)
     if not password:

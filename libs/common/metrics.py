@@ -31,6 +31,11 @@ LOOP_LAG = Histogram(
     buckets=_FINE,
     registry=None,
 )
+LOOP_TASKS = Gauge(
+    "aero2_event_loop_tasks",
+    "Tasks of the event loop that have not ended, counted every two seconds.",
+    registry=None,
+)
 SERVED = Histogram(
     "aero2_contract_seconds",
     "Time to answer a contract.",

@@ -15,7 +15,9 @@ import signal
 import subprocess
 import sys
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
@@ -85,6 +87,10 @@ class Deployment(ABC):
     def serves_clients(self, victim: str) -> bool:
         """Returns whether connections of clients break when this process is killed."""
         return victim == "gateway"
+
+    def processes(self) -> dict[str, int]:
+        """Returns how many processes of each name run. Empty if this shape cannot tell."""
+        return {}
 
     @abstractmethod
     def kill_everything(self) -> None:
@@ -157,6 +163,18 @@ class SeparateServices(Deployment):
 
     def kill(self, service: str, how: signal.Signals = signal.SIGKILL) -> None:
         os.kill(self.instance.children()[service], how)
+
+    def processes(self) -> dict[str, int]:
+        assert self.instance.process is not None
+        count: Counter[str] = Counter()
+        for name, pid in self.instance.children().items():
+            with suppress(psutil.Error):
+                count[name] += psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        parent = psutil.Process(self.instance.process.pid)
+        family = parent.children(recursive=True)
+        with suppress(psutil.Error):  # of PostgreSQL, each connection has one
+            count["all"] = sum(child.name() != "postgres" for child in family)
+        return dict(count)
 
     def kill_everything(self) -> None:
         assert self.instance.process is not None

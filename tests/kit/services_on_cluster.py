@@ -141,6 +141,9 @@ class ServicesOnCluster(Deployment):
         self._processes[service].wait(30)
         self._start(service)
 
+    def processes(self) -> dict[str, int]:
+        return {name: int(each.poll() is None) for name, each in self._processes.items()}
+
     def kill_everything(self) -> None:
         for process in self._processes.values():
             process.kill()

@@ -87,7 +87,19 @@ class PostgresPair:
     def fail_over(self) -> None:
         """Kills the primary and promotes the standby."""
         self.primary.kill()
+        self.promote()
+
+    def promote(self) -> None:
+        """Promotes the standby, whatever the primary does."""
         self.standby.query("SELECT pg_promote()")
+
+    def renew(self) -> None:
+        """After a failover: stops the old primary, and gives the new one a synchronous standby."""
+        self.primary.stop()
+        self.primary = self.standby
+        self.standby = Postgres.standby_of(self.primary, STANDBY)
+        self._wait_for_standby("async")
+        self._require_standby()
 
     def stop(self) -> None:
         """Stops both."""

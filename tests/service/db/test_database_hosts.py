@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 import uvloop
-from tests.kit.dark_host import dark_host, with_hosts
 from tests.kit.standby import PostgresPair
+from tests.kit.tcp_proxy import tcp_proxy, with_hosts
 
 from common import connection_setup
 from common.context import Context
@@ -66,8 +66,8 @@ def test_the_last_good_server_comes_first() -> None:
 async def test_a_dark_server_hides_no_other(database: dict[str, str]) -> None:
     """The second one is tried after two seconds. Later connections go to it at once."""
     dsn = database["identity"]
-    async with dark_host(dsn) as first:
-        first.dark.set()
+    async with tcp_proxy(dsn) as first:
+        first.silence()
         async with asyncio.timeout(5):
             db = await Database.connect(with_hosts(dsn, first.port, port_of(dsn)), name="test")
         assert first.accepted == 1
@@ -83,13 +83,13 @@ async def test_a_server_that_goes_dark_leaves_the_pool_whole(
     ones another server, and closing ends."""
     monkeypatch.setattr(connection_setup, "COMMAND", 0.5)
     dsn = database["identity"]
-    async with dark_host(dsn) as first:
+    async with tcp_proxy(dsn) as first:
         db = await Database.connect(with_hosts(dsn, first.port, port_of(dsn)), name="test", size=4)
         await asyncio.gather(*(ask(db, "SELECT pg_sleep(0.05)") for _ in range(4)))
         running = [asyncio.create_task(ask(db, "SELECT pg_sleep(0.2)")) for _ in range(2)]
         running.append(asyncio.create_task(_transaction(db)))
         await asyncio.sleep(0.1)
-        first.dark.set()
+        first.silence()
         failed = await asyncio.gather(*running, return_exceptions=True)
         assert {type(error) for error in failed} == {Unavailable}
         assert db.connections().used == 0

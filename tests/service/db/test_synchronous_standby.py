@@ -16,6 +16,8 @@ from tests.kit.standby import PostgresPair
 from tests.kit.world import World
 from tests.service.db.test_pipelined_connection import ADD, SEEN, A, create_applications
 
+from aero2.cluster_report import clusters_of
+from aero2.deployment import Deployment
 from common.context import SYSTEM_CALLER
 from common.contracts.email_codes import SignInWithCode, StartEmailCode
 from common.contracts.keys import EnsureKeys
@@ -223,3 +225,21 @@ async def test_a_request_that_is_repeated_is_answered_by_a_write(
             await post()
 
     assert told(await post()) == told(first)
+
+
+async def test_status_shows_the_standby(
+    dsns: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A role without pg_monitor sees that there is one, and no more."""
+    monkeypatch.setenv("AERO2_OWNER_DATABASE_URL", dsns["owner"])
+    (cluster,) = await asyncio.to_thread(clusters_of, Deployment(api=None))  # type: ignore[arg-type]
+    monkeypatch.setenv("AERO2_OWNER_DATABASE_URL", dsns["identity"])
+    (unprivileged,) = await asyncio.to_thread(clusters_of, Deployment(api=None))  # type: ignore[arg-type]
+
+    assert cluster.wants_synchronous
+    (standby,) = cluster.standbys
+    assert (standby.state, standby.sync) == ("streaming", "sync")
+    assert standby.lag_bytes is not None
+    assert cluster.warnings() == []
+    assert [(each.state, each.lag_bytes) for each in unprivileged.standbys] == [("unknown", None)]
+    assert unprivileged.warnings() == []
