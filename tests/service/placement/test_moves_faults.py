@@ -396,3 +396,4 @@ async def test_a_migration_waits_for_the_move(
     assert await missing(dsn)
     with pytest.raises(MigrationError, match="is being moved to another cluster"):
         await migrate(dsn, {})
+    await move_application(world, world.app_id, "west", abort=True)
