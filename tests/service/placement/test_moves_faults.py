@@ -100,11 +100,11 @@ async def users(world: World) -> list[str]:
 
 
 async def works_or_is_busy(world: World) -> bool:
-    """Returns whether the application answers. Otherwise it says that it is busy, and nothing else."""
+    """Returns whether the application answers as ever, or says that it is busy, and nothing else."""
     try:
         return await users(world) == ["ann@example.com"]
     except Busy:
-        return False
+        return True
 
 
 async def where(world: World) -> str:
