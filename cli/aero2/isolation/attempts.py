@@ -14,6 +14,7 @@ from aero2.isolation.recipes import recipe_of
 from aero2.isolation.report import Crossing, Tried
 from aero2.isolation.requests import knows, request_of
 from aero2.isolation.things import PUBLIC, ghosts
+from aero2.isolation.uncovered import UNTRIED
 from aero2.isolation.wire import NONE, Answer, Credential, Parts, Wire
 
 AUTHORIZE: Final = "/oauth2/authorize"
@@ -43,7 +44,7 @@ class Across:
 
     def attempt(self, operation: Operation, tried: Tried) -> None:
         """Tries an operation in every way. Looks into the audit log of B after a change."""
-        if not knows(operation):
+        if operation.name in UNTRIED or not knows(operation):
             return
         before = len(self.crossings)
         if operation.in_dashboard:
@@ -62,9 +63,11 @@ class Across:
             return
         ghost = request_of(operation, self._ghosts[0])[0] if named else None
         for credential in self._credentials(operation):
-            self._compare(operation, tried, self.a.origin, credential, (request, ghost))
+            self._compare(operation, tried, self.a.origin, credential, requests=(request, ghost))
         if not operation.path.startswith("/api/auth/") and operation.path.startswith("/api/"):
-            self._compare(operation, tried, self.a.shared_origin, self.a.key, (request, ghost))
+            self._compare(
+                operation, tried, self.a.shared_origin, self.a.key, requests=(request, ghost)
+            )
 
     def _away(self, operation: Operation, tried: Tried) -> None:
         """At B's host, where no credential of A may do anything. What anybody may do there is left out."""
@@ -74,7 +77,7 @@ class Across:
             return
         request, _ = request_of(operation, self.b.things)
         for credential in self._credentials(operation):
-            answer = self._send(operation, tried, self.b.origin, credential, request)
+            answer = self._send(operation, tried, self.b.origin, credential, parts=request)
             if _succeeded(answer):
                 self._found(operation, credential, self.b.origin, f"is answered: {answer.status}")
 
@@ -85,7 +88,7 @@ class Across:
         for credential in (self.a.developer, self.a.key, self.a.user, self.a.token, NONE):
             if credential is NONE or credential.name != NONE.name:
                 answer = self._compare(
-                    operation, tried, self.dashboard, credential, (request, ghost)
+                    operation, tried, self.dashboard, credential, requests=(request, ghost)
                 )
                 if of_operators and answer.ok:
                     what = f"is answered for somebody who is no operator: {answer.status}"
@@ -108,12 +111,13 @@ class Across:
         tried: Tried,
         origin: str,
         credential: Credential,
+        *,
         requests: tuple[Parts, Parts | None],
     ) -> Answer:
         """Sends a request that names things of B, and one that names nothing: nobody of A may see a
         difference."""
         request, ghost = requests
-        answer = self._send(operation, tried, origin, credential, request)
+        answer = self._send(operation, tried, origin, credential, parts=request)
         if ghost is not None:
             nothing = self.wire.send(origin, ghost, credential)
             if _outline(answer) != _outline(nothing):
@@ -125,7 +129,13 @@ class Across:
         return answer
 
     def _send(
-        self, operation: Operation, tried: Tried, origin: str, credential: Credential, parts: Parts
+        self,
+        operation: Operation,
+        tried: Tried,
+        origin: str,
+        credential: Credential,
+        *,
+        parts: Parts,
     ) -> Answer:
         answer = self.wire.send(origin, parts, credential)
         tried.refused(answer)
