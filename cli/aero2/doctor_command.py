@@ -82,8 +82,8 @@ def isolation(
 ) -> None:
     """Try every operation of the API with credentials of one application for things of another.
 
-    Makes two applications, fills both, and removes them at the end, also after Ctrl-C. What an earlier run
-    left is removed, too, so run it once at a time. It touches no other application and sends no mail.
+    Makes two applications, fills both, and removes them at the end, also after Ctrl-C. It also removes
+    the remains of an earlier run, so run it once at a time. It touches no other application and sends no mail.
 
     Exits with 1 if something crosses, with 2 if an operation could not be judged or
     something was not removed, otherwise with 0.

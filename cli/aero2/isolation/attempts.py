@@ -56,8 +56,8 @@ class Across:
             self._look_into_audit_log(operation)
 
     def _at_home(self, operation: Operation, tried: Tried) -> None:
-        """At A's host, and at the host of all applications by A's key. What names nothing of B is only sent if
-        it changes nothing: it would do what it should, to A."""
+        """At A's host, and at the host of all applications by A's key. A request that names nothing of B is only
+        sent if it changes nothing: it would change A."""
         request, named = request_of(operation, self.b.things)
         if not named and not operation.safe:
             return
@@ -70,7 +70,7 @@ class Across:
             )
 
     def _away(self, operation: Operation, tried: Tried) -> None:
-        """At B's host, where no credential of A may do anything. What anybody may do there is left out."""
+        """At B's host, where no credential of A may do anything. Operations for everybody are left out."""
         by = recipe_of(operation.recipe).by
         is_theirs = by in ("client", "token", "publishable") or operation.path == AUTHORIZE
         if operation.public and not is_theirs:
@@ -166,13 +166,13 @@ class Across:
     def _newest_record(self) -> str:
         """Raises OwnerRefused if B cannot read its own audit log any more."""
         try:
-            found = self.b.own(self.wire, "GET", "/api/audit", query={"limit": "20"})
+            page = self.b.own(self.wire, "GET", "/api/audit", query={"limit": "20"})
         except CommandError as error:
             raise OwnerRefused(str(error)) from None
         return next(
             (
                 each["id"]
-                for each in found["audit_logs"]
+                for each in page["audit_logs"]
                 if not each["event_type"].startswith(BY_ITSELF)
             ),
             "",

@@ -120,23 +120,23 @@ def make_canary(dashboard: Dashboard, name: str, run: str, home: str | None) -> 
         "slug": f"isolation-canary-{run}-{name.lower()}",
         "owner_org_id": teams[0]["id"],
     }
-    made = dashboard.call(
+    application = dashboard.call(
         "POST", "/api/applications", json=fields | ({"home": home} if home else {})
     )
-    keys = {each["key_type"]: each for each in made["api_keys"]}
+    keys = {each["key_type"]: each for each in application["api_keys"]}
     canary = Canary(
         name=name,
-        app_id=made["id"],
-        slug=made["slug"],
-        origin=made["url"],
-        home=made["home"],
+        app_id=application["id"],
+        slug=application["slug"],
+        origin=application["url"],
+        home=application["home"],
         key=Credential(f"secret key of {name}", bearer=keys["secret"]["key"]),
         publishable=Credential(f"publishable key of {name}", bearer=keys["publishable"]["key"]),
         developer=_developer(dashboard, name, email, password),
     )
     shared = {
-        "app_id": made["id"],
-        "slug": made["slug"],
+        "app_id": application["id"],
+        "slug": application["slug"],
         "developer_id": user["id"],
         "team_id": teams[0]["id"],
         "second_team_id": teams[1]["id"],

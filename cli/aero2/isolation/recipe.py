@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 By = Literal[
     "key", "user", "client", "token", "publishable", "nobody", "developer", "operator", "half"
 ]
-"""Who does it in an application of their own: its secret key, a user with a session, a client, a user's access
+"""The caller, in an application of their own: its secret key, a user with a session, a client, a user's access
 token, its publishable key, anybody, a developer in the Dashboard, an operator, or a sign-in that waits for its second factor."""
 Values = Mapping[str, str]
 Fill = Callable[[Values], dict[str, Any]]
@@ -56,7 +56,7 @@ LAST: Final = 99
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to send. `rank` orders what changes something: the lower come first. From 4 on, it comes after what
+    """The content of a request. `rank` orders what changes something: the lower come first. From 4 on, it comes after what
     deletes, too."""
 
     by: By = "key"

@@ -1,4 +1,4 @@
-"""What the request of each operation contains, by the name that it has at an application's own host."""
+"""The content of the request of each operation, by its name at an application's own host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the backend of an application and its developers send."""
+"""Requests of an application's backend and of its developers."""
 
 from __future__ import annotations
 

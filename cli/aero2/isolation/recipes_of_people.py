@@ -1,4 +1,4 @@
-"""What people send: to sign in, about themselves, and through clients."""
+"""Requests of people: to sign in, about themselves, and through clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `aero2 doctor isolation` found."""
+"""The report of `aero2 doctor isolation`."""
 
 from __future__ import annotations
 

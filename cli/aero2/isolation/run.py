@@ -24,7 +24,7 @@ from aero2.isolation.wire import Credential, Parts, Wire
 
 @dataclass(frozen=True)
 class Options:
-    """What to look at, and how."""
+    """The deployment to look at, and how."""
 
     url: str
     """The origin of the Dashboard."""
