@@ -1,4 +1,4 @@
-"""What was revoked since a backup, as the audit stream tells it: it must stay dead after a restore.
+"""Revocations since a backup, as the audit stream tells them: what they ended must stay dead after a restore.
 
 The stream keeps records of seven days, and is no part of the database that is restored.
 """
@@ -21,8 +21,8 @@ from common.audit_lines import read_lines
 from common.ids import is_id
 
 EARLIER: Final = timedelta(minutes=10)
-"""Records may reach the stream later than they were written, and clocks differ. What was revoked before the
-backup is revoked in it, too."""
+"""Records may reach the stream later than they were written, and clocks differ. It does no harm to end twice
+what ended before the backup."""
 SUBJECT: Final = f"audit.*.*.{RECORDS}"
 
 Key = tuple[str, str]
@@ -34,13 +34,13 @@ class Revocations:
     """The last word of the stream on keys, clients and users."""
 
     keys: dict[Key, datetime] = field(default_factory=dict)
-    """When each API key ended, or ends."""
+    """The end of each API key, which may be still to come."""
     secrets: set[tuple[str, str, str]] = field(default_factory=set)
     """Application, client and id of each secret that was deleted."""
     replaced: dict[Key, tuple[str, datetime]] = field(default_factory=dict)
     """By client: the latest secret, and when it took the place of the older ones."""
     clients: dict[Key, str] = field(default_factory=dict)
-    """What became of a client: `disabled` or `deleted`."""
+    """The end of each client: `disabled` or `deleted`."""
     users: dict[Key, str] = field(default_factory=dict)
     """The same of users."""
     begins: datetime | None = None
