@@ -32,6 +32,9 @@ DERIVED: Final = Carriage(
 REGISTRY: Final = Carriage(
     moved=False, why_not="the registry stays on `main`, wherever an application lives"
 )
+AT_WORK: Final = Carriage(
+    exported=False, why_not="an export waits until none is under way; their results stay a week"
+)
 
 
 def _left(why: str) -> Carriage:
@@ -44,6 +47,9 @@ TABLES: Final[Mapping[str, Carriage]] = {
     "custom_domains": REGISTRY,
     "application_words": Carriage(
         moved=False, exported=False, why_not="a trigger on applications writes it, on each cluster"
+    ),
+    "imported_keys": Carriage(
+        moved=False, exported=False, why_not="an export has its content, sealed for its target"
     ),
     "application_moves": _left("notes of `aero2 apps move` itself, on `main`"),
     "application_fences": _left("notes of `aero2 apps move` itself, in each cluster"),
@@ -59,9 +65,11 @@ TABLES: Final[Mapping[str, Carriage]] = {
     "trusted_devices": CARRIED,
     "user_sessions": CARRIED,
     "user_invitations": CARRIED,
-    "sign_in_guards": CARRIED,  # a lockout is not lifted on the way
-    "user_batches": CARRIED,
-    "user_batch_parts": CARRIED,
+    "sign_in_guards": Carriage(
+        exported=False, why_not="the key that recognizes addresses stays in its deployment"
+    ),
+    "user_batches": AT_WORK,
+    "user_batch_parts": AT_WORK,
     "support_views": Carriage(
         exported=False, why_not="names an operator of this deployment, for a few minutes"
     ),

@@ -1,4 +1,4 @@
-"""`aero2 apps create`, `move` and `list`: the applications of a deployment."""
+"""`aero2 apps`: the applications of a deployment."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from aero2 import localhost_names
+from aero2 import app_transfer_commands, localhost_names
 from aero2.api import call
 from aero2.command_groups import new_group
 from aero2.dashboard import DataDir, dashboard
 from aero2.failures import CommandError, report_failures
 
 app = new_group("Applications.")
+app_transfer_commands.add_to(app)
 
 
 @app.command("create")

@@ -77,6 +77,8 @@ async def migrate(
         await _lock(db, report)
         if not restoring:
             await refuse_unfinished_restore(db)
+        if await missing_migrations(db, source):
+            await _refuse_while_moving(db)
         await try_again(partial(_roles, db, source, passwords), asyncpg.InternalServerError)
         await _become_owner(db)
         update = SchemaUpdate(db, source, report, partial(connect, dsn), contract, cluster)
@@ -116,6 +118,25 @@ async def refuse_unfinished_restore(db: Connection) -> None:
         )
 
 
+async def _refuse_while_moving(db: Connection) -> None:
+    """Raises MigrationError if an application is between two clusters: their schemas stay as they are until it
+    has arrived. `main` knows of it by its record, another cluster by a fence. Only a superuser moves
+    applications, so that another role, which sees neither, need not."""
+    if not await db.fetchval("SELECT to_regclass('public.application_fences') IS NOT NULL"):
+        return
+    if slug := await db.fetchval(
+        """
+        SELECT slug FROM applications WHERE id IN (
+            SELECT app_id FROM application_moves UNION SELECT app_id FROM application_fences)
+        LIMIT 1
+        """
+    ):
+        raise MigrationError(
+            f"The application {slug} is being moved to another cluster. Finish that, or undo it, by "
+            "`aero2 apps move`. Then run `aero2 migrate` again."
+        )
+
+
 def mistakes_of(passwords: Mapping[str, str]) -> Iterator[str]:
     """Yields what is wrong with the passwords."""
     for service, password in passwords.items():
@@ -130,7 +151,7 @@ def mistakes_of(passwords: Mapping[str, str]) -> Iterator[str]:
 async def _lock(db: Connection, report: Report) -> None:
     """Takes the lock of migrations until the connection closes."""
     if not await db.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
-        report("waiting for another migration to end")
+        report("waiting for another migration, or the move of an application, to end")
         await db.execute("SELECT pg_advisory_lock($1)", LOCK)
 
 

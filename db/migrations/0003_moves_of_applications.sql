@@ -6,6 +6,7 @@ CREATE TABLE application_moves (
     source     text        NOT NULL,
     target     text        NOT NULL,
     phase      text        NOT NULL DEFAULT 'copying',
+    timeline   bigint,
     busy_ms    integer,
     started_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT application_moves_pkey PRIMARY KEY (app_id),

@@ -20,7 +20,7 @@ from common.problems import Problem
 from tenancy import application_access, certificates, placeholders
 from tenancy.deps import Deps
 from tenancy.placeholders import ROWS_TIMEOUT
-from tenancy.queries import applications, deleted_slugs, domains
+from tenancy.queries import application_moves, applications, deleted_slugs, domains
 from tenancy.queries import placeholders as placeholder_rows
 from tenancy.tenant_lookup import to_application
 
@@ -46,7 +46,7 @@ async def delete(deps: Deps, ctx: Context, request: DeleteApplication) -> Done:
             raise DashboardStays
         if request.confirm != row.slug:
             raise DeletionNotConfirmed
-        if await applications.is_moving(tx, id=row.id):
+        if await application_moves.is_moving(tx, id=row.id):
             raise ApplicationMoving
         await applications.mark_deleting(tx, id=row.id)
         await deleted_slugs.insert(tx, slug=row.slug, days=deps.slug_quarantine_days)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -41,15 +40,6 @@ async def under_load(platform: Platform, fault: FaultReport) -> AsyncIterator[Re
     await fault.settle()
 
 
-async def ended(load: RecordedLoad, number: int) -> None:
-    """Waits until so many more requests of each kind have ended, with success or without."""
-    before = {kind: load.statuses[kind].total() for kind in load.kinds}
-    ends = time.monotonic() + 120
-    while any(load.statuses[kind].total() < count + number for kind, count in before.items()):
-        assert time.monotonic() < ends, load.statuses
-        await asyncio.sleep(0.05)
-
-
 async def from_memory(platform: Platform) -> None:
     """Keys and discovery are answered, whatever the database does, since somebody has asked before."""
     async with platform.system.http("demo", timeout=5) as http:
@@ -66,7 +56,7 @@ async def test_the_database_is_slow(
     hangs, and no connection to a client breaks."""
     async with under_load(platform, fault) as load:
         platform.network.delay = delay
-        await ended(load, number)
+        await load.more(number)
         await from_memory(platform)
 
 
@@ -77,7 +67,7 @@ async def test_the_table_of_users_is_locked(platform: Platform, fault: FaultRepo
         owner = await asyncpg.connect(platform.owner_dsn())
         async with owner.transaction():
             await owner.execute("LOCK TABLE users")
-            await ended(load, 3)
+            await load.more(3)
             await from_memory(platform)
         await owner.close()
     assert any(load.statuses["users"][status] for status in ("503", "504"))
@@ -89,7 +79,7 @@ async def test_the_database_is_silent(platform: Platform, fault: FaultReport) ->
     memory."""
     async with under_load(platform, fault) as load:
         platform.network.silence()
-        await ended(load, 3)
+        await load.more(3)
         await from_memory(platform)
     assert any(load.statuses["users"][status] for status in ("503", "504"))
 
@@ -110,7 +100,7 @@ async def test_no_connection_is_left(platform: Platform, fault: FaultReport) -> 
                 """
             )
         await _hold_all(platform, held)
-        await ended(load, REQUESTS)
+        await load.more(REQUESTS)
         await asyncio.gather(*(connection.close() for connection in held))
         await owner.close()
     assert load.statuses["users"]["503"] > 0

@@ -15,22 +15,17 @@ from aero2.moves.command import MoveOptions, move
 from common.homes import MAIN
 from common.testing import HOMES
 
-LOGICAL: Final = """
-wal_level = logical
-max_slot_wal_keep_size = 1GB
-max_replication_slots = 20
-max_wal_senders = 20
-max_active_replication_origins = 20
-max_logical_replication_workers = 8
-max_worker_processes = 16
+DURABLE: Final = """
 synchronous_commit = on
+fsync = off
 """
+"""Commits survive a kill of the server."""
 
 
 def start_movable() -> TwoClusters:
     """Starts two servers of their own. The caller stops them."""
-    main = Postgres.start(settings=LOGICAL)
-    return TwoClusters.beside(main, Postgres.start(cluster=WEST, settings=LOGICAL))
+    main = Postgres.start(settings=DURABLE)
+    return TwoClusters.beside(main, Postgres.start(cluster=WEST, settings=DURABLE))
 
 
 def urls_of(world: World) -> dict[str, str]:
@@ -49,7 +44,7 @@ async def move_application(
     """Moves an application of the world, whose processes hear of it, and whose relay sends. Returns the lines of
     the command. Raises CommandError."""
     lines: list[str] = []
-    slug: str = await world.main_owner.fetchval(
+    slug: str = options.pop("slug", None) or await world.main_owner.fetchval(
         "SELECT slug FROM applications WHERE id = $1", app_id
     )
 
@@ -69,6 +64,38 @@ async def move_application(
             MoveOptions(slug, target, tell, heard, **{"pause": 0.2, "patience": 5.0} | options),
         )
     return lines
+
+
+async def left_behind(world: World, app_id: str, cluster: str) -> dict[str, int]:
+    """Returns what a cluster still has of an application that lives elsewhere, by table or kind."""
+    owner = getattr(world, f"{cluster}_owner")
+    tables = await owner.fetch(
+        """
+        SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'app_id'
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+          AND c.relname NOT IN ('application_api_keys', 'application_words', 'custom_domains')
+        """
+    )
+    counts = {
+        row["relname"]: await owner.fetchval(
+            f"SELECT count(*) FROM {row['relname']} WHERE app_id = $1", app_id
+        )
+        for row in tables
+    }
+    if cluster != MAIN:
+        counts["placeholder"] = await owner.fetchval(
+            "SELECT count(*) FROM applications WHERE id = $1", app_id
+        )
+    name = f"aero2_move_{app_id.replace('-', '')}"
+    for kind, column in (
+        ("pg_publication", "pubname"),
+        ("pg_subscription", "subname"),
+        ("pg_replication_slots", "slot_name"),
+    ):
+        counts[kind] = await owner.fetchval(
+            f"SELECT count(*) FROM {kind} WHERE {column} = $1", name
+        )
+    return {name: count for name, count in counts.items() if count}
 
 
 @asynccontextmanager

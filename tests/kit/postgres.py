@@ -48,6 +48,11 @@ max_connections = 300
 shared_buffers = 64MB
 dynamic_shared_memory_type = mmap
 max_wal_size = 2GB
+wal_level = logical
+max_slot_wal_keep_size = 1GB
+max_sync_workers_per_subscription = 4
+max_logical_replication_workers = 8
+max_worker_processes = 16
 autovacuum_naptime = 60
 wal_retrieve_retry_interval = 200ms
 log_min_messages = warning
@@ -174,13 +179,20 @@ class Postgres:
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait(10)
 
-    def kill_all(self) -> None:
-        """Kills every process of the server at the same moment: what none of them has written is lost."""
+    def suspend(self) -> list[psutil.Process]:
+        """Stops every process (SIGSTOP), as on a machine that hangs: its connections stay open. Returns the
+        processes, which `resume` of each lets go on."""
         assert self.process is not None
         postmaster = psutil.Process(self.process.pid)
         family = [postmaster, *postmaster.children(recursive=True)]
         for process in family:
             process.suspend()
+        return family
+
+    def kill_all(self) -> None:
+        """Kills every process of the server at the same moment: what none of them has written is lost."""
+        assert self.process is not None
+        family = self.suspend()
         for process in family:
             process.kill()
         self.process.wait(10)

@@ -50,7 +50,8 @@ class Refused(Exception):
 @dataclass
 class RecordedLoad:
     """People who sign in, clients that refresh their tokens, and a backend that creates users. Further kinds are
-    `tokens` (client credentials), `log` (reads the audit log) and `lists` (reads users)."""
+    `sign-outs` (of sessions of their own), `tokens` (client credentials), `log` (reads the audit log) and
+    `lists` (reads users)."""
 
     system: System
     workers: int = 2
@@ -106,13 +107,21 @@ class RecordedLoad:
             assert time.monotonic() < ends, self.report()
             await asyncio.sleep(0.05)
 
+    async def more(self, times: int) -> None:
+        """Waits until so many more requests of each kind have ended, with success or without."""
+        before = {kind: self.statuses[kind].total() for kind in self.kinds}
+        ends = time.monotonic() + WORKS_WITHIN
+        while any(self.statuses[kind].total() < n + times for kind, n in before.items()):
+            assert time.monotonic() < ends, self.report()
+            await asyncio.sleep(0.05)
+
     def succeeded(self, kind: str) -> int:
         return self.statuses.get(kind, Counter())["ok"]
 
     async def compare(self) -> None:
         """Fails if a user, a session or a refresh token that was acknowledged is not there, if something that
         was refused is there, or if an answer was wrong."""
-        assert self.wrong == []
+        assert self.wrong == [], self.wrong[:3]
         users = [o.key for o in self.history.operations if o.kind == "users"]
         async with self.system.backend() as backend:
             for email in users:
@@ -121,7 +130,7 @@ class RecordedLoad:
             async with self.system.http("demo", cookies=cookies) as http:
                 await self._look(http, "/api/auth/session", session)
         for client in range(len(self.tokens)):
-            await self._refresh(client)
+            await self.refresh(client)
         self.history.check()
 
     async def compare_events(self, js: JetStreamContext) -> None:
@@ -146,13 +155,14 @@ class RecordedLoad:
         return "\n".join(lines)
 
     async def _work(self, kind: str, worker: int) -> None:
-        once = {
+        once: Callable[[int], Awaitable[object]] = {
             "users": self._create,
             "sign-ins": self._sign_in,
-            "refreshes": self._refresh,
+            "sign-outs": self._sign_in_and_out,
+            "refreshes": self.refresh,
             "tokens": self._client_token,
-            "log": self._ask("log", "/api/audit"),
-            "lists": self._ask("lists", "/api/users"),
+            "log": self.ask("log", "/api/audit"),
+            "lists": self.ask("lists", "/api/users"),
         }[kind]
         seen = self.statuses.setdefault(kind, Counter())
         while self._going:
@@ -212,7 +222,7 @@ class RecordedLoad:
         self.users.append(answer.json()["id"])
         self._emails[self.users[-1]] = email
 
-    async def _sign_in(self, worker: int) -> None:
+    async def _sign_in(self, worker: int) -> tuple[str, dict[str, str]]:
         name = f"sign-in {len(self.history.operations)}"
         operation = self.history.invoke("sign-ins", Act.WRITE, name, PRESENT, client=worker)
         failures: list[httpx.Response] = []
@@ -240,6 +250,18 @@ class RecordedLoad:
             operation.key = answer.json()["id"]
             operation.ok()
             self.sessions.append((operation.key, dict(http.cookies)))
+            return self.sessions[-1]
+
+    async def _sign_in_and_out(self, worker: int) -> None:
+        await self.sign_out(*await self._sign_in(worker), worker)
+
+    async def sign_out(self, session: str, cookies: dict[str, str], worker: int = 0) -> None:
+        """Ends a session. Raises Refused if it may still be alive."""
+        operation = self.history.invoke("sign-outs", Act.END, session, client=worker)
+        headers = {"origin": self.system.origin("demo")}
+        async with self.system.http("demo", cookies=cookies, headers=headers) as http:
+            await self._answer(operation, http.post("/api/auth/signout"), 200)
+        operation.ok()
 
     async def _first_user(self) -> None:
         """Creates the person who signs in."""
@@ -289,7 +311,7 @@ class RecordedLoad:
         operation.ok(content.get("refresh_token"))
         return content
 
-    async def _refresh(self, client: int) -> None:
+    async def refresh(self, client: int) -> None:
         """Refreshes. A refresh without an answer may have used the token, and a used token that is sent after the
         grace ends its family. So the client then signs in."""
         token, now = self.tokens[client], self.history.clock()
@@ -318,7 +340,7 @@ class RecordedLoad:
         operation = self.history.invoke("tokens", Act.ASK, client=worker)
         await self._token(operation, grant_type="client_credentials")
 
-    def _ask(self, kind: str, path: str) -> Callable[[int], Awaitable[None]]:
+    def ask(self, kind: str, path: str) -> Callable[[int], Awaitable[None]]:
         async def ask(worker: int) -> None:
             operation = self.history.invoke(kind, Act.ASK, client=worker)
             async with self.system.backend() as backend:

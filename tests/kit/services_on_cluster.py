@@ -129,6 +129,11 @@ class ServicesOnCluster(Deployment):
     def operator_key(self) -> str:
         return str(json.loads(self._keys.read_text())["secret_key"])
 
+    @property
+    def master_key(self) -> str:
+        """The value of AERO2_MASTER_KEY."""
+        return self._common["AERO2_MASTER_KEY"]
+
     def owner_dsn(self) -> str:
         return self.databases["owner"]
 

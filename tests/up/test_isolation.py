@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -123,7 +124,8 @@ def test_the_next_run_removes_what_a_killed_one_left(shared: Instance) -> None:
 
 @contextmanager
 def begun(instance: Instance) -> Iterator[subprocess.Popen[bytes]]:
-    """A run that has made both of its applications."""
+    """A run that has made both of its applications. Those of an earlier one are gone then."""
+    earlier = _slugs(instance)
     process = subprocess.Popen(
         command(instance),
         env=environment(),
@@ -133,7 +135,7 @@ def begun(instance: Instance) -> Iterator[subprocess.Popen[bytes]]:
 
     def has_both() -> bool:
         assert process.poll() is None
-        return sum('"slug": "isolation-canary-' in each for each in left(instance)) == 2
+        return len(_slugs(instance) - earlier) == 2
 
     try:
         until(has_both)
@@ -142,6 +144,10 @@ def begun(instance: Instance) -> Iterator[subprocess.Popen[bytes]]:
         if process.poll() is None:
             process.kill()
         process.wait()
+
+
+def _slugs(instance: Instance) -> set[str]:
+    return set(re.findall(r"isolation-canary-[0-9a-f]{8}-[ab](?=\")", "".join(left(instance))))
 
 
 @dataclass(frozen=True)
@@ -170,12 +176,12 @@ BREAKS = {
         ("GET /api/users/{id}", "answers 200 with"),
         "ALTER ROLE aero2_identity BYPASSRLS",
     ),
-    "a permission of every application is deleted": Break(
-        "rbac/queries/permissions.py",
-        "DELETE FROM permissions WHERE app_id = $1 AND id = $2 AND",
-        "DELETE FROM permissions WHERE $1::uuid IS NOT NULL AND id = $2 AND",
-        ("DELETE /api/permissions/{permission_id}", ""),
-        "ALTER ROLE aero2_rbac BYPASSRLS",
+    "a resource of every application is deleted": Break(
+        "oidc/queries/resources.py",
+        "DELETE FROM resources WHERE app_id = $1 AND id = $2",
+        "DELETE FROM resources WHERE $1::uuid IS NOT NULL AND id = $2",
+        ("GET /api/resources", "reads otherwise after the attempts"),
+        "ALTER ROLE aero2_oidc BYPASSRLS",
     ),
 }
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from aero2.failures import CommandError
 from aero2.isolation.canary import Canary
 from aero2.isolation.operations import Operation
 from aero2.isolation.recipes import recipe_of
@@ -18,6 +19,10 @@ from aero2.isolation.wire import NONE, Answer, Credential, Parts, Wire
 AUTHORIZE: Final = "/oauth2/authorize"
 BY_ITSELF: Final = ("mail_sender.",)
 """How types of audit events begin that the platform records without a request."""
+
+
+class OwnerRefused(Exception):
+    """B cannot be asked any more, so nothing else can be tried."""
 
 
 @dataclass
@@ -137,14 +142,23 @@ class Across:
         self.crossings.append(Crossing(operation.name, credential.name, host, what))
 
     def _look_into_audit_log(self, operation: Operation) -> None:
-        newest = self._newest_record()
+        try:
+            newest = self._newest_record()
+        except OwnerRefused as error:
+            what = f"makes that B itself is refused: {error}"
+            self.crossings.append(Crossing(operation.name, "one of A", self.b.slug, what))
+            raise
         if newest != self._newest:
             self._newest = newest
             what = "leaves a record in the audit log of B"
             self.crossings.append(Crossing(operation.name, "one of A", self.b.slug, what))
 
     def _newest_record(self) -> str:
-        found = self.b.own(self.wire, "GET", "/api/audit", query={"limit": "20"})
+        """Raises OwnerRefused if B cannot read its own audit log any more."""
+        try:
+            found = self.b.own(self.wire, "GET", "/api/audit", query={"limit": "20"})
+        except CommandError as error:
+            raise OwnerRefused(str(error)) from None
         return next(
             (
                 each["id"]

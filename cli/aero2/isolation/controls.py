@@ -41,7 +41,7 @@ class Controls:
 
     def run(self, operations: list[Operation], tried: dict[str, Tried]) -> None:
         """Does each operation once. Those that end or delete something come last, the deepest first."""
-        for each in sorted(operations, key=_rank):
+        for each in sorted(operations, key=rank):
             outcome = tried[each.name]
             if (reason := reason_of(each)) is not None:
                 outcome.covered, outcome.control = False, reason
@@ -117,12 +117,12 @@ def changes(before: dict[str, str], after: dict[str, str], b: Canary) -> list[Cr
     ]
 
 
-def _rank(operation: Operation) -> tuple[int, int, int]:
-    """Reads come first. An application is deleted at the very end."""
-    rank = recipe_of(operation.recipe).rank
+def rank(operation: Operation) -> tuple[int, int, int]:
+    """Sorts reads to the beginning, and what deletes an application to the very end."""
+    place = recipe_of(operation.recipe).rank
     deletes = operation.method == "DELETE"
-    kind = 3 if rank >= 4 else 0 if operation.safe else 2 if deletes else 1
-    return kind, rank, -operation.path.count("/") if deletes else 0
+    kind = 3 if place >= 4 else 0 if operation.safe else 2 if deletes else 1
+    return kind, place, -operation.path.count("/") if deletes else 0
 
 
 def _stable(answer: Answer) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 
 from aero2.dashboard import address
 from aero2.failures import CommandError
-from aero2.isolation.attempts import Across
+from aero2.isolation.attempts import Across, OwnerRefused
 from aero2.isolation.canary import Canary, Dashboard, make_canary, remove_canaries
-from aero2.isolation.controls import Controls, changes
+from aero2.isolation.controls import Controls, changes, rank
 from aero2.isolation.filling import fill
 from aero2.isolation.operations import operations_of
 from aero2.isolation.report import Report, Tried
@@ -76,16 +76,22 @@ def _examine(dashboard: Dashboard, a: Canary, b: Canary, progress: Progress) -> 
     controls = Controls(wire, b, dashboard.origin)
     before = controls.read(operations)
     across = Across(wire, a, b, dashboard.origin)
-    for number, operation in enumerate(operations):
-        progress("try across", number, len(operations))
-        across.attempt(operation, tried[operation.name])
+    try:
+        for number, operation in enumerate(sorted(operations, key=rank)):
+            progress("try across", number, len(operations))
+            across.attempt(operation, tried[operation.name])
+    except OwnerRefused:
+        return _report(across, tried)
     progress("compare", 0, 0)
-    changed = changes(before, controls.read(operations), b)
+    across.crossings.extend(changes(before, controls.read(operations), b))
     progress("show that owners can", 0, 0)
     controls.run(operations, tried)
-    return Report(
-        (a.home, b.home), list(tried.values()), across.crossings + changed, requests=wire.sent
-    )
+    return _report(across, tried)
+
+
+def _report(across: Across, tried: dict[str, Tried]) -> Report:
+    homes, sent = (across.a.home, across.b.home), across.wire.sent
+    return Report(homes, list(tried.values()), across.crossings, sent)
 
 
 def _document(wire: Wire, origin: str, key: Credential) -> dict[str, Any]:

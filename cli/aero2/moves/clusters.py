@@ -16,7 +16,7 @@ from common.connection_setup import set_codecs
 from common.homes import MAIN
 
 NAME: Final = "aero2-move"
-"""What the sessions call themselves."""
+"""The application_name of the sessions."""
 PATIENCE: Final = 10.0
 """Seconds to connect."""
 SETTINGS: Final = {
@@ -36,10 +36,11 @@ PRIMARY: Final[dict[str, Any]] = {"target_session_attrs": "read-write"}
 QUIET: Final = """
     SELECT set_config('log_statement', 'none', false), set_config('log_min_duration_statement', '-1', false),
            set_config('log_min_error_statement', 'panic', false),
+           set_config('auto_explain.log_min_duration', '-1', false),
            set_config('synchronous_commit', CASE current_setting('synchronous_commit')
                WHEN 'off' THEN 'on' WHEN 'local' THEN 'on' ELSE current_setting('synchronous_commit') END, false)
 """
-"""Nothing that a move sends stands in the log. What it commits survives a crash and a failover."""
+"""Nothing that a move sends stands in the log. Its commits survive a crash and a failover."""
 LOST: Final = (
     OSError,
     TimeoutError,
@@ -70,16 +71,16 @@ async def connected(
     """Opens a connection to each of these clusters. Without those that are away if they `may_be_away`, but
     `main` has to be there. Raises CommandError."""
     async with AsyncExitStack() as stack:
-        found: dict[str, Connection] = {}
+        clusters: dict[str, Connection] = {}
         for name in dict.fromkeys(names):
             try:
-                found[name] = await open_connection(urls, name)
+                clusters[name] = await open_connection(urls, name)
             except ClusterAway:
                 if name == MAIN or not may_be_away:
                     raise
                 continue
-            stack.callback(found[name].terminate)
-        yield found
+            stack.callback(clusters[name].terminate)
+        yield clusters
 
 
 async def open_connection(urls: Mapping[str, str], name: str) -> Connection:
@@ -114,4 +115,5 @@ def for_replication(url: str) -> str:
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     query.setdefault("target_session_attrs", "read-write")
+    query.setdefault("connect_timeout", "10")
     return urlunsplit(parts._replace(query=urlencode(query, safe="/,")))

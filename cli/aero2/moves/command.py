@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
@@ -31,6 +31,8 @@ TRIES: Final = 20
 """How often a move that has begun goes on by itself after a server was lost: a failover takes a while."""
 PAUSE: Final = 3.0
 """Seconds before that."""
+LOCK_TRIES: Final = 30
+"""How often the lock is tried, ten times a second."""
 HOLDER: Final = """
     SELECT coalesce(nullif(a.application_name, ''), a.usename, '?')
     FROM pg_locks l JOIN pg_stat_activity a USING (pid)
@@ -43,7 +45,7 @@ HOLDER: Final = """
 
 @dataclass(frozen=True)
 class MoveOptions:
-    """What somebody wants moved, and how. `tell` is called with the id of an application that has changed."""
+    """The application to move, where, and how. `tell` is called with the id of an application that has changed."""
 
     slug: str
     target: str
@@ -80,28 +82,28 @@ async def move(urls: Mapping[str, str], options: MoveOptions) -> None:
 
 async def _try(urls: dict[str, str], options: MoveOptions) -> None:
     async with connected(urls, [MAIN]) as first:
-        begun = await records.find_move(first[MAIN])
-        found = await records.find_application(first[MAIN], options.slug)
-        wanted = _wanted(urls, options, begun, found)
+        record = await records.find_move(first[MAIN])
+        application = await records.find_application(first[MAIN], options.slug)
+        planned = _plan(urls, options, record, application)
     async with (
         connected(
-            urls, [MAIN, wanted.source, wanted.target], may_be_away=options.abort
+            urls, [MAIN, planned.source, planned.target], may_be_away=options.abort
         ) as clusters,
         _locked(clusters),
     ):
         main = clusters[MAIN]
-        if await records.find_move(main) != begun:
+        if await records.find_move(main) != record:
             raise CommandError("Another move has begun at this moment. Run the command again.")
         if options.abort:
-            await abort.abort(wanted, clusters, options.report)
+            await abort.abort(planned, clusters, options.report)
             return
-        if begun is None:
-            source, target = clusters[wanted.source], clusters[wanted.target]
+        if record is None:
+            source, target = clusters[planned.source], clusters[planned.target]
             tables = rows.moved(await app_tables(source))
-            await checks.refuse_unready(source, target, wanted, tables)
-            await records.begin(main, wanted)
+            await checks.refuse_unready(source, target, planned, tables)
+            await records.begin(main, planned)
         await Mover(
-            wanted,
+            planned,
             urls,
             clusters,
             options.tell,
@@ -111,59 +113,65 @@ async def _try(urls: dict[str, str], options: MoveOptions) -> None:
         ).run()
 
 
-def _wanted(
+def _plan(
     urls: Mapping[str, str],
     options: MoveOptions,
-    begun: Move | None,
-    found: records.RegisteredApplication,
+    record: Move | None,
+    application: records.RegisteredApplication,
 ) -> Move:
     """Returns the move to do, or to go on with. Raises CommandError if it cannot be."""
-    if found.is_dashboard:
+    if application.is_dashboard:
         raise CommandError("The Dashboard stays on main: it has the registries beside it.")
-    if begun is not None and begun.app_id != found.id:
+    if record is not None and record.app_id != application.id:
         raise CommandError(
-            f"{begun.slug} is being moved from {begun.source} to {begun.target}. Finish that first: "
-            f"aero2 apps move {begun.slug} --to {begun.target}, or the same with --abort."
+            f"{record.slug} is being moved from {record.source} to {record.target}. Finish that first: "
+            f"aero2 apps move {record.slug} --to {record.target}, or the same with --abort."
         )
     target = options.target
     if target not in urls:
         raise CommandError(
             f"There is no cluster {target}: {OWNER}_{target.upper()} is not set. Known: {', '.join(sorted(urls))}."
         )
-    if begun is not None:
-        return _begun(options, begun, urls)
+    if record is not None:
+        return _of_record(options, record, urls)
     if options.abort:
-        raise CommandError(f"{found.slug} is not being moved.")
-    if found.home == target:
-        raise CommandError(f"{found.slug} lives in {target} already.")
-    if found.home not in urls:
+        raise CommandError(f"{application.slug} is not being moved.")
+    if application.home == target:
+        raise CommandError(f"{application.slug} lives in {target} already.")
+    if application.home not in urls:
         raise CommandError(
-            f"{found.slug} lives in {found.home}, but {OWNER}_{found.home.upper()} is not set."
+            f"{application.slug} lives in {application.home}, but {OWNER}_{application.home.upper()} is not set."
         )
-    return Move(found.id, found.slug, found.home, target)
+    return Move(application.id, application.slug, application.home, target)
 
 
-def _begun(options: MoveOptions, begun: Move, urls: Mapping[str, str]) -> Move:
-    if begun.target != options.target:
+def _of_record(options: MoveOptions, record: Move, urls: Mapping[str, str]) -> Move:
+    if record.target != options.target:
         raise CommandError(
-            f"{begun.slug} is being moved to {begun.target}. Finish that, or undo it: "
-            f"aero2 apps move {begun.slug} --to {begun.target} --abort."
+            f"{record.slug} is being moved to {record.target}. Finish that, or undo it: "
+            f"aero2 apps move {record.slug} --to {record.target} --abort."
         )
-    if begun.source not in urls:
+    if record.source not in urls:
         raise CommandError(
-            f"{begun.slug} comes from {begun.source}, but {OWNER}_{begun.source.upper()} is not set."
+            f"{record.slug} comes from {record.source}, but {OWNER}_{record.source.upper()} is not set."
         )
-    if begun.phase == records.ABORTING and not options.abort:
-        raise CommandError(f"The move of {begun.slug} is being undone: add --abort.")
-    return replace(begun)
+    if record.phase == records.ABORTING and not options.abort:
+        raise CommandError(f"The move of {record.slug} is being undone: add --abort.")
+    return record
 
 
 @asynccontextmanager
 async def _locked(clusters: Mapping[str, Connection]) -> AsyncIterator[None]:
     """Holds the lock of migrations in each cluster, so that neither a migration nor another move runs. Raises
-    CommandError at once if it is taken. The lock ends with the connections."""
+    CommandError if it is taken. The lock ends with the connections."""
     for name, db in clusters.items():
-        if not await db.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+        tries = 0
+        while not await db.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
+            if (
+                tries := tries + 1
+            ) < LOCK_TRIES:  # a server needs a moment to notice that a run was killed
+                await asyncio.sleep(0.1)
+                continue
             holder = await db.fetchval(HOLDER, LOCK)
             raise CommandError(
                 f"Another move or a migration is under way in {name} ({holder or 'just ended'}). Try again later."

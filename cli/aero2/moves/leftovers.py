@@ -1,4 +1,4 @@
-"""What the source still has to send for an application that was moved away, and its last rows."""
+"""Mails, events and rows that the source still has of an application that was moved away."""
 
 from __future__ import annotations
 

@@ -68,7 +68,8 @@ class Mover:
 
     async def _copy(self) -> None:
         """Copies the rows, unless a copy is there that only has to catch up."""
-        if await replication.is_usable(self.source, self.target, self.move):
+        timeline = await records.get_timeline(self.main, self.move)
+        if await replication.is_usable(self.source, self.target, self.move, timeline):
             self.report("going on with the copy that was begun")
         else:
             await self._begin_copy()
@@ -78,6 +79,8 @@ class Mover:
         await self._clear()
         tables = rows.moved(self._tables)
         await checks.refuse_unready(self.source, self.target, self.move, tables)
+        timeline = await replication.timeline_of(self.target)
+        await records.set_timeline(self.main, self.move, timeline)
         await fences.open_source(self.source, self.move)
         await replication.publish(self.source, self.move, tables)
         await replication.make_slot(self.urls, self.source, self.move)

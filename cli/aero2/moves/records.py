@@ -1,4 +1,4 @@
-"""What `main` knows of a move: the application in the registry, and how far the move has come."""
+"""The record of a move on `main`: the application in the registry, and how far the move has come."""
 
 from __future__ import annotations
 
@@ -84,6 +84,21 @@ async def set_phase(main: Connection, move: Move, phase: str) -> None:
     """Records the phase."""
     await main.execute(
         "UPDATE application_moves SET phase = $2 WHERE app_id = $1", move.app_id, phase
+    )
+
+
+async def get_timeline(main: Connection, move: Move) -> int | None:
+    """Returns the target's timeline when the copy began; None if it has not."""
+    timeline: int | None = await main.fetchval(
+        "SELECT timeline FROM application_moves WHERE app_id = $1", move.app_id
+    )
+    return timeline
+
+
+async def set_timeline(main: Connection, move: Move, timeline: int | None) -> None:
+    """Records the target's timeline."""
+    await main.execute(
+        "UPDATE application_moves SET timeline = $2 WHERE app_id = $1", move.app_id, timeline
     )
 
 

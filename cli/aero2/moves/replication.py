@@ -11,13 +11,15 @@ import asyncpg
 
 from aero2.app_tables import AppTable
 from aero2.failures import CommandError
-from aero2.lock_watch import watching
+from aero2.lock_watch import LockWatch, watching
 from aero2.migration_steps import Connection
 from aero2.moves.clusters import for_replication, open_connection
 from aero2.moves.records import Move
 
 SLOT_WAIT: Final = 60.0
 """Seconds for a slot, which waits for every transaction that writes at this moment."""
+SLOT_USUAL: Final = 2.0
+"""Seconds after which a blocking transaction is looked for."""
 RELEASE: Final = 10.0
 """Seconds for a slot to become free."""
 SUBSCRIBE: Final = """
@@ -36,7 +38,7 @@ SUBSCRIBE: Final = """
 
 
 class CopyLost(CommandError):
-    """The source has dropped changes that the copy lacks, so that it has to begin anew."""
+    """The source has dropped changes that the copy lacks, so that it has to begin again."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +96,18 @@ async def make_slot(urls: dict[str, str], source: Connection, move: Move) -> Non
     async def connect() -> Connection:
         return await open_connection(urls, move.source)
 
-    async with watching(connect, source.get_server_pid()) as watch:
-        try:
-            await source.fetchval(make, move.name, timeout=SLOT_WAIT)
-        except TimeoutError:
-            raise CommandError(
-                f"Nothing was moved: the copy has to begin between transactions, and {watch} goes on. "
-                "Try again when it has ended."
-            ) from None
+    making = asyncio.ensure_future(source.fetchval(make, move.name, timeout=SLOT_WAIT))
+    watch = LockWatch()
+    if not (await asyncio.wait([making], timeout=SLOT_USUAL))[0]:
+        async with watching(connect, source.get_server_pid()) as watch:
+            await asyncio.wait([making])
+    try:
+        await making
+    except TimeoutError:
+        raise CommandError(
+            f"Nothing was moved: the copy has to begin between transactions, and {watch} goes on. "
+            "Run the same command again when that has ended, or with --abort."
+        ) from None
 
 
 async def subscribe(target: Connection, move: Move, source_url: str) -> None:
@@ -125,9 +131,22 @@ async def subscribe(target: Connection, move: Move, source_url: str) -> None:
             await target.execute("SELECT set_config('aero2.move_source', '', false)")
 
 
-async def is_usable(source: Connection, target: Connection, move: Move) -> bool:
-    """Returns whether a copy that was begun can go on: its slot has lost nothing. Wakes a subscription that an
-    error has stopped."""
+async def timeline_of(db: Connection) -> int:
+    """Returns the timeline of a server: each promotion begins a new one."""
+    timeline: int = await db.fetchval(
+        "SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint"
+    )
+    return timeline
+
+
+async def is_usable(
+    source: Connection, target: Connection, move: Move, timeline: int | None
+) -> bool:
+    """Returns whether a copy that was begun can go on: its slot has lost nothing, and the target is still on the
+    timeline on which it began. A promoted standby may lack what the target had confirmed before. Wakes a
+    subscription that an error has stopped."""
+    if timeline != await timeline_of(target):
+        return False
     slot = await source.fetchval(
         "SELECT wal_status <> 'lost' FROM pg_replication_slots WHERE slot_name = $1", move.name
     )

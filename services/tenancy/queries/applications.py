@@ -204,28 +204,19 @@ async def set_owner(db: Db, *, id: str, owner_org_id: str) -> None:
 
 
 async def mark_deleting(db: Db, *, id: str) -> None:
-    """Sets the state to `deleting`. The application does not answer any more."""
+    """Sets the state to `deleting`. The application does not answer any more. One that is closed is opened:
+    the deletion itself has to get in."""
     await run(
         db,
         """
         -- any-tenant: applications is the registry of tenants
-        UPDATE applications SET state = 'deleting', updated_at = now() WHERE id = $1
+        UPDATE applications
+        SET state = 'deleting', updated_at = now(), closed = NULL,
+            home_state = CASE WHEN closed IS NULL THEN home_state ELSE 'settled' END
+        WHERE id = $1
         """,
         id,
     )
-
-
-async def is_moving(db: Db, *, id: str) -> bool:
-    """Returns whether the application is being moved to another cluster. Its row is locked: no move begins."""
-    moving: bool = await value(
-        db,
-        """
-        -- any-tenant: applications is the registry of tenants
-        SELECT EXISTS (SELECT FROM application_moves WHERE app_id = $1)
-        """,
-        id,
-    )
-    return moving
 
 
 async def delete_all_rows(db: Link, *, id: str, within: float) -> None:

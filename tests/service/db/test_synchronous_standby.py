@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 from tests.kit.callers import ADMIN
+from tests.kit.nats_server import until
 from tests.kit.oauth import ORIGIN
 from tests.kit.standby import PostgresPair
 from tests.kit.world import World
@@ -27,6 +28,8 @@ from common.contracts.tokens import Tokens
 from common.db import Database
 from common.ids import new_id
 from common.problems import Conflict, TooLate
+from tenancy.queries import database_servers
+from tenancy.queries.database_servers import ServersRow
 
 DEADLINE = 0.3
 """Seconds for a write whose COMMIT waits for the standby."""
@@ -243,3 +246,28 @@ async def test_status_shows_the_standby(
     assert cluster.warnings() == []
     assert [(each.state, each.lag_bytes) for each in unprivileged.standbys] == [("unknown", None)]
     assert unprivileged.warnings() == []
+
+
+async def test_the_metrics_see_a_standby_that_stands_still(
+    dsns: dict[str, str], postgres_pair: PostgresPair
+) -> None:
+    """The role of upkeep sees how far it is behind. A frozen standby lags, although its own figure stays."""
+    upkeep = await Database.connect(dsns["upkeep"], name="test", size=1)
+
+    async def servers() -> ServersRow:
+        async with upkeep.unbound_transaction() as db:
+            return await database_servers.get(db)
+
+    before = await servers()
+    with postgres_pair.frozen_standby():
+        at_first = (await servers()).standby_lag
+        await until(partial(_lags_more, servers, 1.0 + (at_first or 0.0)))
+    await upkeep.close()
+
+    assert (before.synchronous_wanted, before.synchronous_standbys) == (True, 1)
+    assert before.standby_lag is not None
+    assert not before.archive_failing
+
+
+async def _lags_more(servers: Callable[[], Awaitable[ServersRow]], seconds: float) -> bool:
+    return ((await servers()).standby_lag or 0.0) > seconds
