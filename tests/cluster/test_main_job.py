@@ -45,7 +45,7 @@ pytestmark = [
         not PROGRAM.exists(), reason="`make test` installs Patroni in .venv/patroni"
     ),
 ]
-KINDS = ("users", "sign-ins", "refreshes", "lists")
+KINDS = ("users", "sign-ins", "sign-outs", "refreshes", "lists")
 NEXT = "0.2.0"
 SETTINGS = {"AERO2_POOL_SIZE": "4"}
 """Ten processes keep connections to each cluster."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import httpx
-from tests.kit.history import ABSENT, Act, Operation
+from tests.kit.history import Operation
 from tests.kit.recorded_load import RecordedLoad
-from tests.kit.system import PASSWORD, System
+from tests.kit.system import System
 
-from aero2.demo import CALLBACKS, SLUG, USER
+from aero2.demo import CALLBACKS, SLUG
 
 
 @dataclass
@@ -30,18 +30,16 @@ class ApplicationSystem(System):
 async def create_application(
     system: System, operator_key: str, slug: str, home: str
 ) -> ApplicationSystem:
-    """Makes an application with a user and a client, as the demo has them, in a database cluster."""
+    """Makes an application with a client, as the demo has one, in a database cluster."""
     dashboard = {"authorization": f"Bearer {operator_key}"}
     async with system.http("dashboard", headers=dashboard) as http:
         content = {"name": slug.title(), "slug": slug, "home": home}
         app = await _created(http, "/api/applications", content)
     assert app["home"] == home
     key = next(key["key"] for key in app["api_keys"] if key["key_type"] == "secret")
-    application = {"slug": slug, "app_id": app["id"], "secret_key": key, "user_password": PASSWORD}
+    application = {"slug": slug, "app_id": app["id"], "secret_key": key}
     made = ApplicationSystem(system.deployment, application)
     async with made.backend() as http:
-        user = {"email": USER, "email_verified": True, "password": PASSWORD}
-        await _created(http, "/api/users", user)
         client = {
             "name": "Load",
             "redirect_uris": CALLBACKS,
@@ -63,7 +61,7 @@ async def _created(http: httpx.AsyncClient, path: str, content: dict[str, Any]) 
 
 @dataclass
 class ApplicationLoad(RecordedLoad):
-    """The load, and people of whom every second one signs out again."""
+    """The load, which also notes which answers were clean refusals."""
 
     refused: set[int] = field(default_factory=set)
     """The operations, by their ids, that were answered with a clean refusal."""
@@ -71,15 +69,3 @@ class ApplicationLoad(RecordedLoad):
     def _refuse(self, operation: Operation, answer: httpx.Response) -> NoReturn:
         self.refused.add(id(operation))
         super()._refuse(operation, answer)
-
-    async def _sign_in(self, worker: int) -> None:
-        await super()._sign_in(worker)
-        session, cookies = self.sessions[-1]
-        if len(self.sessions) % 2:
-            return
-        operation = self.history.invoke("sign-outs", Act.END, session, ABSENT, client=worker)
-        headers = {"origin": self.system.origin(SLUG)}
-        async with self.system.http(SLUG, cookies=cookies, headers=headers) as http:
-            request = http.post("/api/auth/signout", json={})
-            await self._answer(operation, request, 200)
-        operation.ok()

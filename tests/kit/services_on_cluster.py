@@ -48,7 +48,7 @@ class ServicesOnCluster(Deployment):
         self._keys = folder / "dashboard-keys.json"
         port, mail, smtp = free_port(), free_port(), free_port()
         self.services = ServiceProcesses(folder, port)
-        common = self._common(port, smtp) | (settings or {})
+        self._common = self._settings(port, smtp) | (settings or {})
         self.services.add_mail(mail, smtp)
         for service in nats_access.SERVICES:
             for replica in range(replicas):
@@ -58,7 +58,7 @@ class ServicesOnCluster(Deployment):
                     own["AERO2_NEW_APPLICATIONS_HOME"] = home
                 if service == "gateway" and replicas > 1:
                     own["AERO2_REUSE_PORT"] = "true"
-                self.services.add(name, common | own, service)
+                self.services.add(name, self._common | own, service)
         try:
             self.services.start()
             self.services.wait()
@@ -74,7 +74,7 @@ class ServicesOnCluster(Deployment):
             self.services.end()
             raise
 
-    def _common(self, port: int, smtp: int) -> dict[str, str]:
+    def _settings(self, port: int, smtp: int) -> dict[str, str]:
         return {
             "AERO2_NATS_URL": self.cluster.url,
             "AERO2_NATS_CA_FILE": self.cluster.ca_file,
