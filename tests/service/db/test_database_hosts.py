@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import subprocess
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -12,6 +14,8 @@ import uvloop
 from tests.kit.standby import PostgresPair
 from tests.kit.tcp_proxy import tcp_proxy, with_hosts
 
+from aero2 import owner_connection
+from aero2.backups.programs import without_password
 from common import connection_setup
 from common.context import Context
 from common.database_hosts import DatabaseHosts, Host
@@ -150,6 +154,29 @@ def test_the_kernel_watches_over_a_connection(database: dict[str, str], loop: st
         return options
 
     assert (asyncio if loop == "asyncio" else uvloop).run(look()) == [1, 10, 10_000]
+
+
+async def test_a_command_takes_the_primary(postgres_pair: PostgresPair) -> None:
+    """Commands with an operator's DSN of both servers work on the one that takes writes, whichever comes first.
+    So do the programs of PostgreSQL that they run."""
+    primary, standby = postgres_pair.primary, postgres_pair.standby
+    for ports in ((standby.port, primary.port), (primary.port, standby.port)):
+        dsn = with_hosts(primary.dsn("owner"), *ports)
+        db = await owner_connection.connect(dsn)
+        assert await db.fetchval(PORT) == primary.port
+        await db.close()
+        plain, variables = without_password(dsn)
+        psql = await asyncio.create_subprocess_exec(
+            *(primary.binaries / "psql", "--no-psqlrc", "-At", "-c", PORT, plain),
+            env=os.environ | variables,
+            stdout=subprocess.PIPE,
+        )
+        output, _ = await psql.communicate()
+        assert output.decode().strip() == str(primary.port)
+    with pytest.raises(owner_connection.UNREACHABLE):
+        await owner_connection.connect(with_hosts(dsn, standby.port, 1))
+    with pytest.raises(asyncpg.InterfaceError):
+        await owner_connection.connect("postgresql://a:one/db")
 
 
 async def test_a_failover_is_followed(postgres_pair: PostgresPair) -> None:
