@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import httpx
-from tests.kit.history import ABSENT, Act, Operation
+from tests.kit.history import Operation
 from tests.kit.recorded_load import RecordedLoad
 from tests.kit.system import PASSWORD, System
 
@@ -72,14 +72,8 @@ class ApplicationLoad(RecordedLoad):
         self.refused.add(id(operation))
         super()._refuse(operation, answer)
 
-    async def _sign_in(self, worker: int) -> None:
-        await super()._sign_in(worker)
-        session, cookies = self.sessions[-1]
-        if len(self.sessions) % 2:
-            return
-        operation = self.history.invoke("sign-outs", Act.END, session, ABSENT, client=worker)
-        headers = {"origin": self.system.origin(SLUG)}
-        async with self.system.http(SLUG, cookies=cookies, headers=headers) as http:
-            request = http.post("/api/auth/signout", json={})
-            await self._answer(operation, request, 200)
-        operation.ok()
+    async def _sign_in(self, worker: int) -> tuple[str, dict[str, str]]:
+        session, cookies = await super()._sign_in(worker)
+        if not len(self.sessions) % 2:
+            await self.sign_out(session, cookies, worker)
+        return session, cookies
