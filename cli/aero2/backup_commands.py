@@ -21,6 +21,21 @@ DataDir = Annotated[
         help="Data folder of `aero2 up`. Without it: AERO2_OWNER_DATABASE_URL, else .aero2."
     ),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(help="One cluster of several, such as west. Without it: all of them."),
+]
+StreamOf = Annotated[
+    Path | None,
+    typer.Option(
+        help="Data folder of a running `aero2 up`: what its stream says was revoked since the backup is "
+        "ended again. Without it: AERO2_NATS_URL, as the user `tenancy`."
+    ),
+]
+WithoutStream = Annotated[
+    bool,
+    typer.Option("--without-stream", help="Do not ask the stream what was revoked since."),
+]
 EndKeys = Annotated[
     bool,
     typer.Option(
@@ -51,8 +66,9 @@ def backup(
     *,
     without_secrets: WithoutSecrets = False,
     data_dir: DataDir = None,
+    cluster: Cluster = None,
 ) -> None:
-    """Write the database and the sealed secrets into a new folder, while Aero2 runs or not.
+    """Write the databases of all clusters and the sealed secrets into a new folder, while Aero2 runs or not.
 
     Example: aero2 backup /backups/monday --passphrase-file /etc/aero2/passphrase
     """
@@ -60,7 +76,13 @@ def backup(
     from aero2.failures import report_failures
 
     with report_failures():
-        run(target, passphrase_file, without_secrets=without_secrets, data_dir=data_dir)
+        run(
+            target,
+            passphrase_file,
+            without_secrets=without_secrets,
+            data_dir=data_dir,
+            cluster=cluster,
+        )
 
 
 def restore(
@@ -72,10 +94,13 @@ def restore(
     to_point: ToPoint = None,
     to_time: ToTime = None,
     write_secrets: WriteSecrets = None,
+    stream_of: StreamOf = None,
+    without_stream: WithoutStream = False,
     data_dir: DataDir = None,
+    cluster: Cluster = None,
 ) -> None:
-    """Make a deployment of a backup: in a new data folder, or in an empty database. All sessions,
-    tokens and codes from before end.
+    """Make a deployment of a backup: in a new data folder, or in an empty database of each cluster. All
+    sessions, tokens and codes from before end.
 
     Example: aero2 restore /backups/monday --passphrase-file /etc/aero2/passphrase --data-dir .aero2
     """
@@ -94,6 +119,9 @@ def restore(
                 to_point=to_point,
                 to_time=to_time,
                 write_secrets=write_secrets,
+                cluster=cluster,
+                stream_of=stream_of,
+                without_stream=without_stream,
             )
         )
 

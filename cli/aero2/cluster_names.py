@@ -18,15 +18,21 @@ READABLE: Final = """
 async def refusal(db: Connection, cluster: str) -> str | None:
     """Returns a sentence for the database of another cluster, else None. A database that was made before
     there were names is `main`."""
-    name = MAIN
-    if await db.fetchval("SELECT to_regclass('public.clusters') IS NOT NULL"):
-        name = await db.fetchval("SELECT name FROM clusters WHERE is_this")
+    name = await of_this(db)
     if name == cluster:
         return None
     return (
         f"This is the database of the cluster {name}, and not of {cluster}. A further cluster needs an empty "
         "database of its own."
     )
+
+
+async def of_this(db: Connection) -> str:
+    """Returns the name of a database among those of its deployment."""
+    name = None
+    if await db.fetchval("SELECT to_regclass('public.clusters') IS NOT NULL"):
+        name = await db.fetchval("SELECT name FROM clusters WHERE is_this")
+    return name or MAIN
 
 
 async def rename(db: Connection, name: str) -> None:

@@ -6,12 +6,8 @@ server accepts. So a rotation that was interrupted is finished by running it aga
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
-
-import asyncpg
 
 from aero2.embedded import ports
 from aero2.embedded.folder import Folder
@@ -19,14 +15,9 @@ from aero2.embedded.password_files import write_database_files
 from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import DATABASE_ROLES, Secrets, password
 from aero2.failures import CommandError
-from aero2.migrate import set_passwords
 from aero2.migration_steps import Connection
-
-REPLACE: Final = 60.0
-"""Seconds in which services replace their connections: they look at their files every 30 s, and a statement
-takes 15 s at most."""
-POLL: Final = 0.5
-ROLES: Final = [f"aero2_{role}" for role in DATABASE_ROLES]
+from aero2.password_change import REPLACE, change, change_own, connect_with, end_old_connections
+from common.database_url import DatabaseUrl
 
 Report = Callable[[str], None]
 
@@ -41,12 +32,45 @@ async def rotate(folder: Folder, report: Report, *, within: float = REPLACE) -> 
         changed_at = await _change(folder, db)
         await _accept_new(folder)
         report("The server accepts the new passwords only. Services replace their connections …")
-        left = await _end_old_connections(db, changed_at, within)
+        left = await end_old_connections(db, changed_at, within)
         if left:
             report(f"{left} connections were closed that nobody had replaced.")
         await _finish(folder)
     finally:
         await db.close()
+
+
+async def rotate_owner(folder: Folder, report: Report) -> None:
+    """Gives the superuser a new password. `secrets.json` has both until the server has the new one: a start in
+    between goes on with the former (embedded.superuser). Raises CommandError."""
+    db = await _connect(folder)
+    try:
+        await _begin_owner(folder)
+        others = await _change_owner(folder, db)
+        await _finish_owner(folder)
+    finally:
+        await db.close()
+    if others:
+        report(f"{others} connections of the superuser are from before. Look for them, or restart.")
+
+
+async def _begin_owner(folder: Folder) -> None:
+    """Writes the new password down, unless an earlier run has."""
+    secrets = Secrets.load(folder)
+    secrets.next_superuser = secrets.next_superuser or password()
+    secrets.keep(folder)
+
+
+async def _change_owner(folder: Folder, db: Connection) -> int:
+    """Changes the password in the server. Returns how many connections are from before."""
+    return await change_own(db, Secrets.load(folder).next_superuser)
+
+
+async def _finish_owner(folder: Folder) -> None:
+    """Lets the new password be that of the superuser."""
+    secrets = Secrets.load(folder)
+    secrets.superuser, secrets.next_superuser = secrets.next_superuser, ""
+    secrets.keep(folder)
 
 
 async def _begin(folder: Folder, report: Report) -> None:
@@ -66,12 +90,8 @@ async def _accept_both(folder: Folder) -> None:
 
 
 async def _change(folder: Folder, db: Connection) -> datetime:
-    """Changes the passwords in the server, all at once. Returns the time after which it accepts no former
-    one."""
-    async with db.transaction():
-        await set_passwords(db, Secrets.load(folder).database)
-    changed_at: datetime = await db.fetchval("SELECT clock_timestamp()")
-    return changed_at
+    """Changes the passwords in the server. Returns the time after which it accepts no former one."""
+    return await change(db, Secrets.load(folder).database)
 
 
 async def _accept_new(folder: Folder) -> None:
@@ -79,32 +99,6 @@ async def _accept_new(folder: Folder) -> None:
     secrets = Secrets.load(folder)
     secrets.former_database = {}
     write_database_files(folder, secrets)
-
-
-async def _end_old_connections(db: Connection, changed_at: datetime, within: float) -> int:
-    """Waits until services have replaced the connections from before the change, and closes the others: they may
-    be of somebody else who knew a password. Returns how many it closed."""
-    deadline = asyncio.get_running_loop().time() + within
-    while await db.fetchval(
-        """
-        SELECT count(*) FROM pg_stat_activity
-        WHERE usename = ANY($1) AND backend_start <= $2
-        """,
-        ROLES,
-        changed_at,
-    ):
-        if asyncio.get_running_loop().time() > deadline:
-            break
-        await asyncio.sleep(POLL)
-    closed: int = await db.fetchval(
-        """
-        SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
-        WHERE usename = ANY($1) AND backend_start <= $2
-        """,
-        ROLES,
-        changed_at,
-    )
-    return closed
 
 
 async def _finish(folder: Folder) -> None:
@@ -115,9 +109,12 @@ async def _finish(folder: Folder) -> None:
 
 
 async def _connect(folder: Folder) -> Connection:
-    superuser = Secrets.load(folder).superuser
-    server = Postgres(folder, ports.port_of(folder, "postgres"), superuser)
+    """Connects as the superuser, with the password that the server has now."""
+    secrets = Secrets.load(folder)
+    server = Postgres(folder, ports.port_of(folder, "postgres"), secrets.superuser)
+    passwords = filter(None, (secrets.superuser, secrets.next_superuser))
+    dsns = [server.url("postgres", each) for each in passwords]
     try:
-        return await asyncpg.connect(server.url("postgres", superuser), timeout=10)
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
-        raise CommandError(f"The database cannot be reached: {error}. Is Aero2 running?") from None
+        return await connect_with(DatabaseUrl("\n".join(dsns)))
+    except CommandError as error:
+        raise CommandError(f"{error} Is Aero2 running?") from None

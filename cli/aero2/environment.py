@@ -45,7 +45,7 @@ UNUSED: Final = _UNUSED | {
 """Variables that services take elsewhere, and why not here."""
 
 
-_OF_CLUSTER: Final = re.compile(r"AERO2_(\w+_)?DATABASE_URL_(?!FILE$)\w+")
+_OF_CLUSTER: Final = re.compile(r"AERO2_(\w+_)?DATABASE_(URL|PASSWORD)_(?!FILE$)\w+")
 """The database of a further cluster."""
 _REPLACED: Final = frozenset(
     {

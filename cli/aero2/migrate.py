@@ -17,6 +17,7 @@ from typing import Final
 
 import asyncpg
 
+from aero2 import owner_connection
 from aero2.database_retries import try_again
 from aero2.migration_steps import Connection
 from aero2.schema_check import faults
@@ -103,7 +104,7 @@ async def missing(dsn: str, *, source: Path | None = None) -> list[str]:
 async def connect(dsn: str) -> Connection:
     """Opens a connection that the server gives up soon after this process is gone."""
     settings = {"application_name": "aero2-migrate", "client_connection_check_interval": "2s"}
-    return await asyncpg.connect(dsn, server_settings=settings)
+    return await owner_connection.connect(dsn, server_settings=settings)
 
 
 async def refuse_unfinished_restore(db: Connection) -> None:
@@ -171,8 +172,11 @@ async def _become_owner(db: Connection) -> None:
 async def _refuse_faults(db: Connection) -> None:
     """Raises MigrationError if somebody has changed the schema by hand so that it protects less."""
     if found := await faults(db):
-        more = f", and {len(found) - MOST_FAULTS} more" if len(found) > MOST_FAULTS else ""
+        named = "; ".join(
+            f"{each.sentence} (repair: {each.repair})" for each in found[:MOST_FAULTS]
+        )
+        more = f"; and {len(found) - MOST_FAULTS} more" if len(found) > MOST_FAULTS else ""
         raise MigrationError(
-            f"This database is not safe to use: {'; '.join(found[:MOST_FAULTS])}{more}. Its schema "
-            "was changed by hand, or lost in a copy. Undo that, and run `aero2 migrate` again."
+            f"This database is not safe to use: {named}{more}. Its schema was changed by hand, or lost "
+            "in a copy. Repair that, and run `aero2 migrate` again."
         )

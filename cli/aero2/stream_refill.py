@@ -18,17 +18,21 @@ from aero2.connection import connected_as
 from aero2.embedded import ports, secrets
 from aero2.embedded.folder import Folder
 from aero2.failures import CommandError
-from common.cluster_settings import ClusterMistake, read_clusters
+from common.cluster_settings import read_clusters
 from common.db import Database
 from common.environment_settings import read_settings
 from common.homes import MAIN
+from common.nats_logins import parse_login
 from common.outbox import KEPT
 from common.outbox_publisher import AWAY
 from common.problems import Problem
+from common.secret_files import lines
 from tenancy.settings import Settings
 from tenancy.stream_refill import Refilled, StreamRefill
 
 SERVICE: Final = "tenancy"
+Login: TypeAlias = "tuple[str, str | None]"
+"""A user of NATS and the password."""
 Clusters: TypeAlias = "dict[str, tuple[SecretStr, SecretStr]]"
 """The URLs of tenancy and of its relay, by cluster."""
 
@@ -65,8 +69,11 @@ def _report(done: Refilled) -> None:
 async def _tools(data_dir: Path | None) -> AsyncIterator[list[StreamRefill]]:
     """Opens the connections of tenancy to each cluster: by its environment, or by the data folder of an
     `aero2 up`."""
-    url, password, clusters = _from_folder(data_dir) if data_dir else _from_environment()
-    async with connected_as(SERVICE, url, password) as nc, AsyncExitStack() as stack:
+    url, login, clusters = _from_folder(data_dir) if data_dir else _from_environment()
+    async with (
+        connected_as(SERVICE, url, login[1], login=login[0]) as nc,
+        AsyncExitStack() as stack,
+    ):
         tools = []
         for home, dsns in clusters.items():
             databases = []
@@ -83,27 +90,26 @@ async def _tools(data_dir: Path | None) -> AsyncIterator[list[StreamRefill]]:
         yield tools
 
 
-def _from_environment() -> tuple[str, str | None, Clusters]:
+def _from_environment() -> tuple[str, Login, Clusters]:
     settings: Settings = read_settings(Settings, SERVICE)
-    password = settings.nats_password.get_secret_value() if settings.nats_password else None
-    try:
-        urls = read_clusters(settings, SERVICE, os.environ)
-    except ClusterMistake as mistake:
-        raise CommandError(str(mistake)) from None
+    urls = read_clusters(settings, SERVICE, os.environ)
+    login: Login = (SERVICE, None)
+    if settings.nats_password:
+        newest = next(iter(lines(settings.nats_password.get_secret_value())), "")
+        login = parse_login(settings.nats_user or SERVICE, newest)
     return (
         settings.nats_url,
-        password,
+        login,
         {home: (each["database_url"], each["relay_database_url"]) for home, each in urls.items()},
     )
 
 
-def _from_folder(path: Path) -> tuple[str, str | None, Clusters]:
+def _from_folder(path: Path) -> tuple[str, Login, Clusters]:
     postgres = psql.embedded_postgres(path)
     folder = Folder.at(path)
-    kept = secrets.stored(folder)
+    kept = secrets.Secrets.load(folder)
     url = f"nats://127.0.0.1:{ports.port_of(folder, 'nats')}"
     database, relay = (
-        SecretStr(postgres.url(f"aero2_{role}", kept["database"][role]))
-        for role in (SERVICE, "relay")
+        SecretStr(postgres.url(f"aero2_{role}", kept.database[role])) for role in (SERVICE, "relay")
     )
-    return url, kept["nats"][SERVICE], {MAIN: (database, relay)}
+    return url, kept.nats_login(SERVICE), {MAIN: (database, relay)}

@@ -23,6 +23,11 @@ class DatabaseUrl(SecretStr):
         self._password = password
         super().__init__(self._url.get_secret_value())
 
+    @property
+    def password(self) -> SecretStr | None:
+        """The password, if it stands apart from the DSN."""
+        return self._password
+
     def logins(self) -> list[str]:
         """Returns the DSNs that are configured now, with their passwords, the newest first."""
         dsns = lines(current(self._url))

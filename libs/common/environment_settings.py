@@ -11,10 +11,11 @@ from typing import Any, Final, NoReturn
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+from common.cluster_settings import ClusterReader
 from common.known_variables import unknown_variables
 from common.secret_files import SUFFIX
 from common.secret_source import SecretSource, is_secret
-from common.settings import Settings
+from common.settings import DatabaseSettings, Settings
 from common.shared_settings import OWN, PREFIX, misplaced, prefix_of
 
 ServiceSettings = tuple[str, type[Settings]]
@@ -49,6 +50,8 @@ class _Reader:
             yield problem.variable, problem.text
         for name, text in errors.items():
             yield (self._variable(name), text) if text else self._missing(name)
+        if isinstance(self.settings, DatabaseSettings):
+            yield from ClusterReader(self.settings, self.service, os.environ).mistakes()
 
     def _class(self) -> type[Settings]:
         reader, settings_class = self, self.settings_class

@@ -24,8 +24,8 @@ NAMES: Final = Path(__file__).with_name("variable_names.txt")
 the setting of a service `*` before it: the name of a service may stand there."""
 OF_KUBERNETES: Final = re.compile(r"_SERVICE_(HOST|PORT(_.+)?)$|_PORT(_\d+_(TCP|UDP)(_.+)?)?$")
 """Variables that Kubernetes makes for each of its services: `AERO2_GATEWAY_PORT_8000_TCP_ADDR`."""
-OF_CLUSTER: Final = re.compile(r"DATABASE_URL_(?!FILE$)[A-Z0-9_]+$")
-"""The database of a further cluster: `AERO2_DATABASE_URL_WEST`."""
+OF_CLUSTER: Final = re.compile(r"_(DATABASE_URL|(?<!_NATS_)PASSWORD)_(?!FILE$)[A-Z0-9_]+$")
+"""The database of a further cluster: `AERO2_DATABASE_URL_WEST`, or a password there."""
 CLOSE: Final = 0.8
 """How much of a name must agree with the name that was meant."""
 SERVICES: Final = ("GATEWAY", "IDENTITY", "OIDC", "RBAC", "TENANCY")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, get_args
 
 from pydantic import SecretStr
@@ -14,6 +14,7 @@ from common.secret_files import BadSecret, find_secret, lines
 
 URL: Final = "_url"
 DATABASE_URL: Final = "database_url"
+DATABASE_PASSWORD: Final = "database_password"  # noqa: S105 - part of a variable's name
 PASSWORD: Final = "_password"  # noqa: S105 - the end of a variable's name
 
 
@@ -30,6 +31,37 @@ def secret_settings(settings_class: type[BaseSettings]) -> Iterator[str]:
             yield name
             if name.endswith(DATABASE_URL):
                 yield name.removesuffix(URL) + PASSWORD
+
+
+def password_variable(variable: str) -> str:
+    """Returns the variable with the password of a database URL's variable: of `AERO2_DATABASE_URL_WEST` it is
+    `AERO2_DATABASE_PASSWORD_WEST`."""
+    head, _, tail = variable.partition(DATABASE_URL.upper())
+    return head + DATABASE_PASSWORD.upper() + tail
+
+
+def find_database_url(
+    variable: str,
+    password: str,
+    value_of: Callable[[str], str | None],
+    *,
+    shared_password: SecretStr | None = None,
+) -> SecretStr | None:
+    """Returns the logins of a database: `variable` names the DSN, and `password` its password, if the DSN has
+    none. Without either, `shared_password` is that of the DSN. Each can stand in a file. Returns None if the
+    DSN is not set. Raises BadSecret."""
+    url, secret = find_secret(variable, value_of), find_secret(password, value_of)
+    if secret is not None and not secret.get_secret_value():
+        secret = None
+    if url is None:
+        if secret is not None:
+            raise BadSecret(password, f"is set, and {variable} is not")
+        return None
+    if any(map(has_password, lines(url.get_secret_value()))):
+        if secret is not None:
+            raise BadSecret(password, f"is set, and {variable} has a password too")
+        return DatabaseUrl(url)
+    return DatabaseUrl(url, secret or shared_password)
 
 
 class SecretSource(EnvSettingsSource):
@@ -52,28 +84,13 @@ class SecretSource(EnvSettingsSource):
             return None, field_name, False
 
     def _secret(self, name: str) -> SecretStr | None:
-        url = self._find(name)
-        if not name.endswith(DATABASE_URL):
-            return url
-        password_name = name.removesuffix(URL) + PASSWORD
-        password = self._find(password_name)
-        if password is not None and not password.get_secret_value():
-            password = None
-        if url is None and password is not None:
-            raise BadSecret(
-                self.variable(password_name), f"is set, and {self.variable(name)} is not"
-            )
-        if url is None:
-            return None
-        if password is not None and any(map(has_password, lines(url.get_secret_value()))):
-            raise BadSecret(
-                self.variable(password_name),
-                f"is set, and {self.variable(name)} has a password too",
-            )
-        return DatabaseUrl(url, password)
+        variable = self.variable(name)
+        if name.endswith(DATABASE_URL):
+            return find_database_url(variable, password_variable(variable), self._value)
+        return find_secret(variable, self._value)
 
-    def _find(self, name: str) -> SecretStr | None:
-        return find_secret(self.variable(name), lambda each: self.env_vars.get(each.lower()))
+    def _value(self, variable: str) -> str | None:
+        return self.env_vars.get(variable.lower())
 
     def variable(self, name: str) -> str:
         """Returns the name of a setting's variable."""

@@ -19,6 +19,8 @@ FILES: Final = (
     "nats_password_file",
 )
 """Further variables of these settings."""
+OF_CLUSTER: Final = ("AERO2_DATABASE_URL_", "AERO2_DATABASE_PASSWORD_")
+"""How the variables of further clusters begin."""
 OF_PROCESS: Final = (
     "heartbeat",
     "log_level",
@@ -39,13 +41,14 @@ def prefix_of(service: str) -> str:
 def misplaced(services: Sequence[str], environment: Mapping[str, str]) -> Iterable[str]:
     """Returns a sentence for each variable that would give services a common identity, or one service
     what its process has once."""
+    files = {f"{PREFIX}{name.upper()}" for name in FILES}
     for name in (*OWN, *FILES):
         variable = f"{PREFIX}{name.upper()}"
         if variable in environment:
             own = ", ".join(f"{prefix_of(service)}{name.upper()}" for service in services)
             yield f"{variable}: each service of a process has its own: {own}"
     for variable in sorted(environment):
-        if variable.startswith("AERO2_DATABASE_URL_"):
+        if variable.startswith(OF_CLUSTER) and variable not in files:
             own = ", ".join(variable.replace("AERO2_", prefix_of(each)) for each in services)
             yield f"{variable}: each service of a process has its own: {own}"
     for name in OF_PROCESS:

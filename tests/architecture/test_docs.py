@@ -25,8 +25,8 @@ DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
 TOP = ("README.md", "CONTRIBUTING.md", "DEVELOPERS.md", "SECURITY.md", "CHANGELOG.md")
 LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^()\s]+(?:\([^()\s]*\)[^()\s]*)*)\)")
-OF_CLUSTER = re.compile(r"DATABASE_URL_\w*$")
-"""The database of a further cluster: any name may follow."""
+OF_CLUSTER = re.compile(r"(DATABASE_URL|PASSWORD)_\w*$")
+"""The database of a further cluster, or a password there: any name may follow."""
 VARIABLE = re.compile(r"\b(?:AERO2|NATS|POSTGRES)(?:_[A-Z0-9]+)+\b")
 
 

@@ -29,6 +29,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from aero2.migrate import ROLES as DATABASE_ROLES
 from aero2.migrate import folder, migrate
 from common.homes import MAIN
@@ -159,6 +161,25 @@ class Postgres:
         assert self.process is not None
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait(10)
+
+    def suspend(self) -> list[psutil.Process]:
+        """Stops every process (SIGSTOP), as on a machine that hangs: its connections stay open. Returns the
+        processes, which `resume` of each lets go on."""
+        assert self.process is not None
+        postmaster = psutil.Process(self.process.pid)
+        family = [postmaster, *postmaster.children(recursive=True)]
+        for process in family:
+            process.suspend()
+        return family
+
+    def kill_all(self) -> None:
+        """Kills every process of the server at the same moment: what none of them has written is lost."""
+        assert self.process is not None
+        family = self.suspend()
+        for process in family:
+            process.kill()
+        self.process.wait(10)
+        psutil.wait_procs(family, timeout=10)
 
     def restart(self) -> None:
         """Restarts on the same port, so that clients find the server again."""

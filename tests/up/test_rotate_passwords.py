@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -65,8 +66,8 @@ def rotate(instance: Instance, what: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def stored(instance: Instance) -> dict[str, dict[str, str]]:
-    kept: dict[str, dict[str, str]] = json.loads((instance.folder / "secrets.json").read_text())
+def stored(instance: Instance) -> dict[str, Any]:
+    kept: dict[str, Any] = json.loads((instance.folder / "secrets.json").read_text())
     return kept
 
 
@@ -79,7 +80,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("what", ["database", "nats"])
+@pytest.mark.parametrize("what", ["database", "nats", "owner"])
 def test_passwords_are_replaced_without_a_failed_call(instance: Instance, what: str) -> None:
     """Every write during the rotation succeeds. No process was restarted, and the passwords are new."""
     before, processes = stored(instance), instance.children()
@@ -93,6 +94,9 @@ def test_passwords_are_replaced_without_a_failed_call(instance: Instance, what: 
     assert set(load.statuses) == {201}, load.statuses
     assert len(load.statuses) > 50
     assert instance.children() == processes
+    if what == "owner":
+        assert stored(instance)["superuser"] != before["superuser"]
+        return
     for name, password in before[what].items():
         assert stored(instance)[what][name] != password
 

@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import asyncpg
-
+from aero2 import owner_connection
 from aero2.embedded import ports
 from aero2.embedded.folder import Folder
 from aero2.embedded.postgres import Postgres
@@ -18,8 +17,10 @@ from aero2.embedded.temporary_server import temporary_server
 from aero2.failures import CommandError
 from aero2.migrate import ROLES
 from aero2.migration_steps import Connection
+from aero2.owner_urls import BadCluster, owner_urls
 from aero2.secret_variables import OWNER, owner_url, secret_of
 from common.crypto import BadKey, Keys
+from common.homes import MAIN
 from common.secret_files import BadSecret, lines
 
 MASTER_KEY: Final = "AERO2_MASTER_KEY"
@@ -98,17 +99,45 @@ def owner_dsn() -> str:
         raise CommandError(f"{problem}.") from None
 
 
+def cluster_dsns() -> dict[str, str]:
+    """Returns the owner's DSN in the environment by cluster, that of `main` last; none without
+    AERO2_OWNER_DATABASE_URL. Raises CommandError."""
+    try:
+        return owner_urls()
+    except (BadCluster, BadSecret) as problem:
+        raise CommandError(f"{problem}.") from None
+
+
+def dsn_of(cluster: str) -> str:
+    """Returns the owner's DSN of a cluster. Raises CommandError if it is not set."""
+    dsns = cluster_dsns()
+    if cluster not in dsns:
+        suffix = "" if cluster == MAIN else f"_{cluster.upper()}"
+        raise CommandError(f"{OWNER}{suffix} is not set: which database is the cluster {cluster}?")
+    return dsns[cluster]
+
+
 def environment_secrets() -> dict[str, str]:
-    """Returns the master key and the passwords of our roles, from variables or the files that they name.
-    Raises CommandError."""
-    names = [MASTER_KEY, *PASSWORDS.values()]
+    """Returns the master key and the passwords of our roles in all clusters, from variables or the files that
+    they name. Raises CommandError."""
+    own = [
+        f"{name}_{cluster.upper()}"
+        for cluster in cluster_dsns()
+        if cluster != MAIN
+        for name in PASSWORDS.values()
+    ]
+    names = [MASTER_KEY, *PASSWORDS.values(), *own]
     return {name: value for name in names if (value := secret_of(name))}
 
 
-def passwords_in(values: Mapping[str, str]) -> dict[str, str]:
-    """Returns the passwords of our database roles, by role: of each variable the first line."""
+def passwords_in(values: Mapping[str, str], cluster: str = MAIN) -> dict[str, str]:
+    """Returns the passwords of our database roles in a cluster, by role: of each variable the first line."""
     first = {name: next(iter(lines(value)), "") for name, value in values.items()}
-    return {role: first[name] for role, name in PASSWORDS.items() if first.get(name)}
+    found = {
+        role: first.get(f"{name}_{cluster.upper()}") or first.get(name, "")
+        for role, name in PASSWORDS.items()
+    }
+    return {role: password for role, password in found.items() if password}
 
 
 def parse_keys(text: str) -> Keys:
@@ -128,8 +157,8 @@ async def connected(dsn: str, **options: Any) -> AsyncIterator[Connection]:
         "idle_in_transaction_session_timeout": "0",
     }
     try:
-        db = await asyncpg.connect(dsn, timeout=10, server_settings=settings, **options)
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+        db = await owner_connection.connect(dsn, server_settings=settings, **options)
+    except owner_connection.UNREACHABLE as error:
         raise CommandError(f"The database cannot be reached: {error}.") from None
     try:
         yield db

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -37,37 +39,19 @@ class Backup:
 
     async def run(self, reporter: Reporter) -> Manifest:
         """Writes the backup. Raises CommandError, and then leaves nothing with the name of a backup."""
-        if self.target.exists():
-            raise CommandError(f"{self.target} exists already; a backup never replaces anything.")
-        unfinished = self.target.with_name(f".{self.target.name}.unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        try:
-            unfinished.mkdir(mode=0o700)
-        except OSError as error:
-            raise CommandError(f"{unfinished} cannot be made: {error.strerror}.") from None
-        try:
-            result = await self._write(unfinished, reporter)
-            for path in [*unfinished.iterdir(), unfinished]:
-                sync(path)
-            unfinished.rename(self.target)
-        except OSError as error:
-            raise CommandError(f"The backup could not be written: {error}.") from None
-        except asyncpg.PostgresError as error:
-            raise CommandError(f"The database could not be read: {error}") from None
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-        sync(self.target.parent)
-        return result
+        with new_folder(self.target) as folder:
+            async with connected(self.dsn) as db, reading(db), snapshot_of(db) as snapshot:
+                return await self.write(folder, db, snapshot, reporter)
 
-    async def _write(self, folder: Path, reporter: Reporter) -> Manifest:
-        async with connected(self.dsn) as db:
-            await facts.must_see_all(db)
-            at = programs.folder_for(db.get_server_version().major)
-            statistics = programs.major_of(at / "pg_dump") >= TAKES_STATISTICS
-            async with db.transaction(isolation="repeatable_read", readonly=True):
-                described = await facts.describe(db, statistics=statistics)
-                command = await self._command(db, at, folder / DATABASE, statistics=statistics)
-                counts = await _dump(db, command, described, reporter)
+    async def write(
+        self, folder: Path, db: Connection, snapshot: str, reporter: Reporter
+    ) -> Manifest:
+        """Writes the files of a snapshot that `db` has exported. The caller syncs them."""
+        at = programs.folder_for(db.get_server_version().major)
+        statistics = programs.major_of(at / "pg_dump") >= TAKES_STATISTICS
+        described = await facts.describe(db, statistics=statistics)
+        command = self._command(snapshot, at, folder / DATABASE, statistics=statistics)
+        counts = await _dump(db, command, described, reporter)
         if self.secrets is not None:
             text = sealed_secrets.seal(self.secrets, self.passphrase)
             write_private(folder / SECRETS, text)
@@ -76,18 +60,59 @@ class Backup:
         complete.write(folder)
         return manifest.read(folder)
 
-    async def _command(
-        self, db: Connection, at: Path, file: Path, *, statistics: bool
+    def _command(
+        self, snapshot: str, at: Path, file: Path, *, statistics: bool
     ) -> tuple[list[str], dict[str, str]]:
-        """Returns pg_dump of exactly the snapshot that `db` sees, and its environment."""
+        """Returns pg_dump of exactly this snapshot, and its environment."""
         write_private(file, "")
-        snapshot = await db.fetchval("SELECT pg_export_snapshot()")
         plain, password = programs.without_password(self.dsn)
         command = [str(at / "pg_dump"), "--format=custom", "--compress=gzip:1", "--verbose"]
         command += ["--no-publications", "--no-subscriptions", "--no-unlogged-table-data"]
         command += ["--statistics"] if statistics else []
         command += [f"--snapshot={snapshot}", f"--file={file}", f"--dbname={plain}"]
         return command, password
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Yields a folder that gets the name `target` when the block has succeeded and all of it is on the disk.
+    Raises CommandError, and then leaves nothing."""
+    if target.exists():
+        raise CommandError(f"{target} exists already; a backup never replaces anything.")
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        unfinished.mkdir(mode=0o700)
+    except OSError as error:
+        raise CommandError(f"{unfinished} cannot be made: {error.strerror}.") from None
+    try:
+        yield unfinished
+        for path in [*unfinished.rglob("*"), unfinished]:
+            sync(path)
+        unfinished.rename(target)
+    except OSError as error:
+        raise CommandError(f"The backup could not be written: {error}.") from None
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    sync(target.parent)
+
+
+@asynccontextmanager
+async def reading(db: Connection) -> AsyncIterator[None]:
+    """Checks that the role of `db` sees all rows. Raises CommandError for this, and for all that the server
+    refuses in the block."""
+    try:
+        await facts.must_see_all(db)
+        yield
+    except asyncpg.PostgresError as error:
+        raise CommandError(f"The database could not be read: {error}") from None
+
+
+@asynccontextmanager
+async def snapshot_of(db: Connection) -> AsyncIterator[str]:
+    """Yields the name of a snapshot that `db` sees until the block is left."""
+    async with db.transaction(isolation="repeatable_read", readonly=True):
+        yield await db.fetchval("SELECT pg_export_snapshot()")
 
 
 async def _dump(

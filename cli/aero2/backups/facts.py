@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from aero2 import cluster_names
 from aero2.backups import catalogue
 from aero2.backups.manifest import FORMAT, Manifest, MasterKeyFact
 from aero2.failures import CommandError
@@ -41,6 +42,7 @@ async def describe(db: Connection, *, statistics: bool) -> Manifest:
         sizes=await _sizes(db),
         catalogue=await catalogue.fingerprint(db),
         roles=await _roles(db),
+        cluster=await cluster_names.of_this(db),
     )
 
 

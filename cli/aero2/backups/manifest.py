@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aero2.failures import CommandError
+from common.homes import MAIN
 
 FILE: Final = "manifest.json"
 DATABASE: Final = "database.dump"
@@ -60,6 +61,8 @@ class Manifest:
     roles: list[str]
     """Roles that own something or have a privilege."""
     files: dict[str, StoredFile] = field(default_factory=dict)
+    cluster: str = MAIN
+    """The name that the database has among those of its deployment."""
 
     def write(self, folder: Path) -> None:
         """Writes the file, with a checksum of itself. The caller syncs it."""

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import asyncpg
 
+from aero2 import cluster_names
 from aero2.backups import checks, manifest, programs
 from aero2.backups.access import connected
 from aero2.backups.credentials import end_credentials
 from aero2.backups.manifest import DATABASE, Manifest
 from aero2.backups.progress import Reporter
+from aero2.backups.revocations import Revocations, end_revoked
 from aero2.failures import CommandError
 from aero2.migrate import ROLES, UNFINISHED_RESTORE, folder, migrate
 from aero2.migration_steps import Connection
@@ -42,6 +45,8 @@ class Restore:
     keys: Keys = field(repr=False)
     passwords: Mapping[str, str] = field(repr=False)
     end_keys: bool = False
+    revoked: Revocations | None = None
+    """What was revoked since the backup. None: nobody knows."""
     accept_audit_faults: bool = False
     source: Path = field(default_factory=folder)
 
@@ -49,28 +54,30 @@ class Restore:
         """Restores a backup whose files were verified. Returns how many credentials of each table ended.
 
         Raises CommandError. The database is then as it was, or marked as unfinished."""
+        self.refuse(described)
+        async with connected(self.dsn) as db, restoring():
+            await self.prepare(db, described)
+            await self.load(db, described, reporter)
+            return await finish(self, db, reporter)
+
+    def refuse(self, described: Manifest) -> None:
+        """Raises CommandError if this version, or the master key, does not fit the backup."""
         checks.refuse_newer(described, self.source)
         checks.refuse_other_keys(described, self.keys)
-        try:
-            async with connected(self.dsn) as db:
-                await self._prepare(db, described)
-                await self._load(db, described, reporter)
-                await checks.compare(db, described, reporter)
-                keys = await checks.known_keys(db, self.keys)
-                await checks.open_data_keys(db, keys)
-                await checks.verify_audit(
-                    db, keys, reporter, accept_faults=self.accept_audit_faults
-                )
-                ended = await finish(self, db, reporter)
-        except asyncpg.PostgresError as error:
-            raise CommandError(f"The restore failed: {error}") from None
-        return ended
+
+    async def load(self, db: Connection, described: Manifest, reporter: Reporter) -> None:
+        """Loads the rows into a prepared database, and checks them. Raises CommandError."""
+        await self._load(db, described, reporter)
+        await checks.compare(db, described, reporter)
+        keys = await checks.known_keys(db, self.keys)
+        await checks.open_data_keys(db, keys)
+        await checks.verify_audit(db, keys, reporter, accept_faults=self.accept_audit_faults)
 
     @property
     def _dump(self) -> Path:
         return self.backup / DATABASE
 
-    async def _prepare(self, db: Connection, described: Manifest) -> None:
+    async def prepare(self, db: Connection, described: Manifest) -> None:
         """Shuts everybody else out, and makes the roles. Raises CommandError if the database is in use,
         or holds anything."""
         major = db.get_server_version().major
@@ -111,9 +118,33 @@ class Restore:
             await db.execute("ANALYZE")
 
 
+@asynccontextmanager
+async def restoring() -> AsyncIterator[None]:
+    """Raises CommandError for all that a server refuses in the block."""
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        raise CommandError(f"The restore failed: {error}") from None
+
+
 async def finish(work: Restore, db: Connection, reporter: Reporter) -> dict[str, int]:
     """Ends old credentials, migrates to this version, and lets services in."""
+    ended = await end_and_migrate(work, db, reporter)
+    await take_mark(db)
+    return ended
+
+
+async def take_mark(db: Connection) -> None:
+    """Takes away the mark of a restore that is not complete."""
+    await db.execute(f"DROP TABLE IF EXISTS public.{UNFINISHED_RESTORE}")
+
+
+async def end_and_migrate(work: Restore, db: Connection, reporter: Reporter) -> dict[str, int]:
+    """Ends old credentials, and migrates to this version. Returns how many of each table ended."""
     ended = await end_credentials(db, end_keys=work.end_keys)
+    if work.revoked is not None:
+        for sentence in await end_revoked(db, work.revoked):
+            reporter.say(f"Revoked since the backup, and ended again: {sentence}.")
     try:
         ran = await migrate(
             work.dsn,
@@ -121,13 +152,13 @@ async def finish(work: Restore, db: Connection, reporter: Reporter) -> dict[str,
             source=work.source,
             report=reporter.say,
             contract=True,
+            cluster=await cluster_names.of_this(db),
             restoring=True,
         )
     except MigrationError as error:
         raise CommandError(str(error)) from None
     if ran:
         reporter.say(f"Migrated: {', '.join(ran)}.")
-    await db.execute(f"DROP TABLE IF EXISTS public.{UNFINISHED_RESTORE}")
     return ended
 
 

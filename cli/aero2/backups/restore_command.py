@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from aero2.backups import access, checks, manifest, restored_folder, sealed_secrets
+from aero2.backups import (
+    access,
+    checks,
+    deployment_manifest,
+    manifest,
+    restored_folder,
+    sealed_secrets,
+)
 from aero2.backups.base_backup import BASE
 from aero2.backups.commands import tell
+from aero2.backups.deployment_restore import restore_deployment
 from aero2.backups.manifest import SECRETS, Manifest
 from aero2.backups.point_in_time import Target, check_and_finish, copy_base
 from aero2.backups.progress import Reporter
 from aero2.backups.restore import Restore, read_and_verify
+from aero2.backups.stream_reading import revocations_since
 from aero2.embedded.folder import Folder
 from aero2.embedded.secrets import FILE
 from aero2.failures import CommandError
 from aero2.migrate import folder as migrations
 from common.crypto import Keys
+from common.homes import MAIN
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,9 @@ class RestoreOptions:
     to_point: str | None = None
     to_time: str | None = None
     write_secrets: Path | None = None
+    cluster: str | None = None
+    stream_of: Path | None = None
+    without_stream: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,10 @@ def restore(options: RestoreOptions) -> None:
 
 
 async def _restore(options: RestoreOptions, reporter: Reporter) -> None:
+    if places := deployment_manifest.clusters_in(options.source):
+        if await _restore_clusters(options, places, reporter):
+            return
+        options = replace(options, source=_only(options, places))
     source = await _source(options, reporter)
     if options.write_secrets is not None:
         restored_folder.write_secrets(options.write_secrets, source.secrets)
@@ -64,7 +81,10 @@ async def _restore(options: RestoreOptions, reporter: Reporter) -> None:
         ended = await _restore_folder(path, options, source, reporter)
         start = f"aero2 up --data-dir {path}"
     elif source.target is None:
-        ended = await _restore_database(options, source, reporter)
+        _refuse_other_cluster(source.described, options.cluster or MAIN)
+        work = _database_work(options, source)
+        work = replace(work, revoked=await revocations_since(options, source.described, reporter))
+        ended = await work.run(source.described, reporter)
         start = "the services"
     else:
         raise CommandError(
@@ -108,12 +128,14 @@ async def _restore_folder(
         keys = access.parse_keys(own["master_key"])
         checks.refuse_newer(source.described, migrations())
         checks.refuse_other_keys(source.described, keys)
+        revoked = await revocations_since(options, source.described, reporter)
         prepare, settings = _recovery(folder, source)
         async with restored_folder.restoring(
             folder, source.place, source.secrets | {FILE: own}, prepare=prepare, settings=settings
         ) as postgres:
             dsn = postgres.url("postgres", postgres.superuser)
             work = _work(options, source.place, dsn, keys=keys, passwords=own["database"])
+            work = replace(work, revoked=revoked)
             if source.target is not None:
                 return await check_and_finish(work, reporter)
             return await work.run(source.described, reporter)
@@ -130,9 +152,56 @@ def _recovery(
     return partial(copy_base, source.place, folder), source.target.settings()
 
 
-async def _restore_database(
-    options: RestoreOptions, source: Source, reporter: Reporter
-) -> dict[str, int]:
+def _only(options: RestoreOptions, places: dict[str, Path]) -> Path:
+    """Returns the folder of the cluster that is restored alone. Raises CommandError."""
+    cluster = options.cluster or MAIN
+    if options.cluster is None and options.write_secrets is None and len(places) > 1:
+        raise CommandError(
+            f"This backup has {len(places)} clusters ({', '.join(places)}), and a data folder has one. Set "
+            "AERO2_OWNER_DATABASE_URL and the DSN of each other cluster, or name one with --cluster."
+        )
+    if cluster not in places:
+        raise CommandError(f"This backup has no cluster {cluster}, only {', '.join(places)}.")
+    return places[cluster]
+
+
+async def _restore_clusters(
+    options: RestoreOptions, places: dict[str, Path], reporter: Reporter
+) -> bool:
+    """Restores all clusters of a backup. Returns False if one is meant, or a data folder. Raises
+    CommandError."""
+    if options.cluster or options.write_secrets or access.data_folder(options.data_dir):
+        return False
+    works: dict[str, tuple[Restore, Manifest]] = {}
+    for cluster, place in places.items():
+        described = await read_and_verify(place, reporter)
+        _refuse_other_cluster(described, cluster)
+        source = Source(place, described, None, _opened_secrets(options, place, described))
+        one = replace(options, cluster=cluster)
+        works[cluster] = (_database_work(one, source), described)
+    earliest = min((described for _, described in works.values()), key=lambda each: each.taken_at)
+    revoked = await revocations_since(options, earliest, reporter)
+    works = {
+        cluster: (replace(work, revoked=revoked), described)
+        for cluster, (work, described) in works.items()
+    }
+    ended = await restore_deployment(works, reporter)
+    tell(ended, end_keys=options.end_keys, reporter=reporter)
+    reporter.say(f"Restored {len(works)} clusters. Next: start the services.")
+    return True
+
+
+def _refuse_other_cluster(described: Manifest, cluster: str) -> None:
+    if described.cluster != cluster:
+        raise CommandError(
+            f"This backup is of the cluster {described.cluster}, and not of {cluster}. Name it: --cluster "
+            f"{described.cluster}."
+        )
+
+
+def _database_work(options: RestoreOptions, source: Source) -> Restore:
+    """Returns the restore into the empty database of a cluster. Raises CommandError."""
+    cluster = options.cluster or MAIN
     values = source.secrets.get("environment", {}) | access.environment_secrets()
     text = values.get(access.MASTER_KEY) or access.master_key_in(source.secrets)
     if not text:
@@ -140,9 +209,8 @@ async def _restore_database(
             "The master key is missing. Name the passphrase of the backup with --passphrase-file, "
             f"or set {access.MASTER_KEY}."
         )
-    dsn, passwords = access.owner_dsn(), access.passwords_in(values)
-    work = _work(options, source.place, dsn, keys=access.parse_keys(text), passwords=passwords)
-    return await work.run(source.described, reporter)
+    dsn, passwords = access.dsn_of(cluster), access.passwords_in(values, cluster)
+    return _work(options, source.place, dsn, keys=access.parse_keys(text), passwords=passwords)
 
 
 def _work(

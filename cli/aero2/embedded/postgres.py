@@ -20,6 +20,8 @@ import psutil
 
 from aero2.embedded.folder import Folder
 from aero2.embedded.process import Account, dies_with_us
+from aero2.embedded.secrets import stored
+from aero2.embedded.superuser import undo_change
 from aero2.embedded.wal_archiving import prepare_archive, wal_settings
 from aero2.failures import CommandError
 
@@ -140,6 +142,9 @@ class Postgres:
             db = await asyncpg.connect(
                 self.url("postgres", self.superuser, "postgres"), timeout=10, command_timeout=120
             )
+        except asyncpg.InvalidPasswordError:
+            await undo_change(self.folder, lambda each: self.url("postgres", each, "postgres"))
+            return False
         except (OSError, asyncpg.PostgresError, TimeoutError):
             return False
         try:
@@ -153,8 +158,8 @@ class Postgres:
     async def checkpoint(self) -> None:
         """Write out what is in memory, so that stopping has little left to do."""
         with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            url = self.url("postgres", self.superuser, "postgres")
-            db = await asyncpg.connect(url, timeout=5)
+            superuser = stored(self.folder).get("superuser", self.superuser)  # may be replaced
+            db = await asyncpg.connect(self.url("postgres", superuser, "postgres"), timeout=5)
             try:
                 await db.execute("CHECKPOINT")
             finally:

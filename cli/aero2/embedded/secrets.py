@@ -70,6 +70,8 @@ class Secrets:
     demo: dict[str, str]
     former_database: dict[str, str] = field(default_factory=dict)
     former_nats: dict[str, str] = field(default_factory=dict)
+    next_superuser: str = field(default_factory=str)
+    """The password that replaces that of the superuser, until the server has it."""
     nats_logins: dict[str, str] = field(default_factory=dict)
     """The login of each NATS user, if that is not its name (nats_access.configuration)."""
 
@@ -105,6 +107,7 @@ class Secrets:
                 demo=content["demo"],
                 former_database=content.get("former_database", {}),
                 former_nats=content.get("former_nats", {}),
+                next_superuser=content.get("next_superuser", ""),
                 nats_logins=content.get("nats_logins", {}),
             )
         if asdict(secrets_of_folder) != content:

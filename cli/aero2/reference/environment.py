@@ -25,7 +25,7 @@ A variable with the name of a service in it is for that service alone, and goes 
 
 Each variable that ends in `DATABASE_URL` can be set for [further database clusters](../operating.md#several-database-clusters), with their name at its end: `AERO2_DATABASE_URL_WEST` is that of the cluster `west`, and `AERO2_OWNER_DATABASE_URL_WEST` is that of its owner.
 
-A secret can stand in a file. `AERO2_<NAME>_FILE` then names it, by an absolute path, instead of `AERO2_<NAME>`. One newline at its end is not part of the secret. The password of a database can stand apart from its DSN: `AERO2_RELAY_DATABASE_URL=postgresql://aero2_relay@postgres/aero2` with `AERO2_RELAY_DATABASE_PASSWORD_FILE=/run/secrets/relay`. URLs of further clusters stand in their variables, with the password.
+A secret can stand in a file. `AERO2_<NAME>_FILE` then names it, by an absolute path, instead of `AERO2_<NAME>`. One newline at its end is not part of the secret. The password of a database can stand apart from its DSN: `AERO2_RELAY_DATABASE_URL=postgresql://aero2_relay@postgres/aero2` with `AERO2_RELAY_DATABASE_PASSWORD_FILE=/run/secrets/relay`. The name of a further cluster stands before `_FILE`: `AERO2_DATABASE_URL_WEST_FILE`, `AERO2_RELAY_DATABASE_PASSWORD_WEST_FILE`. A DSN of a further cluster that has no password takes that of `main`.
 """
 NEEDED: Final = "required"
 ROLE_NAMES: Final = tuple(role.upper() for role in ROLES)
@@ -67,7 +67,8 @@ OTHERS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
             (
                 f"AERO2_{role}_PASSWORD",
                 NEEDED,
-                f"Password that `aero2 migrate` sets for the role `aero2_{role.lower()}`.",
+                f"Password that `aero2 migrate` sets for the role `aero2_{role.lower()}`, in all clusters; "
+                f"`AERO2_{role}_PASSWORD_WEST` is for the cluster `west` alone.",
             )
             for role in ROLE_NAMES
         ),

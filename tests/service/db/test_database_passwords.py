@@ -29,7 +29,7 @@ from common.testing import context
 
 APP = "01900000-0000-7000-8000-00000000000a"
 ROLE = "rbac"
-STEPS = ("_begin", "_accept_both", "_change", "_accept_new", "_end_old_connections", "_finish")
+STEPS = ("_begin", "_accept_both", "_change", "_accept_new", "end_old_connections", "_finish")
 EVERY_DAY = "_change"
 """The step at which every run of the tests kills a rotation. The others are `long`."""
 

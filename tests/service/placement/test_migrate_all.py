@@ -80,13 +80,15 @@ def test_the_clusters_are_named_by_variables(monkeypatch: pytest.MonkeyPatch) ->
     """`main` is the last. An empty variable names no cluster."""
     base, url = "AERO2_OWNER_DATABASE_URL", "postgresql://owner:secret@main/aero2"
     monkeypatch.delenv(base, raising=False)
-    monkeypatch.setenv(f"{base}_WEST", "w")
+    monkeypatch.setenv(f"{base}_WEST", west := "postgresql://owner@west/aero2")
     monkeypatch.setenv(f"{base}_EAST", "")
     assert owner_urls() == {}
 
     monkeypatch.setenv(base, url)
-    assert list(owner_urls().items()) == [("west", "w"), ("main", url)]
+    assert list(owner_urls().items()) == [("west", west), ("main", url)]
+    monkeypatch.setenv("AERO2_OWNER_DATABASE_PASSWORD_WEST", "own")
+    assert owner_urls()["west"] == "postgresql://owner:own@west/aero2"
 
     monkeypatch.setenv(f"{base}_MAIN", "x")
-    with pytest.raises(BadCluster, match="names no cluster"):
+    with pytest.raises(BadCluster, match="_MAIN: a further cluster has"):
         owner_urls()
