@@ -235,3 +235,15 @@ async def test_the_open_function_is_that_of_the_schema(target: Deployment) -> No
     assert await describe(target.dsns["owner"]) != schema
     await target.owner.execute(gate.OPEN)
     assert await describe(target.dsns["owner"]) == schema
+
+
+async def test_the_binding_costs_what_it_did(target: Deployment) -> None:
+    """Postgres puts the body of `bind_application` into the statement: the plan that every service keeps has
+    no call of it."""
+    db = await asyncpg.connect(target.dsns["rbac"])
+    await db.execute("PREPARE aero2_bind (text) AS SELECT bind_application($1)")
+    plan = await db.fetch("EXPLAIN (VERBOSE) EXECUTE aero2_bind ('x')")
+    await db.close()
+    text = "\n".join(row[0] for row in plan)
+    assert "set_config('aero2.app_id'" in text
+    assert "bind_application" not in text
