@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -81,14 +81,14 @@ class Sampler:
             sample[f"table/{row['name']}"] = float(row["rows"]) / MIB
             sample[f"indexes/{row['name']}"] = float(row["indexes"]) / MIB
             sample[f"dead rows/{row['name']}"] = float(row["dead"])
-        ages = await self.db.fetchrow(AGES)
+        (ages,) = await self.db.fetch(AGES)
         return sample | {f"outbox age/{name}": float(age) for name, age in ages.items()}
 
 
 def of_processes(pid: int, nats_port: int) -> Sample:
     """Returns memory in MiB and open descriptors of each kind of process, and connections to NATS. The
     memory is resident; of PostgreSQL, whose processes share most of it, that which they do not share."""
-    sample: Counter[str] = Counter()
+    sample: defaultdict[str, float] = defaultdict(float)
     for process in process_tree(pid):
         with contextlib.suppress(psutil.Error, OSError):
             kind = label(process.name(), process.cmdline())
@@ -110,7 +110,7 @@ def of_processes(pid: int, nats_port: int) -> Sample:
 
 def of_metrics(text: str) -> Sample:
     """Returns the figures that the processes export."""
-    sample: Counter[str] = Counter()
+    sample: defaultdict[str, float] = defaultdict(float)
     for name, labels, value in METRIC.findall(text):
         if name in FIGURES:
             known = dict(re.findall(r'(\w+)="([^"]*)"', labels))

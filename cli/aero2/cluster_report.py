@@ -1,4 +1,4 @@
-"""What `aero2 status` tells about each database cluster."""
+"""The state of each database cluster, for `aero2 status`."""
 
 from __future__ import annotations
 
@@ -66,12 +66,14 @@ class ClusterStatus:
         """Returns sentences about what an operator should look at."""
         if self.problem:
             return [f"the database cluster {self.name} cannot be looked at: {self.problem}"]
-        found = []
+        sentences = []
         if self.missing:
-            found.append(f"the database cluster {self.name} lacks {len(self.missing)} migrations")
+            sentences.append(
+                f"the database cluster {self.name} lacks {len(self.missing)} migrations"
+            )
         if self.wants_synchronous and not any(each.may_be_synchronous for each in self.standbys):
-            found.append(f"no standby of the database cluster {self.name} is synchronous")
-        return found
+            sentences.append(f"no standby of the database cluster {self.name} is synchronous")
+        return sentences
 
 
 def clusters_of(deployment: Deployment) -> list[ClusterStatus]:

@@ -82,10 +82,11 @@ def isolation(
 ) -> None:
     """Try every operation of the API with credentials of one application for things of another.
 
-    Makes two applications, fills both, and removes them at the end, also after Ctrl-C. What an earlier run
-    left is removed, too, so run it once at a time. It touches no other application and sends no mail.
+    Makes two applications, fills both, and removes them at the end, also after Ctrl-C. It also removes
+    the remains of an earlier run, so run it once at a time. It touches no other application and sends no mail.
 
-    Exits with 1 if something crosses, with 2 if an operation could not be judged, otherwise with 0.
+    Exits with 1 if something crosses, with 2 if an operation could not be judged or
+    something was not removed, otherwise with 0.
     """
     from aero2.failures import report_failures
     from aero2.isolation.run import examine, options
@@ -97,5 +98,5 @@ def isolation(
         print_report(report, as_json=as_json)
         if report.crossings:
             raise typer.Exit(1)
-        if report.failed:
+        if report.failed or report.left:
             raise typer.Exit(2)

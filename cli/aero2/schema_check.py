@@ -55,7 +55,7 @@ FAULTS: Final = """
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong, as a clause of a sentence, and what repairs it: a statement of SQL, or a clause."""
+    """A fault, as a clause of a sentence, and its repair: a statement of SQL, or a clause."""
 
     sentence: str
     repair: str

@@ -12,14 +12,14 @@ import asyncio
 from collections import deque
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, Protocol, TypedDict, Unpack
 
 import nats.errors
 import orjson
 from nats.aio.client import Client
 
-from common import audit_transfers, logs
+from common import audit_transfers, clock, logs
 from common.bound_transaction import BoundTransaction
 from common.context import Context
 from common.db import Db, defer
@@ -118,7 +118,7 @@ def _entry(ctx: Context, event: Event, about: About) -> Entry:
         org_id=about.get("org_id") or who.org_id,
         ip_address=ctx.ip,
         user_agent=ctx.agent[:AGENT] if ctx.agent else None,
-        created_at=datetime.now(UTC),
+        created_at=clock.utc_now(),
         trace=ctx.trace,
     )
 

@@ -50,6 +50,8 @@ class BusServer:
     handlers: dict[type[Request[Any]], Handler] = field(default_factory=dict)
     name: str = ""
     """The queue group that the replicas of the service share."""
+    refusal: Unavailable | None = None
+    """Answers every request, as long as the process must not work."""
     _running: set[asyncio.Task[None]] = field(default_factory=set)
     _further: list[Subscription] = field(default_factory=list)
     _draining: bool = False
@@ -128,6 +130,9 @@ class BusServer:
     def receive(self, contract: type[Request[Any]], msg: BusMessage, subject: str) -> None:
         """Begins to answer a request, over NATS or in memory. Refuses it if the queue is full."""
         self.stats.receive(subject)
+        if self.refusal is not None:
+            _refuse_at_once(msg, self.refusal)
+            return
         if len(self._running) >= self.concurrency + self.queue:
             metrics.REFUSED.inc()
             _refuse_at_once(msg, Busy(retry_after=1))

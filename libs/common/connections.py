@@ -59,8 +59,12 @@ class Connections:
     refused_subjects: set[str] = field(default_factory=set)
     """Subjects that the NATS server does not let us hear any more, since a reload of its configuration."""
 
+    server: BusServer | None = None
+    """Answers the requests of this connection. None before it does."""
+
     def serve(self, server: BusServer) -> None:
         """Names the server that answers the requests of this connection."""
+        self.server = server
         if self.login_change is not None:
             self.login_change.server = server
 

@@ -164,18 +164,11 @@ class Context:
             raise Forbidden(f"requires {permission}", needs=permission)
 
     def encode(self) -> str:
-        """Returns the header that travels with a call.
-
-        The deadline goes as the seconds that are left, as in gRPC: clocks of machines differ, and one that
-        is ten seconds ahead would refuse every call. Version 0.1.0 reads the time of day instead.
-        """
+        """Returns the header that travels with a call. The deadline goes as the seconds that are left, as in
+        gRPC, since clocks of machines differ. Version 0.1.0 reads the time of day instead."""
         who, left = self.caller, self.remaining()
-        wire: dict[str, object] = {
-            "a": self.app_id,
-            "d": time.time() + left,
-            "l": left,
-            "t": self.trace,
-        }
+        wire: dict[str, object] = {"a": self.app_id, "d": time.time() + left, "t": self.trace}
+        wire["l"] = left
         if who.kind != "anonymous":
             wire["c"] = wire_of(who)
         if self.origin:
@@ -192,9 +185,8 @@ class Context:
 
     @staticmethod
     def decode(text: str | None, *, waited: float = 0.0) -> Context:
-        """Reads the header of a call that arrived `waited` seconds ago. Raises BadRequest if it is missing or
-        malformed. Its content is trusted because the NATS user and the subject of the sender vouch for
-        it."""
+        """Reads the header of a call that arrived `waited` seconds ago. Raises BadRequest if it is missing
+        or malformed. Its content is trusted: the NATS user and the subject of the sender vouch for it."""
         try:
             wire = orjson.loads(text or "")
             app_id, trace, who = wire["a"], wire["t"], wire.get("c")
@@ -213,18 +205,8 @@ class Context:
             )
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
             raise BadRequest("the Context header is missing or malformed") from None
-        for text in (
-            app_id,
-            trace,
-            ctx.origin,
-            ctx.ip or "",
-            ctx.agent or "",
-            ctx.home,
-            *(ctx.if_match or ()),
-        ):
-            if not isinstance(text, str):
-                raise BadRequest("the Context header is malformed")
-        if not is_app_id(app_id):
+        texts = (trace, ctx.origin, ctx.ip or "", ctx.agent or "", ctx.home, *(ctx.if_match or ()))
+        if not all(isinstance(text, str) for text in (app_id, *texts)) or not is_app_id(app_id):
             raise BadRequest("the Context header is malformed")
         return ctx
 

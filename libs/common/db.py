@@ -12,7 +12,7 @@ from typing import Any, Final, LiteralString
 import asyncpg
 from pydantic import SecretStr
 
-from common import conditions, metric_collectors, tracing
+from common import conditions, metric_collectors, server_state, tracing
 from common.autocommit_connection import AutocommitConnection
 from common.bound_transaction import BoundTransaction
 from common.cluster_admission import ClusterAdmission
@@ -27,6 +27,7 @@ from common.leased_connection import LeasedConnection
 from common.pipelined_connection import PipelinedConnection
 from common.pool_limits import PoolCounts
 from common.problems import Busy, Conflict, Unavailable
+from common.server_state import ServerState
 from common.traced_connection import TracedConnection
 from common.typed_rows import Db as Db
 from common.typed_rows import Link as Link
@@ -222,14 +223,19 @@ class Database:
 
     async def takes_writes(self) -> bool:
         """Returns whether the server answers and takes writes. Closes connections to a standby."""
+        state = await self.state()
+        return state is not None and state.takes_writes
+
+    async def state(self) -> ServerState | None:
+        """Returns the state of the server, or None without an answer. Closes connections to a standby."""
         try:
             async with self._acquire() as db:
-                takes_writes: bool = await db.fetchval("SHOW transaction_read_only") == "off"
+                state = await server_state.read(db)
         except (*FAILURES, Unavailable):
-            return False
-        if not takes_writes:
+            return None
+        if not state.takes_writes:
             self.pool.expire()
-        return takes_writes
+        return state
 
     async def close(self) -> None:
         """Closes the pool, within three seconds."""

@@ -6,12 +6,11 @@ clients and the services themselves have nobody to ask.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from common import acr
+from common import acr, clock
 from common.context import Caller, Context
 from common.contracts.base import KNOWN, SIGNED_IN, Request
 from common.contracts.sessions import Factor, FreshSignInNeeded
@@ -58,7 +57,7 @@ def _takes_away(contract: type[Request[Any]]) -> bool:
 
 def is_fresh(caller: Caller) -> bool:
     """Returns whether the caller's last proof is at most MAX_AGE old."""
-    return caller.proven_at is not None and caller.proven_at + MAX_AGE >= time.time()
+    return caller.proven_at is not None and caller.proven_at + MAX_AGE >= clock.now()
 
 
 def proven_at(

@@ -36,6 +36,11 @@ LOOP_TASKS = Gauge(
     "Tasks of the event loop that have not ended, counted every two seconds.",
     registry=None,
 )
+CLOCK_AHEAD = Gauge(
+    "aero2_clock_ahead_seconds",
+    "By how much this process's clock is ahead of the database's, looked at every two seconds.",
+    registry=None,
+)
 SERVED = Histogram(
     "aero2_contract_seconds",
     "Time to answer a contract.",

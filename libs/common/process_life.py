@@ -16,6 +16,7 @@ import asyncpg
 import nats.errors
 
 from common import logs, metrics, tracing
+from common.clock_guard import MOST, check_clock
 from common.connections import Connections
 from common.db import Database
 from common.free_memory import release_free_memory, use_one_arena
@@ -168,6 +169,8 @@ async def watch_servers(lives: Lives) -> None:
     """Looks at NATS and the database of each service, and logs when one of them is lost or back. A database
     that has become a standby is left. Its timer also shows how busy the event loop is, and how many tasks it has."""
     metrics.maintain(metrics.HEALTHY, metrics.LOOP_LAG, metrics.LOOP_TASKS)
+    if any(getattr(each.deps, "db", None) for each in lives):
+        metrics.maintain(metrics.CLOCK_AHEAD)
     loop = asyncio.get_running_loop()
     healthy = dict.fromkeys((each.links.name for each in lives), True)
     while True:
@@ -185,13 +188,18 @@ async def watch_servers(lives: Lives) -> None:
 
 
 async def is_healthy(links: Connections, database: Database | None) -> bool:
-    """Returns whether NATS is connected and lets us hear everything, and Postgres takes writes."""
+    """Returns whether NATS is connected and lets us hear everything, Postgres takes writes, and our clock is
+    right. A service with a wrong clock refuses requests."""
     if not links.nc.is_connected or links.refused_subjects:
         return False
     if database is None:
         return True
     try:
         async with asyncio.timeout(2):
-            return await database.takes_writes()
+            state = await database.state()
     except TimeoutError:
         return False
+    if state is None:
+        return False
+    check_clock(links.server, state.clock_ahead)
+    return state.takes_writes and abs(state.clock_ahead) <= MOST

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from typing import Final
 
-from common import captcha_secret, crypto, logs
+from common import captcha_secret, clock, crypto, logs
 from common.context import Context
 from common.contracts.app_settings import Captcha
 from common.contracts.protection import CaptchaFailed, GetProtection, Protection
@@ -54,7 +53,7 @@ async def check(deps: Deps, ctx: Context, tenant: Tenant, attempt: Attempt) -> N
 
 def _challenge(deps: Deps, app_id: str) -> str:
     """Returns `<expires>.<random>.<mac>`. Nothing is stored until it is used."""
-    body = f"{int(time.time()) + PROOF_LASTS}.{crypto.token(size=12)}"
+    body = f"{int(clock.now()) + PROOF_LASTS}.{crypto.token(size=12)}"
     return f"{body}.{_mac(deps, app_id, body)}"
 
 
@@ -69,7 +68,7 @@ async def _check_proof(deps: Deps, ctx: Context, proof: str, bits: int) -> None:
     ours = _mac(deps, ctx.app_id, body).encode()
     if not hmac.compare_digest(mac.encode(), ours) or not expires.isdigit():
         raise CaptchaFailed("the proof of work is missing or not ours")
-    if int(expires) < time.time() or leading_zero_bits(f"{challenge}:{answer}") < bits:
+    if int(expires) < clock.now() or leading_zero_bits(f"{challenge}:{answer}") < bits:
         raise CaptchaFailed("the proof of work has expired or is wrong")
     try:
         await deps.limits.once(ctx, ONCE, challenge)

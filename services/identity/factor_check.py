@@ -6,11 +6,10 @@ counted in the end. Passwords have a count of their own, so that wrong codes nev
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from common import audit
+from common import audit, clock
 from common.context import Context
 from common.contracts.second_factors import FactorProof, WrongFactorCode
 from common.contracts.sessions import SecondFactor
@@ -84,7 +83,7 @@ async def step_of(deps: Deps, ctx: Context, db: Db, secret: TotpSecret, *, code:
         return None
     place = ("totp_factors", "secret_sealed", secret.id)
     plain = await deps.sealer.open(db, ctx.app_id, place, secret.sealed)
-    return totp_codes.matching_step(plain, digits, time.time())
+    return totp_codes.matching_step(plain, digits, clock.now())
 
 
 async def _use_recovery_code(

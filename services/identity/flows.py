@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, Literal
 
-from common import audit, crypto, mail
+from common import audit, clock, crypto, mail
 from common.address_keys import address_key
 from common.context import Context
 from common.contracts.links import LINKS
@@ -123,7 +123,7 @@ async def start(
     await mail.enqueue(tx, ctx, deps.sealer, queued)
     event = EmailCodeSent(purpose=letter.purpose)
     await audit.record(tx, ctx, event, user_id=letter.user_id)
-    return Flow(flow=flow, browser=browser, expires_at=datetime.now(UTC) + timedelta(seconds=TTL))
+    return Flow(flow=flow, browser=browser, expires_at=clock.utc_now() + timedelta(seconds=TTL))
 
 
 async def consume_code(

@@ -8,10 +8,10 @@ Both sessions pass the gate, name their actor, and are checked for as long as th
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-from common import crypto
+from common import clock, crypto
 from common.context import Caller, Context
 from common.contracts.impersonation import Impersonation, RedeemImpersonation, StartImpersonation
 from common.contracts.links import LINKS
@@ -100,7 +100,7 @@ async def _link(deps: Deps, ctx: Context, user_id: str, actor: Actor) -> Imperso
             ttl=LINK_TTL,
         )
     url = f"{tenant.origin}{LINKS['impersonation']}?token={token}"
-    return Impersonation(url=url, expires_at=datetime.now(UTC) + timedelta(seconds=LINK_TTL))
+    return Impersonation(url=url, expires_at=clock.utc_now() + timedelta(seconds=LINK_TTL))
 
 
 async def redeem(deps: Deps, ctx: Context, request: RedeemImpersonation) -> SignedInSession:

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from common import logs
+from common import clock, logs
 from common.context import Context, system_context
 from common.db import Database
 from common.periodic import FAULTS, flush_periodically
@@ -25,7 +25,7 @@ def is_due(last_active_at: datetime, idle_expires_at: datetime | None) -> bool:
     every = AT_MOST_EVERY
     if idle_expires_at is not None:
         every = min(every, (idle_expires_at - last_active_at) / 4)
-    return datetime.now(UTC) - last_active_at >= every
+    return clock.utc_now() - last_active_at >= every
 
 
 @dataclass

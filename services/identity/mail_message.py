@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.utils import format_datetime, parseaddr
 from typing import Any
 
 import orjson
 
-from common import logs
+from common import clock, logs
 from common.context import Context, system_context
 from common.contracts.mail_templates import RenderedMail, TemplateInvalid
 from common.contracts.tenants import Tenant
@@ -103,7 +102,7 @@ def compose(
         address_header("To", to),
         address_header("Reply-To", reply_to) if has_reply_to else b"",
         header("Subject", rendered.subject),
-        header("Date", format_datetime(datetime.now(UTC))),
+        header("Date", format_datetime(clock.utc_now())),
         header("Message-ID", f"<{id}@{domain}>"),
         header("Content-Language", locale),
         b"Auto-Submitted: auto-generated\r\n",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any, Final
 
+from common import clock
 from common.context import Context
 from common.contracts.audit_log import ListAudit
 from common.contracts.me import Export, ExportMe
@@ -46,7 +46,7 @@ async def export(deps: Deps, ctx: Context, request: ExportMe) -> Export:
         passkeys=[entry(passkey) for passkey in passkeys],
         identities=identities,
         events=events,
-        exported_at=datetime.now(UTC),
+        exported_at=clock.utc_now(),
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import asyncpg
 
-from common import audit, crypto
+from common import audit, clock, crypto
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.links import LINKS
@@ -53,7 +53,7 @@ async def create(deps: Deps, ctx: Context, request: CreateOwnerLink) -> OwnerLin
     return OwnerLink(
         token=token,
         url=f"{tenant.origin}{LINKS['owner']}?token={token}",
-        expires_at=datetime.now(UTC) + timedelta(seconds=request.ttl),
+        expires_at=clock.utc_now() + timedelta(seconds=request.ttl),
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
+from common import clock
 from common.contracts.profiles import Profile
 from common.contracts.tenants import Tenant
 from identity.authentication_result import AuthenticationResult
@@ -67,7 +67,7 @@ class SignInFlow:
             remember=self.remember,
             idp_name=self.provider.name,
             idp_org_id=self.provider.org_id,
-            provider_time=min(int(at.timestamp()), int(time.time())) if at else None,
+            provider_time=min(int(at.timestamp()), int(clock.now())) if at else None,
             **more,
         )
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from common import audit
+from common import audit, clock
 from common.address_keys import address_key
 from common.context import Context
 from common.contracts.app_settings import AppSettings
@@ -149,7 +148,7 @@ async def new_rows(
             "id": user.id or new_id(),
             "email_normalized": None if user.email is None else address_key(user.email),
             "phc": await _phc(deps, ctx, user, dry=dry),
-            "created_at": (user.created_at or datetime.now(UTC)).isoformat(),
+            "created_at": (user.created_at or clock.utc_now()).isoformat(),
         }
     return rows
 
@@ -169,7 +168,7 @@ def _rule_errors(user: TransferredUser) -> list[FieldError]:
             faults.append(field_error("password_hash", unknown_hash.code, **unknown_hash.params))
     if user.phone_number is None and user.phone_number_verified:
         faults.append(field_error("phone_number_verified", "no_phone_number_to_verify"))
-    if user.created_at is not None and user.created_at > datetime.now(UTC):
+    if user.created_at is not None and user.created_at > clock.utc_now():
         faults.append(field_error("created_at", "time_in_future"))
     if user.password is not None and too_long(user.password):
         faults.append(field_error("password", "password_too_long", maximum=MAX_BYTES))

@@ -7,13 +7,11 @@ at the same time, so a slow client does not delay the others.
 from __future__ import annotations
 
 import asyncio
-import time
-from datetime import UTC, datetime
 from typing import Final
 
 from pydantic import JsonValue
 
-from common import logs
+from common import clock, logs
 from common.context import Context, system_context
 from common.contracts.clients import LogoutFailure
 from common.crypto import token
@@ -88,7 +86,7 @@ def _failure(delivery: LogoutDelivery, error: str) -> dict[str, JsonValue]:
         error=error,
         attempt=delivery.attempts,
         max_attempts=ATTEMPTS,
-        failed_at=datetime.now(UTC),
+        failed_at=clock.utc_now(),
         next_attempt_at=None if delivery.attempts >= ATTEMPTS else delivery.next_attempt_at,
     ).model_dump(mode="json")
 
@@ -112,7 +110,7 @@ async def _logout_token(deps: Deps, ctx: Context, delivery: LogoutDelivery) -> s
     client = await find_registered(deps, ctx, delivery.client_id)
     if client is None:
         raise Unreachable("the client was deleted")
-    now = int(time.time())
+    now = int(clock.now())
     claims = {
         "iss": delivery.issuer or (await deps.tenants.get(ctx)).origin,
         "aud": delivery.client_id,

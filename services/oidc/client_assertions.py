@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 from jwt.algorithms import HMACAlgorithm
 
+from common import clock
 from common.context import Context
 from common.contracts.oauth_errors import InvalidClient
 from oidc import jose, json_web_keys
@@ -94,7 +94,7 @@ async def _verify_by_secret(
 ) -> bool:
     if assertion.header.get("alg") != "HS256":
         raise InvalidClient("the assertion's algorithm is not allowed for this client")
-    algorithm, now = HMACAlgorithm(HMACAlgorithm.SHA256), time.time()
+    algorithm, now = HMACAlgorithm(HMACAlgorithm.SHA256), clock.now()
     for row in client.secrets:
         expired = row["expires"] is not None and float(row["expires"]) <= now
         if expired or not row["sealed"]:
@@ -117,7 +117,7 @@ def _check_claims(client: RegisteredClient, ctx: Context, body: bytes) -> tuple[
     names = audience if isinstance(audience, list) else [audience]
     if not any(name in [ctx.origin + path for path in ENDPOINTS] for name in names):
         raise InvalidClient("aud of the assertion is not this server")
-    now, expires, not_before = time.time(), claims.get("exp"), claims.get("nbf", 0)
+    now, expires, not_before = clock.now(), claims.get("exp"), claims.get("nbf", 0)
     issued_at = claims.get("iat", now)
     if not all(_is_number(moment) for moment in (expires, not_before, issued_at)):
         raise InvalidClient("exp, nbf or iat of the assertion is not a number")

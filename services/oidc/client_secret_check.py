@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import time
 from functools import cache, partial
 from typing import Final
 
+from common import clock
 from common.context import Context
 from common.contracts.oauth_errors import InvalidClient
 from common.crypto import b64url
@@ -31,7 +31,7 @@ async def check(deps: Deps, ctx: Context, client: RegisteredClient, secret: str)
     encoded = secret.encode("utf-8", "surrogatepass")
     mac = hashlib.blake2b(encoded, key=_process_key(), digest_size=32).hexdigest()
     key = (ctx.app_id, "secret", client.client_id, mac)
-    now = time.time()
+    now = clock.now()
     hashes = {
         row["id"]: row["hash"]
         for row in client.secrets

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
 
+from common import clock
 from common.crypto import b64url
 from common.sealing import unb64
 from oidc.json_web_keys import BadToken, PublicKey
@@ -110,7 +110,7 @@ def _require(claims: dict[str, Any]) -> None:
     if not all(_is_date(claims.get(name)) for name in ("exp", "iat")):
         raise BadToken("exp or iat is not a date")
     not_before = claims.get("nbf", claims["iat"])
-    if not _is_date(not_before) or max(not_before, claims["iat"]) > time.time() + SKEW:
+    if not _is_date(not_before) or max(not_before, claims["iat"]) > clock.now() + SKEW:
         raise BadToken("the token is not valid yet")
 
 

@@ -6,11 +6,11 @@ successor has taken over, it is kept until the last token that it signed has exp
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from common import audit
+from common import audit, clock
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.keys import (
@@ -215,7 +215,7 @@ async def _insert(deps: Deps, tx: Db, ctx: Context, *, alg: str, der: bytes, sta
         public_jwk=jwk,
         private_sealed=await deps.sealer.seal(tx, ctx.app_id, place, der),
         state=state,
-        not_before=datetime.now(UTC) + ahead if state == "next" else None,
+        not_before=clock.utc_now() + ahead if state == "next" else None,
     )
     return jwk["kid"]
 

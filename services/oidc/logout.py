@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any, Final
@@ -10,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
+from common import clock
 from common.context import Context
 from common.contracts.authorization import SignedIn
 from common.contracts.logout import LoggedOut, LogOut
@@ -168,7 +168,7 @@ def _sign_question(deps: Deps, ctx: Context, session: SignedIn, location: str | 
             "app": ctx.app_id,
             "session": session.session_id,
             "location": location,
-            "until": int(time.time()) + QUESTION_LIFETIME,
+            "until": int(clock.now()) + QUESTION_LIFETIME,
         }
     )
     return f"{b64url(body)}.{b64url(deps.keys.digest('logout-question', body))}"
@@ -185,6 +185,6 @@ def _read_question(deps: Deps, ctx: Context, question: str) -> dict[str, Any]:
     if not dot or not compare_digest(presented_mac, deps.keys.digest("logout-question", content)):
         raise expired
     fields: dict[str, Any] = orjson.loads(content)
-    if fields["app"] != ctx.app_id or fields["until"] < time.time():
+    if fields["app"] != ctx.app_id or fields["until"] < clock.now():
         raise expired
     return fields

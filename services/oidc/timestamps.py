@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
+
+from common import clock
 
 
 def from_text(text: str | None) -> datetime | None:
@@ -18,7 +19,7 @@ def to_seconds(moment: datetime) -> int:
 
 def now() -> int:
     """Returns the present time as a NumericDate."""
-    return int(time.time())
+    return int(clock.now())
 
 
 def from_seconds(number: float) -> datetime:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
-from common import logs
+from common import clock, logs
 from common.db import Database
 from common.periodic import FAULTS, flush_periodically
 from tenancy.queries import api_keys
@@ -25,7 +25,7 @@ class KeyUsage:
 
     def note(self, key_id: str) -> None:
         """Notes that the key was used now."""
-        self._last_used[key_id] = datetime.now(UTC)
+        self._last_used[key_id] = clock.utc_now()
         self._noted.set()
 
     async def run(self) -> None:

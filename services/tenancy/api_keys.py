@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import asyncpg
 
-from common import audit
+from common import audit, clock
 from common.context import Context
 from common.contracts.api_keys import (
     AlreadyRotated,
@@ -113,7 +113,7 @@ async def create(deps: Deps, ctx: Context, request: CreateApiKey) -> NewApiKey:
 
 def _check_expiry(expires_at: datetime | None) -> None:
     """Raises Invalid."""
-    now = datetime.now(UTC)
+    now = clock.utc_now()
     if expires_at is not None and not now < expires_at <= now + MAX_LIFETIME:
         raise Invalid(errors=[field_error("expires_at", "expiry_out_of_range")])
 
@@ -145,7 +145,7 @@ async def rotate(deps: Deps, ctx: Context, request: RotateApiKey) -> NewApiKey:
     ApiKeyNotFound, AlreadyRotated.
     """
     await _must_hold_everything(deps, ctx)
-    ends = datetime.now(UTC) + GRACE
+    ends = clock.utc_now() + GRACE
     async with deps.registry.transaction(ctx) as tx:
         old = await api_keys.by_id_for_update(tx, app_id=ctx.app_id, id=request.id)
         if old is None:
@@ -169,7 +169,7 @@ def _same_lifetime(key: ApiKey) -> datetime | None:
     """Returns when a successor expires: a key for ninety days gets one for ninety days."""
     if key.expires_at is None:
         return None
-    return datetime.now(UTC) + (key.expires_at - key.created_at)
+    return clock.utc_now() + (key.expires_at - key.created_at)
 
 
 async def insert(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
-from common import keyset
+from common import clock, keyset
 from common.audit_chain import public_keys
 from common.context import Context
 from common.contracts.audit_log import (
@@ -112,7 +112,7 @@ async def count(deps: Deps, ctx: Context, request: CountAudit) -> EventCounts:
             ctx.app_id,
             request.start_date,
             request.end_date,
-            now=datetime.now(UTC),
+            now=clock.utc_now(),
             complete=audit_counts.complete_until(head, audit_sealing.LATEST),
         )
     return EventCounts(event_types=counts)

@@ -5,11 +5,11 @@ The hash chain over the deleted events stays.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from common import audit
+from common import audit, clock
 from common.context import system_context
 from common.events.audit import AuditPruned
 from common.periodic import run_periodically
@@ -39,7 +39,7 @@ async def delete_old_events(deps: Deps, now: datetime | None = None) -> int:
     async with deps.upkeep_db.unbound_transaction() as db:
         total = await audit_retention.delete_orphans(db)
     for each in retentions:
-        before = (now or datetime.now(UTC)) - timedelta(days=each.days)
+        before = (now or clock.utc_now()) - timedelta(days=each.days)
         await audit_sealing.seal(deps, each.app_id, sign=True)  # before they are deleted
         count = await _delete_oldest(deps, each.app_id, before)
         if count:

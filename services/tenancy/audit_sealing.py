@@ -7,11 +7,12 @@ order of its own. One transaction at a time extends the chain of an application,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 from typing import Final
 
 from common import audit_chain as chain
+from common import clock
 from common.context import Context, system_context
 from common.db import Db
 from tenancy import audit_counts, usage_rollup
@@ -46,7 +47,7 @@ async def seal(deps: Deps, app_id: str, *, sign: bool = False) -> Outcome:
             events = await audit_chain.unsealed(tx, app_id=app_id, since=since, limit=BATCH)
             head = await _extend(deps, tx, ctx, events, head=head)
             if len(events) < BATCH:
-                now = datetime.now(UTC)
+                now = clock.utc_now()
                 await audit_counts.merge_days(tx, app_id, now)
                 await usage_rollup.delete_old(tx, app_id, now)
                 return await _sign(deps, tx, ctx, head, immediately=sign)
@@ -85,7 +86,7 @@ async def _extend(
     await audit_chain.insert(tx, app_id=app_id, links=links)
     await audit_counts.add(tx, app_id, events)
     await usage_rollup.add(tx, app_id, events)
-    return Head(seq, previous, datetime.now(UTC))
+    return Head(seq, previous, clock.utc_now())
 
 
 async def _sign(
@@ -97,7 +98,7 @@ async def _sign(
     signed = await audit_checkpoints.last(tx, app_id=ctx.app_id)
     if signed is not None and signed.seq >= head.seq:
         return Outcome.DONE
-    now = datetime.now(UTC)
+    now = clock.utc_now()
     if (
         signed is not None
         and not immediately

@@ -5,11 +5,11 @@ A domain whose TXT record is missing for three days is not verified any more.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from common import logs
+from common import clock, logs
 from common.context import system_context
 from common.periodic import FAULTS, run_periodically
 from common.problems import Unavailable
@@ -69,5 +69,5 @@ async def recheck(deps: Deps, row: CustomDomainRow) -> None:
         return
     async with deps.registry.transaction(ctx) as tx:
         await domain_proof.store(tx, row, proof, target)
-    if not proof.txt and not row.txt_ok and row.updated_at < datetime.now(UTC) - GRACE:
+    if not proof.txt and not row.txt_ok and row.updated_at < clock.utc_now() - GRACE:
         await domain_loss.release(deps, ctx, row)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
+from common import clock
 from common.context import Context
 from common.contracts.org_invitations import INVITATION_PATH, OrganizationInvitation
 from common.contracts.tenants import Tenant
@@ -37,7 +38,7 @@ async def compose(
         if ctx.caller.user_id is not None
         else None
     )
-    remaining = invitation.expires_at - datetime.now(UTC)
+    remaining = invitation.expires_at - clock.utc_now()
     data = {
         "link": f"{tenant.origin}{INVITATION_PATH}?token={token}",
         "app_name": tenant.name,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
+from common import clock
 from common.context import Context
 from common.contracts.app_settings import AppSettings
 from common.contracts.applications import ApplicationNotFound
@@ -30,7 +31,7 @@ PREVIOUS: Final = 1
 async def count(deps: Deps, ctx: Context, request: CountUsage) -> UsageCounts:
     """Returns the figures of a window that ends now. They have every event that is sealed, about a
     second after it happened. Raises ApplicationNotFound."""
-    return await counts_at(deps, ctx, request.window, datetime.now(UTC))
+    return await counts_at(deps, ctx, request.window, clock.utc_now())
 
 
 async def counts_at(deps: Deps, ctx: Context, window: UsageWindow, now: datetime) -> UsageCounts:

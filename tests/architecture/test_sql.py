@@ -40,9 +40,10 @@ IN_COMMON = {
     "master_keys.py",
     "outbox_batches.py",
     "sealing.py",
+    "server_state.py",
 }
 """Modules of libs/common that own what every service writes with its own work: a table, or a message
-in the log of the database. One reads no table: it asks for the process of a connection."""
+in the log of the database. Two read no table: they ask for the process, and the server, of a connection."""
 
 
 def test_there_are_statements() -> None:

@@ -200,6 +200,7 @@ async def test_messages_of_earlier_versions(stream: Stream) -> None:
     assert names(again) == ["four"]
 
 
+@pytest.mark.fault("F20")
 async def test_a_line_that_is_no_event_holds_up_nothing(stream: Stream) -> None:
     """Lines that are no JSON, lack a field, have a type that would break the format, or belong to
     another application are left out. The events around them come, each with its place."""

@@ -307,6 +307,7 @@ POISON: dict[str, tuple[bytes, str | None, type[Problem]]] = {
 }
 
 
+@pytest.mark.fault("F20")
 @pytest.mark.parametrize("case", POISON)
 async def test_poison_is_answered_and_forgotten(
     case: str, near: NatsClient, bus: NatsBus, serve: Serve, capfd: pytest.CaptureFixture[str]

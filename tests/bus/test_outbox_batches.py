@@ -140,6 +140,7 @@ async def test_bytes_bound_a_batch(post: Post) -> None:
     assert b"\n".join(messages).split(b"\n") == payloads
 
 
+@pytest.mark.fault("F20")
 async def test_an_event_too_large_for_the_server_holds_up_nobody(post: Post) -> None:
     """An event that is too large for a message, and one with a line break, stay in the log and are not
     sent. The others of their application are."""
@@ -204,6 +205,7 @@ async def test_a_refused_application_does_not_hold_up_others(post: Post) -> None
     assert ((await post.messages())[-1].headers or {})["Nats-Msg-Id"] == kept
 
 
+@pytest.mark.fault("F6")
 async def test_killed_between_commit_and_batch(post: Post) -> None:
     """If a process dies right after its commit, the next relay publishes the event."""
     await asyncio.to_thread(post.die, "committed")
@@ -214,6 +216,7 @@ async def test_killed_between_commit_and_batch(post: Post) -> None:
     assert await post.streamed() == ["committed"]
 
 
+@pytest.mark.fault("F6", "F19")
 @pytest.mark.parametrize(("where", "published"), [("batched", 0), ("half", 1), ("published", 2)])
 async def test_killed_after_the_batch_was_made(post: Post, where: str, published: int) -> None:
     """The successor publishes the same batches under the same ids, and events that came meanwhile in
@@ -262,6 +265,7 @@ async def test_a_batch_under_way_is_left_to_its_relay(
     assert ((await post.messages())[1].headers or {})["Nats-Msg-Id"] == batch.id
 
 
+@pytest.mark.fault("F6", "F19")
 async def test_two_relays_send_everything_once(post: Post) -> None:
     """Two relays share the rows, also while others are written. Every event is on the stream once, and
     no batch has two applications."""
@@ -334,6 +338,7 @@ async def test_the_database_is_lost_after_the_acknowledgement(
     assert await post.streamed() == ["one"]
 
 
+@pytest.mark.fault("F6", "F19")
 async def test_a_relay_that_was_down_longer_than_the_window(post: Post) -> None:
     """The stream keeps the batch a second time, with the same events. Readers compare their ids."""
     config = (await post.js.stream_info(audit.STREAM)).config

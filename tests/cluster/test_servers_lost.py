@@ -214,6 +214,7 @@ async def test_one_is_killed_while_another_pauses(cluster: NatsCluster, post: Cl
     await healthy_again(cluster)
 
 
+@pytest.mark.fault("F9")
 async def test_two_of_three_are_gone_for_a_while(cluster: NatsCluster, post: ClusterPost) -> None:
     """Without a majority nothing is acknowledged, and the events wait in Postgres. Calls go on over the server that
     is left. When the others are back, the stream is the old one and takes all (6188)."""
@@ -333,6 +334,7 @@ async def test_a_damaged_copy_is_found_or_repaired(cluster: NatsCluster, post: C
     cluster.start(leader)
 
 
+@pytest.mark.fault("F16")
 async def test_the_disk_of_one_server_is_full(
     cluster: NatsCluster, post: ClusterPost, tmp_path: Path
 ) -> None:

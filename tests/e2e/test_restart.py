@@ -110,6 +110,7 @@ async def session(system: System, cookies: dict[str, str]) -> int:
         return (await http.get("/api/auth/session")).status_code
 
 
+@pytest.mark.fault("F31")
 @pytest.mark.parametrize("end", [stopped, killed])
 async def test_what_was_dead_stays_dead(own: System, end: Callable[[System], None]) -> None:
     """A used code, rotated refresh tokens, revoked tokens, an ended session, a used mail code and

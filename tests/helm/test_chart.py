@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import textwrap
 from collections.abc import Iterator
@@ -13,8 +14,14 @@ from typing import Any
 import pytest
 import yaml
 from tests.kit.compose import ROOT
+from tests.kit.world import MASTER_KEY
 
 from aero2.compose_env import content
+from aero2.nats_access import SERVICES
+from aero2.reference.environment import settings_of
+from common.cluster_settings import read_clusters
+from common.environment_settings import read_settings
+from common.shared_settings import misplaced
 from common.version import VERSION
 
 CHART = ROOT / "deploy/helm/aero2"
@@ -28,6 +35,8 @@ OWN_OF_CHART = {
     "AERO2_METRICS_PORT",
 }
 """Variables of each pod that Compose leaves to the default, or gives as well."""
+
+MOUNT = "/etc/aero2/secrets/"
 
 pytestmark = [
     pytest.mark.helm,
@@ -84,9 +93,21 @@ def environment(template: Document) -> dict[str, Any]:
 
 
 def keys_of_secret(template: Document) -> set[str]:
-    """Returns the keys of the Secret that a pod reads."""
-    sources = [value for value in environment(template).values() if isinstance(value, dict)]
-    return {source["secretKeyRef"]["key"] for source in sources}
+    """Returns the keys of the Secret that a pod has, as files."""
+    [volume] = [each for each in template["spec"]["volumes"] if each["name"] == "secrets"]
+    assert volume["secret"]["secretName"] in ("aero2", "credentials")
+    assert all(item["key"] == item["path"] for item in volume["secret"]["items"])
+    return {item["key"] for item in volume["secret"]["items"]}
+
+
+def files_of_secret(template: Document) -> dict[str, str]:
+    """Returns the key of each variable that names a file."""
+    files = {
+        name.removesuffix("_FILE"): value
+        for name, value in environment(template).items()
+        if name.endswith("_FILE") and str(value).startswith(MOUNT)
+    }
+    return {name: value.removeprefix(MOUNT) for name, value in files.items()}
 
 
 def test_the_chart_has_the_version_of_the_product() -> None:
@@ -109,6 +130,8 @@ def test_kubernetes_takes_what_the_chart_renders(name: str) -> None:
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
+        ({"database": {"hosts": "a", "clusters": {"main": {"hosts": "b"}}}}, "main"),
+        ({"database": {"hosts": "a", "clusters": {"west": {"hosts": "u:p@b"}}}}, "west/hosts"),
         ({"publicUrl": ""}, "/publicUrl"),
         ({"publicUrl": "https://id.example.com/path"}, "/publicUrl"),
         ({"secret": ""}, "/secret"),
@@ -143,13 +166,13 @@ def test_a_pod_has_the_variables_of_the_container(service: str) -> None:
     """What a service needs stands in docker-compose.yml, too, so neither file can forget one. Settings
     with a default are left to `environment`; passwords of DSNs are variables of the pod."""
     template = of_kind(release("least")["documents"], "Deployment")[service]["spec"]["template"]
-    own = environment(template)
-    passwords = {name for name in own if name.endswith("_PASSWORD") and "NATS" not in name}
+    own = {name.removesuffix("_FILE") for name in environment(template)}
+    passwords = {name for name in own if name.endswith("_DATABASE_PASSWORD")}
     container = compose_environment(service)
     needed = {name for name in container if name.endswith(("_URL", "_USER", "_PASSWORD", "_KEY"))}
 
-    assert set(own) - passwords - OWN_OF_CHART <= container
-    assert needed - {"AERO2_SMTP_URL"} <= set(own)
+    assert own - passwords - OWN_OF_CHART <= container
+    assert needed - {"AERO2_SMTP_URL"} <= own
 
 
 @pytest.mark.parametrize("name", ["least", "together"])
@@ -186,21 +209,78 @@ def test_services_of_one_pod_have_variables_of_their_own() -> None:
     own = environment(of_kind(documents, "Deployment")["together"]["spec"]["template"])
 
     assert compose_environment("together") >= {name for name in own if "NATS_USER" in name}
-    assert {"AERO2_DATABASE_URL", "AERO2_NATS_USER", "AERO2_NATS_PASSWORD"}.isdisjoint(own)
-    assert own["AERO2_OIDC_DATABASE_URL"].startswith(
-        "postgresql://aero2_oidc:$(AERO2_OIDC_PASSWORD)@"
-    )
+    assert list(misplaced(SERVICES, own)) == []
+    assert own["AERO2_OIDC_DATABASE_URL"].startswith("postgresql://aero2_oidc@")
+    assert own["AERO2_OIDC_DATABASE_PASSWORD_FILE"] == f"{MOUNT}AERO2_OIDC_PASSWORD"
+    assert own["AERO2_RELAY_DATABASE_PASSWORD_FILE"] == f"{MOUNT}AERO2_RELAY_PASSWORD"
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_a_variable_stands_before_the_dsn_that_uses_it(name: str) -> None:
-    """Kubernetes puts in only variables that stand before."""
-    for _, template in pods(release(name)["documents"]):
-        before: set[str] = set()
-        for variable, value in environment(template).items():
-            if isinstance(value, str) and "$(" in value:
-                assert value.split("$(")[1].split(")")[0] in before
-            before.add(variable)
+def test_secrets_are_files(name: str) -> None:
+    """Each is a key of the Secret that the pod mounts as a folder, so that a password can change without a
+    restart. No variable has one, but those that the operator asks for, and each mounted key is named."""
+    for pod, template in pods(release(name)["documents"]):
+        files = files_of_secret(template)
+        assert set(files.values()) == keys_of_secret(template), pod
+        values = environment(template)
+        assert not {key for key in values if key.endswith(("_PASSWORD", "_KEY"))}, pod
+        references = {key for key, value in values.items() if isinstance(value, dict)}
+        assert references <= {"AERO2_OPERATOR_MFA"}, pod
+        assert not any("$(" in str(value) for value in values.values()), pod
+        [mount] = [
+            each
+            for each in template["spec"]["containers"][0]["volumeMounts"]
+            if each["name"] == "secrets"
+        ]
+        assert mount == {"name": "secrets", "mountPath": MOUNT.rstrip("/"), "readOnly": True}
+
+
+def test_services_read_the_secrets_of_a_pod(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The settings of each service, read from the environment of its pod, have the DSNs of all clusters with
+    the password of their role, which changes with the file."""
+    documents = release("clusters")["documents"]
+    for name in SERVICES:
+        template = of_kind(documents, "Deployment")[name]["spec"]["template"]
+        for key in keys_of_secret(template):
+            value = "smtp://mail" if key == "AERO2_SMTP_URL" else f"of-{key}"
+            (tmp_path / key).write_text(MASTER_KEY if key == "AERO2_MASTER_KEY" else value)
+        with monkeypatch.context() as patched:
+            for variable in [each for each in os.environ if each.startswith("AERO2_")]:
+                patched.delenv(variable)
+            for variable, value in environment(template).items():
+                patched.setenv(variable, value.replace(MOUNT, f"{tmp_path}/"))
+            settings = read_settings(settings_of(name), name)
+            assert settings.nats_password.get_secret_value() == f"of-NATS_{name.upper()}_PASSWORD"
+            if name == "gateway":
+                continue
+            clusters = read_clusters(settings, name, os.environ)
+            assert list(clusters) == ["main", "far_east", "west"]
+            [login] = clusters["west"]["relay_database_url"].logins()  # type: ignore[attr-defined]
+            assert login == (
+                "postgresql://aero2_relay:of-AERO2_RELAY_PASSWORD@west-0.west:5432,west-1.west:5432/aero2"
+                "?sslmode=require"
+            )
+            (tmp_path / "AERO2_RELAY_PASSWORD").write_text("new\nold\n")
+            logins = clusters["far_east"]["relay_database_url"].logins()  # type: ignore[attr-defined]
+            assert logins == [
+                f"postgresql://aero2_relay:{each}@east:5432/other" for each in ("new", "old")
+            ]
+
+
+def test_migrations_reach_all_clusters() -> None:
+    """The owner's DSN of each is a key of the Secret, and policies open the way to each."""
+    documents = release("clusters")["documents"]
+    job = of_kind(documents, "Job")["migrate"]["spec"]["template"]
+    policy = of_kind(documents, "NetworkPolicy")["database"]
+
+    assert {
+        "AERO2_OWNER_DATABASE_URL",
+        "AERO2_OWNER_DATABASE_URL_WEST",
+        "AERO2_OWNER_DATABASE_URL_FAR_EAST",
+    } <= set(files_of_secret(job))
+    assert ports([policy], "egress") == {("TCP", 5432), ("TCP", 6432)}
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -333,7 +413,7 @@ def test_pods_reach_what_they_need_and_nothing_else(name: str) -> None:
         if component != "migrate":
             wanted |= {("TCP", 4222)}
         if component not in ("gateway", "dashboard-gateway", "owner-link"):
-            wanted |= {("TCP", 5432)}
+            wanted |= {("TCP", 5432)} | ({("TCP", 6432)} if name == "clusters" else set())
         if component in ("identity", "oidc", "tenancy", "together"):
             wanted |= internet
         assert ports(own, "egress") == wanted, pod

@@ -132,7 +132,7 @@ class ServicesOnCluster(Deployment):
     @property
     def master_key(self) -> str:
         """The value of AERO2_MASTER_KEY."""
-        return self._common["AERO2_MASTER_KEY"]
+        return self.services.commands["identity"].environment["AERO2_MASTER_KEY"]
 
     def owner_dsn(self) -> str:
         return self.databases["owner"]

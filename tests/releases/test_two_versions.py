@@ -71,6 +71,7 @@ def accepts(schema: dict[str, Any], message: Any) -> str:
     )
 
 
+@pytest.mark.fault("F23")
 async def test_this_version_asks_services_of_the_release(near: NatsClient, far: NatsClient) -> None:
     """Each request is one that the release takes, and each of its replies is understood."""
     refused: dict[str, str] = {}
@@ -107,6 +108,7 @@ async def sides(postgres: Postgres) -> AsyncIterator[Sides]:
     postgres.drop(name)
 
 
+@pytest.mark.fault("F23")
 async def test_callers_of_the_release_ask_this_version(
     sides: Sides, near: NatsClient, far: NatsClient
 ) -> None:

@@ -1,4 +1,4 @@
-"""Which backups of clusters belong together: `deployment.json`, beside a folder for each of them."""
+"""Says which backups of clusters belong together: `deployment.json`, beside a folder for each of them."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Restore:
     passwords: Mapping[str, str] = field(repr=False)
     end_keys: bool = False
     revoked: Revocations | None = None
-    """What was revoked since the backup. None: nobody knows."""
+    """The revocations since the backup. None: nobody knows them."""
     accept_audit_faults: bool = False
     source: Path = field(default_factory=folder)
 

@@ -78,6 +78,7 @@ async def _restore(options: RestoreOptions, reporter: Reporter) -> None:
         return
     path = access.data_folder(options.data_dir)
     if path is not None:
+        _refuse_other_cluster(source.described, MAIN)  # `aero2 up` has one
         ended = await _restore_folder(path, options, source, reporter)
         start = f"aero2 up --data-dir {path}"
     elif source.target is None:

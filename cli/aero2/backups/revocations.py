@@ -1,4 +1,4 @@
-"""What was revoked since a backup, as the audit stream tells it: it must stay dead after a restore.
+"""Revocations since a backup, as the audit stream tells them: what they ended must stay dead after a restore.
 
 The stream keeps records of seven days, and is no part of the database that is restored.
 """
@@ -18,10 +18,11 @@ from nats.js.errors import NotFoundError
 from aero2.migration_steps import Connection
 from common.audit import RECORDS, STREAM
 from common.audit_lines import read_lines
+from common.ids import is_id
 
 EARLIER: Final = timedelta(minutes=10)
-"""Records may reach the stream later than they were written, and clocks differ. What was revoked before the
-backup is revoked in it, too."""
+"""Records may reach the stream later than they were written, and clocks differ. It does no harm to end twice
+what ended before the backup."""
 SUBJECT: Final = f"audit.*.*.{RECORDS}"
 
 Key = tuple[str, str]
@@ -33,13 +34,13 @@ class Revocations:
     """The last word of the stream on keys, clients and users."""
 
     keys: dict[Key, datetime] = field(default_factory=dict)
-    """When each API key ended, or ends."""
+    """The end of each API key, which may be still to come."""
     secrets: set[tuple[str, str, str]] = field(default_factory=set)
     """Application, client and id of each secret that was deleted."""
     replaced: dict[Key, tuple[str, datetime]] = field(default_factory=dict)
     """By client: the latest secret, and when it took the place of the older ones."""
     clients: dict[Key, str] = field(default_factory=dict)
-    """What became of a client: `disabled` or `deleted`."""
+    """The end of each client: `disabled` or `deleted`."""
     users: dict[Key, str] = field(default_factory=dict)
     """The same of users."""
     begins: datetime | None = None
@@ -122,6 +123,8 @@ async def end_revoked(db: Connection, revocations: Revocations) -> list[str]:
 async def _end_keys(db: Connection, revocations: Revocations) -> list[str]:
     ended = []
     for (app_id, id), ends in revocations.keys.items():
+        if not (is_id(app_id) and is_id(id)):
+            continue
         row = await db.fetchrow(
             """
             UPDATE application_api_keys
@@ -141,10 +144,14 @@ async def _end_keys(db: Connection, revocations: Revocations) -> list[str]:
 async def _end_secrets(db: Connection, revocations: Revocations) -> list[str]:
     ended = []
     for app_id, client_id, id in sorted(revocations.secrets):
+        if not (is_id(app_id) and is_id(id)):
+            continue
         sql = "DELETE FROM oauth_client_secrets WHERE app_id = $1 AND client_id = $2 AND id = $3"
         if await db.execute(sql, app_id, client_id, id) != "DELETE 0":
             ended.append(f"secret {id} of the client {client_id} of {app_id}")
     for (app_id, client_id), (id, at) in revocations.replaced.items():
+        if not (is_id(app_id) and is_id(id)):
+            continue
         tag = await db.execute(
             """
             DELETE FROM oauth_client_secrets
@@ -167,6 +174,8 @@ async def _disable(db: Connection, noun: str, table: str, states: dict[Key, str]
     name = "id" if table == "users" else "client_id"
     ended = []
     for (app_id, id), state in states.items():
+        if not is_id(app_id) or (noun == "user" and not is_id(id)):
+            continue
         sql = f"UPDATE {table} SET {change} WHERE app_id = $1 AND {name} = $2 AND {alive}"  # noqa: S608
         was_alive = await db.execute(sql, app_id, id) != "UPDATE 0"
         if was_alive:

@@ -1,4 +1,4 @@
-"""Where a restore finds the audit stream, which knows what was revoked since the backup."""
+"""Finds and reads the audit stream, which knows what was revoked since the backup."""
 
 from __future__ import annotations
 

@@ -157,7 +157,8 @@ class Postgres:
 
     async def checkpoint(self) -> None:
         """Write out what is in memory, so that stopping has little left to do."""
-        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        errors = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, CommandError)
+        with contextlib.suppress(*errors):
             superuser = stored(self.folder).get("superuser", self.superuser)  # may be replaced
             db = await asyncpg.connect(self.url("postgres", superuser, "postgres"), timeout=5)
             try:

@@ -14,6 +14,7 @@ from aero2.isolation.recipes import recipe_of
 from aero2.isolation.report import Crossing, Tried
 from aero2.isolation.requests import knows, request_of
 from aero2.isolation.things import PUBLIC, ghosts
+from aero2.isolation.uncovered import UNTRIED
 from aero2.isolation.wire import NONE, Answer, Credential, Parts, Wire
 
 AUTHORIZE: Final = "/oauth2/authorize"
@@ -43,7 +44,7 @@ class Across:
 
     def attempt(self, operation: Operation, tried: Tried) -> None:
         """Tries an operation in every way. Looks into the audit log of B after a change."""
-        if not knows(operation):
+        if operation.name in UNTRIED or not knows(operation):
             return
         before = len(self.crossings)
         if operation.in_dashboard:
@@ -55,26 +56,28 @@ class Across:
             self._look_into_audit_log(operation)
 
     def _at_home(self, operation: Operation, tried: Tried) -> None:
-        """At A's host, and at the host of all applications by A's key. What names nothing of B is only sent if
-        it changes nothing: it would do what it should, to A."""
+        """At A's host, and at the host of all applications by A's key. A request that names nothing of B is only
+        sent if it changes nothing: it would change A."""
         request, named = request_of(operation, self.b.things)
         if not named and not operation.safe:
             return
         ghost = request_of(operation, self._ghosts[0])[0] if named else None
         for credential in self._credentials(operation):
-            self._compare(operation, tried, self.a.origin, credential, (request, ghost))
+            self._compare(operation, tried, self.a.origin, credential, requests=(request, ghost))
         if not operation.path.startswith("/api/auth/") and operation.path.startswith("/api/"):
-            self._compare(operation, tried, self.a.shared_origin, self.a.key, (request, ghost))
+            self._compare(
+                operation, tried, self.a.shared_origin, self.a.key, requests=(request, ghost)
+            )
 
     def _away(self, operation: Operation, tried: Tried) -> None:
-        """At B's host, where no credential of A may do anything. What anybody may do there is left out."""
+        """At B's host, where no credential of A may do anything. Operations for everybody are left out."""
         by = recipe_of(operation.recipe).by
         is_theirs = by in ("client", "token", "publishable") or operation.path == AUTHORIZE
         if operation.public and not is_theirs:
             return
         request, _ = request_of(operation, self.b.things)
         for credential in self._credentials(operation):
-            answer = self._send(operation, tried, self.b.origin, credential, request)
+            answer = self._send(operation, tried, self.b.origin, credential, parts=request)
             if _succeeded(answer):
                 self._found(operation, credential, self.b.origin, f"is answered: {answer.status}")
 
@@ -85,7 +88,7 @@ class Across:
         for credential in (self.a.developer, self.a.key, self.a.user, self.a.token, NONE):
             if credential is NONE or credential.name != NONE.name:
                 answer = self._compare(
-                    operation, tried, self.dashboard, credential, (request, ghost)
+                    operation, tried, self.dashboard, credential, requests=(request, ghost)
                 )
                 if of_operators and answer.ok:
                     what = f"is answered for somebody who is no operator: {answer.status}"
@@ -108,12 +111,13 @@ class Across:
         tried: Tried,
         origin: str,
         credential: Credential,
+        *,
         requests: tuple[Parts, Parts | None],
     ) -> Answer:
         """Sends a request that names things of B, and one that names nothing: nobody of A may see a
         difference."""
         request, ghost = requests
-        answer = self._send(operation, tried, origin, credential, request)
+        answer = self._send(operation, tried, origin, credential, parts=request)
         if ghost is not None:
             nothing = self.wire.send(origin, ghost, credential)
             if _outline(answer) != _outline(nothing):
@@ -125,7 +129,13 @@ class Across:
         return answer
 
     def _send(
-        self, operation: Operation, tried: Tried, origin: str, credential: Credential, parts: Parts
+        self,
+        operation: Operation,
+        tried: Tried,
+        origin: str,
+        credential: Credential,
+        *,
+        parts: Parts,
     ) -> Answer:
         answer = self.wire.send(origin, parts, credential)
         tried.refused(answer)
@@ -156,13 +166,13 @@ class Across:
     def _newest_record(self) -> str:
         """Raises OwnerRefused if B cannot read its own audit log any more."""
         try:
-            found = self.b.own(self.wire, "GET", "/api/audit", query={"limit": "20"})
+            page = self.b.own(self.wire, "GET", "/api/audit", query={"limit": "20"})
         except CommandError as error:
             raise OwnerRefused(str(error)) from None
         return next(
             (
                 each["id"]
-                for each in found["audit_logs"]
+                for each in page["audit_logs"]
                 if not each["event_type"].startswith(BY_ITSELF)
             ),
             "",

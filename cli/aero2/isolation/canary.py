@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -112,34 +113,30 @@ def make_canary(dashboard: Dashboard, name: str, run: str, home: str | None) -> 
     user = dashboard.call(
         "POST", "/api/users", json={"email": email, "email_verified": True, "password": password}
     )
-    teams = [
-        dashboard.call(
-            "POST", "/api/organizations", json={"name": NAME, "admin_user_id": user["id"]}
-        )
-        for _ in range(2)
-    ]
+    team = {"name": NAME, "admin_user_id": user["id"]}
+    teams = [dashboard.call("POST", "/api/organizations", json=team) for _ in range(2)]
     fields = {
         "name": NAME,
         "slug": f"isolation-canary-{run}-{name.lower()}",
         "owner_org_id": teams[0]["id"],
     }
-    made = dashboard.call(
+    application = dashboard.call(
         "POST", "/api/applications", json=fields | ({"home": home} if home else {})
     )
-    keys = {each["key_type"]: each for each in made["api_keys"]}
+    keys = {each["key_type"]: each for each in application["api_keys"]}
     canary = Canary(
         name=name,
-        app_id=made["id"],
-        slug=made["slug"],
-        origin=made["url"],
-        home=made["home"],
+        app_id=application["id"],
+        slug=application["slug"],
+        origin=application["url"],
+        home=application["home"],
         key=Credential(f"secret key of {name}", bearer=keys["secret"]["key"]),
         publishable=Credential(f"publishable key of {name}", bearer=keys["publishable"]["key"]),
         developer=_developer(dashboard, name, email, password),
     )
     shared = {
-        "app_id": made["id"],
-        "slug": made["slug"],
+        "app_id": application["id"],
+        "slug": application["slug"],
         "developer_id": user["id"],
         "team_id": teams[0]["id"],
         "second_team_id": teams[1]["id"],
@@ -177,24 +174,36 @@ def _wait_until_complete(wire: Wire, canary: Canary) -> None:
         time.sleep(0.2)
 
 
-def remove_canaries(dashboard: Dashboard) -> int:
+def remove_canaries(dashboard: Dashboard) -> list[str]:
     """Removes the canaries of this run and of runs that did not come to their end, with their developers and
-    teams. Returns how many applications these were. Raises CommandError."""
+    teams. Returns sentences about what could not be removed. Raises CommandError if they cannot be listed."""
     developers = _developers(dashboard)
-    teams = {id: _teams(dashboard, id) for id in developers}
-    owned = {team for of_developer in teams.values() for team in of_developer}
-    doomed = [
+    teams = {team for id in developers for team in _teams(dashboard, id)}
+    applications = [
         each["slug"]
         for each in dashboard.pages("applications")
-        if each["state"] != "deleting" and _is_canary(each, owned)
+        if each["state"] != "deleting" and _is_canary(each, teams)
     ]
-    for slug in doomed:
-        dashboard.call("DELETE", f"/api/applications/{slug}", query={"confirm": slug})
-    for id, of_developer in teams.items():
-        for team in of_developer:
-            _delete_team(dashboard, team)
-        dashboard.call("DELETE", f"/api/users/{id}")
-    return len(doomed)
+    steps: list[Callable[[], None]] = [
+        *(partial(_delete_application, dashboard, slug) for slug in applications),
+        *(partial(_delete_team, dashboard, team) for team in sorted(teams)),
+        *(partial(_delete_developer, dashboard, id) for id in developers),
+    ]
+    problems = []
+    for step in steps:
+        try:
+            step()
+        except CommandError as error:
+            problems.append(str(error))
+    return problems
+
+
+def _delete_application(dashboard: Dashboard, slug: str) -> None:
+    dashboard.call("DELETE", f"/api/applications/{slug}", query={"confirm": slug})
+
+
+def _delete_developer(dashboard: Dashboard, user_id: str) -> None:
+    dashboard.call("DELETE", f"/api/users/{user_id}")
 
 
 def _delete_team(dashboard: Dashboard, team: str) -> None:

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any, Final
 
+from aero2.failures import CommandError
 from aero2.isolation.canary import Canary
 from aero2.isolation.operations import Operation
 from aero2.isolation.recipes import recipe_of
@@ -50,17 +51,19 @@ class Controls:
                 outcome.covered = False
                 outcome.control = "the Dashboard asks its developers for more than a password"
                 continue
-            try:
-                answer = self._send(each)
-            except UnknownValue as error:
-                outcome.control = str(error)
-                continue
-            is_redirect = each.path in REDIRECTS and 300 <= answer.status < 400
-            if answer.ok or is_redirect:
-                outcome.control = WORKS
-                self._keep(each, answer)
-            else:
-                outcome.control = f"{answer.status} {answer.code}: {answer.text[:200]}"
+            outcome.control = self._run_one(each)
+
+    def _run_one(self, operation: Operation) -> str:
+        """Returns WORKS, or why not."""
+        try:
+            answer = self._send(operation)
+            is_redirect = operation.path in REDIRECTS and 300 <= answer.status < 400
+            if not answer.ok and not is_redirect:
+                return f"{answer.status} {answer.code}: {answer.text[:200]}"
+            self._keep(operation, answer)
+        except (UnknownValue, CommandError) as error:
+            return str(error)
+        return WORKS
 
     def _credential(self, operation: Operation) -> Credential:
         if operation.in_dashboard:

@@ -25,7 +25,7 @@ class Operation:
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """The name in reports."""
         return f"{self.method} {self.path}"
 
     @property

@@ -1,4 +1,4 @@
-"""What `aero2 doctor isolation` found."""
+"""The report of `aero2 doctor isolation`."""
 
 from __future__ import annotations
 
@@ -56,6 +56,8 @@ class Report:
     tried: list[Tried] = field(default_factory=list)
     crossings: list[Crossing] = field(default_factory=list)
     requests: int = 0
+    left: list[str] = field(default_factory=list)
+    """Why some of what was made could not be removed."""
 
     @property
     def uncovered(self) -> list[Tried]:
@@ -80,6 +82,7 @@ class Report:
             "requests": self.requests,
             "attempts": sum(each.attempts for each in self.tried),
             "crossings": [vars(each) for each in self.crossings],
+            "left": self.left,
             "failed": {each.name: each.control for each in self.failed},
             "not_tried": {each.name: each.untried for each in self.untried},
             "not_covered": {each.name: each.control for each in self.uncovered},

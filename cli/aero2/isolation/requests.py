@@ -6,7 +6,8 @@ import re
 from typing import Final
 
 from aero2.isolation.operations import Operation
-from aero2.isolation.recipes import CONSTANTS, PARAMETERS, recipe_of
+from aero2.isolation.recipe import CONSTANTS, PARAMETERS
+from aero2.isolation.recipes import recipe_of
 from aero2.isolation.things import Things
 from aero2.isolation.wire import Parts
 

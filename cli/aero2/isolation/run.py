@@ -24,7 +24,7 @@ from aero2.isolation.wire import Credential, Parts, Wire
 
 @dataclass(frozen=True)
 class Options:
-    """What to look at, and how."""
+    """The deployment to look at, and how."""
 
     url: str
     """The origin of the Dashboard."""
@@ -58,10 +58,24 @@ def examine(options: Options, progress: Progress) -> Report:
     key = Credential("the Dashboard's key", bearer=options.key)
     dashboard = Dashboard(wire, options.url.rstrip("/"), key)
     try:
-        with _ended_by_sigterm(), _canaries(dashboard, options) as (a, b):
-            return _examine(dashboard, a, b, progress)
+        with _ended_by_sigterm():
+            if left := remove_canaries(dashboard):
+                raise CommandError(f"What an earlier run left cannot be removed: {left[0]}")
+            try:
+                report = _examine(dashboard, *_canaries(dashboard, options), progress)
+            except BaseException:
+                remove_canaries(dashboard)
+                raise
+            report.left = remove_canaries(dashboard)
+            return report
     finally:
         wire.close()
+
+
+def _canaries(dashboard: Dashboard, options: Options) -> tuple[Canary, Canary]:
+    run = secrets.token_hex(4)
+    first, second = options.homes
+    return make_canary(dashboard, "A", run, first), make_canary(dashboard, "B", run, second)
 
 
 def _examine(dashboard: Dashboard, a: Canary, b: Canary, progress: Progress) -> Report:
@@ -100,21 +114,6 @@ def _document(wire: Wire, origin: str, key: Credential) -> dict[str, Any]:
         raise CommandError(f"{origin} has no OpenAPI document: it answered {answer.status}.")
     document: dict[str, Any] = answer.json()
     return document
-
-
-@contextmanager
-def _canaries(dashboard: Dashboard, options: Options) -> Iterator[tuple[Canary, Canary]]:
-    """Removes what an earlier run left, and at the end what this one has made."""
-    remove_canaries(dashboard)
-    run = secrets.token_hex(4)
-    try:
-        a, b = (
-            make_canary(dashboard, name, run, home)
-            for name, home in zip("AB", options.homes, strict=True)
-        )
-        yield a, b
-    finally:
-        remove_canaries(dashboard)
 
 
 @contextmanager

@@ -62,6 +62,9 @@ def show(report: Report, console: Console) -> None:
     for each in report.crossings:
         line = f"{each.operation} with {each.credential} at {each.host} {each.what}"
         console.print(Text("crossing  ", style="bold red") + Text(printable(line)), soft_wrap=True)
+    for sentence in report.left:
+        text = Text("not removed  ", style="yellow") + Text(printable(sentence))
+        console.print(text, soft_wrap=True)
     attempts = sum(each.attempts for each in report.tried)
     style = "bold red" if report.crossings else "green"
     console.print(

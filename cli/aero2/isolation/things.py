@@ -61,9 +61,9 @@ class Things(Mapping[str, str]):
 def ghosts(values: dict[str, str]) -> dict[str, str]:
     """Returns values of the same form that name nothing in any application. A refusal that differs between
     both tells which things exist."""
-    made: dict[str, str] = {}
+    replacements: dict[str, str] = {}
     return {
-        name: value if name in PUBLIC else made.setdefault(value, _ghost(value))
+        name: value if name in PUBLIC else replacements.setdefault(value, _ghost(value))
         for name, value in values.items()
     }
 

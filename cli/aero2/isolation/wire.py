@@ -30,7 +30,7 @@ WAITS: Final = frozenset({429, 502, 503, 504})
 
 @dataclass(frozen=True)
 class Credential:
-    """What a request presents. `name` says whose and which it is, for the report."""
+    """A credential that a request presents. `name` is for the report: the kind, and its owner."""
 
     name: str = "none"
     bearer: str = field(default="", repr=False)
@@ -72,7 +72,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `told` is the status line's code, the headers and the body, as text."""
+    """An answer, without its connection."""
 
     status: int
     headers: list[tuple[str, str]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from jwt.exceptions import PyJWTError
 
+from common import clock
 from common.context import Context
 from common.sealing import Unsealable
 from identity.deps import Deps
@@ -69,7 +69,7 @@ async def _opened(deps: Deps, ctx: Context, provider: Provider) -> str:
 
 def signed_secret(provider: Provider, pem: str) -> str:
     """Returns a client secret that the provider's private key signed. Raises ProviderFailed."""
-    options, now = calls.options_of(provider), int(time.time())
+    options, now = calls.options_of(provider), int(clock.now())
     claims = {
         "iss": options.team_id,
         "sub": provider.client_id,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ import jwt
 import orjson
 from jwt.exceptions import PyJWTError
 
+from common import clock
 from common.context import Context
 from common.crypto import b64url
 from identity.deps import Deps
@@ -136,7 +136,7 @@ def _check_times(claims: dict[str, Any], max_age: int | None) -> None:
             raise _refused(f"{name} is not a number")
     if max_age is None or "auth_time" not in claims:
         return
-    if claims["auth_time"] + max_age + SKEW < time.time():
+    if claims["auth_time"] + max_age + SKEW < clock.now():
         raise _refused("auth_time is older than max_age")
 
 

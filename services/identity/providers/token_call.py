@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from common import clock
 from common.context import Context
 from identity.deps import Deps
 from identity.providers import calls
@@ -98,7 +99,7 @@ def _expiry(value: object) -> datetime | None:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
-    return datetime.now(UTC) + timedelta(seconds=min(max(value, 0), YEAR))
+    return clock.utc_now() + timedelta(seconds=min(max(value, 0), YEAR))
 
 
 def _scopes(value: object) -> tuple[str, ...]:

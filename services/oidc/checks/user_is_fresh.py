@@ -7,10 +7,9 @@ only if it said when it asked the user.
 
 from __future__ import annotations
 
-import time
 from datetime import datetime
 
-from common import acr, freshness
+from common import acr, clock, freshness
 from common.context import Context
 from common.contracts.authorization import Authorization
 from common.contracts.oauth_errors import LoginRequired
@@ -83,4 +82,4 @@ def _too_old(request: AuthorizationRequest, *, two_factors: bool) -> bool:
     if request.max_age is None:
         return False
     proven = _proven_at(request, two_factors=two_factors)
-    return request.max_age == 0 or proven + request.max_age < time.time()
+    return request.max_age == 0 or proven + request.max_age < clock.now()

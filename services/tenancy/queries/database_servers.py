@@ -9,7 +9,7 @@ from common.db import Db, one
 
 @dataclass(frozen=True)
 class ServersRow:
-    """The state of replication. What the role may not see is None: it needs pg_read_all_stats."""
+    """The state of replication. Values that the role may not see are None: it needs pg_read_all_stats."""
 
     synchronous_wanted: bool
     synchronous_standbys: int | None

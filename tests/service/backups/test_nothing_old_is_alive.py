@@ -133,6 +133,7 @@ async def backed_up(world: World, folder: Path) -> Path:
     return folder / "monday"
 
 
+@pytest.mark.fault("F32")
 async def test_everything_issued_before_a_restore_is_dead(
     database: dict[str, str], empty: dict[str, str], tmp_path: Path
 ) -> None:
@@ -172,6 +173,7 @@ async def test_everything_issued_before_a_restore_is_dead(
         assert [key["kid"] for key in (await world.call(GetJwks())).keys] == kids
 
 
+@pytest.mark.fault("F32")
 @pytest.mark.long
 async def test_a_second_restore_of_the_same_backup_revives_nothing_of_the_first(
     postgres: Postgres, database: dict[str, str], tmp_path: Path

@@ -146,6 +146,10 @@ async def test_what_was_revoked_ends_and_nothing_else(original: Original) -> Non
         UserDeleted(user_id=deleted),
     )
     foreign = taken(new_id(), ApiKeyRevoked(key_id=kept_key), UserDisabled(user_id=kept_user))
+    no_ids = taken(
+        "x", ApiKeyRevoked(key_id="x"), ClientSecretDeleted(client_id="x", secret_id="x")
+    )
+    assert await end_revoked(original.owner, no_ids) == []
     assert await end_revoked(original.owner, foreign) == []
 
     sentences = await end_revoked(original.owner, revocations)

@@ -112,6 +112,7 @@ async def test_a_failed_migration_changes_nothing(empty: str, source: Path) -> N
     assert await migrate(empty, {}, source=source) == ["0002_bad.sql"]
 
 
+@pytest.mark.fault("F24")
 @pytest.mark.long
 async def test_a_migration_gives_way_to_traffic_and_tries_again(empty: str, source: Path) -> None:
     """A migration waits two seconds for a lock, gives up so that traffic goes on, and tries again. Readers

@@ -59,6 +59,7 @@ async def age(world: World, seconds: int, *, kind: str = "keys") -> None:
     )
 
 
+@pytest.mark.fault("F29")
 async def test_a_slow_drip_ends_at_the_deadline(
     sign_in: ProviderSignIn, op: OpenIdProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,6 +77,7 @@ async def test_a_slow_drip_ends_at_the_deadline(
     assert failure.detail.endswith("no answer within 0.5 s")
 
 
+@pytest.mark.fault("F29")
 async def test_keys_of_100_megabytes_are_not_read(
     sign_in: ProviderSignIn, op: OpenIdProvider
 ) -> None:
@@ -87,6 +89,7 @@ async def test_keys_of_100_megabytes_are_not_read(
     assert "more than 1000000 bytes" in failure.detail
 
 
+@pytest.mark.fault("F29")
 @pytest.mark.parametrize("path", [DISCOVERY, KEYS, TOKEN, "/op.example/userinfo"])
 async def test_redirects_are_not_followed(
     sign_in: ProviderSignIn, op: OpenIdProvider, path: str
@@ -103,6 +106,7 @@ async def test_redirects_are_not_followed(
     assert op.server.count("/inside") == 0
 
 
+@pytest.mark.fault("F29")
 @pytest.mark.parametrize(
     "host", ["10.0.0.7", "127.0.0.1", "169.254.169.254", "192.168.1.1:8080", "[::1]", "[fd00::1]"]
 )
@@ -233,6 +237,7 @@ async def test_each_row_has_its_own_documents(world: World, op: OpenIdProvider) 
     assert (op.server.count(DISCOVERY), op.server.count(KEYS)) == (2, 2)
 
 
+@pytest.mark.fault("F29")
 async def test_a_rotated_key_is_fetched(
     world: World, sign_in: ProviderSignIn, op: OpenIdProvider
 ) -> None:
@@ -293,6 +298,7 @@ async def test_old_keys_stay_for_a_day(
     assert (await refusal(sign_in, op)).step == "keys"
 
 
+@pytest.mark.fault("F29")
 async def test_a_breaker_belongs_to_one_provider_of_one_application(
     world: World, sign_in: ProviderSignIn, op: OpenIdProvider
 ) -> None:
@@ -382,6 +388,7 @@ async def test_no_time_left_means_no_call(
     assert op.server.calls == []
 
 
+@pytest.mark.fault("F29")
 async def test_a_slow_provider_takes_handlers_of_its_application_alone(
     world: World, sign_in: ProviderSignIn, op: OpenIdProvider
 ) -> None:

@@ -274,6 +274,7 @@ async def test_a_mail_whose_code_has_expired_is_not_sent(world: World, post: Pos
     assert row["last_error"] == "its code or link has expired"
 
 
+@pytest.mark.fault("F19")
 async def test_a_mailer_that_dies_leaves_the_mail(world: World, post: Post) -> None:
     """If a mailer dies before it sends a leased mail, the mail is sent after a minute with the same
     Message-ID. Another mailer does not send it before."""

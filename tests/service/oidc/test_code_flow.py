@@ -52,6 +52,7 @@ async def test_userinfo_tells_what_the_scopes_allow(shared: World) -> None:
     assert told["sub"] == ann.user_id
 
 
+@pytest.mark.fault("F27")
 async def test_a_code_is_good_once_and_a_replay_ends_its_tokens(shared: World) -> None:
     """The second use is `invalid_grant`, and the tokens of the first use are revoked."""
     client, ann = await shared.client(), await shared.person()
@@ -110,6 +111,7 @@ async def test_a_code_is_for_the_apis_it_was_asked_for(shared: World) -> None:
     assert told["aud"] == ["https://a.code.test", "https://b.code.test"]
 
 
+@pytest.mark.fault("F27")
 async def test_fifty_parallel_redemptions_give_one_answer(shared: World) -> None:
     """Exactly one of fifty requests gets tokens."""
     client, ann = await shared.client(), await shared.person()

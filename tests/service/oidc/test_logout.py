@@ -613,6 +613,7 @@ async def test_another_address_forgets_the_failure(world: World, listener: Any) 
     assert await failure_of(world, client) is None
 
 
+@pytest.mark.fault("F30")
 async def test_a_slow_client_does_not_hold_the_person_up(world: World, listener: Any) -> None:
     """The browser goes on after a second. The delivery goes on alone."""
     listener.delay = 20
@@ -639,6 +640,7 @@ POISON = [
 ]
 
 
+@pytest.mark.fault("F30")
 async def test_one_clients_address_does_not_hold_up_the_others(world: World, listener: Any) -> None:
     """The worker serves every application, so it goes on."""
     ann = await world.person()
@@ -660,6 +662,7 @@ async def test_one_clients_address_does_not_hold_up_the_others(world: World, lis
     assert [claims["aud"] for claims in await told(world, listener)] == [good.client_id]
 
 
+@pytest.mark.fault("F30")
 async def test_an_unexpected_error_fails_one_delivery(
     world: World, listener: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

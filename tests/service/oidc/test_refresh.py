@@ -32,6 +32,7 @@ async def aged(world: World, seconds: float) -> None:
     )
 
 
+@pytest.mark.fault("F26")
 async def test_a_hundred_at_once_over_two_replicas(world: World) -> None:
     """One request rotates the token. All get the same successor, and it is valid."""
     client, ann = await world.client(), await world.person()
@@ -101,6 +102,7 @@ async def test_reuse_after_the_grace_revokes_the_family(world: World) -> None:
     assert (world.app_id, "token") in {(app, noun) for app, noun, _ in world.invalidation.published}
 
 
+@pytest.mark.fault("F26")
 async def test_reuse_of_an_older_token_revokes_the_family_within_the_grace(world: World) -> None:
     """Once the successor was used, the token before it has no grace."""
     client, ann = await world.client(), await world.person()

@@ -25,11 +25,12 @@ from common.contracts.applications import ApplicationMoving, DeleteApplication
 from common.contracts.audit_log import ListAudit
 from common.contracts.email_codes import StartEmailCode
 from common.contracts.passwords import SignInWithPassword
+from common.contracts.tokens import Tokens
 from common.contracts.users import CreateUser, GetUser, ListUsers
 from common.db import Database
 from common.homes import MAIN
 from common.ids import DASHBOARD
-from common.problems import Busy, Problem
+from common.problems import Busy, Problem, TooLate
 from identity.queries.sweeps import EXPIRED
 from tenancy import audit_sealing
 
@@ -109,7 +110,11 @@ class Load:
             self.keys.append(key.id)
             await world.call(RevokeApiKey(id=key.id), ADMIN)
 
+        async def new_tokens() -> Tokens:
+            return await world.redeem(client, await world.code(client, person))
+
         async def repeat(act: object) -> None:
+            nonlocal tokens
             number = 0
             while True:
                 number += 1
@@ -117,8 +122,9 @@ class Load:
                     await act(number)  # type: ignore[operator]
                 except Busy as problem:
                     self.refused += bool(problem.extra["retry_after"])
-                    await asyncio.sleep(0.01)
-                await asyncio.sleep(0.005)
+                except TooLate:  # a machine with much else to do: nobody knows whether it was done
+                    tokens = await new_tokens()
+                await asyncio.sleep(0.05)
 
         async def elsewhere() -> None:
             while True:
@@ -128,6 +134,7 @@ class Load:
                     app_id=world.other_app_id,
                 )
                 self.others += 1
+                await asyncio.sleep(0.05)
 
         tasks = [asyncio.create_task(repeat(act)) for act in (create, refresh, sign_in, add_key)]
         tasks.append(asyncio.create_task(elsewhere()))
@@ -206,8 +213,7 @@ async def test_the_log_goes_on(world: World) -> None:
     await audit_sealing.seal(world.tenancy, world.app_id, sign=True)
 
     assert await rows_of(world, "west", "audit_chain") > before["audit_chain"]
-    async with connected(urls_of(world), ["main", "west"]) as clusters:
-        assert await verify(clusters["west"], KEYS, lambda _: None) == []
+    assert await verify(world.west_owner, KEYS, lambda _: None) == []
     listed = await world.call(ListAudit(), ADMIN)
     assert [each.event_type for each in listed.audit_logs].count("user_created") == 2
 

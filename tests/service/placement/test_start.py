@@ -13,15 +13,19 @@ from tests.kit.homes import TwoClusters
 from tests.kit.nats_server import start
 from tests.kit.world import MASTER_KEY
 
+from aero2.moves import command
 from common.audit import STREAM
 from common.clusters import homes_in_use
 from common.connections import connect
 from common.context import system_context
 from common.contracts.applications import CreateApplication, DeleteApplication
+from common.contracts.tenants import GetTenant
 from common.contracts.users import CreateUser, ListUsers
 from common.environment_settings import read_settings
+from common.homes import MAIN
 from common.ids import DASHBOARD
 from common.outbox import ensure_stream
+from common.problems import Busy
 from common.process_life import ServiceLife, retry_until_done
 from tenancy.stream_refill import StreamRefill
 
@@ -44,7 +48,7 @@ def environment(dsns: dict[str, str], nats: str) -> dict[str, str]:
 async def test_services_serve_both_clusters(
     two_clusters: TwoClusters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All four start. An application in `west` is made, used and deleted over NATS. A stream that was lost is
+    """All four start. An application in `west` is made, used, moved to `main` and deleted over NATS. A stream that was lost is
     refilled from the log of each cluster, with the applications that live there."""
     name = two_clusters.clone()
     nats = start(tmp_path)
@@ -78,11 +82,26 @@ async def test_services_serve_both_clusters(
         for each in lives[-1].deps.everywhere()
     ]
     assert refilled == [{DASHBOARD}, {new.id}]
+    for variable, role in (("", "owner"), ("_WEST", "owner@west")):
+        url = two_clusters.dsns(name)[role]
+        monkeypatch.setenv(f"AERO2_OWNER_DATABASE_URL{variable}", url)
+    lines: list[str] = []
+    await command.run("west-shop", "main", abort=False, busy=30, report=lines.append)
+    moved = system_context(new.id, within=30, home=MAIN)
+    assert len((await bus.call(moved, ListUsers())).users) == 1
+    assert (await bus.call(moved, GetTenant())).home == MAIN
+    with pytest.raises(Busy):
+        await bus.call(system_context(new.id, within=30, home="west"), ListUsers())
+    assert not any("postgres" in line for line in lines)
     await bus.call(system, DeleteApplication(slug="west-shop", confirm="west-shop"))
 
     async def gone() -> None:
         async with lives[-1].deps.db.unbound_autocommit() as db:
             if await homes_in_use(db) != ["main"]:
+                raise ConnectionError
+            if await db.fetchval(
+                "-- any-tenant: a test\nSELECT true FROM applications WHERE slug = 'west-shop'"
+            ):
                 raise ConnectionError
 
     async with asyncio.timeout(60):

@@ -42,6 +42,7 @@ def test_help_imports_nothing_heavy(words: list[str]) -> None:
         "__main__",
         "backup_commands",
         "command_groups",
+        "doctor_command",
         "generators",
         "inspection",
         "process_commands",

@@ -91,3 +91,28 @@ async def test_one_application_never_holds_every_worker() -> None:
     gate.set()
     assert await asyncio.gather(*blocking) == [True, True]
     pool.close()
+
+
+@pytest.mark.fault("F25")
+async def test_tries_of_a_herd_that_have_expired_are_not_hashed() -> None:
+    """Hundreds come at once and give up at their deadline. Only what had begun is hashed, and the next one
+    who comes is served at once."""
+    pool, gate = FairPool(threads=2, per_app=300, total=600), threading.Event()
+    begun: list[str] = []
+
+    def work(name: str) -> None:
+        begun.append(name)
+        gate.wait()
+
+    async def one(name: str) -> None:
+        async with asyncio.timeout(0.05):
+            await pool.run(name.partition(" ")[0], lambda: work(name))
+
+    herd = [one(f"{app} {number}") for app in ("a", "b") for number in range(250)]
+    ends = await asyncio.gather(*herd, return_exceptions=True)
+    assert all(isinstance(end, TimeoutError) for end in ends)
+    gate.set()
+    await pool.run("a", lambda: work("a late"))
+    pool.close()
+
+    assert len(begun) == 3, "two that had begun, and the late one"

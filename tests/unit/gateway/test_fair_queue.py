@@ -111,6 +111,7 @@ class Visitors:
         return [task.result().status_code for task in self.tasks if task.done()]
 
 
+@pytest.mark.fault("F34")
 async def test_a_noisy_application_does_not_shut_out_a_quiet_one(
     gateway_app: GatewayApp, world: FakeServices, work: Work
 ) -> None:

@@ -89,6 +89,7 @@ async def gone(reader: asyncio.StreamReader) -> bool:
         return True
 
 
+@pytest.mark.fault("F33")
 @pytest.mark.parametrize("sent", [b"", GET[:20], HALF])
 async def test_who_never_finishes_is_sent_away(
     server: Server, monkeypatch: pytest.MonkeyPatch, sent: bytes
@@ -102,6 +103,7 @@ async def test_who_never_finishes_is_sent_away(
     writer.close()
 
 
+@pytest.mark.fault("F33")
 async def test_a_byte_now_and_then_wins_no_time(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

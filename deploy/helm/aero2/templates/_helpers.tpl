@@ -39,15 +39,59 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 {{- end }}
 
-{{- /* One variable from the Secret: name of the variable, key. */ -}}
-{{- define "aero2.fromSecret" -}}
-- name: {{ .name }}
-  valueFrom: {secretKeyRef: {name: {{ .secret }}, key: {{ .key }}}}
+{{- /* A variable that names the file of a key of the Secret: name of the variable, key. */ -}}
+{{- define "aero2.secretFile" -}}
+- {name: {{ .name }}_FILE, value: /etc/aero2/secrets/{{ .key }}}
 {{- end }}
 
-{{- /* A DSN whose password is a variable that stands before it. */ -}}
+{{- /* A DSN without its password, which stands in a file: root, role, database. */ -}}
 {{- define "aero2.dsn" -}}
-postgresql://aero2_{{ .role }}:$(AERO2_{{ upper .role }}_PASSWORD)@{{ .root.Values.database.hosts }}/{{ .root.Values.database.name }}{{ with .root.Values.database.parameters }}?{{ . }}{{ end }}
+postgresql://aero2_{{ .role }}@{{ .database.hosts }}/{{ .database.name | default .root.Values.database.name }}{{ with .database.parameters }}?{{ . }}{{ end }}
+{{- end }}
+
+{{- /* The DSNs of a role in all clusters, and the file of its password, which is the same in all: root, role, prefix. */ -}}
+{{- define "aero2.database" -}}
+- name: {{ .prefix }}DATABASE_URL
+  value: {{ include "aero2.dsn" (dict "root" .root "role" .role "database" .root.Values.database) | quote }}
+{{ include "aero2.secretFile" (dict "name" (printf "%sDATABASE_PASSWORD" .prefix) "key" (printf "AERO2_%s_PASSWORD" (upper .role))) }}
+{{- range $name, $database := .root.Values.database.clusters }}
+- name: {{ $.prefix }}DATABASE_URL_{{ upper $name }}
+  value: {{ include "aero2.dsn" (dict "root" $.root "role" $.role "database" $database) | quote }}
+{{- end }}
+{{- end }}
+
+{{- /* The roles of the database that services have: their own, and those of their jobs. */ -}}
+{{- define "aero2.roles" -}}
+{{- $jobs := dict "identity" (list "identity" "relay" "sweep" "mail" "search") "oidc" (list "oidc" "relay" "sweep" "logout") "rbac" (list "rbac" "relay") "tenancy" (list "tenancy" "relay" "sweep" "upkeep") "gateway" list "cli" list -}}
+{{- $roles := list }}
+{{- range .services }}
+{{- $roles = concat $roles (get $jobs .) }}
+{{- end }}
+{{- uniq $roles | toJson }}
+{{- end }}
+
+{{- /* The keys of the Secret that a pod reads: root, services. No pod has those of another. */ -}}
+{{- define "aero2.secretKeys" -}}
+{{- $keys := list "AERO2_MASTER_KEY" }}
+{{- range .services }}
+{{- $keys = append $keys (printf "NATS_%s_PASSWORD" (upper .)) }}
+{{- end }}
+{{- range include "aero2.roles" . | fromJsonArray }}
+{{- $keys = append $keys (printf "AERO2_%s_PASSWORD" (upper .)) }}
+{{- end }}
+{{- concat $keys .root.Values.secretFiles | uniq | toJson }}
+{{- end }}
+
+{{- /* The keys that migrations read. */ -}}
+{{- define "aero2.migrateKeys" -}}
+{{- $keys := list "AERO2_OWNER_DATABASE_URL" }}
+{{- range $name, $_ := .Values.database.clusters }}
+{{- $keys = append $keys (printf "AERO2_OWNER_DATABASE_URL_%s" (upper $name)) }}
+{{- end }}
+{{- range list "tenancy" "identity" "oidc" "rbac" "relay" "sweep" "mail" "logout" "upkeep" "search" }}
+{{- $keys = append $keys (printf "AERO2_%s_PASSWORD" (upper .)) }}
+{{- end }}
+{{- $keys | toJson }}
 {{- end }}
 
 {{- define "aero2.podSecurity" -}}
@@ -64,10 +108,19 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
+{{- /* root, keys: those of the Secret that the pod reads. */ -}}
 {{- define "aero2.volumes" -}}
 - name: tmp
   emptyDir: {sizeLimit: 256Mi}
-{{- with .Values.database.caSecret }}
+- name: secrets
+  secret:
+    secretName: {{ .root.Values.secret }}
+    defaultMode: 0440
+    items:
+      {{- range .keys }}
+      - {key: {{ . }}, path: {{ . }}}
+      {{- end }}
+{{- with .root.Values.database.caSecret }}
 - name: database-ca
   secret: {secretName: {{ . }}}
 {{- end }}
@@ -75,6 +128,7 @@ capabilities: {drop: [ALL]}
 
 {{- define "aero2.mounts" -}}
 - {name: tmp, mountPath: /tmp}
+- {name: secrets, mountPath: /etc/aero2/secrets, readOnly: true}
 {{- if .Values.database.caSecret }}
 - {name: database-ca, mountPath: /etc/aero2/database-ca, readOnly: true}
 {{- end }}
@@ -83,29 +137,24 @@ capabilities: {drop: [ALL]}
 {{- /* The environment of a pod: root, component, services. Each service has what it needs, and no more. */ -}}
 {{- define "aero2.environment" -}}
 {{- $root := .root -}}
-{{- $secret := .root.Values.secret -}}
 {{- $shared := gt (len .services) 1 -}}
-{{- $jobs := dict "identity" (list "relay" "sweep" "mail" "search") "oidc" (list "relay" "sweep" "logout") "rbac" (list "relay") "tenancy" (list "relay" "sweep" "upkeep") "gateway" list "cli" list -}}
-{{ include "aero2.fromSecret" (dict "name" "AERO2_MASTER_KEY" "key" "AERO2_MASTER_KEY" "secret" $secret) }}
-{{- $roles := list }}
+{{ include "aero2.secretFile" (dict "name" "AERO2_MASTER_KEY" "key" "AERO2_MASTER_KEY") }}
 {{- range $service := .services }}
 {{- $own := ternary (printf "AERO2_%s_" (upper $service)) "AERO2_" $shared }}
 - {name: {{ $own }}NATS_USER, value: {{ $service }}}
-{{ include "aero2.fromSecret" (dict "name" (printf "%sNATS_PASSWORD" $own) "key" (printf "NATS_%s_PASSWORD" (upper $service)) "secret" $secret) }}
-{{- if not (has $service (list "gateway" "cli")) }}
-{{ include "aero2.fromSecret" (dict "name" (printf "AERO2_%s_PASSWORD" (upper $service)) "key" (printf "AERO2_%s_PASSWORD" (upper $service)) "secret" $secret) }}
-- name: {{ $own }}DATABASE_URL
-  value: {{ include "aero2.dsn" (dict "root" $root "role" $service) | quote }}
+{{ include "aero2.secretFile" (dict "name" (printf "%sNATS_PASSWORD" $own) "key" (printf "NATS_%s_PASSWORD" (upper $service))) }}
 {{- end }}
-{{- $roles = concat $roles (get $jobs $service) }}
+{{- range $role := include "aero2.roles" . | fromJsonArray }}
+{{- $service := has $role $.services }}
+{{- $prefix := ternary "AERO2_" (printf "AERO2_%s_" (upper $role)) (and $service (not $shared)) }}
+{{ include "aero2.database" (dict "root" $root "role" $role "prefix" $prefix) }}
 {{- end }}
-{{- range $role := uniq $roles }}
-{{ include "aero2.fromSecret" (dict "name" (printf "AERO2_%s_PASSWORD" (upper $role)) "key" (printf "AERO2_%s_PASSWORD" (upper $role)) "secret" $secret) }}
-- name: AERO2_{{ upper $role }}_DATABASE_URL
-  value: {{ include "aero2.dsn" (dict "root" $root "role" $role) | quote }}
+{{- range $root.Values.secretFiles }}
+{{ include "aero2.secretFile" (dict "name" . "key" .) }}
 {{- end }}
 {{- range $root.Values.secretEnvironment }}
-{{ include "aero2.fromSecret" (dict "name" . "key" . "secret" $secret) }}
+- name: {{ . }}
+  valueFrom: {secretKeyRef: {name: {{ $root.Values.secret }}, key: {{ . }}}}
 {{- end }}
 {{- $gateway := has "gateway" .services }}
 {{- $settings := dict "AERO2_PUBLIC_URL" $root.Values.publicUrl "AERO2_NATS_URL" $root.Values.nats.url "AERO2_STREAM_REPLICAS" $root.Values.nats.streamReplicas "AERO2_METRICS_HOST" "0.0.0.0" "AERO2_METRICS_PORT" "9464" }}
