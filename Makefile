@@ -49,8 +49,15 @@ test-fast: $(READY)  ## unit tests and architecture rules, on all cores
 test-long: $(READY)  ## the long tests that `make test` skips: make test-long ARGS="tests/e2e -k floods"
 	@$(PY) -m pytest -m long $(ARGS)
 
-test-cluster: $(READY)  ## faults of several machines: servers killed, paused, cut off or with a full disk
+test-cluster: $(READY) $(PATRONI)  ## faults of several machines: servers killed, paused, cut off or with a full disk
 	@$(PY) -m pytest -m "long or not long" $(if $(ARGS),$(ARGS),tests/cluster)
+	@$(if $(ARGS),,$(PY) -m pytest --shape cluster --homes 2 tests/e2e/test_signing_in.py)
+
+faults: $(READY) $(PATRONI)  ## every fault that the product must survive, and write docs/reliability.md
+	@$(PY) -m pytest -m fault $(if $(ARGS),$(ARGS),--reliability docs/reliability.md)
+
+main-job: $(READY) $(PATRONI)  ## use a large deployment while every part is replaced, and write docs/reliability.md
+	@$(PY) -m pytest -m long tests/cluster/test_main_job.py --main-job docs/reliability.md
 
 test-homes: $(READY)  ## the services and isolation on two database clusters, with applications in both
 	@$(PY) -m pytest -m "long or not long" --homes 2 $(if $(ARGS),$(ARGS),tests/service tests/isolation)
@@ -66,6 +73,9 @@ bench: $(READY)  ## measure a running deployment: make bench ARGS="W1 W3"
 
 bench-tenants: $(READY)  ## compare the CPU at 10 and at 2,000 applications
 	@$(PY) -m bench.tenants $(ARGS)
+
+soak: $(READY)   ## does anything grow in 20 minutes of steady load: make soak ARGS="--minutes 3"
+	@$(PY) -m bench.soak $(ARGS)
 
 compose-env: $(READY)  ## write .env with fresh secrets for docker compose
 	@.venv/bin/aero2 compose-env $(ARGS)
@@ -127,4 +137,4 @@ lock: $(UV)      ## compile the locks of requirements from pyproject.toml
 clean:           ## remove the environment and embedded data
 	@rm -rf .venv .aero2 .site .cache
 
-.PHONY: help setup up dev check format test test-fast test-together test-long test-cluster test-browsers cov bench bench-tenants compose-env nats-conf events errors contracts record-release dashboard reference docs docs-serve lock clean
+.PHONY: help setup up dev check format test test-fast test-together test-long test-cluster test-homes faults main-job test-browsers cov bench bench-tenants soak compose-env nats-conf events errors contracts record-release dashboard reference docs docs-serve lock clean

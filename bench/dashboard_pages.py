@@ -77,7 +77,7 @@ async def first_bytes() -> dict[str, float]:
     """Returns the median milliseconds until the first byte, by the template of the path: of the pages that
     need no id, in a new application of a running deployment."""
     with started_deployment(free_port()) as deployment:
-        session, slug = await _developer(deployment)
+        session, slug = await developer_session(deployment)
         connection = Connection(deployment.port, f"dashboard.localhost:{deployment.port}", session)
         return {
             page.template: await _first_byte(connection, page.template.replace("{slug}", slug))
@@ -98,7 +98,7 @@ async def _first_byte(connection: Connection, path: str) -> float:
     return statistics.median(measured) * 1e3
 
 
-async def _developer(deployment: Deployment) -> tuple[dict[str, str], str]:
+async def developer_session(deployment: Deployment) -> tuple[dict[str, str], str]:
     """Creates a developer with an application. Returns the cookies of their session and the slug."""
     assert deployment.data is not None
     origin = f"http://dashboard.localhost:{deployment.port}"

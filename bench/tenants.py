@@ -107,7 +107,7 @@ async def sign_in(grown: GrownDeployment, app: NewApplication) -> tuple[str, str
 
 def context(app_id: str) -> Context:
     """Returns the context of an anonymous call."""
-    return Context(app_id, deadline=time.time() + 30, trace=system_context(app_id).trace)
+    return Context(app_id, deadline=time.monotonic() + 30, trace=system_context(app_id).trace)
 
 
 async def resolve_host(grown: GrownDeployment) -> None:

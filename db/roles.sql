@@ -9,7 +9,8 @@
 --   one per job that works on all applications; only the services with the job have it (docs/adr/0008):
 --   aero2_relay   every service: sends the audit outbox       aero2_mail    identity: delivers mail
 --   aero2_sweep   identity, oidc, tenancy: expired rows       aero2_logout  oidc: logout tokens
---   aero2_upkeep  tenancy: sealing, retention, use of keys, provisioning, deletion, domains
+--   aero2_upkeep  tenancy: sealing, retention, use of keys, provisioning, deletion, domains, metrics of
+--                 the server (it is in pg_read_all_stats, where the role that migrates may grant that)
 --   aero2_search  identity: finds the users of one address for an operator
 
 DO $roles$
@@ -30,6 +31,18 @@ BEGIN
     END LOOP;
 END
 $roles$;
+
+-- Lets tenancy see how far standbys are behind, for its metrics. A role that may not grant that leaves it
+-- out: the metric is NaN then.
+DO $statistics$
+BEGIN
+    IF NOT pg_catalog.pg_has_role('aero2_upkeep', 'pg_read_all_stats', 'MEMBER') THEN
+        GRANT pg_read_all_stats TO aero2_upkeep;
+    END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+    NULL;
+END
+$statistics$;
 
 -- A stuck statement, a lock and a forgotten transaction end after a time limit. The limits are set
 -- once and not changed later, so that an operator can choose others.

@@ -5,8 +5,8 @@
 --  * A table with rows of an application is PARTITION BY HASH (app_id), 16 partitions (the loop at
 --    the end), and every primary, unique and foreign key contains app_id. Only these tables are
 --    not partitioned: the registries that find an application (applications, application_api_keys,
---    custom_domains, deleted_slugs), the queues (audit_outbox, audit_transfers, mail_outbox), and
---    revoked_grants, which has few rows and is asked for every code.
+--    custom_domains, deleted_slugs), the queues (audit_outbox, audit_transfers, mail_outbox),
+--    imported_keys, and revoked_grants, which has few rows and is asked for every code.
 --  * Row level security is forced. A connection sees only the application that
 --    `SET LOCAL aero2.app_id` names. Without it, the connection sees no rows and cannot insert any.
 --  * Deleting an application or a user deletes by foreign key; no code enumerates tables. A
@@ -59,6 +59,8 @@ CREATE TABLE applications (
     home_generation        integer     NOT NULL DEFAULT 0,  -- raised whenever the home changes
     home_state             text        NOT NULL DEFAULT 'settled',  -- otherwise bind_at_home lets nobody in
     at_home                boolean     NOT NULL DEFAULT true,  -- the home has its placeholder, with these settings
+    closed                 text,       -- nobody is let in: it was exported, or imported and not yet opened
+    closed_at              timestamptz,
     created_at             timestamptz NOT NULL DEFAULT now(),
     updated_at             timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT applications_pkey PRIMARY KEY (id),
@@ -69,6 +71,7 @@ CREATE TABLE applications (
     CONSTRAINT applications_state_check CHECK (state IN ('creating', 'active', 'deleting')),
     CONSTRAINT applications_home_check CHECK (home ~ '^[a-z][a-z0-9_]{0,30}$'),
     CONSTRAINT applications_home_state_check CHECK (home_state IN ('settled', 'moving', 'arriving')),
+    CONSTRAINT applications_closed_check CHECK (closed IN ('exported', 'imported')),
     CONSTRAINT applications_is_dashboard_check CHECK (is_dashboard = (id = '00000000-0000-0000-0000-000000000000'))
 );
 CREATE INDEX idx_applications_owner ON applications (owner_org_id, created_at, id);
@@ -103,6 +106,62 @@ BEGIN
     RETURN $1;
 END
 $bind$;
+
+-- Binds a transaction to an application. Postgres puts the body into each statement, so it costs nothing
+-- more than `set_config`. While an application is closed, `aero2 apps` has replaced it by one that raises
+-- for that application, in all connections at once (docs/adr/0034).
+CREATE FUNCTION bind_application(app_id text) RETURNS text LANGUAGE sql AS $bind$
+    SELECT set_config('aero2.app_id', $1, true)
+$bind$;
+
+-- owner: `aero2 apps import`. The keys that recognize the hashes of an application from another deployment, one
+-- for each of that deployment's master keys: `wrapped` has one key for each kind of hash, encrypted with a
+-- master key of this deployment. Not partitioned: every service reads all rows when it starts.
+CREATE TABLE imported_keys (
+    app_id     uuid        NOT NULL,
+    id         text        NOT NULL,  -- of the master key, as the hashes name it
+    place      integer     NOT NULL,  -- 0: the eldest
+    wrapped    text        NOT NULL,
+    audit_key  text        NOT NULL,  -- public: verifies the checkpoints that came along
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT imported_keys_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT imported_keys_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+);
+
+-- owner: aero2 apps move. On `main`: the applications that are being moved to another cluster (docs/adr/0033).
+CREATE TABLE application_moves (
+    app_id     uuid        NOT NULL,
+    source     text        NOT NULL,
+    target     text        NOT NULL,
+    phase      text        NOT NULL DEFAULT 'copying',
+    timeline   bigint,     -- of the target when the copy began: a promoted standby may lack some of it
+    busy_ms    integer,    -- for how long the application answered nobody
+    started_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT application_moves_pkey PRIMARY KEY (app_id),
+    CONSTRAINT application_moves_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
+    CONSTRAINT application_moves_phase_check CHECK (phase IN ('copying', 'aborting', 'moved'))
+);
+
+-- owner: aero2 apps move. Applications of which this cluster has rows that nobody may touch: a copy that is not
+-- complete, or one that was moved away. Jobs leave them alone while `is_closed`; an operator's search does not
+-- find them while `is_hidden`. The row of the source is sent to the target, too: with a new `mark`, it arrives
+-- there after everything that was committed before.
+CREATE TABLE application_fences (
+    app_id    uuid    NOT NULL,
+    cluster   text    NOT NULL,  -- that has written the row
+    is_closed boolean NOT NULL,
+    is_hidden boolean NOT NULL,
+    mark      uuid    NOT NULL,
+    CONSTRAINT application_fences_pkey PRIMARY KEY (app_id, cluster)
+);
+
+-- Policies call these once for each statement.
+CREATE FUNCTION closed_applications() RETURNS uuid[] LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+RETURN ARRAY(SELECT f.app_id FROM application_fences f WHERE f.is_closed);
+CREATE FUNCTION hidden_applications() RETURNS uuid[] LANGUAGE sql STABLE
+SET search_path = pg_catalog, public, pg_temp
+RETURN ARRAY(SELECT f.app_id FROM application_fences f WHERE f.is_hidden);
 
 -- owner: tenancy. Settings of the platform: one row, in the Dashboard.
 CREATE TABLE platform_settings (
@@ -1889,13 +1948,17 @@ BEGIN
             'CREATE POLICY tenant ON %I USING (app_id = nullif(current_setting(''aero2.app_id'', true), '''')::uuid)',
             partitioned);
         EXECUTE format(
-            'CREATE POLICY jobs ON %I TO aero2_sweep, aero2_logout, aero2_upkeep USING (true)', partitioned);
+            'CREATE POLICY jobs ON %I TO aero2_sweep, aero2_logout, aero2_upkeep USING (%s)', partitioned,
+            -- A data key is wrapped again in every copy.
+            CASE WHEN partitioned = 'data_keys' THEN 'true'
+                 ELSE 'app_id <> ALL ((SELECT closed_applications())::uuid[])' END);
     END LOOP;
 END
 $partitions$;
 
 -- An operator finds the users of one address in all applications. identity records each search first.
-CREATE POLICY search ON users FOR SELECT TO aero2_search USING (true);
+CREATE POLICY search ON users FOR SELECT TO aero2_search
+    USING (app_id <> ALL ((SELECT hidden_applications())::uuid[]));
 
 -- The registries. tenancy must find the application of a host or key, so it reads all rows. It writes
 -- the rows of an application only while bound to that application.
@@ -1926,6 +1989,12 @@ CREATE POLICY tenant ON custom_domains
 CREATE POLICY registry ON custom_domains FOR SELECT TO aero2_tenancy USING (true);
 CREATE POLICY jobs ON custom_domains TO aero2_upkeep USING (true);
 
+ALTER TABLE imported_keys ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON imported_keys
+    USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
+CREATE POLICY registry ON imported_keys FOR SELECT
+    TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac USING (true);
+
 ALTER TABLE audit_outbox ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON audit_outbox
     USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
@@ -1944,7 +2013,19 @@ CREATE POLICY jobs ON mail_outbox TO aero2_mail, aero2_sweep USING (true);
 ALTER TABLE revoked_grants ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON revoked_grants
     USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
-CREATE POLICY jobs ON revoked_grants TO aero2_sweep USING (true);
+CREATE POLICY jobs ON revoked_grants TO aero2_sweep
+    USING (app_id <> ALL ((SELECT closed_applications())::uuid[]));
+
+ALTER TABLE application_moves ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON application_moves FOR SELECT
+    USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
+CREATE POLICY registry ON application_moves FOR SELECT TO aero2_tenancy USING (true);
+
+ALTER TABLE application_fences ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON application_fences FOR SELECT
+    USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
+CREATE POLICY jobs ON application_fences FOR SELECT
+    TO aero2_sweep, aero2_logout, aero2_upkeep, aero2_search USING (true);
 
 -- ============================================================================================
 -- grants: on the partitioned table only, never on a partition
@@ -1961,7 +2042,15 @@ GRANT EXECUTE ON FUNCTION search_key(text), words_of_names(text[]) TO aero2_tena
 
 GRANT EXECUTE ON FUNCTION bind_at_home(text, text)
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
+GRANT EXECUTE ON FUNCTION bind_application(text)
+    TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac,
+       aero2_relay, aero2_sweep, aero2_mail, aero2_logout, aero2_upkeep, aero2_search;
+GRANT SELECT ON imported_keys TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac;
 GRANT SELECT (id, home, home_state) ON applications TO aero2_identity, aero2_rbac;  -- for bind_at_home
+GRANT EXECUTE ON FUNCTION closed_applications() TO aero2_sweep, aero2_logout, aero2_upkeep;
+GRANT EXECUTE ON FUNCTION hidden_applications() TO aero2_search;
+GRANT SELECT ON application_fences TO aero2_sweep, aero2_logout, aero2_upkeep, aero2_search;
+GRANT SELECT ON application_moves TO aero2_tenancy;
 GRANT INSERT (name), DELETE ON clusters TO aero2_tenancy;
 GRANT SELECT ON clusters
     TO aero2_tenancy, aero2_identity, aero2_oidc, aero2_rbac,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -19,7 +20,13 @@ logs.configure("test", "warning")
 hypothesis.settings.register_profile("aero2", deadline=None)
 hypothesis.settings.load_profile("aero2")
 
-pytest_plugins = ["tests.kit.chromium", "tests.kit.required", "tests.kit.workers"]
+pytest_plugins = [
+    "tests.kit.chromium",
+    "tests.kit.fault_report",
+    "tests.kit.reliability",
+    "tests.kit.required",
+    "tests.kit.workers",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,6 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=1,
         choices=[1, 2],
         help="database clusters of the tests in this process: with 2, applications live in both",
+    )
+    parser.addoption(
+        "--main-job",
+        type=Path,
+        default=None,
+        help="write the report of tests/cluster/test_main_job.py into this document",
     )
 
 
@@ -85,9 +98,15 @@ def postgres_pair() -> Iterator[PostgresPair]:
 
 
 @pytest.fixture(scope="session")
-def system(shape: Shape, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def homes(request: pytest.FixtureRequest) -> int:
+    """The number of database clusters that the option `--homes` names."""
+    return int(request.config.getoption("--homes"))
+
+
+@pytest.fixture(scope="session")
+def system(shape: Shape, homes: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """The running platform that every end-to-end and journey test shares."""
-    running = System.start(shape, tmp_path_factory.mktemp("system") / "data")
+    running = System.start(shape, tmp_path_factory.mktemp("system") / "data", homes=homes)
     yield running
     running.stop()
 

@@ -204,17 +204,26 @@ def psql(
         str | None,
         typer.Option("--app", help="See the rows of this application only, by its slug."),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            help="Database cluster by its name, like west: AERO2_OWNER_DATABASE_URL_WEST. `main` is "
+            "AERO2_OWNER_DATABASE_URL."
+        ),
+    ] = None,
     data_dir: Annotated[Path, typer.Option(help="Data folder of `aero2 up`.")] = Path(".aero2"),
 ) -> None:
-    """Open psql on the database of a running `aero2 up`. Other arguments go to psql.
+    """Open psql on the database of a running `aero2 up`, or on a cluster. Other arguments go to psql.
 
     Example: aero2 psql --app demo -c "SELECT email FROM users"
+
+    Example: aero2 psql --cluster west
     """
     from aero2.failures import report_failures
     from aero2.psql import open_psql
 
     with report_failures():
-        open_psql(data_dir, app_slug, context.args)
+        open_psql(data_dir, app_slug, context.args, cluster)
 
 
 @app.command("routes")

@@ -1,7 +1,8 @@
-"""`aero2 apps create` and `list`: the applications of a deployment."""
+"""`aero2 apps`: the applications of a deployment."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -11,13 +12,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from aero2 import localhost_names
+from aero2 import app_transfer_commands, localhost_names
 from aero2.api import call
 from aero2.command_groups import new_group
 from aero2.dashboard import DataDir, dashboard
 from aero2.failures import CommandError, report_failures
 
 app = new_group("Applications.")
+app_transfer_commands.add_to(app)
 
 
 @app.command("create")
@@ -54,6 +56,34 @@ def create(
     if names := localhost_names.unresolved_names([new["host"]]):
         help = localhost_names.HELP.format(names=names[0])
         typer.echo(f"{help}\n{localhost_names.hosts_file_command(names)}", err=True)
+
+
+@app.command("move")
+def move(
+    slug: Annotated[str, typer.Argument(help="The application.")],
+    *,
+    to: Annotated[str, typer.Option("--to", metavar="CLUSTER", help="Its new database cluster.")],
+    abort: Annotated[
+        bool, typer.Option("--abort", help="Undo a move that was begun and is not complete.")
+    ] = False,
+    busy_at_most: Annotated[
+        float,
+        typer.Option(help="Seconds that it may answer 503 at the end; else it stays where it is."),
+    ] = 30.0,
+) -> None:
+    """Move an application to another database cluster while it is used.
+
+    Needs AERO2_OWNER_DATABASE_URL, and AERO2_OWNER_DATABASE_URL_<NAME> of each other cluster. Run it again if
+    it was interrupted: it goes on.
+    """
+    from aero2.moves import command
+
+    def report(line: str) -> None:
+        Console().print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+
+    with report_failures():
+        asyncio.run(command.run(slug, to, abort=abort, busy=busy_at_most, report=report))
+    typer.echo(f"{slug} stays where it was." if abort else f"{slug} lives in {to}.")
 
 
 @app.command("list")

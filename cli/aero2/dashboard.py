@@ -27,13 +27,20 @@ DataDir = Annotated[
 
 def dashboard(folder: Path | None = None) -> httpx.Client:
     """The Dashboard at AERO2_URL; else, or with `folder`, the one of that data folder."""
+    url, key, ca = address(folder)
+    return client(url, key, ca=ca)
+
+
+def address(folder: Path | None = None) -> tuple[str, str, Path | None]:
+    """Returns the Dashboard's origin, its secret key, and the certificate authority to trust if it is not one
+    of the system's. Raises CommandError."""
     url, key = os.environ.get("AERO2_URL"), secret_of("AERO2_SECRET_KEY")
     if folder is not None or (url is None and not key):
         return _of_folder(folder or Path(".aero2"))
     if not url or not key:
         missing = "AERO2_SECRET_KEY" if url else "AERO2_URL"
         raise CommandError(f"{missing} is not set: AERO2_URL and AERO2_SECRET_KEY belong together.")
-    return client(url, key)
+    return url, key, None
 
 
 def at(slug: str, noun: str) -> str:
@@ -41,7 +48,7 @@ def at(slug: str, noun: str) -> str:
     return f"/api/applications/{quote(slug, safe='')}/{noun}"
 
 
-def _of_folder(path: Path) -> httpx.Client:
+def _of_folder(path: Path) -> tuple[str, str, Path | None]:
     """Raises CommandError where `aero2 up` has never run on the folder."""
     if not (path / "lock").is_file():
         raise CommandError(
@@ -54,8 +61,5 @@ def _of_folder(path: Path) -> httpx.Client:
         raise CommandError(f"{folder.root} has no {KEYS} yet: wait until `aero2 up` is ready.")
     parts = urlsplit(url)
     ca = folder.root / "caddy" / "pki" / "authorities" / "local" / "root.crt"
-    return client(
-        f"{parts.scheme}://dashboard.{parts.netloc}",
-        key,
-        ca=ca if parts.scheme == "https" else None,
-    )
+    dashboard_url = f"{parts.scheme}://dashboard.{parts.netloc}"
+    return dashboard_url, key, ca if parts.scheme == "https" else None

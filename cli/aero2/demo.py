@@ -19,6 +19,7 @@ from common.contracts.clients import ClientNotFound, CreateClient, GetClient, Li
 from common.contracts.profiles import Profile
 from common.contracts.settings_change import SettingsChange, UpdateSettings
 from common.contracts.users import CreateUser, EmailTaken
+from common.homes import MAIN
 from common.ids import DASHBOARD
 from common.problems import Unavailable
 
@@ -39,6 +40,14 @@ Keep = Callable[[Known], None]
 
 
 @dataclass(frozen=True)
+class Place:
+    """An application, and the database cluster with its rows."""
+
+    app_id: str
+    home: str = MAIN
+
+
+@dataclass(frozen=True)
 class Demo:
     """The data that a developer needs to try the demo application. `user_password` is empty if
     somebody else made the user."""
@@ -53,6 +62,12 @@ class Demo:
     client_secret: str
     user: str
     user_password: str
+    home: str = MAIN
+    """The database cluster with its rows."""
+
+    @property
+    def place(self) -> Place:
+        return Place(self.app_id, self.home)
 
 
 async def ensure(bus: Bus, credentials: Known, keep: Keep) -> Demo:
@@ -63,11 +78,12 @@ async def ensure(bus: Bus, credentials: Known, keep: Keep) -> Demo:
     credentials |= {f"{key.key_type}_key": key.key for key in app.api_keys}
     keep(credentials)
     for step in (_settings, _keys, _client, _user):
-        credentials |= await step(bus, app.id, credentials)
+        credentials |= await step(bus, Place(app.id, app.home), credentials)
         keep(credentials)
     names = ("publishable_key", "secret_key", "client_id", "client_secret", "user_password")
     mine = {name: credentials[name] for name in names}
-    return Demo(slug=app.slug, host=app.host, url=app.url, app_id=app.id, user=USER, **mine)
+    address = {"slug": app.slug, "host": app.host, "url": app.url}
+    return Demo(app_id=app.id, user=USER, home=app.home, **address, **mine)
 
 
 async def application(bus: Bus, slug: str, name: str) -> NewApplication:
@@ -81,7 +97,7 @@ async def application(bus: Bus, slug: str, name: str) -> NewApplication:
             )
         try:
             request = EnsureApplication(slug=slug, name=name)
-            reply = await bus.call(_system(DASHBOARD), request)
+            reply = await bus.call(_system(Place(DASHBOARD)), request)
         except Unavailable:  # tenancy is up before the services it asks
             await asyncio.sleep(0.2)
             continue
@@ -92,33 +108,33 @@ async def application(bus: Bus, slug: str, name: str) -> NewApplication:
     return app
 
 
-async def _settings(bus: Bus, app_id: str, credentials: Known) -> Known:
+async def _settings(bus: Bus, place: Place, credentials: Known) -> Known:
     """Lets the demo's users turn on two-step verification. It is set once, so that it can be turned
     off."""
     if "mfa_policy" in credentials:
         return {}
     changes = SettingsChange(mfa_policy="optional")
-    await bus.call(_system(app_id), UpdateSettings(changes=changes))
+    await bus.call(_system(place), UpdateSettings(changes=changes))
     return {"mfa_policy": "optional"}
 
 
-async def _keys(bus: Bus, app_id: str, credentials: Known) -> Known:
+async def _keys(bus: Bus, place: Place, credentials: Known) -> Known:
     """Secret keys cannot be read again. If this folder does not have them, new ones are created."""
     new_keys: Known = {}
     kinds: tuple[KeyType, ...] = ("publishable", "secret")
     for kind in kinds:
         if f"{kind}_key" not in credentials:
             request = CreateApiKey(key_type=kind, name="Demo")
-            new_keys[f"{kind}_key"] = (await bus.call(_system(app_id), request)).key
+            new_keys[f"{kind}_key"] = (await bus.call(_system(place), request)).key
     return new_keys
 
 
-async def _client(bus: Bus, app_id: str, credentials: Known) -> Known:
+async def _client(bus: Bus, place: Place, credentials: Known) -> Known:
     """The demo client; one whose secret we do not know gets a new one beside it."""
-    client = await client_of(bus, app_id, credentials.get("client_id"), CLIENT)
+    client = await client_of(bus, place, credentials.get("client_id"), CLIENT)
     if client is None:
         new_client = await bus.call(
-            _system(app_id),
+            _system(place),
             CreateClient(
                 name=CLIENT,
                 redirect_uris=CALLBACKS,
@@ -132,28 +148,28 @@ async def _client(bus: Bus, app_id: str, credentials: Known) -> Known:
     if credentials.get("client_id") == client and "client_secret" in credentials:
         return {}
     request = RotateClientSecret(client=client, overlap=DAY)
-    fresh = await bus.call(_system(app_id), request)
+    fresh = await bus.call(_system(place), request)
     return {"client_id": client, "client_secret": fresh.client_secret}
 
 
-async def client_of(bus: Bus, app_id: str, client_id: str | None, name: str) -> str | None:
+async def client_of(bus: Bus, place: Place, client_id: str | None, name: str) -> str | None:
     """Returns the client_id of the known client, or of one with the name. None if there is none."""
     if client_id is not None:
         try:
-            return (await bus.call(_system(app_id), GetClient(client=client_id))).client_id
+            return (await bus.call(_system(place), GetClient(client=client_id))).client_id
         except ClientNotFound:
             return None
-    listed = await bus.call(_system(app_id), ListClients(limit=100))
+    listed = await bus.call(_system(place), ListClients(limit=100))
     return next((one.client_id for one in listed.clients if one.name == name), None)
 
 
-async def _user(bus: Bus, app_id: str, credentials: Known) -> Known:
+async def _user(bus: Bus, place: Place, credentials: Known) -> Known:
     if "user_password" in credentials:
         return {}
-    return {"user_password": await create_user(bus, app_id, USER, "Demo User")}
+    return {"user_password": await create_user(bus, place, USER, "Demo User")}
 
 
-async def create_user(bus: Bus, app_id: str, email: str, name: str) -> str:
+async def create_user(bus: Bus, place: Place, email: str, name: str) -> str:
     """Creates a user with a verified address. Returns their password, empty if somebody else has
     created them."""
     chosen = password()[:20]
@@ -161,11 +177,11 @@ async def create_user(bus: Bus, app_id: str, email: str, name: str) -> str:
         email=email, email_verified=True, password=chosen, profile=Profile(name=name)
     )
     try:
-        await bus.call(_system(app_id), request)
+        await bus.call(_system(place), request)
     except EmailTaken:
         return ""
     return chosen
 
 
-def _system(app_id: str) -> Context:
-    return system_context(app_id, within=15)
+def _system(place: Place) -> Context:
+    return system_context(place.app_id, within=15, home=place.home)

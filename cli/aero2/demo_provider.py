@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aero2 import demo
-from aero2.demo import DAY, Demo, Keep, Known, client_of, create_user
+from aero2.demo import DAY, Demo, Keep, Known, Place, client_of, create_user
 from common.bus import Bus
 from common.context import Context, system_context
 from common.contracts.applications import NewApplication
@@ -67,23 +67,24 @@ async def ensure(
             name: value for name, value in credentials.items() if not name.startswith("acme_")
         }
         credentials["acme_app_id"] = app.id
+    place = Place(app.id, app.home)
     try:
-        secret = await _client(bus, app.id, demo_data.url, credentials)
+        secret = await _client(bus, place, demo_data.url, credentials)
     except Invalid:
         return None
     keep(credentials)
-    await _provider(bus, demo_data.app_id, app.url, credentials, secret=secret)
+    await _provider(bus, demo_data.place, place, credentials, issuer=app.url, secret=secret)
     if "acme_user_password" not in credentials:
-        credentials["acme_user_password"] = await create_user(bus, app.id, USER, "Ada Lovelace")
+        credentials["acme_user_password"] = await create_user(bus, place, USER, "Ada Lovelace")
         keep(credentials)
     return DemoProvider(app.id, demo_data.url, USER, credentials["acme_user_password"])
 
 
-async def _client(bus: Bus, app_id: str, demo_url: str, credentials: Known) -> str | None:
+async def _client(bus: Bus, place: Place, demo_url: str, credentials: Known) -> str | None:
     """Makes the demo application a client of Acme, and notes its client_id. Returns its secret if it
     is new."""
     callbacks = [demo_url + CALLBACK]
-    client_id = await client_of(bus, app_id, credentials.get("acme_client_id"), CLIENT)
+    client_id = await client_of(bus, place, credentials.get("acme_client_id"), CLIENT)
     if client_id is None:
         request = CreateClient(
             name=CLIENT,
@@ -92,59 +93,65 @@ async def _client(bus: Bus, app_id: str, demo_url: str, credentials: Known) -> s
             first_party=True,
             scopes=["openid", "profile", "email"],
         )
-        client = await bus.call(_system(app_id), request)
+        client = await bus.call(_system(place), request)
         credentials["acme_client_id"] = client.client_id
         return client.client_secret
-    stored = await bus.call(_system(app_id), GetClient(client=client_id))
+    stored = await bus.call(_system(place), GetClient(client=client_id))
     if stored.redirect_uris != callbacks:  # the platform has another address now
         changes = {"redirect_uris": callbacks}
-        await bus.call(_system(app_id), UpdateClient(client=client_id, changes=changes))
+        await bus.call(_system(place), UpdateClient(client=client_id, changes=changes))
     if credentials.get("acme_client_id") == client_id:
         return None
     credentials["acme_client_id"] = client_id
     rotation = RotateClientSecret(client=client_id, overlap=DAY)
-    return (await bus.call(_system(app_id), rotation)).client_secret
+    return (await bus.call(_system(place), rotation)).client_secret
 
 
 async def _provider(
-    bus: Bus, app_id: str, issuer: str, credentials: Known, *, secret: str | None
+    bus: Bus,
+    place: Place,
+    acme: Place,
+    credentials: Known,
+    *,
+    issuer: str,
+    secret: str | None,
 ) -> None:
     """Creates the provider in the demo application, or gives it what has changed."""
     settings: dict[str, Any] = {"issuer": issuer, "client_id": credentials["acme_client_id"]}
-    provider = await _provider_of(bus, app_id)
+    provider = await _provider_of(bus, place)
     if provider is None:
         request = CreateIdentityProvider(
             name=PROVIDER,
-            client_secret=secret or await _new_secret(bus, credentials),
+            client_secret=secret or await _new_secret(bus, acme, credentials),
             settings=settings | {"display_name": NAME, "trusts_email": True},
         )
-        await bus.call(_system(app_id), request)
+        await bus.call(_system(place), request)
         return
     if secret is None and all(getattr(provider, name) == settings[name] for name in settings):
         return
     update = UpdateIdentityProvider(
         provider=provider.id,
-        client_secret=secret or await _new_secret(bus, credentials),
+        client_secret=secret or await _new_secret(bus, acme, credentials),
         changes=settings,
     )
     try:
-        await bus.call(_system(app_id), update)
+        await bus.call(_system(place), update)
     except ProviderInUse:  # another issuer, and somebody has signed in: their accounts stay theirs
         return
 
 
-async def _provider_of(bus: Bus, app_id: str) -> IdentityProvider | None:
+async def _provider_of(bus: Bus, place: Place) -> IdentityProvider | None:
     try:
-        return await bus.call(_system(app_id), GetIdentityProvider(provider=PROVIDER))
+        return await bus.call(_system(place), GetIdentityProvider(provider=PROVIDER))
     except ProviderNotFound:
         return None
 
 
-async def _new_secret(bus: Bus, credentials: Known) -> str:
+async def _new_secret(bus: Bus, place: Place, credentials: Known) -> str:
     """Returns a new secret of the client: the earlier one cannot be read."""
     request = RotateClientSecret(client=credentials["acme_client_id"], overlap=DAY)
-    return (await bus.call(_system(credentials["acme_app_id"]), request)).client_secret
+    return (await bus.call(_system(place), request)).client_secret
 
 
-def _system(app_id: str) -> Context:
-    return system_context(app_id, within=15)
+def _system(place: Place) -> Context:
+    return system_context(place.app_id, within=15, home=place.home)

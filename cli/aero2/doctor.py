@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Final
 
 import asyncpg
@@ -12,6 +13,7 @@ import httpx
 import nats.errors
 
 from aero2.doctor_bus import check_bus, check_sync_interval
+from aero2.doctor_cluster import check_cluster
 from aero2.doctor_database import (
     check_backup,
     check_clock,
@@ -19,13 +21,13 @@ from aero2.doctor_database import (
     check_durability,
     check_master_key,
     check_pooler,
+    check_row_level_security,
     check_schema,
     check_sessions,
 )
 from aero2.doctor_findings import Finding, Level
 from aero2.doctor_machine import check_disk, check_secret_files
 from aero2.doctor_mail import check_mail
-from aero2.doctor_row_security import check_row_level_security
 from aero2.doctor_target import Connection, Target, open_database
 from aero2.doctor_web import check_certificate, check_public_url, check_wildcard_dns
 from aero2.failures import CommandError
@@ -56,6 +58,7 @@ CHECKS: Final[dict[str, Check]] = {
 }
 DATABASE_CHECKS: Final[dict[str, DatabaseCheck]] = {
     "pooler": check_pooler,
+    "cluster": check_cluster,
     "clock": check_clock,
     "schema": check_schema,
     "row_level_security": check_row_level_security,
@@ -80,11 +83,19 @@ async def examine(target: Target, only: tuple[str, ...] = ()) -> list[Finding]:
         if not only or name in only:
             findings += await _run(name, check(target))
     named = [name for name in DATABASE_CHECKS if not only or name in only]
-    return findings + (await _of_database(target, named) if named else [])
+    for each in target.databases() if named else []:
+        findings += await _of_database(each, named)
+    return findings
 
 
 async def _of_database(target: Target, names: list[str]) -> list[Finding]:
-    """Runs checks on one connection. Without it, they have one finding together."""
+    """Runs checks on the connection to one cluster. If there are several, the findings name it."""
+    cluster = target.cluster if target.clusters else ""
+    return [replace(each, cluster=cluster) for each in await _on_one_connection(target, names)]
+
+
+async def _on_one_connection(target: Target, names: list[str]) -> list[Finding]:
+    """Without the connection, the checks have one finding together."""
     async with AsyncExitStack() as stack:
         try:
             db = await stack.enter_async_context(open_database(target))

@@ -6,19 +6,22 @@ import ipaddress
 import time
 from typing import Final
 
-from aero2.doctor_findings import Finding, failure, ok, skipped, warning
+from aero2.doctor_findings import Finding, Level, failure, ok, skipped, warning
 from aero2.doctor_target import Connection, Target
 from aero2.migrate import folder
+from aero2.schema_check import faults
 from aero2.schema_files import MigrationError, missing_migrations, refuse_foreign
 from common.crypto import BadKey, Keys
 from common.master_keys import MasterKey, MasterKeyMissing, remember
 
 SKEW: Final = 2.0
-"""Seconds by which clocks may differ: deadlines of calls are absolute."""
+"""Seconds by which clocks may differ."""
 SCARCE: Final = 0.8
 """The share of the server's connections above which there is a warning."""
 MANY_SESSIONS, MANY_USERS = 20, 5
 """Sessions and users from which on one address for all of them is suspicious."""
+MOST_FAULTS: Final = 10
+"""Findings about the schema, so that all can be read."""
 LOOKED_AT: Final = 2000
 """Sessions at most."""
 
@@ -36,7 +39,7 @@ async def check_pooler(target: Target, db: Connection) -> list[Finding]:
 
 
 async def check_clock(target: Target, db: Connection) -> list[Finding]:
-    """Calls carry an absolute deadline, and codes and tokens end at a time."""
+    """Codes and tokens end at a time, and records say when."""
     before = time.time()
     server = float(await db.fetchval("SELECT extract(epoch FROM clock_timestamp())"))
     after = time.time()
@@ -80,6 +83,20 @@ async def check_schema(target: Target, db: Connection) -> list[Finding]:
             "An index was built CONCURRENTLY and interrupted. Run aero2 migrate again, or drop it.",
         )
     return ok("schema", "The schema is that of this version.")
+
+
+async def check_row_level_security(target: Target, db: Connection) -> list[Finding]:
+    """The schema must keep applications apart: also where a policy lets every role see all rows, where a service
+    may use a partition past the policies, and where a partition is missing."""
+    return [
+        Finding(
+            "row_level_security",
+            Level.FAILURE,
+            f"The schema does not keep applications apart: {fault.sentence}.",
+            f"{fault.repair[:1].upper()}{fault.repair[1:]}.",
+        )
+        for fault in (await faults(db))[:MOST_FAULTS]
+    ] or ok("row_level_security", "Row level security binds every table and role.")
 
 
 async def check_master_key(target: Target, db: Connection) -> list[Finding]:

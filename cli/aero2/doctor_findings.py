@@ -23,6 +23,8 @@ class Finding:
     level: Level
     sentence: str
     advice: str = ""
+    cluster: str = ""
+    """The database cluster that it is about, if there are several."""
 
 
 def ok(check: str, sentence: str) -> list[Finding]:

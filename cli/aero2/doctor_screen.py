@@ -32,7 +32,8 @@ def show(findings: list[Finding], console: Console) -> None:
     """Prints each finding with its advice, and how many there are of each level."""
     for finding in findings:
         level = Text(f"{finding.level:8}", style=STYLES[finding.level])
-        line = level + Text(f"{finding.check:19}") + Text(printable(finding.sentence))
+        where = f"{finding.cluster}: " if finding.cluster else ""
+        line = level + Text(f"{finding.check:19}") + Text(printable(f"{where}{finding.sentence}"))
         console.print(line, soft_wrap=True)
         if finding.advice:
             console.print(Text(f"{'':27}{printable(finding.advice)}", style="dim"), soft_wrap=True)

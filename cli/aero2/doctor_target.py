@@ -12,12 +12,14 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from aero2 import nats_access
+from aero2 import nats_access, owner_connection
 from aero2.deployment import is_held
 from aero2.embedded import ports, secrets
 from aero2.embedded.folder import Folder
 from aero2.embedded.postgres import Postgres
 from aero2.failures import CommandError
+from aero2.owner_urls import owner_variable, read_owner_urls
+from common.homes import MAIN
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 SETTINGS: Final = {
@@ -34,7 +36,10 @@ class Target:
 
     public_url: str = ""
     database_url: str = field(default="", repr=False)
-    """Of a superuser or the owner of the schema."""
+    """Of a superuser or the owner of the schema, in the cluster `cluster`."""
+    cluster: str = MAIN
+    clusters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The same URL of each further database cluster, by its name."""
     nats_url: str = ""
     nats_password: str = field(default="", repr=False)
     """Of the user `cli`."""
@@ -52,6 +57,11 @@ class Target:
         """The apex without its port."""
         return urlsplit(self.public_url).hostname or ""
 
+    def databases(self) -> list[Target]:
+        """Returns this deployment with each of its database clusters in turn, `main` first."""
+        others = self.clusters.items()
+        return [self, *(replace(self, cluster=name, database_url=url) for name, url in others)]
+
     @property
     def is_local(self) -> bool:
         """Whether the deployment is for this machine only."""
@@ -59,11 +69,14 @@ class Target:
 
 
 def from_environment(env: Mapping[str, str] = os.environ) -> Target:
-    """Returns the deployment of the services' own variables."""
+    """Returns the deployment of the services' own variables. Raises CommandError for a cluster that cannot
+    be."""
+    clusters = read_owner_urls(env)
     candidates = [Path(".env"), *(Path(env[name]) for name in env if _names_a_file(name))]
     return Target(
         public_url=env.get("AERO2_PUBLIC_URL", "").rstrip("/"),
-        database_url=env.get("AERO2_OWNER_DATABASE_URL", ""),
+        database_url=clusters.pop(MAIN, ""),
+        clusters=clusters,
         nats_url=env.get("AERO2_NATS_URL", ""),
         nats_password=env.get("AERO2_NATS_PASSWORD", ""),
         master_key=env.get("AERO2_MASTER_KEY", ""),
@@ -125,9 +138,10 @@ async def open_database(target: Target) -> AsyncIterator[Connection | None]:
         yield None
         return
     try:
-        db = await asyncpg.connect(target.database_url, timeout=5, command_timeout=10)
+        db = await owner_connection.connect(target.database_url, command_timeout=10)
     except (ValueError, asyncpg.InterfaceError) as error:
-        raise CommandError(f"AERO2_OWNER_DATABASE_URL is not valid: {error}") from None
+        variable = owner_variable(target.cluster)
+        raise CommandError(f"{variable} is not valid: {error}") from None
     try:
         for name, value in SETTINGS.items():  # a pooler would refuse them at the start
             await db.execute("SELECT set_config($1, $2, false)", name, value)

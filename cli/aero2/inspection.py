@@ -7,19 +7,13 @@ from typing import Annotated
 
 import typer
 
+from aero2 import doctor_command
+
 DataDir = Annotated[
     Path | None,
     typer.Option(
         help="Data folder of a running `aero2 up`. Without it: the Dashboard at AERO2_URL with "
         "its key AERO2_SECRET_KEY, else .aero2."
-    ),
-]
-DoctorDataDir = Annotated[
-    Path | None,
-    typer.Option(
-        help="Data folder of a running `aero2 up`. Without it: the variables of the services, such as "
-        "AERO2_PUBLIC_URL, AERO2_OWNER_DATABASE_URL, AERO2_NATS_URL and AERO2_NATS_PASSWORD (of the "
-        "user cli), AERO2_MASTER_KEY and AERO2_SMTP_URL, else .aero2."
     ),
 ]
 UpDataDir = Annotated[
@@ -43,13 +37,15 @@ def status(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
     """
     from rich.console import Console
 
+    from aero2.cluster_report import clusters_of
     from aero2.deployment import open_deployment
     from aero2.failures import report_failures
     from aero2.status import status_of
     from aero2.status_screen import show
 
     with report_failures():
-        report = status_of(open_deployment(data_dir))
+        deployment = open_deployment(data_dir)
+        report = status_of(deployment, clusters_of(deployment))
         if as_json:
             import json
 
@@ -90,38 +86,8 @@ def top(
         TopScreen(read, new_console(), interval, sort, rows).show(once=once)
 
 
-def doctor(
-    data_dir: DoctorDataDir = None,
-    *,
-    check: Annotated[
-        list[str] | None, typer.Option(help="Run only this check. Repeat it for several.")
-    ] = None,
-    nats_config: Annotated[
-        Path | None, typer.Option(help="Configuration of NATS, to look at its sync_interval.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Look for the usual mistakes of a deployment. Changes nothing.
-
-    Exits with 1 if there is a failure, otherwise with 0.
-    """
-    import asyncio
-
-    from aero2.doctor import examine, worst
-    from aero2.doctor_screen import print_findings
-    from aero2.doctor_target import choose_target
-    from aero2.failures import report_failures
-
-    with report_failures():
-        target = choose_target(data_dir, nats_config)
-        findings = asyncio.run(examine(target, tuple(check or ())))
-        print_findings(findings, as_json=as_json)
-        if any(worst(findings)):
-            raise typer.Exit(1)
-
-
 def add_to(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command("status")(status)
     app.command("top")(top)
-    app.command("doctor")(doctor)
+    app.add_typer(doctor_command.app, name="doctor")

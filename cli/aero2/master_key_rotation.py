@@ -9,6 +9,7 @@ import asyncpg
 
 from aero2.failures import CommandError
 from common.crypto import Keys
+from common.imported_keys import ImportedKeyRow, row_of
 from common.master_keys import MasterKey, MasterKeyMissing, place, remember
 from common.sealing import Unsealable, data_key_place, unwrap, wrap
 
@@ -64,7 +65,8 @@ async def rewrap(db: Connection, keys: Keys) -> int:
         raise CommandError(
             f"No service has started with the master key {keys.active} yet. Restart them first."
         )
-    return await _rewrap_master_keys(db, keys, rows) + await _rewrap_data_keys(db, keys)
+    wrapped = await _rewrap_master_keys(db, keys, rows) + await _rewrap_imported_keys(db, keys)
+    return wrapped + await _rewrap_data_keys(db, keys)
 
 
 async def retire(db: Connection, keys: Keys, id: str, *, is_required: bool = True) -> None:
@@ -80,7 +82,8 @@ async def retire(db: Connection, keys: Keys, id: str, *, is_required: bool = Tru
         if id not in {row.id for row in rows} and is_required:
             raise CommandError(f"This database knows no master key {id}.")
         left = (await _data_keys(db)).get(id, 0)
-        left += sum(row.wrapped.startswith(f"{id}.") for row in rows)
+        wrapped = [row.wrapped for row in rows] + [row.wrapped for row in await imported_keys(db)]
+        left += sum(text.startswith(f"{id}.") for text in wrapped)
         if left:
             raise CommandError(
                 f"{left} keys are wrapped under {id}. Run `aero2 secrets rewrap` first; if they "
@@ -111,6 +114,17 @@ async def stored_keys(db: Connection) -> list[MasterKey]:
     """Returns all master keys of the deployment, the oldest first."""
     rows = await db.fetch("SELECT id, wrapped, audit_key, retired_at FROM master_keys ORDER BY age")
     return [MasterKey(**row) for row in rows]
+
+
+async def imported_keys(db: Connection) -> list[ImportedKeyRow]:
+    """Returns the keys that applications brought from other deployments; none from a database of an older
+    version."""
+    if not await db.fetchval("SELECT to_regclass('public.imported_keys') IS NOT NULL"):
+        return []
+    rows = await db.fetch("""
+        SELECT app_id::text, id, place, wrapped, audit_key FROM imported_keys ORDER BY app_id, place
+    """)
+    return [ImportedKeyRow(**row) for row in rows]
 
 
 async def _data_keys(db: Connection) -> dict[str, int]:
@@ -152,6 +166,24 @@ async def _rewrap_master_keys(db: Connection, keys: Keys, rows: list[MasterKey])
             "UPDATE master_keys SET wrapped = $2 WHERE id = $1 AND wrapped = $3",
             row.id,
             _rewrapped(keys, place(row.id), row.wrapped),
+            row.wrapped,
+        )
+    return len(stale)
+
+
+async def _rewrap_imported_keys(db: Connection, keys: Keys) -> int:
+    stale = [
+        row for row in await imported_keys(db) if not row.wrapped.startswith(f"{keys.active}.")
+    ]
+    for row in stale:
+        await db.execute(
+            """
+            UPDATE imported_keys SET wrapped = $3
+            WHERE app_id = $1::text::uuid AND id = $2 AND wrapped = $4
+            """,
+            row.app_id,
+            row.id,
+            _rewrapped(keys, row_of(row.app_id, row.id), row.wrapped),
             row.wrapped,
         )
     return len(stale)

@@ -17,6 +17,7 @@ from typing import Final
 
 import asyncpg
 
+from aero2 import owner_connection
 from aero2.database_retries import try_again
 from aero2.migration_steps import Connection
 from aero2.schema_check import faults
@@ -76,6 +77,8 @@ async def migrate(
         await _lock(db, report)
         if not restoring:
             await refuse_unfinished_restore(db)
+        if await missing_migrations(db, source):
+            await _refuse_while_moving(db)
         await try_again(partial(_roles, db, source, passwords), asyncpg.InternalServerError)
         await _become_owner(db)
         update = SchemaUpdate(db, source, report, partial(connect, dsn), contract, cluster)
@@ -103,7 +106,7 @@ async def missing(dsn: str, *, source: Path | None = None) -> list[str]:
 async def connect(dsn: str) -> Connection:
     """Opens a connection that the server gives up soon after this process is gone."""
     settings = {"application_name": "aero2-migrate", "client_connection_check_interval": "2s"}
-    return await asyncpg.connect(dsn, server_settings=settings)
+    return await owner_connection.connect(dsn, server_settings=settings)
 
 
 async def refuse_unfinished_restore(db: Connection) -> None:
@@ -112,6 +115,25 @@ async def refuse_unfinished_restore(db: Connection) -> None:
         raise MigrationError(
             "A restore into this database is not complete. Run the same `aero2 restore` again, "
             "which starts over."
+        )
+
+
+async def _refuse_while_moving(db: Connection) -> None:
+    """Raises MigrationError if an application is between two clusters: their schemas stay as they are until it
+    has arrived. `main` knows of it by its record, another cluster by a fence. Only a superuser moves
+    applications, so that another role, which sees neither, need not."""
+    if not await db.fetchval("SELECT to_regclass('public.application_fences') IS NOT NULL"):
+        return
+    if slug := await db.fetchval(
+        """
+        SELECT slug FROM applications WHERE id IN (
+            SELECT app_id FROM application_moves UNION SELECT app_id FROM application_fences)
+        LIMIT 1
+        """
+    ):
+        raise MigrationError(
+            f"The application {slug} is being moved to another cluster. Finish that, or undo it, by "
+            "`aero2 apps move`. Then run `aero2 migrate` again."
         )
 
 
@@ -129,7 +151,7 @@ def mistakes_of(passwords: Mapping[str, str]) -> Iterator[str]:
 async def _lock(db: Connection, report: Report) -> None:
     """Takes the lock of migrations until the connection closes."""
     if not await db.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
-        report("waiting for another migration to end")
+        report("waiting for another migration, or the move of an application, to end")
         await db.execute("SELECT pg_advisory_lock($1)", LOCK)
 
 
@@ -171,8 +193,11 @@ async def _become_owner(db: Connection) -> None:
 async def _refuse_faults(db: Connection) -> None:
     """Raises MigrationError if somebody has changed the schema by hand so that it protects less."""
     if found := await faults(db):
-        more = f", and {len(found) - MOST_FAULTS} more" if len(found) > MOST_FAULTS else ""
+        named = "; ".join(
+            f"{each.sentence} (repair: {each.repair})" for each in found[:MOST_FAULTS]
+        )
+        more = f"; and {len(found) - MOST_FAULTS} more" if len(found) > MOST_FAULTS else ""
         raise MigrationError(
-            f"This database is not safe to use: {'; '.join(found[:MOST_FAULTS])}{more}. Its schema "
-            "was changed by hand, or lost in a copy. Undo that, and run `aero2 migrate` again."
+            f"This database is not safe to use: {named}{more}. Its schema was changed by hand, or lost "
+            "in a copy. Repair that, and run `aero2 migrate` again."
         )

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from aero2 import cluster_names
 from aero2.migrate import ROLES, connect, migrate, mistakes_of
+from aero2.owner_connection import UNREACHABLE
 from aero2.owner_urls import BadCluster, owner_urls
 from aero2.role_passwords import role_password
 from aero2.schema_files import MigrationError, Report
@@ -81,7 +82,7 @@ def command(*, contract: bool) -> None:
     except MigrationError as refused:
         console.print(f"[red]Refused.[/] {refused}")
         raise typer.Exit(1) from None
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (*UNREACHABLE, asyncpg.InterfaceError) as error:
         console.print(f"[red]The database could not be migrated:[/] {error}")
         raise typer.Exit(1) from None
     console.print(f"[green]Applied {', '.join(ran)}.[/]" if ran else "[green]Up to date.[/]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Final
 
 from aero2.failures import CommandError
@@ -22,16 +23,18 @@ def secret_of(variable: str) -> str:
         raise CommandError(f"{problem}.") from None
 
 
-def password_of(variable: str) -> str:
+def password_of(variable: str, env: Mapping[str, str] | None = None) -> str:
     """Returns the password of a variable or of its file: the first line, since the others are former ones
     (docs/operating.md). Returns an empty text if it is not set. Raises BadSecret."""
-    return next(iter(lines(secret_text(variable, os.environ))), "")
+    return next(iter(lines(secret_text(variable, os.environ if env is None else env))), "")
 
 
-def owner_login() -> DatabaseUrl | None:
+def owner_login(env: Mapping[str, str] | None = None) -> DatabaseUrl | None:
     """Returns the logins of the database's owner, or None if there is none in the environment. Raises
     BadSecret."""
-    login = find_database_url(OWNER, OWNER_PASSWORD, _set)
+    variables = os.environ if env is None else env
+    # A variable that is empty counts as not set.
+    login = find_database_url(OWNER, OWNER_PASSWORD, lambda name: variables.get(name) or None)
     if not isinstance(login, DatabaseUrl):
         return None
     for mistake in filter(None, map(mistake_of, lines(login.get_secret_value()) or [""])):
@@ -39,13 +42,8 @@ def owner_login() -> DatabaseUrl | None:
     return login
 
 
-def owner_url() -> str:
+def owner_url(env: Mapping[str, str] | None = None) -> str:
     """Returns the DSN of the database's owner with its password, of several lines the first; an empty text if
     it is not set. Raises BadSecret."""
-    login = owner_login()
+    login = owner_login(env)
     return login.logins()[0] if login else ""
-
-
-def _set(variable: str) -> str | None:
-    """Returns the value of a variable; one that is empty counts as not set."""
-    return os.environ.get(variable) or None

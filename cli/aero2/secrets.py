@@ -8,12 +8,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
-import asyncpg
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from aero2 import master_key_rotation, rotate_passwords
+from aero2 import master_key_rotation, owner_connection, rotate_passwords
 from aero2.command_groups import new_group
 from aero2.embedded import ports
 from aero2.embedded.folder import Folder
@@ -171,8 +170,8 @@ async def _databases(
         databases = {}
         for cluster, url in urls.items():
             try:
-                db = await asyncpg.connect(url, timeout=10)
-            except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+                db = await owner_connection.connect(url)
+            except owner_connection.UNREACHABLE as error:
                 raise CommandError(
                     f"The database cannot be reached: {error}. Is Aero2 running?"
                 ) from None

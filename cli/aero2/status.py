@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import httpx
 
+from aero2.cluster_report import ClusterStatus
 from aero2.deployment import Deployment, LocalProcess
 from aero2.failures import CommandError
 
@@ -58,6 +59,7 @@ class Status:
     queues: dict[str, dict[str, Any]] = field(default_factory=dict)
     stream: dict[str, Any] | None = None
     database: dict[str, Any] | None = None
+    clusters: list[ClusterStatus] = field(default_factory=list)
     ports: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -65,14 +67,14 @@ class Status:
         return asdict(self)
 
 
-def status_of(deployment: Deployment) -> Status:
-    """Asks a deployment. It is healthy if people can sign in and audit events reach the stream, as
+def status_of(deployment: Deployment, clusters: list[ClusterStatus] | None = None) -> Status:
+    """Asks a deployment. `clusters` is what its databases told. It is healthy if people can sign in and audit events reach the stream, as
     `GET /health` says. If the gateway does not answer, the processes of this machine are listed. Raises
     CommandError if there are none either, or if the key may not ask."""
     try:
         readiness = deployment.get("/health")
     except CommandError as error:
-        return _without_gateway(deployment, str(error))
+        return _without_gateway(deployment, str(error), clusters or [])
     checks = _dict(_body(readiness).get("checks"))
     failing = [f"{name} is {state}" for name, state in checks.items() if state != "ok"]
     report, refusal = _report(deployment)
@@ -87,12 +89,17 @@ def status_of(deployment: Deployment) -> Status:
         queues=_queues(report.get("queues")),
         stream=report.get("stream"),
         database=report.get("database"),
+        clusters=clusters or [],
         ports=deployment.ports(),
-        warnings=[*refusal, *map(_sentence, _dicts(report.get("warnings")))],
+        warnings=[
+            *refusal,
+            *map(_sentence, _dicts(report.get("warnings"))),
+            *(sentence for each in clusters or [] for sentence in each.warnings()),
+        ],
     )
 
 
-def _without_gateway(deployment: Deployment, reason: str) -> Status:
+def _without_gateway(deployment: Deployment, reason: str, clusters: list[ClusterStatus]) -> Status:
     local = deployment.processes()
     if not local:
         raise CommandError(reason)
@@ -101,7 +108,9 @@ def _without_gateway(deployment: Deployment, reason: str) -> Status:
         healthy=False,
         reason=reason.removesuffix("."),
         processes=_processes([], local),
+        clusters=clusters,
         ports=deployment.ports(),
+        warnings=[sentence for each in clusters for sentence in each.warnings()],
     )
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from aero2.cluster_report import ClusterStatus, Standby
 from aero2.figures import count, duration, milliseconds, printable, size
 from aero2.status import ProcessStatus, Status
 
@@ -17,12 +18,14 @@ def show(status: Status, console: Console) -> None:
     mark = Text("healthy", style="bold green") if status.healthy else _unhealthy(status)
     console.print(Text(f"{printable(status.url)}  ") + mark, soft_wrap=True)
     console.print(_processes(status.processes))
-    for name, text in {
-        "queues": _queues(status.queues),
-        "stream": _stream(status.stream),
-        "database": _database(status.database),
-        "ports": ", ".join(f"{name} {port}" for name, port in status.ports.items()),
-    }.items():
+    lines = [
+        ("queues", _queues(status.queues)),
+        ("stream", _stream(status.stream)),
+        ("database", _database(status.database)),
+        *(("cluster", _cluster(each)) for each in status.clusters),
+        ("ports", ", ".join(f"{name} {port}" for name, port in status.ports.items())),
+    ]
+    for name, text in lines:
         if text:
             console.print(Text(f"{name:10}", style="dim") + Text(text), soft_wrap=True)
     for warning in status.warnings:
@@ -80,3 +83,22 @@ def _database(database: dict[str, Any] | None) -> str:
     used, most = count(database.get("connections")), count(database.get("max_connections"))
     version = printable(database.get("version") or "")
     return f"PostgreSQL {version}, {size(database.get('size_bytes'))}, {used} of {most} connections"
+
+
+def _cluster(cluster: ClusterStatus) -> str:
+    if cluster.problem:
+        return f"{cluster.name}: {printable(cluster.problem)}"
+    schema = f"lacks {len(cluster.missing)} migrations" if cluster.missing else "schema up to date"
+    standbys = [
+        f"{printable(each.name)} {printable(each.state)} ({printable(each.sync)}){_lag(each)}"
+        for each in cluster.standbys
+    ]
+    following = f"standbys: {', '.join(standbys)}" if standbys else "no standby"
+    return f"{cluster.name}: PostgreSQL {printable(cluster.version)}, {schema}, {following}"
+
+
+def _lag(standby: Standby) -> str:
+    if standby.lag_bytes is None:
+        return ""
+    behind = f", {size(standby.lag_bytes)} behind"
+    return f"{behind} for {duration(standby.lag_seconds)}" if standby.lag_seconds else behind

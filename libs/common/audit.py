@@ -24,7 +24,7 @@ from common.bound_transaction import BoundTransaction
 from common.context import Context
 from common.db import Db, defer
 from common.events.base import Event
-from common.ids import new_id
+from common.ids import DASHBOARD, new_id
 
 log = logs.get(__name__)
 
@@ -127,7 +127,7 @@ async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = No
     """Writes an event and its outbox row. `db` is the transaction of the work itself, which writes them
     with its next statement or with COMMIT; after it, they are carried to another cluster's log."""
     row = entry(ctx, event, user_id=user_id)
-    if isinstance(db, BoundTransaction) and db.home != ctx.home:
+    if isinstance(db, BoundTransaction) and _is_carried(db, ctx):
         await audit_transfers.insert(db, row.app_id, row.id, ctx.home, payload=row.payload())
         return
     await defer(
@@ -158,6 +158,13 @@ async def record(db: Db, ctx: Context, event: Event, *, user_id: str | None = No
         row.payload(),
         row.trace,
     )
+
+
+def _is_carried(db: BoundTransaction, ctx: Context) -> bool:
+    """Returns whether the event goes to its log after the commit. In the registry no fence stops a transaction
+    while the application is moved away, so nothing is written into its log there directly. The Dashboard is
+    never moved."""
+    return db.home != ctx.home or (db.is_registry and ctx.app_id != DASHBOARD)
 
 
 class ActivityRecorder(Protocol):

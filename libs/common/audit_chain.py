@@ -125,10 +125,12 @@ def sign(keys: Keys, app_id: str, seq: int, head: bytes, *, at: datetime) -> Che
     return Checkpoint(app_id, seq, b64url(head), at, keys.active, b64url(signature))
 
 
-def public_keys(keys: Keys) -> dict[str, str]:
-    """Returns the keys that verify checkpoints, raw and base64url, by key id; retired ones, too."""
+def public_keys(keys: Keys, app_id: str | None = None) -> dict[str, str]:
+    """Returns the keys that verify checkpoints, raw and base64url, by key id: also retired ones, and of the
+    application `app_id` those of the deployment that it came from."""
     made = {kid: public_key(keys, kid) for kid, _ in keys.masters}
-    return dict(keys.retired_audit_keys) | made
+    imported = {key.id: key.audit_key for key in keys.imported if key.app_id == app_id}
+    return imported | dict(keys.retired_audit_keys) | made
 
 
 def public_key(keys: Keys, kid: str) -> str:

@@ -53,6 +53,20 @@ async def claim(db: Db, *, service: str, limit: int) -> list[AuditTransfer]:
     )
 
 
+async def reroute(db: Db, *, app_id: str, old: str, home: str) -> None:
+    """Sends the transfers of an application that has moved to its new home, as aero2_relay."""
+    await run(
+        db,
+        """
+        -- any-tenant: a relay carries the events of all applications
+        UPDATE audit_transfers SET home = $3 WHERE app_id = $1 AND home = $2
+        """,
+        app_id,
+        old,
+        home,
+    )
+
+
 async def write(db: Db, transfer: AuditTransfer) -> None:
     """Writes the event to the log, once, and to the outbox. `db` is bound to its application, at home."""
     event = orjson.loads(transfer.payload)

@@ -24,6 +24,8 @@ class BoundTransaction:
     app_id: str | None = None
     home: str = MAIN
     """The cluster."""
+    is_registry: bool = False
+    """Whether it works on the registry of a deployment with several clusters, beside the applications' homes."""
     carries: bool = False
     """Whether it has written events for the logs of applications with other homes."""
     _begun: bool = False

@@ -133,7 +133,7 @@ class BusServer:
             _refuse_at_once(msg, Busy(retry_after=1))
             return
         # In a context of the service's own: nothing that a caller in the same process has set.
-        answering = self._serve(contract, msg, subject)
+        answering = self._serve(contract, msg, subject, time.monotonic())
         loop = asyncio.get_running_loop()
         task = loop.create_task(answering, context=self._context.copy())
         self._running.add(task)
@@ -144,13 +144,16 @@ class BusServer:
         """Whether requests over NATS would arrive here."""
         return not self._draining and self.client.is_connected
 
-    async def _serve(self, contract: type[Request[Any]], msg: BusMessage, subject: str) -> None:
+    async def _serve(
+        self, contract: type[Request[Any]], msg: BusMessage, subject: str, arrived: float
+    ) -> None:
         started = time.perf_counter()
         outcome, level, trace = "ok", "info", ""
         span = None
         try:
             async with self._limit:
-                ctx = Context.decode((msg.headers or {}).get(HEADER))
+                waited = time.monotonic() - arrived
+                ctx = Context.decode((msg.headers or {}).get(HEADER), waited=waited)
                 if tracing.recorder is not None:
                     span = tracing.recorder.serve(ctx.trace, contract.subject)
                     ctx = ctx if span is None else ctx.with_trace(span.traceparent)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from common import metric_collectors
 
 V = TypeVar("V")
 Key = tuple[str, ...]
 """(app_id, kind of thing, …)"""
+EXPIRED_PER_PUT: Final = 2
+"""Expired entries that make way for a new one, at most: more than one, so that their number falls."""
 
 
 @dataclass(eq=False)
 class Cache(Generic[V]):
     """A cache. When it is full, the entry that was written longest ago goes first; no entry lives
-    longer than `ttl` seconds.
+    longer than `ttl` seconds. Expired entries go when others come, so their memory is not kept until the
+    cache is full.
 
     An entry is filed under tags (`("session", id)`); `drop(app_id, noun, id)` forgets all entries
     of that application under the tag. If a drop arrives while a value is being fetched, the value
@@ -29,7 +33,10 @@ class Cache(Generic[V]):
     size: int
     ttl: float
     clock: Callable[[], float] = time.monotonic
-    _entries: dict[Key, tuple[float, V, tuple[Key, ...]]] = field(default_factory=dict)
+    # A plain dict that loses its first entries again and again searches for the next one.
+    _entries: OrderedDict[Key, tuple[float, V, tuple[Key, ...]]] = field(
+        default_factory=OrderedDict
+    )
     _tagged: dict[Key, set[Key]] = field(default_factory=dict)
     _pending: dict[Key, asyncio.Future[V]] = field(default_factory=dict)
     _drops: int = 0
@@ -59,6 +66,7 @@ class Cache(Generic[V]):
             self._forget(key)
         elif len(self._entries) >= self.size:
             self._forget(next(iter(self._entries)))
+        self._forget_expired()
         filed = tuple((key[0], *tag) for tag in tags)
         life = self.ttl if ttl is None else min(ttl, self.ttl)
         self._entries[key] = (self.clock() + life, value, filed)
@@ -129,11 +137,25 @@ class Cache(Generic[V]):
         self._entries.clear()
         self._tagged.clear()
 
+    @property
+    def drops(self) -> int:
+        """How often entries were dropped. A value that was loaded before a drop may be old."""
+        return self._drops
+
     def __contains__(self, key: Key) -> bool:
         return key in self._entries
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def _forget_expired(self) -> None:
+        """Forgets the entries that were written longest ago, as far as they have expired."""
+        now = self.clock()
+        for _ in range(EXPIRED_PER_PUT):
+            oldest = next(iter(self._entries), None)
+            if oldest is None or self._entries[oldest][0] >= now:
+                return
+            self._forget(oldest)
 
     def _forget(self, key: Key) -> None:
         _, _, filed = self._entries.pop(key)

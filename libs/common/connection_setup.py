@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import asyncpg
 import orjson
 
 from common import logs
+from common.database_hosts import DatabaseHosts
 from common.database_url import DatabaseServer
 from common.db_errors import FAILURES
 from common.pipelined_connection import PipelinedConnection
 from common.version import VERSION
 
 log = logs.get(__name__)
+C = TypeVar("C")
 
 CONNECT: Final = 10.0
 """Seconds for the only server to accept a connection."""
@@ -77,18 +80,22 @@ async def _log_in(server: DatabaseServer, name: str) -> PipelinedConnection:
 
 
 async def _connect_to_one(server: DatabaseServer, dsn: str, name: str) -> PipelinedConnection:
+    return await connect_to_writer(server.hosts(dsn), partial(_connect, dsn, name))
+
+
+async def connect_to_writer(hosts: DatabaseHosts, connect: Callable[..., Awaitable[C]]) -> C:
     """Connects to the first server that accepts: of several, the one that takes writes, unless the DSN
-    asks for another kind. Raises the error of one of them."""
-    hosts = server.hosts(dsn)
+    asks for another kind. `connect` gets the options of asyncpg for one server. Raises the error of one of
+    them."""
     order = hosts.in_order()
     if len(order) < 2:
-        return await _connect(dsn, name, timeout=CONNECT)
+        return await connect(timeout=CONNECT)
     target: dict[str, Any] = {} if hosts.names_target else {"target_session_attrs": "read-write"}
     errors: list[Exception] = []
     for host in order:
         try:
-            connection = await _connect(
-                dsn, name, host=host.name, port=host.port, timeout=CONNECT_ONE, **target
+            connection = await connect(
+                host=host.name, port=host.port, timeout=CONNECT_ONE, **target
             )
         except FAILURES as error:
             errors.append(error)

@@ -42,7 +42,7 @@ SYSTEM_CALLER: Final = Caller(kind="system", permissions=EVERYTHING)
 
 @dataclass(frozen=True, init=False)
 class Context:
-    """Travels with every call in one header. `deadline` is in epoch seconds and `trace` is a W3C
+    """Travels with every call in one header. `deadline` is a time of `time.monotonic()`, and `trace` is a W3C
     traceparent. `ip` and `agent` are those of the client, for the audit log. `origin` is the origin
     of the host that was called, and so the issuer. `if_match` has the entity tags of which one must
     be current (RFC 9110 section 13.1.1). `home` is the cluster of the application."""
@@ -85,11 +85,11 @@ class Context:
 
     def remaining(self) -> float:
         """Returns the seconds until the deadline; negative after it."""
-        return self.deadline - time.time()
+        return self.deadline - time.monotonic()
 
     def with_time_limit(self, seconds: float) -> Context:
         """Returns the context with a deadline in `seconds` at the latest."""
-        return self._until(min(self.deadline, time.time() + seconds))
+        return self._until(min(self.deadline, time.monotonic() + seconds))
 
     def _until(self, deadline: float) -> Context:
         # Twice as fast as dataclasses.replace, and on the way of every call.
@@ -132,7 +132,7 @@ class Context:
     def for_reply(self) -> Context:
         """Reserves time to report a timeout, and refuses work that cannot finish. Raises TooLate if
         less than MEANINGFUL_WORK seconds are left."""
-        if self.deadline - RETURN_OVERHEAD - time.time() < MEANINGFUL_WORK:
+        if self.remaining() - RETURN_OVERHEAD < MEANINGFUL_WORK:
             raise TooLate("not enough time left to start")
         return self._until(self.deadline - RETURN_OVERHEAD)
 
@@ -164,9 +164,18 @@ class Context:
             raise Forbidden(f"requires {permission}", needs=permission)
 
     def encode(self) -> str:
-        """Returns the header that travels with a call."""
-        who = self.caller
-        wire: dict[str, object] = {"a": self.app_id, "d": self.deadline, "t": self.trace}
+        """Returns the header that travels with a call.
+
+        The deadline goes as the seconds that are left, as in gRPC: clocks of machines differ, and one that
+        is ten seconds ahead would refuse every call. Version 0.1.0 reads the time of day instead.
+        """
+        who, left = self.caller, self.remaining()
+        wire: dict[str, object] = {
+            "a": self.app_id,
+            "d": time.time() + left,
+            "l": left,
+            "t": self.trace,
+        }
         if who.kind != "anonymous":
             wire["c"] = wire_of(who)
         if self.origin:
@@ -182,16 +191,19 @@ class Context:
         return orjson.dumps(wire).decode()
 
     @staticmethod
-    def decode(text: str | None) -> Context:
-        """Reads the header of a call. Raises BadRequest if it is missing or malformed. Its content
-        is trusted because the NATS user and the subject of the sender vouch for it."""
+    def decode(text: str | None, *, waited: float = 0.0) -> Context:
+        """Reads the header of a call that arrived `waited` seconds ago. Raises BadRequest if it is missing or
+        malformed. Its content is trusted because the NATS user and the subject of the sender vouch for
+        it."""
         try:
             wire = orjson.loads(text or "")
-            app_id, deadline, trace, who = wire["a"], wire["d"], wire["t"], wire.get("c")
+            app_id, trace, who = wire["a"], wire["t"], wire.get("c")
+            # A sender of version 0.1.0 says only until when.
+            left = float(wire["l"]) - waited if "l" in wire else float(wire["d"]) - time.time()
             ctx = Context(
                 app_id=app_id,
                 caller=ANONYMOUS if who is None else from_wire(who),
-                deadline=float(deadline),
+                deadline=time.monotonic() + left,
                 trace=trace,
                 origin=wire.get("h", ""),
                 ip=wire.get("ip"),
@@ -246,4 +258,4 @@ def system_context(app_id: str, *, within: float = 5.0, home: str = MAIN) -> Con
     """Returns the context of work that no request caused: a sweep, a start, the command line. Its
     trace is that of the work it belongs to, if there is one."""
     trace = logs.trace.get() or new_trace()
-    return Context(app_id, SYSTEM_CALLER, time.time() + within, trace, home=home)
+    return Context(app_id, SYSTEM_CALLER, time.monotonic() + within, trace, home=home)

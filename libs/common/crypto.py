@@ -8,7 +8,8 @@ import secrets
 from base64 import b64decode
 from binascii import Error as Base64Error
 from binascii import b2a_base64
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
@@ -24,6 +25,17 @@ WEAK: Final = frozenset({b"\0" * KEY_BYTES, b"changeme".ljust(KEY_BYTES, b"\0")}
 
 class BadKey(ValueError):
     """The master key is absent, short, a default, or not of the form `id:base64[,id:base64]`."""
+
+
+@dataclass(frozen=True)
+class ImportedKey:
+    """Keys of another deployment for one of its master keys, brought by an application: those that make
+    digests of some purposes, and the public key of its audit checkpoints, base64url."""
+
+    app_id: str
+    id: str
+    purposes: Mapping[str, bytes] = field(repr=False)
+    audit_key: str
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,8 @@ class Keys:
     """The id of the deployment's first master key; empty: the last that is configured."""
     retired_audit_keys: tuple[tuple[str, str], ...] = ()
     """Public keys of audit checkpoints that retired master keys have signed, base64url."""
+    imported: tuple[ImportedKey, ...] = field(default=(), repr=False)
+    """Of applications that came from another deployment (common/imported_keys), of each the eldest first."""
 
     @staticmethod
     def parse(text: str) -> Keys:
@@ -74,6 +88,14 @@ class Keys:
         """The id of the key for names that must never change, however often the key does."""
         return self.eldest or self.masters[-1][0]
 
+    def first_of(self, app_id: str, label: str) -> str:
+        """Returns the id of the key for names of one application that must never change. An application
+        keeps that of the deployment in which its first names were made."""
+        for key in self.imported:
+            if key.app_id == app_id and label in key.purposes:
+                return key.id
+        return self.first
+
     def derive(self, label: str, kid: str | None = None) -> bytes:
         """Returns 32 bytes for one purpose. Raises KeyError for an id that is not configured."""
         return _derive(dict(self.masters)[kid or self.active], label)
@@ -87,8 +109,20 @@ class Keys:
         return self.derive(RECOGNITION, kid)
 
     def digest(self, label: str, value: bytes, kid: str | None = None) -> bytes:
-        """Returns a keyed digest (HMAC-SHA-256) of a value for one purpose."""
-        return hmac.digest(_derive(self.recognition(kid), label), value, "sha256")
+        """Returns a keyed digest (HMAC-SHA-256) of a value for one purpose. Raises KeyError for an unknown
+        key."""
+        return hmac.digest(self.purpose_key(label, kid), value, "sha256")
+
+    def purpose_key(self, label: str, kid: str | None = None) -> bytes:
+        """Returns the key that makes digests of one purpose. Raises KeyError for an unknown id, and for an
+        imported key that is not for this purpose."""
+        try:
+            return _derive(self.recognition(kid), label)
+        except KeyError:
+            for key in self.imported:
+                if key.id == kid and label in key.purposes:
+                    return key.purposes[label]
+            raise
 
     def hash(self, label: str, secret: str) -> str:
         """Returns the text that is stored in place of a secret: `<key id>.<base64url
@@ -99,7 +133,8 @@ class Keys:
         """Returns all texts under which a secret may be stored: one for each key that is or was in
         use."""
         known = [kid for kid, _ in (*self.masters, *self.retired)]
-        return [self._hash(kid, label, secret) for kid in known]
+        known += [key.id for key in self.imported if label in key.purposes]
+        return [self._hash(kid, label, secret) for kid in dict.fromkeys(known)]
 
     def _hash(self, kid: str, label: str, secret: str) -> str:
         return f"{kid}.{b64url(self.digest(label, secret.encode(), kid))}"

@@ -38,8 +38,12 @@ async def open_pool(
     connections are opened when they are needed. Raises what asyncpg raises, PoolerFound and ClusterMistake."""
     server = DatabaseServer(url)
 
+    # `aero2 apps move` asks the sessions of a cluster whether they know that there are several.
+    is_named = admission is None or name.endswith(f"-{home}")
+    session_name = name if is_named else f"{name}-{home}"
+
     async def connect() -> PipelinedConnection:
-        connection = await connect_for_pool(server, name, pool.connections)
+        connection = await connect_for_pool(server, session_name, pool.connections)
         if admission is not None:
             if not is_registry:
                 connection.binding = BINDING_AT % home

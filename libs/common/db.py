@@ -179,7 +179,7 @@ class Database:
     @asynccontextmanager
     async def _transaction(self, app_id: str | None) -> AsyncIterator[BoundTransaction]:
         async with self._acquire() as connection:
-            db = BoundTransaction(connection, app_id, self.home)
+            db = BoundTransaction(connection, app_id, self.home, self.is_registry)
             try:
                 yield db
                 conditions.refuse_unchecked()

@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from common import imported_keys
 from common.audit_chain import public_key
 from common.crypto import Keys
 from common.db import Database, Db, many, run
+from common.imported_keys import ImportedKeyRow
 from common.sealing import Unsealable, unwrap, wrap
 
 
@@ -42,7 +44,19 @@ async def recognize(db: Database, keys: Keys) -> Keys:
             if kid not in known:
                 wrapped = wrap(keys, place(kid), keys.recognition(kid))
                 await insert(tx, id=kid, wrapped=wrapped, audit_key=public_key(keys, kid))
-        return remember(keys, await stored(tx))
+        return with_imported(remember(keys, await stored(tx)), await imported_keys.stored(tx))
+
+
+def with_imported(keys: Keys, rows: list[ImportedKeyRow]) -> Keys:
+    """Returns `keys` with those that applications brought from other deployments. Raises
+    MasterKeyMissing."""
+    try:
+        return replace(keys, imported=imported_keys.opened(keys, rows))
+    except Unsealable as error:
+        raise MasterKeyMissing(
+            f"The keys of an imported application cannot be read: {error}. Add that key to "
+            "AERO2_MASTER_KEY again."
+        ) from None
 
 
 def remember(keys: Keys, rows: list[MasterKey]) -> Keys:

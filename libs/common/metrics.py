@@ -31,6 +31,11 @@ LOOP_LAG = Histogram(
     buckets=_FINE,
     registry=None,
 )
+LOOP_TASKS = Gauge(
+    "aero2_event_loop_tasks",
+    "Tasks of the event loop that have not ended, counted every two seconds.",
+    registry=None,
+)
 SERVED = Histogram(
     "aero2_contract_seconds",
     "Time to answer a contract.",
@@ -69,6 +74,30 @@ OUTBOX_WAITING = Gauge(
 )
 OUTBOX_AGE = Gauge(
     "aero2_outbox_age_seconds", "Since the oldest of them was written.", ["writer"], registry=None
+)
+STANDBY_LAG = Gauge(
+    "aero2_database_standby_lag_seconds",
+    "Since the standby that is furthest behind had what the primary has. NaN without a standby.",
+    ["cluster"],
+    registry=None,
+)
+SYNCHRONOUS_WANTED = Gauge(
+    "aero2_database_synchronous_wanted",
+    "1 if commits are to wait for a standby (synchronous_standby_names).",
+    ["cluster"],
+    registry=None,
+)
+SYNCHRONOUS_STANDBYS = Gauge(
+    "aero2_database_synchronous_standbys",
+    "Standbys for which commits wait.",
+    ["cluster"],
+    registry=None,
+)
+ARCHIVE_FAILING = Gauge(
+    "aero2_database_archive_failing",
+    "1 if the last attempt to archive WAL has failed.",
+    ["cluster"],
+    registry=None,
 )
 MAIL_WAITING = Gauge(
     "aero2_mail_waiting", "Mails that wait for delivery, 10,000 at most.", registry=None

@@ -15,8 +15,9 @@ import orjson
 
 BEGIN: Final = "BEGIN"
 COMMIT: Final = "COMMIT"
-BINDING: Final = "PREPARE aero2_bind (text) AS SELECT set_config('aero2.app_id', $1, true)"
-"""Prepared once on each connection. `true` means SET LOCAL."""
+BINDING: Final = "PREPARE aero2_bind (text) AS SELECT bind_application($1)"
+"""Prepared once on each connection. Sets `aero2.app_id` as SET LOCAL does. Refuses an application that is
+closed (docs/adr/0034)."""
 BINDING_AT: Final = "PREPARE aero2_bind (text) AS SELECT bind_at_home($1, '%s')"
 """The same in a deployment with several clusters: refuses an application with another home."""
 _EXECUTE: Final = b"E" + (9).to_bytes(4, "big") + b"\x00" + b"\x00\x00\x00\x00"

@@ -166,8 +166,8 @@ async def retry_until_done(attempt: Callable[[], Awaitable[T]], what: str) -> T:
 
 async def watch_servers(lives: Lives) -> None:
     """Looks at NATS and the database of each service, and logs when one of them is lost or back. A database
-    that has become a standby is left. Its timer also shows how busy the event loop is."""
-    metrics.maintain(metrics.HEALTHY, metrics.LOOP_LAG)
+    that has become a standby is left. Its timer also shows how busy the event loop is, and how many tasks it has."""
+    metrics.maintain(metrics.HEALTHY, metrics.LOOP_LAG, metrics.LOOP_TASKS)
     loop = asyncio.get_running_loop()
     healthy = dict.fromkeys((each.links.name for each in lives), True)
     while True:
@@ -178,6 +178,7 @@ async def watch_servers(lives: Lives) -> None:
                 healthy[name] = now
                 log.warning("servers are back" if now else "servers do not answer", of=name)
         metrics.HEALTHY.set(all(healthy.values()))
+        metrics.LOOP_TASKS.set(len(asyncio.all_tasks()))
         due = loop.time() + CHECK_EVERY
         await asyncio.sleep(CHECK_EVERY)
         metrics.LOOP_LAG.observe(max(0.0, loop.time() - due))

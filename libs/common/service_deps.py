@@ -16,7 +16,6 @@ from common.cluster_admission import ClusterAdmission
 from common.cluster_settings import read_clusters
 from common.clusters import join, refuse_unknown_homes
 from common.connections import Connections
-from common.context import system_context
 from common.crypto import Keys
 from common.cursors import Cursors
 from common.db import Database
@@ -66,7 +65,7 @@ class ServiceDeps:
         """Returns the cluster of an application. Raises ApplicationNotFound."""
         if len(self.db.members) < 2:
             return MAIN
-        return (await self.tenants.get(system_context(app_id))).home
+        return await self.tenants.home_of(app_id)
 
     def shared(self) -> dict[str, Any]:
         """Returns the shared fields as arguments for the constructor of a service's own `Deps`."""
@@ -159,7 +158,8 @@ def _with_relays(
     if len(databases) < 2:
         return databases[0]
     carriers = {
-        each.home: AuditCarrier(links.name, db, relay_db.at(each.home)) for each in databases
+        each.home: AuditCarrier(links.name, db, relay_db.at(each.home), links.tenants.home_of)
+        for each in databases
     }
     for carrier in carriers.values():
         links.spawn(carrier.run(), "audit transfers")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from common.bus import Bus
 from common.caches import Cache
-from common.context import SYSTEM_CALLER, Context
+from common.context import SYSTEM_CALLER, Context, system_context
 from common.contracts.tenants import GetTenant, Tenant
 
 
@@ -26,6 +26,10 @@ class Tenants:
             lambda: self.bus.call(system_ctx, GetTenant()),
             tags=lambda tenant: [("application", tenant.app_id)],
         )
+
+    async def home_of(self, app_id: str) -> str:
+        """Returns the cluster of an application. Raises ApplicationNotFound."""
+        return (await self.get(system_context(app_id))).home
 
     def on_invalidation(self, app_id: str, noun: str, id: str) -> None:
         """Forgets an application that changed. Listens to invalidation messages."""

@@ -119,4 +119,4 @@ def context(
 ) -> Context:
     """A context for a test: anonymous unless a caller is given."""
     facts: dict[str, Any] = {"home": HOMES.get(app_id, MAIN)} | more
-    return Context(app_id, caller or Caller(), time.time() + within, new_trace(), **facts)
+    return Context(app_id, caller or Caller(), time.monotonic() + within, new_trace(), **facts)

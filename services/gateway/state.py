@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from common.bus import Bus
 from common.caches import Cache
@@ -14,6 +15,7 @@ from common.contracts.identity_providers import PublicProviders
 from common.contracts.sessions import Session
 from common.contracts.tenants import Tenant
 from common.contracts.tokens import AccessToken
+from common.stale_cache import StaleCache
 from gateway.admission.fair_queue import AdmissionQueues
 from gateway.admission.flood_limits import NO_TENANT, FloodLimits
 from gateway.audit_followers import FollowerSlots
@@ -22,6 +24,11 @@ from gateway.running_exports import RunningExports
 from gateway.served_requests import ServedRequests
 from gateway.service_discovery import ServiceDiscovery
 from gateway.settings import GatewaySettings
+
+STALE_TENANT: Final = 60.0
+"""Seconds for which a host is served that was known, while tenancy does not answer."""
+STALE_DOCUMENT: Final = 600.0
+"""The same for keys and discovery, which are public, while oidc does not answer. Clients verify tokens with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +64,15 @@ class Gateway:
     settings: GatewaySettings
     bus: Bus
     links: Connections | None = None
-    tenants: Cache[Tenant] = field(default_factory=lambda: Cache("host", 20_000, ttl=60))
+    tenants: StaleCache[Tenant] = field(
+        default_factory=lambda: StaleCache("host", 20_000, ttl=60, stale=STALE_TENANT)
+    )
     sessions: Cache[SignedInUser] = field(default_factory=lambda: Cache("session", 50_000, ttl=10))
     tokens: Cache[ValidToken] = field(default_factory=lambda: Cache("bearer", 50_000, ttl=10))
     api_keys: Cache[ApiKeyHolder] = field(default_factory=lambda: Cache("api_key", 20_000, ttl=10))
-    documents: Cache[PackedText] = field(default_factory=lambda: Cache("document", 20_000, ttl=60))
+    documents: StaleCache[PackedText] = field(
+        default_factory=lambda: StaleCache("document", 20_000, ttl=60, stale=STALE_DOCUMENT)
+    )
     origins: Cache[frozenset[str]] = field(default_factory=lambda: Cache("origins", 20_000, ttl=60))
     providers: Cache[PublicProviders] = field(
         default_factory=lambda: Cache("providers", 20_000, ttl=60)
@@ -89,7 +100,7 @@ class Gateway:
         self.limits = FloodLimits(self.settings.limit_scale, bool(self.settings.trusted_proxies))
         self.queues = AdmissionQueues(self.settings.at_once)
 
-    def caches(self) -> list[Cache[object]]:
+    def caches(self) -> list[Cache[object] | StaleCache[object]]:
         return [
             self.tenants,  # type: ignore[list-item]
             self.sessions,  # type: ignore[list-item]

@@ -14,7 +14,7 @@ from common.context import Context, system_context
 from common.contracts.mail_templates import RenderedMail, TemplateInvalid
 from common.contracts.tenants import Tenant
 from common.db import Database
-from common.homes import MAIN
+from common.homes import HomeOf
 from common.sealing import Sealer
 from common.tenants import Tenants
 from common.worker_processes import TookTooLong, WorkerFailed, WorkerProcesses
@@ -43,12 +43,11 @@ class MessageWriter:
     sealer: Sealer
     tenants: Tenants
     workers: WorkerProcesses
-    home: str = MAIN
-    """The cluster of the applications."""
+    home_of: HomeOf
 
     async def message(self, leased: Leased, mail_from: str, from_name: str | None) -> OutgoingMail:
         """Opens a mail, renders it, and returns the message."""
-        ctx = system_context(leased.app_id, home=self.home)
+        ctx = system_context(leased.app_id, home=await self.home_of(leased.app_id))
         tenant = await self.tenants.get(ctx)
         locale = closest(leased.locale)
         place = ("mail_outbox", "sealed", leased.id)

@@ -65,7 +65,7 @@ async def check(deps: Deps, ctx: Context, request: CheckMailSender) -> MailSende
     within = min(WITHIN, ctx.remaining() - FOR_REPLY)
     failed = await _failed_step(sender.server, message, passed, within=within)
     if failed is None and sender.row is not None:
-        await OwnSenders(deps.db, deps.mail_db).recovered(sender.row)
+        await OwnSenders(deps.db, deps.mail_db, deps.home_of).recovered(sender.row)
     return MailSenderCheck(passed=passed, failed=failed, to=to)
 
 
@@ -137,7 +137,7 @@ async def _message(
     tenant = await deps.tenants.get(ctx)
     locale = closest(recipient.locale or tenant.settings.default_locale)
     data = sample_data(KIND, tenant) | {"name": recipient.name or ""}
-    writer = MessageWriter(deps.db, deps.sealer, deps.tenants, deps.workers)
+    writer = MessageWriter(deps.db, deps.sealer, deps.tenants, deps.workers, deps.home_of)
     return compose(
         sender.from_address,
         tenant,

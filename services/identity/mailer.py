@@ -69,10 +69,15 @@ class Mailer:
     _writer: MessageWriter = field(init=False)
 
     def __post_init__(self) -> None:
-        self.own = OwnSenders(self.db, self.mail_db)
-        self._writer = MessageWriter(
-            self.db, self.sealer, self.tenants, self.workers, self.mail_db.home
-        )
+        self.own = OwnSenders(self.db, self.mail_db, self.home_of)
+        self._writer = MessageWriter(self.db, self.sealer, self.tenants, self.workers, self.home_of)
+
+    async def home_of(self, app_id: str) -> str:
+        """Returns the cluster of an application: another than that of its mail if it was moved since. Raises
+        ApplicationNotFound."""
+        if len(self.db.members) < 2:
+            return self.mail_db.home
+        return await self.tenants.home_of(app_id)
 
     def waking(self, also: Callable[[], None]) -> Callable[[], None]:
         """Returns a function to call after every commit. It calls `also`, and wakes the mailer if
@@ -207,7 +212,8 @@ class Mailer:
 
     async def _own_sender(self, leased: Leased) -> OwnSender | None:
         """Returns the mail server of the application, if it has one of its own. Raises Unsealable."""
-        async with self.db.reader(system_context(leased.app_id, home=self.mail_db.home)) as db:
+        home = await self.home_of(leased.app_id)
+        async with self.db.reader(system_context(leased.app_id, home=home)) as db:
             row = await mail_senders.get(db, app_id=leased.app_id)
             if row is None:
                 return None

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from common import audit, logs
-from common.context import system_context
+from common.context import Context, system_context
 from common.db import Database, Db
 from common.events.mail_senders import MailSenderFailed, MailSenderRecovered
+from common.homes import HomeOf
 from common.outgoing_http import OutgoingHttp
 from common.sealing import Sealer
 from identity.kept_sender import CONVERSATION, KeptSender
@@ -69,6 +70,7 @@ class OwnSenders:
 
     db: Database
     mail_db: Database
+    home_of: HomeOf
     connections: SenderConnections = field(default_factory=SenderConnections)
     _under_way: Counter[str] = field(default_factory=Counter)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -113,7 +115,7 @@ class OwnSenders:
     async def failed(self, row: SenderRow, step: str) -> float:
         """Pauses the sender and holds the mails of its application. Tells the developer once. Returns
         the seconds of the pause."""
-        ctx = system_context(row.app_id, home=self.mail_db.home)
+        ctx = await self._context(row)
         async with self.db.transaction(ctx) as tx:
             paused = await mail_senders.fail(tx, row=row, step=step)
             if paused is not None and paused.failures == 1:
@@ -126,22 +128,25 @@ class OwnSenders:
 
     async def recovered(self, row: SenderRow) -> None:
         """Ends the pause of a sender that works again, and makes the waiting mails due."""
-        ctx = system_context(row.app_id, home=self.mail_db.home)
+        ctx = await self._context(row)
         async with self.db.transaction(ctx) as tx:
             if await mail_senders.recover(tx, row=row):
                 await audit.record(tx, ctx, MailSenderRecovered())
                 await mail_senders.resume(tx, app_id=row.app_id)
 
+    async def _context(self, row: SenderRow) -> Context:
+        return system_context(row.app_id, home=await self.home_of(row.app_id))
+
     async def _claimed(self, row: SenderRow) -> bool:
         """Returns whether this mail may try. The others wait for what happens to it."""
-        async with self.db.transaction(system_context(row.app_id, home=self.mail_db.home)) as tx:
+        async with self.db.transaction(await self._context(row)) as tx:
             claimed = await mail_senders.claim(tx, row=row, seconds=CONVERSATION)
             await mail_senders.hold(tx, app_id=row.app_id, seconds=CONVERSATION)
         return claimed
 
     async def _hold(self, row: SenderRow, leased: Leased) -> None:
         """Holds all mails of the application until its pause ends."""
-        async with self.db.transaction(system_context(row.app_id, home=self.mail_db.home)) as tx:
+        async with self.db.transaction(await self._context(row)) as tx:
             await mail_senders.hold(tx, app_id=row.app_id, seconds=row.pause_left)
         await self.release(leased, row.pause_left + 1.0)
 

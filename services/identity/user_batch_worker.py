@@ -104,7 +104,7 @@ async def _do_part(deps: Deps, ctx: Context, batch: UserBatch, part: BatchPart) 
         return
     results = []
     for number, user_id in enumerate(sent, part.first):
-        limited = replace(ctx, deadline=min(ctx.deadline, time.time() + 10))
+        limited = replace(ctx, deadline=min(ctx.deadline, time.monotonic() + 10))
         results.append(
             await user_batch_acts.act_on(deps, limited, batch, number=number, user_id=user_id)
         )

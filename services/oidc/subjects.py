@@ -17,7 +17,7 @@ def subject(keys: Keys, client: RegisteredClient, user_id: str) -> str:
     if client.subject_type != "pairwise":
         return user_id
     message = f"{client.app_id}|{sector(client)}|{user_id}".encode()
-    return b64url(keys.digest("pairwise", message, keys.first))
+    return b64url(keys.digest("pairwise", message, keys.first_of(client.app_id, "pairwise")))
 
 
 def sector(client: RegisteredClient) -> str:
@@ -37,4 +37,4 @@ def sid(keys: Keys, app_id: str, client_id: str, session_id: str) -> str:
     It differs for each client, so clients cannot tell that they serve the same browser.
     """
     message = f"{app_id}|{client_id}|{session_id}".encode()
-    return b64url(keys.digest("sid", message, keys.first)[:16])
+    return b64url(keys.digest("sid", message, keys.first_of(app_id, "sid"))[:16])

@@ -6,7 +6,13 @@ from common.bus import Handlers
 from common.connections import Connections
 from common.service import ServiceProgram, run
 from common.sweeps import run_sweeps
-from tenancy import audit_retention, domain_recheck, org_domain_recheck, provisioning
+from tenancy import (
+    audit_retention,
+    database_metrics,
+    domain_recheck,
+    org_domain_recheck,
+    provisioning,
+)
 from tenancy.deps import Deps, open_deps
 from tenancy.handlers import HANDLERS
 from tenancy.queries.sweeps import EXPIRED
@@ -20,6 +26,7 @@ async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]
     links.spawn(provisioning.sweep(deps, settings.sweep_every), "provisioning")
     links.spawn(SealingJob(deps, links.nc).run(), "audit sealing")
     links.spawn(domain_recheck.run(deps), "domains")
+    links.spawn(database_metrics.measure_periodically(deps), "database")
     for each in deps.everywhere():
         links.spawn(audit_retention.run(each), "audit retention")
         links.spawn(run_sweeps(each.sweep_db, EXPIRED), "sweeps")

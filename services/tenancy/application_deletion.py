@@ -8,6 +8,7 @@ from typing import Final
 from common import audit, conditions, logs
 from common.context import Context
 from common.contracts.applications import (
+    ApplicationMoving,
     DashboardStays,
     DeleteApplication,
     DeletionNotConfirmed,
@@ -19,7 +20,7 @@ from common.problems import Problem
 from tenancy import application_access, certificates, placeholders
 from tenancy.deps import Deps
 from tenancy.placeholders import ROWS_TIMEOUT
-from tenancy.queries import applications, deleted_slugs, domains
+from tenancy.queries import application_moves, applications, deleted_slugs, domains
 from tenancy.queries import placeholders as placeholder_rows
 from tenancy.tenant_lookup import to_application
 
@@ -35,7 +36,7 @@ async def delete(deps: Deps, ctx: Context, request: DeleteApplication) -> Done:
     After the first commit the application is gone for everybody: no host, key or team finds it.
     Its rows are deleted in one transaction of their own, in this call or later by the sweep. The
     Dashboard's audit log keeps who deleted it. Raises Forbidden, ApplicationNotFound,
-    DashboardStays, DeletionNotConfirmed.
+    DashboardStays, DeletionNotConfirmed, ApplicationMoving.
     """
     application_access.check_dashboard(ctx)
     async with deps.registry.transaction(ctx) as tx:
@@ -45,6 +46,8 @@ async def delete(deps: Deps, ctx: Context, request: DeleteApplication) -> Done:
             raise DashboardStays
         if request.confirm != row.slug:
             raise DeletionNotConfirmed
+        if await application_moves.is_moving(tx, id=row.id):
+            raise ApplicationMoving
         await applications.mark_deleting(tx, id=row.id)
         await deleted_slugs.insert(tx, slug=row.slug, days=deps.slug_quarantine_days)
         await audit.record(tx, ctx, ApplicationDeleted(application_id=row.id, slug=row.slug))

@@ -129,7 +129,7 @@ async def list_checkpoints(deps: Deps, ctx: Context, request: ListCheckpoints) -
         ctx.app_id, "audit checkpoints", rows, request.limit, key=lambda row: (str(row.seq),)
     )
     return Checkpoints(
-        keys=public_keys(deps.keys),
+        keys=public_keys(deps.keys, ctx.app_id),
         checkpoints=[row.to_contract() for row in page],
         next=next,
     )

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from common.cluster_settings import ClusterMistake
 from common.connections import Connections
+from common.context import system_context
+from common.contracts.applications import ApplicationNotFound
 from common.db import Database
 from common.homes import MAIN
 from common.service_deps import ServiceDeps, open_database, open_job, open_service_deps
@@ -14,6 +16,7 @@ from tenancy.audit_stream import AuditStream
 from tenancy.cloudflare import CustomHostnames
 from tenancy.dns_lookup import Dns
 from tenancy.hosts import Hosts
+from tenancy.queries import applications
 from tenancy.settings import Settings
 
 
@@ -40,6 +43,17 @@ class Deps(ServiceDeps):
     def registry(self) -> Database:
         """The database for the tables that find an application, wherever it lives: in `main`."""
         return self.registry_db or self.db.at(MAIN)
+
+    async def home_of(self, app_id: str) -> str:
+        """Returns the cluster of an application, from the registry: on the bus, no service may ask itself.
+        Raises ApplicationNotFound."""
+        if len(self.db.members) < 2:
+            return MAIN
+        async with self.registry.reader(system_context(app_id)) as db:
+            row = await applications.by_id(db, id=app_id)
+        if row is None:
+            raise ApplicationNotFound
+        return row.home
 
 
 async def open_deps(settings: Settings, links: Connections) -> Deps:

@@ -35,6 +35,7 @@ IN_COMMON = {
     "clusters.py",
     "connection_poolers.py",
     "earlier_commits.py",
+    "imported_keys.py",
     "mail.py",
     "master_keys.py",
     "outbox_batches.py",

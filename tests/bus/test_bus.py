@@ -118,21 +118,21 @@ async def test_a_full_queue_answers_busy_at_once(bus: NatsBus, serve: Serve) -> 
 
 
 async def test_each_hop_has_less_time_than_the_one_before(bus: NatsBus, serve: Serve) -> None:
-    """At every hop the deadline is earlier by RETURN_OVERHEAD, so that the callee can report its
-    timeout."""
+    """At every hop RETURN_OVERHEAD is left to the caller, so that the callee can report its timeout."""
 
     async def read(_: Any, ctx: Context, request: Read) -> Answer:
-        return Answer(number=ctx.deadline)
+        return Answer(number=ctx.remaining())
 
     async def write(_: Any, ctx: Context, request: Write) -> Answer:
+        left = ctx.remaining()
         below = await bus.call(ctx, Read())
-        assert below.number <= ctx.deadline - RETURN_OVERHEAD
-        return Answer(number=ctx.deadline)
+        assert below.number <= left - RETURN_OVERHEAD
+        return Answer(number=left)
 
     await serve({Read: read, Write: write})
     ctx = context(APP, within=1.0)
 
-    assert (await bus.call(ctx, Write())).number <= ctx.deadline - RETURN_OVERHEAD
+    assert (await bus.call(ctx, Write())).number <= 1.0 - RETURN_OVERHEAD
 
 
 async def test_work_that_cannot_finish_is_not_begun(bus: NatsBus, serve: Serve) -> None:
@@ -271,6 +271,8 @@ POISON: dict[str, tuple[bytes, str | None, type[Problem]]] = {
     "an application that is a number": (b"{}", '{"a":5,"d":99999999999,"t":""}', BadRequest),
     "a deadline that is text": (b"{}", f'{{"a":"{APP}","d":"soon","t":""}}', BadRequest),
     "a deadline that is null": (b"{}", f'{{"a":"{APP}","d":null,"t":""}}', BadRequest),
+    "a time limit that is text": (b"{}", f'{{"a":"{APP}","d":1,"l":"long","t":""}}', BadRequest),
+    "a time limit that is a list": (b"{}", f'{{"a":"{APP}","d":1,"l":[],"t":""}}', BadRequest),
     "a trace that is a list": (b"{}", f'{{"a":"{APP}","d":99999999999,"t":[]}}', BadRequest),
     "a caller that is text": (
         b"{}",

@@ -197,7 +197,7 @@ async def test_no_password_goes_without_tls(
                 user="gateway",
                 password="secret",
                 allow_reconnect=False,
-                max_reconnect_attempts=0,
+                max_reconnect_attempts=1,
                 connect_timeout=2,
                 tls=tls,
             )

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+from tests.kit.etcd import etcd
 from tests.kit.nats_cluster import nats_cluster
-from tests.kit.patroni import PROGRAM, PatroniPair, etcd
+from tests.kit.patroni import PROGRAM, PatroniPair
 from tests.kit.postgres import ROLES
 from tests.kit.recorded_load import RecordedLoad
 from tests.kit.services_on_cluster import ServicesOnCluster, started

@@ -374,18 +374,7 @@ async def test_the_disk_of_one_server_is_full(
     await healthy_again(cluster)
 
 
-@pytest.fixture
-def firewall() -> None:
-    """Skips the test if this account may not change the firewall."""
-    tried = ["iptables", "-w", "-n", "-L", "OUTPUT"]
-    if (
-        shutil.which("iptables") is None
-        or subprocess.run(tried, capture_output=True, check=False).returncode
-    ):
-        pytest.skip("the firewall of this machine cannot be changed")
-
-
-@pytest.mark.usefixtures("firewall")
+@pytest.mark.fault("F9")
 async def test_the_leader_is_cut_off(cluster: NatsCluster, post: ClusterPost) -> None:
     """The server that leads, and that the client is on, can send nothing and gets no word of that. The client is
     on another one within ten seconds, and nothing acknowledged is lost."""

@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import asyncpg
-import httpx
-import orjson
 import pytest
-from nats.js import JetStreamContext
-from nats.js.api import DeliverPolicy
+from tests.kit.fault_report import FaultReport
+from tests.kit.history import Outcome
 from tests.kit.nats_cluster import (
     NatsCluster,
     all_current,
     jetstream_ready,
     leader_of,
     nats_cluster,
-    stream_info,
 )
-from tests.kit.nats_server import until
+from tests.kit.recorded_load import RecordedLoad
 from tests.kit.services_on_cluster import ServicesOnCluster, started
-from tests.kit.system import Browser, System
-
-from aero2.demo import USER
-from common.audit import STREAM
+from tests.kit.system import System
 
 WORKERS = 4
 
@@ -46,101 +37,37 @@ async def platform(
         await asyncio.to_thread(services.end)
 
 
-@dataclass
-class SignIns:
-    """People who sign in again and again, and what they got."""
-
-    system: System
-    sessions: list[str] = field(default_factory=list)
-    """Sessions that the API has confirmed."""
-    failures: list[tuple[int, float, httpx.Response]] = field(default_factory=list)
-    """The worker, the time and the answer of each failed sign-in."""
-    going: bool = True
-
-    async def work(self, worker: int) -> None:
-        while self.going:
-            await self.once(worker)
-
-    async def once(self, worker: int) -> None:
-        failed: list[httpx.Response] = []
-
-        async def note(response: httpx.Response) -> None:
-            if response.status_code >= 500:
-                await response.aread()
-                failed.append(response)
-
-        demo = self.system.demo
-        async with self.system.http("demo", event_hooks={"response": [note]}) as http:
-            browser = Browser(self.system, self.system.origin("demo"), http)
-            try:
-                await browser.sign_in(USER, demo["user_password"])
-                session = await http.get("/api/auth/session")
-            except AssertionError:
-                assert failed
-            else:
-                if not failed:
-                    self.sessions.append(session.json()["id"])
-        self.failures += [(worker, time.monotonic(), response) for response in failed]
-
-
-async def logins(js: JetStreamContext) -> Counter[str]:
-    """Returns how often the stream has a `login` of each session."""
-    found: Counter[str] = Counter()
-    info = await stream_info(js)
-    assert info is not None
-    subscription = await js.subscribe(
-        "audit.>", stream=STREAM, ordered_consumer=True, deliver_policy=DeliverPolicy.ALL
-    )
-    for _ in range(info.state.messages):
-        message = await subscription.next_msg(timeout=10)
-        for event in map(orjson.loads, message.data.split(b"\n")):
-            if event["event_type"] == "login":
-                found[event["event_data"]["session_id"]] += 1
-    await subscription.unsubscribe()
-    return found
-
-
+@pytest.mark.fault("F8")
 @pytest.mark.timeout(300)
 async def test_the_stream_leader_is_killed_under_sign_ins(
-    platform: tuple[NatsCluster, ServicesOnCluster],
+    platform: tuple[NatsCluster, ServicesOnCluster], fault: FaultReport
 ) -> None:
-    """At most one sign-in of each person fails, the one under way, with 503 and Retry-After. All others succeed
-    while the server is away. Each session that was confirmed has one `login` on the stream, which has the whole
-    queue after a moment, and three current copies when the server is back."""
+    """At most one sign-in of each person fails, the one under way: with 503 and Retry-After if the gateway's
+    connection was lost, with 504 if the connection of the service was, so that the call is never answered. All
+    others succeed while the server is away. Each session that was confirmed has one `login` on the stream, which has
+    the whole queue after a moment, and three current copies when the server is back."""
     cluster, services = platform
-    people = SignIns(System(services))
+    fault.watch(System(services))
+    people = RecordedLoad(System(services), WORKERS, kinds=["sign-ins"], history=fault.history)
     nc = await cluster.connect("cli")
     js = nc.jetstream(timeout=5)
     await jetstream_ready(js)
     await all_current(js)
-    workers = [asyncio.create_task(people.work(worker)) for worker in range(WORKERS)]
-    await until(lambda: len(people.sessions) >= 2 * WORKERS)
-    leader = await leader_of(js)
-    killed = time.monotonic()
-    cluster.stop(leader, how=signal.SIGKILL)
-    before = len(people.sessions)
-    await until(lambda: len(people.sessions) >= before + 3 * WORKERS)
-    people.going = False
-    await asyncio.gather(*workers)
+    async with people.running():
+        leader = await leader_of(js)
+        fault.strike()
+        killed = fault.history.clock()
+        cluster.stop(leader, how=signal.SIGKILL)
+        await fault.works_again(people.kinds, times=3 * WORKERS)
 
-    refused = [(answer.status_code, answer.text[:300]) for _, _, answer in people.failures]
-    assert {status for status, _ in refused} <= {503}, refused
-    assert all("retry-after" in answer.headers for _, _, answer in people.failures)
-    assert all(at >= killed for _, at, _ in people.failures)
-    assert set(Counter(worker for worker, _, _ in people.failures).values()) <= {1}, refused
+    refused = [o for o in fault.history.operations if o.outcome is not Outcome.OK]
+    assert people.statuses["sign-ins"].keys() <= {"ok", "503", "504"}
+    assert all(each.ended >= killed for each in refused)
+    assert set(Counter(each.client for each in refused).values()) <= {1}, refused
     assert await leader_of(js) != leader
-    owner = await asyncpg.connect(services.owner_dsn())
-
-    async def none_waiting() -> bool:
-        return not await owner.fetchval("SELECT count(*) FROM audit_outbox")
-
-    await until(none_waiting)
-    found = await logins(js)
-    assert {session: found[session] for session in people.sessions} == dict.fromkeys(
-        people.sessions, 1
-    )
-    assert max(found.values()) == 1
-    await owner.close()
+    await people.compare()
+    await people.compare_events(js)
     cluster.start(leader)
     await all_current(js)
+    await fault.settle()
     await nc.close()

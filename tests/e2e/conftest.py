@@ -10,8 +10,8 @@ from tests.kit.system import System
 
 
 @pytest.fixture(scope="session")
-def fragile(shape: Shape, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def fragile(shape: Shape, homes: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A deployment for tests that kill processes, since other tests would suffer."""
-    running = System.start(shape, tmp_path_factory.mktemp("fragile") / "data")
+    running = System.start(shape, tmp_path_factory.mktemp("fragile") / "data", homes=homes)
     yield running
     running.stop()

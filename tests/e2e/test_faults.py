@@ -10,95 +10,52 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import httpx
 import pytest
+from tests.kit.fault_report import FaultReport
+from tests.kit.recorded_load import RecordedLoad
 from tests.kit.system import PASSWORD, System, fresh_email
 
 from common.events.base import AuditEvent
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
-CLEAN = {200, 429, 503, 504}
-"""Statuses that a request may have while a process is down."""
+KINDS = ("tokens", "log", "lists")
+"""Requests that need oidc, tenancy and identity, and rbac for their rights."""
 WELL = 15
 """As many answers of each kind in a row show that everything has recovered."""
+ROWS = {
+    "nats": "F7",
+    "postgres": "F11",
+    "tenancy": "F5",
+    "identity": "F2",
+    "oidc": "F3",
+    "rbac": "F4",
+}
 
 
-@dataclass
-class Load:
-    """Sends one request again and again, and keeps the responses."""
+@pytest.mark.parametrize(
+    "victim", [pytest.param(victim, marks=pytest.mark.fault(row)) for victim, row in ROWS.items()]
+)
+async def test_it_recovers_by_itself(fragile: System, fault: FaultReport, victim: str) -> None:
+    """After a SIGKILL under load every response is a success or a clean refusal, without a bare 500 or a
+    hang. Then each is a success again. Connections break only if they led to the victim."""
+    fault.watch(fragile)
+    load = RecordedLoad(fragile, workers=1, kinds=KINDS, history=fault.history, pause=0.02)
+    async with load.running():
+        fault.strike()
+        fragile.deployment.kill(victim)
+        await fault.works_again(load.kinds, times=WELL)
 
-    system: System
-    name: str
-    answers: list[tuple[float, int, str]] = field(default_factory=list)
-    stop: bool = False
-
-    async def run(self) -> None:
-        async with self.system.backend() as http:
-            while not self.stop:
-                self.answers.append((time.monotonic(), *await self._once(http)))
-                await asyncio.sleep(0.02)
-
-    async def _once(self, http: httpx.AsyncClient) -> tuple[int, str]:
-        demo = self.system.demo
-        try:
-            if self.name == "token":
-                answer = await http.post(
-                    "/oauth2/token",
-                    data={"grant_type": "client_credentials"},
-                    auth=(demo["client_id"], demo["client_secret"]),
-                )
-            else:
-                answer = await http.get({"log": "/api/audit", "users": "/api/users"}[self.name])
-        except httpx.TransportError as error:
-            return 0, type(error).__name__
-        return answer.status_code, answer.text
-
-    def well_since(self, moment: float) -> bool:
-        late = [status for at, status, _ in self.answers if at > moment][-WELL:]
-        return len(late) == WELL and set(late) == {200}
+    assert load.wrong == []
+    if not fragile.deployment.serves_clients(victim):
+        said = {name for seen in load.statuses.values() for name in seen}
+        assert all(name == "ok" or name.isdigit() for name in said), load.statuses
+    await fault.settle()
 
 
-@pytest.mark.parametrize("victim", ["nats", "postgres", "tenancy", "identity", "oidc", "rbac"])
-async def test_it_recovers_by_itself(fragile: System, victim: str) -> None:
-    """After a SIGKILL under load every response is a clean refusal, without a bare 500 or a hang.
-    Then it is 200 again. Connections break only if they led to the victim."""
-    loads = [Load(fragile, name) for name in ("token", "log", "users")]
-    tasks = [asyncio.create_task(load.run()) for load in loads]
-    await _until(loads, time.monotonic())
-    fragile.deployment.kill(victim)
-    killed = time.monotonic()
-    await _until(loads, killed + 1.0)
-    took = time.monotonic() - killed
-    for load in loads:
-        load.stop = True
-    await asyncio.gather(*tasks)
-
-    clean = CLEAN | {0} if fragile.deployment.serves_clients(victim) else CLEAN
-    for load in loads:
-        seen = Counter(status for _, status, _ in load.answers)
-        odd = [(s, text[:300]) for _, s, text in load.answers if s not in clean]
-        assert odd == [], (load.name, seen)
-        for _, status, text in load.answers:
-            assert "Traceback" not in text
-            if status == 503:
-                assert '"code"' in text or '"error"' in text
-    assert took < 30
-
-
-async def _until(loads: list[Load], moment: float, within: float = 60.0) -> None:
-    ends = time.monotonic() + within
-    while not all(load.well_since(moment) for load in loads):
-        if time.monotonic() > ends:
-            seen = {
-                load.name: Counter(s for at, s, _ in load.answers if at > moment) for load in loads
-            }
-            raise AssertionError(f"not well after {within} s: {seen}")
-        await asyncio.sleep(0.05)
-
-
+@pytest.mark.fault("F1")
 async def test_a_dead_gateway_comes_back(fragile: System) -> None:
     """Connections break while the gateway is down. Its port answers again within seconds."""
     fragile.deployment.kill("gateway")
@@ -113,6 +70,7 @@ async def test_a_dead_gateway_comes_back(fragile: System) -> None:
     pytest.fail("the gateway did not come back")
 
 
+@pytest.mark.fault("F2", "F7")
 async def test_every_sign_in_is_in_the_log_once_whatever_died(fragile: System) -> None:
     """Users sign up while identity and NATS are killed. Each session has exactly one `login` on the
     stream, and no other `login` is there."""

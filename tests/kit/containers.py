@@ -12,12 +12,9 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 from testcontainers.core.config import testcontainers_config
@@ -25,14 +22,13 @@ from testcontainers.core.container import DockerContainer
 from tests.kit.compose import ROOT, docker, engine_answers
 from tests.kit.deployments import Ability, Deployment, Shape
 from tests.kit.instance import environment, free_port
+from tests.kit.service_processes import ServiceProcesses, until
 
 from aero2 import nats_access
 from aero2.compose_env import content
 from aero2.embedded.ports import bound
 
 SERVICES = ("tenancy", "identity", "oidc", "rbac", "gateway")
-STARTS_WITHIN = 300.0
-"""Seconds until a container or a service must answer. Only a broken start takes as long."""
 testcontainers_config.ryuk_disabled = True  # `end` removes them; the reaper needs one more image
 
 
@@ -75,12 +71,12 @@ class Containers(Deployment):
             pytest.skip("the shape containers cannot start: no Docker engine answers")
         folder.mkdir(parents=True)
         self._folder = folder
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
         # Kept until the end, so that nobody else is given a port while the containers start.
         self._reserved = [bound("127.0.0.1", 0) for _ in range(3)]
         self._port, self._mail_port, self._smtp_port = [
             reserved.getsockname()[1] for reserved in self._reserved
         ]
+        self._processes = ServiceProcesses(folder, self._port)
         self._file = ComposeFile(_values(content(f"http://localhost:{self._port}")) | settings)
         self._postgres = self._container("postgres", 5432)
         self._nats = self._container("nats", 4222).with_volume_mapping(
@@ -114,8 +110,8 @@ class Containers(Deployment):
     def _start_containers(self) -> None:
         for container in (self._postgres, self._nats):
             container.start()
-        _until(self._postgres_answers)
-        _until(self._nats_answers)
+        until(self._postgres_answers)
+        until(self._nats_answers)
 
     def _postgres_answers(self) -> bool:
         # Over TCP: while the image prepares its data, it listens on a socket only.
@@ -158,30 +154,11 @@ class Containers(Deployment):
         }
 
     def _start_services(self) -> None:
-        ports = {
-            "AERO2_MAIL_HOST": "127.0.0.1",
-            "AERO2_MAIL_PAGE_PORT": str(self._mail_port),
-            "AERO2_MAIL_SMTP_PORT": str(self._smtp_port),
-        }
-        self._start("mail", "aero2.mailcatcher", ports)
+        self._processes.add_mail(self._mail_port, self._smtp_port)
         for service in SERVICES:
-            self._start(service, service, self._environment(service))
-        _until(self._gateway_answers)
-
-    def _start(self, name: str, module: str, own: dict[str, str]) -> None:
-        with (self._folder / f"{name}.log").open("ab") as log:
-            self._processes[name] = subprocess.Popen(
-                [sys.executable, "-m", module], env=environment() | own, stdout=log, stderr=log
-            )
-
-    def _gateway_answers(self) -> bool:
-        for name, process in self._processes.items():
-            log = self._folder / f"{name}.log"
-            assert process.poll() is None, f"{name} ended: {log.read_text()[-4000:]}"
-        try:
-            return httpx.get(f"http://127.0.0.1:{self._port}/health", timeout=5).is_success
-        except httpx.TransportError:
-            return False
+            self._processes.add(service, self._environment(service))
+        self._processes.start()
+        self._processes.wait()
 
     def _printed(self, *arguments: str) -> str:
         ran = self.command(*arguments)
@@ -207,20 +184,18 @@ class Containers(Deployment):
             docker("kill", "--signal", how.name, container.get_container_id())
             docker("start", container.get_container_id())
             return
-        process = self._processes[service]
-        process.send_signal(how)
-        process.wait(30)
-        self._start(service, service, self._environment(service))
+        self._processes.replace(service, how)
 
     def kill_everything(self) -> None:
-        for process in self._processes.values():
-            process.kill()
+        self._processes.kill()
         for container in (self._postgres, self._nats):
             docker("kill", container.get_container_id())
-        self._wait()
+
+    def processes(self) -> dict[str, int]:
+        return self._processes.alive()
 
     def pause(self) -> None:
-        self._end_processes()
+        self._processes.end()
         for container in (self._postgres, self._nats):
             docker("stop", container.get_container_id())
 
@@ -228,21 +203,12 @@ class Containers(Deployment):
         for container in (self._postgres, self._nats):
             docker("start", container.get_container_id())
             container.reload()
-        _until(self._postgres_answers)
-        _until(self._nats_answers)
+        until(self._postgres_answers)
+        until(self._nats_answers)
         self._start_services()
 
-    def _end_processes(self) -> None:
-        for process in self._processes.values():
-            process.terminate()
-        self._wait()
-
-    def _wait(self) -> None:
-        for process in self._processes.values():
-            process.wait(30)
-
     def end(self) -> None:
-        self._end_processes()
+        self._processes.end()
         for container in (self._postgres, self._nats):
             container.stop()
         for reserved in self._reserved:
@@ -258,10 +224,3 @@ def _address(container: DockerContainer, port: int) -> tuple[str, int]:
     published = container.get_exposed_port(port)
     assert published is not None
     return container.get_container_host_ip(), int(published)
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    ends = time.monotonic() + STARTS_WITHIN
-    while not condition():
-        assert time.monotonic() < ends, f"not within {STARTS_WITHIN} s: {condition}"
-        time.sleep(0.1)

@@ -1,7 +1,7 @@
 """Starts Aero2 in a given shape, so that any suite can run against any shape.
 
 `pytest --shape compose tests/conformance` chooses; the default is `separate`. A new shape is a
-subclass of `Deployment`, a member of `Shape` and an entry of `STARTERS`.
+subclass of `Deployment`, a member of `Shape` and an entry of `STARTERS` (or of `start`).
 
 A test that needs what a shape lacks calls `system.deployment.require(Ability.…)`. It is skipped
 with a reason that names the shape, and fails the run if AERO2_REQUIRE names the shape.
@@ -12,10 +12,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
@@ -39,6 +42,9 @@ class Shape(StrEnum):
     """One process for all services on this machine, as `aero2 up --together` starts it."""
     CONTAINERS = "containers"
     """A process for each service on this machine; Postgres and NATS in containers."""
+    CLUSTER = "cluster"
+    """A process for each service on this machine, on three NATS servers; with `--homes 2`, on two database
+    clusters, and new applications live in the second."""
 
 
 class Ability(StrEnum):
@@ -74,6 +80,15 @@ class Deployment(ABC):
     def nats(self) -> tuple[str, str]:
         """Returns the URL of NATS and the password of the command line's user."""
 
+    def nats_tls(self) -> ssl.SSLContext | None:
+        """Returns how NATS is spoken to, None without TLS."""
+        return None
+
+    def variables(self) -> dict[str, str]:
+        """Returns the variables by which a command finds this deployment."""
+        url, password = self.nats()
+        return {"AERO2_NATS_URL": url, "AERO2_NATS_PASSWORD": password}
+
     @abstractmethod
     def owner_dsn(self) -> str:
         """Returns the address of the database as a superuser."""
@@ -85,6 +100,10 @@ class Deployment(ABC):
     def serves_clients(self, victim: str) -> bool:
         """Returns whether connections of clients break when this process is killed."""
         return victim == "gateway"
+
+    def processes(self) -> dict[str, int]:
+        """Returns how many processes of each name run. Empty if this shape cannot tell."""
+        return {}
 
     @abstractmethod
     def kill_everything(self) -> None:
@@ -110,16 +129,14 @@ class Deployment(ABC):
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs `aero2 …` against this deployment."""
-        url, password = self.nats()
         bare = {k: v for k, v in os.environ.items() if not k.startswith("AERO2_")}
-        environment = bare | {"AERO2_NATS_URL": url, "AERO2_NATS_PASSWORD": password}
         return subprocess.run(
             [sys.executable, "-m", "aero2", *arguments],
-            env=environment,
+            env=bare | self.variables(),
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=120,
         )
 
 
@@ -157,6 +174,18 @@ class SeparateServices(Deployment):
 
     def kill(self, service: str, how: signal.Signals = signal.SIGKILL) -> None:
         os.kill(self.instance.children()[service], how)
+
+    def processes(self) -> dict[str, int]:
+        assert self.instance.process is not None
+        count: Counter[str] = Counter()
+        for name, pid in self.instance.children().items():
+            with suppress(psutil.Error):
+                count[name] += psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        parent = psutil.Process(self.instance.process.pid)
+        family = parent.children(recursive=True)
+        with suppress(psutil.Error):  # of PostgreSQL, each connection has one
+            count["all"] = sum(child.name() != "postgres" for child in family)
+        return dict(count)
 
     def kill_everything(self) -> None:
         assert self.instance.process is not None
@@ -268,9 +297,18 @@ STARTERS: dict[Shape, Callable[[Path, dict[str, str]], Deployment]] = {
 
 
 def start(
-    shape: Shape, folder: Path, *, limit_scale: str = "1000", operator_mfa: str = "optional"
+    shape: Shape,
+    folder: Path,
+    *,
+    limit_scale: str = "1000",
+    operator_mfa: str = "optional",
+    homes: int = 1,
 ) -> Deployment:
     """Starts a deployment. Flood limits are wide, because every test comes from one address. Operators
-    do without a second factor, unless the test is about it."""
+    do without a second factor, unless the test is about it. Only the shape `cluster` knows several homes."""
     settings = {"AERO2_LIMIT_SCALE": limit_scale, "AERO2_OPERATOR_MFA": operator_mfa}
+    if shape is Shape.CLUSTER:
+        from tests.kit.services_on_cluster import Cluster  # which builds on this file
+
+        return Cluster(folder, settings, homes)
     return STARTERS[shape](folder, settings)

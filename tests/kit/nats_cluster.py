@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ import nats.errors
 from nats.js import JetStreamContext
 from nats.js.api import StreamInfo
 from nats.js.errors import APIError
+from tests.kit.firewall import dropped
 from tests.kit.nats_server import NatsServer, until
 
 from aero2 import nats_access
@@ -101,14 +101,8 @@ class NatsCluster:
         ours = ["-p", "tcp", "-m", "owner", "--gid-owner", str(group)]
         places = [["--dport", str(port)] for port in self.routes.values()]
         places += [["--sport", str(self.routes[name])], ["--sport", str(self.servers[name].port)]]
-        rules = [[*ours, *place, "-j", "DROP"] for place in places]
-        try:
-            for rule in rules:
-                subprocess.run(["iptables", "-w", "-I", "OUTPUT", *rule], check=True)
+        with dropped(*([*ours, *place] for place in places)):
             yield
-        finally:
-            for rule in rules:
-                subprocess.run(["iptables", "-w", "-D", "OUTPUT", *rule], check=False)
 
     def monitor(self, name: str, path: str) -> dict[str, Any]:
         """Returns what a server's monitoring answers: `/healthz`, `/jsz?streams=true`."""

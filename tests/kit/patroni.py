@@ -1,10 +1,13 @@
 """Two PostgreSQL nodes under Patroni, with etcd, on loopback: deploy/cluster/patroni.yml with shorter times.
 
-pair = PatroniPair.start()
+pair = PatroniPair.start()              # with an etcd cluster of its own
+west = PatroniPair.start(pair.etcd, scope="west")
 pair.dsn("identity")                    # both servers, for a service
 pair.leader                             # the name of the primary
 pair.kill(pair.leader)                  # Patroni and PostgreSQL at once, as a machine without power
+pair.freeze("a")                        # both stand still, until pair.thaw("a")
 pair.switch_over()
+pair.configure(synchronous_mode_strict=True)
 pair.stop()
 """
 
@@ -14,10 +17,12 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -26,9 +31,11 @@ import httpx
 import psutil
 import yaml
 from tests.kit.compose import ROOT
-from tests.kit.instance import environment, free_port
+from tests.kit.etcd import EtcdCluster
+from tests.kit.instance import environment
 from tests.kit.postgres import ROLES, fast_folder
 
+from aero2.embedded.ports import bound
 from aero2.embedded.postgres import binaries
 from aero2.embedded.process import Account, dies_with_us
 
@@ -37,13 +44,9 @@ NAMES: Final = ("a", "b")
 QUICK: Final = {"ttl": 20, "loop_wait": 2, "retry_timeout": 5}
 """The shortest `ttl` that Patroni takes."""
 DATABASE: Final = "aero2"
+API_USER: Final = "patroni"
 WAIT: Final = 120.0
 """Seconds for a node to be what it must be. Only a broken cluster takes as long."""
-
-
-def etcd() -> str | None:
-    """Returns the program of Debian's package etcd-server, or None."""
-    return shutil.which("etcd")
 
 
 @dataclass
@@ -54,6 +57,8 @@ class Node:
     postgres: int
     api: int
     folder: Path
+    reserved: tuple[socket.socket, ...] = field(default=(), repr=False)
+    """Keep both ports, which nobody else is given between two runs."""
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -67,18 +72,29 @@ class PatroniPair:
 
     folder: Path
     passwords: dict[str, str]
+    scope: str
+    etcd: EtcdCluster
+    owns_etcd: bool
+    local: dict[str, Any] = field(default_factory=dict)
+    """What is added to the section `postgresql` of each node's file."""
     nodes: dict[str, Node] = field(default_factory=dict)
-    _etcd: subprocess.Popen[bytes] | None = field(default=None, repr=False)
-    _etcd_port: int = 0
+    _frozen: dict[str, list[psutil.Process]] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def start(cls) -> PatroniPair:
-        """Starts etcd and both nodes, and makes an empty database."""
+    def start(
+        cls,
+        etcd: EtcdCluster | None = None,
+        *,
+        scope: str = "aero2",
+        local: dict[str, Any] | None = None,
+    ) -> PatroniPair:
+        """Starts both nodes, and makes an empty database. Starts three etcd servers if it is given none."""
         folder = Path(tempfile.mkdtemp(prefix="aero2-patroni-", dir=fast_folder()))
         folder.chmod(0o755)
-        pair = cls(folder, {role: secrets.token_hex(16) for role in ROLES})
+        passwords = {role: secrets.token_hex(16) for role in ROLES}
+        own = etcd or EtcdCluster.start(folder / "etcd")
+        pair = cls(folder, passwords, scope, own, etcd is None, local or {})
         try:
-            pair._start_etcd()
             for name in NAMES:
                 pair._make(name)
                 pair.launch(name)
@@ -99,6 +115,11 @@ class PatroniPair:
         user = "postgres" if role == "owner" else f"aero2_{role}"
         return f"postgresql://{user}:{self.passwords[role]}@{self.hosts}/{database}"
 
+    def dsn_of(self, node: str, role: str = "owner", database: str = DATABASE) -> str:
+        """Returns the DSN of one node alone."""
+        both = self.dsn(role, database)
+        return both.replace(self.hosts, f"127.0.0.1:{self.nodes[node].postgres}")
+
     @property
     def leader(self) -> str | None:
         """Returns the name of the primary that takes writes, or None."""
@@ -111,11 +132,27 @@ class PatroniPair:
 
     def _answers(self, name: str, state: str) -> bool:
         try:
-            return httpx.get(
-                f"http://127.0.0.1:{self.nodes[name].api}/{state}", timeout=2
-            ).is_success
+            return httpx.get(self._url(name, state), timeout=2).is_success
         except httpx.HTTPError:
             return False
+
+    def status(self, name: str) -> dict[str, Any]:
+        """Returns what Patroni says of a node: `role`, `timeline`, `dcs_last_seen`."""
+        found: dict[str, Any] = httpx.get(self._url(name, "patroni"), timeout=10).json()
+        return found
+
+    def log(self, name: str) -> str:
+        return (self.nodes[name].folder / "patroni.log").read_text()
+
+    def _url(self, name: str, path: str) -> str:
+        return f"http://127.0.0.1:{self.nodes[name].api}/{path}"
+
+    def configure(self, **changes: Any) -> None:
+        """Changes the configuration of both nodes in etcd, as `patronictl edit-config` does."""
+        login = (API_USER, self.passwords["owner"])
+        url = self._url(str(self.leader), "config")
+        answer = httpx.patch(url, json=changes, auth=login, timeout=60)
+        assert answer.status_code == 200, answer.text
 
     def _create_database(self) -> None:
         node = self.nodes[str(self.leader)]
@@ -130,14 +167,68 @@ class PatroniPair:
         """Kills Patroni and PostgreSQL of a node with SIGKILL, as if its machine had no power."""
         process = self.nodes[name].process
         assert process is not None
-        patroni = psutil.Process(process.pid)
-        family = [patroni, *patroni.children(recursive=True), *self._servers(name)]
-        for one in family:
-            one.suspend()
+        family = self._frozen.pop(name, None) or self._suspended(name)
         for one in family:
             one.kill()
         psutil.wait_procs(family, timeout=10)
         process.wait(10)
+
+    def restart_patroni(self, name: str) -> None:
+        """Kills Patroni alone and starts it again. PostgreSQL goes on meanwhile."""
+        process = self.nodes[name].process
+        assert process is not None
+        process.kill()
+        process.wait(10)
+        self.launch(name)
+
+    def freeze(self, name: str) -> None:
+        """Stops Patroni and PostgreSQL of a node, as a machine that hangs: connections stay open."""
+        self._frozen[name] = self._suspended(name)
+
+    def thaw(self, name: str) -> None:
+        """Lets a node go on where it was."""
+        for one in self._frozen.pop(name):
+            one.resume()
+
+    @contextmanager
+    def paused_receiver(self, standby: str) -> Iterator[None]:
+        """Stops the process of a standby that receives WAL. All else goes on, so Patroni notices nothing."""
+
+        def receivers() -> list[psutil.Process]:
+            return [p for p in self._servers(standby) if "walreceiver" in " ".join(p.cmdline())]
+
+        self.wait_for(lambda: len(receivers()) == 1)
+        (receiver,) = receivers()
+        receiver.suspend()
+        try:
+            yield
+        finally:
+            with suppress(psutil.NoSuchProcess):
+                receiver.resume()
+
+    def restore(self) -> None:
+        """Starts and thaws what a test has left stopped, and waits for a primary and its standby."""
+        self.etcd.restore()
+        for name in list(self._frozen):
+            self.thaw(name)
+        for name, node in self.nodes.items():
+            if node.process is None or node.process.poll() is not None:
+                self.launch(name)
+        self.wait_for(lambda: self.leader is not None and self.synchronous_standby is not None)
+
+    def _suspended(self, name: str) -> list[psutil.Process]:
+        """Stops all processes of a node, and returns them."""
+        process = self.nodes[name].process
+        assert process is not None
+        patroni = psutil.Process(process.pid)
+        patroni.suspend()
+        family = [patroni]
+        while more := set(patroni.children(recursive=True) + self._servers(name)) - set(family):
+            for one in more:  # a process that was not stopped yet may have started another one
+                with suppress(psutil.NoSuchProcess):
+                    one.suspend()
+                family.append(one)
+        return family
 
     def _servers(self, name: str) -> list[psutil.Process]:
         """Returns the processes of a node's PostgreSQL, which is no child of Patroni."""
@@ -152,8 +243,9 @@ class PatroniPair:
         """Asks Patroni to hand over to the standby, and waits until it has."""
         leader, standby = self.leader, self.synchronous_standby
         answer = httpx.post(
-            f"http://127.0.0.1:{self.nodes[str(leader)].api}/switchover",
+            self._url(str(leader), "switchover"),
             json={"leader": leader, "candidate": standby},
+            auth=(API_USER, self.passwords["owner"]),
             timeout=60,
         )
         assert answer.status_code == 200, answer.text
@@ -163,8 +255,7 @@ class PatroniPair:
         ends = time.monotonic() + WAIT
         while not condition():
             for node in self.nodes.values():
-                log = (node.folder / "patroni.log").read_text()[-3000:]
-                assert time.monotonic() < ends, f"{node.name}: {log}"
+                assert time.monotonic() < ends, f"{node.name}: {self.log(node.name)[-3000:]}"
             time.sleep(0.1)
 
     def launch(self, name: str) -> None:
@@ -186,49 +277,40 @@ class PatroniPair:
         for name, node in self.nodes.items():
             if node.process is not None and node.process.poll() is None:
                 self.kill(name)
-        if self._etcd is not None:
-            self._etcd.kill()
-            self._etcd.wait(10)
+            for reserved in node.reserved:
+                reserved.close()
+        if self.owns_etcd:
+            self.etcd.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _start_etcd(self) -> None:
-        self._etcd_port, peers = free_port(), free_port()
-        url, peer = f"http://127.0.0.1:{self._etcd_port}", f"http://127.0.0.1:{peers}"
-        command = [etcd(), "--data-dir", self.folder / "etcd", "--name", "etcd"]
-        command += ["--listen-client-urls", url, "--advertise-client-urls", url]
-        command += ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer]
-        command += ["--initial-cluster", f"etcd={peer}", "--unsafe-no-fsync"]
-        with (self.folder / "etcd.log").open("ab") as log:
-            self._etcd = subprocess.Popen(
-                [*dies_with_us(signal.SIGKILL), *map(str, command)], stdout=log, stderr=log
-            )
-
-        def healthy() -> bool:
-            try:
-                return httpx.get(f"{url}/health", timeout=2).is_success
-            except httpx.HTTPError:
-                return False
-
-        self.wait_for(healthy)
-
     def _make(self, name: str) -> None:
-        node = Node(name, free_port(), free_port(), self.folder / name)
+        reserved = (bound("127.0.0.1", 0), bound("127.0.0.1", 0))
+        postgres, api = (int(each.getsockname()[1]) for each in reserved)
+        node = Node(name, postgres, api, self.folder / name, reserved)
         node.folder.mkdir(mode=0o700)
         content: dict[str, Any] = yaml.safe_load((ROOT / "deploy/cluster/patroni.yml").read_text())
         content["bootstrap"]["dcs"] |= QUICK
-        content["postgresql"]["parameters"] = {"unix_socket_directories": "."}
+        content["scope"] = self.scope
+        content["postgresql"] |= {"parameters": {"unix_socket_directories": "."}, **self.local}
         (node.folder / "patroni.yml").write_text(yaml.safe_dump(content))
+        shutil.copytree(self.etcd.certificates, node.folder / "etcd")
         if os.geteuid() == 0:
             account = Account.for_postgres(self.folder / "missing")
             assert account is not None
-            for path in (node.folder, node.folder / "patroni.yml"):
+            for path in (node.folder, *node.folder.rglob("*")):
                 os.chown(path, account.uid, account.gid)
         self.nodes[name] = node
 
     def _environment(self, node: Node) -> dict[str, str]:
         return {
             "PATRONI_NAME": node.name,
-            "PATRONI_ETCD3_HOSTS": f"127.0.0.1:{self._etcd_port}",
+            "PATRONI_ETCD3_HOSTS": self.etcd.hosts,
+            "PATRONI_ETCD3_PROTOCOL": "https",
+            "PATRONI_ETCD3_CACERT": str(node.folder / "etcd/ca.pem"),
+            "PATRONI_ETCD3_CERT": str(node.folder / "etcd/certificate.pem"),
+            "PATRONI_ETCD3_KEY": str(node.folder / "etcd/key.pem"),
+            "PATRONI_RESTAPI_USERNAME": API_USER,
+            "PATRONI_RESTAPI_PASSWORD": self.passwords["owner"],
             "PATRONI_RESTAPI_LISTEN": f"127.0.0.1:{node.api}",
             "PATRONI_RESTAPI_CONNECT_ADDRESS": f"127.0.0.1:{node.api}",
             "PATRONI_POSTGRESQL_LISTEN": f"127.0.0.1:{node.postgres}",

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
-from tests.kit.dark_host import with_hosts
+from tests.kit.tcp_proxy import with_hosts
 
 KEY = b"K\x00\x00\x00\x0c"
 """The head of BackendKeyData (PostgreSQL documentation, section 54.7): the process and its secret."""

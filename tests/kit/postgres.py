@@ -29,6 +29,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from aero2.migrate import ROLES as DATABASE_ROLES
 from aero2.migrate import folder, migrate
 from common.homes import MAIN
@@ -46,6 +48,11 @@ max_connections = 300
 shared_buffers = 64MB
 dynamic_shared_memory_type = mmap
 max_wal_size = 2GB
+wal_level = logical
+max_slot_wal_keep_size = 1GB
+max_sync_workers_per_subscription = 4
+max_logical_replication_workers = 8
+max_worker_processes = 16
 autovacuum_naptime = 60
 wal_retrieve_retry_interval = 200ms
 log_min_messages = warning
@@ -68,15 +75,22 @@ class Postgres:
 
     @classmethod
     def start(
-        cls, tmp: Path | None = None, *, template: bool = True, cluster: str = MAIN
+        cls,
+        tmp: Path | None = None,
+        *,
+        template: bool = True,
+        cluster: str = MAIN,
+        settings: str = "",
     ) -> Postgres:
         """Starts a server in a folder of its own, under `tmp` if given. As root, `nobody` must be
-        able to open `tmp`. `cluster` is its name among several."""
+        able to open `tmp`. `cluster` is its name among several. `settings` are further lines of its
+        configuration."""
         folder = _new_folder(tmp)
         passwords = {role: secrets.token_hex(16) for role in ROLES}
         server = cls(folder, _binaries(folder), 0, passwords)
         try:
             server._init()
+            server.configure(settings)
             server._run_on_free_port()
             if template:
                 server.create(TEMPLATE)
@@ -154,11 +168,35 @@ class Postgres:
                 self.process.wait(10)
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def configure(self, settings: str) -> None:
+        """Adds lines to the configuration, which count from the next start or reload on."""
+        with (self.folder / "data" / "postgresql.auto.conf").open("a") as config:
+            config.write(f"{settings}\n")
+
     def kill(self) -> None:
         """Stops the server like a crash, without writing anything more. `restart` recovers."""
         assert self.process is not None
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait(10)
+
+    def suspend(self) -> list[psutil.Process]:
+        """Stops every process (SIGSTOP), as on a machine that hangs: its connections stay open. Returns the
+        processes, which `resume` of each lets go on."""
+        assert self.process is not None
+        postmaster = psutil.Process(self.process.pid)
+        family = [postmaster, *postmaster.children(recursive=True)]
+        for process in family:
+            process.suspend()
+        return family
+
+    def kill_all(self) -> None:
+        """Kills every process of the server at the same moment: what none of them has written is lost."""
+        assert self.process is not None
+        family = self.suspend()
+        for process in family:
+            process.kill()
+        self.process.wait(10)
+        psutil.wait_procs(family, timeout=10)
 
     def restart(self) -> None:
         """Restarts on the same port, so that clients find the server again."""

@@ -65,11 +65,7 @@ class PostgresPair:
 
     def freeze(self) -> None:
         """Stops every process of the standby (SIGSTOP)."""
-        assert self.standby.process is not None
-        postmaster = psutil.Process(self.standby.process.pid)
-        self._frozen = [postmaster, *postmaster.children(recursive=True)]
-        for process in self._frozen:
-            process.suspend()
+        self._frozen = self.standby.suspend()
 
     def thaw(self) -> None:
         """Lets the standby go on, and waits until it streams again."""
@@ -87,7 +83,31 @@ class PostgresPair:
     def fail_over(self) -> None:
         """Kills the primary and promotes the standby."""
         self.primary.kill()
+        self.promote()
+
+    def lag(self) -> None:
+        """Lets the primary acknowledge alone, and cuts the standby off from what comes."""
+        self.primary.query("ALTER SYSTEM SET synchronous_standby_names = ''")
+        self.standby.query("ALTER SYSTEM SET primary_conninfo = ''")
+        for server in (self.primary, self.standby):
+            server.query("SELECT pg_reload_conf()")
+        deadline = time.monotonic() + WAIT
+        while self.primary.query("SELECT count(*) FROM pg_stat_replication") != "0":
+            if time.monotonic() > deadline:
+                raise TimeoutError("the standby still streams")
+            time.sleep(0.05)
+
+    def promote(self) -> None:
+        """Promotes the standby, whatever the primary does."""
         self.standby.query("SELECT pg_promote()")
+
+    def renew(self) -> None:
+        """After a failover: stops the old primary, and gives the new one a synchronous standby."""
+        self.primary.stop()
+        self.primary = self.standby
+        self.standby = Postgres.standby_of(self.primary, STANDBY)
+        self._wait_for_standby("async")
+        self._require_standby()
 
     def stop(self) -> None:
         """Stops both."""

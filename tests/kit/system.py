@@ -171,8 +171,10 @@ class System:
     deployment: Deployment
 
     @classmethod
-    def start(cls, shape: Shape, folder: Path, *, limit_scale: str = "1000") -> System:
-        return cls(deployments.start(shape, folder, limit_scale=limit_scale))
+    def start(
+        cls, shape: Shape, folder: Path, *, limit_scale: str = "1000", homes: int = 1
+    ) -> System:
+        return cls(deployments.start(shape, folder, limit_scale=limit_scale, homes=homes))
 
     def stop(self) -> None:
         self.deployment.end()
@@ -214,7 +216,8 @@ class System:
         """NATS as the command line's user, who may read the stream."""
         url, password = self.deployment.nats()
         nc = await nats.connect(
-            url,
+            url.split(","),
+            tls=self.deployment.nats_tls(),
             user=nats_access.CLI,
             password=password,
             inbox_prefix=nats_access.inbox(nats_access.CLI).encode(),

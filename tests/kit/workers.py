@@ -13,7 +13,7 @@ import pytest
 
 TESTS: Final = Path(__file__).parents[1]
 DEPLOYMENTS: Final = frozenset(
-    {"browser", "bus", "clients", "compose", "conformance", "containers", "e2e", "up"}
+    {"browser", "bus", "clients", "compose", "conformance", "containers", "e2e", "faults", "up"}
 )
 """Folders whose tests run one after the other."""
 FAKES: Final = frozenset({"test_pages.py", "test_page_flows.py", "test_passkeys.py"})

@@ -80,6 +80,7 @@ class World(OAuthSteps):
 
     limit_scale: float = 1.0
     """Multiplies identity's flood limits."""
+    keys: Keys = KEYS
 
     def __post_init__(self) -> None:
         self._deps: dict[str, Any] = {}
@@ -100,6 +101,7 @@ class World(OAuthSteps):
         options: dict[str, dict[str, Any]] | None = None,
         oidc_settings: dict[str, Any] | None = None,
         bus: LocalBus | None = None,
+        keys: Keys = KEYS,
     ) -> World:
         """Connects to the database and serves. `options` replace fields of a service's deps."""
         owner = await _owner(dsns)
@@ -120,10 +122,11 @@ class World(OAuthSteps):
             owner,
             databases,
             Tenants(bus),
-            Sealer(KEYS),
+            Sealer(keys),
             StandIns(Tenancy(owner, host=host, homes=HOMES)),
             request_facts or {},
             limit_scale=limit_scale,
+            keys=keys,
         )
         if is_double(dsns) and "tenancy" in services:
             world._registry_db = await _registry(dsns, databases["tenancy"], size)
@@ -140,7 +143,7 @@ class World(OAuthSteps):
         common = service_deps(
             self.databases[service],
             bus,
-            KEYS,
+            self.keys,
             invalidation=self.invalidation,
             activity=self.activity,
         )
@@ -165,7 +168,7 @@ class World(OAuthSteps):
             "search_db": self.databases["search"],
             "hashing": Hashing(pool),
             "last_active": LastActive(db),
-            "limits": Limits(db, KEYS, self.limit_scale),
+            "limits": Limits(db, self.keys, self.limit_scale),
             "http": OutgoingHttp(Egress(private=True)),
             "operator_mfa": "optional",
         }
@@ -203,7 +206,7 @@ class World(OAuthSteps):
         """Starts a second oidc on a bus of its own. Both hear what either one announces."""
         bus = LocalBus()
         deps = self._make_oidc(bus, Tenants(bus), **settings)
-        self._replica = OidcReplica(bus, replace(deps, sealer=Sealer(KEYS)))
+        self._replica = OidcReplica(bus, replace(deps, sealer=Sealer(self.keys)))
         for name in ("rbac", "tenancy"):
             bus.serve(None, self.stand_ins.handlers(name))
         bus.serve(self._replica.oidc, OIDC)

@@ -21,12 +21,14 @@ import nats
 import nats.errors
 import psutil
 import pytest
+from tests.kit.instance import free_port
 from tests.kit.nats_server import PATIENCE
 
 from aero2 import nats_access
 from aero2.connection import from_environment
 from aero2.embedded import ports
 from aero2.embedded.folder import Folder
+from aero2.embedded.nats import Nats
 from aero2.embedded.process import Register
 from aero2.embedded.secrets import Secrets
 from aero2.failures import CommandError
@@ -356,7 +358,13 @@ async def test_each_user_says_only_what_is_its_own(running: tuple[Platform, Supe
 async def test_nobody_without_a_password(running: tuple[Platform, Supervisor]) -> None:
     """NATS refuses anonymous connections."""
     with pytest.raises(nats.errors.Error, match="Authorization"):
-        await nats.connect(running[0].nats.url, allow_reconnect=False, max_reconnect_attempts=0)
+        await nats.connect(running[0].nats.url, allow_reconnect=False, max_reconnect_attempts=1)
+
+
+async def test_a_server_that_does_not_listen_is_not_ready(folder: Folder) -> None:
+    """The question is answered, so that a start can look whether the process still runs."""
+    async with asyncio.timeout(PATIENCE):
+        assert not await Nats(folder, free_port()).accepts("cli", "secret")
 
 
 def test_deploy_nats_conf_is_what_the_code_needs() -> None:

@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import asyncpg
-
+from aero2 import owner_connection
 from aero2.embedded import ports
 from aero2.embedded.folder import Folder
 from aero2.embedded.postgres import Postgres
@@ -158,8 +157,8 @@ async def connected(dsn: str, **options: Any) -> AsyncIterator[Connection]:
         "idle_in_transaction_session_timeout": "0",
     }
     try:
-        db = await asyncpg.connect(dsn, timeout=10, server_settings=settings, **options)
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+        db = await owner_connection.connect(dsn, server_settings=settings, **options)
+    except owner_connection.UNREACHABLE as error:
         raise CommandError(f"The database cannot be reached: {error}.") from None
     try:
         yield db

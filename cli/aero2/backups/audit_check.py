@@ -24,21 +24,31 @@ async def verify(db: Connection, keys: Keys, checked: Callable[[int], None]) -> 
     is. Calls `checked` with the number of events that were read. `keys` are those that master_keys
     has completed with the retired ones."""
     faults: list[str] = []
-    trusted = public_keys(keys)
     async with db.transaction(isolation="repeatable_read", readonly=True):
-        for application in await db.fetch("SELECT id, slug FROM applications ORDER BY slug"):
-            verifier = Verifier(trusted, await _checkpoints(db, application["id"]))
-            read = 0
-            async for row in db.cursor(EVENTS, application["id"], prefetch=500):
-                verifier.take(_event(row))
-                read += 1
-                if read % 500 == 0:
-                    checked(500)
-            checked(read % 500)
-            if verifier.events:  # retention may have taken all of them
-                verifier.end()
-            faults += [f"{application['slug']}: {fault}" for fault in verifier.faults]
+        sql = "SELECT id::text, slug FROM applications ORDER BY slug"
+        for application in await db.fetch(sql):
+            trusted = public_keys(keys, application["id"])
+            found = await faults_of(db, application["id"], trusted, checked)
+            faults += [f"{application['slug']}: {fault}" for fault in found]
     return faults
+
+
+async def faults_of(
+    db: Connection, app_id: str, trusted: dict[str, str], checked: Callable[[int], None]
+) -> list[str]:
+    """Returns what is wrong with the log of one application. A transaction is open. `trusted` are the public
+    keys of its checkpoints."""
+    verifier = Verifier(trusted, await _checkpoints(db, app_id))
+    read = 0
+    async for row in db.cursor(EVENTS, app_id, prefetch=500):
+        verifier.take(_event(row))
+        read += 1
+        if read % 500 == 0:
+            checked(500)
+    checked(read % 500)
+    if verifier.events:  # retention may have taken all of them
+        verifier.end()
+    return verifier.faults
 
 
 async def _checkpoints(db: Connection, app_id: str) -> list[Checkpoint]:

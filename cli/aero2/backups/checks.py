@@ -9,11 +9,11 @@ from aero2.backups.audit_check import verify
 from aero2.backups.manifest import Manifest
 from aero2.backups.progress import Reporter
 from aero2.failures import CommandError
-from aero2.master_key_rotation import stored_keys
+from aero2.master_key_rotation import imported_keys, stored_keys
 from aero2.migration_steps import Connection
 from common.audit_chain import public_key
 from common.crypto import Keys
-from common.master_keys import MasterKeyMissing, remember
+from common.master_keys import MasterKeyMissing, remember, with_imported
 from common.sealing import Unsealable, data_key_place, unwrap
 
 
@@ -71,7 +71,8 @@ async def compare(db: Connection, described: Manifest, reporter: Reporter) -> No
 async def known_keys(db: Connection, keys: Keys) -> Keys:
     """Returns the keys with the retired ones of the database. Raises CommandError."""
     try:
-        return remember(keys, await stored_keys(db))
+        remembered = remember(keys, await stored_keys(db))
+        return with_imported(remembered, await imported_keys(db))
     except MasterKeyMissing as error:
         raise CommandError(str(error)) from None
 

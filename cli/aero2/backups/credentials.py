@@ -98,11 +98,12 @@ KEPT: Final = frozenset(
         *("sign_in_guards", "known_devices", "rate_limits", "revoked_grants", "revoked_tokens"),
         *("client_assertion_jtis", "session_clients", "logout_deliveries"),
         # Keys: old tokens can be verified elsewhere until they expire.
-        *("signing_keys", "data_keys", "master_keys"),
+        *("signing_keys", "data_keys", "master_keys", "imported_keys"),
         # Work and records.
         *("user_batches", "user_batch_parts", "audit_logs", "audit_counts", "usage_counts"),
         *("active_user_counts", "active_users", "audit_chain", "audit_checkpoints"),
         *("audit_outbox", "audit_transfers", "schema_migrations", UNFINISHED_RESTORE),
+        *("application_moves", "application_fences"),
     }
 )
 """Tables that a restore leaves as they are."""

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from aero2.embedded.postgres import binaries
 from aero2.failures import CommandError
+from common.database_hosts import DatabaseHosts
 
 TABLE: Final = re.compile(
     r'(?:dumping contents of|processing data for) table "public\."?([\w.]+?)"?"'
@@ -49,7 +50,7 @@ def major_of(program: Path) -> int:
 
 def without_password(dsn: str) -> tuple[str, dict[str, str]]:
     """Returns a DSN that may stand in a command, and the variable with its password: every user of the
-    machine can read commands."""
+    machine can read commands. Of several servers, the program takes the one that `owner_connection` takes."""
     parts = urlsplit(dsn)
     userinfo, at, hosts = parts.netloc.rpartition("@")
     user, _, password = userinfo.partition(":")
@@ -59,7 +60,11 @@ def without_password(dsn: str) -> tuple[str, dict[str, str]]:
     plain = urlunsplit(parts._replace(netloc=f"{user}{at}{hosts}", query=query))
     if not parts.netloc:
         plain = plain.replace(f"{parts.scheme}:/", f"{parts.scheme}:///", 1)
-    return plain, {"PGPASSWORD": password} if password else {}
+    variables = {"PGPASSWORD": password} if password else {}
+    servers = DatabaseHosts(dsn)
+    if len(servers.in_order()) > 1 and not servers.names_target:
+        variables["PGTARGETSESSIONATTRS"] = "read-write"
+    return plain, variables
 
 
 async def run(

@@ -91,7 +91,7 @@ jetstream {{
                 inbox_prefix=nats_access.inbox(nats_access.CLI).encode(),
                 allow_reconnect=False,
                 connect_timeout=10,  # a busy machine takes a while; a closed port refuses at once
-                max_reconnect_attempts=0,
+                max_reconnect_attempts=1,  # 0 would be without end, and nobody would look at the process again
                 reconnect_time_wait=0,
                 error_cb=_quiet,
             )

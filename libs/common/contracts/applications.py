@@ -178,6 +178,12 @@ class DeletionNotConfirmed(Conflict):
     code, title = "deletion_not_confirmed", "Enter the slug of the application to confirm."
 
 
+class ApplicationMoving(Conflict):
+    """The application is being moved to another database cluster. It can be deleted afterwards."""
+
+    code, title = "application_moving", "This application is being moved. Delete it afterwards."
+
+
 class DashboardStays(Forbidden):
     """The Dashboard cannot be deleted or transferred."""
 

@@ -27,6 +27,15 @@ class ApplicationTransferred(Event, type="application_transferred"):
     to_org_id: str
 
 
+class ApplicationMoved(Event, type="application_moved"):
+    """An application was moved to another database cluster. The event is in the log of the Dashboard."""
+
+    application_id: str
+    slug: str
+    from_home: str
+    to_home: str
+
+
 class ApplicationDeleted(Event, type="application_deleted"):
     """An application and everything in it was deleted. The event is in the log of the Dashboard."""
 

@@ -65,7 +65,7 @@ async def pieces(
 
 
 async def _ask(bus: Bus, ctx: Context, call: Request[R]) -> R:
-    return await bus.call(replace(ctx, deadline=time.time() + call.within), call)
+    return await bus.call(replace(ctx, deadline=time.monotonic() + call.within), call)
 
 
 def attachment(name: str, kind: str, lines: AsyncIterator[bytes]) -> StreamingResponse:

@@ -66,7 +66,7 @@ async def tenant_of_key(gateway: Gateway, request: GatewayRequest) -> Tenant:
     key, admission = bearer_token(request), admission_of(request)
     if key is None or not key.startswith(API_KEY):
         raise Unauthenticated("on this host, send an API key as the bearer token")
-    ctx = Context(DASHBOARD, deadline=time.time() + TIME_LIMIT, trace=request.trace)
+    ctx = Context(DASHBOARD, deadline=time.monotonic() + TIME_LIMIT, trace=request.trace)
     admission.before_lookup(key)
     try:
         holder = await key_holder(gateway, ctx, key)

@@ -38,7 +38,7 @@ async def resolve_host(gateway: Gateway, admission: Admission, host: str) -> Ten
         return tenant
     admission.before_lookup(host)
     ctx = Context(
-        DASHBOARD, deadline=time.time() + TIME_LIMIT, trace=logs.trace.get() or new_trace()
+        DASHBOARD, deadline=time.monotonic() + TIME_LIMIT, trace=logs.trace.get() or new_trace()
     )
     try:
         tenant = await gateway.tenants.fetch(

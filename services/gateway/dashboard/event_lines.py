@@ -118,6 +118,7 @@ BUILDING: Final = {
         "sliders",
         application_created=N_("Application created"),
         application_updated=N_("Settings changed"),
+        application_moved=N_("Application moved to another database cluster"),
         application_transferred=N_("Application transferred to another team"),
         application_deleted=N_("Application deleted"),
         scope_changed=N_("Scope or API changed"),

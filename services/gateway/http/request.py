@@ -173,7 +173,7 @@ class GatewayRequest:
         return Context(
             app_id=app_id or self.app.app_id,
             caller=caller,
-            deadline=time.time() + TIME_LIMIT,
+            deadline=time.monotonic() + TIME_LIMIT,
             trace=self.trace,
             origin=self.origin,
             ip=self.ip,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -11,7 +12,7 @@ import orjson
 
 from common.contracts.oauth_errors import InsufficientScope, InvalidToken, OAuthError
 from common.contracts.step_up import FreshTokenNeeded
-from common.problems import Problem, RateLimited, Unauthenticated, Unavailable
+from common.problems import Problem, Unauthenticated
 from gateway.http.request import GatewayRequest
 
 Headers = list[tuple[bytes, bytes]]
@@ -83,7 +84,7 @@ def problem_response(error: Problem, request: GatewayRequest) -> GatewayResponse
         "instance": f"urn:trace:{request.trace_id}",
         **{name: value for name, value in error.extra.items() if name not in IN_HEADERS},
     }
-    headers = [PROBLEM, NO_STORE, *_retry(error)]
+    headers = [PROBLEM, NO_STORE, *_retry(error, error.status)]
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", str(error.extra.get("allow", "")).encode()))
     if "etag" in error.extra:
@@ -127,7 +128,7 @@ def oauth_error(error: Problem) -> GatewayResponse:
             status, code = 400, "invalid_request"
         else:
             code = "server_error"
-    headers = [JSON, NO_STORE, (b"pragma", b"no-cache"), *_retry(error)]
+    headers = [JSON, NO_STORE, (b"pragma", b"no-cache"), *_retry(error, status)]
     if status == 401:
         headers.append((b"www-authenticate", b'Basic realm="token"'))
     body = {"error": code, "error_description": error.detail}
@@ -151,8 +152,10 @@ def bearer_error(error: Problem) -> GatewayResponse:
     )
 
 
-def _retry(error: Problem) -> Headers:
-    if not isinstance(error, Unavailable | RateLimited):
+def _retry(error: Problem, status: int) -> Headers:
+    """Returns when to try again, for each answer that asks for patience: a 504 of a service is one, too, where
+    it is answered as 503."""
+    if status not in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         return []
     seconds = max(1, round(float(error.extra.get("retry_after", 1))))
     return [(b"retry-after", str(seconds).encode())]

@@ -150,7 +150,9 @@ async def _queues(gateway: Gateway) -> Queues | None:
 
 def _context(gateway: Gateway, call: Request[Any]) -> Context:
     origin = gateway.settings.public_url
-    ctx = Context(DASHBOARD, deadline=time.time() + LONGEST_WAIT, trace=new_trace(), origin=origin)
+    ctx = Context(
+        DASHBOARD, deadline=time.monotonic() + LONGEST_WAIT, trace=new_trace(), origin=origin
+    )
     return ctx.as_system() if call.needs == SYSTEM else ctx
 
 

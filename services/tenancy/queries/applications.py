@@ -204,12 +204,16 @@ async def set_owner(db: Db, *, id: str, owner_org_id: str) -> None:
 
 
 async def mark_deleting(db: Db, *, id: str) -> None:
-    """Sets the state to `deleting`. The application does not answer any more."""
+    """Sets the state to `deleting`. The application does not answer any more. One that is closed is opened:
+    the deletion itself has to get in."""
     await run(
         db,
         """
         -- any-tenant: applications is the registry of tenants
-        UPDATE applications SET state = 'deleting', updated_at = now() WHERE id = $1
+        UPDATE applications
+        SET state = 'deleting', updated_at = now(), closed = NULL,
+            home_state = CASE WHEN closed IS NULL THEN home_state ELSE 'settled' END
+        WHERE id = $1
         """,
         id,
     )

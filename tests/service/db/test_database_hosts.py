@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import subprocess
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 import uvloop
-from tests.kit.dark_host import dark_host, with_hosts
 from tests.kit.standby import PostgresPair
+from tests.kit.tcp_proxy import tcp_proxy, with_hosts
 
+from aero2 import owner_connection
+from aero2.backups.programs import without_password
 from common import connection_setup
 from common.context import Context
 from common.database_hosts import DatabaseHosts, Host
@@ -66,8 +70,8 @@ def test_the_last_good_server_comes_first() -> None:
 async def test_a_dark_server_hides_no_other(database: dict[str, str]) -> None:
     """The second one is tried after two seconds. Later connections go to it at once."""
     dsn = database["identity"]
-    async with dark_host(dsn) as first:
-        first.dark.set()
+    async with tcp_proxy(dsn) as first:
+        first.silence()
         async with asyncio.timeout(5):
             db = await Database.connect(with_hosts(dsn, first.port, port_of(dsn)), name="test")
         assert first.accepted == 1
@@ -83,13 +87,13 @@ async def test_a_server_that_goes_dark_leaves_the_pool_whole(
     ones another server, and closing ends."""
     monkeypatch.setattr(connection_setup, "COMMAND", 0.5)
     dsn = database["identity"]
-    async with dark_host(dsn) as first:
+    async with tcp_proxy(dsn) as first:
         db = await Database.connect(with_hosts(dsn, first.port, port_of(dsn)), name="test", size=4)
         await asyncio.gather(*(ask(db, "SELECT pg_sleep(0.05)") for _ in range(4)))
         running = [asyncio.create_task(ask(db, "SELECT pg_sleep(0.2)")) for _ in range(2)]
         running.append(asyncio.create_task(_transaction(db)))
         await asyncio.sleep(0.1)
-        first.dark.set()
+        first.silence()
         failed = await asyncio.gather(*running, return_exceptions=True)
         assert {type(error) for error in failed} == {Unavailable}
         assert db.connections().used == 0
@@ -150,6 +154,29 @@ def test_the_kernel_watches_over_a_connection(database: dict[str, str], loop: st
         return options
 
     assert (asyncio if loop == "asyncio" else uvloop).run(look()) == [1, 10, 10_000]
+
+
+async def test_a_command_takes_the_primary(postgres_pair: PostgresPair) -> None:
+    """Commands with an operator's DSN of both servers work on the one that takes writes, whichever comes first.
+    So do the programs of PostgreSQL that they run."""
+    primary, standby = postgres_pair.primary, postgres_pair.standby
+    for ports in ((standby.port, primary.port), (primary.port, standby.port)):
+        dsn = with_hosts(primary.dsn("owner"), *ports)
+        db = await owner_connection.connect(dsn)
+        assert await db.fetchval(PORT) == primary.port
+        await db.close()
+        plain, variables = without_password(dsn)
+        psql = await asyncio.create_subprocess_exec(
+            *(primary.binaries / "psql", "--no-psqlrc", "-At", "-c", PORT, plain),
+            env=os.environ | variables,
+            stdout=subprocess.PIPE,
+        )
+        output, _ = await psql.communicate()
+        assert output.decode().strip() == str(primary.port)
+    with pytest.raises(owner_connection.UNREACHABLE):
+        await owner_connection.connect(with_hosts(dsn, standby.port, 1))
+    with pytest.raises(asyncpg.InterfaceError):
+        await owner_connection.connect("postgresql://a:one/db")
 
 
 async def test_a_failover_is_followed(postgres_pair: PostgresPair) -> None:

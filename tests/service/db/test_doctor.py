@@ -13,9 +13,9 @@ from typing import Any
 
 import asyncpg
 import pytest
-from tests.kit.dark_host import with_hosts
 from tests.kit.nats_server import free_port
 from tests.kit.pooler import pooler
+from tests.kit.tcp_proxy import with_hosts
 
 from aero2.doctor import DATABASE_CHECKS, examine
 from aero2.doctor_findings import Finding, Level
@@ -58,6 +58,7 @@ async def test_a_database_without_mistakes(target: Target) -> None:
     levels = {finding.check: finding.level for finding in findings}
     assert levels == {
         "pooler": Level.OK,
+        "cluster": Level.OK,
         "clock": Level.OK,
         "schema": Level.OK,
         "row_level_security": Level.OK,
@@ -90,7 +91,7 @@ async def test_a_pooler(target: Target) -> None:
 async def test_a_clock_that_is_wrong(
     target: Target, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
-    """Calls with an absolute deadline would be refused, or never end."""
+    """Tokens would be refused, or live too long."""
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() + seconds)
     finding = await one(target, "clock")
@@ -147,7 +148,8 @@ async def test_row_level_security_that_is_off(target: Target, owner: Any, statem
     finding = await one(target, "row_level_security")
 
     assert finding.level is Level.FAILURE
-    assert "off on users" in finding.sentence
+    assert finding.sentence.endswith("apart: row level security is not forced on users.")
+    assert finding.advice.startswith("ALTER TABLE users ENABLE")
 
 
 async def test_a_role_that_bypasses_row_level_security(target: Target, owner: Any) -> None:
@@ -158,7 +160,7 @@ async def test_a_role_that_bypasses_row_level_security(target: Target, owner: An
         await owner.execute("ALTER ROLE aero2_rbac NOBYPASSRLS")
 
     assert finding.level is Level.FAILURE
-    assert "aero2_rbac bypasses" in finding.sentence
+    assert "aero2_rbac is not bound" in finding.sentence
 
 
 async def test_a_partition_that_a_service_may_read(target: Target, owner: Any) -> None:
@@ -167,7 +169,28 @@ async def test_a_partition_that_a_service_may_read(target: Target, owner: Any) -
     finding = await one(target, "row_level_security")
 
     assert finding.level is Level.FAILURE
-    assert "aero2_oidc may use the partition users_p03" in finding.sentence
+    assert "aero2_oidc has a privilege on the partition users_p03" in finding.sentence
+
+
+@pytest.mark.parametrize(
+    ("sql", "sentence"),
+    [
+        (
+            "CREATE POLICY adding ON users FOR INSERT WITH CHECK (true)",
+            "the policy adding of users",
+        ),
+        ("DROP TABLE consents_p03", "consents has 15 partitions"),
+    ],
+)
+async def test_what_only_the_schema_check_finds(
+    target: Target, owner: Any, sql: str, sentence: str
+) -> None:
+    """`aero2 doctor` and `aero2 migrate` look at the same."""
+    await owner.execute(sql)
+    finding = await one(target, "row_level_security")
+
+    assert finding.level is Level.FAILURE
+    assert f"apart: {sentence}" in finding.sentence
 
 
 async def test_a_master_key_that_is_missing(target: Target, database: dict[str, str]) -> None:

@@ -164,14 +164,11 @@ async def test_second_matches_of_a_user_cost_an_index_entry(grown: dict[str, str
     assert await buffers(grown["identity"], sql, LARGE, ("1", LOWEST_ID, "1", STRETCH)) < 100
 
 
-@pytest.mark.parametrize("words", [("shop", []), ("shop", ["1"]), ("shop", ["north"])])
-async def test_a_search_of_applications_costs_the_same_everywhere(
-    words: tuple[str, list[str]], grown: dict[str, str]
-) -> None:
-    """A page of an operator's search reads about the same among 200 applications, among 20,000, and far
-    behind the first page."""
+async def test_a_search_of_applications_costs_the_same_everywhere(grown: dict[str, str]) -> None:
+    """A page of an operator's search, by one word or two, reads about the same among 200 applications, among
+    20,000, and far behind the first page."""
     sql = statement("tenancy", "platform_applications.py", "FROM application_words w")
-    costs = []
+    costs: dict[str, list[int]] = {"": [], "1": [], "north": []}
     owner = await asyncpg.connect(grown["owner"])
     for first, last in ((1, 200), (201, MANY)):
         await owner.execute(
@@ -182,13 +179,14 @@ async def test_a_search_of_applications_costs_the_same_everywhere(
             last,
         )
         await owner.execute("ANALYZE")
-        for place in (LOWEST_ID, MIDDLE_ID):
-            values: tuple[object, ...] = ("shop", place, words[0], words[1], "{}", 51)
-            costs.append(await buffers(grown["tenancy"], sql, LARGE, values))
+        for second in costs:
+            for place in (LOWEST_ID, MIDDLE_ID):
+                values: tuple[object, ...] = ("shop", place, "shop", second.split(), "{}", 51)
+                costs[second].append(await buffers(grown["tenancy"], sql, LARGE, values))
     await owner.execute("DELETE FROM applications WHERE slug LIKE 'own-shop-%'")
     await owner.close()
 
-    assert max(costs) <= 2 * costs[0] + 60, costs
+    assert all(max(each) <= 2 * each[0] + 60 for each in costs.values()), costs
 
 
 async def test_one_users_grants_end_without_reading_the_others(grown: dict[str, str]) -> None:

@@ -17,7 +17,11 @@ SERVICES = ("tenancy", "identity", "oidc", "rbac")
 REGISTRY = {
     "applications", "application_words", "deleted_slugs", "application_api_keys", "custom_domains",
 }  # fmt: skip
+KEYS = {"imported_keys"}
+"""Tables that every service reads when it starts, and that `aero2 apps import` writes."""
 QUEUES = {"audit_outbox", "audit_transfers", "mail_outbox"}
+MOVES = {"application_moves", "application_fences"}
+"""Tables of `aero2 apps move`, with a row for each application that is being moved."""
 SHORT_LIVED = {"revoked_grants"}
 """Tables whose few rows live for minutes, and which every request of some kind asks."""
 UNBOUND = {"schema_migrations", "master_keys", "clusters"}
@@ -82,7 +86,7 @@ async def test_every_table_is_partitioned_by_application_or_known_not_to_be(
             WHERE p.relkind = 'p' AND p.relnamespace = 'public'::regnamespace GROUP BY p.oid, p.relname
         """)
 
-    assert flat == REGISTRY | QUEUES | SHORT_LIVED | UNBOUND
+    assert flat == REGISTRY | KEYS | QUEUES | SHORT_LIVED | MOVES | UNBOUND
     assert len(counts) > 40
     assert {(row["key"], row["partitions"]) for row in counts} == {("HASH (app_id)", 16)}
 
@@ -109,7 +113,9 @@ async def test_row_level_security_is_forced_with_a_policy_on_every_table(
 
     assert bare == UNBOUND
     assert tenant == names - {"deleted_slugs"}
-    assert open_to_all == {(name, "registry", ("aero2_tenancy",)) for name in REGISTRY}
+    readers = {("imported_keys", "registry", tuple(ROLES_BY_COLUMN))}
+    of_tenancy = REGISTRY | {"application_moves"}
+    assert open_to_all == {(name, "registry", ("aero2_tenancy",)) for name in of_tenancy} | readers
 
 
 async def test_every_table_has_a_primary_key(two: dict[str, str]) -> None:
@@ -281,7 +287,7 @@ async def test_each_table_has_one_writing_service(two: dict[str, str]) -> None:
     writers["clusters"] = ["aero2_tenancy"]
 
     assert {name for name, by in writers.items() if len(by) > 1} == shared
-    assert names - set(writers) == {"schema_migrations"}
+    assert names - set(writers) == {"schema_migrations"} | KEYS | MOVES  # the owner writes them
 
 
 async def test_oidc_reads_what_it_needs_and_no_more(two: dict[str, str]) -> None:

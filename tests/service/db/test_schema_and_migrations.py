@@ -43,7 +43,8 @@ DO $$ BEGIN
 END $$;
 ALTER TABLE favourites ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON favourites USING (app_id = nullif(current_setting('aero2.app_id', true), '')::uuid);
-CREATE POLICY jobs ON favourites TO aero2_sweep, aero2_logout, aero2_upkeep USING (true);
+CREATE POLICY jobs ON favourites TO aero2_sweep, aero2_logout, aero2_upkeep
+    USING (app_id <> ALL ((SELECT closed_applications())::uuid[]));
 """
 
 

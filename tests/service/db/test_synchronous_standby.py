@@ -11,11 +11,14 @@ from typing import Any
 import asyncpg
 import pytest
 from tests.kit.callers import ADMIN
+from tests.kit.nats_server import until
 from tests.kit.oauth import ORIGIN
 from tests.kit.standby import PostgresPair
 from tests.kit.world import World
 from tests.service.db.test_pipelined_connection import ADD, SEEN, A, create_applications
 
+from aero2.cluster_report import clusters_of
+from aero2.deployment import Deployment
 from common.context import SYSTEM_CALLER
 from common.contracts.email_codes import SignInWithCode, StartEmailCode
 from common.contracts.keys import EnsureKeys
@@ -25,6 +28,8 @@ from common.contracts.tokens import Tokens
 from common.db import Database
 from common.ids import new_id
 from common.problems import Conflict, TooLate
+from tenancy.queries import database_servers
+from tenancy.queries.database_servers import ServersRow
 
 DEADLINE = 0.3
 """Seconds for a write whose COMMIT waits for the standby."""
@@ -223,3 +228,46 @@ async def test_a_request_that_is_repeated_is_answered_by_a_write(
             await post()
 
     assert told(await post()) == told(first)
+
+
+async def test_status_shows_the_standby(
+    dsns: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A role without pg_monitor sees that there is one, and no more."""
+    monkeypatch.setenv("AERO2_OWNER_DATABASE_URL", dsns["owner"])
+    (cluster,) = await asyncio.to_thread(clusters_of, Deployment(api=None))  # type: ignore[arg-type]
+    monkeypatch.setenv("AERO2_OWNER_DATABASE_URL", dsns["identity"])
+    (unprivileged,) = await asyncio.to_thread(clusters_of, Deployment(api=None))  # type: ignore[arg-type]
+
+    assert cluster.wants_synchronous
+    (standby,) = cluster.standbys
+    assert (standby.state, standby.sync) == ("streaming", "sync")
+    assert standby.lag_bytes is not None
+    assert cluster.warnings() == []
+    assert [(each.state, each.lag_bytes) for each in unprivileged.standbys] == [("unknown", None)]
+    assert unprivileged.warnings() == []
+
+
+async def test_the_metrics_see_a_standby_that_stands_still(
+    dsns: dict[str, str], postgres_pair: PostgresPair
+) -> None:
+    """The role of upkeep sees how far it is behind. A frozen standby lags, although its own figure stays."""
+    upkeep = await Database.connect(dsns["upkeep"], name="test", size=1)
+
+    async def servers() -> ServersRow:
+        async with upkeep.unbound_transaction() as db:
+            return await database_servers.get(db)
+
+    before = await servers()
+    with postgres_pair.frozen_standby():
+        at_first = (await servers()).standby_lag
+        await until(partial(_lags_more, servers, 1.0 + (at_first or 0.0)))
+    await upkeep.close()
+
+    assert (before.synchronous_wanted, before.synchronous_standbys) == (True, 1)
+    assert before.standby_lag is not None
+    assert not before.archive_failing
+
+
+async def _lags_more(servers: Callable[[], Awaitable[ServersRow]], seconds: float) -> bool:
+    return ((await servers()).standby_lag or 0.0) > seconds

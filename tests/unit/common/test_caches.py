@@ -45,6 +45,21 @@ def test_it_never_grows_beyond_its_size() -> None:
     assert len(made._tagged) == 10
 
 
+def test_expired_entries_make_way_for_others() -> None:
+    """Under a steady load a cache holds what is valid, and not what fits."""
+    made, clock = cache(size=100_000, ttl=10)
+    for number in range(20_000):
+        clock.now = number / 100
+        made.put(("a", str(number)), "v", [("user", str(number))], ttl=3 if number % 2 else None)
+
+    assert len(made) <= 1002, "a thousand writes are younger than ten seconds"
+    assert len(made._tagged) == len(made)
+    clock.now += 11
+    for number in range(600):
+        made.put(("b", str(number)), "v")
+    assert len(made) == 600
+
+
 def test_a_drop_reaches_its_own_application_only() -> None:
     """The same ids in two applications are different entries."""
     made, _ = cache()

@@ -198,6 +198,16 @@ async def test_unavailable_says_when_to_come_back(http: httpx.AsyncClient) -> No
     assert answer.headers["retry-after"] == "3"
 
 
+@pytest.mark.parametrize("error", [problems.TooLate(), Unavailable(), Unavailable(retry_after=7)])
+def test_the_token_endpoint_says_when_to_come_back(error: problems.Problem) -> None:
+    """OAuth has no 504: what took too long is `temporarily_unavailable` too, and may be tried again."""
+    answer = answers.oauth_error(error)
+
+    assert answer.status == 503
+    seconds = str(error.extra.get("retry_after", 1)).encode()
+    assert dict(answer.headers)[b"retry-after"] == seconds
+
+
 async def test_every_response_has_the_security_headers(http: httpx.AsyncClient) -> None:
     """Every response has the security headers: no sniffing, no framing, no referrer, a policy."""
     for path in ("/api/boom/conflict", "/nowhere", "/health/live"):
