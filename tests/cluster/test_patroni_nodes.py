@@ -110,8 +110,8 @@ async def test_what_a_promotion_forgets(writes: PatroniWrites) -> None:
     """Limits are counted in a table without WAL and start again. The lock of an address after wrong passwords is in
     WAL and stays. Sequences go on behind every number that was given."""
     pair, key, old = writes.pair, new_id(), str(writes.pair.leader)
-    await writes.fetch(LIMIT, None, DASHBOARD, key)
-    await writes.fetch(LOCK, None, DASHBOARD, key)
+    await writes.fetch(LIMIT, DASHBOARD, key)
+    await writes.fetch(LOCK, DASHBOARD, key)
     async with writes.running():
         await writes.more()
         before = await writes.fetch("SELECT max(seq) AS last FROM audit_outbox")
@@ -120,8 +120,8 @@ async def test_what_a_promotion_forgets(writes: PatroniWrites) -> None:
         await writes.more()
 
     count = "SELECT count(*) AS n FROM {} WHERE app_id = $1 AND {} = $2"
-    limits = await writes.fetch(count.format("rate_limits", "key"), None, DASHBOARD, key)
-    locks = await writes.fetch(count.format("sign_in_guards", "address_hash"), None, DASHBOARD, key)
+    limits = await writes.fetch(count.format("rate_limits", "key"), DASHBOARD, key)
+    locks = await writes.fetch(count.format("sign_in_guards", "address_hash"), DASHBOARD, key)
     assert (limits[0]["n"], locks[0]["n"]) == (0, 1)
     after = await writes.fetch("SELECT max(seq) AS last FROM audit_outbox")
     assert after[0]["last"] > before[0]["last"]
