@@ -194,50 +194,6 @@ async def test_a_slot_of_a_move_stays(writes: PatroniWrites) -> None:
     await writes.fetch("SELECT pg_drop_replication_slot('moves')")
 
 
-async def diverge(writes: PatroniWrites, hooks: PatroniHooks, *, hang: bool) -> str:
-    """Lets the primary write what no standby gets, kills it, and waits for the promotion of the other one. Returns
-    the old primary, whose next pg_rewind is interrupted."""
-    pair, old = writes.pair, str(writes.pair.leader)
-    with pair.paused_receiver(str(pair.synchronous_standby)):
-        local = await asyncpg.connect(pair.dsn_of(old))
-        await local.execute("SET synchronous_commit = local")
-        await local.execute("CREATE TABLE IF NOT EXISTS left_behind (t text)")
-        await local.execute("INSERT INTO left_behind SELECT repeat('x', 1000) FROM generate_series(1, 9000)")
-        local.terminate()
-        await asyncio.to_thread(pair.kill, old)
-    await promoted(writes, old)
-    await writes.fetch("CREATE TABLE new_rows AS SELECT repeat('y', 1000) t FROM generate_series(1, 20000)")
-    hooks.interrupt_rewind(hang=hang)
-    return old
-
-
-@pytest.mark.parametrize("power_lost", [False, True])
-async def test_an_interrupted_rewind(
-    writes: PatroniWrites, hooks: PatroniHooks, *, power_lost: bool
-) -> None:
-    """pg_rewind of the old primary dies in the middle of a file, alone or with the whole node. The node is repaired or
-    made again, and then has what the primary has, and nothing else (Patroni issues 3652 and 2302)."""
-    pair = writes.pair
-    old = await diverge(writes, hooks, hang=power_lost)
-    async with writes.running():
-        await asyncio.to_thread(pair.launch, old)
-        await until(hooks.interrupted, within=180)
-        if power_lost:
-            await asyncio.to_thread(pair.kill, old)
-            hooks.go_on()
-            await asyncio.to_thread(pair.launch, old)
-        await writes.wait_for(lambda: pair.synchronous_standby == old)
-        await asyncio.to_thread(pair.switch_over)
-        await writes.more()
-
-    assert pair.leader == old
-    rows = await writes.fetch("SELECT count(*) AS n FROM new_rows")
-    assert rows[0]["n"] == 20_000
-    assert (await writes.fetch("SELECT to_regclass('left_behind') AS t"))[0]["t"] is None
-    await writes.fetch("DROP TABLE new_rows")
-    await writes.compare()
-
-
 @contextmanager
 def wal_receiver(writes: PatroniWrites) -> Iterator[None]:
     """Runs pg_receivewal, which tells the primary at once what it has on its disk."""

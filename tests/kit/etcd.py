@@ -42,9 +42,7 @@ def etcd() -> str | None:
 def settings() -> dict[str, str]:
     """Returns the variables of deploy/cluster/etcd.env."""
     lines = (ROOT / "deploy/cluster/etcd.env").read_text().splitlines()
-    return dict(
-        line.split("=", 1) for line in lines if line.partition("=")[0].startswith("ETCD_")
-    )
+    return dict(line.split("=", 1) for line in lines if line.partition("=")[0].startswith("ETCD_"))
 
 
 @dataclass

@@ -169,7 +169,8 @@ class PatroniPair:
         assert process is not None
         family = self._frozen.pop(name, None) or self._suspended(name)
         for one in family:
-            one.kill()
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
         psutil.wait_procs(family, timeout=10)
         process.wait(10)
 
@@ -188,7 +189,8 @@ class PatroniPair:
     def thaw(self, name: str) -> None:
         """Lets a node go on where it was."""
         for one in self._frozen.pop(name):
-            one.resume()
+            with suppress(psutil.NoSuchProcess):
+                one.resume()
 
     @contextmanager
     def paused_receiver(self, standby: str) -> Iterator[None]:

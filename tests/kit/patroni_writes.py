@@ -110,7 +110,7 @@ class PatroniWrites:
         while True:
             try:
                 return await asyncpg.connect(
-                    self.pair.dsn(), timeout=10, target_session_attrs="read-write"
+                    f"{self.pair.dsn()}?target_session_attrs=read-write", timeout=10
                 )
             except (OSError, asyncpg.PostgresError, asyncpg.TargetServerAttributeNotMatched):
                 assert time.monotonic() < ends
