@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from nats.js import JetStreamContext
@@ -27,10 +28,12 @@ from aero2.cluster_config import PASSWORD, SYSTEM_USER
 from aero2.cluster_state import cluster_state, wait_current
 from aero2.failures import CommandError
 from aero2.nats_access import STREAM_ADMIN
-from aero2.stream_replicas import change_replicas, stream_status
+from aero2.stream_replicas import NoAnswer, change_replicas, stream_status
 from common.audit import STREAM
+from common.metrics import STREAM_CURRENT, STREAM_REPLICAS
 from common.nats_client import NatsClient
 from common.outbox import ensure_stream
+from identity import stream_metrics
 
 pytestmark = pytest.mark.long
 
@@ -114,6 +117,49 @@ async def _refused(admin: NatsClient) -> bool:
     return True
 
 
+async def test_a_copy_that_never_catches_up_is_made_again(
+    cluster: NatsCluster, js: JetStreamContext, admin: NatsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The figures of the alert show it. Its server may stay as it is: a change to two copies drops the copy that is
+    behind, and a change back makes it again (nats-server issues 8319 and 7791)."""
+    monkeypatch.setattr(stream_replicas, "REST", stream_replicas.REST * 0)
+    await change_replicas(admin, 3, 60, ignore)
+    leader = await leader_of(js)
+    stuck = next(name for name in NAMES if name != leader)
+    others = [name for name in NAMES if name != stuck]
+    reader = await cluster.connect("identity", to=others)
+    operator = await cluster.connect(STREAM_ADMIN, to=others)
+    cluster.servers[stuck].signal(signal.SIGSTOP)
+    try:
+
+        async def alarms() -> bool:
+            await stream_metrics.export(reader.jetstream(timeout=2))
+            return STREAM_CURRENT._value.get() == 2 < STREAM_REPLICAS._value.get()
+
+        await until(alarms)
+
+        async def changed() -> bool:
+            try:
+                return (await change_replicas(operator, 2, 60, ignore)).behind == ()
+            except NoAnswer:  # the frozen server led JetStream itself
+                return False
+
+        await until(changed)
+        info = await reader.jetstream(timeout=5).stream_info(STREAM)
+        assert info.cluster is not None
+        assert stuck not in {info.cluster.leader, *(r.name for r in info.cluster.replicas or [])}
+    finally:
+        cluster.servers[stuck].signal(signal.SIGCONT)
+    system = await cluster.connect(SYSTEM_USER)
+    assert await wait_current(system, 3, 60, ignore) is not None
+    await change_replicas(operator, 3, 60, ignore)
+    state = await wait_current(system, 3, 60, ignore)
+    assert state is not None
+    assert [server.last_seq is not None for server in state.servers] == [True] * 3
+    for connected in (reader, operator, system):
+        await connected.close()
+
+
 async def test_a_change_keeps_what_an_operator_has_set(
     cluster: NatsCluster, js: JetStreamContext, admin: NatsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +203,25 @@ async def test_the_stream_admin_may_do_nothing_else(
     await other.flush()
     await until(lambda: len(refused) == len(subjects))
     await other.close()
+
+
+async def test_nobody_removes_a_server(cluster: NatsCluster) -> None:
+    """Without a majority, NATS would keep a removal and carry it out when the others are back. No user may send
+    it (nats-server issues 7561 and 7545)."""
+    refused: list[str] = []
+
+    async def keep(error: Exception) -> None:
+        refused.append(str(error))
+
+    users = (SYSTEM_USER, STREAM_ADMIN, "cli", "identity")
+    for user in users:
+        connected = await cluster.connect(user, error_cb=keep)
+        await connected.publish("$JS.API.SERVER.REMOVE", b'{"peer": "nats-3"}')
+        await connected.flush()
+        await connected.close()
+
+    await until(lambda: len(refused) == len(users))
+    assert all("permissions violation" in error.lower() for error in refused)
 
 
 async def test_wait_current_names_what_it_waits_for(
@@ -203,5 +268,9 @@ async def test_a_copy_that_lags_is_not_current(
     assert state is not None
 
     assert "has the stream up to" in str(state.fault(state.last_seq + 1))
+    incomplete = replace(
+        state, servers=tuple(replace(server, replicas=4) for server in state.servers)
+    )
+    assert incomplete.fault(0) == "3 servers have a copy of the stream, not 4"
     assert "3 of 4 servers" in str((await cluster_state(system, 4)).fault(0))
     await system.close()
