@@ -74,7 +74,7 @@ async def change_replicas(
     if before == replicas:
         report(f"The number of copies is {replicas} already.")
     else:
-        _check(info, replicas)
+        _check(info)
         config["num_replicas"] = replicas
         config.setdefault("metadata", {})[CHANGED] = datetime.now(UTC).isoformat()
         await _ask(nc, f"STREAM.UPDATE.{STREAM}", config)
@@ -82,27 +82,17 @@ async def change_replicas(
     return await _wait_current(nc, replicas, within, report)
 
 
-def _check(info: dict[str, Any], replicas: int) -> None:
-    """Raises CommandError if the copies may not be changed now."""
+def _check(info: dict[str, Any]) -> None:
+    """Raises CommandError if the copies may not be changed now. That includes a copy that is behind: at a change to
+    fewer copies, NATS chooses which one goes, and may keep the one that is behind."""
     changed = (info["config"].get("metadata") or {}).get(CHANGED)
     if changed and datetime.now(UTC) - datetime.fromisoformat(changed) < REST:
         raise CommandError(
             f"The number of copies was changed less than {REST.seconds} seconds ago. A second change "
             "so soon could leave the stream without a leader."
         )
-    waits = _waits(info, _status(info))
-    if waits and not _gives_up_copies(info, replicas):
+    if waits := _waits(info, _status(info)):
         raise CommandError(f"{waits}. Wait until every copy is current, then try again.")
-
-
-def _gives_up_copies(info: dict[str, Any], replicas: int) -> bool:
-    """Whether `replicas` copies are current, and no more are wanted: a copy that never catches up is dropped
-    so, and made again by a change back. NATS keeps the copies that are current."""
-    cluster = info.get("cluster") or {}
-    current = [
-        r for r in cluster.get("replicas") or [] if r.get("current") and not r.get("offline")
-    ]
-    return bool(cluster.get("leader")) and 1 < replicas == len(current) + 1
 
 
 async def _wait_current(
