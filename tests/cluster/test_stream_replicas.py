@@ -135,7 +135,7 @@ async def test_a_copy_that_never_catches_up_is_made_again(
 
     async def alarms() -> bool:
         await stream_metrics.export(reader.jetstream(timeout=2))
-        return STREAM_CURRENT._value.get() == 2 < STREAM_REPLICAS._value.get()
+        return bool(STREAM_CURRENT._value.get() == 2 < STREAM_REPLICAS._value.get())
 
     await until(alarms)
     await until(lambda: _refused(operator, 2))
