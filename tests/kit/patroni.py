@@ -21,8 +21,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -191,22 +191,6 @@ class PatroniPair:
         for one in self._frozen.pop(name):
             with suppress(psutil.NoSuchProcess):
                 one.resume()
-
-    @contextmanager
-    def paused_receiver(self, standby: str) -> Iterator[None]:
-        """Stops the process of a standby that receives WAL. All else goes on, so Patroni notices nothing."""
-
-        def receivers() -> list[psutil.Process]:
-            return [p for p in self._servers(standby) if "walreceiver" in " ".join(p.cmdline())]
-
-        self.wait_for(lambda: len(receivers()) == 1)
-        (receiver,) = receivers()
-        receiver.suspend()
-        try:
-            yield
-        finally:
-            with suppress(psutil.NoSuchProcess):
-                receiver.resume()
 
     def restore(self) -> None:
         """Starts and thaws what a test has left stopped, and waits for a primary and its standby."""
