@@ -54,7 +54,15 @@ def cluster_configuration(layout: ClusterLayout, passwords: dict[str, str]) -> s
     service, the command line, and the users of OPERATOR."""
     system = f"""\
   $SYS {{
-    users: [{{ user: {SYSTEM_USER}, password: {passwords[SYSTEM_USER]} }}]
+    users: [
+      {{
+        user: {SYSTEM_USER}
+        password: {passwords[SYSTEM_USER]}
+        # Without a majority, a removal (peer-remove) is not refused but kept, and carried out when the others
+        # are back: the servers that come to help are then shut out. Nobody needs it: a server keeps its name.
+        permissions {{ publish: {{ deny: ["$JS.API.SERVER.REMOVE"] }} }}
+      }}
+    ]
   }}
 """
     return nats_access.configuration(passwords, server=_server(layout), accounts=system)

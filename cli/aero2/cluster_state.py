@@ -36,6 +36,8 @@ class ServerState:
     """The last message of the stream that this server has, or None if it has no copy."""
     behind: tuple[str, ...] | None
     """If it leads the stream: the servers whose copies are not current."""
+    replicas: int | None = None
+    """How many copies the stream is to have, if this server has one."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class ClusterState:
             return "the stream has no leader"
         if leaders[0].behind:
             return f"not current: {', '.join(leaders[0].behind)}"
+        if len(copies) < (leaders[0].replicas or 1):
+            return f"{len(copies)} servers have a copy of the stream, not {leaders[0].replicas}"
         for server in copies:
             if server.last_seq is not None and server.last_seq < target:
                 return f"{server.name} has the stream up to {server.last_seq} of {target}"
@@ -80,7 +84,7 @@ class ClusterState:
 
 async def cluster_state(nc: NatsClient, expected: int) -> ClusterState:
     """Asks all servers. Those that do not answer in time are left out."""
-    detail = orjson.dumps({"accounts": True, "streams": True})
+    detail = orjson.dumps({"accounts": True, "streams": True, "config": True})
     answers, health = await asyncio.gather(
         _ask_all(nc, "JSZ", detail, expected), _ask_all(nc, "HEALTHZ", b"{}", expected)
     )
@@ -143,6 +147,7 @@ def _server_state(name: str, jetstream: dict[str, Any], health: dict[str, Any]) 
         meta_leader=(jetstream.get("meta_cluster") or {}).get("leader"),
         last_seq=stream["state"]["last_seq"] if stream else None,
         behind=_behind(name, stream),
+        replicas=stream["config"]["num_replicas"] if stream else None,
     )
 
 

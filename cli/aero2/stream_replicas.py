@@ -83,15 +83,16 @@ async def change_replicas(
 
 
 def _check(info: dict[str, Any]) -> None:
-    """Raises CommandError if the copies may not be changed now."""
-    if waits := _waits(info, _status(info)):
-        raise CommandError(f"{waits}. Wait until every copy is current, then try again.")
+    """Raises CommandError if the copies may not be changed now. That includes a copy that is behind: at a change to
+    fewer copies, NATS chooses which one goes, and may keep the one that is behind."""
     changed = (info["config"].get("metadata") or {}).get(CHANGED)
     if changed and datetime.now(UTC) - datetime.fromisoformat(changed) < REST:
         raise CommandError(
             f"The number of copies was changed less than {REST.seconds} seconds ago. A second change "
             "so soon could leave the stream without a leader."
         )
+    if waits := _waits(info, _status(info)):
+        raise CommandError(f"{waits}. Wait until every copy is current, then try again.")
 
 
 async def _wait_current(

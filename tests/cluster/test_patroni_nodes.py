@@ -110,8 +110,8 @@ async def test_what_a_promotion_forgets(writes: PatroniWrites) -> None:
     """Limits are counted in a table without WAL and start again. The lock of an address after wrong passwords is in
     WAL and stays. Sequences go on behind every number that was given."""
     pair, key, old = writes.pair, new_id(), str(writes.pair.leader)
-    await writes.fetch(LIMIT, None, DASHBOARD, key)
-    await writes.fetch(LOCK, None, DASHBOARD, key)
+    await writes.fetch(LIMIT, DASHBOARD, key)
+    await writes.fetch(LOCK, DASHBOARD, key)
     async with writes.running():
         await writes.more()
         before = await writes.fetch("SELECT max(seq) AS last FROM audit_outbox")
@@ -120,8 +120,8 @@ async def test_what_a_promotion_forgets(writes: PatroniWrites) -> None:
         await writes.more()
 
     count = "SELECT count(*) AS n FROM {} WHERE app_id = $1 AND {} = $2"
-    limits = await writes.fetch(count.format("rate_limits", "key"), None, DASHBOARD, key)
-    locks = await writes.fetch(count.format("sign_in_guards", "address_hash"), None, DASHBOARD, key)
+    limits = await writes.fetch(count.format("rate_limits", "key"), DASHBOARD, key)
+    locks = await writes.fetch(count.format("sign_in_guards", "address_hash"), DASHBOARD, key)
     assert (limits[0]["n"], locks[0]["n"]) == (0, 1)
     after = await writes.fetch("SELECT max(seq) AS last FROM audit_outbox")
     assert after[0]["last"] > before[0]["last"]
@@ -192,54 +192,6 @@ async def test_a_slot_of_a_move_stays(writes: PatroniWrites) -> None:
     await until(dropped, within=120)
     assert pair.leader == leader
     await writes.fetch("SELECT pg_drop_replication_slot('moves')")
-
-
-async def diverge(writes: PatroniWrites, hooks: PatroniHooks, *, hang: bool) -> str:
-    """Lets the primary write what no standby gets, kills it, and waits for the promotion of the other one. Returns
-    the old primary, whose next pg_rewind is interrupted."""
-    pair, old = writes.pair, str(writes.pair.leader)
-    with pair.paused_receiver(str(pair.synchronous_standby)):
-        local = await asyncpg.connect(pair.dsn_of(old))
-        await local.execute("SET synchronous_commit = local")
-        await local.execute("CREATE TABLE IF NOT EXISTS left_behind (t text)")
-        await local.execute(
-            "INSERT INTO left_behind SELECT repeat('x', 1000) FROM generate_series(1, 9000)"
-        )
-        local.terminate()
-        await asyncio.to_thread(pair.kill, old)
-    await promoted(writes, old)
-    await writes.fetch(
-        "CREATE TABLE new_rows AS SELECT repeat('y', 1000) t FROM generate_series(1, 20000)"
-    )
-    hooks.interrupt_rewind(hang=hang)
-    return old
-
-
-@pytest.mark.parametrize("power_lost", [False, True])
-async def test_an_interrupted_rewind(
-    writes: PatroniWrites, hooks: PatroniHooks, *, power_lost: bool
-) -> None:
-    """pg_rewind of the old primary dies in the middle of a file, alone or with the whole node. The node is repaired or
-    made again, and then has what the primary has, and nothing else (Patroni issues 3652 and 2302)."""
-    pair = writes.pair
-    old = await diverge(writes, hooks, hang=power_lost)
-    async with writes.running():
-        await asyncio.to_thread(pair.launch, old)
-        await until(hooks.interrupted, within=180)
-        if power_lost:
-            await asyncio.to_thread(pair.kill, old)
-            hooks.go_on()
-            await asyncio.to_thread(pair.launch, old)
-        await writes.wait_for(lambda: pair.synchronous_standby == old)
-        await asyncio.to_thread(pair.switch_over)
-        await writes.more()
-
-    assert pair.leader == old
-    rows = await writes.fetch("SELECT count(*) AS n FROM new_rows")
-    assert rows[0]["n"] == 20_000
-    assert (await writes.fetch("SELECT to_regclass('left_behind') AS t"))[0]["t"] is None
-    await writes.fetch("DROP TABLE new_rows")
-    await writes.compare()
 
 
 @contextmanager

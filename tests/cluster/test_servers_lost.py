@@ -229,6 +229,8 @@ async def test_two_of_three_are_gone_for_a_while(cluster: NatsCluster, post: Clu
         before = await post.waiting()
         await post.more(50)
         assert await post.waiting() > before
+        alive = "/healthz?js-enabled-only=true"  # what kills a pod must not fail without a majority
+        assert cluster.monitor("nats-1", alive) == {"status": "ok"}
         heard = asyncio.Event()
 
         async def hear(_: object) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.kit.fault_report import FaultReport
 from tests.kit.history import Outcome
 from tests.kit.nats_cluster import (
+    NAMES,
     NatsCluster,
     all_current,
     jetstream_ready,
@@ -21,6 +22,9 @@ from tests.kit.nats_cluster import (
 from tests.kit.recorded_load import RecordedLoad
 from tests.kit.services_on_cluster import ServicesOnCluster, started
 from tests.kit.system import System
+
+from aero2.cluster_config import SYSTEM_USER
+from aero2.cluster_state import wait_current
 
 WORKERS = 4
 
@@ -70,4 +74,37 @@ async def test_the_stream_leader_is_killed_under_sign_ins(
     cluster.start(leader)
     await all_current(js)
     await fault.settle()
+    await nc.close()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+async def test_every_server_is_replaced_in_turn(
+    platform: tuple[NatsCluster, ServicesOnCluster],
+) -> None:
+    """As docs/operating.md says: lame duck, stop, start, and the next one when `wait_current` says so. Only calls
+    that are on their way between two servers when a service moves may fail, one for each person and server at most.
+    Each sign-in has its event on the stream once (nats-server issue 5064, nats.py issue 868)."""
+    cluster, services = platform
+    people = RecordedLoad(System(services), WORKERS, kinds=["sign-ins"])
+    system = await cluster.connect(SYSTEM_USER)
+    nc = await cluster.connect("cli")
+    js = nc.jetstream(timeout=5)
+    await jetstream_ready(js)
+    async with people.running():
+        for name in NAMES:
+            await people.works_again(WORKERS)
+            await wait_current(system, 3, 120, print)
+            await asyncio.to_thread(cluster.servers[name].leave)
+            await asyncio.to_thread(cluster.start, name)
+            state = await wait_current(system, 3, 120, print)
+            assert state is not None, name
+            assert cluster.monitor(name, "/healthz") == {"status": "ok"}
+
+    refused = [o for o in people.history.operations if o.outcome is not Outcome.OK]
+    assert people.statuses["sign-ins"].keys() <= {"ok", "503", "504"}
+    assert len(refused) <= len(NAMES) * WORKERS, refused
+    await people.compare()
+    await people.compare_events(js)
+    await system.close()
     await nc.close()

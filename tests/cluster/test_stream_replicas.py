@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from nats.js import JetStreamContext
@@ -29,8 +31,10 @@ from aero2.failures import CommandError
 from aero2.nats_access import STREAM_ADMIN
 from aero2.stream_replicas import change_replicas, stream_status
 from common.audit import STREAM
+from common.metrics import STREAM_CURRENT, STREAM_REPLICAS
 from common.nats_client import NatsClient
 from common.outbox import ensure_stream
+from identity import stream_metrics
 
 pytestmark = pytest.mark.long
 
@@ -101,7 +105,7 @@ async def test_copies_change_one_step_at_a_time(
     await cli.close()
 
 
-async def _refused(admin: NatsClient) -> bool:
+async def _refused(admin: NatsClient, replicas: int = 1) -> bool:
     """Whether NATS has noticed that a server is away, so that a change is refused."""
     try:
         status = await stream_status(admin)
@@ -110,8 +114,41 @@ async def _refused(admin: NatsClient) -> bool:
     if not status.behind:
         return False
     with pytest.raises(CommandError, match=r"Not current: nats-\d"):
-        await change_replicas(admin, 1, 5, ignore)
+        await change_replicas(admin, replicas, 5, ignore)
     return True
+
+
+async def test_a_copy_that_never_catches_up_is_made_again(
+    cluster: NatsCluster, js: JetStreamContext, admin: NatsClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The figures of the alert show it, and a change of the copies is refused. While the others are current, its
+    server may start with an empty store, and gets the whole stream from them (nats-server issues 8319 and 7791)."""
+    monkeypatch.setattr(stream_replicas, "REST", stream_replicas.REST * 0)
+    await change_replicas(admin, 3, 60, ignore)
+    leader = await leader_of(js)
+    stuck = next(name for name in NAMES if name != leader)
+    others = [name for name in NAMES if name != stuck]
+    reader = await cluster.connect("identity", to=others)
+    operator = await cluster.connect(STREAM_ADMIN, to=others)
+    last = (await js.publish("audit.identity.x.batch", b"{}")).seq
+    cluster.servers[stuck].signal(signal.SIGSTOP)
+
+    async def alarms() -> bool:
+        await stream_metrics.export(reader.jetstream(timeout=2))
+        return bool(STREAM_CURRENT._value.get() == 2 < STREAM_REPLICAS._value.get())
+
+    await until(alarms)
+    await until(lambda: _refused(operator, 2))
+
+    cluster.stop(stuck, how=signal.SIGKILL)
+    shutil.rmtree(cluster.servers[stuck].folder / "jetstream")
+    await asyncio.to_thread(cluster.start, stuck)
+    system = await cluster.connect(SYSTEM_USER)
+    state = await wait_current(system, 3, 120, ignore)
+    assert state is not None
+    assert [(server.last_seq or 0) >= last for server in state.servers] == [True] * 3
+    for connected in (reader, operator, system):
+        await connected.close()
 
 
 async def test_a_change_keeps_what_an_operator_has_set(
@@ -159,6 +196,25 @@ async def test_the_stream_admin_may_do_nothing_else(
     await other.close()
 
 
+async def test_nobody_removes_a_server(cluster: NatsCluster) -> None:
+    """Without a majority, NATS would keep a removal and carry it out when the others are back. No user may send
+    it (nats-server issues 7561 and 7545)."""
+    refused: list[str] = []
+
+    async def keep(error: Exception) -> None:
+        refused.append(str(error))
+
+    users = (SYSTEM_USER, STREAM_ADMIN, "cli", "identity")
+    for user in users:
+        connected = await cluster.connect(user, error_cb=keep)
+        await connected.publish("$JS.API.SERVER.REMOVE", b'{"peer": "nats-3"}')
+        await connected.flush()
+        await connected.close()
+
+    await until(lambda: len(refused) == len(users))
+    assert all("permissions violation" in error.lower() for error in refused)
+
+
 async def test_wait_current_names_what_it_waits_for(
     cluster: NatsCluster, js: JetStreamContext, admin: NatsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,5 +259,9 @@ async def test_a_copy_that_lags_is_not_current(
     assert state is not None
 
     assert "has the stream up to" in str(state.fault(state.last_seq + 1))
+    incomplete = replace(
+        state, servers=tuple(replace(server, replicas=4) for server in state.servers)
+    )
+    assert incomplete.fault(0) == "3 servers have a copy of the stream, not 4"
     assert "3 of 4 servers" in str((await cluster_state(system, 4)).fault(0))
     await system.close()

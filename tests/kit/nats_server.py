@@ -81,6 +81,13 @@ class NatsServer:
             self.process.wait(10)
         self.process = None
 
+    def leave(self) -> None:
+        """Ends the server by lame duck mode: clients move to other servers first, which takes half a minute."""
+        self.signal(signal.SIGUSR2)
+        assert self.process is not None
+        self.process.wait(120)
+        self.process = None
+
     def signal(self, number: signal.Signals) -> None:
         assert self.process is not None
         os.kill(self.process.pid, number)

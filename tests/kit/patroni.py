@@ -21,8 +21,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -169,7 +169,8 @@ class PatroniPair:
         assert process is not None
         family = self._frozen.pop(name, None) or self._suspended(name)
         for one in family:
-            one.kill()
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
         psutil.wait_procs(family, timeout=10)
         process.wait(10)
 
@@ -188,23 +189,8 @@ class PatroniPair:
     def thaw(self, name: str) -> None:
         """Lets a node go on where it was."""
         for one in self._frozen.pop(name):
-            one.resume()
-
-    @contextmanager
-    def paused_receiver(self, standby: str) -> Iterator[None]:
-        """Stops the process of a standby that receives WAL. All else goes on, so Patroni notices nothing."""
-
-        def receivers() -> list[psutil.Process]:
-            return [p for p in self._servers(standby) if "walreceiver" in " ".join(p.cmdline())]
-
-        self.wait_for(lambda: len(receivers()) == 1)
-        (receiver,) = receivers()
-        receiver.suspend()
-        try:
-            yield
-        finally:
             with suppress(psutil.NoSuchProcess):
-                receiver.resume()
+                one.resume()
 
     def restore(self) -> None:
         """Starts and thaws what a test has left stopped, and waits for a primary and its standby."""

@@ -10,6 +10,7 @@ async with patroni_writes() as writes:          # a pair with the whole schema
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -94,16 +95,26 @@ class PatroniWrites:
         assert set(self.acknowledged) - set(stored) == set(), "acknowledged and lost"
         assert len({row["seq"] for row in rows}) == len(rows)
 
-    async def fetch(self, sql: str, node: str | None = None, *values: object) -> list[Any]:
-        """Asks a node as the superuser: the primary, if none is named."""
-        dsn = self.pair.dsn() if node is None else self.pair.dsn_of(node)
-        options = {"target_session_attrs": "read-write"} if node is None else {}
-        owner = await asyncpg.connect(dsn, timeout=60, **options)
+    async def fetch(self, sql: str, *values: object) -> list[Any]:
+        """Asks the primary as the superuser. Waits until a node takes writes: Patroni calls a node the primary a
+        moment before."""
+        owner = await self._owner()
         try:
             rows: list[Any] = await owner.fetch(sql, *values, timeout=60)
         finally:
             owner.terminate()
         return rows
+
+    async def _owner(self) -> Any:
+        ends = time.monotonic() + WITHIN
+        while True:
+            try:
+                return await asyncpg.connect(
+                    f"{self.pair.dsn()}?target_session_attrs=read-write", timeout=10
+                )
+            except (OSError, asyncpg.PostgresError, asyncpg.TargetServerAttributeNotMatched):
+                assert time.monotonic() < ends
+                await asyncio.sleep(0.1)
 
 
 @asynccontextmanager
