@@ -19,6 +19,8 @@ PURE = {
     "words_of_user(text,text[])": {"aero2_identity"},
     "words_of_names(text[])": {"aero2_tenancy"},
     "estimated_users(uuid,boolean,boolean)": {"aero2_identity"},
+    "closed_applications()": {"aero2_sweep", "aero2_logout", "aero2_upkeep"},
+    "hidden_applications()": {"aero2_search"},
     "bind_at_home(text,text)": {"aero2_tenancy", "aero2_identity", "aero2_oidc", "aero2_rbac"},
 }
 """Functions that roles may call: they read nothing, or with the rights of the role."""
