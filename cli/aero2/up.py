@@ -183,8 +183,8 @@ async def _start(
 
 
 def _stuck_stream(platform: Platform, supervisor: Supervisor) -> StreamWatchdog:
-    root = platform.folder.root
-    return StreamWatchdog(supervisor, platform.relay_state, lambda: free_bytes(root))
+    store = platform.folder.inside("nats")  # it may be a disk of its own
+    return StreamWatchdog(supervisor, platform.relay_state, lambda: free_bytes(store))
 
 
 async def _control(supervisor: Supervisor, folder: Folder, options: Options) -> None:

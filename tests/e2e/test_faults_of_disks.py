@@ -61,11 +61,12 @@ async def test_the_disk_of_the_stream_is_full(own: System, fault: FaultReport) -
             fault.strike()
             await fault.works_again(load.kinds)
         await load.compare()
+        await (
+            fault.settle()
+        )  # `aero2 up` starts NATS again, which keeps its error, and the events drain
         async with own.bus() as nc:
             await load.compare_events(nc.jetstream())
-        await fault.settle()
         await asyncio.to_thread(own.deployment.pause)
-    await asyncio.to_thread(own.deployment.resume)
 
 
 @pytest.mark.fault("F17")
@@ -89,4 +90,3 @@ async def test_the_disk_of_postgres_is_full(own: System, fault: FaultReport) -> 
             await load.compare_events(nc.jetstream())
         await fault.settle()
         await asyncio.to_thread(own.deployment.pause)
-    await asyncio.to_thread(own.deployment.resume)

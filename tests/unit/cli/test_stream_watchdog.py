@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aero2 import up
+from aero2.embedded.folder import Folder
 from aero2.stream_watchdog import PAUSE, ROOM, StreamWatchdog
 
 
@@ -69,3 +72,21 @@ async def test_a_disk_that_is_still_full_is_left_alone(machine: Machine) -> None
     machine.free = ROOM
     await watch.look()
     assert machine.restarted == ["nats"]
+
+
+def test_the_disk_of_the_stream_counts(
+    tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder of NATS may be a disk of its own, which is full while others are not."""
+    seen: list[Path] = []
+
+    def free(folder: Path) -> int:
+        seen.append(folder)
+        return 0
+
+    monkeypatch.setattr(up, "free_bytes", free)
+    platform: Any = machine
+    platform.folder = Folder.at(tmp_path)
+    up._stuck_stream(platform, platform).free()
+
+    assert seen == [tmp_path / "nats"]
