@@ -10,7 +10,7 @@
 --   aero2_relay   every service: sends the audit outbox       aero2_mail    identity: delivers mail
 --   aero2_sweep   identity, oidc, tenancy: expired rows       aero2_logout  oidc: logout tokens
 --   aero2_upkeep  tenancy: sealing, retention, use of keys, provisioning, deletion, domains, metrics of
---                 the server (it is in pg_read_all_stats, where the role that migrates may grant that)
+--                 the server
 --   aero2_search  identity: finds the users of one address for an operator
 
 DO $roles$
@@ -32,12 +32,12 @@ BEGIN
 END
 $roles$;
 
--- Lets tenancy see how far standbys are behind, for its metrics. A role that may not grant that leaves it
--- out: the metric is NaN then.
+-- Lets `standby_states` see how far standbys are behind. A role that may not grant that leaves it out: the
+-- metric is NaN then.
 DO $statistics$
 BEGIN
-    IF NOT pg_catalog.pg_has_role('aero2_upkeep', 'pg_read_all_stats', 'MEMBER') THEN
-        GRANT pg_read_all_stats TO aero2_upkeep;
+    IF NOT pg_catalog.pg_has_role('aero2_owner', 'pg_read_all_stats', 'MEMBER') THEN
+        GRANT pg_read_all_stats TO aero2_owner;
     END IF;
 EXCEPTION WHEN insufficient_privilege THEN
     NULL;

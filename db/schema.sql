@@ -155,6 +155,19 @@ CREATE TABLE application_fences (
     CONSTRAINT application_fences_pkey PRIMARY KEY (app_id, cluster)
 );
 
+-- How many standbys are synchronous, and by how many seconds the worst one lags; NULL if the owner may not see
+-- that. A standby that does not reply lags for as long as it is silent. Postgres shows it to members of
+-- pg_read_all_stats only, who also see the statements of all sessions. So the owner is the member, and the one
+-- role that needs these two numbers gets them by this function.
+CREATE FUNCTION standby_states(OUT synchronous_standbys integer, OUT standby_lag float8)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $states$
+    SELECT CASE WHEN count(*) = count(r.sync_state)
+               THEN count(*) FILTER (WHERE r.sync_state IN ('sync', 'quorum')) END,
+           max(greatest(extract(epoch FROM r.replay_lag),
+               extract(epoch FROM clock_timestamp() - r.reply_time), 0))
+    FROM pg_stat_replication r WHERE r.state IS DISTINCT FROM 'backup'
+$states$;
+
 -- Policies call these once for each statement.
 CREATE FUNCTION closed_applications() RETURNS uuid[] LANGUAGE sql STABLE
 SET search_path = pg_catalog, public, pg_temp
@@ -2049,6 +2062,7 @@ GRANT SELECT ON imported_keys TO aero2_tenancy, aero2_identity, aero2_oidc, aero
 GRANT SELECT (id, home, home_state) ON applications TO aero2_identity, aero2_rbac;  -- for bind_at_home
 GRANT EXECUTE ON FUNCTION closed_applications() TO aero2_sweep, aero2_logout, aero2_upkeep;
 GRANT EXECUTE ON FUNCTION hidden_applications() TO aero2_search;
+GRANT EXECUTE ON FUNCTION standby_states() TO aero2_upkeep;
 GRANT SELECT ON application_fences TO aero2_sweep, aero2_logout, aero2_upkeep, aero2_search;
 GRANT SELECT ON application_moves TO aero2_tenancy;
 GRANT INSERT (name), DELETE ON clusters TO aero2_tenancy;

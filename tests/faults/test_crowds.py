@@ -34,7 +34,7 @@ def crowded(shape: Shape, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.mark.fault("F25")
 async def test_hundreds_sign_in_at_once(crowded: System, fault: FaultReport) -> None:
-    """Hashing is bounded: whoever finds no place is told so with 429 or 503 and Retry-After. Meanwhile every
+    """Hashing is bounded: a sign-in without a place is refused with 429 or 503 and Retry-After. Meanwhile every
     refresh and every check of a session succeeds. Afterwards all can sign in."""
     fault.watch(crowded)
     email = fresh_email("herd")

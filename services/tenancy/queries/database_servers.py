@@ -9,7 +9,8 @@ from common.db import Db, one
 
 @dataclass(frozen=True)
 class ServersRow:
-    """The state of replication. Values that the role may not see are None: it needs pg_read_all_stats."""
+    """The state of replication. Values that the owner of the schema may not see are None: it needs
+    pg_read_all_stats."""
 
     synchronous_wanted: bool
     synchronous_standbys: int | None
@@ -27,12 +28,9 @@ async def get(db: Db) -> ServersRow:
         """
         -- any-tenant: the state of the whole server
         SELECT current_setting('synchronous_standby_names') <> '' AS synchronous_wanted,
-            CASE WHEN count(*) = count(r.sync_state)
-                THEN count(*) FILTER (WHERE r.sync_state IN ('sync', 'quorum')) END AS synchronous_standbys,
-            max(greatest(extract(epoch FROM r.replay_lag),
-                extract(epoch FROM clock_timestamp() - r.reply_time), 0))::float8 AS standby_lag,
-            (SELECT coalesce(a.last_failed_time > coalesce(a.last_archived_time, '-infinity'), false)
-             FROM pg_stat_archiver a) AS archive_failing
-        FROM pg_stat_replication r WHERE r.state IS DISTINCT FROM 'backup'
+               s.synchronous_standbys, s.standby_lag,
+               (SELECT coalesce(a.last_failed_time > coalesce(a.last_archived_time, '-infinity'), false)
+                FROM pg_stat_archiver a) AS archive_failing
+        FROM standby_states() s
         """,
     )

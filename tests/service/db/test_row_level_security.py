@@ -144,21 +144,23 @@ async def test_every_table_has_a_primary_key(two: dict[str, str]) -> None:
 
 
 async def test_service_roles_are_weak(two: dict[str, str]) -> None:
-    """No role is a superuser, bypasses row level security, creates objects, or owns a table."""
+    """No role is a superuser, bypasses row level security, creates objects, or owns a table. Only the owner, which
+    cannot log in, is a member of another role: it counts standbys."""
     async with connected(two["owner"]) as db:
         roles = await db.fetch("""
             SELECT rolname, rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication
                 AS strong
             FROM pg_roles WHERE rolname LIKE 'aero2%'
         """)
-        member = await db.fetch("""
-            SELECT member::regrole::text FROM pg_auth_members WHERE member::regrole::text LIKE 'aero2%'
+        members = await db.fetch("""
+            SELECT member::regrole::text, roleid::regrole::text FROM pg_auth_members
+            WHERE member::regrole::text LIKE 'aero2%'
         """)
         owners = {row["owner"] for row in (await tables(db)).values()}
 
     assert [role["rolname"] for role in roles if role["strong"]] == []
     assert len(roles) == 11
-    assert member == []
+    assert [tuple(each) for each in members] == [("aero2_owner", "pg_read_all_stats")]
     assert owners == {"aero2_owner"}
 
 
@@ -239,7 +241,7 @@ async def test_a_row_cannot_be_moved_to_another_application(two: dict[str, str])
 
 async def test_nothing_runs_with_the_owners_rights(two: dict[str, str]) -> None:
     """No view or function runs as its owner. The exceptions are four triggers (ADR 5), which nobody
-    can call and which bind themselves to the deleted row's application."""
+    can call and which bind themselves to the deleted row's application, and a function that counts standbys."""
     async with connected(two["owner"]) as db:
         views = await db.fetch("""
             SELECT relname FROM pg_class
@@ -254,6 +256,7 @@ async def test_nothing_runs_with_the_owners_rights(two: dict[str, str]) -> None:
     assert [tuple(row) for row in definers] == [
         ("applications_take_along", True),
         ("oauth_clients_take_along", True),
+        ("standby_states", False),
         ("token_families_take_along", True),
         ("users_take_along", True),
     ]

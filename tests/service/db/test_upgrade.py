@@ -45,10 +45,14 @@ class Replica:
                 try:
                     await db.execute(f"PREPARE s{number} AS {statement.sql}")
                     await self._plan(role, number)
-                except (asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedColumnError):
-                    continue  # of another job, or of this version
-                except asyncpg.UndefinedTableError:
-                    continue
+                except asyncpg.InsufficientPrivilegeError:
+                    continue  # of another job
+                except (
+                    asyncpg.UndefinedColumnError,
+                    asyncpg.UndefinedTableError,
+                    asyncpg.UndefinedFunctionError,
+                ):
+                    continue  # of this version
                 self.prepared.append((role, number, statement))
 
     async def failures(self) -> list[str]:

@@ -16,8 +16,9 @@ from gateway.app import GatewayApp
 
 PATHS = 10_000
 LABELS = {"method", "route", "status", "subject", "outcome", "limit", "writer", "pool", "state"}
-LABELS |= {"cache", "name", "version", "le"}
-"""Each has a value for each thing that the code names. None is for a tenant, user, host or path."""
+LABELS |= {"cache", "name", "version", "le", "cluster"}
+"""Each has a value for each thing that the code names, or the settings: a cluster of databases. None is for a tenant,
+user, host or path."""
 
 
 def series() -> set[str]:
