@@ -25,7 +25,7 @@ MAX_LIFETIME: Final = 300
 """Seconds from now until an assertion must have expired."""
 TYPES: Final = ("jwt", "client-authentication+jwt")
 """A JWT with another explicit type was signed for another purpose (RFC 8725 section 3.11)."""
-ENDPOINTS: Final = ("", "/oauth2/token", "/oauth2/introspect", "/oauth2/revoke")
+TOKEN_ENDPOINT: Final = "/oauth2/token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +113,7 @@ def _check_claims(client: RegisteredClient, ctx: Context, body: bytes) -> tuple[
     claims = orjson.loads(body)
     if claims.get("iss") != client.client_id or claims.get("sub") != client.client_id:
         raise InvalidClient("iss and sub of the assertion must be the client_id")
-    audience = claims.get("aud")
-    names = audience if isinstance(audience, list) else [audience]
-    if not any(name in [ctx.origin + path for path in ENDPOINTS] for name in names):
-        raise InvalidClient("aud of the assertion is not this server")
+    _check_audience(claims.get("aud"), ctx)
     now, expires, not_before = clock.now(), claims.get("exp"), claims.get("nbf", 0)
     issued_at = claims.get("iat", now)
     if not all(_is_number(moment) for moment in (expires, not_before, issued_at)):
@@ -131,6 +128,18 @@ def _check_claims(client: RegisteredClient, ctx: Context, body: bytes) -> tuple[
     if not isinstance(jti, str) or not jti:
         raise InvalidClient("the assertion has no jti")
     return float(expires), jti
+
+
+def _check_audience(audience: object, ctx: Context) -> None:
+    """Raises InvalidClient unless the assertion is for us alone: its audience is the issuer, or the address of
+    our token endpoint (OpenID Connect Core section 9). Somebody who may use an assertion that names others, too,
+    could use it here (CVE-2025-27370)."""
+    if isinstance(audience, list):
+        if len(audience) > 1:
+            raise InvalidClient("aud of the assertion must have one value, the issuer")
+        audience = audience[0] if audience else None
+    if audience not in (ctx.origin, ctx.origin + TOKEN_ENDPOINT):
+        raise InvalidClient("aud of the assertion must be the issuer")
 
 
 def _is_number(value: object) -> bool:

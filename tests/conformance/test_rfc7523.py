@@ -69,12 +69,13 @@ async def signing(fresh: Suite) -> AsyncIterator[Signing]:
         await api.delete(f"/api/clients/{made.json()['id']}")
 
 
+@pytest.mark.parametrize("as_array", [False, True])
 @pytest.mark.parametrize("to", ["issuer", "token_endpoint"])
-async def test_a_signature_in_place_of_a_secret(signing: Signing, to: str) -> None:
-    """It works at token endpoint, introspection and revocation, with the issuer or the endpoint as
+async def test_a_signature_in_place_of_a_secret(signing: Signing, to: str, as_array: bool) -> None:
+    """It works at token endpoint, introspection and revocation, with the issuer or the token endpoint as its one
     audience. A second use is refused."""
     audience = signing.suite.provider[to]
-    assertion = signing.assertion(aud=audience)
+    assertion = signing.assertion(aud=[audience] if as_array else audience)
     exchange = {"grant_type": "authorization_code", "redirect_uri": CALLBACK}
     answer = await signing.post("token_endpoint", assertion, code=await signing.code(), **exchange)
     assert answer.status_code == 200, answer.text
@@ -95,6 +96,12 @@ async def test_a_signature_in_place_of_a_secret(signing: Signing, to: str) -> No
     [
         {"aud": "https://somebody.example"},
         {"aud": []},
+        {"aud": None},
+        {"aud": 7},
+        {"aud": ["{issuer}", "{issuer}/oauth2/token"]},
+        {"aud": ["{issuer}", "{issuer}"]},
+        {"aud": "{issuer}/"},
+        {"aud": "{issuer}/oauth2/revoke"},
         {"exp": 1},
         {"exp": 2**33},
         {"exp": None},
@@ -111,7 +118,9 @@ async def test_a_signature_in_place_of_a_secret(signing: Signing, to: str) -> No
 async def test_a_wrong_assertion_is_invalid_client(
     signing: Signing, changes: dict[str, Any]
 ) -> None:
-    """Each claim of section 3 is checked."""
+    """Each claim of section 3 is checked. The audience is this server alone: an assertion for several servers
+    could be used by one of them at another."""
+    changes = json.loads(json.dumps(changes).replace("{issuer}", signing.suite.issuer))
     answer = await signing.post(
         "token_endpoint",
         signing.assertion(**changes),
