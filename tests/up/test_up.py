@@ -24,7 +24,7 @@ from tests.kit.instance import Instance, environment, free_port
 
 KEYS = {"dashboard_url", "owner_link", "mail_url", "domain", "demo"}
 DEMO_KEYS = {"slug", "host", "url", "app_id", "publishable_key", "secret_key"}
-DEMO_KEYS |= {"client_id", "client_secret"}
+DEMO_KEYS |= {"client_id", "client_secret", "home"}
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -286,10 +286,22 @@ async def _ended_in_the_middle(db: Database, end: Any) -> None:
         await tx.fetchval("SELECT 1")
 
 
+async def _add_binding(dsn: str) -> None:
+    """Adds to a database without our schema what binds a transaction, so that a killed server has it, too."""
+    db = await asyncpg.connect(dsn)
+    await db.execute("SET synchronous_commit = on")
+    await db.execute("""
+        CREATE FUNCTION bind_application(app_id text) RETURNS text LANGUAGE sql
+        AS $$ SELECT set_config('aero2.app_id', $1, true) $$
+    """)
+    await db.close()
+
+
 async def test_it_recovers_from_the_death_of_the_server() -> None:
     """Each request fails cleanly while the server is away, and works when it is back."""
     server = await asyncio.to_thread(Postgres.start, template=False)
     try:
+        await _add_binding(server.dsn())
         dead = await Database.connect(server.dsn(), name="test", size=3)
         await asyncio.gather(*(ask(dead, PID) for _ in range(6)))
         running = [asyncio.create_task(_sleep(dead)) for _ in range(3)]

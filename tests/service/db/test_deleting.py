@@ -37,8 +37,8 @@ async def as_role(dsn: str, app_id: str, sql: str) -> str:
 
 
 async def test_deleting_an_application_takes_every_row_of_it(database: dict[str, str]) -> None:
-    """Tenancy deletes one row. No table keeps a row of the application, except the outbox with the
-    last event. Other applications keep all rows."""
+    """Tenancy deletes one row. No table keeps a row of the application, except the outbox with the last event, and
+    the fence of a move: an application on its way is not deleted. Other applications keep all rows."""
     db = await two_full_applications(database["owner"])
     before = await counts(db, A)
     gone = await as_role(
@@ -51,7 +51,7 @@ async def test_deleting_an_application_takes_every_row_of_it(database: dict[str,
     assert len(before) > 40
     assert set(before.values()) == {1}
     assert gone == "DELETE 1"
-    assert left == {"audit_outbox"}
+    assert left == {"audit_outbox", "application_fences"}
     assert other == before
 
 
