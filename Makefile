@@ -54,7 +54,7 @@ test-cluster: $(READY) $(PATRONI)  ## faults of several machines: servers killed
 	@$(if $(ARGS),,$(PY) -m pytest --shape cluster --homes 2 tests/e2e/test_signing_in.py)
 
 faults: $(READY) $(PATRONI)  ## every fault that the product must survive, and write docs/reliability.md
-	@$(PY) -m pytest -m fault $(if $(ARGS),$(ARGS),--reliability docs/reliability.md)
+	@$(PY) -m pytest -m fault $(if $(ARGS),$(ARGS),tests --reliability docs/reliability.md)
 
 main-job: $(READY) $(PATRONI)  ## use a large deployment while every part is replaced, and write docs/reliability.md
 	@$(PY) -m pytest -m long tests/cluster/test_main_job.py --main-job docs/reliability.md
