@@ -51,7 +51,7 @@ class RowResult:
         return f"{ends[-1]['processes']} processes, as before; healthy; oldest event {oldest:.0f} s"
 
 
-@dataclass
+@dataclass(eq=False)  # pytest keeps its plugins in sets
 class Reliability:
     """Collects the reports of a run, and writes the document at its end."""
 
