@@ -20,17 +20,21 @@ class WakeableWorker:
 
     idle: float = 5.0
     """Seconds between rounds without a wake-up: another process may have left work behind."""
-    _others: dict[str, WakeableWorker] = field(default_factory=dict)
+    _members: dict[str, WakeableWorker] = field(default_factory=dict, compare=False, repr=False)
+    """By cluster. Each of them knows them all."""
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _rounds: int = 0
     _running: bool = False
     _done: asyncio.Condition = field(default_factory=asyncio.Condition)
 
+    def __post_init__(self) -> None:
+        self._members.setdefault(MAIN, self)
+
     def at(self, home: str) -> WakeableWorker:
-        """Returns the worker for the applications of one cluster: this one, if that is `main`."""
-        if home == MAIN:
-            return self
-        return self._others.setdefault(home, WakeableWorker(self.idle))
+        """Returns the worker for the applications of one cluster, the same whichever of them is asked."""
+        if home not in self._members:
+            self._members[home] = WakeableWorker(self.idle, self._members)
+        return self._members[home]
 
     def wake(self) -> None:
         """Starts a round soon."""

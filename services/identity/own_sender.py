@@ -32,7 +32,7 @@ log = logs.get(__name__)
 MOST_AT_ONCE: Final = 4
 """Mails of one application that are on their way at the same time, in one process."""
 MOST_IN_ALL: Final = 100
-"""Mails of all applications with a server of their own, in one process."""
+"""Mails of all applications of a cluster with a server of their own, in one process."""
 
 
 def password_place(app_id: str) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ from tests.isolation.sides import Sides
 
 @dataclass(frozen=True)
 class SavedRows:
-    """Copies of an application's rows, in a schema beside the tables."""
+    """Copies of an application's rows, in a schema beside the tables of each cluster."""
 
     app_id: str
     statements: str
@@ -18,15 +18,16 @@ class SavedRows:
     @classmethod
     async def save(cls, sides: Sides, app_id: str) -> SavedRows:
         """Copies all rows of the application. The last commands of the services have ended."""
-        owner = sides.owner
-        await owner.execute("DROP SCHEMA IF EXISTS saved CASCADE; CREATE SCHEMA saved")
+        for owner in sides.world.owners:
+            await owner.execute("DROP SCHEMA IF EXISTS saved CASCADE; CREATE SCHEMA saved")
         parts = []
-        for table, columns in (await _columns(owner)).items():
+        for table, columns in (await _columns(sides.world.main_owner)).items():
             place = "id" if table == "applications" else "app_id"
-            await owner.execute(
-                f"CREATE TABLE saved.{table} AS SELECT {columns} FROM {table}"
-                f" WHERE {place} = '{app_id}'"
-            )
+            for owner in sides.world.owners:
+                await owner.execute(
+                    f"CREATE TABLE saved.{table} AS SELECT {columns} FROM {table}"
+                    f" WHERE {place} = '{app_id}'"
+                )
             parts.append(
                 f"DELETE FROM {table} WHERE {place} = '{app_id}';"
                 f" INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE"
@@ -37,7 +38,8 @@ class SavedRows:
 
     async def restore(self, sides: Sides) -> None:
         """Replaces the application's rows by the copies. No process remembers the others."""
-        await sides.owner.execute(self.statements)
+        for owner in sides.world.owners:
+            await owner.execute(self.statements)
         sides.world.tenants.cache.clear()
         sides.world.oidc.caches.clear()
 

@@ -26,8 +26,6 @@ from common.contracts.versioned import ChangedMeanwhile, ConditionUnsupported, V
 from common.problems import Problem
 from rbac.queries import permissions
 
-pytestmark = pytest.mark.one_cluster("saves and restores rows of one database")
-
 CONTRACTS: Final = contracts()
 CONDITIONAL: Final = [subject for subject, one in CONTRACTS.items() if one.conditional]
 CHANGES: Final[dict[str, Any]] = {

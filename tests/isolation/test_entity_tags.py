@@ -24,8 +24,6 @@ from gateway.routing import API, HostKind
 from gateway.settings import GatewaySettings
 from gateway.state import Gateway
 
-pytestmark = pytest.mark.one_cluster("saves and restores rows of one database")
-
 SHOWN: Final = versioned_paths(json_api(dashboard=False))
 CHANGES: Final = [
     (method, API + route.path)

@@ -66,7 +66,8 @@ class TwoClusters(Postgres):
 @dataclass
 class OwnerOfTwo:
     """A superuser's connections to both clusters. A statement goes to `main` if it names a registry, else to
-    the cluster of the application among its arguments, else to both, but inserts once."""
+    the cluster of the first application among its arguments, or to those of a list of applications, else to
+    both, but inserts once."""
 
     main: asyncpg.Connection[asyncpg.Record]
     west: asyncpg.Connection[asyncpg.Record]
@@ -80,13 +81,21 @@ class OwnerOfTwo:
         if REGISTRY.search(sql):
             is_placeholder = PLACEHOLDER.match(sql) and "owner_org_id" not in sql
             return [self.main, self.west] if is_placeholder else [self.main]
-        texts = [text for arg in args for text in (arg if isinstance(arg, list) else [arg])]
-        named = [app_id for app_id in self.homes if app_id in texts or app_id in sql]
-        if named:
-            return [self.west if self.homes[named[0]] == WEST else self.main]
+        named = [self.west if home == WEST else self.main for home in self._named(sql, args)]
         if sql.lstrip().startswith("INSERT"):
-            return [self.main]  # of an application that a test has inserted itself
-        return [self.main, self.west]
+            return named[:1] or [self.main]  # of an application that a test has inserted itself
+        return named or [self.main, self.west]
+
+    def _named(self, sql: str, args: tuple[Any, ...]) -> list[str]:
+        """Returns the homes of the first argument that names applications, else that of one in the text."""
+        for arg in args:
+            texts = arg if isinstance(arg, list) else [arg]
+            found = [
+                self.homes[text] for text in texts if isinstance(text, str) and text in self.homes
+            ]
+            if found:
+                return list(dict.fromkeys(found))
+        return [home for app_id, home in self.homes.items() if app_id in sql][:1]
 
     async def execute(self, sql: str, *args: Any, **options: Any) -> str:
         first, *others = self._of(sql, args)

@@ -13,7 +13,7 @@ from typing import Any
 
 import asyncpg
 from pydantic import SecretStr
-from tests.kit.homes import AT_WEST, OwnerOfTwo, homes_of, is_double
+from tests.kit.homes import AT_WEST, WEST, OwnerOfTwo, homes_of, is_double
 from tests.kit.oauth import OAuthSteps
 from tests.kit.stand_ins import StandIns, Tenancy
 
@@ -109,7 +109,7 @@ class World(OAuthSteps):
         if is_double(dsns):
             roles |= {"relay"}
         databases = {
-            role: await _database(dsns, role, size if role in services else 2) for role in roles
+            role: await open_database(dsns, role, size if role in services else 2) for role in roles
         }
         if is_double(dsns):
             databases |= {name: _carrying(name, databases) for name in services}
@@ -267,6 +267,15 @@ class World(OAuthSteps):
         return self.owner.main if isinstance(self.owner, OwnerOfTwo) else self.owner
 
     @property
+    def home_owner(self) -> asyncpg.Connection[asyncpg.Record]:
+        """A superuser's connection to the cluster of `app_id`."""
+        return self.west_owner if self.home == WEST else self.main_owner
+
+    def dsn(self, role: str) -> str:
+        """Returns the DSN of a role in the cluster of `app_id`."""
+        return self.dsns[_key(role, self.home)]
+
+    @property
     def west_owner(self) -> asyncpg.Connection[asyncpg.Record]:
         assert isinstance(self.owner, OwnerOfTwo)
         return self.owner.west
@@ -307,8 +316,8 @@ async def _owner(dsns: dict[str, str]) -> Any:
     return OwnerOfTwo(connections[0], connections[1]) if len(connections) > 1 else connections[0]
 
 
-async def _database(dsns: dict[str, str], role: str, size: int) -> Database:
-    """Connects as the role, to each cluster."""
+async def open_database(dsns: dict[str, str], role: str, size: int) -> Database:
+    """Connects as the role, to each cluster. The caller closes it everywhere."""
     admission = ClusterAdmission() if is_double(dsns) else None
     databases = [
         await Database.connect(

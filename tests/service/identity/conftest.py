@@ -13,6 +13,9 @@ from tests.kit.world import World
 from common.circuit_breaker import CircuitBreaker
 from common.contracts.sign_in import Flow
 from common.ids import DASHBOARD
+from common.outgoing_http import OutgoingHttp
+from identity.mailer import Mailer
+from identity.smtp import Smtp
 
 from .provider_stand_in import ProviderStandIn
 
@@ -33,6 +36,25 @@ async def start_world(dsns: dict[str, str], **options: object) -> World:
         request_facts={"ip": "203.0.113.7", "agent": FIREFOX, "origin": "https://evil"},
         options={"identity": {"operator_email": "boss@example.com", **options}},
     )
+
+
+def mailers_of(world: World, port: int, http: OutgoingHttp | None = None) -> list[Mailer]:
+    """Returns the mailers of the service, which send by the server at this port: one for each cluster,
+    that of the world's application first."""
+    deps = world.identity
+    made = [
+        Mailer(
+            deps.db,
+            each.mail_db,
+            deps.sealer,
+            deps.tenants,
+            Smtp.parse(f"smtp://127.0.0.1:{port}?tls=none"),
+            "Aero2 <no-reply@id.example.org>",
+            http=http or OutgoingHttp(),
+        )
+        for each in deps.everywhere()
+    ]
+    return sorted(made, key=lambda mailer: mailer.mail_db.home != world.home)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl
 
@@ -173,41 +173,37 @@ async def test_captcha(world: World, outside: Outside) -> None:
     assert isinstance(problem, Unavailable)
 
 
-@pytest.mark.one_cluster("replaces what the deps of one cluster hold")
 async def test_breached_passwords(world: World, outside: Outside) -> None:
     """If a setting says so, a breached password is refused, and only five digits of its hash are
     sent. A service that is down blocks no password."""
-    deps = replace(world.identity, breach_url=f"{outside.url}/range/")
-    world.bus.serve(deps, {k: v for k, (v, d) in world.bus.handlers.items() if d is world.identity})
+    before = world.identity.breach_url
+    world.replace_deps("identity", breach_url=f"{outside.url}/range/")
     try:
         await world.call(CheckPassword(password=outside.stolen))
         assert outside.ranges == []
         world.configure(world.app_id, password_breach_check=True)
         problem = await world.refused(CheckPassword(password=outside.stolen))
         await world.call(CheckPassword(password="some other unheard of phrase"))
-        object.__setattr__(deps, "breach_url", "http://127.0.0.1:9/")
+        world.replace_deps("identity", breach_url="http://127.0.0.1:9/")
         await world.call(CheckPassword(password=outside.stolen))
     finally:
-        handlers = {k: v for k, (v, d) in world.bus.handlers.items() if d is deps}
-        world.bus.serve(world.identity, handlers)
+        world.replace_deps("identity", breach_url=before)
 
     assert isinstance(problem, WeakPassword)
     assert [len(prefix) for prefix in outside.ranges] == [5, 5]
 
 
-@pytest.mark.one_cluster("replaces what the deps of one cluster hold")
 async def test_a_captcha_on_the_inside_is_not_called(world: World, outside: Outside) -> None:
     """If private addresses are not permitted, a stored private address is not called and the
     captcha fails."""
     captcha = Captcha(verify_url=f"{outside.url}/verify", site_key="site")
     world.configure(world.app_id, captcha=captcha)
-    deps = replace(world.identity, http=OutgoingHttp())
-    world.bus.serve(deps, {k: v for k, (v, d) in world.bus.handlers.items() if d is world.identity})
+    before = world.identity.http
+    world.replace_deps("identity", http=OutgoingHttp())
     try:
         problem = await world.refused(StartEmailCode(email="eve@example.com", captcha="human"))
     finally:
-        handlers = {k: v for k, (v, d) in world.bus.handlers.items() if d is deps}
-        world.bus.serve(world.identity, handlers)
+        world.replace_deps("identity", http=before)
 
     assert isinstance(problem, Unavailable)
     assert outside.forms == []

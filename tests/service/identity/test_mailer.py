@@ -16,6 +16,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from tests.kit.callers import ADMIN, as_user
 from tests.kit.world import World
+from tests.service.identity.conftest import mailers_of
 
 from common import mail
 from common.context import Caller
@@ -33,7 +34,6 @@ from common.contracts.mail_templates import (
 from common.testing import context
 from identity import sender_connections
 from identity.mailer import PLATFORM, Mailer
-from identity.smtp import Smtp
 
 
 @dataclass
@@ -70,14 +70,19 @@ class Inbox:
 
 @dataclass
 class Post:
-    mailer: Mailer
+    mailers: list[Mailer]
+    """One for each cluster, that of the world's application first."""
     inbox: Inbox
     controller: Controller
+
+    @property
+    def mailer(self) -> Mailer:
+        return self.mailers[0]
 
 
 @pytest.fixture
 async def post(world: World) -> AsyncIterator[Post]:
-    """A mailer, and an SMTP server on a port of its own."""
+    """The mailers, and an SMTP server on a port of its own."""
     await world.owner.execute("DELETE FROM mail_outbox")
     inbox = Inbox()
     with socket.socket() as probe:
@@ -85,16 +90,7 @@ async def post(world: World) -> AsyncIterator[Post]:
         port = probe.getsockname()[1]
     controller = Controller(inbox, hostname="127.0.0.1", port=port)
     controller.start()
-    deps = world.identity
-    mailer = Mailer(
-        deps.db,
-        world.mail_db,
-        deps.sealer,
-        deps.tenants,
-        Smtp.parse(f"smtp://127.0.0.1:{port}?tls=none"),
-        "Aero2 <no-reply@id.example.org>",
-    )
-    yield Post(mailer, inbox, controller)
+    yield Post(mailers_of(world, port), inbox, controller)
     if not controller.loop.is_closed():
         controller.stop(no_assert=True)
 
@@ -312,7 +308,6 @@ async def test_a_name_is_never_a_template_or_an_advertisement(world: World, post
     assert all(message["Bcc"] is None for message in post.inbox.received)
 
 
-@pytest.mark.one_cluster("one mailer for two applications")
 async def test_an_application_writes_its_own_mail(world: World, post: Post) -> None:
     """A template of the application replaces the default for its kind and language, until it is
     deleted. Other applications keep the default."""
@@ -323,7 +318,8 @@ async def test_an_application_writes_its_own_mail(world: World, post: Post) -> N
     assert (await world.call(put, caller=ADMIN)).custom
     for app in (world.app_id, world.other_app_id):
         await world.call(StartEmailCode(email="a@example.com"), app_id=app)
-    await post.mailer.deliver_batch()
+    for mailer in post.mailers:
+        await mailer.deliver_batch()
     subjects = sorted(str(message["Subject"]) for message in post.inbox.received)
     listed = await world.call(ListTemplates(), caller=ADMIN)
     await world.call(ResetTemplate(kind="sign_in", locale="en"), caller=ADMIN)

@@ -12,6 +12,7 @@ import pytest
 from tests.kit.callers import ADMIN
 from tests.kit.mail_servers import MailServer, free_port, mail_server, silent_server
 from tests.kit.world import World
+from tests.service.identity.conftest import mailers_of
 
 from common.contracts.email_codes import StartEmailCode
 from common.contracts.mail_sender import (
@@ -27,17 +28,26 @@ from common.testing import context
 from identity import kept_sender, own_sender, smtp
 from identity.mailer import BATCH, GIVE_UP, Mailer
 from identity.queries import mail_senders
-from identity.smtp import Smtp
 
 
 @dataclass
 class Post:
-    """A mailer, the platform's server, and one of an application."""
+    """The mailers, the platform's server, and one of an application."""
 
     world: World
-    mailer: Mailer
+    mailers: list[Mailer]
+    """One for each cluster, that of the world's application first."""
     platform: MailServer
     own: MailServer
+
+    @property
+    def mailer(self) -> Mailer:
+        return self.mailers[0]
+
+    async def deliver(self) -> None:
+        """Delivers a batch of each cluster."""
+        for mailer in self.mailers:
+            await mailer.deliver_batch()
 
     async def put(self, port: int | None = None, app_id: str | None = None, **more: Any) -> None:
         values = {"host": "127.0.0.1", "port": port or self.own.port, "tls": "none"}
@@ -80,27 +90,18 @@ def own() -> Iterator[MailServer]:
 @pytest.fixture
 async def post(world: World, platform: MailServer, own: MailServer) -> AsyncIterator[Post]:
     await world.owner.execute("DELETE FROM mail_outbox")
-    deps = world.identity
-    mailer = Mailer(
-        deps.db,
-        world.mail_db,
-        deps.sealer,
-        deps.tenants,
-        Smtp.parse(f"smtp://127.0.0.1:{platform.port}?tls=none"),
-        "Aero2 <no-reply@id.example.org>",
-        http=OutgoingHttp(Egress(private=True)),
-    )
-    yield Post(world, mailer, platform, own)
-    await mailer.own.settled()
+    mailers = mailers_of(world, platform.port, OutgoingHttp(Egress(private=True)))
+    yield Post(world, mailers, platform, own)
+    for mailer in mailers:
+        await mailer.own.settled()
 
 
-@pytest.mark.one_cluster("one mailer for two applications")
 async def test_the_own_server_sends(post: Post) -> None:
     """Its mails have its sender. Other applications go on with the platform's server."""
     await post.put()
     await post.write("ann")
     await post.write("bob", app_id=post.world.other_app_id)
-    await post.mailer.deliver_batch()
+    await post.deliver()
 
     (mine,), (others,) = post.own.received, post.platform.received
     assert (mine["From"], mine["To"]) == ("Blue Mail <hello@shop.example>", "ann@example.com")
@@ -195,7 +196,6 @@ async def test_a_failing_sender_pauses_longer_each_time(post: Post) -> None:
     assert pauses[-1] in (899, 900)
 
 
-@pytest.mark.one_cluster("one mailer for two applications")
 async def test_a_silent_server_delays_no_other_application(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,7 +208,8 @@ async def test_a_silent_server_delays_no_other_application(
         await post.write("bob", app_id=post.world.other_app_id)
         began = time.monotonic()
         for _ in range(4):
-            await post.mailer._round()
+            for mailer in post.mailers:
+                await mailer._round()
         took = time.monotonic() - began
         under_way = len(post.mailer.own._tasks)
         others = [message["To"] for message in post.platform.received]
@@ -220,7 +221,6 @@ async def test_a_silent_server_delays_no_other_application(
     assert (await post.state()).last_error == "connect"
 
 
-@pytest.mark.one_cluster("one mailer for two applications")
 async def test_two_failing_applications_have_a_pause_each(post: Post) -> None:
     """The breaker of one application stays closed when that of another opens."""
     other = post.world.other_app_id
@@ -228,7 +228,7 @@ async def test_two_failing_applications_have_a_pause_each(post: Post) -> None:
     await post.put(app_id=other)
     await post.write("ann")
     await post.write("bob", app_id=other)
-    await post.mailer.deliver_batch()
+    await post.deliver()
 
     assert [message["To"] for message in post.own.received] == ["bob@example.com"]
     assert (await post.state()).waiting == 1
@@ -301,11 +301,12 @@ async def test_an_address_inside_gets_no_mail(post: Post) -> None:
 
 async def test_a_platform_without_a_server_keeps_its_mails(post: Post) -> None:
     """They wait without a counted try, and applications with a server of their own send."""
-    post.mailer.server = None
+    for mailer in post.mailers:
+        mailer.server = None
     await post.put()
     await post.write("ann")
     await post.write("bob", app_id=post.world.other_app_id)
-    await post.mailer.deliver_batch()
+    await post.deliver()
 
     assert [message["To"] for message in post.own.received] == ["ann@example.com"]
     row = await post.world.owner.fetchrow("SELECT attempts, failed_at FROM mail_outbox")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,14 +20,12 @@ def places(world: World, tmp_path: Path) -> Iterator[None]:
     """The operator has a file of places."""
     path = tmp_path / "city.mmdb"
     write_places(path, {"81.2.69.0/24": city("London", "United Kingdom")})
-    deps = replace(world.identity, geoip=GeoipDatabase.open(str(path)))
-    world.bus.serve(deps, {k: v for k, (v, d) in world.bus.handlers.items() if d is world.identity})
+    before = world.identity.geoip
+    world.replace_deps("identity", geoip=GeoipDatabase.open(str(path)))
     yield
-    handlers = {k: v for k, (v, d) in world.bus.handlers.items() if d is deps}
-    world.bus.serve(world.identity, handlers)
+    world.replace_deps("identity", geoip=before)
 
 
-@pytest.mark.one_cluster("replaces what the deps of one cluster hold")
 @pytest.mark.usefixtures("places")
 async def test_a_session_has_the_place_of_its_address(world: World) -> None:
     """The list shows the place. An unknown address has none, and a place is no condition."""
@@ -41,7 +38,6 @@ async def test_a_session_has_the_place_of_its_address(world: World) -> None:
     assert [one.place for one in listed] == [None, "London, United Kingdom"]
 
 
-@pytest.mark.one_cluster("replaces what the deps of one cluster hold")
 @pytest.mark.usefixtures("places")
 @pytest.mark.parametrize(("ip", "place"), [("81.2.69.142", "London, United Kingdom"), ("::1", "")])
 async def test_the_mail_about_a_new_device_names_the_place(

@@ -61,7 +61,7 @@ async def test_a_count_reads_few_pages(world: World) -> None:
     """However many users there are, the unfiltered count reads the first thousand of an index."""
     await world.owner.execute(MANY, world.app_id, 8_000)
     await world.owner.execute("ANALYZE users")
-    db = await asyncpg.connect(world.dsns["identity"])
+    db = await asyncpg.connect(world.dsn("identity"))
     await db.execute(f"SET aero2.app_id = '{world.app_id}'")
     sql = """
         EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)

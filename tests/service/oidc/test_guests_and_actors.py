@@ -103,7 +103,6 @@ async def test_tokens_name_the_actor(shared: World) -> None:
     assert (checked.actor_id, checked.actor_kind) == (actor, "user")
 
 
-@pytest.mark.one_cluster("its statement names the Dashboard only")
 async def test_a_developer_is_named_with_the_issuer_of_the_dashboard(shared: World) -> None:
     """Subjects are unique at an issuer, so `act` of a developer has both."""
     client = await client_of(shared)

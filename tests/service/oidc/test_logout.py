@@ -339,14 +339,26 @@ async def test_a_search_goes_back_to_the_last_complete_one(
     assert len(await told(world, listener)) == 1
 
 
-@pytest.mark.one_cluster("its transaction is in main")
+async def test_a_missed_end_wakes_the_deliveries(world: World, listener: Any) -> None:
+    """A token that the search queues goes out at once, in the cluster of its application. A search that
+    finds nothing wakes nobody."""
+    client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
+    await world.tokens(client, ann)
+    await session_end_listener.notify_missed(world.oidc)
+    before = world.oidc.deliveries._woken.is_set()
+    await world.owner.execute("UPDATE user_sessions SET revoked_at = now() - interval '1 minute'")
+    await session_end_listener.notify_missed(world.oidc)
+
+    assert (before, world.oidc.deliveries._woken.is_set()) == (False, True)
+
+
 async def test_a_deletion_that_fails_is_not_told_of(world: World, listener: Any) -> None:
     """The transaction that deletes the user marks the rows itself."""
     client, ann = await rp(world, backchannel_logout_uri=listener.uri), await world.person()
     await world.tokens(client, ann)
-    transaction = world.owner.transaction()
+    transaction = world.home_owner.transaction()
     await transaction.start()
-    await world.owner.execute("DELETE FROM users WHERE id = $1", ann.user_id)
+    await world.home_owner.execute("DELETE FROM users WHERE id = $1", ann.user_id)
     await session_end_listener.notify_missed(world.oidc)
     await transaction.rollback()
     await session_end_listener.notify_missed(world.oidc)

@@ -238,7 +238,7 @@ async def test_one_role_reads_addresses_of_all_applications(world: World, role: 
     """Only the role of the search sees them, and neither a name nor a row of another table."""
     email = f"{new_id()}@example.com"
     await world.insert_user(email=email)
-    db = await asyncpg.connect(world.dsns[role])
+    db = await asyncpg.connect(world.dsn(role))
     try:
         rows = await db.fetch("SELECT id FROM users WHERE email_normalized = $1", email)
     except asyncpg.InsufficientPrivilegeError:

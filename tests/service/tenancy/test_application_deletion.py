@@ -6,14 +6,12 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from nats.js.errors import NotFoundError
 from tests.kit.nats_server import start
-from tests.kit.world import World
+from tests.kit.world import World, open_database
 
 from common.audit import STREAM
 from common.contracts.applications import DeleteApplication
-from common.db import Database
 from common.outbox import Relay, ensure_stream
 from common.outbox_publisher import BatchPublisher
 from tenancy import provisioning
@@ -21,22 +19,21 @@ from tenancy.audit_stream import AuditStream
 from tenancy.handlers import HANDLERS
 
 
-@pytest.mark.one_cluster("its relay is that of main")
 async def test_its_events_go_from_the_stream(world: World, tmp_path: Path) -> None:
     """Waiting events are sent first, then all are erased. Events of other applications stay."""
     nats = start(tmp_path)
     nc = await nats.connect()
     js = nc.jetstream()
     await ensure_stream(js)
-    relay_db = await Database.connect(world.dsns["relay"], name="relay", size=2)
-    relay = Relay(relay_db, BatchPublisher(nc, js, "tenancy"))
+    relay_dbs = (await open_database(world.dsns, "relay", 2)).everywhere()
+    relays = [Relay(each, BatchPublisher(nc, js, "tenancy")) for each in relay_dbs]
     deps = replace(world.tenancy, streams=AuditStream(js, world.tenancy.upkeep_db))
     world.bus.serve(deps, HANDLERS)
     gone, kept = await world.create_application(), await world.create_application()
 
     await world.call(DeleteApplication(slug=gone.slug, confirm=gone.slug), await world.operator())
     before = await world.owner.fetchval("SELECT state FROM applications WHERE id = $1", gone.id)
-    running = asyncio.create_task(relay.run())
+    running = [asyncio.create_task(relay.run()) for relay in relays]
     for _ in range(200):
         if not await world.owner.fetchval("SELECT count(*) FROM audit_outbox"):
             break
@@ -44,8 +41,9 @@ async def test_its_events_go_from_the_stream(world: World, tmp_path: Path) -> No
     sent = await _kept(js, gone.id)
     await world.owner.execute("UPDATE applications SET updated_at = now() - interval '1 minute'")
     await provisioning.repair(deps)
-    running.cancel()
-    await relay_db.close()
+    for task, relay_db in zip(running, relay_dbs, strict=True):
+        task.cancel()
+        await relay_db.close()
 
     assert before == "deleting"
     assert sent > 0

@@ -44,7 +44,7 @@ MOST = 1_500
 
 @pytest.fixture
 async def large(world: World) -> str:
-    app = (await world.create_application()).id
+    app = world.app_id = (await world.create_application()).id
     for sql in FILL:
         await world.owner.execute(sql, app)
     await world.owner.execute("ANALYZE usage_counts, active_user_counts, audit_logs")
@@ -78,7 +78,7 @@ async def test_a_view_reads_the_roll_up_alone(
 async def plan(world: World, app: str, sql: str, args: tuple[Any, ...]) -> dict[str, Any]:
     """Returns the plan as the service executes it, with the buffers that it read."""
     db = await asyncpg.connect(
-        world.dsns["tenancy"],
+        world.dsn("tenancy"),
         server_settings={"plan_cache_mode": "force_generic_plan", "aero2.app_id": app},
     )
     try:
