@@ -11,6 +11,7 @@ from its beginning.
 from __future__ import annotations
 
 import asyncio
+import random
 import struct
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
@@ -40,6 +41,8 @@ ALIVE: Final = 15.0
 CHECKED_EVERY: Final = 1.0
 """Seconds between two checks of the right to follow, at least. An invalidation message can concern every
 follower, and anybody who revokes tokens sends many."""
+RETRY: Final = 2000
+"""Milliseconds until a follower connects again, about."""
 WRITTEN_AT_ONCE: Final = 10
 """Events between two looks at whether the follower may still follow, at most."""
 PLACE: Final = struct.Struct(">QQI")
@@ -74,6 +77,14 @@ class Places:
         return AESSIV(self.keys.derive("audit tail"))
 
 
+def come_back_after(milliseconds: int) -> str:
+    """Returns the field `retry` (WHATWG HTML section 9.2): the time after which a client that lost the stream
+    connects again, shorter or longer by up to half. Without that, all followers of a gateway that was restarted
+    would come back at the same moment."""
+    spread = random.uniform(0.5, 1.5)  # noqa: S311 - no secret
+    return f"retry: {round(milliseconds * spread)}\n"
+
+
 PlacedEvent: TypeAlias = tuple[str, StreamedEvent]
 """An event, and the place after it, where its follower continues."""
 
@@ -95,7 +106,7 @@ class JsonEvents:
     """Writes each audit event as JSON, under its type as name."""
 
     def begin(self, place: str) -> bytes:
-        return b": following\nretry: 2000\n\n"
+        return f": following\n{come_back_after(RETRY)}\n".encode()
 
     async def write(self, events: list[PlacedEvent]) -> bytes:
         """Returns the events, each with its place."""
