@@ -517,6 +517,7 @@ async def test_a_replaced_session_is_no_logout(world: World, listener: Any) -> N
     assert await world.owner.fetchval("SELECT count(*) FROM logout_deliveries") == 0
 
 
+@pytest.mark.fault("F30")
 async def test_a_failing_client_is_tried_again_and_given_up(world: World, listener: Any) -> None:
     """The number of attempts is limited."""
     listener.status = 500
@@ -529,6 +530,53 @@ async def test_a_failing_client_is_tried_again_and_given_up(world: World, listen
 
     assert listener.requests == backchannel_delivery.ATTEMPTS
     assert await world.owner.fetchval("SELECT count(*) FROM logout_deliveries") == 0
+
+
+@pytest.mark.long
+@pytest.mark.fault("F30")
+async def test_deliveries_that_failed_together_come_back_apart(world: World, listener: Any) -> None:
+    """A receiver that is down for a moment is not called by all at once afterwards: the next attempts are spread,
+    and their distance grows with each one."""
+    listener.status, ann = 503, await world.person()
+    for _ in range(backchannel_delivery.BATCH):
+        await world.tokens(await rp(world, backchannel_logout_uri=listener.uri), ann)
+    await world.owner.execute("UPDATE user_sessions SET revoked_at = now()")
+    for ended in await session_end_listener.find_ended(
+        world.oidc, world.app_id, "user", ann.user_id, home=world.home
+    ):
+        await logout_notification.notify_clients(world.oidc, world.ctx(), ended)
+    waits = []
+    for _ in range(3):
+        await world.owner.execute("UPDATE logout_deliveries SET next_attempt_at = now()")
+        before = await world.owner.fetchval("SELECT clock_timestamp()")
+        assert await backchannel_delivery.deliver_due(world.oidc) == backchannel_delivery.BATCH
+        rows = await world.owner.fetch("SELECT next_attempt_at FROM logout_deliveries")
+        waits.append([(row["next_attempt_at"] - before).total_seconds() for row in rows])
+
+    assert all(len(set(each)) == backchannel_delivery.BATCH for each in waits)
+    assert all(max(each) - min(each) > min(each) * 0.1 for each in waits)
+    assert max(waits[0]) < min(waits[1])
+    assert max(waits[1]) < min(waits[2])
+
+
+@pytest.mark.long
+@pytest.mark.fault("F19", "F30")
+async def test_workers_at_once_tell_each_client_once(world: World, listener: Any) -> None:
+    """Several workers share the queue. None sends what another one sends."""
+    ann, clients = await world.person(), []
+    for _ in range(12):
+        clients.append(await rp(world, backchannel_logout_uri=listener.uri))
+        await world.tokens(clients[-1], ann)
+    await world.owner.execute("UPDATE user_sessions SET revoked_at = now()")
+    for ended in await session_end_listener.find_ended(
+        world.oidc, world.app_id, "user", ann.user_id, home=world.home
+    ):
+        await logout_notification.notify_clients(world.oidc, world.ctx(), ended)
+    await asyncio.gather(*(backchannel_delivery.deliver_due(world.oidc) for _ in range(4)))
+
+    assert [claims["aud"] for claims in await told(world, listener)] == sorted(
+        client.client_id for client in clients
+    )
 
 
 async def test_the_log_says_why_a_delivery_failed(
