@@ -11,7 +11,6 @@ from its beginning.
 from __future__ import annotations
 
 import asyncio
-import random
 import struct
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
@@ -33,6 +32,7 @@ from common.audit_lines import StreamedEvent, line_count, read_lines
 from common.crypto import Keys, b64url
 from common.problems import BadRequest, Problem, Unavailable
 from gateway.audit_followers import AWAY, LOOK, STREAM, Follower, FollowerSlots, Place
+from gateway.http.event_streams import RETRY, come_back_after
 
 STORED: Final = 0.03
 """Seconds from the message about an event until the event is on the stream."""
@@ -41,8 +41,6 @@ ALIVE: Final = 15.0
 CHECKED_EVERY: Final = 1.0
 """Seconds between two checks of the right to follow, at least. An invalidation message can concern every
 follower, and anybody who revokes tokens sends many."""
-RETRY: Final = 2000
-"""Milliseconds until a follower connects again, about."""
 WRITTEN_AT_ONCE: Final = 10
 """Events between two looks at whether the follower may still follow, at most."""
 PLACE: Final = struct.Struct(">QQI")
@@ -75,14 +73,6 @@ class Places:
     @cached_property
     def _cipher(self) -> AESSIV:
         return AESSIV(self.keys.derive("audit tail"))
-
-
-def come_back_after(milliseconds: int) -> str:
-    """Returns the field `retry` (WHATWG HTML section 9.2): the time after which a client that lost the stream
-    connects again, shorter or longer by up to half. Without that, all followers of a gateway that was restarted
-    would come back at the same moment."""
-    spread = random.uniform(0.5, 1.5)  # noqa: S311 - no secret
-    return f"retry: {round(milliseconds * spread)}\n"
 
 
 PlacedEvent: TypeAlias = tuple[str, StreamedEvent]

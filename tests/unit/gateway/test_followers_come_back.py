@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from gateway.audit_tail import RETRY, JsonEvents, come_back_after
+from gateway.audit_tail import JsonEvents
+from gateway.http.event_streams import RETRY, come_back_after
 
 FOLLOWERS = 500
 
