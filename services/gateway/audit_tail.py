@@ -32,7 +32,7 @@ from common.audit_lines import StreamedEvent, line_count, read_lines
 from common.crypto import Keys, b64url
 from common.problems import BadRequest, Problem, Unavailable
 from gateway.audit_followers import AWAY, LOOK, STREAM, Follower, FollowerSlots, Place
-from gateway.http.event_streams import RETRY, come_back_after
+from gateway.event_streams import RETRY, come_back_after
 
 STORED: Final = 0.03
 """Seconds from the message about an event until the event is on the stream."""

@@ -14,7 +14,7 @@ from gateway.audit_tail import PlacedEvent
 from gateway.dashboard.event_lines import line_of, subject_of
 from gateway.dashboard.start_steps import STEP_EVENTS
 from gateway.dashboard.visit import Visit
-from gateway.http.event_streams import RETRY, come_back_after
+from gateway.event_streams import RETRY, come_back_after
 from gateway.pages.render import PageView
 
 MOST_ROWS: Final = 500

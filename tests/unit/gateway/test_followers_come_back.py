@@ -7,7 +7,7 @@ import re
 import pytest
 
 from gateway.audit_tail import JsonEvents
-from gateway.http.event_streams import RETRY, come_back_after
+from gateway.event_streams import RETRY, come_back_after
 
 FOLLOWERS = 500
 
