@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 from tests.kit.certificates import certified
 from tests.kit.factories import CALLBACK, Person
+from tests.kit.nats_server import until
 from tests.kit.oauth import ORIGIN, fields
 from tests.kit.postgres import Postgres
 from tests.kit.world import World
@@ -200,6 +201,12 @@ async def test_a_logout_token_reaches_the_client(world: World, listener: Any) ->
         world.oidc.deliveries.run(lambda: backchannel_delivery.work(world.oidc), name="test")
     )
     await end(world, ann, id_token_hint=tokens.id_token)
+    assert len(listener.received) == 1
+
+    async def none_waits() -> bool:
+        return not await world.owner.fetchval("SELECT count(*) FROM logout_deliveries")
+
+    await until(none_waits)
     worker.cancel()
 
     (token,) = listener.received
@@ -209,7 +216,6 @@ async def test_a_logout_token_reaches_the_client(world: World, listener: Any) ->
     assert claims["events"] == {"http://schemas.openid.net/event/backchannel-logout": {}}
     assert "nonce" not in claims
     assert claims["exp"] - claims["iat"] <= 120
-    assert await world.owner.fetchval("SELECT count(*) FROM logout_deliveries") == 0
 
 
 async def test_every_client_of_the_session_hears_of_it(world: World, listener: Any) -> None:
