@@ -84,6 +84,12 @@ class Keys:
         return self.masters[0][0]
 
     @property
+    def configured(self) -> tuple[str, ...]:
+        """The ids of all configured keys, the active one first. While replicas get a new key one after another,
+        each of them must accept what another one has made under any of these."""
+        return tuple(kid for kid, _ in self.masters)
+
+    @property
     def first(self) -> str:
         """The id of the key for names that must never change, however often the key does."""
         return self.eldest or self.masters[-1][0]
@@ -112,6 +118,14 @@ class Keys:
         """Returns a keyed digest (HMAC-SHA-256) of a value for one purpose. Raises KeyError for an unknown
         key."""
         return hmac.digest(self.purpose_key(label, kid), value, "sha256")
+
+    def has_made(self, label: str, value: bytes, digest: bytes, size: int = KEY_BYTES) -> bool:
+        """Returns whether a digest, shortened to `size` bytes, was made for a purpose under one of the configured
+        keys."""
+        return any(
+            hmac.compare_digest(digest, self.digest(label, value, kid)[:size])
+            for kid in self.configured
+        )
 
     def purpose_key(self, label: str, kid: str | None = None) -> bytes:
         """Returns the key that makes digests of one purpose. Raises KeyError for an unknown id, and for an

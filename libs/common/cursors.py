@@ -7,7 +7,6 @@ from binascii import Error as Base64Error
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from hmac import compare_digest
 from typing import TypeVar
 
 import orjson
@@ -35,7 +34,8 @@ class Cursors:
     def make(self, app_id: str, of: str, *values: str | datetime | None) -> str:
         """Returns a cursor. `of` names the list; `values` are the sort key of its last row."""
         body = orjson.dumps(values)
-        return urlsafe_b64encode(self._mac(app_id, of, body) + body).rstrip(b"=").decode()
+        mac = self.keys.digest("cursor", self._message(app_id, of, body))[:MAC]
+        return urlsafe_b64encode(mac + body).rstrip(b"=").decode()
 
     def page(
         self,
@@ -65,13 +65,12 @@ class Cursors:
         except (Base64Error, ValueError):
             raise BadCursor from None
         mac, body = raw[:MAC], raw[MAC:]
-        if not compare_digest(mac, self._mac(app_id, of, body)):
+        if not self.keys.has_made("cursor", self._message(app_id, of, body), mac, MAC):
             raise BadCursor
         values = orjson.loads(body)
         if len(values) != count:
             raise BadCursor
         return tuple(values)
 
-    def _mac(self, app_id: str, of: str, body: bytes) -> bytes:
-        message = b"\0".join((app_id.encode(), of.encode(), body))
-        return self.keys.digest("cursor", message)[:MAC]
+    def _message(self, app_id: str, of: str, body: bytes) -> bytes:
+        return b"\0".join((app_id.encode(), of.encode(), body))

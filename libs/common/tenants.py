@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from common.bus import Bus
-from common.caches import Cache
 from common.context import SYSTEM_CALLER, Context, system_context
 from common.contracts.tenants import GetTenant, Tenant
+from common.stale_cache import StaleCache
+
+TTL: Final = 60.0
+"""Seconds after which an application is asked for again."""
+STALE: Final = 60.0
+"""Seconds for which an application is served that was known, while tenancy does not answer."""
+
+
+def _empty_cache() -> StaleCache[Tenant]:
+    return StaleCache("tenant", 20_000, TTL, stale=STALE)
 
 
 @dataclass
 class Tenants:
     """Asks the tenancy service at most once a minute for each application. Forgets on
-    `changed.<app>.application`."""
+    `changed.<app>.application`. While tenancy does not answer, what was known counts for another minute: sign-ins
+    at known hosts go on."""
 
     bus: Bus
-    cache: Cache[Tenant] = field(default_factory=lambda: Cache("tenant", size=20_000, ttl=60))
+    cache: StaleCache[Tenant] = field(default_factory=_empty_cache)
 
     async def get(self, ctx: Context) -> Tenant:
         """Returns the application of the context. Raises ApplicationNotFound."""

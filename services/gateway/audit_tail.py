@@ -14,6 +14,7 @@ import asyncio
 import struct
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final, Protocol, TypeAlias
@@ -32,14 +33,14 @@ from common.audit_lines import StreamedEvent, line_count, read_lines
 from common.crypto import Keys, b64url
 from common.problems import BadRequest, Problem, Unavailable
 from gateway.audit_followers import AWAY, LOOK, STREAM, Follower, FollowerSlots, Place
+from gateway.event_streams import RETRY, come_back_after
 
 STORED: Final = 0.03
 """Seconds from the message about an event until the event is on the stream."""
 ALIVE: Final = 15.0
 """Seconds between comments that keep the connection open. Each time the right to follow is checked."""
 CHECKED_EVERY: Final = 1.0
-"""Seconds between two checks of the right to follow, at least. An invalidation message can concern every
-follower, and anybody who revokes tokens sends many."""
+"""Seconds between two checks of the right to follow, at least. Anybody who revokes tokens asks for many."""
 WRITTEN_AT_ONCE: Final = 10
 """Events between two looks at whether the follower may still follow, at most."""
 PLACE: Final = struct.Struct(">QQI")
@@ -55,12 +56,12 @@ class Places:
 
     def show(self, app_id: str, place: Place) -> str:
         plain = PLACE.pack(place.created, place.seq, place.lines)
-        return b64url(self._cipher.encrypt(plain, [app_id.encode()]))
+        return b64url(self._ciphers[0].encrypt(plain, [app_id.encode()]))
 
     def read(self, app_id: str, text: str) -> Place:
         """Raises BadRequest if the text is not a place in this application's log."""
         try:
-            plain = self._cipher.decrypt(unb64(text), [app_id.encode()])
+            plain = self._decrypted(unb64(text), app_id)
             if len(plain) == WHOLE_MESSAGE.size:
                 created, seq = WHOLE_MESSAGE.unpack(plain)
                 return Place(created, seq + 1)
@@ -69,9 +70,16 @@ class Places:
             raise BadRequest("Last-Event-ID is not the id of an event in this log") from None
         return Place(created, seq, lines)
 
+    def _decrypted(self, sealed: bytes, app_id: str) -> bytes:
+        for cipher in self._ciphers:
+            with suppress(InvalidTag):
+                return cipher.decrypt(sealed, [app_id.encode()])
+        raise InvalidTag
+
     @cached_property
-    def _cipher(self) -> AESSIV:
-        return AESSIV(self.keys.derive("audit tail"))
+    def _ciphers(self) -> list[AESSIV]:
+        """One for each configured master key, the active one first."""
+        return [AESSIV(self.keys.derive("audit tail", kid)) for kid in self.keys.configured]
 
 
 PlacedEvent: TypeAlias = tuple[str, StreamedEvent]
@@ -95,7 +103,7 @@ class JsonEvents:
     """Writes each audit event as JSON, under its type as name."""
 
     def begin(self, place: str) -> bytes:
-        return b": following\nretry: 2000\n\n"
+        return f": following\n{come_back_after(RETRY)}\n".encode()
 
     async def write(self, events: list[PlacedEvent]) -> bytes:
         """Returns the events, each with its place."""

@@ -54,19 +54,27 @@ async def check(deps: Deps, ctx: Context, tenant: Tenant, attempt: Attempt) -> N
 def _challenge(deps: Deps, app_id: str) -> str:
     """Returns `<expires>.<random>.<mac>`. Nothing is stored until it is used."""
     body = f"{int(clock.now()) + PROOF_LASTS}.{crypto.token(size=12)}"
-    return f"{body}.{_mac(deps, app_id, body)}"
+    return f"{body}.{_mac(deps, app_id, body, deps.keys.active)}"
 
 
-def _mac(deps: Deps, app_id: str, body: str) -> str:
-    return crypto.b64url(deps.keys.digest("proof", f"{app_id}|{body}".encode())[:16])
+def _mac(deps: Deps, app_id: str, body: str, kid: str) -> str:
+    return crypto.b64url(deps.keys.digest("proof", f"{app_id}|{body}".encode(), kid)[:16])
+
+
+def _is_ours(deps: Deps, app_id: str, body: str, mac: str) -> bool:
+    """Compares texts, and not the bytes that they stand for: a challenge that is written in another way would count
+    as another one, and its proof could be used twice."""
+    return any(
+        hmac.compare_digest(mac.encode(), _mac(deps, app_id, body, kid).encode())
+        for kid in deps.keys.configured
+    )
 
 
 async def _check_proof(deps: Deps, ctx: Context, proof: str, bits: int) -> None:
     challenge, _, answer = proof.rpartition(":")
     body, _, mac = challenge.rpartition(".")
     expires = body.partition(".")[0]
-    ours = _mac(deps, ctx.app_id, body).encode()
-    if not hmac.compare_digest(mac.encode(), ours) or not expires.isdigit():
+    if not _is_ours(deps, ctx.app_id, body, mac) or not expires.isdigit():
         raise CaptchaFailed("the proof of work is missing or not ours")
     if int(expires) < clock.now() or leading_zero_bits(f"{challenge}:{answer}") < bits:
         raise CaptchaFailed("the proof of work has expired or is wrong")

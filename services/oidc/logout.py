@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hmac import compare_digest
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -182,7 +181,7 @@ def _read_question(deps: Deps, ctx: Context, question: str) -> dict[str, Any]:
         content, presented_mac = unb64(body), unb64(mac)
     except ValueError:
         raise expired from None
-    if not dot or not compare_digest(presented_mac, deps.keys.digest("logout-question", content)):
+    if not dot or not deps.keys.has_made("logout-question", content, presented_mac):
         raise expired
     fields: dict[str, Any] = orjson.loads(content)
     if fields["app"] != ctx.app_id or fields["until"] < clock.now():

@@ -11,7 +11,14 @@ from tests.architecture.test_layout import dotted, imports
 from gateway.build import ROUTE_SETS
 
 LAYERS = (
-    ("settings", "audit_followers", "running_exports", "served_requests", "service_discovery"),
+    (
+        "settings",
+        "audit_followers",
+        "event_streams",
+        "running_exports",
+        "served_requests",
+        "service_discovery",
+    ),
     ("audit_tail",),
     ("http",),
     ("admission",),

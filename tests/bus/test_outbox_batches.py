@@ -240,6 +240,25 @@ async def test_killed_after_the_batch_was_made(post: Post, where: str, published
     assert await post.streamed(B) == ["b1"]
 
 
+@pytest.mark.long
+@pytest.mark.fault("F6", "F19")
+async def test_killed_twenty_times(post: Post) -> None:
+    """Twenty relays in a row die: before they publish, halfway, and before they delete what is published. Events
+    come between their deaths. Afterwards the stream has each event once, in its order, and each batch once."""
+    names: dict[str, list[str]] = {A: [], B: []}
+    for n in range(20):
+        for app_id, written in names.items():
+            written.append(f"{n} of {app_id}")
+            await post.record(written[-1], app_id=app_id)
+        await asyncio.to_thread(post.die, ("batched", "half", "published")[n % 3])
+    async with post.relay():
+        await until(post.none_waiting)
+
+    assert {app_id: await post.streamed(app_id) for app_id in names} == names
+    ids = [(message.headers or {})["Nats-Msg-Id"] for message in await post.messages()]
+    assert len(ids) == len(set(ids))
+
+
 async def test_a_batch_under_way_is_left_to_its_relay(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,14 +75,7 @@ class Platform:
 
     async def replace(self, name: str, how: signal.Signals) -> None:
         """Ends a process, starts it again, and waits until it is ready."""
-        before = self.readies(name)
-        await asyncio.to_thread(self.services.services.replace, name, how)
-        while self.readies(name) == before:
-            await asyncio.sleep(0.2)
-
-    def readies(self, name: str) -> int:
-        """Returns how often a process has said that it is ready."""
-        return self.services.services.log(name).count('"event":"ready"')
+        await asyncio.to_thread(self.services.services.replace_and_wait, name, how)
 
     def run(self, name: str, *words: str) -> None:
         """Changes what a process runs at its next start."""

@@ -84,6 +84,7 @@ async def written(system: System) -> int:
         await db.close()
 
 
+@pytest.mark.fault("F23")
 async def test_nobody_notices_a_replacement(rolling: System) -> None:
     """Sign-ins, refreshes, reads and writes go on while the gateway and a service are replaced: no
     request fails, whether its connection is kept, seldom used or new. Every user that was acknowledged

@@ -1,4 +1,4 @@
-"""A platform whose way to PostgreSQL can be slow, cut or lead elsewhere."""
+"""A platform whose way to PostgreSQL can be slow, cut or lead elsewhere, and one with two processes of each service."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 from tests.kit.nats_cluster import nats_cluster
-from tests.kit.services_on_cluster import ServicesOnCluster, started
+from tests.kit.service_processes import ServiceProcesses
+from tests.kit.services_on_cluster import Cluster, ServicesOnCluster, started
 from tests.kit.standby import PostgresPair
 from tests.kit.system import System
 from tests.kit.tcp_proxy import TcpProxy, tcp_proxy, with_hosts
@@ -61,3 +62,24 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pl
                     await asyncio.to_thread(services.end)
     finally:
         await asyncio.to_thread(postgres.stop)
+
+
+@dataclass
+class Doubled(System):
+    """A platform with two processes of each service. Both gateways answer at one address."""
+
+    deployment: Cluster
+
+    @property
+    def services(self) -> ServiceProcesses:
+        return self.deployment.services
+
+
+@pytest.fixture(scope="session")
+async def doubled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Doubled]:
+    """Runs the platform. A test starts again what it ends."""
+    folder = tmp_path_factory.mktemp("doubled") / "data"
+    settings = {"AERO2_POOL_SIZE": "4"}
+    deployment = await asyncio.to_thread(Cluster, folder, settings, 1, replicas=2)
+    yield Doubled(deployment)
+    await asyncio.to_thread(deployment.end)

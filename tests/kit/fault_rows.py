@@ -6,8 +6,8 @@ from typing import Final
 
 ROWS: Final = {
     "F1": (
-        "A gateway is killed under load",
-        "Only requests under way fail. Its port answers again.",
+        "A gateway is killed under load, alone and as one of two at an address",
+        "Only requests under way fail. Of two, the other one serves at once; of one, its port answers again.",
     ),
     "F2": (
         "Identity is killed after its commit, before its answer",

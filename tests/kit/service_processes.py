@@ -87,6 +87,24 @@ class ServiceProcesses:
         self.stop(name, how)
         self.start(name)
 
+    def readies(self, name: str) -> int:
+        """Returns how often a process has said that it is ready."""
+        return self.log(name).count('"event":"ready"')
+
+    def replace_and_wait(self, name: str, how: signal.Signals = signal.SIGKILL) -> None:
+        """Signals a process, starts it again, and waits until it is ready."""
+        before = self.readies(name)
+        self.replace(name, how)
+        self.wait_ready(name, before)
+
+    def wait_ready(self, name: str, before: int) -> None:
+        """Waits until a process has said that it is ready, more often than `before`."""
+        until(lambda: self.readies(name) > before)
+
+    def of(self, service: str) -> list[str]:
+        """Returns the names of the processes of a service."""
+        return [name for name in self.commands if name.partition("-")[0] == service]
+
     def kill(self) -> None:
         """Kills all processes at once."""
         for process in self.running.values():

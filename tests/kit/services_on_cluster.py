@@ -161,7 +161,9 @@ class ServicesOnCluster(Deployment):
 class Cluster(ServicesOnCluster):
     """The same, with servers of its own: three of NATS, and one of Postgres for each home."""
 
-    def __init__(self, folder: Path, settings: dict[str, str], homes: int) -> None:
+    def __init__(
+        self, folder: Path, settings: dict[str, str], homes: int, *, replicas: int = 1
+    ) -> None:
         folder.mkdir(parents=True)
         self._servers = ExitStack()
         try:
@@ -169,7 +171,9 @@ class Cluster(ServicesOnCluster):
             self._postgres = self._started(*((MAIN, WEST)[:homes]))
             databases = self._databases()
             home = WEST if homes == 2 else MAIN
-            super().__init__(cluster, databases, folder, home=home, settings=settings)
+            super().__init__(
+                cluster, databases, folder, replicas=replicas, home=home, settings=settings
+            )
         except BaseException:
             self._servers.close()
             raise

@@ -142,6 +142,7 @@ def test_recorded_problems() -> None:
     assert Problem.from_wire({"status": 404, "code": "made_later", "detail": "x"}).status == 404
 
 
+@pytest.mark.fault("F23")
 async def test_invalidation_messages() -> None:
     """`changed.<app>.<noun>.<id>` with the id as content: a noun of a later version and a header that
     is unknown here are no errors."""

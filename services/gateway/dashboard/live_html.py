@@ -14,12 +14,13 @@ from gateway.audit_tail import PlacedEvent
 from gateway.dashboard.event_lines import line_of, subject_of
 from gateway.dashboard.start_steps import STEP_EVENTS
 from gateway.dashboard.visit import Visit
+from gateway.event_streams import RETRY, come_back_after
 from gateway.pages.render import PageView
 
 MOST_ROWS: Final = 500
 """Events of one stream. After that the page is heavy, and says that it has to be loaded again."""
-RETRY: Final = 10_000
-"""Milliseconds until the browser connects again after a fault of ours."""
+RETRY_AFTER_FAULT: Final = 10_000
+"""Milliseconds until the browser connects again after a fault of ours, about."""
 SERVER_ERROR: Final = 500
 FORMS: Final = ("row", "item")
 LIVE: Final = N_("Live")
@@ -45,7 +46,7 @@ class HtmlEvents:
         """Returns the note that the page is live. It has a place, because a browser that comes back before
         the first event continues there: a developer is away while they try the sign-in page."""
         state = self._message(self._state("live", LIVE))
-        return f"id: {place}\nretry: 2000\n".encode() + state
+        return f"id: {place}\n{come_back_after(RETRY)}".encode() + state
 
     async def write(self, events: list[PlacedEvent]) -> bytes:
         """Returns each record with its place. Of events that are no row, only the last place is written:
@@ -67,7 +68,7 @@ class HtmlEvents:
         """Returns the note, and `end`, after which the browser does not come back. After a fault of ours
         it does."""
         if problem.status >= SERVER_ERROR and not isinstance(problem, Busy):
-            return f"event: away\nretry: {RETRY}\ndata:\n\n".encode()
+            return f"event: away\n{come_back_after(RETRY_AFTER_FAULT)}data:\n\n".encode()
         sentence = REFUSED
         if isinstance(problem, Unauthenticated):
             sentence = SIGNED_OUT

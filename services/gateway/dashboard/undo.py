@@ -38,13 +38,14 @@ def undo_values(visit: Visit) -> dict[str, str] | None:
     except ValueError:
         return None
     mac, plain = raw[:MAC], raw[MAC:]
-    if not hmac.compare_digest(mac, _mac(visit, plain)):
+    keys = visit.gateway.settings.keys.configured
+    if not any(hmac.compare_digest(mac, _mac(visit, plain, kid)) for kid in keys):
         return None
     values: dict[str, str] = orjson.loads(plain)
     return values
 
 
-def _mac(visit: Visit, plain: bytes) -> bytes:
-    key = visit.gateway.settings.keys.derive("undo")
+def _mac(visit: Visit, plain: bytes, kid: str | None = None) -> bytes:
+    key = visit.gateway.settings.keys.derive("undo", kid)
     place = f"{visit.user.session.id}|{visit.home}|{visit.parameters.get('user_id', '').lower()}|"
     return hmac.digest(key, place.encode() + plain, "sha256")

@@ -59,8 +59,9 @@ def _is_browser_id(value: str) -> bool:
 
 def form_token(settings: GatewaySettings, request: GatewayRequest, session: Session | None) -> str:
     """Returns the value of the hidden field `csrf`. `session` is the one that the page shows, if any."""
-    digest = _session_digest(settings, session)
-    plain = digest + _mac(settings, request, digest)
+    active = settings.keys.active
+    digest = _session_digest(settings, session, active)
+    plain = digest + _mac(settings, request, digest, active)
     mask = secrets.token_bytes(len(plain))
     return b64url(mask + _xor(mask, plain))
 
@@ -69,7 +70,8 @@ def check_form(settings: GatewaySettings, request: GatewayRequest, token: str | 
     """Raises CrossSite unless this application showed the form to this browser."""
     _check_source(request, required=False, form=True)
     digest, mac = _unmasked(token or "")
-    if not compare_digest(mac, _mac(settings, request, digest)):
+    keys = settings.keys.configured
+    if not any(compare_digest(mac, _mac(settings, request, digest, kid)) for kid in keys):
         raise CrossSite
 
 
@@ -79,24 +81,25 @@ def is_form_of_session(
     """Returns whether the form was shown in this session, at the same level of authentication. The
     form has passed `check_form`."""
     digest, _ = _unmasked(token or "")
-    return compare_digest(digest, _session_digest(settings, session))
+    keys = settings.keys.configured
+    return any(compare_digest(digest, _session_digest(settings, session, kid)) for kid in keys)
 
 
-def _session_digest(settings: GatewaySettings, session: Session | None) -> bytes:
+def _session_digest(settings: GatewaySettings, session: Session | None, kid: str) -> bytes:
     facts = "-"
     if session is not None:
         level = (session.id, session.user_id, session.auth_time.isoformat(), session.acr)
         facts = "|".join(str(fact) for fact in (*level, session.active_org_id))
-    return _digest(settings, "session", facts)
+    return _digest(settings, "session", facts, kid)
 
 
-def _mac(settings: GatewaySettings, request: GatewayRequest, session: bytes) -> bytes:
+def _mac(settings: GatewaySettings, request: GatewayRequest, session: bytes, kid: str) -> bytes:
     browser = browser_id(settings, request)
-    return _digest(settings, "form", f"{request.app.app_id}|{browser}|{session.hex()}")
+    return _digest(settings, "form", f"{request.app.app_id}|{browser}|{session.hex()}", kid)
 
 
-def _digest(settings: GatewaySettings, kind: str, message: str) -> bytes:
-    return hmac.digest(settings.keys.derive("csrf"), f"{kind}|{message}".encode(), "sha256")
+def _digest(settings: GatewaySettings, kind: str, message: str, kid: str) -> bytes:
+    return hmac.digest(settings.keys.derive("csrf", kid), f"{kind}|{message}".encode(), "sha256")
 
 
 def _unmasked(token: str) -> tuple[bytes, bytes]:

@@ -21,7 +21,7 @@ from common.contracts.resources import CreateResource, DeleteResource
 from common.contracts.rights import Rights
 from common.contracts.scopes import CreateScope, DeleteScope
 from common.contracts.tokens import CheckAccessToken
-from common.problems import Forbidden, Invalid
+from common.problems import Forbidden, Invalid, Unavailable
 
 MANAGER = Caller("client", "client_manager", frozenset({"clients:write", "clients:delete"}))
 
@@ -43,6 +43,31 @@ async def test_rights_that_inform_an_api_grant_nothing_here(shared: World, forma
 
     tokens = await shared.tokens(client, ann, scope="openid users:read")
     held = await shared.call(CheckAccessToken(token=tokens.access_token))
+    assert held.permissions == ["users:read"]
+
+
+@pytest.mark.fault("F4")
+async def test_no_right_comes_from_rbac_while_it_is_away(shared: World) -> None:
+    """While nobody can say what a user may do, a token with a scope that stands for a permission is not issued. One
+    without is, and grants nothing. The refused refresh is as good as before when rbac is back."""
+    ann, rbac = await shared.person(), shared.stand_ins.rbac
+    rbac.rights[ann.user_id] = Rights(permissions=["users:read"])
+    client = await shared.client(scopes=["openid", "users:read"])
+    reading = await shared.tokens(client, ann, scope="openid users:read")
+    plain = await shared.tokens(client, ann, scope="openid")
+    shared.oidc.caches.clear()
+    rbac.running = False
+    try:
+        with pytest.raises(Unavailable):
+            await shared.refresh(client, reading.refresh_token)
+        later = await shared.refresh(client, plain.refresh_token)
+        held = await shared.call(CheckAccessToken(token=later.access_token))
+        assert held.permissions == []
+    finally:
+        rbac.running = True
+
+    again = await shared.refresh(client, reading.refresh_token)
+    held = await shared.call(CheckAccessToken(token=again.access_token))
     assert held.permissions == ["users:read"]
 
 

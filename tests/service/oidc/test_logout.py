@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 from tests.kit.certificates import certified
 from tests.kit.factories import CALLBACK, Person
+from tests.kit.nats_server import until
 from tests.kit.oauth import ORIGIN, fields
 from tests.kit.postgres import Postgres
 from tests.kit.world import World
@@ -200,6 +201,12 @@ async def test_a_logout_token_reaches_the_client(world: World, listener: Any) ->
         world.oidc.deliveries.run(lambda: backchannel_delivery.work(world.oidc), name="test")
     )
     await end(world, ann, id_token_hint=tokens.id_token)
+    assert len(listener.received) == 1
+
+    async def none_waits() -> bool:
+        return not await world.owner.fetchval("SELECT count(*) FROM logout_deliveries")
+
+    await until(none_waits)
     worker.cancel()
 
     (token,) = listener.received
@@ -209,7 +216,6 @@ async def test_a_logout_token_reaches_the_client(world: World, listener: Any) ->
     assert claims["events"] == {"http://schemas.openid.net/event/backchannel-logout": {}}
     assert "nonce" not in claims
     assert claims["exp"] - claims["iat"] <= 120
-    assert await world.owner.fetchval("SELECT count(*) FROM logout_deliveries") == 0
 
 
 async def test_every_client_of_the_session_hears_of_it(world: World, listener: Any) -> None:
@@ -529,6 +535,7 @@ async def test_a_replaced_session_is_no_logout(world: World, listener: Any) -> N
     assert await world.owner.fetchval("SELECT count(*) FROM logout_deliveries") == 0
 
 
+@pytest.mark.fault("F30")
 async def test_a_failing_client_is_tried_again_and_given_up(world: World, listener: Any) -> None:
     """The number of attempts is limited."""
     listener.status = 500
@@ -541,6 +548,53 @@ async def test_a_failing_client_is_tried_again_and_given_up(world: World, listen
 
     assert listener.requests == backchannel_delivery.ATTEMPTS
     assert await world.owner.fetchval("SELECT count(*) FROM logout_deliveries") == 0
+
+
+@pytest.mark.long
+@pytest.mark.fault("F30")
+async def test_deliveries_that_failed_together_come_back_apart(world: World, listener: Any) -> None:
+    """A receiver that is down for a moment is not called by all at once afterwards: the next attempts are spread,
+    and their distance grows with each one."""
+    listener.status, ann = 503, await world.person()
+    for _ in range(backchannel_delivery.BATCH):
+        await world.tokens(await rp(world, backchannel_logout_uri=listener.uri), ann)
+    await world.owner.execute("UPDATE user_sessions SET revoked_at = now()")
+    for ended in await session_end_listener.find_ended(
+        world.oidc, world.app_id, "user", ann.user_id, home=world.home
+    ):
+        await logout_notification.notify_clients(world.oidc, world.ctx(), ended)
+    waits = []
+    for _ in range(3):
+        await world.owner.execute("UPDATE logout_deliveries SET next_attempt_at = now()")
+        before = await world.owner.fetchval("SELECT clock_timestamp()")
+        assert await backchannel_delivery.deliver_due(world.oidc) == backchannel_delivery.BATCH
+        rows = await world.owner.fetch("SELECT next_attempt_at FROM logout_deliveries")
+        waits.append([(row["next_attempt_at"] - before).total_seconds() for row in rows])
+
+    assert all(len(set(each)) == backchannel_delivery.BATCH for each in waits)
+    assert all(max(each) - min(each) > min(each) * 0.1 for each in waits)
+    assert max(waits[0]) < min(waits[1])
+    assert max(waits[1]) < min(waits[2])
+
+
+@pytest.mark.long
+@pytest.mark.fault("F19", "F30")
+async def test_workers_at_once_tell_each_client_once(world: World, listener: Any) -> None:
+    """Several workers share the queue. None sends what another one sends."""
+    ann, clients = await world.person(), []
+    for _ in range(12):
+        clients.append(await rp(world, backchannel_logout_uri=listener.uri))
+        await world.tokens(clients[-1], ann)
+    await world.owner.execute("UPDATE user_sessions SET revoked_at = now()")
+    for ended in await session_end_listener.find_ended(
+        world.oidc, world.app_id, "user", ann.user_id, home=world.home
+    ):
+        await logout_notification.notify_clients(world.oidc, world.ctx(), ended)
+    await asyncio.gather(*(backchannel_delivery.deliver_due(world.oidc) for _ in range(4)))
+
+    assert [claims["aud"] for claims in await told(world, listener)] == sorted(
+        client.client_id for client in clients
+    )
 
 
 async def test_the_log_says_why_a_delivery_failed(

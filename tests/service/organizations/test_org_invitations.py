@@ -97,6 +97,7 @@ async def test_invited_user_joins_once(world: World) -> None:
             await world.call(request, who)
 
 
+@pytest.mark.fault("F27")
 async def test_racing_acceptances_join_once(world: World) -> None:
     """Of eight simultaneous uses of a link one succeeds."""
     ada, bob = await world.user_caller("ada@example.com"), await world.user_caller(BOB)
