@@ -19,7 +19,7 @@ from aero2.embedded.folder import Folder
 from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import FILE, master_key, stored
 from aero2.failures import CommandError, report_failures
-from aero2.owner_urls import BadCluster, owner_urls
+from aero2.owner_urls import read_owner_urls
 from aero2.secret_variables import owner_url, secret_of
 from common.crypto import BadKey, Keys
 from common.homes import MAIN
@@ -158,10 +158,7 @@ async def _databases(
     """Connects to the database of each cluster, that of `main` last."""
     folder = _folder(data_dir)
     if folder is None:
-        try:
-            urls = owner_urls()
-        except (BadCluster, BadSecret) as mistake:
-            raise CommandError(f"{mistake}.") from None
+        urls = read_owner_urls()
     else:
         superuser = stored(folder)["superuser"]
         port = ports.port_of(folder, "postgres")

@@ -17,7 +17,7 @@ from aero2.embedded.temporary_server import temporary_server
 from aero2.failures import CommandError
 from aero2.migrate import ROLES
 from aero2.migration_steps import Connection
-from aero2.owner_urls import BadCluster, owner_urls
+from aero2.owner_urls import read_owner_urls
 from aero2.secret_variables import OWNER, owner_url, secret_of
 from common.crypto import BadKey, Keys
 from common.homes import MAIN
@@ -99,18 +99,9 @@ def owner_dsn() -> str:
         raise CommandError(f"{problem}.") from None
 
 
-def cluster_dsns() -> dict[str, str]:
-    """Returns the owner's DSN in the environment by cluster, that of `main` last; none without
-    AERO2_OWNER_DATABASE_URL. Raises CommandError."""
-    try:
-        return owner_urls()
-    except (BadCluster, BadSecret) as problem:
-        raise CommandError(f"{problem}.") from None
-
-
 def dsn_of(cluster: str) -> str:
     """Returns the owner's DSN of a cluster. Raises CommandError if it is not set."""
-    dsns = cluster_dsns()
+    dsns = read_owner_urls()
     if cluster not in dsns:
         suffix = "" if cluster == MAIN else f"_{cluster.upper()}"
         raise CommandError(f"{OWNER}{suffix} is not set: which database is the cluster {cluster}?")
@@ -122,7 +113,7 @@ def environment_secrets() -> dict[str, str]:
     they name. Raises CommandError."""
     own = [
         f"{name}_{cluster.upper()}"
-        for cluster in cluster_dsns()
+        for cluster in read_owner_urls()
         if cluster != MAIN
         for name in PASSWORDS.values()
     ]
@@ -133,11 +124,11 @@ def environment_secrets() -> dict[str, str]:
 def passwords_in(values: Mapping[str, str], cluster: str = MAIN) -> dict[str, str]:
     """Returns the passwords of our database roles in a cluster, by role: of each variable the first line."""
     first = {name: next(iter(lines(value)), "") for name, value in values.items()}
-    found = {
+    passwords = {
         role: first.get(f"{name}_{cluster.upper()}") or first.get(name, "")
         for role, name in PASSWORDS.items()
     }
-    return {role: password for role, password in found.items() if password}
+    return {role: password for role, password in passwords.items() if password}
 
 
 def parse_keys(text: str) -> Keys:

@@ -15,6 +15,7 @@ from aero2.backups.manifest import Manifest
 from aero2.backups.progress import Reporter
 from aero2.failures import CommandError
 from aero2.migration_steps import Connection
+from aero2.owner_urls import read_owner_urls
 from aero2.secret_variables import OWNER
 from common.homes import MAIN
 
@@ -45,7 +46,7 @@ def backup(
 
     async def run() -> dict[str, Manifest]:
         if access.data_folder(data_dir) is None:
-            dsns = access.cluster_dsns()
+            dsns = read_owner_urls()
             if cluster is None and len(dsns) > 1:
                 whole = DeploymentBackup(dsns, target.absolute(), secrets, passphrase)
                 return await whole.run(reporter)

@@ -20,12 +20,11 @@ from aero2.moves.clusters import LOST, ClusterAway, connected
 from aero2.moves.mover import BUSY, Mover
 from aero2.moves.records import Move
 from aero2.moves.replication import CopyLost
-from aero2.owner_urls import BadCluster, owner_urls
+from aero2.owner_urls import read_owner_urls
 from aero2.secret_variables import OWNER
 from common.context import system_context
 from common.homes import MAIN
 from common.invalidation import NatsInvalidation
-from common.secret_files import BadSecret
 
 TRIES: Final = 20
 """How often a move that has begun goes on by itself after a server was lost: a failover takes a while."""
@@ -183,10 +182,7 @@ async def run(
     slug: str, target: str, *, abort: bool, busy: float, report: Callable[[str], None]
 ) -> None:
     """Runs the command with the URLs of the environment. Raises CommandError."""
-    try:
-        urls = owner_urls()
-    except (BadSecret, BadCluster) as problem:
-        raise CommandError(f"{problem}.") from None
+    urls = read_owner_urls()
     if not urls:
         raise CommandError(f"{OWNER} is not set: whose applications are meant?")
     async with from_environment():
