@@ -25,6 +25,7 @@ from aero2.backups.revocations import Revocations, end_revoked
 from aero2.failures import CommandError
 from aero2.migrate import ROLES, UNFINISHED_RESTORE, folder, migrate
 from aero2.migration_steps import Connection
+from aero2.running_services import running_services
 from aero2.schema_files import MigrationError
 from common.crypto import Keys
 
@@ -164,19 +165,9 @@ async def end_and_migrate(work: Restore, db: Connection, reporter: Reporter) -> 
 
 async def refuse_running_services(db: Connection) -> None:
     """Raises CommandError while one of our services or jobs is connected to the database."""
-    names = await db.fetch(
-        """
-        SELECT DISTINCT application_name FROM pg_stat_activity
-        WHERE datname = current_database() AND pid <> pg_backend_pid()
-          AND (application_name LIKE 'aero2-%/%' OR usename = ANY ($1::text[]))
-        ORDER BY 1
-        """,
-        [f"aero2_{role}" for role in ROLES],
-    )
-    if names:
+    if names := await running_services(db):
         raise CommandError(
-            f"Services are running on this database ({', '.join(row[0] for row in names)}). "
-            "Stop all of them first."
+            f"Services are running on this database ({', '.join(names)}). Stop all of them first."
         )
 
 

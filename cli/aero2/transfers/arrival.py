@@ -23,6 +23,7 @@ from aero2.backups.facts import must_see_all
 from aero2.backups.progress import Reporter
 from aero2.failures import CommandError
 from aero2.migration_steps import Connection
+from aero2.running_services import running_services
 from aero2.transfers import contents, gate, registry_row
 from aero2.transfers.contents import Manifest
 from aero2.transfers.recognition import refuse_other_keys
@@ -103,7 +104,7 @@ class Import:
             await self._verify_audit(db, manifest, keys, reporter)
             await gate.guard(db)
             domains = await registry_row.verified_domains(db, manifest.app_id)
-        opened = not await gate.running_services(db)
+        opened = not await running_services(db)
         if opened:
             await gate.open_again(db, manifest.app_id)
         return Imported(

@@ -67,7 +67,7 @@ async def close(db: Connection, app_id: str) -> bool:
     CommandError."""
     async with db.transaction():
         await lock(db)
-        closed = await db.fetchval(
+        row_id = await db.fetchval(
             """
             UPDATE applications SET closed = 'exported', closed_at = now(), home_state = 'moving'
             WHERE id = $1 AND closed IS NULL AND home_state = 'settled' AND state = 'active'
@@ -77,7 +77,7 @@ async def close(db: Connection, app_id: str) -> bool:
         )
         await guard(db)
     await _wait_for_older_transactions(db)
-    return closed is not None
+    return row_id is not None
 
 
 async def _wait_for_older_transactions(db: Connection) -> None:
@@ -117,20 +117,3 @@ async def open_again(db: Connection, app_id: str) -> None:
             "SELECT EXISTS (SELECT FROM applications WHERE closed IS NOT NULL)"
         ):
             await db.execute(OPEN)
-
-
-async def running_services(db: Connection, *, before: object = None) -> list[str]:
-    """Returns the names of services that are connected, and of `before` a moment only those whose oldest
-    connection is older."""
-    rows = await db.fetch(
-        """
-        SELECT DISTINCT application_name FROM pg_stat_activity
-        WHERE datname = current_database() AND pid <> pg_backend_pid()
-          AND (application_name LIKE 'aero2-%/%' OR usename = ANY ($1::text[]))
-          AND ($2::timestamptz IS NULL OR backend_start <= $2)
-        ORDER BY 1
-        """,
-        [f"aero2_{role}" for role in ROLES],
-        before,
-    )
-    return [row[0] for row in rows]

@@ -7,6 +7,7 @@ from typing import Final
 
 from aero2.failures import CommandError
 from aero2.migration_steps import Connection
+from aero2.running_services import running_services
 from aero2.transfers import gate
 
 SHOWN: Final = timedelta(minutes=20)
@@ -27,12 +28,12 @@ async def open_application(db: Connection, slug: str, *, restarted: bool) -> Non
     if row["closed"] is None:
         raise CommandError(f"{slug} is not closed.")
     if row["closed"] == "imported" and not restarted:
-        if older := await gate.running_services(db, before=row["closed_at"]):
+        if older := await running_services(db, before=row["closed_at"]):
             raise CommandError(
                 f"These run since before the import, and do not know its keys: {', '.join(older)}. Restart "
                 "them, one after the other."
             )
-        if row["since"] > SHOWN and await gate.running_services(db):
+        if row["since"] > SHOWN and await running_services(db):
             raise CommandError(
                 "The import is too long ago to see whether every service was restarted since. If they "
                 "were, say so with --restarted."
