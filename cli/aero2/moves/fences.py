@@ -74,28 +74,19 @@ async def close_target(target: Connection, move: Move) -> None:
                 move.slug,
                 move.target,
             )
-        await target.execute(
-            """
-            INSERT INTO application_fences (app_id, cluster, is_closed, is_hidden, mark)
-            VALUES ($1, $2, true, true, $3)
-            ON CONFLICT (app_id, cluster) DO UPDATE SET is_closed = true, is_hidden = true
-            """,
-            move.app_id,
-            move.target,
-            uuid4(),
-        )
+        await _hide(target, move, move.target)
 
 
 async def close_source(source: Connection, move: Move) -> None:
     """Closes the application at its home, and waits until nobody is inside. Repeatable. Raises CommandError
     if it has another home."""
     async with source.transaction():
-        closed = await source.execute(
+        tag = await source.execute(
             "UPDATE applications SET home_state = 'moving' WHERE id = $1 AND home = $2",
             move.app_id,
             move.source,
         )
-        if closed != "UPDATE 1":
+        if tag != "UPDATE 1":
             raise CommandError(f"{move.slug} does not live in {move.source} any more.")
         await source.execute(
             "UPDATE application_fences SET is_closed = true WHERE app_id = $1 AND cluster = $2",
@@ -148,11 +139,6 @@ async def lift(source: Connection, move: Move) -> None:
         )
 
 
-async def open_target(target: Connection, move: Move) -> None:
-    """Lets jobs and searches find the application in its new home. Repeatable."""
-    await target.execute("DELETE FROM application_fences WHERE app_id = $1", move.app_id)
-
-
 async def hide_source(source: Connection, move: Move) -> None:
     """Hides what is left at the source from searches, too. Repeatable."""
     async with source.transaction():
@@ -162,18 +148,24 @@ async def hide_source(source: Connection, move: Move) -> None:
                 move.app_id,
                 move.target,
             )
-        await source.execute(
-            """
-            INSERT INTO application_fences (app_id, cluster, is_closed, is_hidden, mark)
-            VALUES ($1, $2, true, true, $3)
-            ON CONFLICT (app_id, cluster) DO UPDATE SET is_closed = true, is_hidden = true
-            """,
-            move.app_id,
-            move.source,
-            uuid4(),
-        )
+        await _hide(source, move, move.source)
+
+
+async def _hide(db: Connection, move: Move, cluster: str) -> None:
+    """Closes the rows of the application in a cluster to jobs, and hides them from searches. Repeatable."""
+    await db.execute(
+        """
+        INSERT INTO application_fences (app_id, cluster, is_closed, is_hidden, mark)
+        VALUES ($1, $2, true, true, $3)
+        ON CONFLICT (app_id, cluster) DO UPDATE SET is_closed = true, is_hidden = true
+        """,
+        move.app_id,
+        cluster,
+        uuid4(),
+    )
 
 
 async def forget(db: Connection, move: Move) -> None:
-    """Deletes the fences of a cluster that has no rows of the application any more."""
+    """Deletes the fences of a cluster: it is the new home, and jobs and searches find the application there, or
+    it has no rows of it any more. Repeatable."""
     await db.execute("DELETE FROM application_fences WHERE app_id = $1", move.app_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aero2.failures import CommandError
 from aero2.migration_steps import Connection
-from aero2.moves.records import COPYING, MOVED, Move
+from aero2.moves.records import COPYING, MOVED, Move, set_phase
 from common import audit
 from common.context import system_context
 from common.events.applications import ApplicationMoved
@@ -60,9 +60,7 @@ async def _register(main: Connection, move: Move) -> None:
     await main.execute(
         "UPDATE audit_transfers SET home = $2 WHERE app_id = $1", move.app_id, move.target
     )
-    await main.execute(
-        "UPDATE application_moves SET phase = $2 WHERE app_id = $1", move.app_id, MOVED
-    )
+    await set_phase(main, move, MOVED)
 
 
 async def _record(main: Connection, move: Move) -> None:

@@ -146,12 +146,10 @@ class Mover:
                     f"longer than {self.busy:g} s (--busy-at-most). The copy follows; run the same command again."
                 ) from None
             raise
-        await fences.open_target(self.target, self.move)
+        await fences.forget(self.target, self.move)
         await self.announce(self.move.app_id)
         busy_ms = round((time.monotonic() - since) * 1000)
-        await self.main.execute(
-            "UPDATE application_moves SET busy_ms = $2 WHERE app_id = $1", self.move.app_id, busy_ms
-        )
+        await records.set_busy(self.main, self.move, busy_ms)
         self.report(f"{count:,} rows are alike; {self.move.slug} was busy for {busy_ms} ms")
 
     async def _reopen(self) -> None:
@@ -170,12 +168,12 @@ class Mover:
         move = self.move
         # Waits until a standby has the new home, too: a COMMIT that was cancelled did not.
         await records.set_phase(self.main, move, records.MOVED)
-        await fences.open_target(self.target, move)
+        await fences.forget(self.target, move)
         await self.announce(move.app_id)
         await fences.hide_source(self.source, move)
         await replication.unsubscribe(self.target, move)
         await replication.unpublish(self.source, move)
-        await fences.open_target(self.target, move)  # without the row that the source has sent
+        await fences.forget(self.target, move)  # without the row that the source has sent
         deleted = await rows.delete(self.source, move, self._tables, self.report)
         self.report(f"deleted {deleted:,} rows in {move.source}")
         await leftovers.wait_until_sent(self.source, move, self.patience)

@@ -87,6 +87,13 @@ async def set_phase(main: Connection, move: Move, phase: str) -> None:
     )
 
 
+async def set_busy(main: Connection, move: Move, milliseconds: int) -> None:
+    """Records for how long the application answered nobody."""
+    await main.execute(
+        "UPDATE application_moves SET busy_ms = $2 WHERE app_id = $1", move.app_id, milliseconds
+    )
+
+
 async def get_timeline(main: Connection, move: Move) -> int | None:
     """Returns the target's timeline when the copy began; None if it has not."""
     timeline: int | None = await main.fetchval(
