@@ -20,19 +20,18 @@ months, and a wrong time zone or year is more."""
 REASON: Final = "the clock of this replica is wrong"
 
 
-def check_clock(server: BusServer | None, ahead: float) -> None:
+def check_clock(server: BusServer | None, ahead: float) -> bool:
     """Corrects the time of this process. Lets a server refuse requests from now on if the clock is `ahead` or
     behind by too much, and answer them again once it is right. A caller asks another replica then, if its
-    request is safe."""
+    request is safe. Returns whether the clock is right."""
     metrics.CLOCK_AHEAD.set(ahead)
     clock.correct(ahead)
-    if server is None:
-        return
     wrong = abs(ahead) > MOST
-    if wrong is (server.refusal is not None):
-        return
+    if server is None or wrong is (server.refusal is not None):
+        return not wrong
     server.refusal = Unavailable(REASON, retry_after=5) if wrong else None
     if wrong:
         log.error("clock is wrong", of=server.name, ahead=round(ahead))
     else:
         log.warning("clock is right again", of=server.name, ahead=round(ahead))
+    return not wrong
