@@ -110,10 +110,10 @@ class SoakLoad:
         headers = bearer | {"Content-Type": "application/json"}
         try:
             user = json.dumps({"email": f"soak-{secrets.token_hex(8)}@example.com"}).encode()
-            made = expect(await http.send("POST", "/api/users", user, **headers), 201)
-            path = f"/api/users/{json.loads(made.body)['id']}"
-            named = json.dumps({"public_metadata": {"plan": "soak"}}).encode()
-            expect(await http.send("PATCH", path, named, **headers), 200)
+            answer = expect(await http.send("POST", "/api/users", user, **headers), 201)
+            path = f"/api/users/{json.loads(answer.body)['id']}"
+            metadata = json.dumps({"public_metadata": {"plan": "soak"}}).encode()
+            expect(await http.send("PATCH", path, metadata, **headers), 200)
             expect(await http.get("/api/users?limit=20", **bearer), 200)
             expect(await http.get("/api/audit?limit=20", **bearer), 200)
             expect(await http.send("DELETE", path, b"", **bearer), 200, 204)

@@ -113,7 +113,7 @@ def of_metrics(text: str) -> Sample:
     sample: defaultdict[str, float] = defaultdict(float)
     for name, labels, value in METRIC.findall(text):
         if name in FIGURES:
-            known = dict(re.findall(r'(\w+)="([^"]*)"', labels))
+            by_label = dict(re.findall(r'(\w+)="([^"]*)"', labels))
             figure = float(value) / (MIB if name.endswith("_bytes") else 1)
-            sample[FIGURES[name].format(service=known.get("service", "all"))] += figure
+            sample[FIGURES[name].format(service=by_label.get("service", "all"))] += figure
     return dict(sample)

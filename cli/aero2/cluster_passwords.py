@@ -131,8 +131,8 @@ class Rotation:
             self._finish([cluster for cluster in self.logins if cluster in dark])
             report("Services replace their connections …")
             for cluster, db in servers.items():
-                if left := await end_old_connections(db, changed_at[cluster], self.within):
-                    report(f"{cluster}: {left} connections were closed that nobody had replaced.")
+                if count := await end_old_connections(db, changed_at[cluster], self.within):
+                    report(f"{cluster}: {count} connections were closed that nobody had replaced.")
         if dark:
             raise CommandError(
                 f"{' '.join(f'{name}: {error}' for name, error in dark.items())} The former passwords are valid "

@@ -28,8 +28,8 @@ async def verify(db: Connection, keys: Keys, checked: Callable[[int], None]) -> 
         sql = "SELECT id::text, slug FROM applications ORDER BY slug"
         for application in await db.fetch(sql):
             trusted = public_keys(keys, application["id"])
-            found = await faults_of(db, application["id"], trusted, checked)
-            faults += [f"{application['slug']}: {fault}" for fault in found]
+            faults_of_log = await faults_of(db, application["id"], trusted, checked)
+            faults += [f"{application['slug']}: {fault}" for fault in faults_of_log]
     return faults
 
 

@@ -53,8 +53,8 @@ class Revocations:
                 self.keys[app_id, data["key_id"]] = at
             case "api_key_rotated":
                 ends = datetime.fromisoformat(data["expires_at"])
-                known = self.keys.get((app_id, data["key_id"]), ends)
-                self.keys[app_id, data["key_id"]] = min(known, ends)
+                earliest = self.keys.get((app_id, data["key_id"]), ends)
+                self.keys[app_id, data["key_id"]] = min(earliest, ends)
             case "client_secret_deleted":
                 self.secrets.add((app_id, data["client_id"], data["secret_id"]))
             case "client_secret_created":

@@ -228,5 +228,5 @@ def _developers(dashboard: Dashboard) -> list[str]:
 
 def _teams(dashboard: Dashboard, user_id: str) -> list[str]:
     """Returns the teams that this command has made for a developer. The personal one goes with them."""
-    found = dashboard.call("GET", f"/api/users/{user_id}/organizations", query={"limit": "100"})
-    return [each["id"] for each in found["organizations"] if each["name"] == NAME]
+    page = dashboard.call("GET", f"/api/users/{user_id}/organizations", query={"limit": "100"})
+    return [each["id"] for each in page["organizations"] if each["name"] == NAME]

@@ -115,8 +115,8 @@ class _Filling:
         mine |= {"own_session_id": more[0], "session_id": theirs[0]}
 
     def _sessions_of(self, user_id: str) -> list[str]:
-        found = self._own("GET", f"/api/users/{user_id}/sessions")
-        return [each["id"] for each in found["sessions"]]
+        page = self._own("GET", f"/api/users/{user_id}/sessions")
+        return [each["id"] for each in page["sessions"]]
 
     def _organization(self) -> None:
         own = self.things["own_id"]

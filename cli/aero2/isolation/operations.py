@@ -64,8 +64,10 @@ class Operation:
 def operations_of(application: dict[str, Any], dashboard: dict[str, Any]) -> list[Operation]:
     """Returns the operations of both documents, each once: those of an application's host first."""
     own = _operations(application)
-    known = {each.name for each in own}
-    more = [each for each in _operations(dashboard, in_dashboard=True) if each.name not in known]
+    own_names = {each.name for each in own}
+    more = [
+        each for each in _operations(dashboard, in_dashboard=True) if each.name not in own_names
+    ]
     return own + more
 
 

@@ -75,19 +75,19 @@ def import_(options: ImportOptions) -> None:
             )
             return await work.run(reporter)
 
-    done = asyncio.run(run())
-    reporter.say(f"Imported {done.slug}: {done.rows} rows, SHA-256 {done.sha256}.")
-    if not done.final:
+    outcome = asyncio.run(run())
+    reporter.say(f"Imported {outcome.slug}: {outcome.rows} rows, SHA-256 {outcome.sha256}.")
+    if not outcome.final:
         reporter.say(
             "The file is a copy: the application was not closed at its source. Let only one of them "
             "answer."
         )
-    if done.opened:
-        reporter.say(f"{done.slug} is open: it answers as soon as the services run.")
+    if outcome.opened:
+        reporter.say(f"{outcome.slug} is open: it answers as soon as the services run.")
     else:
         reporter.say(
-            f"{done.slug} is still closed: the services learn its keys when they start. Restart them, "
-            f"one after the other, and then: aero2 apps open {done.slug}"
+            f"{outcome.slug} is still closed: the services learn its keys when they start. Restart them, "
+            f"one after the other, and then: aero2 apps open {outcome.slug}"
         )
 
 

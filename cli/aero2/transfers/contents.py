@@ -163,8 +163,8 @@ def parsed(model: type[M], plain: bytes) -> M:
 
 def travelling_columns(table: AppTable) -> tuple[Column, ...]:
     """Returns the columns of a table that go along."""
-    left = LEFT_COLUMNS.get(table.name, frozenset())
-    return tuple(column for column in table.columns if column.name not in left)
+    names_left_out = LEFT_COLUMNS.get(table.name, frozenset())
+    return tuple(column for column in table.columns if column.name not in names_left_out)
 
 
 def travelling_tables(tables: list[AppTable]) -> list[AppTable]:
@@ -187,8 +187,8 @@ def count(table: AppTable) -> str:
 
 
 def _from(table: AppTable) -> str:
-    left = f" AND ({LEFT_ROWS[table.name]}) IS NOT TRUE" if table.name in LEFT_ROWS else ""
-    return f'FROM "{table.name}" t WHERE t."{table.app_column}" = $1{left}'
+    condition = f" AND ({LEFT_ROWS[table.name]}) IS NOT TRUE" if table.name in LEFT_ROWS else ""
+    return f'FROM "{table.name}" t WHERE t."{table.app_column}" = $1{condition}'
 
 
 def insert(table: AppTable, names: list[str]) -> str:

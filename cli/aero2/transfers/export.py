@@ -115,20 +115,20 @@ class Export:
         return str(row["id"])
 
     async def _export(self, db: Connection, app_id: str, reporter: Reporter) -> Exported:
-        unfinished = self.target.with_name(f".{self.target.name}.unfinished")
+        unfinished_file = self.target.with_name(f".{self.target.name}.unfinished")
         with suppress(FileNotFoundError):
-            unfinished.unlink()
-        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            unfinished_file.unlink()
+        handle = os.open(unfinished_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:
                 async with db.transaction(isolation="repeatable_read", readonly=True):
                     written = await self._write(db, app_id, file, reporter)
                 file.flush()
                 os.fsync(file.fileno())
-            os.link(unfinished, self.target)  # unlike a rename, it never replaces a file
+            os.link(unfinished_file, self.target)  # unlike a rename, it never replaces a file
             sync(self.target.parent)
         finally:
-            unfinished.unlink(missing_ok=True)
+            unfinished_file.unlink(missing_ok=True)
         return written
 
     async def _write(
@@ -183,13 +183,13 @@ class Export:
 
 
 async def _refuse_unfinished_batches(db: Connection, app_id: str) -> None:
-    unfinished = await db.fetchval(
+    count = await db.fetchval(
         "SELECT count(*) FROM user_batches WHERE app_id = $1 AND state IN ('open', 'running')",
         app_id,
     )
-    if unfinished:
+    if count:
         raise CommandError(
-            f"{unfinished} batches of users are not finished, and they do not go along. Wait for them, or "
+            f"{count} batches of users are not finished, and they do not go along. Wait for them, or "
             "cancel them in the Dashboard."
         )
 

@@ -42,11 +42,11 @@ async def owner(db: Connection, team: str | None) -> str | None:
     for row in rows:
         if team in (row["id"], row["slug"]):
             return str(row["id"])
-    known = ", ".join(row["slug"] for row in rows[:20]) or "none yet"
+    team_names = ", ".join(row["slug"] for row in rows[:20]) or "none yet"
     raise CommandError(
-        f"Which team owns it? Name it with --team. Teams: {known}."
+        f"Which team owns it? Name it with --team. Teams: {team_names}."
         if team is None
-        else f"There is no team {team}. Teams: {known}."
+        else f"There is no team {team}. Teams: {team_names}."
     )
 
 

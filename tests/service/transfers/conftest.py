@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,28 +55,26 @@ class Deployment:
 
     async def restart(self) -> Keys:
         """Returns the keys of services that start now."""
-        db = await Database.connect(self.dsns["identity"], name="identity", size=1)
-        try:
+        async with self._identity() as db:
             self.keys = await recognize(db, self.configured)
-        finally:
-            await db.close()
         return self.keys
 
     async def seal(self, app_id: str, plain: bytes) -> str:
         """Returns a value that is sealed for the application."""
-        db = await Database.connect(self.dsns["identity"], name="identity", size=1)
-        try:
-            async with db.transaction(system_context(app_id)) as tx:
-                return await Sealer(self.keys).seal(tx, app_id, PLACE, plain)
-        finally:
-            await db.close()
+        async with self._identity() as db, db.transaction(system_context(app_id)) as tx:
+            return await Sealer(self.keys).seal(tx, app_id, PLACE, plain)
 
     async def open(self, app_id: str, sealed: str) -> bytes:
         """Returns what was sealed."""
+        async with self._identity() as db, db.reader(system_context(app_id)) as reader:
+            return await Sealer(self.keys).open(reader, app_id, PLACE, sealed)
+
+    @asynccontextmanager
+    async def _identity(self) -> AsyncIterator[Database]:
+        """Yields the database as identity sees it."""
         db = await Database.connect(self.dsns["identity"], name="identity", size=1)
         try:
-            async with db.reader(system_context(app_id)) as reader:
-                return await Sealer(self.keys).open(reader, app_id, PLACE, sealed)
+            yield db
         finally:
             await db.close()
 
