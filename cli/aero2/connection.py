@@ -89,10 +89,13 @@ def _embedded(path: Path) -> tuple[str, str, str]:
             f"AERO2_NATS_URL is not set, and {path} is no data folder of `aero2 up`: which "
             "deployment is meant?"
         )
-    folder = Folder.at(path)
-    port = ports.port_of(folder, "nats")
-    login, password = secrets.Secrets.load(folder).nats_login(nats_access.CLI)
-    return f"nats://127.0.0.1:{port}", login, password
+    return login_of_folder(Folder.at(path), nats_access.CLI)
+
+
+def login_of_folder(folder: Folder, user: str) -> tuple[str, str, str]:
+    """Returns the URL of NATS on a data folder, and the login and password of one of its users."""
+    login, password = secrets.Secrets.load(folder).nats_login(user)
+    return f"nats://127.0.0.1:{ports.port_of(folder, 'nats')}", login, password
 
 
 async def _quiet(_: Exception) -> None:

@@ -14,8 +14,8 @@ import typer
 from pydantic import SecretStr
 
 from aero2 import psql
-from aero2.connection import connected_as
-from aero2.embedded import ports, secrets
+from aero2.connection import connected_as, login_of_folder
+from aero2.embedded import secrets
 from aero2.embedded.folder import Folder
 from aero2.failures import CommandError
 from common.cluster_settings import read_clusters
@@ -108,8 +108,8 @@ def _from_folder(path: Path) -> tuple[str, Login, Clusters]:
     postgres = psql.embedded_postgres(path)
     folder = Folder.at(path)
     kept = secrets.Secrets.load(folder)
-    url = f"nats://127.0.0.1:{ports.port_of(folder, 'nats')}"
+    url, login, secret = login_of_folder(folder, SERVICE)
     database, relay = (
         SecretStr(postgres.url(f"aero2_{role}", kept.database[role])) for role in (SERVICE, "relay")
     )
-    return url, kept.nats_login(SERVICE), {MAIN: (database, relay)}
+    return url, (login, secret), {MAIN: (database, relay)}

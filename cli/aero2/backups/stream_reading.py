@@ -13,10 +13,9 @@ from nats.js.errors import Error as StreamError
 from aero2.backups.manifest import Manifest
 from aero2.backups.progress import Reporter
 from aero2.backups.revocations import Revocations, revoked_since
-from aero2.connection import connected_as
-from aero2.embedded import ports
+from aero2.connection import connected_as, login_of_folder
 from aero2.embedded.folder import Folder
-from aero2.embedded.secrets import FILE, Secrets
+from aero2.embedded.secrets import FILE
 from aero2.failures import CommandError
 from aero2.secret_variables import secret_of
 from common.nats_logins import parse_login
@@ -73,11 +72,9 @@ def _place(options: StreamOptions) -> tuple[str, str, str] | None:
     if options.stream_of is not None:
         if not (options.stream_of / FILE).is_file():
             raise CommandError(f"{options.stream_of} is no data folder of `aero2 up`.")
-        folder = Folder.at(options.stream_of)
-        url = f"nats://127.0.0.1:{ports.port_of(folder, 'nats')}"
-        return url, *Secrets.load(folder).nats_login(READER)
-    named = os.environ.get("AERO2_NATS_URL")
-    if not named:
+        return login_of_folder(Folder.at(options.stream_of), READER)
+    url = os.environ.get("AERO2_NATS_URL")
+    if not url:
         return None
     if os.environ.get("AERO2_NATS_USER", READER) != READER:
         raise CommandError(
@@ -85,4 +82,4 @@ def _place(options: StreamOptions) -> tuple[str, str, str] | None:
             "the password of that user, or say --without-stream."
         )
     line = next(iter(lines(secret_of("AERO2_NATS_PASSWORD"))), "")
-    return named, *parse_login(READER, line)
+    return url, *parse_login(READER, line)
