@@ -9,6 +9,7 @@ from typing import Final
 
 import asyncpg
 
+from aero2 import owner_connection
 from aero2.failures import CommandError
 from aero2.migrate import ROLES, scram_verifier, set_passwords
 from aero2.migration_steps import Connection
@@ -69,13 +70,14 @@ async def change_own(db: Connection, password: str) -> int:
 
 
 async def connect_with(logins: DatabaseUrl) -> Connection:
-    """Connects with the first of several logins that the server accepts. Raises CommandError."""
+    """Connects with the first of several logins that the server accepts: of several servers, the one that takes
+    writes. Raises CommandError."""
     error: Exception | None = None
     for dsn in logins.logins():
         try:
-            return await asyncpg.connect(dsn, timeout=10)
+            return await owner_connection.connect(dsn)
         except asyncpg.InvalidAuthorizationSpecificationError as refused:
             error = refused
-        except (OSError, asyncpg.PostgresError, TimeoutError) as away:
+        except owner_connection.UNREACHABLE as away:
             raise CommandError(f"The database cannot be reached: {away}.") from None
     raise CommandError(f"The database refuses the owner: {error}.")

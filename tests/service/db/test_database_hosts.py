@@ -16,9 +16,11 @@ from tests.kit.tcp_proxy import tcp_proxy, with_hosts
 
 from aero2 import owner_connection
 from aero2.backups.programs import without_password
+from aero2.password_change import connect_with
 from common import connection_setup
 from common.context import Context
 from common.database_hosts import DatabaseHosts, Host
+from common.database_url import DatabaseUrl
 from common.db import Database
 from common.problems import Unavailable
 
@@ -162,9 +164,10 @@ async def test_a_command_takes_the_primary(postgres_pair: PostgresPair) -> None:
     primary, standby = postgres_pair.primary, postgres_pair.standby
     for ports in ((standby.port, primary.port), (primary.port, standby.port)):
         dsn = with_hosts(primary.dsn("owner"), *ports)
-        db = await owner_connection.connect(dsn)
-        assert await db.fetchval(PORT) == primary.port
-        await db.close()
+        for connecting in (owner_connection.connect(dsn), connect_with(DatabaseUrl(dsn))):
+            db = await connecting
+            assert await db.fetchval(PORT) == primary.port
+            await db.close()
         plain, variables = without_password(dsn)
         psql = await asyncio.create_subprocess_exec(
             *(primary.binaries / "psql", "--no-psqlrc", "-At", "-c", PORT, plain),
