@@ -65,7 +65,8 @@ async def token(world: World, client: NewClient, audience: Any) -> Tokens:
 async def test_a_fapi_client_names_the_issuer_alone(shared: World) -> None:
     """Trap: neither an endpoint nor a list, also of one."""
     client = await machine(shared, "fapi2")
-    for audience in (ENDPOINT, [ORIGIN], [ORIGIN, ENDPOINT], ORIGIN + "/", None, [], {}):
+    bad: list[Any] = [ENDPOINT, [ORIGIN], [ORIGIN, ENDPOINT], ORIGIN + "/", None, [], {}]
+    for audience in bad:
         with pytest.raises(InvalidClient):
             await token(shared, client, audience)
 
@@ -75,7 +76,8 @@ async def test_a_fapi_client_names_the_issuer_alone(shared: World) -> None:
 async def test_other_clients_may_name_the_token_endpoint(shared: World) -> None:
     """One value, the issuer or the address of the token endpoint; never several."""
     client = await machine(shared, None)
-    for audience in ([ORIGIN, ENDPOINT], f"{ORIGIN}/oauth2/introspect", [], {}, None):
+    bad: list[Any] = [[ORIGIN, ENDPOINT], f"{ORIGIN}/oauth2/introspect", [], {}, None]
+    for audience in bad:
         with pytest.raises(InvalidClient):
             await token(shared, client, audience)
 
