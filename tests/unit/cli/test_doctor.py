@@ -235,16 +235,16 @@ def test_secrets_are_read_from_their_files(tmp_path: Path, monkeypatch: pytest.M
     """Of a NATS password that is replaced, both lines count. None of them is shown."""
     monkeypatch.chdir(tmp_path)
     contents = {
-        "OWNER_DATABASE_URL": "postgresql://a:hidden@b/c\n",
-        "NATS_PASSWORD": "cli-2:hidden-new\nhidden-former\n",
-        "MASTER_KEY": "k1:hidden\n",
-        "SMTP_URL": "smtp://ada:hidden@mail\n",
+        "AERO2_OWNER_DATABASE_URL": "postgresql://a:hidden@b/c\n",
+        "AERO2_NATS_PASSWORD": "cli-2:hidden-new\nhidden-former\n",
+        "AERO2_MASTER_KEY": "k1:hidden\n",
+        "AERO2_SMTP_URL": "smtp://ada:hidden@mail\n",
     }
     env = {}
     for name, text in contents.items():
         file = tmp_path / name
         file.write_text(text)
-        env[f"AERO2_{name}_FILE"] = str(file)
+        env[f"{name}_FILE"] = str(file)
     target = from_environment(env)
 
     assert target.database_url == "postgresql://a:hidden@b/c"
