@@ -5,7 +5,7 @@ from __future__ import annotations
 from common.context import Context
 from common.contracts.oauth_errors import UnauthorizedClient, UnsupportedGrantType
 from common.contracts.tokens import ExchangeToken, Tokens
-from oidc import client_auth, oauth_parameters
+from oidc import client_auth, client_use, oauth_parameters
 from oidc.deps import Deps
 from oidc.grants import GRANTS
 
@@ -20,4 +20,6 @@ async def exchange(deps: Deps, ctx: Context, request: ExchangeToken) -> Tokens:
     client = await client_auth.authenticate(deps, ctx, parameters, request.basic)
     if grant_type not in client.grant_types:
         raise UnauthorizedClient("this client may not use this grant type")
-    return await grant(deps, ctx, client, parameters)
+    tokens = await grant(deps, ctx, client, parameters)
+    await client_use.record(deps, ctx, client)
+    return tokens
