@@ -206,11 +206,7 @@ async def lock(db: Db, *, app_id: str, client_id: str) -> bool:
 PAGE: Final = f"""
     SELECT {CLIENT_COLUMNS} FROM oauth_clients
     WHERE app_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
-    ORDER BY created_at, id LIMIT $4
-    """
-PAGE_OF_SOURCE: Final = f"""
-    SELECT {CLIENT_COLUMNS} FROM oauth_clients
-    WHERE app_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid) AND source = $5
+      AND ($5::text IS NULL OR source = $5)
     ORDER BY created_at, id LIMIT $4
     """
 
@@ -226,9 +222,7 @@ async def page(
 ) -> list[Client]:
     """Lists clients by creation time, from the position after `after` and `after_id`: all, or those of one source."""
     position = keyset.forward(after, after_id)
-    if source is None:
-        return await many(db, Client, PAGE, app_id, *position, limit)
-    return await many(db, Client, PAGE_OF_SOURCE, app_id, *position, limit, source)
+    return await many(db, Client, PAGE, app_id, *position, limit, source)
 
 
 async def list_origins(db: Db, *, app_id: str) -> list[str]:
