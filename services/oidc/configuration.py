@@ -82,4 +82,6 @@ async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
         "scopes_supported": [*scope_catalogue.CLAIMS, *catalogue.scopes],
         "acr_values_supported": acr_values.supported(settings),
     }
+    if settings.client_registration != "off":  # RFC 7591 section 3
+        fields["registration_endpoint"] = f"{ctx.origin}/oauth2/register"
     return Configuration.model_validate({"issuer": ctx.origin, **fields})

@@ -13,6 +13,7 @@ from gateway.dashboard import (
     branding,
     client,
     client_grants,
+    client_registration,
     client_secrets,
     clients,
     custom_domains,
@@ -121,4 +122,5 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     user_sessions.routes,
     user_ways_in.routes,
     users.routes,
+    client_registration.routes,
 )

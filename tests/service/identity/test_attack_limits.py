@@ -18,6 +18,7 @@ from tests.kit.callers import PASSWORD
 from tests.kit.world import KEYS, World
 
 from common import captcha_secret
+from common.attempt_limits import AttemptLimit, Limits
 from common.contracts.app_settings import Captcha
 from common.contracts.email_codes import StartEmailCode
 from common.contracts.passwords import CheckPassword, SignInWithPassword, WeakPassword
@@ -28,7 +29,6 @@ from common.outgoing_http import OutgoingHttp
 from common.problems import Busy, RateLimited, Unavailable
 from common.testing import context
 from identity.hashing import Hashing
-from identity.limits import AttemptLimit, Limits
 
 from .conftest import proof_of_work
 
