@@ -30,6 +30,11 @@ from common.contracts.consents import (
     RevokeUserGrant,
 )
 from common.contracts.discovery import GetConfiguration
+from common.contracts.exchange_policies import (
+    CreateExchangePolicy,
+    DeleteExchangePolicy,
+    ListExchangePolicies,
+)
 from common.contracts.keys import (
     EnsureKeys,
     GetJwks,
@@ -50,6 +55,7 @@ from oidc import (
     clients,
     configuration,
     consents,
+    exchange_policies,
     introspection,
     keys,
     logout,
@@ -104,4 +110,8 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     CreateScope: scopes.create,
     ListScopes: scopes.list_,
     DeleteScope: scopes.delete,
+    # token exchange
+    ListExchangePolicies: exchange_policies.list_,
+    CreateExchangePolicy: exchange_policies.create,
+    DeleteExchangePolicy: exchange_policies.delete,
 }

@@ -185,3 +185,12 @@ class AppSettings(Versioned):
         default={},
         description="Your own texts on the pages, by language. Plain text, without links.",
     )
+    token_exchange: bool = Field(
+        default=False,
+        description="Whether clients with an exchange policy can exchange tokens (RFC 8693).",
+    )
+    jwt_bearer: bool = Field(
+        default=False,
+        description="Whether clients with an exchange policy can exchange assertions of identity "
+        "providers for tokens (RFC 7523, ID-JAG).",
+    )

@@ -49,3 +49,22 @@ class ClientSecretDeleted(Event, type="client_secret_deleted"):
 
     client_id: str
     secret_id: str
+
+
+class ExchangePolicyCreated(Event, type="exchange_policy_created"):
+    """A client was allowed to exchange tokens of a client, or assertions of an identity provider."""
+
+    client_id: str
+    policy_id: str
+    subject_client_id: str | None = None
+    provider_id: str | None = None
+    audience: str | None = None
+    resources: list[str]
+    scopes: list[str]
+
+
+class ExchangePolicyDeleted(Event, type="exchange_policy_deleted"):
+    """A client is no longer allowed to exchange certain tokens."""
+
+    client_id: str
+    policy_id: str
