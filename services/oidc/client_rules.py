@@ -18,18 +18,18 @@ from common.contracts.clients import ClientFields
 from common.egress import Egress
 from common.field_errors import FieldError, field_error
 from common.problems import Invalid
-from oidc import acr_values, claims, client_keys, json_web_keys, redirect_uris, scope_catalogue
+from oidc import (
+    acr_values,
+    claims,
+    client_keys,
+    grant_policy,
+    json_web_keys,
+    redirect_uris,
+    scope_catalogue,
+)
 from oidc.deps import Deps
 
 Mistakes = Iterator[FieldError]
-CONFIDENTIAL: Final = frozenset(
-    {
-        "client_credentials",
-        "urn:ietf:params:oauth:grant-type:token-exchange",
-        "urn:ietf:params:oauth:grant-type:jwt-bearer",
-    }
-)
-"""Grant types that need a client with credentials."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def grants_fit(client: ClientFields, _: ClientEnvironment) -> Mistakes:
         yield field_error("grant_types", "refresh_token_needs_code")
     if client.type == "service" and "authorization_code" in client.grant_types:
         yield field_error("grant_types", "service_has_no_users")
-    if public and not CONFIDENTIAL.isdisjoint(client.grant_types):
+    if public and not grant_policy.CONFIDENTIAL.isdisjoint(client.grant_types):
         yield field_error("grant_types", "public_client_has_no_credentials")
 
 

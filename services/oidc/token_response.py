@@ -7,7 +7,7 @@ Access tokens are JWTs (RFC 9068) or opaque. The claims beyond the standard ones
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -18,6 +18,7 @@ from common.crypto import Keys, b64url
 from common.crypto import token as random_token
 from oidc import bindings, jose, keys, scope_catalogue, token_claims
 from oidc.bindings import Binding
+from oidc.delegation import Delegation
 from oidc.deps import Deps
 from oidc.queries import access_tokens
 from oidc.queries.access_tokens import NewOpaqueToken
@@ -47,10 +48,12 @@ async def for_grant(
     resource: list[str] | None = None,
     refresh_token: str | None,
     nonce: str | None = None,
+    delegated: Delegation | None = None,
 ) -> Tokens:
     """Issues the tokens of a user's grant. Raises InvalidTarget if a resource was deleted.
 
-    `seed` names the exchange: if it is answered twice, both access tokens have the same `jti`.
+    `seed` names the exchange: if it is answered twice, both access tokens have the same `jti`. `delegated` is
+    what the access token owes to a token that it was exchanged for.
     """
     scopes = grant.scopes if requested_scopes is None else requested_scopes
     # The client may have lost scopes since the user consented.
@@ -59,11 +62,14 @@ async def for_grant(
         deps, ctx, scopes, user_id=grant.user_id, org_id=token_claims.current_org(grant)
     )
     extra = await token_claims.extra_claims(deps, ctx, client, grant, scopes=scopes)
+    issued_at = to_seconds(grant.issued_at)
     target = await _target(deps, ctx, client, resource or grant.resource)
-    payload = _payload(ctx, client, target, scopes, issued_at=to_seconds(grant.issued_at))
+    target = _limited(target, delegated, issued_at)
+    payload = _payload(ctx, client, target, scopes, issued_at=issued_at)
     account = await token_claims.account_claims(deps, ctx, client, grant)
     payload |= _grant_claims(deps, client, grant) | account
     payload |= extra.access
+    payload |= delegated.claims() if delegated else {}
     payload["jti"] = derived_jti(deps.keys, seed, payload)
     access_token = await _access_token(deps, ctx, client, payload, alg=target.alg, grant=grant)
     id_token = None
@@ -92,12 +98,17 @@ async def for_client(
     scopes: list[str],
     resource: list[str],
     cnf: Binding | None = None,
+    sub: str | None = None,
+    delegated: Delegation | None = None,
 ) -> Tokens:
-    """Issues an access token for the client itself (RFC 6749 section 4.4), without a user."""
-    target = await _target(deps, ctx, client, resource)
+    """Issues an access token for the client itself (RFC 6749 section 4.4), without a user. `sub` is another
+    client, if its token was exchanged."""
+    issued_at = now()
+    target = _limited(await _target(deps, ctx, client, resource), delegated, issued_at)
     payload: dict[str, Any] = {
-        **_payload(ctx, client, target, scopes, issued_at=now()),
-        "sub": client.client_id,
+        **_payload(ctx, client, target, scopes, issued_at=issued_at),
+        **(delegated.claims() if delegated else {}),
+        "sub": sub or client.client_id,
         "jti": random_token("", 16),
         "epoch": client.epoch,
     }
@@ -113,6 +124,14 @@ async def for_client(
         expires_in=target.lifetime,
         scope=payload.get("scope"),
     )
+
+
+def _limited(target: Target, delegated: Delegation | None, issued_at: int) -> Target:
+    """Returns the target with the lifetime that is left of an exchanged token. Raises OAuthError if there is
+    none."""
+    if delegated is None:
+        return target
+    return replace(target, lifetime=delegated.lifetime(target.lifetime, issued_at))
 
 
 def derived_jti(keys: Keys, seed: str, claims: dict[str, Any]) -> str:
