@@ -65,6 +65,7 @@ def of_client(visit: Visit, client: Client) -> dict[str, Any]:
         "at_client": f"{visit.home}/clients/{client.client_id}",
         "has_secret": client.token_endpoint_auth_method in WITH_SECRET,
         "has_users": signs_users_in(client),
+        "exchanges": client.token_endpoint_auth_method != "none",
         "writes": visit.may("clients:write"),
         "deletes": visit.may("clients:delete"),
     }
