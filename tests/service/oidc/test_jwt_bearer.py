@@ -195,7 +195,7 @@ async def test_a_plain_assertion_is_limited_by_the_policy(corp: Corp) -> None:
     tokens = await corp.redeem(corp.assertion(**plain), resource=NOTES, scope="notes.read")
     assert tokens.scope == "notes.read"
     untyped = corp.assertion(**{**plain, "typ": None})
-    assert (await corp.redeem(untyped, resource=FILES)).scope == "notes.read files.read"
+    assert (await corp.redeem(untyped, resource=FILES)).scope == "files.read notes.read"
     assert await corp.refusal(corp.assertion(**plain), resource=MAIL) == "invalid_target"
     assert await corp.refusal(corp.assertion(**plain)) == "invalid_target"
     wide = corp.assertion(**plain)

@@ -204,7 +204,6 @@ async def test_a_public_client_exchanges_nothing(world: World, exchange: Exchang
         {"subject_token_type": "urn:ietf:params:oauth:token-type:refresh_token"},
         {"subject_token": "x" * 30_000},
         {"subject_token": "at_unknown"},
-        {"subject_token": "nul\0"},
         {"requested_token_type": "urn:ietf:params:oauth:token-type:refresh_token"},
         {"requested_token_type": "urn:ietf:params:oauth:token-type:id_token"},
         {"actor_token": "x"},
