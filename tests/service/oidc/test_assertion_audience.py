@@ -58,8 +58,9 @@ async def token(world: World, client: NewClient, audience: Any) -> Tokens:
         "jti": secrets.token_hex(8),
     }
     assertion = jwt.encode(claims, KEY, algorithm="ES256", headers={"kid": "a"})
-    params = {"client_assertion_type": TYPE, "client_assertion": assertion}
-    return await world.token(None, grant_type="client_credentials", **params)
+    return await world.token(
+        grant_type="client_credentials", client_assertion_type=TYPE, client_assertion=assertion
+    )
 
 
 async def test_a_fapi_client_names_the_issuer_alone(shared: World) -> None:
