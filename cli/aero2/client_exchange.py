@@ -40,6 +40,7 @@ def list_(slug: Slug, client: ClientId, data_dir: DataDir = None) -> None:
 def allow(
     slug: Slug,
     client: ClientId,
+    *,
     tokens_of: Annotated[
         str | None, typer.Option(help="The client whose users' tokens are exchanged.")
     ] = None,
@@ -52,7 +53,6 @@ def allow(
     scope: Annotated[
         list[str] | None, typer.Option(help="A scope that new tokens may have; may be repeated.")
     ] = None,
-    *,
     audience: Annotated[
         str | None,
         typer.Option(

@@ -1,6 +1,6 @@
 """Finds the user of an assertion that an identity provider signed (docs/adr/0042).
 
-The provider, its keys and the links of users are identity's. What the assertion is exchanged for, oidc decides.
+The provider, its keys and the links of users are identity's. oidc decides for what an assertion is exchanged.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 from common import logs, second_factor_rules
 from common.context import Context
 from common.contracts.oauth_errors import InvalidGrant
-from common.contracts.provider_assertions import VerifiedAssertion, VerifyAssertion
+from common.contracts.provider_assertions import AssertedUser, VerifyAssertion
 from common.contracts.tenants import Tenant
 from identity.deps import Deps
 from identity.providers import assertions, issuers, signed_tokens
@@ -23,7 +23,7 @@ from identity.queries.identity_providers import Provider
 log = logs.get(__name__)
 
 
-async def verify(deps: Deps, ctx: Context, request: VerifyAssertion) -> VerifiedAssertion:
+async def verify(deps: Deps, ctx: Context, request: VerifyAssertion) -> AssertedUser:
     """Verifies the assertion, and finds its user by the link of the account. Raises InvalidGrant.
 
     An address never finds a user here, and no user is created.
@@ -88,12 +88,10 @@ def _trusted_amr(provider: Provider, assertion: ProviderAssertion) -> list[str]:
     return assertion.amr if provider.trusts_factors else []
 
 
-def _verified(
-    provider: Provider, user: LinkedUser, assertion: ProviderAssertion
-) -> VerifiedAssertion:
+def _verified(provider: Provider, user: LinkedUser, assertion: ProviderAssertion) -> AssertedUser:
     claims: dict[str, Any] = assertion.claims
     is_jag = assertion.typ == assertions.ID_JAG
-    return VerifiedAssertion(
+    return AssertedUser(
         provider_id=provider.id,
         iss=claims["iss"],
         jti=claims["jti"],

@@ -9,7 +9,7 @@ from typing import Any
 from common.context import Context
 from common.contracts.oauth_errors import InvalidToken
 from common.contracts.tokens import AccessToken, CheckAccessToken
-from oidc import bindings, jose, json_web_keys, keys, scope_catalogue
+from oidc import bindings, exchanged_claims, jose, json_web_keys, keys, scope_catalogue
 from oidc.client_cache import find_registered
 from oidc.deps import Deps
 from oidc.queries import access_tokens, token_families
@@ -128,20 +128,6 @@ async def is_own_issuer(deps: Deps, ctx: Context, iss: str) -> bool:
     return iss in [f"{scheme}://{host}" for host in tenant.hosts]
 
 
-def concerns(client: RegisteredClient, token: ValidAccessToken) -> bool:
-    """Returns whether the token is the client's own, or is for an API that the client stands for.
-
-    A client stands for an API if its client_id is the API's identifier, or if the API is among its
-    default resources.
-    """
-    audience = set(token.audience)
-    return (
-        token.client_id == client.client_id
-        or client.client_id in audience
-        or bool(audience & set(client.default_resources))
-    )
-
-
 async def _cached_grant(deps: Deps, ctx: Context, claims: dict[str, Any]) -> LiveGrant | None:
     """Returns the token's grant, if it and the client are live. Grants are cached for seconds."""
     client = await find_registered(deps, ctx, claims["client_id"])
@@ -162,34 +148,25 @@ async def _cached_grant(deps: Deps, ctx: Context, claims: dict[str, Any]) -> Liv
         )
     except InvalidToken:
         return None
-    return grant if await _is_of_epoch(deps, ctx, client, grant, claims) else None
+    return grant if await _is_of_epoch(deps, ctx, client, grant, claims=claims) else None
 
 
 async def _is_of_epoch(
-    deps: Deps, ctx: Context, client: RegisteredClient, grant: LiveGrant, claims: dict[str, Any]
+    deps: Deps, ctx: Context, client: RegisteredClient, grant: LiveGrant, *, claims: dict[str, Any]
 ) -> bool:
     """Returns whether nothing has ended all tokens of the client since. For a token that was exchanged,
     that counts for each client of the tokens before it."""
-    exchanged = claims.get("exchanged")
-    if exchanged is None:
+    if "exchanged" not in claims:
         return grant.client_epoch == client.epoch
-    epochs: dict[str, int] = exchanged["clients"]
-    for client_id, epoch in epochs.items():
-        earlier = await find_registered(deps, ctx, client_id)
-        if earlier is None or not earlier.enabled or earlier.epoch != epoch:
-            return False
-    return grant.family_id is None or grant.client_epoch == epochs.get(grant.client_id)
+    return await exchanged_claims.are_current(deps, ctx, claims["exchanged"], grant)
 
 
 async def _find_grant(deps: Deps, ctx: Context, claims: dict[str, Any]) -> LiveGrant | None:
     """Reads the token's grant. A grant follows its session when that gets a new id."""
     grant_id, jti = claims.get("grant_id"), claims["jti"]
-    if "exchanged" in claims:
-        async with deps.db.reader(ctx) as db:
-            if await access_tokens.any_revoked(
-                db, app_id=ctx.app_id, jtis=claims["exchanged"]["tokens"]
-            ):
-                return None
+    exchanged = claims.get("exchanged")
+    if exchanged is not None and await exchanged_claims.are_revoked(deps, ctx, exchanged):
+        return None
     if grant_id is None:
         async with deps.db.reader(ctx) as db:
             if await access_tokens.is_revoked(db, app_id=ctx.app_id, jti=jti):
@@ -233,7 +210,7 @@ async def _find_opaque(deps: Deps, ctx: Context, token: str) -> ValidAccessToken
     if client is None or not client.enabled:
         return None
     grant = await _find_grant(deps, ctx, row.claims)
-    if grant is None or not await _is_of_epoch(deps, ctx, client, grant, row.claims):
+    if grant is None or not await _is_of_epoch(deps, ctx, client, grant, claims=row.claims):
         return None
     return ValidAccessToken(row.claims, grant)
 

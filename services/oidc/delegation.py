@@ -1,24 +1,25 @@
-"""Who acts for the subject of a token: the claims `act` and `may_act` (RFC 8693 sections 4.1 and 4.4)."""
+"""The claims `act` and `may_act`: who acts for the subject of a token (RFC 8693 sections 4.1 and 4.4)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from common.contracts.oauth_errors import OAuthError
+from oidc.token_target import Target
 
 MOST: Final = 4
 """Actors in a chain."""
 MEMBERS: Final = ("sub", "iss")
-"""What identifies an actor. Other members of a foreign `act` are left out."""
+"""The members that identify an actor. Other members of a foreign `act` are left out."""
 LONGEST: Final = 500
 """Characters of a member."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delegation:
-    """What an access token owes to the tokens that it was exchanged for.
+    """The debt of an access token to those that it was exchanged for.
 
     `act` is the chain of actors, the latest first. The token expires at `not_after` at the latest. It is valid
     only as long as none of `tokens` is revoked, and the epoch of each of `clients` stays the same.
@@ -29,13 +30,14 @@ class Delegation:
     tokens: list[str] = field(default_factory=list)
     clients: dict[str, int] = field(default_factory=dict)
 
-    def lifetime(self, seconds: int, issued_at: int) -> int:
-        """Returns the seconds until the token expires. Raises OAuthError if there are none left."""
-        if self.not_after is not None:
-            seconds = min(seconds, self.not_after - issued_at)
-        if seconds <= 0:
+    def limit(self, target: Target, issued_at: int) -> Target:
+        """Returns the target with the lifetime that is left. Raises OAuthError if there is none."""
+        if self.not_after is None:
+            return target
+        left = min(target.lifetime, self.not_after - issued_at)
+        if left <= 0:
             raise OAuthError("the subject token has expired")
-        return seconds
+        return replace(target, lifetime=left)
 
     def claims(self) -> dict[str, Any]:
         """Returns `act`, and the claim that `access_tokens` checks the token by."""
@@ -43,6 +45,10 @@ class Delegation:
         if self.tokens or self.clients:
             values["exchanged"] = {"tokens": self.tokens, "clients": self.clients}
         return values
+
+
+NOT_EXCHANGED: Final = Delegation()
+"""Of a token that was not exchanged for another one."""
 
 
 def actors(act: dict[str, Any] | None) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,15 @@ from typing import Any
 
 from common.context import Context
 from common.contracts.oauth_errors import OAuthError
-from oidc import access_tokens, jose, json_web_keys, keys, scope_catalogue, token_types
+from oidc import (
+    access_tokens,
+    jose,
+    json_web_keys,
+    keys,
+    scope_catalogue,
+    token_audience,
+    token_types,
+)
 from oidc.access_tokens import ValidAccessToken
 from oidc.client_cache import find_registered
 from oidc.deps import Deps
@@ -48,7 +56,7 @@ class ExchangeSubject:
 
 
 async def find(
-    deps: Deps, ctx: Context, client: RegisteredClient, token: str, token_type: str
+    deps: Deps, ctx: Context, client: RegisteredClient, token: str, *, token_type: str
 ) -> ExchangeSubject:
     """Returns the subject of a token that is valid now and was meant for this client. Raises OAuthError
     `invalid_request` (RFC 8693 section 2.2.2)."""
@@ -66,7 +74,7 @@ async def _of_access_token(
     if valid is None:
         raise OAuthError(NOT_VALID)
     claims = valid.claims
-    if not access_tokens.concerns(client, valid):
+    if not token_audience.concerns(client, valid):
         raise OAuthError("the subject token is neither for this client nor issued to it")
     return ExchangeSubject(
         client_id=claims["client_id"],

@@ -27,8 +27,8 @@ async def issue(
     ctx: Context,
     request: TokenRequest,
     subject: ExchangeSubject,
-    delegated: Delegation,
     *,
+    delegated: Delegation,
     scopes: list[str],
     audience: list[str],
 ) -> Tokens:
@@ -40,7 +40,14 @@ async def issue(
     cnf = request.cnf or subject.claims.get("cnf")
     if subject.family_id is None:
         tokens = await _of_client(
-            deps, ctx, request, subject, delegated, scopes=scopes, audience=audience, cnf=cnf
+            deps,
+            ctx,
+            request,
+            subject,
+            delegated=delegated,
+            scopes=scopes,
+            audience=audience,
+            cnf=cnf,
         )
     else:
         wish = _wish(
@@ -50,7 +57,9 @@ async def issue(
         tokens = await token_response.for_grant(
             deps, ctx, request.client, grant, seed=_seed(), refresh_token=None, delegated=delegated
         )
-    await _record(deps, ctx, request, subject, delegated, tokens=tokens, audience=audience)
+    await _record(
+        deps, ctx, request, subject, delegated=delegated, tokens=tokens, audience=audience
+    )
     return tokens.model_copy(update={"issued_token_type": token_types.ACCESS_TOKEN})
 
 
@@ -64,8 +73,8 @@ async def _of_client(
     ctx: Context,
     request: TokenRequest,
     subject: ExchangeSubject,
-    delegated: Delegation,
     *,
+    delegated: Delegation,
     scopes: list[str],
     audience: list[str],
     cnf: Binding | None,
@@ -136,8 +145,8 @@ async def _record(
     ctx: Context,
     request: TokenRequest,
     subject: ExchangeSubject,
-    delegated: Delegation,
     *,
+    delegated: Delegation,
     tokens: Tokens,
     audience: list[str],
 ) -> None:

@@ -14,7 +14,7 @@ from common.contracts.tokens import Tokens
 from common.events.base import Event
 from common.events.tokens import TokenIssued
 from oidc import bindings, grant_policy, refresh_token_text, token_response
-from oidc.delegation import Delegation
+from oidc.delegation import NOT_EXCHANGED, Delegation
 from oidc.deps import Deps
 from oidc.queries import family_start
 from oidc.queries.code_exchange import RedeemedCode
@@ -187,5 +187,5 @@ async def redeem(
         resource=resource,
         refresh_token=None if grant.actor_id else refresh_token,
         nonce=grant.nonce,
-        delegated=single.delegated if single else None,
+        delegated=single.delegated if single else NOT_EXCHANGED,
     )

@@ -40,7 +40,7 @@ async def issue(
         raise OAuthError("only a user who has signed up can be asserted to another server")
     if subject.represented or "act" in subject.claims:
         raise OAuthError("somebody acts as the user, which another server cannot see")
-    policy = await _policy(deps, ctx, client.client_id, subject, audience)
+    policy = await _policy(deps, ctx, client.client_id, subject, audience=audience)
     resource = grant_policy.narrow_resources(parameters.values_of("resource"), policy.resources)
     scopes = grant_policy.narrow_scopes(parameters.get("scope"), policy.scopes)
     resources = resource or policy.resources
@@ -59,7 +59,7 @@ async def issue(
         **scope_catalogue.scope_claim(scopes),
         **{name: subject.claims[name] for name in COPIED if name in subject.claims},
     }
-    await _record(deps, ctx, request, subject, claims, resources=resources, scopes=scopes)
+    await _record(deps, ctx, request, subject, claims=claims, resources=resources, scopes=scopes)
     key = await keys.signing_key(deps, ctx, client.id_token_alg)
     return Tokens(
         access_token=key.sign(TYP, claims),
@@ -71,7 +71,7 @@ async def issue(
 
 
 async def _policy(
-    deps: Deps, ctx: Context, client_id: str, subject: ExchangeSubject, audience: str
+    deps: Deps, ctx: Context, client_id: str, subject: ExchangeSubject, *, audience: str
 ) -> ExchangePolicy:
     async with deps.db.reader(ctx) as db:
         policy = await exchange_policies.find(
@@ -115,8 +115,8 @@ async def _record(
     ctx: Context,
     request: TokenRequest,
     subject: ExchangeSubject,
-    claims: dict[str, Any],
     *,
+    claims: dict[str, Any],
     resources: list[str],
     scopes: list[str],
 ) -> None:

@@ -14,6 +14,7 @@ from oidc import (
     oauth_parameters,
     refresh_token_text,
     scope_catalogue,
+    token_audience,
 )
 from oidc.deps import Deps
 from oidc.queries import refresh_tokens
@@ -45,7 +46,7 @@ async def introspect(deps: Deps, ctx: Context, request: IntrospectToken) -> Intr
     if refresh_token_text.is_refresh_token(presented_token):
         return await _refresh_token(deps, ctx, client, presented_token)
     token = await access_tokens.find_valid(deps, ctx, presented_token)
-    if token is None or not access_tokens.concerns(client, token):
+    if token is None or not token_audience.concerns(client, token):
         return INACTIVE
     claims = {name: token.claims[name] for name in CLAIMS if name in token.claims}
     token_type = bindings.token_type(token.claims.get("cnf"))

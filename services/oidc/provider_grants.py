@@ -13,7 +13,7 @@ from typing import Any
 from common.context import Context
 from common.contracts.exchange_policies import ExchangePolicy
 from common.contracts.oauth_errors import InvalidGrant, InvalidTarget, OAuthError
-from common.contracts.provider_assertions import VerifiedAssertion, VerifyAssertion
+from common.contracts.provider_assertions import AssertedUser, VerifyAssertion
 from common.contracts.tokens import Tokens
 from common.events.tokens import AssertionExchanged
 from common.ids import new_id
@@ -32,7 +32,7 @@ SKEW = 120
 
 @dataclass(frozen=True, kw_only=True)
 class AssertedGrant:
-    """What an assertion stands for. `id` becomes that of the token family, which has no session."""
+    """The grant that an assertion stands for. `id` becomes that of the token family, which has no session."""
 
     id: str
     client_epoch: int
@@ -73,7 +73,7 @@ async def redeem(
     if verified.client_id not in (None, client.client_id):
         raise InvalidGrant("the assertion is for another client")
     policy = policies[verified.provider_id]
-    resource = await _target(deps, ctx, policy, verified, targets)
+    resource = await _target(deps, ctx, policy, verified, requested=targets)
     scopes = _scopes(request, policy, verified)
     act = _act(ctx, verified, actor)
     content = await _grant(deps, ctx, request, verified, scopes=scopes, resource=resource)
@@ -110,7 +110,8 @@ async def _target(
     deps: Deps,
     ctx: Context,
     policy: ExchangePolicy,
-    verified: VerifiedAssertion,
+    verified: AssertedUser,
+    *,
     requested: list[str],
 ) -> list[str]:
     """Returns the APIs that the token is for: those requested, else those of the assertion, else the only one
@@ -125,9 +126,7 @@ async def _target(
     return await grant_policy.select_resources(deps, ctx, requested)
 
 
-def _scopes(
-    request: TokenRequest, policy: ExchangePolicy, verified: VerifiedAssertion
-) -> list[str]:
+def _scopes(request: TokenRequest, policy: ExchangePolicy, verified: AssertedUser) -> list[str]:
     """Returns the requested scopes, or all that policy, client and assertion have in common. Raises
     InvalidScope for another one."""
     allowed = [name for name in policy.scopes if name in request.client.scopes]
@@ -139,7 +138,7 @@ def _scopes(
 
 
 def _act(
-    ctx: Context, verified: VerifiedAssertion, actor: dict[str, Any] | None
+    ctx: Context, verified: AssertedUser, actor: dict[str, Any] | None
 ) -> dict[str, Any] | None:
     """Returns who acts for the user. Raises InvalidGrant if the assertion does not let them."""
     try:
@@ -154,7 +153,7 @@ async def _grant(
     deps: Deps,
     ctx: Context,
     request: TokenRequest,
-    verified: VerifiedAssertion,
+    verified: AssertedUser,
     *,
     scopes: list[str],
     resource: list[str],
@@ -177,7 +176,7 @@ async def _grant(
     )
 
 
-def _use(verified: VerifiedAssertion) -> AssertionUse:
+def _use(verified: AssertedUser) -> AssertionUse:
     """Returns what makes the assertion unusable from now on, at all replicas."""
     name = f"{verified.iss}\n{verified.jti}".encode()
     return AssertionUse(hashlib.sha256(name).hexdigest(), from_seconds(verified.expires_at + SKEW))

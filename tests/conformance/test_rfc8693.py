@@ -27,7 +27,7 @@ def example(page: str, function: str) -> Callable[..., Any]:
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
     (code,) = [block for block in blocks if f"def {function}(" in block]
     names: dict[str, Any] = {}
-    exec(compile(code, page, "exec"), names)  # noqa: S102 - our own page
+    exec(compile(code, page, "exec"), names)
     found: Callable[..., Any] = names[function]
     return found
 
@@ -80,7 +80,11 @@ async def apis(fresh: Suite) -> AsyncIterator[Apis]:
         app = await client_of(
             api, redirect_uris=[CALLBACK], require_pkce=False, scopes=["openid", *SCOPES]
         )
-        service = {"type": "service", "scopes": SCOPES, "grant_types": ["client_credentials", GRANT]}
+        service = {
+            "type": "service",
+            "scopes": SCOPES,
+            "grant_types": ["client_credentials", GRANT],
+        }
         notes = await client_of(api, default_resources=[NOTES], **service)
         files = await client_of(api, default_resources=[FILES], **service)
         await created(
@@ -98,17 +102,21 @@ async def apis(fresh: Suite) -> AsyncIterator[Apis]:
 async def test_the_example_of_the_page(apis: Apis) -> None:
     """What it prints is what comes back. The new token is about the user, and names who acts."""
     suite, tokens = apis.suite, await apis.user_tokens()
-    http = httpx.Client(verify=False)  # noqa: S501 - the test's own certificate
+    http = httpx.Client(verify=False)
     run = example("token-exchange.md", "exchange")
     run.__globals__["httpx"] = http
-    got = run(suite.issuer, (apis.notes.client_id, apis.notes.client_secret), tokens["access_token"])
+    got = run(
+        suite.issuer, (apis.notes.client_id, apis.notes.client_secret), tokens["access_token"]
+    )
     http.close()
 
     assert got.keys() == {"access_token", "issued_token_type", "token_type", "expires_in", "scope"}
     assert (got["issued_token_type"], got["token_type"]) == (ACCESS_TOKEN, "Bearer")
     assert got["expires_in"] <= tokens["expires_in"]
     for client in (apis.notes, apis.files):
-        told = await introspected(suite, got["access_token"], auth=(client.client_id, client.client_secret))
+        told = await introspected(
+            suite, got["access_token"], auth=(client.client_id, client.client_secret)
+        )
         assert (told["active"], told["sub"], told["aud"]) == (True, suite.user_id, FILES)
         assert told["act"] == {"sub": apis.notes.client_id}
         assert told["scope"] == "files.read"
@@ -126,7 +134,10 @@ async def test_the_example_of_the_page(apis: Apis) -> None:
         ({"resource": NOTES}, "invalid_target"),
         ({"audience": "https://unknown.example.com"}, "invalid_target"),
         ({"scope": "notes.read"}, "invalid_scope"),
-        ({"requested_token_type": "urn:ietf:params:oauth:token-type:refresh_token"}, "invalid_request"),
+        (
+            {"requested_token_type": "urn:ietf:params:oauth:token-type:refresh_token"},
+            "invalid_request",
+        ),
     ],
     ids=str,
 )

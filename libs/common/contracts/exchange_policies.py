@@ -1,4 +1,4 @@
-"""What a client may exchange: tokens of clients, or assertions of identity providers (RFC 8693, RFC 7523)."""
+"""Exchange policies: the tokens and assertions that a client may exchange (RFC 8693, RFC 7523)."""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ from pydantic import Field, JsonValue
 from common.contracts.base import SYSTEM, Contract, Id, Request
 
 
-class VerifiedAssertion(Contract):
-    """An assertion that an identity provider of the application signed for this issuer, and the user whom
-    it is about. Whether it was used before is not checked.
+class AssertedUser(Contract):
+    """The user whom an assertion is about, and its claims. An identity provider of the application signed
+    it for this issuer. Whether it was used before is not checked.
 
     `id_jag`: it is an Identity Assertion JWT Authorization Grant, with `client_id`, and with `resource`
     and `scope` if it is limited to them. Times are in epoch seconds.
@@ -32,7 +32,7 @@ class VerifiedAssertion(Contract):
 
 
 class VerifyAssertion(
-    Request[VerifiedAssertion],
+    Request[AssertedUser],
     subject="identity.assertion.verify",
     needs=SYSTEM,
     within=4.0,

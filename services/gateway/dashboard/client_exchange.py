@@ -1,4 +1,4 @@
-"""What a client may exchange: tokens of clients, and assertions of identity providers."""
+"""Exchange policies of a client: the tokens and assertions that it may exchange."""
 
 from __future__ import annotations
 

@@ -52,23 +52,23 @@ async def handle(deps: Deps, ctx: Context, request: TokenRequest) -> Tokens:
     """Exchanges a token. Raises OAuthError `invalid_request` for a token that is not accepted, InvalidTarget
     and InvalidScope."""
     await oauth_switches.check_token_exchange(deps, ctx)
-    client, asked = request.client, _read(request.parameters)
-    if asked.subject_token_type == token_types.JWT:
-        return await _exchange_assertion(deps, ctx, request, asked)
+    client, wish = request.client, _read(request.parameters)
+    if wish.subject_token_type == token_types.JWT:
+        return await _exchange_assertion(deps, ctx, request, wish)
     subject = await exchange_subjects.find(
-        deps, ctx, client, asked.subject_token, asked.subject_token_type
+        deps, ctx, client, wish.subject_token, token_type=wish.subject_token_type
     )
-    if asked.requested_type == token_types.ID_JAG:
+    if wish.requested_type == token_types.ID_JAG:
         return await id_jag.issue(
             deps, ctx, request, subject, audience=_one_audience(request.parameters)
         )
-    delegated = await _delegation(deps, ctx, client, subject, asked.actor_token)
+    delegated = await _delegation(deps, ctx, client, subject, actor_token=wish.actor_token)
     policy = await _policy(deps, ctx, client, subject)
-    audience = await _target(deps, ctx, policy, subject, asked.targets)
+    audience = await _target(deps, ctx, policy, subject, requested=wish.targets)
     ceiling = [name for name in subject.scopes if name in policy.scopes and name in client.scopes]
-    scopes = grant_policy.narrow_scopes(asked.scope, _without_user_scopes(ceiling))
+    scopes = grant_policy.narrow_scopes(wish.scope, _without_user_scopes(ceiling))
     return await exchanged_tokens.issue(
-        deps, ctx, request, subject, delegated, scopes=scopes, audience=audience
+        deps, ctx, request, subject, delegated=delegated, scopes=scopes, audience=audience
     )
 
 
@@ -104,10 +104,10 @@ def _one_audience(parameters: OAuthParameters) -> str:
 
 
 async def _exchange_assertion(
-    deps: Deps, ctx: Context, request: TokenRequest, asked: ExchangeParameters
+    deps: Deps, ctx: Context, request: TokenRequest, wish: ExchangeParameters
 ) -> Tokens:
     """Exchanges an assertion of an identity provider, under the same kind of policy as our own tokens."""
-    if asked.requested_type != token_types.ACCESS_TOKEN or asked.actor_token is not None:
+    if wish.requested_type != token_types.ACCESS_TOKEN or wish.actor_token is not None:
         raise OAuthError(
             "an assertion is exchanged for an access token, and without an actor token"
         )
@@ -116,8 +116,8 @@ async def _exchange_assertion(
             deps,
             ctx,
             request,
-            asked.subject_token,
-            targets=asked.targets,
+            wish.subject_token,
+            targets=wish.targets,
             actor={"sub": request.client.client_id},
         )
     except InvalidGrant as error:
@@ -130,6 +130,7 @@ async def _delegation(
     ctx: Context,
     client: RegisteredClient,
     subject: ExchangeSubject,
+    *,
     actor_token: str | None,
 ) -> Delegation:
     """Returns who acts, and which tokens and clients the new token depends on."""
@@ -174,6 +175,7 @@ async def _target(
     ctx: Context,
     policy: ExchangePolicy,
     subject: ExchangeSubject,
+    *,
     requested: list[str],
 ) -> list[str]:
     """Returns the APIs that the new token is for. Raises InvalidTarget for one outside of the policy.

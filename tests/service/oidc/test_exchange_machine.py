@@ -151,7 +151,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(token=tokens)
     def revoke_one(self, token: Node) -> None:
-        """Its client revokes the token. What came of it ends, what it came of does not."""
+        """Its client revokes the token. The tokens after it end, those before it do not."""
         if token.client.client_id in self.disabled:
             return
         basic = basic_of(token.client.client_id, token.client.client_secret or "")

@@ -457,7 +457,7 @@ async def test_the_rules_of_a_sign_in_count(
 
 
 async def test_actors_of_an_assertion_are_kept(corp: Corp) -> None:
-    """Whoever acts at the provider is named in the token. Members that identify nobody are left out."""
+    """The token names who acts at the provider. Members that identify nobody are left out."""
     got = await corp.redeem(corp.assertion(act={"sub": "agent-7", "x": 1, "act": {"sub": "boss"}}))
     claims = await corp.world.claims(got.access_token, FILES)
     assert claims["act"] == {"sub": "agent-7", "act": {"sub": "boss"}}
