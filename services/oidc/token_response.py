@@ -44,12 +44,7 @@ async def for_grant(
     `seed` names the exchange: if it is answered twice, both access tokens have the same `jti`. `delegated` is
     what the access token owes to a token that it was exchanged for.
     """
-    scopes = grant.scopes if requested_scopes is None else requested_scopes
-    # The client may have lost scopes since the user consented.
-    scopes = [name for name in scopes if name in client.scopes]
-    scopes = await scope_catalogue.select_permitted(
-        deps, ctx, scopes, user_id=grant.user_id, org_id=token_claims.current_org(grant)
-    )
+    scopes = await _current_scopes(deps, ctx, client, grant, requested=requested_scopes)
     extra = await token_claims.extra_claims(deps, ctx, client, grant, scopes=scopes)
     issued_at = to_seconds(grant.issued_at)
     target = delegated.limit(
@@ -73,6 +68,23 @@ async def for_grant(
         id_token=id_token,
         refresh_token=refresh_token,
         authorization_details=grant.authorization_details,
+    )
+
+
+async def _current_scopes(
+    deps: Deps,
+    ctx: Context,
+    client: RegisteredClient,
+    grant: TokenGrant,
+    *,
+    requested: list[str] | None,
+) -> list[str]:
+    """Returns the granted scopes that client and user may still have. The client may have lost scopes since
+    the user consented, and the user rights."""
+    scopes = grant.scopes if requested is None else requested
+    scopes = [name for name in scopes if name in client.scopes]
+    return await scope_catalogue.select_permitted(
+        deps, ctx, scopes, user_id=grant.user_id, org_id=token_claims.current_org(grant)
     )
 
 
