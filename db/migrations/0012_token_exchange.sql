@@ -51,12 +51,8 @@ CREATE POLICY jobs ON used_assertions TO aero2_sweep, aero2_logout, aero2_upkeep
     USING (app_id <> ALL ((SELECT closed_applications())::uuid[]));
 GRANT SELECT, INSERT, DELETE ON used_assertions TO aero2_oidc;
 GRANT SELECT (app_id, expires_at), DELETE ON used_assertions TO aero2_sweep;
--- step: each partition
-CREATE TABLE token_exchange_policies_pNN PARTITION OF token_exchange_policies
-    FOR VALUES WITH (MODULUS 16, REMAINDER 0);
-CREATE TABLE used_assertions_pNN PARTITION OF used_assertions FOR VALUES WITH (MODULUS 16, REMAINDER 0);
 -- step
-DO $names$
+DO $partitions$
 DECLARE
     partitioned text;
     of_table text;
@@ -64,6 +60,11 @@ DECLARE
     partition text;
 BEGIN
     FOREACH partitioned IN ARRAY ARRAY['token_exchange_policies', 'used_assertions'] LOOP
+        FOR n IN 0..15 LOOP
+            EXECUTE format(
+                'CREATE TABLE %I PARTITION OF %I FOR VALUES WITH (MODULUS 16, REMAINDER %s)',
+                partitioned || '_p' || lpad(n::text, 2, '0'), partitioned, n);
+        END LOOP;
         FOR of_table, of_partition, partition IN
             SELECT whole.relname, part.relname, held.relname
             FROM pg_catalog.pg_index i
@@ -78,4 +79,4 @@ BEGIN
         END LOOP;
     END LOOP;
 END
-$names$;
+$partitions$;
