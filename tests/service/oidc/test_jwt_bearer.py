@@ -227,70 +227,71 @@ NOW = int(time.time())
 
 
 # Traps 37 and others of RFC 7523 section 3
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"aud": [ORIGIN, "https://other.example"]},
-        {"aud": [ORIGIN, ORIGIN]},
-        {"aud": "https://other.example"},
-        {"aud": f"{ORIGIN}/oauth2/token"},
-        {"aud": f"{ORIGIN}/"},
-        {"aud": []},
-        {"aud": ...},
-        {"iss": "https://other.example"},
-        {"iss": ORIGIN},
-        {"iss": ...},
-        {"iss": 7},
-        {"sub": "somebody"},
-        {"sub": ...},
-        {"sub": {"x": 1}},
-        {"exp": NOW - 3600},
-        {"exp": ...},
-        {"exp": "soon"},
-        {"exp": NOW + 4000},
-        {"exp": 2**60},
-        {"iat": NOW + 3600},
-        {"iat": NOW - 3600},
-        {"iat": ...},
-        {"nbf": NOW + 3600},
-        {"jti": ...},
-        {"jti": ""},
-        {"jti": 7},
-        {"jti": "x" * 300},
-        {"client_id": ...},
-        {"client_id": "another"},
-        {"client_id": ["x"]},
-        {"typ": "at+jwt"},
-        {"typ": "logout+jwt"},
-        {"scope": 7},
-        {"scope": "x" * 5000},
-        {"resource": 7},
-        {"resource": []},
-        {"resource": [7]},
-        {"resource": [f"https://{n}.example" for n in range(50)]},
-        {"act": "x"},
-        {"act": {"sub": 7}},
-        {
-            "act": {
-                "sub": "a",
-                "act": {"sub": "b", "act": {"sub": "c", "act": {"sub": "d", "act": {"sub": "e"}}}},
-            }
-        },
-    ],
-    ids=str,
-)
-async def test_a_wrong_assertion_is_invalid_grant(corp: Corp, changes: dict[str, Any]) -> None:
+WRONG: list[dict[str, Any]] = [
+    {"aud": [ORIGIN, "https://other.example"]},
+    {"aud": [ORIGIN, ORIGIN]},
+    {"aud": "https://other.example"},
+    {"aud": f"{ORIGIN}/oauth2/token"},
+    {"aud": f"{ORIGIN}/"},
+    {"aud": []},
+    {"aud": ...},
+    {"iss": "https://other.example"},
+    {"iss": ORIGIN},
+    {"iss": ...},
+    {"iss": 7},
+    {"sub": "somebody"},
+    {"sub": ...},
+    {"sub": {"x": 1}},
+    {"exp": NOW - 3600},
+    {"exp": ...},
+    {"exp": "soon"},
+    {"exp": NOW + 4000},
+    {"exp": 2**60},
+    {"iat": NOW + 3600},
+    {"iat": NOW - 3600},
+    {"iat": ...},
+    {"nbf": NOW + 3600},
+    {"jti": ...},
+    {"jti": ""},
+    {"jti": 7},
+    {"jti": "x" * 300},
+    {"client_id": ...},
+    {"client_id": "another"},
+    {"client_id": ["x"]},
+    {"typ": "at+jwt"},
+    {"typ": "logout+jwt"},
+    {"scope": 7},
+    {"scope": "x" * 5000},
+    {"resource": 7},
+    {"resource": []},
+    {"resource": [7]},
+    {"resource": [f"https://{n}.example" for n in range(50)]},
+    {"act": "x"},
+    {"act": {"sub": 7}},
+    {
+        "act": {
+            "sub": "a",
+            "act": {"sub": "b", "act": {"sub": "c", "act": {"sub": "d", "act": {"sub": "e"}}}},
+        }
+    },
+]
+
+
+async def test_a_wrong_assertion_is_invalid_grant(corp: Corp) -> None:
     """Each claim of section 3 is checked, and the type of the JWT."""
-    assert await corp.refusal(corp.assertion(**changes)) == "invalid_grant"
+    for changes in WRONG:
+        assert await corp.refusal(corp.assertion(**changes)) == "invalid_grant", changes
 
 
 async def test_one_audience_may_be_in_a_list(corp: Corp) -> None:
     assert await corp.redeem(corp.assertion(aud=[ORIGIN]))
 
 
-@pytest.mark.parametrize("text", ["", "x", "a.b.c", "x" * 30_000, "eyJhbGciOiJub25lIn0.e30."])
-async def test_what_is_no_assertion_is_refused(corp: Corp, text: str) -> None:
-    assert await corp.refusal(text) == ("invalid_request" if not text else "invalid_grant")
+async def test_what_is_no_assertion_is_refused(corp: Corp) -> None:
+    """Texts that are no signed JWT, or too long."""
+    for text in ("x", "a.b.c", "x" * 30_000, "eyJhbGciOiJub25lIn0.e30."):
+        assert await corp.refusal(text) == "invalid_grant", text
+    assert await corp.refusal("") == "invalid_request"
 
 
 # Trap 34
