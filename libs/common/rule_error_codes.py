@@ -166,5 +166,9 @@ CLIENT_ERRORS: Final = {
     "mapping_path_unknown": N_("A path must begin with user., org. or rights."),
     "mapping_member_unknown": N_("{source} has no member {member} that may be shown."),
     "mapping_member_closed": N_("{member} has no members."),
+    # authorization requests
+    "setting_required": N_("The application's setting {setting} must be on."),
+    "signed_requests_need_keys": N_("Signed requests require jwks or jwks_uri."),
+    "algorithm_without_key": N_("No key of the client has this algorithm."),
 }
 RULE_ERRORS: Final = USER_ERRORS | APPLICATION_ERRORS | CLIENT_ERRORS

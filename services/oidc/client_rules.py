@@ -14,11 +14,20 @@ from email_validator import EmailNotValidError, validate_email
 
 from common import acr
 from common.context import Context
+from common.contracts.app_settings import AppSettings
 from common.contracts.clients import ClientFields
 from common.egress import Egress
 from common.field_errors import FieldError, field_error
 from common.problems import Invalid
-from oidc import acr_values, claims, client_keys, json_web_keys, redirect_uris, scope_catalogue
+from oidc import (
+    acr_values,
+    claims,
+    client_keys,
+    client_request_rules,
+    json_web_keys,
+    redirect_uris,
+    scope_catalogue,
+)
 from oidc.deps import Deps
 
 Mistakes = Iterator[FieldError]
@@ -33,6 +42,7 @@ class ClientEnvironment:
     resources: Collection[str]
     egress: Egress
     """The addresses that we may call."""
+    settings: AppSettings
 
 
 async def environment(deps: Deps, ctx: Context) -> ClientEnvironment:
@@ -42,6 +52,7 @@ async def environment(deps: Deps, ctx: Context) -> ClientEnvironment:
         acr_values=acr_values.supported(settings),
         resources=(await scope_catalogue.get_catalogue(deps, ctx)).resources,
         egress=deps.settings.egress,
+        settings=settings,
     )
 
 
@@ -217,6 +228,11 @@ def claims_mapping_is_valid(client: ClientFields, _: ClientEnvironment) -> Mista
             yield mistake
 
 
+def requests_can_be_sent(client: ClientFields, environment: ClientEnvironment) -> Mistakes:
+    """Refuses demands on authorization requests that none could meet (RFC 9126, RFC 9101)."""
+    yield from client_request_rules.mistakes(client, environment.settings)
+
+
 RULES: Final[tuple[Callable[[ClientFields, ClientEnvironment], Mistakes], ...]] = (
     redirects_are_exact,
     origins_are_exact,
@@ -233,4 +249,5 @@ RULES: Final[tuple[Callable[[ClientFields, ClientEnvironment], Mistakes], ...]] 
     pairwise_subjects_have_a_sector,
     claims_mapping_is_valid,
     contacts_are_mail_addresses,
+    requests_can_be_sent,
 )

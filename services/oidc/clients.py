@@ -210,5 +210,6 @@ async def _publish_change(deps: Deps, ctx: Context, client_id: str, origins: lis
 async def _ensure_keys(deps: Deps, ctx: Context, client: ClientFields) -> None:
     """Makes sure that the application has a signing key for each algorithm of the client."""
     algs = {client.id_token_alg, client.access_token_alg, client.userinfo_alg}
+    algs.add(client.authorization_signed_response_alg)
     for alg in sorted(alg for alg in algs if alg):
         await keys.signing_key(deps, ctx, alg)

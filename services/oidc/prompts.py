@@ -104,6 +104,9 @@ async def _store(
             prompted=prompted,
             reauthenticate=reauthenticate,
             lifetime=LIFETIME,
+            pushed_hash=request.pushed_hash,
+            signed=request.signed,
+            jti_hash=request.jti_hash,
         )
         await authorization_requests.insert(tx, new)
     return request_id

@@ -121,6 +121,24 @@ class ClientFields(Contract):
         default=[], max_length=20, description="E-mail addresses."
     )
     enabled: bool = True
+    require_pushed_authorization_requests: bool = Field(
+        default=False,
+        description="Whether authorization requests must be pushed (RFC 9126 section 6). The "
+        "application's setting `pushed_authorization_requests` must be on.",
+    )
+    require_signed_request_object: bool = Field(
+        default=False,
+        description="Whether authorization requests must be signed (RFC 9101 section 10.5). The "
+        "application's setting `request_objects` must be on.",
+    )
+    request_object_signing_alg: SigningAlg | None = Field(
+        default=None,
+        description="The only algorithm of the client's request objects. `null`: any of ours.",
+    )
+    authorization_signed_response_alg: SigningAlg | None = Field(
+        default=None,
+        description="The algorithm of signed authorization responses (JARM). `null`: `RS256`.",
+    )
 
 
 class LogoutFailure(Contract):

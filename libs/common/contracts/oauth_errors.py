@@ -113,3 +113,29 @@ class RequestUriNotSupported(OAuthError):
     """Request objects by reference are not supported (OpenID Connect Core section 6)."""
 
     code, title = "request_uri_not_supported", "Request objects by reference are not supported."
+
+
+class InvalidRequestObject(OAuthError):
+    """The request object is not valid (RFC 9101 section 7)."""
+
+    code, title = "invalid_request_object", "The request object is not valid."
+
+
+class InvalidRequestUri(OAuthError):
+    """The request URI names no request that waits (RFC 9101 section 7, RFC 9126 section 2.2)."""
+
+    code = "invalid_request_uri"
+    title = "The pushed authorization request is unknown, used or expired."
+
+
+class PushedRequestsAreOff(OAuthError):
+    """The application does not take pushed authorization requests (RFC 9126 section 2)."""
+
+    status, code = 404, "invalid_request"
+    title = "Pushed authorization requests are not switched on."
+
+
+class PushedRequestTooLarge(OAuthError):
+    """The pushed authorization request is too large (RFC 9126 section 2.3)."""
+
+    status, code, title = 413, "invalid_request", "The request is too large."

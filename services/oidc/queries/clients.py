@@ -19,7 +19,9 @@ FIELD_COLUMNS: Final = """
     refresh_token_lifetime, refresh_token_max_lifetime, rotate_refresh_tokens, include_rights,
     claims_mapping, backchannel_logout_uri, backchannel_session_required, frontchannel_logout_uri,
     frontchannel_session_required, initiate_login_uri, default_max_age, require_auth_time,
-    default_acr_values, logo_uri, client_uri, policy_uri, tos_uri, contacts, enabled"""
+    default_acr_values, logo_uri, client_uri, policy_uri, tos_uri, contacts, enabled,
+    require_pushed_authorization_requests, require_signed_request_object,
+    request_object_signing_alg, authorization_signed_response_alg"""
 """Of ClientFields: what developers set."""
 CLIENT_COLUMNS: Final = f"""
     id, client_id, {FIELD_COLUMNS},
@@ -73,6 +75,10 @@ class RegisteredClient:
     enabled: bool
     epoch: int
     secrets: list[dict[str, Any]]
+    require_pushed_authorization_requests: bool = False
+    require_signed_request_object: bool = False
+    request_object_signing_alg: str | None = None
+    authorization_signed_response_alg: str | None = None
 
     @property
     def public(self) -> bool:
@@ -107,7 +113,9 @@ async def find_registered(db: Db, *, app_id: str, client_id: str) -> RegisteredC
                        'expires', extract(epoch FROM s.expires_at)) ORDER BY s.created_at DESC)
                    FROM oauth_client_secrets s
                    WHERE s.app_id = $1 AND s.client_id = c.client_id
-               ), '[]') AS secrets
+               ), '[]') AS secrets,
+               c.require_pushed_authorization_requests, c.require_signed_request_object,
+               c.request_object_signing_alg, c.authorization_signed_response_alg
         FROM oauth_clients c WHERE c.app_id = $1 AND c.client_id = $2
         """,
         app_id,
