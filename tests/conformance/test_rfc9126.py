@@ -106,7 +106,7 @@ async def test_a_large_request_is_refused(client: SigningClient) -> None:
     for size, status in ((30_000, 201), (33_000, 413)):
         answer = await client.push(client.parameters(state=secrets.token_urlsafe(1) * (size // 2)))
         assert answer.status_code == status, answer.text
-    assert answer.json()["error"] == "invalid_request"
+    assert answer.json()["error"] == "pushed_request_too_large"
 
 
 @pytest.mark.parametrize(

@@ -131,11 +131,12 @@ class InvalidRequestUri(OAuthError):
 class PushedRequestsAreOff(OAuthError):
     """The application does not take pushed authorization requests (RFC 9126 section 2)."""
 
-    status, code = 404, "invalid_request"
+    status, code = 404, "pushed_requests_off"
     title = "Pushed authorization requests are not switched on."
 
 
 class PushedRequestTooLarge(OAuthError):
     """The pushed authorization request is too large (RFC 9126 section 2.3)."""
 
-    status, code, title = 413, "invalid_request", "The request is too large."
+    status, code = 413, "pushed_request_too_large"
+    title = "The pushed authorization request is too large."
