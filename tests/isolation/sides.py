@@ -332,6 +332,7 @@ async def _clients(sides: Sides, side: Side) -> None:
         "basic": basic,
         "request": pending.request,
         "Authorize.params": params,
+        "PushAuthorizationRequest.params": params,
         "CheckAuthorizationUrl.url": f"/oauth2/authorize?{urlencode(params)}",
         "ExchangeToken.params": _redeem(await _code(sides, side, params)),
         "IntrospectToken.params": [("token", tokens.access_token)],
@@ -395,7 +396,11 @@ async def _secrets_by_mail(sides: Sides, side: Side) -> None:
 async def _second_factors(sides: Sides, side: Side) -> None:
     """Turns on an authenticator app for Ada, and remembers a device of hers."""
     settings = SettingsChange(
-        mfa_policy="optional", guests=True, impersonation=True, passkey_sign_up=True
+        mfa_policy="optional",
+        guests=True,
+        impersonation=True,
+        passkey_sign_up=True,
+        pushed_authorization_requests=True,
     )
     await sides.ask(side, KEY_HOLDER, UpdateSettings(changes=settings))
     sides.world.tenants.cache.clear()

@@ -149,6 +149,7 @@ RECIPES: Final[dict[str, Recipe]] = {
     ),
     "POST /oauth2/introspect": _user("client", form=lambda t: {"token": t["access_token"]}),
     "POST /oauth2/revoke": _user("client", form=lambda t: {"token": t["refresh_token"]}, rank=4),
+    "POST /oauth2/par": _user("client", form=_authorization),
     "GET /oauth2/userinfo": _user("token"),
     "POST /oauth2/userinfo": _user("token"),
 }
