@@ -16,7 +16,7 @@ from oidc.token_request import TokenRequest
 
 CODE_LIFETIME: Final = 60
 """Seconds in which a code is redeemed at most."""
-RESPONSE_ALG: Final = "PS256"
+RESPONSE_ALG: Final = "ES256"
 """Of signed answers, for a client that has not chosen one."""
 
 
