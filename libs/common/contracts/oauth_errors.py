@@ -115,6 +115,12 @@ class RequestUriNotSupported(OAuthError):
     code, title = "request_uri_not_supported", "Request objects by reference are not supported."
 
 
+class InvalidDpopProof(OAuthError):
+    """The proof of possession is missing or not valid (RFC 9449 section 5)."""
+
+    code, title = "invalid_dpop_proof", "The DPoP proof is missing or not valid."
+
+
 class InvalidRequestObject(OAuthError):
     """The request object is not valid (RFC 9101 section 7)."""
 

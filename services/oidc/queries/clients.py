@@ -75,6 +75,7 @@ class RegisteredClient:
     enabled: bool
     epoch: int
     secrets: list[dict[str, Any]]
+    security_profile: str | None
     require_pushed_authorization_requests: bool = False
     require_signed_request_object: bool = False
     request_object_signing_alg: str | None = None
@@ -114,6 +115,7 @@ async def find_registered(db: Db, *, app_id: str, client_id: str) -> RegisteredC
                    FROM oauth_client_secrets s
                    WHERE s.app_id = $1 AND s.client_id = c.client_id
                ), '[]') AS secrets,
+               c.security_profile,
                c.require_pushed_authorization_requests, c.require_signed_request_object,
                c.request_object_signing_alg, c.authorization_signed_response_alg
         FROM oauth_clients c WHERE c.app_id = $1 AND c.client_id = $2
