@@ -385,7 +385,7 @@ def pushed_flows(demo: DemoApplication) -> Workload:
     """POST /oauth2/par, then a whole authorization code flow of a signed-in user (RFC 9126)."""
     with demo.deployment.api() as api:
         switch = {"pushed_authorization_requests": True}
-        api.patch("/api/settings", json=switch).raise_for_status()
+        api.put("/api/settings", json=switch).raise_for_status()
     return signed_in("W10", demo.connection, partial(code_flow, demo, pushed=True))
 
 

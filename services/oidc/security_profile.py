@@ -34,7 +34,9 @@ def check_method(client: RegisteredClient, method: str) -> None:
 def check_algorithm(client: RegisteredClient, alg: str | None) -> None:
     """Raises InvalidClient for a signature of the client with another algorithm (section 5.4.1)."""
     if is_fapi(client) and alg not in ALGORITHMS:
-        raise InvalidClient(f"with its security profile, this client signs by {', '.join(ALGORITHMS)}")
+        raise InvalidClient(
+            f"with its security profile, this client signs by {', '.join(ALGORITHMS)}"
+        )
 
 
 def check_authorization(request: AuthorizationRequest) -> None:

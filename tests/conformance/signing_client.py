@@ -28,7 +28,7 @@ async def switched_on(system: System) -> AsyncIterator[None]:
     """Switches it all on, and off again: other modules run without."""
     async with system.backend() as api:
         for on in (True, False):
-            answer = await api.patch("/api/settings", json=dict.fromkeys(SWITCHES, on))
+            answer = await api.put("/api/settings", json=dict.fromkeys(SWITCHES, on))
             assert answer.status_code == 200, answer.text
             if on:
                 yield

@@ -116,7 +116,7 @@ async def test_a_large_request_is_refused(client: SigningClient) -> None:
         ({"response_type": "token"}, "unsupported_response_type"),
         ({"request_uri": PREFIX + "x"}, "invalid_request"),
         ({"code_challenge_method": "plain"}, "invalid_request"),
-        ({"scope": "openid nonsense:write"}, "invalid_scope"),
+        ({"scope": "openid phone users:write"}, "invalid_scope"),
     ],
 )
 async def test_errors_are_json(client: SigningClient, changes: dict[str, str], error: str) -> None:

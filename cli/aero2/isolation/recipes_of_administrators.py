@@ -101,9 +101,7 @@ RECIPES: Final[dict[str, Recipe]] = {
     "POST /api/organization-roles": Recipe(body=lambda _: {"name": word()}),
     "PATCH /api/organization-roles/{role_id}": Recipe(body=lambda _: {"description": "changed"}),
     # settings and keys
-    "PUT /api/settings": Recipe(
-        body=lambda _: {"guests": True, "pushed_authorization_requests": True}
-    ),
+    "PUT /api/settings": Recipe(body=lambda _: {"guests": True}),
     "POST /api/signing-keys/rotate": Recipe(body=lambda _: {}),
     # many users
     "POST /api/user-batches": Recipe(

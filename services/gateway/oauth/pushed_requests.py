@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlencode
 
 from common.contracts.oauth_errors import PushedRequestTooLarge
 from common.contracts.pushed_requests import PushAuthorizationRequest
@@ -18,8 +19,8 @@ from gateway.oauth.client_calls import call_as_client, client_of, present_client
 from gateway.routing import ErrorStyle, HostKind, Route, RouteSet
 from gateway.state import Gateway
 
-MAX_BODY: Final = 32_768
-"""Bytes of a request: they are stored."""
+MAX_PARAMETERS: Final = 32_768
+"""Bytes of parameters: they are stored."""
 MAX_NAME: Final = 200
 """Characters of the name of a client."""
 CREDENTIALS: Final = frozenset({"client_secret", "client_assertion"})
@@ -27,9 +28,9 @@ CREDENTIALS: Final = frozenset({"client_secret", "client_assertion"})
 
 async def push(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     """POST /oauth2/par (RFC 9126 section 2.1)"""
-    if len(await request.body.read()) > MAX_BODY:
-        raise PushedRequestTooLarge(f"a pushed request can have at most {MAX_BODY} bytes")
     params, header = await form(request), basic_credentials(request)
+    if len(urlencode(params)) > MAX_PARAMETERS:
+        raise PushedRequestTooLarge(f"a pushed request can have at most {MAX_PARAMETERS} bytes")
     by_name = dict(params)
     present_client(request, by_name, header)
     limit, bucket = _limit(request, by_name, header)

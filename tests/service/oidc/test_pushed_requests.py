@@ -115,14 +115,14 @@ async def test_what_is_stored_names_nothing(shared: World) -> None:
 
 async def test_it_opens_twice_before_sign_in_and_makes_one_code(shared: World) -> None:
     """A reload continues. Of both requests, one gets the code."""
-    client, ann = await shared.client(), await shared.person()
+    client = await shared.client()
     pushed = await push(shared, client)
 
     first = await visit(shared, client.client_id, pushed.request_uri, None)
     second = await visit(shared, client.client_id, pushed.request_uri, None)
     assert (first.kind, second.kind) == ("sign_in", "sign_in")
-    assert "code" in fields(await shared.resume(second.request, ann))
-    late = await shared.resume(first.request, ann)
+    assert "code" in fields(await shared.resume(second.request, await shared.person()))
+    late = await shared.resume(first.request, await shared.person())
     assert (late.kind, late.error) == ("error", SignInOver.code)
 
 
@@ -143,12 +143,12 @@ async def test_two_replicas_make_one_code(shared: World) -> None:
 
 async def test_opened_in_time_it_waits_for_the_user(shared: World) -> None:
     """After the first visit, sign-in may take as long as with any other request."""
-    client, ann = await shared.client(), await shared.person()
+    client = await shared.client()
     pushed = await push(shared, client)
     opened = await visit(shared, client.client_id, pushed.request_uri, None)
     await move_back(shared, client, 300)
 
-    assert "code" in fields(await shared.resume(opened.request, ann))
+    assert "code" in fields(await shared.resume(opened.request, await shared.person()))
 
 
 async def test_a_spent_one_ends_before_any_sign_in(shared: World) -> None:
@@ -264,7 +264,7 @@ async def test_a_confidential_client_needs_its_secret(shared: World) -> None:
         ({"redirect_uri": "https://evil.example"}, "invalid_request"),
         ({"response_type": "token"}, "unsupported_response_type"),
         ({"code_challenge_method": "plain"}, "invalid_request"),
-        ({"scope": "openid admin"}, "invalid_scope"),
+        ({"scope": "openid phone"}, "invalid_scope"),
         ({"resource": "https://api.unknown.test"}, "invalid_target"),
         ({"response_mode": "jwt"}, "invalid_request"),
         ({"prompt": "none login"}, "invalid_request"),
@@ -300,7 +300,7 @@ async def test_a_client_may_demand_it(shared: World) -> None:
     assert "push" in refused["error_description"]
     pushed = await push(shared, client)
     opened = await visit(shared, client.client_id, pushed.request_uri, None)
-    assert "code" in fields(await shared.resume(opened.request, ann))
+    assert "code" in fields(await shared.resume(opened.request, await shared.person()))
 
 
 async def test_an_application_has_it_switched_off(world: World) -> None:

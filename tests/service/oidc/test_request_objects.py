@@ -188,7 +188,7 @@ async def test_a_forged_object_chooses_no_response_mode(shared: World, mode: str
 async def test_a_proven_object_chooses_it(shared: World) -> None:
     """A request that is refused after that has its error inside the JWT."""
     client = await signing_client(shared)
-    wrong = signed(shared, client, response_mode="jwt", scope="openid admin")
+    wrong = signed(shared, client, response_mode="jwt", scope="openid phone")
     answer = fields(await send(shared, client, wrong))
     assert answer.keys() == {"response"}
     claims = await shared.claims(answer["response"], client.client_id)
@@ -222,8 +222,8 @@ async def test_a_jti_makes_one_code(shared: World) -> None:
     first = await send(shared, client, request_object)
     second = await send(shared, client, request_object)
     assert (first.kind, second.kind) == ("sign_in", "sign_in")
-    assert "code" in fields(await shared.resume(second.request, ann))
-    assert (await shared.resume(first.request, ann)).error == "sign_in_over"
+    assert "code" in fields(await shared.resume(second.request, await shared.person()))
+    assert (await shared.resume(first.request, await shared.person())).error == "sign_in_over"
     assert refused(await send(shared, client, request_object, ann)) == "invalid_request_object"
 
 
@@ -266,7 +266,7 @@ async def test_a_client_may_demand_a_signature(shared: World) -> None:
     with pytest.raises(OAuthError, match="sign"):
         await shared.call(PushAuthorizationRequest(params=plain))
     opened = await send(shared, client, signed(shared, client))
-    assert "code" in fields(await shared.resume(opened.request, ann))
+    assert "code" in fields(await shared.resume(opened.request, await shared.person()))
 
 
 async def test_without_keys_or_setting_objects_are_not_supported(shared: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 import httpx
 import pytest
@@ -35,13 +36,21 @@ def update(fake: FakeClients) -> UpdateClient:
     return call
 
 
+async def edited(http: httpx.AsyncClient, **fields: str) -> httpx.Response:
+    """Sends the form as a browser does that changed these fields."""
+    page = (await http.get(f"{ORIGIN}{AT}")).text
+    version = re.search(r'name="version" value="([^"]*)"', page)
+    assert version is not None
+    return await post(http, AT, AT, version=html.unescape(version[1]), **fields)
+
+
 async def test_what_is_switched_is_changed(http: httpx.AsyncClient, fake: FakeClients) -> None:
     """Only what differs is sent, and an empty choice is none."""
     page = (await http.get(f"{ORIGIN}{AT}")).text
     assert all(f'name="{name}"' in page for name in (*FLAGS, *ALGORITHMS))
-    await post(http, AT, AT, require_pushed_authorization_requests="on")
+    await edited(http, require_pushed_authorization_requests="on")
     assert update(fake).changes == {"require_pushed_authorization_requests": True}
-    await post(http, AT, AT, authorization_signed_response_alg="ES256")
+    await edited(http, authorization_signed_response_alg="ES256")
     assert update(fake).changes["authorization_signed_response_alg"] == "ES256"
 
 
@@ -54,10 +63,17 @@ async def test_the_reason_of_a_refusal_stands_at_its_switch(
     fake.problem = Invalid(
         errors=[field_error(field, "setting_required", setting="pushed_authorization_requests")]
     )
-    answer = await post(http, AT, AT, **{field: "on"})
+    answer = await edited(http, **{field: "on"})
     assert answer.status_code == 422
     assert "setting pushed_authorization_requests must be on" in html.unescape(answer.text)
     assert f'id="{field}-error"' in answer.text
+
+
+async def test_an_older_form_saves_nothing(http: httpx.AsyncClient, fake: FakeClients) -> None:
+    """Somebody else has changed the client since: the input is kept."""
+    answer = await post(http, AT, AT, version="old", require_pushed_authorization_requests="on")
+    assert answer.status_code == 412
+    assert fake.calls == []
 
 
 async def test_a_reader_sees_it_without_a_button(
