@@ -1,7 +1,7 @@
-"""What the FAPI 2.0 security profile demands of a client's settings (FAPI 2.0 Security Profile, Final).
+"""The demands of the FAPI 2.0 security profile on a client's settings (FAPI 2.0 Security Profile, Final).
 
-The oidc service refuses settings that contradict it, and the Dashboard shows which demands are met. What the
-profile demands of each request is in `oidc.security_profile`.
+The oidc service refuses settings that contradict them, and the Dashboard shows which are met. The demands on
+each request are in `oidc.security_profile`.
 """
 
 from __future__ import annotations
@@ -100,13 +100,4 @@ DEMANDS: Final = (
     Demand("pkce", _pkce),
     Demand("refresh_tokens", _refresh_tokens),
 )
-"""What a client's settings must be."""
-EACH_REQUEST: Final = (
-    "pushed",
-    "redirect_uri",
-    "challenge",
-    "audience",
-    "binding",
-    "code_lifetime",
-)
-"""What each request of the client must be, whatever its settings are."""
+"""The demands on a client's settings."""

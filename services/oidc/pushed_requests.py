@@ -15,7 +15,7 @@ from common.contracts.oauth_errors import (
     OAuthError,
     PushedRequestsAreOff,
 )
-from common.contracts.pushed_requests import PushAuthorizationRequest, PushedRequest
+from common.contracts.pushed_requests import PushAuthorization, PushedAuthorization
 from common.crypto import token
 from oidc import authorize, client_auth, oauth_parameters, request_objects
 from oidc.authorization_request import AuthorizationRequest
@@ -23,7 +23,7 @@ from oidc.checks.pushed_request_is_waiting import PREFIX, PURPOSE
 from oidc.deps import Deps
 from oidc.queries import pushed_requests
 from oidc.queries.clients import RegisteredClient
-from oidc.queries.pushed_requests import NewPushedRequest
+from oidc.queries.pushed_requests import NewPushedAuthorization
 
 LIFETIME: Final = 60
 """Seconds in which a browser has to come with the name (section 2.2)."""
@@ -32,7 +32,7 @@ CREDENTIALS: Final = frozenset({"client_secret", "client_assertion", "client_ass
 STEPS: Final = authorize.CLIENT_STEPS + authorize.PROTOCOL_STEPS
 
 
-async def push(deps: Deps, ctx: Context, request: PushAuthorizationRequest) -> PushedRequest:
+async def push(deps: Deps, ctx: Context, request: PushAuthorization) -> PushedAuthorization:
     """Authenticates the client, and stores its parameters if the authorization endpoint takes them."""
     if not (await deps.tenants.get(ctx)).settings.pushed_authorization_requests:
         raise PushedRequestsAreOff
@@ -55,9 +55,11 @@ def _without_credentials(params: Params, client: RegisteredClient) -> Params:
     return [("client_id", client.client_id), *kept]
 
 
-async def _store(deps: Deps, ctx: Context, authorization: AuthorizationRequest) -> PushedRequest:
+async def _store(
+    deps: Deps, ctx: Context, authorization: AuthorizationRequest
+) -> PushedAuthorization:
     handle = token()
-    new = NewPushedRequest(
+    new = NewPushedAuthorization(
         app_id=ctx.app_id,
         id_hash=deps.keys.hash(PURPOSE, handle),
         client_id=authorization.client.client_id,
@@ -70,4 +72,4 @@ async def _store(deps: Deps, ctx: Context, authorization: AuthorizationRequest) 
     async with deps.db.autocommit(ctx) as db:
         if not await pushed_requests.insert(db, new):
             raise InvalidRequestObject("the request object was used before")
-    return PushedRequest(request_uri=PREFIX + handle, expires_in=LIFETIME)
+    return PushedAuthorization(request_uri=PREFIX + handle, expires_in=LIFETIME)

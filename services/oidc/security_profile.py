@@ -1,6 +1,6 @@
-"""What the FAPI 2.0 security profile demands of each request of a client.
+"""The demands of the FAPI 2.0 security profile on each request of a client.
 
-The endpoints ask here for every client and every grant. What it demands of a client's settings is in
+The endpoints ask here for every client and every grant. Its demands on a client's settings are in
 `common.security_profiles`.
 """
 

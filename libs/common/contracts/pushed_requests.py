@@ -8,7 +8,7 @@ from common.contracts.authorization import Params
 from common.contracts.base import OPEN, Contract, Request
 
 
-class PushedRequest(Contract):
+class PushedAuthorization(Contract):
     """The name of a pushed authorization request (RFC 9126 section 2.2)."""
 
     request_uri: str = Field(repr=False)
@@ -17,8 +17,8 @@ class PushedRequest(Contract):
     )
 
 
-class PushAuthorizationRequest(
-    Request[PushedRequest], subject="oidc.authorization.push", needs=OPEN, within=5.0
+class PushAuthorization(
+    Request[PushedAuthorization], subject="oidc.authorization.push", needs=OPEN, within=5.0
 ):
     """Checks and stores the parameters of an authorization request: POST /oauth2/par (RFC 9126
     section 2.1). Raises PushedRequestsAreOff, and what the authorization endpoint would refuse."""

@@ -46,7 +46,7 @@ def _pushed() -> dict[str, Any]:
         "Push an authorization request (RFC 9126)",
         ["client_id"],
         [*AUTHORIZATION, "request", *CLIENT],
-        answer="PushedRequest",
+        answer="PushedAuthorization",
     )
     responses = described["responses"]
     responses["201"] = responses.pop("200")

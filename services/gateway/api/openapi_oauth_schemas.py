@@ -33,7 +33,7 @@ OAUTH_SCHEMAS: Final[dict[str, Any]] = {
             "refresh_token": TEXT,
         },
     ),
-    "PushedRequest": _object(
+    "PushedAuthorization": _object(
         "The name of a pushed authorization request (RFC 9126 section 2.2).",
         ["request_uri", "expires_in"],
         {

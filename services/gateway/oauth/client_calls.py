@@ -21,7 +21,7 @@ from common.contracts.oauth_errors import (
     OAuthError,
     UnauthorizedClient,
 )
-from common.contracts.pushed_requests import PushAuthorizationRequest
+from common.contracts.pushed_requests import PushAuthorization
 from common.contracts.tokens import ExchangeToken, IntrospectToken, RevokeToken
 from gateway.admission.admission import admission_of
 from gateway.http.request import GatewayRequest
@@ -79,7 +79,7 @@ def subject_of(params: dict[str, str]) -> str | None:
 async def call_as_client(
     gateway: Gateway,
     request: GatewayRequest,
-    call: ExchangeToken | IntrospectToken | RevokeToken | PushAuthorizationRequest,
+    call: ExchangeToken | IntrospectToken | RevokeToken | PushAuthorization,
     *,
     status: int = 200,
 ) -> GatewayResponse:

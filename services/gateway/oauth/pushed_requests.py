@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from common.contracts.oauth_errors import PushedRequestTooLarge
-from common.contracts.pushed_requests import PushAuthorizationRequest
+from common.contracts.pushed_requests import PushAuthorization
 from common.ip_addresses import client_network
 from gateway.admission.admission import admission_of
 from gateway.admission.flood_limits import PENDING_AUTHORIZATION, PUSHED_REQUEST
@@ -37,7 +37,7 @@ async def push(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     admission, status = admission_of(request), 0
     admission.charge(limit, bucket)
     try:
-        call = PushAuthorizationRequest(params=params, basic=header)
+        call = PushAuthorization(params=params, basic=header)
         response = await call_as_client(gateway, request, call, status=201)
         status = response.status
     finally:

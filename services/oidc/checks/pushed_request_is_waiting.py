@@ -19,7 +19,7 @@ from oidc.queries.pushed_requests import PushedLink, PushedParameters
 
 PREFIX: Final = "urn:ietf:params:oauth:request_uri:"
 PURPOSE: Final = "pushed-request"
-"""What its hash is made for, so that no other name of a request is one of a pushed request."""
+"""The purpose of its hash, so that no other name of a request is one of a pushed request."""
 MAX_LENGTH: Final = 200
 
 

@@ -111,7 +111,7 @@ async def insert(db: Db, code: StoredCode) -> bool:
 
 
 class OneCode(NamedTuple):
-    """What makes one code only: a pushed request, or a request object with a `jti`. `jti_lifetime` is
+    """Names what makes one code only: a pushed request, or a request object with a `jti`. `jti_lifetime` is
     in seconds."""
 
     pushed_hash: str | None

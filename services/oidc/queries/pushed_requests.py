@@ -18,7 +18,7 @@ class PushedParameters:
     signed: bool
 
 
-class NewPushedRequest(NamedTuple):
+class NewPushedAuthorization(NamedTuple):
     """`lifetime` and `jti_lifetime` are in seconds. `jti_hash` is that of the request object's jti."""
 
     app_id: str
@@ -44,11 +44,11 @@ INSERT: Final = numbered(
            now() + make_interval(secs => :lifetime)
     WHERE :jti_hash::text IS NULL OR EXISTS (SELECT FROM noted)
     """,
-    NewPushedRequest,
+    NewPushedAuthorization,
 )
 
 
-async def insert(db: Db, request: NewPushedRequest) -> bool:
+async def insert(db: Db, request: NewPushedAuthorization) -> bool:
     """Stores a pushed request. Returns False if its request object was used before."""
     return await run(db, INSERT, *request) == 1
 

@@ -26,7 +26,7 @@ from common.contracts.oauth_errors import (
     PushedRequestsAreOff,
     SignInOver,
 )
-from common.contracts.pushed_requests import PushAuthorizationRequest, PushedRequest
+from common.contracts.pushed_requests import PushAuthorization, PushedAuthorization
 from common.problems import Invalid
 from common.sweeps import sweep
 from common.testing import LocalBus
@@ -48,12 +48,12 @@ async def shared(postgres: Postgres) -> AsyncIterator[World]:
 
 async def push(
     world: World, client: NewClient, *more: tuple[str, str], **params: Any
-) -> PushedRequest:
+) -> PushedAuthorization:
     """Pushes a valid request, with Basic authentication if the client has a secret."""
     sent = list(world.request(client, **params).items()) + list(more)
     basic = basic_of(client.client_id, client.client_secret) if client.client_secret else None
-    pushed = await world.call(PushAuthorizationRequest(params=sent, basic=basic))
-    assert isinstance(pushed, PushedRequest)
+    pushed = await world.call(PushAuthorization(params=sent, basic=basic))
+    assert isinstance(pushed, PushedAuthorization)
     return pushed
 
 
@@ -102,7 +102,7 @@ async def test_what_is_stored_names_nothing(shared: World) -> None:
     """The row has a hash of the name, and no credential of the client."""
     client = await shared.client(token_endpoint_auth_method="client_secret_post")
     sent = [*shared.request(client).items(), ("client_secret", client.client_secret or "")]
-    pushed = await shared.call(PushAuthorizationRequest(params=sent))
+    pushed = await shared.call(PushAuthorization(params=sent))
 
     row = await shared.owner.fetchrow(
         "SELECT * FROM authorization_requests WHERE client_id = $1", client.client_id
@@ -243,15 +243,15 @@ async def test_a_client_pushes_with_an_assertion(shared: World) -> None:
     client = await shared.client(token_endpoint_auth_method="private_key_jwt", jwks=key.jwks)
     proof = key.assertion(client.client_id, ORIGIN)
     sent = [*shared.request(client).items(), *proof.items()]
-    assert (await shared.call(PushAuthorizationRequest(params=sent))).expires_in == 60
+    assert (await shared.call(PushAuthorization(params=sent))).expires_in == 60
     with pytest.raises(InvalidClient):
-        await shared.call(PushAuthorizationRequest(params=sent))
+        await shared.call(PushAuthorization(params=sent))
 
 
 async def test_a_confidential_client_needs_its_secret(shared: World) -> None:
     client = await shared.client()
     for basic in (None, basic_of(client.client_id, "wrong")):
-        call = PushAuthorizationRequest(params=list(shared.request(client).items()), basic=basic)
+        call = PushAuthorization(params=list(shared.request(client).items()), basic=basic)
         with pytest.raises(InvalidClient):
             await shared.call(call)
 

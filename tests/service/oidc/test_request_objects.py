@@ -21,7 +21,7 @@ from common.contracts.authorization import Authorization, Authorize
 from common.contracts.authorization_check import CheckAuthorizationUrl
 from common.contracts.clients import NewClient
 from common.contracts.oauth_errors import InvalidRequestObject, OAuthError
-from common.contracts.pushed_requests import PushAuthorizationRequest
+from common.contracts.pushed_requests import PushAuthorization
 from common.problems import Invalid
 from common.testing import LocalBus
 
@@ -249,12 +249,12 @@ async def test_a_pushed_object_is_used_up(shared: World) -> None:
     client, ann = await signing_client(shared, type="spa"), await shared.person()
     params = [("client_id", client.client_id), ("state", "outside")]
     params.append(("request", signed(shared, client, jti="pushed", state="inside")))
-    pushed = await shared.call(PushAuthorizationRequest(params=params))
+    pushed = await shared.call(PushAuthorization(params=params))
     outside = [("client_id", client.client_id), ("request_uri", pushed.request_uri)]
     answer = await shared.call(Authorize(params=outside, session=ann.session))
     assert fields(answer)["state"] == "inside"
     with pytest.raises(InvalidRequestObject, match="used before"):
-        await shared.call(PushAuthorizationRequest(params=params))
+        await shared.call(PushAuthorization(params=params))
 
 
 async def test_a_client_may_demand_a_signature(shared: World) -> None:
@@ -264,7 +264,7 @@ async def test_a_client_may_demand_a_signature(shared: World) -> None:
     assert fields(await shared.authorize(client, ann))["error"] == "invalid_request"
     plain = list(shared.request(client).items())
     with pytest.raises(OAuthError, match="sign"):
-        await shared.call(PushAuthorizationRequest(params=plain))
+        await shared.call(PushAuthorization(params=plain))
     opened = await send(shared, client, signed(shared, client))
     assert "code" in fields(await shared.resume(opened.request, await shared.person()))
 
