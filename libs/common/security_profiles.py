@@ -48,8 +48,8 @@ def _authentication(client: ClientFields, _: AppSettings) -> list[tuple[str, str
 
 def _keys(client: ClientFields, _: AppSettings) -> list[tuple[str, str]]:
     """A client that signs has registered keys."""
-    signs = client.token_endpoint_auth_method == "private_key_jwt"
-    return [("jwks", "jwks_required")] if signs and not (client.jwks or client.jwks_uri) else []
+    method, has_keys = client.token_endpoint_auth_method, client.jwks or client.jwks_uri
+    return [("jwks", "jwks_required")] if method == "private_key_jwt" and not has_keys else []
 
 
 def _algorithms(client: ClientFields, _: AppSettings) -> list[tuple[str, str]]:

@@ -95,6 +95,11 @@ class AuthorizationRequest:
         return [*self.scopes, *self.claim_scopes]
 
     @property
+    def is_pushed(self) -> bool:
+        """Whether the client has pushed the request, or does so now."""
+        return self.pushing or self.pushed_hash is not None
+
+    @property
     def makes_one_code(self) -> bool:
         """Whether the client may come with this request several times, and only one gets a code."""
         return self.pushed_hash is not None or self.jti_hash is not None

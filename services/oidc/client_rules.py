@@ -6,18 +6,15 @@ names every mistake with its field.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final
 
 from email_validator import EmailNotValidError, validate_email
 
 from common import acr
 from common.context import Context
-from common.contracts.app_settings import AppSettings
 from common.contracts.clients import ClientFields
-from common.egress import Egress
-from common.field_errors import FieldError, field_error
+from common.field_errors import field_error
 from common.problems import Invalid
 from oidc import (
     acr_values,
@@ -28,21 +25,8 @@ from oidc import (
     redirect_uris,
     scope_catalogue,
 )
+from oidc.client_environment import ClientEnvironment, Mistakes
 from oidc.deps import Deps
-
-Mistakes = Iterator[FieldError]
-
-
-@dataclass(frozen=True)
-class ClientEnvironment:
-    """The facts that rules compare a client with: of its application and of this deployment."""
-
-    acr_values: Collection[str]
-    """The classes of sign-in that the application's pages support."""
-    resources: Collection[str]
-    egress: Egress
-    """The addresses that we may call."""
-    settings: AppSettings
 
 
 async def environment(deps: Deps, ctx: Context) -> ClientEnvironment:
@@ -228,11 +212,6 @@ def claims_mapping_is_valid(client: ClientFields, _: ClientEnvironment) -> Mista
             yield mistake
 
 
-def requests_can_be_sent(client: ClientFields, environment: ClientEnvironment) -> Mistakes:
-    """Refuses demands on authorization requests that none could meet (RFC 9126, RFC 9101)."""
-    yield from client_request_rules.mistakes(client, environment.settings)
-
-
 RULES: Final[tuple[Callable[[ClientFields, ClientEnvironment], Mistakes], ...]] = (
     redirects_are_exact,
     origins_are_exact,
@@ -249,5 +228,6 @@ RULES: Final[tuple[Callable[[ClientFields, ClientEnvironment], Mistakes], ...]] 
     pairwise_subjects_have_a_sector,
     claims_mapping_is_valid,
     contacts_are_mail_addresses,
-    requests_can_be_sent,
+    client_request_rules.requests_can_be_sent,
+    client_request_rules.security_profile_is_met,
 )

@@ -18,6 +18,7 @@ from oidc import (
     prompts,
     repeated_submission,
     request_objects,
+    security_profile,
 )
 from oidc.authorization_request import AuthorizationRequest
 from oidc.code_content import CodeContent
@@ -93,7 +94,7 @@ def _wish(deps: Deps, ctx: Context, request: AuthorizationRequest, session: Sign
         consent_needed=not request.client.first_party,
         consent_scopes=request.consent_scopes,
         resource=request.resource,
-        lifetime=deps.settings.code_lifetime,
+        lifetime=security_profile.code_lifetime(request.client, deps.settings.code_lifetime),
     )
 
 

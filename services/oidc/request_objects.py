@@ -15,7 +15,7 @@ from common import clock
 from common.context import Context
 from common.contracts.authorization import Params
 from common.contracts.oauth_errors import InvalidClient, InvalidRequestObject
-from oidc import jose, json_web_keys
+from oidc import jose, json_web_keys, security_profile
 from oidc.client_keys import verification_keys
 from oidc.deps import Deps
 from oidc.oauth_parameters import REPEATABLE, printable
@@ -58,6 +58,8 @@ async def prove(
     alg, kid = header.get("alg"), header.get("kid")
     if alg not in json_web_keys.ALGORITHMS or client.request_object_signing_alg not in (None, alg):
         raise InvalidRequestObject("the request object's algorithm is not allowed for this client")
+    if not security_profile.allows(client, alg):
+        raise InvalidRequestObject("the client's security profile does not allow this algorithm")
     try:
         keys = await verification_keys(deps, ctx, client, kid=kid, alg=alg)
     except InvalidClient as error:

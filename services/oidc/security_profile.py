@@ -25,18 +25,15 @@ def is_fapi(client: RegisteredClient) -> bool:
     return client.security_profile == FAPI2
 
 
-def check_method(client: RegisteredClient, method: str) -> None:
-    """Raises InvalidClient for a secret, and for no authentication."""
-    if is_fapi(client) and method not in KEY_METHODS:
+def check_method(client: RegisteredClient) -> None:
+    """Raises InvalidClient unless the client authenticates by a key (section 5.3.2)."""
+    if is_fapi(client) and client.token_endpoint_auth_method not in KEY_METHODS:
         raise InvalidClient("with its security profile, this client authenticates by its key")
 
 
-def check_algorithm(client: RegisteredClient, alg: str | None) -> None:
-    """Raises InvalidClient for a signature of the client with another algorithm (section 5.4.1)."""
-    if is_fapi(client) and alg not in ALGORITHMS:
-        raise InvalidClient(
-            f"with its security profile, this client signs by {', '.join(ALGORITHMS)}"
-        )
+def allows(client: RegisteredClient, alg: object) -> bool:
+    """Returns whether the client may sign with this algorithm (section 5.4.1)."""
+    return not is_fapi(client) or alg in ALGORITHMS
 
 
 def check_authorization(request: AuthorizationRequest) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from common.context import Context
-from oidc import jose, keys
+from oidc import jose, keys, security_profile
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
 from oidc.timestamps import now
@@ -28,6 +28,7 @@ async def sign(
 ) -> str:
     """Returns the parameters of a response as a JWT for the client (section 2.1)."""
     client = request.client
-    key = await keys.signing_key(deps, ctx, client.authorization_signed_response_alg or DEFAULT_ALG)
+    alg = security_profile.response_alg(client, DEFAULT_ALG)
+    key = await keys.signing_key(deps, ctx, alg)
     about = {"iss": ctx.origin, "aud": client.client_id, "exp": now() + LIFETIME}
     return key.sign(jose.ID_TOKEN, dict(fields) | about)

@@ -139,6 +139,12 @@ class ClientFields(Contract):
         default=None,
         description="The algorithm of signed authorization responses (JARM). `null`: `RS256`.",
     )
+    security_profile: Literal["fapi2"] | None = Field(
+        default=None,
+        description="`fapi2`: the client meets the FAPI 2.0 security profile. Settings that contradict "
+        "it are refused, and so is every request that does not meet it. Switching it on ends the "
+        "client's secrets and tokens.",
+    )
 
 
 class LogoutFailure(Contract):

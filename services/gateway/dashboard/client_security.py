@@ -1,4 +1,5 @@
-"""How a client sends its authorization requests: pushed, signed, and with signed answers."""
+"""How a client sends its authorization requests: pushed, signed, and with signed answers; and whether it meets
+the FAPI 2.0 security profile."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from pydantic import ValidationError
 from common.contracts.clients import Client, UpdateClient
 from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
-from common.problems import Forbidden, Problem
-from gateway.dashboard import form_guard
+from common.problems import Forbidden, Invalid, Problem
+from gateway.dashboard import fapi_checklist, form_guard
 from gateway.dashboard.api_call import curl
 from gateway.dashboard.client import find, of_client
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
@@ -24,7 +25,13 @@ HERE: Final = f"{APPLICATIONS}/{{slug}}/clients/{{client}}/security"
 FLAGS: Final = ("require_pushed_authorization_requests", "require_signed_request_object")
 ALGORITHMS: Final = ("request_object_signing_alg", "authorization_signed_response_alg")
 CHOICES: Final = ("RS256", "PS256", "ES256", "EdDSA")
-NOTICES: Final = {"saved": N_("The changes are saved.")}
+NOTICES: Final = {
+    "saved": N_("The changes are saved."),
+    "fapi_on": N_(
+        "FAPI 2.0 is switched on. The client's secrets are deleted, and its tokens stopped working."
+    ),
+    "fapi_off": N_("FAPI 2.0 is switched off. The client's other settings stay as they are."),
+}
 
 
 async def show(visit: Visit) -> GatewayResponse:
@@ -50,6 +57,8 @@ def _show(
         pushes=settings.pushed_authorization_requests,
         signs=settings.request_objects,
         answers=settings.signed_authorization_responses,
+        checklist=fapi_checklist.checklist(client, settings),
+        each_request=fapi_checklist.EACH_REQUEST,
         has_keys=client.jwks is not None or client.jwks_uri is not None,
         par=f"{visit.managed.tenant.origin}/oauth2/par",
         address=f"{visit.home}/clients/{client.client_id}/security",
@@ -96,4 +105,24 @@ async def save(visit: Visit) -> GatewayResponse:
     return redirect(at(f"{visit.home}/clients/{client.client_id}/security", done="saved"))
 
 
-routes = RouteSet((dashboard_page(HERE, show), dashboard_form(HERE, save)))
+async def switch_profile(visit: Visit) -> GatewayResponse:
+    """POST …/clients/{client}/security/profile: switches FAPI 2.0 on, with the settings that follow from it,
+    or off."""
+    client = await find(visit)
+    on = visit.fields.get("profile") == "fapi2"
+    changes = fapi_checklist.switch_on(client) if on else {"security_profile": None}
+    try:
+        await visit.call(UpdateClient(client=client.client_id, changes=changes))
+    except Invalid as error:
+        return _show(visit, client, values_of(client), errors_of(visit.open().language, error))
+    done = "fapi_on" if on else "fapi_off"
+    return redirect(at(f"{visit.home}/clients/{client.client_id}/security", done=done))
+
+
+routes = RouteSet(
+    (
+        dashboard_page(HERE, show),
+        dashboard_form(HERE, save),
+        dashboard_form(f"{HERE}/profile", switch_profile, page_path=HERE),
+    )
+)

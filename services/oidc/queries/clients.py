@@ -21,7 +21,7 @@ FIELD_COLUMNS: Final = """
     frontchannel_session_required, initiate_login_uri, default_max_age, require_auth_time,
     default_acr_values, logo_uri, client_uri, policy_uri, tos_uri, contacts, enabled,
     require_pushed_authorization_requests, require_signed_request_object,
-    request_object_signing_alg, authorization_signed_response_alg"""
+    request_object_signing_alg, authorization_signed_response_alg, security_profile"""
 """Of ClientFields: what developers set."""
 CLIENT_COLUMNS: Final = f"""
     id, client_id, {FIELD_COLUMNS},
@@ -89,7 +89,7 @@ class RegisteredClient:
     @property
     def needs_pkce(self) -> bool:
         """Whether the client must use PKCE and may not rely on a nonce instead."""
-        return self.public or self.require_pkce is True
+        return self.public or self.require_pkce is True or self.security_profile is not None
 
 
 async def find_registered(db: Db, *, app_id: str, client_id: str) -> RegisteredClient | None:
@@ -147,7 +147,11 @@ UPDATE: Final = f"""
         backchannel_logout_failure = CASE
             WHEN c.backchannel_logout_uri IS NOT DISTINCT FROM f.backchannel_logout_uri
             THEN c.backchannel_logout_failure END,
-        epoch = c.epoch + CASE WHEN c.enabled AND NOT f.enabled THEN 1 ELSE 0 END
+        epoch = c.epoch + CASE
+            WHEN c.enabled AND NOT f.enabled
+                OR f.security_profile IS DISTINCT FROM c.security_profile
+                    AND f.security_profile IS NOT NULL
+            THEN 1 ELSE 0 END
     FROM jsonb_populate_record(NULL::oauth_clients, $3) f
     WHERE c.app_id = $1 AND c.client_id = $2
     RETURNING {qualified("c", CLIENT_COLUMNS)}
@@ -157,7 +161,8 @@ UPDATE: Final = f"""
 async def update(db: Db, *, app_id: str, client_id: str, fields: dict[str, Any]) -> Client | None:
     """Replaces all of ClientFields. Returns None if there is no such client.
 
-    Disabling a client counts its epoch up, so its old tokens stay invalid when it is enabled again.
+    Disabling a client counts its epoch up, so its old tokens stay invalid when it is enabled again. So
+    does a security profile: no token outlives it that it would not have allowed.
     """
     return await maybe(db, Client, UPDATE, app_id, client_id, fields)
 
