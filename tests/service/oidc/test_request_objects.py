@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -119,9 +118,9 @@ async def test_values_are_those_of_json(shared: World) -> None:
         {"exp": 1},
         {"exp": "soon"},
         {"exp": True},
-        {"exp": time.time() + 7200},
-        {"nbf": time.time() + 600},
-        {"iat": time.time() + 600},
+        {"exp": 2**33},
+        {"nbf": 2**33},
+        {"iat": 2**33},
         {"jti": 7},
         {"jti": "x", "exp": None},
         {"request": "e30.e30.e30"},
