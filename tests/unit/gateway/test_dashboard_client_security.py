@@ -83,3 +83,35 @@ async def test_a_reader_sees_it_without_a_button(
     page = (await http.get(f"{ORIGIN}{AT}")).text
     assert "Save changes" not in page
     assert "You may read this client, but not change it." in page
+
+
+async def test_the_checklist_says_what_is_missing(
+    http: httpx.AsyncClient, fake: FakeClients
+) -> None:
+    """A demand that the switch meets by itself, and one that names its setting."""
+    page = html.unescape((await http.get(f"{ORIGIN}{AT}")).text)
+    listed = page[page.index('id="fapi-checklist"') :]
+    assert "Switching it on changes this." in listed
+    assert "token_endpoint_auth_method" in listed
+    assert "FAPI 2.0 requires authentication by a key" in listed
+
+
+async def test_the_switch_sets_what_follows(http: httpx.AsyncClient, fake: FakeClients) -> None:
+    """On: with the algorithms and without rotation. Off: nothing else."""
+    await post(http, f"{AT}/profile", AT, profile="fapi2")
+    assert update(fake).changes == {
+        "security_profile": "fapi2",
+        "rotate_refresh_tokens": False,
+        "id_token_alg": "ES256",
+    }
+    await post(http, f"{AT}/profile", AT, profile="")
+    assert update(fake).changes == {"security_profile": None}
+
+
+async def test_a_refused_switch_is_shown(http: httpx.AsyncClient, fake: FakeClients) -> None:
+    fake.problem = Invalid(
+        errors=[field_error("token_endpoint_auth_method", "fapi_needs_key_authentication")]
+    )
+    answer = await post(http, f"{AT}/profile", AT, profile="fapi2")
+    assert answer.status_code == 422
+    assert "authentication by a key" in html.unescape(answer.text)
