@@ -27,7 +27,7 @@ EACH_REQUEST: Final = (
     N_("Every token is bound to a key (DPoP) or a certificate (mTLS)"),
     N_("A code is redeemed within 60 seconds"),
 )
-"""What is checked at each request, whatever the settings are."""
+"""The checks of each request, whatever the settings are."""
 SETTABLE: Final = frozenset({*ALG_FIELDS, "rotate_refresh_tokens", "require_pkce"})
 """Fields that switching the profile on sets, too."""
 ALG: Final = "ES256"
