@@ -23,6 +23,7 @@ from gateway.oauth import (
     introspect,
     logout,
     register,
+    pushed_requests,
     revoke,
     token,
     userinfo,
@@ -35,7 +36,7 @@ from gateway.state import Gateway
 ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     health.routes,
     certificates.routes,
-    *(module.routes for module in (token, introspect, userinfo, revoke)),
+    *(module.routes for module in (token, introspect, userinfo, revoke, pushed_requests)),
     *(module.routes for module in (discovery, authorize, logout)),
     register.routes,
     reference.routes,

@@ -52,6 +52,7 @@ from common.contracts.keys import (
     RotateSigningKeys,
 )
 from common.contracts.logout import LogOut
+from common.contracts.pushed_requests import PushAuthorization
 from common.contracts.resources import CreateResource, DeleteResource, ListResources
 from common.contracts.scopes import CreateScope, DeleteScope, ListScopes
 from common.contracts.tokens import CheckAccessToken, ExchangeToken, IntrospectToken, RevokeToken
@@ -72,6 +73,7 @@ from oidc import (
     published_keys,
     registration,
     registration_management,
+    pushed_requests,
     resources,
     revocation,
     scopes,
@@ -85,6 +87,7 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     ResumeAuthorization: authorize.resume,
     GetAuthorizationState: authorize.get_state,
     CheckAuthorizationUrl: authorization_check.check,
+    PushAuthorization: pushed_requests.push,
     ExchangeToken: token_endpoint.exchange,
     GetUserinfo: userinfo.get,
     CheckAccessToken: access_tokens.check,
