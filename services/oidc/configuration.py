@@ -10,7 +10,14 @@ from typing import Any, Final
 from common.context import Context
 from common.contracts.app_settings import AppSettings
 from common.contracts.discovery import Configuration, GetConfiguration
-from oidc import acr_values, json_web_keys, oauth_switches, scope_catalogue, signed_responses, token_types
+from oidc import (
+    acr_values,
+    json_web_keys,
+    oauth_switches,
+    scope_catalogue,
+    signed_responses,
+    token_types,
+)
 from oidc.checks.prompts_are_consistent import PROMPTS
 from oidc.checks.response_mode_is_known import MODES
 from oidc.claims import STANDARD
