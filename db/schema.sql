@@ -1233,6 +1233,7 @@ CREATE TABLE oauth_clients (
     created_at                    timestamptz NOT NULL DEFAULT now(),
     updated_at                    timestamptz NOT NULL DEFAULT now(),
     security_profile              text,       -- NULL: none
+    dpop_bound_access_tokens      boolean     NOT NULL DEFAULT false,
     CONSTRAINT oauth_clients_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
     CONSTRAINT oauth_clients_type_check CHECK (type IN ('web', 'spa', 'native', 'service')),
     CONSTRAINT oauth_clients_auth_method_check CHECK (token_endpoint_auth_method IN
@@ -1492,6 +1493,18 @@ CREATE TABLE client_assertion_jtis (
     CONSTRAINT client_assertion_jtis_pkey PRIMARY KEY (app_id, client_id, jti_hash)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_client_assertion_jtis_expires ON client_assertion_jtis (expires_at);
+
+-- owner: oidc (RFC 9449). DPoP proofs that were used. Its partitions are UNLOGGED: a crash forgets them, and with
+-- them the epoch, without which no nonce of before is good (docs/adr/0038).
+CREATE TABLE dpop_jtis (
+    app_id     uuid        NOT NULL,
+    id         bytea       NOT NULL,  -- hash of key and jti; empty: the epoch
+    epoch      uuid,
+    expires_at timestamptz NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT dpop_jtis_pkey PRIMARY KEY (app_id, id)
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_dpop_jtis_expires ON dpop_jtis (expires_at);
 
 -- owner: oidc (RFC 8628)
 CREATE TABLE device_codes (
@@ -1837,6 +1850,7 @@ BEGIN
     DELETE FROM user_words WHERE app_id = OLD.id;
     DELETE FROM webauthn_challenges WHERE app_id = OLD.id;
     DELETE FROM rate_limits WHERE app_id = OLD.id;
+    DELETE FROM dpop_jtis WHERE app_id = OLD.id;
     PERFORM set_config('aero2.app_id', coalesce(bound, ''), true);
     RETURN NULL;
 END
@@ -1943,7 +1957,7 @@ BEGIN
         SELECT relname FROM pg_catalog.pg_class
         WHERE relkind = 'p' AND relnamespace = 'public'::regnamespace ORDER BY oid
     LOOP
-        persistence := CASE WHEN partitioned = 'rate_limits' THEN 'UNLOGGED' ELSE '' END;
+        persistence := CASE WHEN partitioned IN ('rate_limits', 'dpop_jtis') THEN 'UNLOGGED' ELSE '' END;
         FOR n IN 0..15 LOOP
             EXECUTE format(
                 'CREATE %s TABLE %I PARTITION OF %I FOR VALUES WITH (MODULUS 16, REMAINDER %s)',
@@ -2121,6 +2135,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     authorization_codes, revoked_grants, refresh_tokens, access_tokens, revoked_tokens, consents, signing_keys,
     client_assertion_jtis, device_codes, logout_deliveries, session_clients
     TO aero2_oidc;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dpop_jtis TO aero2_oidc;
 -- Token statements check that the user, session and membership are live, in one round trip (ADR 0002).
 GRANT SELECT (
     app_id, id, email, email_normalized, email_verified, name, given_name, family_name, middle_name,
@@ -2199,3 +2214,4 @@ GRANT SELECT (app_id, expires_at), DELETE ON
     refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,
     oauth_client_secrets
     TO aero2_sweep;
+GRANT SELECT (app_id, expires_at), DELETE ON dpop_jtis TO aero2_sweep;

@@ -8,8 +8,9 @@ from typing import Any
 
 from common.context import Context
 from common.contracts.oauth_errors import InvalidToken
-from common.contracts.tokens import AccessToken, CheckAccessToken
-from oidc import bindings, jose, json_web_keys, keys, scope_catalogue
+from common.contracts.tokens import AccessToken, CheckAccessToken, CheckBoundAccessToken
+from oidc import bindings, jose, json_web_keys, keys, possession, scope_catalogue
+from oidc.bindings import Binding
 from oidc.client_cache import find_registered
 from oidc.deps import Deps
 from oidc.queries import access_tokens, token_families
@@ -39,17 +40,56 @@ class ValidAccessToken:
         return str(self.claims.get("scope", "")).split()
 
     @property
+    def cnf(self) -> Binding | None:
+        """What the token is bound to."""
+        return self.claims.get("cnf")
+
+    @property
     def is_for_issuer(self) -> bool:
         """Whether it is for Aero2's own API. Others must not be accepted (RFC 9068 section 4)."""
         return self.claims["iss"] in self.audience
 
 
 async def check(deps: Deps, ctx: Context, request: CheckAccessToken) -> AccessToken:
-    """Returns what a token for Aero2's own API allows. Raises InvalidToken."""
-    token = await find_valid(deps, ctx, request.token)
+    """Returns what a bearer token for Aero2's own API allows. Raises InvalidToken."""
+    token = await find_for_issuer(deps, ctx, request.token)
+    bindings.check_access_token(token.cnf, None)
+    return await _facts(deps, ctx, token)
+
+
+async def check_bound(deps: Deps, ctx: Context, request: CheckBoundAccessToken) -> AccessToken:
+    """Returns what a token for Aero2's own API allows to whoever proves its key.
+
+    Raises InvalidToken, InvalidDpopProof or UseDpopNonce.
+    """
+    token = await find_for_issuer(deps, ctx, request.token)
+    client = await find_registered(deps, ctx, token.grant.client_id)
+    if client is None:
+        raise InvalidToken
+    if token.cnf is None:
+        raise InvalidToken("the access token is not bound to a key: send it as a bearer token")
+    proven = await possession.prove_key(
+        deps,
+        ctx,
+        client,
+        request.proof,
+        method=request.method,
+        path=request.path,
+        access_token=request.token,
+    )
+    bindings.check_access_token(token.cnf, proven)
+    return await _facts(deps, ctx, token)
+
+
+async def find_for_issuer(deps: Deps, ctx: Context, text: str) -> ValidAccessToken:
+    """Returns a token for Aero2's own API. Raises InvalidToken for any other."""
+    token = await find_valid(deps, ctx, text)
     if token is None or not token.is_for_issuer:
         raise InvalidToken
-    bindings.check_access_token(token.claims.get("cnf"), None)
+    return token
+
+
+async def _facts(deps: Deps, ctx: Context, token: ValidAccessToken) -> AccessToken:
     claims, grant = token.claims, token.grant
     return AccessToken(
         jti=claims["jti"],
@@ -69,6 +109,7 @@ async def check(deps: Deps, ctx: Context, request: CheckAccessToken) -> AccessTo
         factor_times=grant.factor_times,
         second_factors=grant.second_factors,
         expires_at=from_seconds(claims["exp"]),
+        cnf=token.cnf,
     )
 
 

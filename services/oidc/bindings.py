@@ -55,5 +55,9 @@ def check_refresh(client: RegisteredClient, bound: Binding | None, proven: Bindi
 def check_access_token(bound: Binding | None, proven: Binding | None) -> None:
     """Checks an access token that is presented to our own API. Raises InvalidToken unless the request
     proves exactly what the token is bound to."""
-    if bound != proven:
-        raise InvalidToken("the access token is bound to a key or certificate that was not proven")
+    if bound == proven:
+        return
+    scheme = {"scheme": "DPoP"} if bound and DPOP in bound else {}
+    raise InvalidToken(
+        "the access token is bound to a key or certificate that was not proven", **scheme
+    )

@@ -9,7 +9,7 @@ from typing import Final
 
 from common.context import Context
 from common.contracts.discovery import Configuration, GetConfiguration
-from oidc import acr_values, json_web_keys, scope_catalogue
+from oidc import acr_values, dpop_proofs, json_web_keys, scope_catalogue
 from oidc.checks.prompts_are_consistent import PROMPTS
 from oidc.checks.response_mode_is_known import MODES
 from oidc.claims import STANDARD
@@ -68,6 +68,7 @@ CAPABILITIES: Final = {
     "frontchannel_logout_supported": True,
     "frontchannel_logout_session_supported": True,
     "ui_locales_supported": ["en", "de"],
+    "dpop_signing_alg_values_supported": list(dpop_proofs.ALGORITHMS),
 }
 """The same for all applications."""
 

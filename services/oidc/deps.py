@@ -16,6 +16,7 @@ from common.service_deps import ServiceDeps, open_job, open_service_deps
 from common.worker import WakeableWorker
 from oidc.json_web_keys import KeySet
 from oidc.queries.clients import RegisteredClient
+from oidc.queries.dpop_jtis import ProofEpoch
 from oidc.queries.token_families import LiveGrant
 from oidc.settings import Settings
 
@@ -45,6 +46,10 @@ class OidcCaches:
         default_factory=lambda: Cache("client_keys", 5_000, ttl=300)
     )
     fetch_counts: Cache[int] = field(default_factory=lambda: Cache("fetched", 5_000, ttl=60))
+    proof_epochs: Cache[ProofEpoch] = field(
+        default_factory=lambda: Cache("proof_epochs", 20_000, ttl=600)
+    )
+    proof_rates: Cache[float] = field(default_factory=lambda: Cache("proof_rates", 20_000, ttl=60))
 
     def may_fetch(self, key: tuple[str, ...]) -> bool:
         """Counts a request to a client's address. Returns False after three in a minute.
@@ -81,6 +86,7 @@ class OidcCaches:
             self.verified_tokens,
             self.live_grants,
             self.client_keys,
+            self.proof_epochs,
         ]
 
 

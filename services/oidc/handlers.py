@@ -40,7 +40,13 @@ from common.contracts.keys import (
 from common.contracts.logout import LogOut
 from common.contracts.resources import CreateResource, DeleteResource, ListResources
 from common.contracts.scopes import CreateScope, DeleteScope, ListScopes
-from common.contracts.tokens import CheckAccessToken, ExchangeToken, IntrospectToken, RevokeToken
+from common.contracts.tokens import (
+    CheckAccessToken,
+    CheckBoundAccessToken,
+    ExchangeToken,
+    IntrospectToken,
+    RevokeToken,
+)
 from common.contracts.userinfo import GetUserinfo
 from oidc import (
     access_tokens,
@@ -70,6 +76,7 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     ExchangeToken: token_endpoint.exchange,
     GetUserinfo: userinfo.get,
     CheckAccessToken: access_tokens.check,
+    CheckBoundAccessToken: access_tokens.check_bound,
     IntrospectToken: introspection.introspect,
     RevokeToken: revocation.revoke,
     LogOut: logout.log_out,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from common.context import Context
 from common.contracts.oauth_errors import UnsupportedGrantType
 from common.contracts.tokens import ExchangeToken, Tokens
-from oidc import client_auth, grant_policy, oauth_parameters
+from oidc import client_auth, grant_policy, oauth_parameters, possession
 from oidc.deps import Deps
 from oidc.grants import GRANTS
 from oidc.token_request import TokenRequest
+
+PATH: Final = "/oauth2/token"
 
 
 async def exchange(deps: Deps, ctx: Context, request: ExchangeToken) -> Tokens:
@@ -20,4 +24,5 @@ async def exchange(deps: Deps, ctx: Context, request: ExchangeToken) -> Tokens:
         raise UnsupportedGrantType
     client = await client_auth.authenticate(deps, ctx, parameters, request.basic)
     grant_policy.check_client(client, grant_type)
-    return await grant(deps, ctx, TokenRequest(client, parameters))
+    cnf = await possession.prove(deps, ctx, client, request.dpop, method="POST", path=PATH)
+    return await grant(deps, ctx, TokenRequest(client, parameters, cnf))

@@ -119,3 +119,9 @@ class InvalidDpopProof(OAuthError):
     """The proof of possession is missing or not valid (RFC 9449 section 5)."""
 
     code, title = "invalid_dpop_proof", "The DPoP proof is missing or not valid."
+
+
+class UseDpopNonce(OAuthError):
+    """The proof needs a nonce (RFC 9449 sections 8 and 9). `nonce` is one to use."""
+
+    code, title = "use_dpop_nonce", "The DPoP proof needs a nonce of this server."

@@ -19,7 +19,8 @@ FIELD_COLUMNS: Final = """
     refresh_token_lifetime, refresh_token_max_lifetime, rotate_refresh_tokens, include_rights,
     claims_mapping, backchannel_logout_uri, backchannel_session_required, frontchannel_logout_uri,
     frontchannel_session_required, initiate_login_uri, default_max_age, require_auth_time,
-    default_acr_values, logo_uri, client_uri, policy_uri, tos_uri, contacts, enabled"""
+    default_acr_values, logo_uri, client_uri, policy_uri, tos_uri, contacts, enabled,
+    dpop_bound_access_tokens"""
 """Of ClientFields: what developers set."""
 CLIENT_COLUMNS: Final = f"""
     id, client_id, {FIELD_COLUMNS},
@@ -74,6 +75,7 @@ class RegisteredClient:
     epoch: int
     secrets: list[dict[str, Any]]
     security_profile: str | None
+    dpop_bound_access_tokens: bool
 
     @property
     def public(self) -> bool:
@@ -109,7 +111,8 @@ async def find_registered(db: Db, *, app_id: str, client_id: str) -> RegisteredC
                    FROM oauth_client_secrets s
                    WHERE s.app_id = $1 AND s.client_id = c.client_id
                ), '[]') AS secrets,
-               c.security_profile
+               c.security_profile,
+               c.dpop_bound_access_tokens
         FROM oauth_clients c WHERE c.app_id = $1 AND c.client_id = $2
         """,
         app_id,
