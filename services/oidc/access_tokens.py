@@ -41,7 +41,7 @@ class ValidAccessToken:
 
     @property
     def cnf(self) -> Binding | None:
-        """What the token is bound to."""
+        """The binding of the token."""
         return self.claims.get("cnf")
 
     @property
@@ -58,7 +58,7 @@ async def check(deps: Deps, ctx: Context, request: CheckAccessToken) -> AccessTo
 
 
 async def check_bound(deps: Deps, ctx: Context, request: CheckBoundAccessToken) -> AccessToken:
-    """Returns what a token for Aero2's own API allows to whoever proves its key.
+    """Returns what a token for Aero2's own API allows to a client that proves its key.
 
     Raises InvalidToken, InvalidDpopProof or UseDpopNonce.
     """

@@ -1,7 +1,7 @@
-"""What a token is bound to: the member `cnf` of tokens and grants (RFC 7800).
+"""Bindings of tokens: the member `cnf` of tokens and grants (RFC 7800).
 
-A binding follows the token. It is kept in the code, the refresh token, the access token and whatever else
-becomes a token. It is never dropped, also if the client's settings change.
+A binding follows the token. It is kept in the code, the refresh token, the access token and all else
+that becomes a token. It is never dropped, also if the client's settings change.
 """
 
 from __future__ import annotations

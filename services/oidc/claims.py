@@ -53,6 +53,7 @@ RESERVED: Final = frozenset(
         "username",
         "token_type",
         "guest",
+        "authorization_details",
     ]
 )
 """Claims that a token's verifier relies on. No mapping may set them.

@@ -40,7 +40,7 @@ class DpopProof:
 
     @property
     def id(self) -> bytes:
-        """What is stored of a used proof. Two keys may have one `jti`."""
+        """The name under which a used proof is stored. Two keys may have one `jti`."""
         return hashlib.sha256(f"{self.thumbprint} {self.jti}".encode()).digest()[:16]
 
 

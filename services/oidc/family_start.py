@@ -24,7 +24,7 @@ ENDED = "the user's session has ended, or their grant was revoked"
 
 
 class GrantContent(Protocol):
-    """What a code or the row of an approved request holds. `id` becomes that of the token family."""
+    """The content of a code, or of the row of an approved request. `id` becomes that of the token family."""
 
     @property
     def id(self) -> str: ...
@@ -157,7 +157,7 @@ async def redeem(
     family = new_family(deps, ctx, request, content, refresh_token=refresh_token)
     async with deps.db.autocommit(ctx) as db:
         started = await family_start.start(
-            db, statement, family, issued_event(ctx, family), tuple(consumed)
+            db, statement, family, issued_event(ctx, family), consumed=tuple(consumed)
         )
     if started is None:
         raise InvalidGrant(ENDED)

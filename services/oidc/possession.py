@@ -1,4 +1,4 @@
-"""What a request proves to hold: a key, by DPoP (RFC 9449)."""
+"""Proof of possession: the key that a request proves to hold, by DPoP (RFC 9449)."""
 
 from __future__ import annotations
 

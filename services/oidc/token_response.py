@@ -7,7 +7,6 @@ Access tokens are JWTs (RFC 9068) or opaque. The claims beyond the standard ones
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -16,7 +15,7 @@ from common.context import Context
 from common.contracts.tokens import Tokens
 from common.crypto import Keys, b64url
 from common.crypto import token as random_token
-from oidc import bindings, jose, keys, scope_catalogue, token_claims
+from oidc import bindings, jose, keys, scope_catalogue, token_claims, token_target
 from oidc.bindings import Binding
 from oidc.deps import Deps
 from oidc.queries import access_tokens
@@ -25,15 +24,7 @@ from oidc.queries.clients import RegisteredClient
 from oidc.queries.token_grants import TokenGrant
 from oidc.subjects import subject
 from oidc.timestamps import from_seconds, now, to_seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The APIs that an access token is for, and its lifetime (in seconds) and algorithm there."""
-
-    audience: list[str]
-    lifetime: int
-    alg: str
+from oidc.token_target import Target
 
 
 async def for_grant(
@@ -53,13 +44,9 @@ async def for_grant(
     `seed` names the exchange: if it is answered twice, both access tokens have the same `jti`.
     """
     scopes = grant.scopes if requested_scopes is None else requested_scopes
-    # The client may have lost scopes since the user consented.
-    scopes = [name for name in scopes if name in client.scopes]
-    scopes = await scope_catalogue.select_permitted(
-        deps, ctx, scopes, user_id=grant.user_id, org_id=token_claims.current_org(grant)
-    )
+    scopes = await _present_scopes(deps, ctx, client, grant, scopes=scopes)
     extra = await token_claims.extra_claims(deps, ctx, client, grant, scopes=scopes)
-    target = await _target(deps, ctx, client, resource or grant.resource)
+    target = await token_target.find(deps, ctx, client, resource or grant.resource)
     payload = _payload(ctx, client, target, scopes, issued_at=to_seconds(grant.issued_at))
     account = await token_claims.account_claims(deps, ctx, client, grant)
     payload |= _grant_claims(deps, client, grant) | account
@@ -84,6 +71,19 @@ async def for_grant(
     )
 
 
+async def _present_scopes(
+    deps: Deps, ctx: Context, client: RegisteredClient, grant: TokenGrant, *, scopes: list[str]
+) -> list[str]:
+    """Returns the scopes without those that the client or the user has lost since the user consented."""
+    return await scope_catalogue.select_permitted(
+        deps,
+        ctx,
+        [name for name in scopes if name in client.scopes],
+        user_id=grant.user_id,
+        org_id=token_claims.current_org(grant),
+    )
+
+
 async def for_client(
     deps: Deps,
     ctx: Context,
@@ -94,7 +94,7 @@ async def for_client(
     cnf: Binding | None = None,
 ) -> Tokens:
     """Issues an access token for the client itself (RFC 6749 section 4.4), without a user."""
-    target = await _target(deps, ctx, client, resource)
+    target = await token_target.find(deps, ctx, client, resource)
     payload: dict[str, Any] = {
         **_payload(ctx, client, target, scopes, issued_at=now()),
         "sub": client.client_id,
@@ -179,28 +179,6 @@ def _id_token_claims(
         claims |= token_claims.organization_claims(grant)
         claims |= token_claims.profile_claims(grant, scopes)
     return claims
-
-
-async def _target(
-    deps: Deps, ctx: Context, client: RegisteredClient, resource: list[str]
-) -> Target:
-    """Returns what the token is for: the resources, the client's default ones, or our own API.
-
-    The shortest lifetime of the APIs counts, and the algorithm of the last one that has its own.
-    Raises InvalidTarget if a resource does not exist any more (RFC 8707 section 2.2).
-    """
-    lifetime, alg = client.access_token_lifetime, client.access_token_alg
-    identifiers = resource or client.default_resources
-    audience = await scope_catalogue.check_resources(deps, ctx, identifiers) or [ctx.origin]
-    if audience == [ctx.origin]:
-        return Target(audience, lifetime, alg)
-    resources = (await scope_catalogue.get_catalogue(deps, ctx)).resources
-    for identifier in audience:
-        api = resources.get(identifier)
-        if api is not None:
-            lifetime = min(lifetime, api.access_token_lifetime or lifetime)
-            alg = api.access_token_alg or alg
-    return Target(audience, lifetime, alg)
 
 
 async def _access_token(

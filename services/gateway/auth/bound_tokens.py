@@ -1,4 +1,4 @@
-"""Access tokens that are bound to a key (RFC 9449 section 7): each request proves the key anew, so nothing about
+"""Access tokens that are bound to a key (RFC 9449 section 7): each request proves the key, so nothing about
 them is cached here."""
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ async def bound_token(gateway: Gateway, request: GatewayRequest, token: str) -> 
         admission.reject(token)
         error.extra["scheme"] = DPOP
         raise
-    except InvalidDpopProof as error:  # the token may be good, and whoever sends it a thief
+    except InvalidDpopProof as error:  # the token may be good, and stolen
         error.extra["scheme"] = DPOP
         raise
     except UseDpopNonce as error:  # the token was checked before its proof

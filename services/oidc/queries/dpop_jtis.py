@@ -1,7 +1,7 @@
 """dpop_jtis: the proofs that were used, and the epoch of this memory.
 
 The table is UNLOGGED, so a crash and a failover forget it. Its row with the empty id is the epoch. It is
-forgotten with the others, and whoever needs it next makes another one: nonces of the epoch before are refused.
+forgotten with the others, and the next request makes another one: nonces of the epoch before are refused.
 """
 
 from __future__ import annotations

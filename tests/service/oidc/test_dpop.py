@@ -290,7 +290,7 @@ async def test_one_key_is_limited(world: World, monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_a_proof_comes_after_the_client(world: World) -> None:
-    """Whoever does not authenticate stores nothing."""
+    """A client that does not authenticate stores nothing."""
     await settled(world)
     client = await machine(world)
     wrong = client.model_copy(update={"client_secret": "wrong"})
