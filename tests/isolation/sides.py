@@ -338,6 +338,7 @@ async def _clients(sides: Sides, side: Side) -> None:
         "RevokeToken.params": [("token", tokens.refresh_token)],
         "LogOut.params": [("id_token_hint", tokens.id_token)],
         "CheckAccessToken.token": tokens.access_token,
+        "CheckBoundAccessToken.token": tokens.access_token,
         "GetUserinfo.token": tokens.access_token,
         "session": side.session,
     }
