@@ -378,4 +378,4 @@ async def test_tokens_are_bound_by_a_switch(http: httpx.AsyncClient, fake: FakeC
     assert isinstance(off, UpdateClient)
     assert off.changes == {"dpop_bound_access_tokens": False}
     assert isinstance(on, UpdateClient)
-    assert on.changes == {}
+    assert on.changes == {"dpop_bound_access_tokens": True}
