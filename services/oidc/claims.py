@@ -54,6 +54,7 @@ RESERVED: Final = frozenset(
         "token_type",
         "guest",
         "authorization_details",
+        "exchanged",
     ]
 )
 """Claims that a token's verifier relies on. No mapping may set them.

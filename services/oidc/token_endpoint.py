@@ -7,7 +7,7 @@ from typing import Final
 from common.context import Context
 from common.contracts.oauth_errors import UnsupportedGrantType
 from common.contracts.tokens import ExchangeToken, Tokens
-from oidc import client_auth, grant_policy, oauth_parameters, possession
+from oidc import client_auth, client_use, grant_policy, oauth_parameters, possession
 from oidc.deps import Deps
 from oidc.grants import GRANTS
 from oidc.token_request import TokenRequest
@@ -25,4 +25,6 @@ async def exchange(deps: Deps, ctx: Context, request: ExchangeToken) -> Tokens:
     client = await client_auth.authenticate(deps, ctx, parameters, request.basic)
     grant_policy.check_client(client, grant_type)
     cnf = await possession.prove(deps, ctx, client, request.dpop, method="POST", path=PATH)
-    return await grant(deps, ctx, TokenRequest(client, parameters, cnf))
+    tokens = await grant(deps, ctx, TokenRequest(client, parameters, cnf))
+    await client_use.record(deps, ctx, client)
+    return tokens
