@@ -63,7 +63,7 @@ from common.contracts.tokens import (
 )
 from common.contracts.userinfo import GetUserinfo
 from oidc import (
-    access_tokens,
+    access_token_check,
     authorization_check,
     authorize,
     client_secrets,
@@ -93,8 +93,8 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     CheckAuthorizationUrl: authorization_check.check,
     ExchangeToken: token_endpoint.exchange,
     GetUserinfo: userinfo.get,
-    CheckAccessToken: access_tokens.check,
-    CheckBoundAccessToken: access_tokens.check_bound,
+    CheckAccessToken: access_token_check.check,
+    CheckBoundAccessToken: access_token_check.check_bound,
     IntrospectToken: introspection.introspect,
     RevokeToken: revocation.revoke,
     LogOut: logout.log_out,

@@ -114,8 +114,7 @@ async def find_registered(db: Db, *, app_id: str, client_id: str) -> RegisteredC
                    FROM oauth_client_secrets s
                    WHERE s.app_id = $1 AND s.client_id = c.client_id
                ), '[]') AS secrets,
-               c.security_profile, c.source, c.last_used_at,
-               c.dpop_bound_access_tokens
+               c.security_profile, c.source, c.last_used_at, c.dpop_bound_access_tokens
         FROM oauth_clients c WHERE c.app_id = $1 AND c.client_id = $2
         """,
         app_id,
