@@ -23,7 +23,6 @@ from oidc.authorize import Step
 from oidc.checks.claims_are_well_formed import claims_are_well_formed
 from oidc.checks.client_is_known import client_is_known
 from oidc.checks.contexts_are_possible import contexts_are_possible
-from oidc.checks.dpop_jkt_is_well_formed import dpop_jkt_is_well_formed
 from oidc.checks.hint_is_ours import hint_is_ours
 from oidc.checks.no_request_object import no_request_object
 from oidc.checks.parameters_are_single import parameters_are_single
@@ -54,7 +53,6 @@ RULES: Final[dict[Step, AuthorizationRule]] = {
     claims_are_well_formed: "claims",
     contexts_are_possible: "acr_values",
     hint_is_ours: "id_token_hint",
-    dpop_jkt_is_well_formed: "dpop_jkt",
 }
 ORDER: Final[tuple[AuthorizationRule, ...]] = (
     "address",
@@ -77,7 +75,6 @@ PASSED: Final[dict[AuthorizationRule, str]] = {
     "claims": "The parameter claims is valid, or missing.",
     "acr_values": "The requested class of sign-in is possible.",
     "id_token_hint": "The ID token hint is valid, or missing.",
-    "dpop_jkt": "The parameter dpop_jkt is a thumbprint, or missing.",
 }
 NOT_REACHED: Final = "Not checked, because an earlier rule refuses the URL."
 OF_USER: Final = frozenset({"address", "parameters", "client", "redirect_uri"})

@@ -28,7 +28,6 @@ from oidc.checks.claims_are_well_formed import claims_are_well_formed
 from oidc.checks.client_is_known import client_is_known
 from oidc.checks.context_is_met import context_is_met
 from oidc.checks.contexts_are_possible import contexts_are_possible
-from oidc.checks.dpop_jkt_is_well_formed import dpop_jkt_is_well_formed
 from oidc.checks.hint_is_ours import hint_is_ours
 from oidc.checks.no_request_object import no_request_object
 from oidc.checks.parameters_are_single import parameters_are_single
@@ -68,7 +67,6 @@ PROTOCOL_STEPS: Final[tuple[Step, ...]] = (
     claims_are_well_formed,
     contexts_are_possible,
     hint_is_ours,
-    dpop_jkt_is_well_formed,
 )
 """Errors go to the client."""
 

@@ -24,7 +24,6 @@ AuthorizationRule = Literal[
     "claims",
     "acr_values",
     "id_token_hint",
-    "dpop_jkt",
 ]
 RuleOutcome = Literal["passed", "refused", "not_reached"]
 MAX_URL = 16_000

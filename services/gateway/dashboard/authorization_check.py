@@ -37,7 +37,6 @@ RULES: Final[dict[AuthorizationRule, str]] = {
     "claims": N_("`claims` is valid, or missing"),
     "acr_values": N_("The requested class of sign-in is possible"),
     "id_token_hint": N_("The ID token hint is valid, or missing"),
-    "dpop_jkt": N_("`dpop_jkt` is a thumbprint, or missing"),
 }
 """The sentence for each rule: how it passes."""
 REFUSALS: Final[dict[AuthorizationRule, str]] = {
@@ -56,7 +55,6 @@ REFUSALS: Final[dict[AuthorizationRule, str]] = {
     "claims": N_("`claims` is not valid"),
     "acr_values": N_("The requested class of sign-in is not possible"),
     "id_token_hint": N_("The ID token hint is not valid"),
-    "dpop_jkt": N_("`dpop_jkt` is not a thumbprint"),
 }
 """The sentence for each rule: how it refuses."""
 NO_URL: Final = N_("Paste the URL to which your client sends people.")
