@@ -7,7 +7,14 @@ from typing import Final
 from common.context import Context
 from common.contracts.oauth_errors import UnsupportedGrantType
 from common.contracts.tokens import ExchangeToken, Tokens
-from oidc import client_auth, client_use, grant_policy, oauth_parameters, possession, security_profile
+from oidc import (
+    client_auth,
+    client_use,
+    grant_policy,
+    oauth_parameters,
+    possession,
+    security_profile,
+)
 from oidc.deps import Deps
 from oidc.grants import GRANTS
 from oidc.token_request import TokenRequest
