@@ -1313,6 +1313,7 @@ CREATE TABLE authorization_requests (
     expires_at   timestamptz NOT NULL,
     used_at      timestamptz,
     created_at   timestamptz NOT NULL DEFAULT now(),
+    device_code_hash text,                           -- of device_codes: the user decides on a device
     CONSTRAINT authorization_requests_pkey PRIMARY KEY (app_id, id_hash)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_authorization_requests_client ON authorization_requests (client_id, app_id);
@@ -1489,7 +1490,8 @@ CREATE TABLE client_assertion_jtis (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_client_assertion_jtis_expires ON client_assertion_jtis (expires_at);
 
--- owner: oidc (RFC 8628)
+-- owner: oidc. Device authorization (RFC 8628). Polls write last_polled_at, too_fast and poll_interval alone,
+-- the user's decision writes status and what belongs to it, and the redemption writes used_at. So none undoes another.
 CREATE TABLE device_codes (
     app_id           uuid        NOT NULL,
     device_code_hash text        NOT NULL,
@@ -1505,6 +1507,12 @@ CREATE TABLE device_codes (
     expires_at       timestamptz NOT NULL,
     used_at          timestamptz,
     created_at       timestamptz NOT NULL DEFAULT now(),
+    id               uuid,        -- of the token family that it starts
+    ip_address       text,        -- of the device, as its user agent
+    user_agent       text,
+    decided_at       timestamptz,
+    content          jsonb,       -- what an approval grants, as in authorization_codes
+    too_fast         boolean     NOT NULL DEFAULT false,  -- the last poll came before its time
     CONSTRAINT device_codes_pkey PRIMARY KEY (app_id, device_code_hash),
     CONSTRAINT device_codes_user_code_hash_key UNIQUE (user_code_hash, app_id),
     CONSTRAINT device_codes_client_id_fkey FOREIGN KEY (app_id, client_id)
@@ -2184,3 +2192,4 @@ GRANT SELECT (app_id, expires_at), DELETE ON
     refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,
     oauth_client_secrets
     TO aero2_sweep;
+GRANT SELECT (id, used_at) ON device_codes TO aero2_sweep;

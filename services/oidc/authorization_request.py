@@ -12,6 +12,7 @@ from common.contracts.authorization import Params, SignedIn
 from oidc.oauth_parameters import OAuthParameters, by_name
 from oidc.queries.authorization_requests import PendingAuthorization
 from oidc.queries.clients import RegisteredClient
+from oidc.queries.device_codes import DeviceCode
 
 
 @dataclass(slots=True)
@@ -24,7 +25,7 @@ class AuthorizationRequest:
 
     `acr_values` are the requested classes of sign-in (OpenID Connect Core section 5.5.1.1). `acr`
     is the class that the tokens will name. `unmet_acr_values` are those that the user was asked
-    for in this request and did not reach.
+    for in this request and did not reach. `device` is the one that the user decides on (RFC 8628).
     """
 
     params: Params
@@ -52,6 +53,7 @@ class AuthorizationRequest:
     acr_essential: bool = False
     acr: str | None = None
     unmet_acr_values: list[str] = field(default_factory=list)
+    device: DeviceCode | None = None
     _client: RegisteredClient | None = None
 
     @classmethod

@@ -41,6 +41,21 @@ def _response(
     return Authorization(kind="redirect", location=f"{request.redirect_uri}{joint}{encoded}")
 
 
+def device_decided(request: AuthorizationRequest, *, approved: bool) -> Authorization:
+    """Returns the page that says what the user decided on a device (RFC 8628 section 3.3)."""
+    return Authorization(
+        kind="device_approved" if approved else "device_denied", client_name=request.client.name
+    )
+
+
+def with_session(request: AuthorizationRequest, response: Authorization) -> Authorization:
+    """Adds session and client: the gateway shows pages for this session, and remembers it."""
+    session_id = request.session.session_id if request.session else None
+    return response.model_copy(
+        update={"session_id": session_id, "client_id": request.client.client_id}
+    )
+
+
 def error_page(problem: OAuthError) -> Authorization:
     """Returns an error for the user. Use it while no redirect URI has been checked."""
     return Authorization(kind="error", error=problem.code, error_description=problem.detail)

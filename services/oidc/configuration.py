@@ -5,9 +5,11 @@ Every value is that of this application: its own scopes, and its own sign-in met
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from common.context import Context
+from common.contracts.app_settings import AppSettings
+from common.contracts.clients import DEVICE_CODE
 from common.contracts.discovery import Configuration, GetConfiguration
 from oidc import acr_values, json_web_keys, scope_catalogue
 from oidc.checks.prompts_are_consistent import PROMPTS
@@ -37,7 +39,7 @@ ENDPOINTS: Final = {
 CAPABILITIES: Final = {
     "response_types_supported": ["code"],
     "response_modes_supported": list(MODES),
-    "grant_types_supported": list(GRANTS),
+    "grant_types_supported": [name for name in GRANTS if name != DEVICE_CODE],
     "subject_types_supported": ["public", "pairwise"],
     "id_token_signing_alg_values_supported": SIGNING_ALGS,
     "userinfo_signing_alg_values_supported": SIGNING_ALGS,
@@ -79,7 +81,18 @@ async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
     fields = {
         **{name: f"{ctx.origin}{path}" for name, path in ENDPOINTS.items()},
         **CAPABILITIES,
+        **_device_authorization(ctx, settings),
         "scopes_supported": [*scope_catalogue.CLAIMS, *catalogue.scopes],
         "acr_values_supported": acr_values.supported(settings),
     }
     return Configuration.model_validate({"issuer": ctx.origin, **fields})
+
+
+def _device_authorization(ctx: Context, settings: AppSettings) -> dict[str, Any]:
+    """Returns the metadata of device authorization (RFC 8628 section 4), if the application has it."""
+    if not settings.device_authorization:
+        return {}
+    return {
+        "device_authorization_endpoint": f"{ctx.origin}/oauth2/device_authorization",
+        "grant_types_supported": list(GRANTS),
+    }

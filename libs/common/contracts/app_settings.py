@@ -185,3 +185,8 @@ class AppSettings(Versioned):
         default={},
         description="Your own texts on the pages, by language. Plain text, without links.",
     )
+    device_authorization: bool = Field(
+        default=False,
+        description="Whether devices without a browser can sign users in (RFC 8628), through clients "
+        "with that grant type.",
+    )

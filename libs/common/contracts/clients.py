@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, JsonValue
 
@@ -21,7 +21,18 @@ ClientAuthMethod = Literal[
 ]
 
 
-GrantType = Literal["authorization_code", "refresh_token", "client_credentials"]
+GrantType = Literal[
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    "urn:ietf:params:oauth:grant-type:device_code",
+]
+
+
+DEVICE_CODE: Final = "urn:ietf:params:oauth:grant-type:device_code"
+"""The grant type of device authorization (RFC 8628)."""
+OF_USERS: Final = frozenset({"authorization_code", DEVICE_CODE})
+"""The grant types by which a user signs in."""
 
 
 class ClientNotFound(NotFound):
@@ -121,6 +132,11 @@ class ClientFields(Contract):
         default=[], max_length=20, description="E-mail addresses."
     )
     enabled: bool = True
+
+
+def signs_users_in(client: ClientFields) -> bool:
+    """Returns whether users sign in to this client."""
+    return not OF_USERS.isdisjoint(client.grant_types)
 
 
 class LogoutFailure(Contract):

@@ -59,7 +59,13 @@ POLLED: Final = ("GET", "/api/auth/session")
 """Open pages request this again and again. Without a cookie it is answered from memory."""
 FILES: Final = ("/static/", "/brand/", "/oauth2/jwks/")
 BY_FORM: Final = frozenset(
-    {"/oauth2/token", "/oauth2/introspect", "/oauth2/revoke", "/oauth2/userinfo"}
+    {
+        "/oauth2/token",
+        "/oauth2/introspect",
+        "/oauth2/revoke",
+        "/oauth2/userinfo",
+        "/oauth2/device_authorization",
+    }
 )
 """The credential may be in the form, so it is counted once the form has been read."""
 BEARER: Final = (b"bearer ", b"dpop ")

@@ -9,18 +9,20 @@ from pydantic import ValidationError
 
 from common.contracts.audit_log import AuditRecord
 from common.contracts.clients import (
+    DEVICE_CODE,
     Client,
     ClientNotFound,
     DeleteClient,
     GetClient,
     UpdateClient,
+    signs_users_in,
 )
 from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
 from common.problems import Forbidden, Problem
 from gateway.dashboard import form_guard
 from gateway.dashboard.api_call import curl
-from gateway.dashboard.client_fields import changes, signs_users_in, typed, values_of
+from gateway.dashboard.client_fields import changes, typed, values_of
 from gateway.dashboard.client_kinds import KINDS
 from gateway.dashboard.form_guard import name_errors
 from gateway.dashboard.last_change import change_of, latest_events
@@ -65,6 +67,8 @@ def of_client(visit: Visit, client: Client) -> dict[str, Any]:
         "at_client": f"{visit.home}/clients/{client.client_id}",
         "has_secret": client.token_endpoint_auth_method in WITH_SECRET,
         "has_users": signs_users_in(client),
+        "may_use_devices": signs_users_in(client) and client.type != "spa",
+        "devices_are_on": visit.managed.tenant.settings.device_authorization,
         "writes": visit.may("clients:write"),
         "deletes": visit.may("clients:delete"),
     }
@@ -112,6 +116,8 @@ def _facts(client: Client, origin: str) -> list[tuple[str, str]]:
     facts = [(N_("Client id"), client.client_id), (N_("Issuer"), origin)]
     if signs_users_in(client):
         facts.append((N_("Authorization endpoint"), f"{origin}/oauth2/authorize"))
+    if DEVICE_CODE in client.grant_types:
+        facts.append((N_("Device authorization endpoint"), f"{origin}/oauth2/device_authorization"))
     facts.append((N_("Token endpoint"), f"{origin}/oauth2/token"))
     if signs_users_in(client):
         facts.append((N_("UserInfo endpoint"), f"{origin}/oauth2/userinfo"))

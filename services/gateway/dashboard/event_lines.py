@@ -164,6 +164,14 @@ BUILDING: Final = {
         token_refreshed=N_("Tokens refreshed"),
         token_revoked=N_("Token revoked"),
         client_token_issued=N_("OAuth client got a token for itself"),
+        device_authorization_started=N_("Device asked to be signed in"),
+        device_authorization_approved=N_("Device signed in by a code"),
+        device_revoked=N_("Device signed out"),
+    ),
+    **_warn(
+        "client",
+        device_authorization_denied=N_("Device refused"),
+        user_code_failed=N_("Wrong code of a device typed"),
     ),
     **_bad(
         "alert",

@@ -97,6 +97,21 @@ GUESTS: Final = Section(
         ),
     ),
 )
+DEVICES: Final = Section(
+    "device-sign-in",
+    N_("Device sign-in"),
+    (
+        Setting(
+            "device_authorization",
+            "switch",
+            N_("Sign-in by a code"),
+            N_(
+                "Command-line tools and televisions show a code, which the user types in a browser. "
+                "Each client needs the grant type, too."
+            ),
+        ),
+    ),
+)
 METADATA: Final = Section(
     "metadata",
     N_("Metadata"),
@@ -169,4 +184,5 @@ SECTIONS: Final = (
     METADATA,
     PAGE_TEXTS,
     LANGUAGES,
+    DEVICES,
 )

@@ -12,7 +12,8 @@ from common.sql import numbered
 
 @dataclass(frozen=True, slots=True)
 class PendingAuthorization:
-    """A stored authorization request. `prompted` are the steps that the user was sent to."""
+    """A stored authorization request. `prompted` are the steps that the user was sent to.
+    `device_code_hash` names the device on which the user decides, if it is such a request."""
 
     id_hash: str
     params: list[list[str]]
@@ -20,6 +21,7 @@ class PendingAuthorization:
     session_id: str | None
     prompted: list[str]
     authenticated_after: datetime | None
+    device_code_hash: str | None
 
 
 class NewPendingAuthorization(NamedTuple):
@@ -34,14 +36,16 @@ class NewPendingAuthorization(NamedTuple):
     prompted: list[str]
     reauthenticate: bool
     lifetime: float
+    device_code_hash: str | None
 
 
 INSERT: Final = numbered(
     """
     INSERT INTO authorization_requests (app_id, id_hash, client_id, params, user_id, session_id,
-                                        prompted, authenticated_after, expires_at)
+                                        prompted, authenticated_after, expires_at, device_code_hash)
     VALUES (:app_id, :id_hash, :client_id, :params, :user_id, :session_id, :prompted,
-            CASE WHEN :reauthenticate THEN now() END, now() + make_interval(secs => :lifetime))
+            CASE WHEN :reauthenticate THEN now() END, now() + make_interval(secs => :lifetime),
+            :device_code_hash)
     """,
     NewPendingAuthorization,
 )
@@ -86,7 +90,7 @@ async def find_pending(db: Db, *, app_id: str, id_hashes: list[str]) -> PendingA
         db,
         PendingAuthorization,
         """
-        SELECT id_hash, params, user_id, session_id, prompted, authenticated_after
+        SELECT id_hash, params, user_id, session_id, prompted, authenticated_after, device_code_hash
         FROM authorization_requests
         WHERE app_id = $1 AND id_hash = ANY ($2) AND used_at IS NULL AND expires_at > now()
         """,
@@ -103,7 +107,7 @@ async def find_answered(
         db,
         PendingAuthorization,
         """
-        SELECT id_hash, params, user_id, session_id, prompted, authenticated_after
+        SELECT id_hash, params, user_id, session_id, prompted, authenticated_after, device_code_hash
         FROM authorization_requests
         WHERE app_id = $1 AND id_hash = ANY ($2) AND used_at IS NOT NULL AND expires_at > now()
         """,

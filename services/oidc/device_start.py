@@ -1,0 +1,98 @@
+"""The device authorization endpoint (RFC 8628 section 3.1)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from common.context import Context
+from common.contracts.clients import DEVICE_CODE
+from common.contracts.device_authorization import DeviceAuthorization, StartDeviceAuthorization
+from common.contracts.oauth_errors import UnauthorizedClient
+from common.crypto import token
+from common.events.device_authorization import DeviceStarted
+from common.ids import new_id
+from common.problems import Unavailable
+from oidc import client_auth, oauth_parameters, scope_catalogue, user_codes
+from oidc.deps import Deps
+from oidc.queries import device_codes
+from oidc.queries.clients import RegisteredClient
+from oidc.queries.device_codes import NewDeviceCode
+
+PAGE: Final = "/device"
+LIFETIME: Final = 600
+"""Seconds until the codes expire."""
+INTERVAL: Final = 5
+"""Seconds between two polls."""
+AGENT: Final = 200
+"""Characters kept of what a device says of itself."""
+TRIES: Final = 5
+"""User codes that are made until one is free. A second one is hardly ever needed."""
+
+
+async def start(deps: Deps, ctx: Context, request: StartDeviceAuthorization) -> DeviceAuthorization:
+    """Authenticates the client as the token endpoint does, and returns the codes of a device."""
+    parameters = oauth_parameters.without_repeats(request.params)
+    client = await client_auth.authenticate(deps, ctx, parameters, request.basic)
+    if not await may_sign_in(deps, ctx, client):
+        raise UnauthorizedClient("this client may not sign users in by a device code")
+    scopes = await scope_catalogue.select_allowed(
+        deps, ctx, client, scope_catalogue.parse(parameters.get("scope"))
+    )
+    if "refresh_token" not in client.grant_types:
+        scopes = [name for name in scopes if name != "offline_access"]
+    resource = await scope_catalogue.check_resources(deps, ctx, parameters.values_of("resource"))
+    device_code = token("dc_")
+    user_code = await _store(
+        deps, ctx, client, device_code=device_code, scopes=scopes, resource=resource
+    )
+    deps.activity.note(ctx, DeviceStarted(client_id=client.client_id, scopes=scopes))
+    page, shown = f"{ctx.origin}{PAGE}", user_codes.shown(user_code)
+    return DeviceAuthorization(
+        device_code=device_code,
+        user_code=shown,
+        verification_uri=page,
+        verification_uri_complete=f"{page}?user_code={shown}",
+        expires_in=LIFETIME,
+        interval=INTERVAL,
+    )
+
+
+async def is_on(deps: Deps, ctx: Context) -> bool:
+    """Returns whether the application has switched device authorization on."""
+    return (await deps.tenants.get(ctx)).settings.device_authorization
+
+
+async def may_sign_in(deps: Deps, ctx: Context, client: RegisteredClient) -> bool:
+    """Returns whether the application and the client allow device authorization."""
+    return DEVICE_CODE in client.grant_types and await is_on(deps, ctx)
+
+
+async def _store(
+    deps: Deps,
+    ctx: Context,
+    client: RegisteredClient,
+    *,
+    device_code: str,
+    scopes: list[str],
+    resource: list[str],
+) -> str:
+    """Stores the device under a user code that is free. Returns that code."""
+    for _ in range(TRIES):
+        user_code = user_codes.generate()
+        new = NewDeviceCode(
+            app_id=ctx.app_id,
+            device_code_hash=deps.keys.hash("device-code", device_code),
+            user_code_hash=deps.keys.hash("user-code", user_code),
+            id=new_id(),
+            client_id=client.client_id,
+            scopes=scopes,
+            resource=resource,
+            ip_address=ctx.ip,
+            user_agent=ctx.agent[:AGENT] if ctx.agent else None,
+            poll_interval=INTERVAL,
+            lifetime=LIFETIME,
+        )
+        async with deps.db.autocommit(ctx) as db:
+            if await device_codes.insert(db, new):
+                return user_code
+    raise Unavailable("no user code is free")
