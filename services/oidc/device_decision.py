@@ -11,7 +11,6 @@ from common.events.consents import ConsentGranted
 from common.events.device_authorization import DeviceApproved, DeviceDenied
 from oidc import authorization_response, prompts
 from oidc.authorization_request import AuthorizationRequest
-from oidc.code_content import CodeContent
 from oidc.deps import Deps
 from oidc.queries import authorization_codes, authorization_requests, consents, device_codes
 from oidc.queries.authorization_codes import CodeConditions, CodeWish
@@ -26,8 +25,8 @@ async def approve(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Au
     async with deps.db.transaction(ctx) as tx:
         conditions = await authorization_codes.find_conditions(tx, _wish(ctx, request, session))
         if conditions.user_epoch is not None:
-            content = _content(request, session, device, conditions)
-            if not await _store_approval(tx, ctx, request, device, content=content):
+            approval = _approval(ctx, request, session, conditions)
+            if not await _store_approval(tx, ctx, request, device, approval=approval):
                 return authorization_response.error_page(SignInOver())
     if conditions.user_epoch is None:
         request.session = None
@@ -64,17 +63,10 @@ async def _store_approval(
     request: AuthorizationRequest,
     device: DeviceCode,
     *,
-    content: CodeContent,
+    approval: Approval,
 ) -> bool:
     """Stores the approval, and the consent if the client is one of others. Returns False if the device
     was decided before."""
-    approval = Approval(
-        app_id=ctx.app_id,
-        device_code_hash=device.device_code_hash,
-        user_id=content.user_id,
-        session_id=content.session_id,
-        content=content.encoded(),
-    )
     if not await device_codes.approve(tx, approval):
         return False
     await _mark_answered(tx, ctx, request)
@@ -82,20 +74,20 @@ async def _store_approval(
         await consents.add(
             tx,
             app_id=ctx.app_id,
-            user_id=content.user_id,
-            client_id=content.client_id,
-            scopes=content.scopes,
-            resources=content.resource,
+            user_id=approval.user_id,
+            client_id=device.client_id,
+            scopes=approval.scopes,
+            resources=approval.resource,
         )
-        consent = ConsentGranted(client_id=content.client_id, scopes=content.scopes)
-        await audit.record(tx, ctx, consent, user_id=content.user_id)
+        consent = ConsentGranted(client_id=device.client_id, scopes=approval.scopes)
+        await audit.record(tx, ctx, consent, user_id=approval.user_id)
     event = DeviceApproved(
-        client_id=content.client_id,
-        scopes=content.scopes,
+        client_id=device.client_id,
+        scopes=approval.scopes,
         device_id=device.id,
         device_ip=device.ip_address,
     )
-    await audit.record(tx, ctx, event, user_id=content.user_id)
+    await audit.record(tx, ctx, event, user_id=approval.user_id)
     return True
 
 
@@ -120,24 +112,22 @@ def _wish(ctx: Context, request: AuthorizationRequest, session: SignedIn) -> Cod
     )
 
 
-def _content(
+def _approval(
+    ctx: Context,
     request: AuthorizationRequest,
     session: SignedIn,
-    device: DeviceCode,
     conditions: CodeConditions,
-) -> CodeContent:
+) -> Approval:
     """Returns what the device's tokens will stand for, as a code of this user and session would."""
     assert conditions.user_epoch is not None
+    assert request.device is not None
     left_out = {"offline_access"} if conditions.online_only else set()
-    return CodeContent(
-        id=device.id,
-        client_id=request.client.client_id,
-        client_epoch=request.client.epoch,
+    return Approval(
+        app_id=ctx.app_id,
+        device_code_hash=request.device.device_code_hash,
         user_id=session.user_id,
         user_epoch=conditions.user_epoch,
         session_id=session.session_id,
-        redirect_uri_hash="",
-        redirect_uri_given=False,
         scopes=[name for name in request.scopes if name not in left_out],
         resource=request.resource,
         auth_time=session.auth_time,
@@ -145,5 +135,4 @@ def _content(
         amr=session.amr,
         org_id=session.org_id,
         revocations=conditions.revocations,
-        expires_at=device.expires_at,
     )

@@ -12,7 +12,7 @@ from common.crypto import token
 from common.events.device_authorization import DeviceStarted
 from common.ids import new_id
 from common.problems import Unavailable
-from oidc import client_auth, oauth_parameters, scope_catalogue, user_codes
+from oidc import client_auth, grant_policy, oauth_parameters, user_codes
 from oidc.deps import Deps
 from oidc.queries import device_codes
 from oidc.queries.clients import RegisteredClient
@@ -33,14 +33,9 @@ async def start(deps: Deps, ctx: Context, request: StartDeviceAuthorization) -> 
     """Authenticates the client as the token endpoint does, and returns the codes of a device."""
     parameters = oauth_parameters.without_repeats(request.params)
     client = await client_auth.authenticate(deps, ctx, parameters, request.basic)
-    if not await may_sign_in(deps, ctx, client):
-        raise UnauthorizedClient("this client may not sign users in by a device code")
-    scopes = await scope_catalogue.select_allowed(
-        deps, ctx, client, scope_catalogue.parse(parameters.get("scope"))
-    )
-    if "refresh_token" not in client.grant_types:
-        scopes = [name for name in scopes if name != "offline_access"]
-    resource = await scope_catalogue.check_resources(deps, ctx, parameters.values_of("resource"))
+    await check_client(deps, ctx, client)
+    scopes = await grant_policy.select_scopes(deps, ctx, client, parameters.get("scope"))
+    resource = await grant_policy.select_resources(deps, ctx, parameters.values_of("resource"))
     device_code = token("dc_")
     user_code = await _store(
         deps, ctx, client, device_code=device_code, scopes=scopes, resource=resource
@@ -62,9 +57,11 @@ async def is_on(deps: Deps, ctx: Context) -> bool:
     return (await deps.tenants.get(ctx)).settings.device_authorization
 
 
-async def may_sign_in(deps: Deps, ctx: Context, client: RegisteredClient) -> bool:
-    """Returns whether the application and the client allow device authorization."""
-    return DEVICE_CODE in client.grant_types and await is_on(deps, ctx)
+async def check_client(deps: Deps, ctx: Context, client: RegisteredClient) -> None:
+    """Raises UnauthorizedClient unless the client has the grant type, and the application allows it."""
+    grant_policy.check_client(client, DEVICE_CODE)
+    if not await is_on(deps, ctx):
+        raise UnauthorizedClient("this application has no device authorization")
 
 
 async def _store(
@@ -83,8 +80,9 @@ async def _store(
             app_id=ctx.app_id,
             device_code_hash=deps.keys.hash("device-code", device_code),
             user_code_hash=deps.keys.hash("user-code", user_code),
-            id=new_id(),
+            family_id=new_id(),
             client_id=client.client_id,
+            client_epoch=client.epoch,
             scopes=scopes,
             resource=resource,
             ip_address=ctx.ip,

@@ -15,7 +15,7 @@ from common.attempt_limits import AttemptLimit
 from common.context import Context
 from common.contracts.authorization import Authorization, Params, ResumeAuthorization
 from common.contracts.device_authorization import UserCodeUnknown, VerifyUserCode
-from common.contracts.oauth_errors import OAuthError, SignInOver, UnauthorizedClient
+from common.contracts.oauth_errors import OAuthError, SignInOver
 from common.events.device_authorization import UserCodeFailed
 from common.ip_addresses import client_network
 from oidc import authorization_response, device_start, user_codes
@@ -44,8 +44,7 @@ CODES_OF_NETWORK: Final = AttemptLimit("user_code_network", 10, 60)
 
 async def client_may_sign_in(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     """Raises UnauthorizedClient unless application and client still allow device authorization."""
-    if not await device_start.may_sign_in(deps, ctx, request.client):
-        raise UnauthorizedClient("this client may not sign users in by a device code")
+    await device_start.check_client(deps, ctx, request.client)
 
 
 STEPS: Final[tuple[Step, ...]] = (

@@ -6,16 +6,17 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from common.context import Context
+from common.contracts.clients import DEVICE_CODE
 from common.contracts.tokens import Tokens
 from oidc.deps import Deps
-from oidc.grants import authorization_code, client_credentials, refresh_token
-from oidc.oauth_parameters import OAuthParameters
-from oidc.queries.clients import RegisteredClient
+from oidc.grants import authorization_code, client_credentials, device_code, refresh_token
+from oidc.token_request import TokenRequest
 
-Grant = Callable[[Deps, Context, RegisteredClient, OAuthParameters], Awaitable[Tokens]]
+Grant = Callable[[Deps, Context, TokenRequest], Awaitable[Tokens]]
 
 GRANTS: Final[dict[str, Grant]] = {
     "authorization_code": authorization_code.handle,
     "refresh_token": refresh_token.handle,
     "client_credentials": client_credentials.handle,
+    DEVICE_CODE: device_code.handle,
 }

@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any, Final
+
 from common.context import Context
 from common.contracts.device_authorization import AuthorizationPending, ExpiredToken, SlowDown
 from common.contracts.oauth_errors import AccessDenied, InvalidGrant, UnsupportedGrantType
 from common.contracts.tokens import Tokens
 from oidc import device_start, family_start
-from oidc.code_content import CodeContent
 from oidc.deps import Deps
 from oidc.queries import device_codes, device_redemption
 from oidc.queries.device_codes import Poll
 from oidc.queries.device_redemption import DeviceKey
 from oidc.token_request import TokenRequest
 
-MAX_LENGTH = 200
+MAX_LENGTH: Final = 200
 """Characters of a device code."""
-UNKNOWN = "the device code is unknown, used or of another client"
+UNKNOWN: Final = "the device code is unknown, used or of another client"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovedDevice:
+    """What a user let a device have. A device sends no nonce and requests no single claims."""
+
+    id: str
+    client_epoch: int
+    user_id: str
+    user_epoch: int
+    session_id: str
+    scopes: list[str]
+    resource: list[str]
+    auth_time: datetime
+    acr: str | None
+    amr: list[str]
+    org_id: str | None
+    revocations: list[str]
+    cnf: dict[str, Any] | None
+    authorization_details: list[dict[str, Any]] | None
+    claims: dict[str, Any] | None = field(default=None, init=False)
+    nonce: str | None = field(default=None, init=False)
 
 
 async def handle(deps: Deps, ctx: Context, request: TokenRequest) -> Tokens:
@@ -29,33 +54,32 @@ async def handle(deps: Deps, ctx: Context, request: TokenRequest) -> Tokens:
         raise UnsupportedGrantType
     if len(presented) > MAX_LENGTH:
         raise InvalidGrant(UNKNOWN)
-    client = request.client
     async with deps.db.autocommit(ctx) as db:
         poll = await device_codes.poll(
             db,
             app_id=ctx.app_id,
             device_code_hashes=deps.keys.hashes("device-code", presented),
-            client_id=client.client_id,
+            client_id=request.client.client_id,
         )
-    content = _approved_content(poll)
-    key = DeviceKey(device_code_hash=poll.device_code_hash)
+    if poll is None:
+        raise InvalidGrant(UNKNOWN)
     return await family_start.redeem(
         deps,
         ctx,
         request,
-        content,
+        _approved(poll),
         statement=device_redemption.REDEEM,
-        consumed=key,
+        consumed=DeviceKey(device_code_hash=poll.device_code_hash),
         kind="device",
     )
 
 
-def _approved_content(poll: Poll | None) -> CodeContent:
+def _approved(poll: Poll) -> ApprovedDevice:
     """Returns what the user approved. Raises the error that the client polls for, or ends with.
 
     Only a device that still waits is told to slow down: an answer need not wait.
     """
-    if poll is None or poll.used:
+    if poll.used:
         raise InvalidGrant(UNKNOWN)
     if poll.status == "denied":
         raise AccessDenied
@@ -63,7 +87,5 @@ def _approved_content(poll: Poll | None) -> CodeContent:
         raise ExpiredToken
     if poll.status == "pending":
         raise SlowDown if poll.too_fast else AuthorizationPending
-    content = CodeContent.decoded(poll.id, poll.content or {})
-    if content is None:  # a newer replica has bound it to something that is not known here
-        raise InvalidGrant(UNKNOWN)
-    return content
+    names = [each.name for each in fields(ApprovedDevice) if each.init]
+    return ApprovedDevice(**{name: getattr(poll, name) for name in names})

@@ -15,13 +15,15 @@ from common.sql import numbered
 
 
 class NewDeviceCode(NamedTuple):
-    """A device that asks to be signed in. `lifetime` is in seconds."""
+    """A device that asks to be signed in. `family_id` becomes that of its tokens. `lifetime` is in
+    seconds."""
 
     app_id: str
     device_code_hash: str
     user_code_hash: str
-    id: str
+    family_id: str
     client_id: str
+    client_epoch: int
     scopes: list[str]
     resource: list[str]
     ip_address: str | None
@@ -32,10 +34,11 @@ class NewDeviceCode(NamedTuple):
 
 INSERT: Final = numbered(
     """
-    INSERT INTO device_codes (app_id, device_code_hash, user_code_hash, id, client_id, scopes, resource,
-                              ip_address, user_agent, poll_interval, expires_at)
-    VALUES (:app_id, :device_code_hash, :user_code_hash, :id, :client_id, :scopes, :resource,
-            :ip_address, :user_agent, :poll_interval, now() + make_interval(secs => :lifetime))
+    INSERT INTO device_codes (app_id, device_code_hash, user_code_hash, family_id, client_id, client_epoch,
+                              scopes, resource, ip_address, user_agent, poll_interval, expires_at)
+    VALUES (:app_id, :device_code_hash, :user_code_hash, :family_id, :client_id, :client_epoch,
+            :scopes, :resource, :ip_address, :user_agent, :poll_interval,
+            now() + make_interval(secs => :lifetime))
     ON CONFLICT (user_code_hash, app_id) DO NOTHING
     """,
     NewDeviceCode,
@@ -66,7 +69,7 @@ class DeviceCode:
 
 
 COLUMNS: Final = """
-    d.device_code_hash, d.id, d.client_id, d.scopes, d.resource, d.status, d.session_id, d.ip_address,
+    d.device_code_hash, d.family_id AS id, d.client_id, d.scopes, d.resource, d.status, d.session_id, d.ip_address,
     d.user_agent, d.created_at, d.expires_at, d.expires_at > now() AND d.used_at IS NULL AS live"""
 
 
@@ -95,20 +98,28 @@ async def find(db: Db, *, app_id: str, device_code_hash: str) -> DeviceCode | No
 
 
 class Approval(NamedTuple):
-    """What a user lets a device have. `content` is that of a code, see `code_content`."""
+    """What a user lets a device have: the columns from which its tokens are issued."""
 
     app_id: str
     device_code_hash: str
     user_id: str
+    user_epoch: int
     session_id: str
-    content: dict[str, Any]
+    scopes: list[str]
+    resource: list[str]
+    auth_time: datetime
+    acr: str | None
+    amr: list[str]
+    org_id: str | None
+    revocations: list[str]
 
 
 APPROVE: Final = numbered(
     """
     UPDATE device_codes
-    SET status = 'approved', user_id = :user_id, session_id = :session_id, content = :content,
-        decided_at = now()
+    SET status = 'approved', user_id = :user_id, user_epoch = :user_epoch, session_id = :session_id,
+        scopes = :scopes, resource = :resource, auth_time = :auth_time, acr = :acr, amr = :amr,
+        org_id = :org_id, revocations = :revocations, decided_at = now()
     WHERE app_id = :app_id AND device_code_hash = :device_code_hash AND status = 'pending'
       AND expires_at > now()
     """,
@@ -144,7 +155,8 @@ async def deny(
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """The state of a device code when it was presented. `content` is None unless it was approved."""
+    """The state of a device code when it was presented. The fields of the user are None until one has
+    decided."""
 
     device_code_hash: str
     id: str
@@ -152,7 +164,19 @@ class Poll:
     used: bool
     expired: bool
     too_fast: bool
-    content: dict[str, Any] | None
+    client_epoch: int
+    user_id: str | None
+    user_epoch: int | None
+    session_id: str | None
+    scopes: list[str]
+    resource: list[str]
+    auth_time: datetime | None
+    acr: str | None
+    amr: list[str]
+    org_id: str | None
+    revocations: list[str]
+    cnf: dict[str, Any] | None
+    authorization_details: list[dict[str, Any]] | None
 
 
 EARLY: Final = 1.0
@@ -180,8 +204,10 @@ async def poll(
                 WHEN now() < d.last_polled_at + make_interval(secs => d.poll_interval - $4::float8)
                 THEN least(d.poll_interval + $5, $6) ELSE d.poll_interval END
         WHERE d.app_id = $1 AND d.device_code_hash = ANY ($2) AND d.client_id = $3
-        RETURNING d.device_code_hash, d.id, d.status, d.used_at IS NOT NULL AS used,
-                  d.expires_at <= now() AS expired, d.too_fast, d.content
+        RETURNING d.device_code_hash, d.family_id AS id, d.status, d.used_at IS NOT NULL AS used,
+                  d.expires_at <= now() AS expired, d.too_fast, d.client_epoch, d.user_id, d.user_epoch,
+                  d.session_id, d.scopes, d.resource, d.auth_time, d.acr, d.amr, d.org_id, d.revocations,
+                  d.cnf, d.authorization_details
         """,
         app_id,
         device_code_hashes,

@@ -10,17 +10,17 @@ from common.db import Db, many, maybe, run
 from oidc.queries.conditions import LIVE_FAMILY_SESSION
 
 LIST: Final = f"""
-    SELECT d.id, d.client_id, c.name AS client_name, d.scopes, d.ip_address, d.user_agent, d.created_at,
+    SELECT d.family_id AS id, d.client_id, c.name AS client_name, d.scopes, d.ip_address, d.user_agent, d.created_at,
            d.decided_at,
            CASE WHEN d.status = 'denied' THEN 'denied'
                 WHEN d.used_at IS NULL AND d.expires_at > now() THEN 'approved'
                 WHEN EXISTS (SELECT FROM token_families f
-                             WHERE f.app_id = $1 AND f.id = d.id AND f.revoked_at IS NULL
+                             WHERE f.app_id = $1 AND f.id = d.family_id AND f.revoked_at IS NULL
                                AND f.absolute_expires_at > now() AND {LIVE_FAMILY_SESSION})
                 THEN 'signed_in' ELSE 'ended' END AS state
     FROM device_codes d JOIN oauth_clients c ON c.app_id = $1 AND c.client_id = d.client_id
     WHERE d.app_id = $1 AND d.user_id = $2
-    ORDER BY d.created_at DESC, d.id LIMIT $3
+    ORDER BY d.created_at DESC, d.family_id LIMIT $3
     """
 
 
@@ -46,7 +46,7 @@ async def lock(db: Db, *, app_id: str, user_id: str, id: str) -> LockedDevice | 
         """
         SELECT client_id, device_code_hash,
                status = 'approved' AND used_at IS NULL AND expires_at > now() AS approved
-        FROM device_codes WHERE app_id = $1 AND user_id = $2 AND id = $3
+        FROM device_codes WHERE app_id = $1 AND user_id = $2 AND family_id = $3
         FOR NO KEY UPDATE
         """,
         app_id,

@@ -60,7 +60,7 @@ EXPIRED: Final[Expired] = {
         DELETE FROM device_codes d WHERE d.expires_at < now() - interval '1 day'
           AND (d.used_at IS NULL OR NOT EXISTS (
               SELECT FROM token_families f
-              WHERE f.app_id = d.app_id AND f.id = d.id AND f.revoked_at IS NULL
+              WHERE f.app_id = d.app_id AND f.id = d.family_id AND f.revoked_at IS NULL
                 AND f.absolute_expires_at > now()))
         """,
     "oauth_client_secrets": """

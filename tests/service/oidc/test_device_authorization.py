@@ -569,7 +569,7 @@ async def test_sweeps(world: World) -> None:
         await decide(world, ann, device.user_code)
         await poll(world, client, device.device_code)
     await world.owner.execute(
-        "UPDATE device_codes SET expires_at = now() - interval '25 hours' WHERE id <> $1",
+        "UPDATE device_codes SET expires_at = now() - interval '25 hours' WHERE family_id <> $1",
         await _id(world, devices[3]),
     )
     await world.owner.execute(
@@ -577,14 +577,14 @@ async def test_sweeps(world: World) -> None:
     )
     gone = await sweep(world.oidc.sweep_db, EXPIRED)
     assert gone["device_codes"] == 2
-    rows = await world.owner.fetch("SELECT id::text FROM device_codes")
+    rows = await world.owner.fetch("SELECT family_id::text AS id FROM device_codes")
     left = {row["id"] for row in rows}
     assert left == {await _id(world, devices[0]), await _id(world, devices[3])}
 
 
 async def _id(world: World, device: DeviceAuthorization) -> str:
     found: str | None = await world.owner.fetchval(
-        "SELECT id::text FROM device_codes WHERE device_code_hash = $1",
+        "SELECT family_id::text AS id FROM device_codes WHERE device_code_hash = $1",
         world.keys.hash("device-code", device.device_code),
     )
     return found or ""

@@ -189,7 +189,7 @@ class Machine(RuleBasedStateMachine):
             return
         id = self.run(
             self.world.owner.fetchval(
-                "SELECT id::text FROM device_codes WHERE device_code_hash = $1",
+                "SELECT family_id::text FROM device_codes WHERE device_code_hash = $1",
                 self.world.keys.hash("device-code", one.device.device_code),
             )
         )
