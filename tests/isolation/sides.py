@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import asyncpg
+from tests.isolation.devices import add_devices
 from tests.isolation.passkeys import add_passkeys
 from tests.isolation.ways_in import add_ways_in
 from tests.kit.callers import now
@@ -158,6 +159,7 @@ async def populate(sides: Sides) -> None:
         await _connected_accounts(sides, side)
         await _rest(sides, side)
         await add_ways_in(sides, side, KEY_HOLDER, PASSWORD, BROWSER)
+        await add_devices(sides, side, KEY_HOLDER)
 
 
 async def _side(sides: Sides, word: str) -> Side:

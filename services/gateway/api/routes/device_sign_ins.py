@@ -16,13 +16,13 @@ router = NounRouter(prefix="/users/me/device-sign-ins", tags=["my grants"])
 
 
 @router.get("", summary="List your device sign-ins")
-async def list_(ctx: SignedIn, bus: TheBus) -> DeviceSignIns:
+async def list_devices(ctx: SignedIn, bus: TheBus) -> DeviceSignIns:
     """Lists the devices that you signed in by a code, the latest first, 100 at most."""
     return await bus.call(ctx, ListMyDeviceSignIns())
 
 
 @router.delete("/{device_id}", summary="Sign one of your devices out")
-async def revoke(device_id: Id, ctx: SignedIn, bus: TheBus) -> Done:
+async def sign_device_out(device_id: Id, ctx: SignedIn, bus: TheBus) -> Done:
     """Signs a device out. Its tokens stop working at once."""
     return await bus.call(ctx, RevokeMyDeviceSignIn(device_id=device_id))
 
