@@ -49,7 +49,8 @@ async def start(
 async def verify(world: World, person: Person, user_code: str, **facts: Any) -> Authorization:
     """Types the code in the session of this person."""
     request = VerifyUserCode(user_code=user_code, session=person.session)
-    return await world.call(request, **facts)
+    page: Authorization = await world.call(request, **facts)
+    return page
 
 
 async def decide(
@@ -67,7 +68,7 @@ async def poll(
     device_code: str,
     *,
     bus: LocalBus | None = None,
-    **params: str,
+    **params: Any,
 ) -> Tokens:
     """Polls the token endpoint once."""
     return await world.token(

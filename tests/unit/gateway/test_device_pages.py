@@ -27,7 +27,7 @@ from common.contracts.device_authorization import (
     VerifyUserCode,
 )
 from common.contracts.tenants import Tenant
-from common.contracts.tokens import ExchangeToken
+from common.contracts.tokens import ExchangeToken, Tokens
 from common.ids import new_id
 from common.problems import Problem, RateLimited
 
@@ -45,7 +45,7 @@ def device(**more: object) -> Authorization:
         client_name="<b>Tool</b>",
         client_uri="https://tool.example/x",
         scopes=["email", "notes:write"],
-        device=RequestingDevice(**shown | more),  # type: ignore[arg-type]
+        device=RequestingDevice(**shown | more),
     )
 
 
@@ -101,7 +101,7 @@ async def test_the_decision(http: httpx.AsyncClient, people: People, consent: st
     token = TOKEN.search(page.text)
     assert token
     decided = {"allow": "device_approved", "deny": "device_denied"}[consent]
-    people.authorization = Authorization(kind=decided, client_name="Tool")  # type: ignore[arg-type]
+    people.authorization = Authorization(kind=decided, client_name="Tool")
     answer = await http.post(
         "/oauth2/authorize/resume", data={"csrf": token[1], "request": "r1", "consent": consent}
     )
@@ -149,7 +149,7 @@ async def test_devices_of_the_account(http: httpx.AsyncClient, people: People) -
             id=new_id(),
             client_id="c",
             client_name=f"Tool {state}",
-            state=state,  # type: ignore[arg-type]
+            state=state,
             created_at=datetime.now(UTC),
         )
         for state in ("signed_in", "approved", "ended", "denied")
@@ -193,7 +193,7 @@ async def test_polls_in_time_are_not_charged(
 ) -> None:
     """A public client that polls in time has presented a valid device code: it uses up no limit."""
 
-    async def wait(*_: object) -> object:
+    async def wait(*_: object) -> Tokens:
         raise error
 
     people.world.bus.serve(people, {ExchangeToken: wait})
@@ -208,5 +208,6 @@ async def poll(http: httpx.AsyncClient) -> httpx.Response:
     return await http.post("/oauth2/token", data=form | {"device_code": "dc"})
 
 
-def last_limit(answer: httpx.Response) -> str | None:
-    return answer.headers.get("ratelimit") or answer.headers.get("ratelimit-remaining")
+def last_limit(answer: httpx.Response) -> str:
+    """Returns what the answer says of the limit."""
+    return str(answer.headers.get("ratelimit"))
