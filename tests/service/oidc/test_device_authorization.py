@@ -47,7 +47,7 @@ from common.contracts.oauth_errors import (
     UnsupportedGrantType,
 )
 from common.contracts.tokens import CheckAccessToken, Tokens
-from common.problems import Invalid, Problem, RateLimited
+from common.problems import Invalid, RateLimited
 from common.sweeps import sweep
 from oidc import user_codes
 from oidc.queries.sweeps import EXPIRED
@@ -566,7 +566,7 @@ async def test_the_approval_is_one_transaction(
 
     with monkeypatch.context() as patch:
         patch.setattr(audit, "record", broken)
-        with pytest.raises(Problem):
+        with pytest.raises(RuntimeError):
             await world.resume(page.request, ann, consent="allow")
     assert await world.owner.fetchval("SELECT status FROM device_codes") == "pending"
     assert await world.owner.fetchval("SELECT count(*) FROM consents") == 0
