@@ -41,12 +41,12 @@ async def start(deps: Deps, ctx: Context, request: StartDeviceAuthorization) -> 
         deps, ctx, client, device_code=device_code, scopes=scopes, resource=resource
     )
     deps.activity.note(ctx, DeviceStarted(client_id=client.client_id, scopes=scopes))
-    page, shown = f"{ctx.origin}{PAGE}", user_codes.shown(user_code)
+    page, printed_code = f"{ctx.origin}{PAGE}", user_codes.printed(user_code)
     return DeviceAuthorization(
         device_code=device_code,
-        user_code=shown,
+        user_code=printed_code,
         verification_uri=page,
-        verification_uri_complete=f"{page}?user_code={shown}",
+        verification_uri_complete=f"{page}?user_code={printed_code}",
         expires_in=LIFETIME,
         interval=INTERVAL,
     )

@@ -85,7 +85,7 @@ async def verify(deps: Deps, ctx: Context, request: VerifyUserCode) -> Authoriza
         raise UserCodeUnknown
     for limit, whom in counted:
         await deps.limits.refund(ctx, limit, whom)
-    params = _params(device, user_codes.shown(user_code))
+    params = _params(device, user_codes.printed(user_code))
     authorization = AuthorizationRequest.from_parameters(params, request.session)
     authorization.others, authorization.choices = request.others, request.choices
     return await _run_steps(deps, ctx, authorization, device)

@@ -68,12 +68,12 @@ async def device(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Aut
     and which code it shows (RFC 8628 section 3.3)."""
     page, waiting = await consent(deps, ctx, request), request.device
     assert waiting is not None
-    shown = RequestingDevice(
+    description = RequestingDevice(
         user_code=request.parameters.required("user_code"),
         ip_address=waiting.ip_address,
         created_at=waiting.created_at,
     )
-    return page.model_copy(update={"kind": "device", "device": shown})
+    return page.model_copy(update={"kind": "device", "device": description})
 
 
 async def come_back(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Authorization:

@@ -21,7 +21,7 @@ def generate() -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
 
 
-def shown(code: str) -> str:
+def printed(code: str) -> str:
     """Returns the code as people see it: XXXX-XXXX."""
     return f"{code[:4]}-{code[4:]}"
 

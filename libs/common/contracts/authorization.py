@@ -40,8 +40,8 @@ MOST_SESSIONS = 10
 
 
 class RequestingDevice(Contract):
-    """A device that waits for its user (RFC 8628), as the page about it shows it. What the device says of
-    itself is not there: whoever started it wrote that."""
+    """A device that waits for its user (RFC 8628), as the page about it shows it. Its user agent is not
+    there, because the person who started the device chose that text."""
 
     user_code: str = Field(repr=False)
     ip_address: str | None = None

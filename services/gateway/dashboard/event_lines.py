@@ -168,11 +168,8 @@ BUILDING: Final = {
         device_authorization_approved=N_("Device signed in by a code"),
         device_revoked=N_("Device signed out"),
     ),
-    **_warn(
-        "client",
-        device_authorization_denied=N_("Device refused"),
-        user_code_failed=N_("Wrong code of a device typed"),
-    ),
+    **_warn("client", device_authorization_denied=N_("Device refused")),
+    **_warn("client", user_code_failed=N_("Wrong code of a device typed")),
     **_bad(
         "alert",
         authorization_code_reused=N_("Authorization code presented twice"),

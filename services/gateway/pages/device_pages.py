@@ -1,8 +1,9 @@
 """The pages about a device that waits for its user (RFC 8628 section 3.3): the form for its code, the question
 whether to sign it in, and what was decided.
 
-Somebody may send a code of their own device, to be signed in as whoever types it (section 5.4). So the page
-says what the device is, where it is and which code it shows, and what to do if the user did not start this.
+Somebody may send the code of their own device to a user, to be signed in as that user (section 5.4). So the
+page says what the device is, where it is and which code it shows, and what to do if the user did not start
+this.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ def ask_code(
     page: PageView, user_code: str, errors: dict[str, str] | None = None
 ) -> GatewayResponse:
     """Shows the form for the code. One that came with the address is filled in, and nothing more."""
-    shown = user_code[:MAX_CODE]
+    value = user_code[:MAX_CODE]
     return page.show(
         "device_code.html",
-        address=at(PATH, user_code=shown),
+        address=at(PATH, user_code=value),
         errors=errors,
-        values={"user_code": shown},
-        prefilled=bool(shown) and not errors,
+        values={"user_code": value},
+        prefilled=bool(value) and not errors,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a client asks for, in words: on the consent page, and on the page about a device."""
+"""The access that a client requests, in words: for the consent page, and the page about a device."""
 
 from __future__ import annotations
 

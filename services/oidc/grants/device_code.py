@@ -24,7 +24,7 @@ UNKNOWN: Final = "the device code is unknown, used or of another client"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovedDevice:
-    """What a user let a device have. A device sends no nonce and requests no single claims."""
+    """The device that a user has approved. A device sends no nonce and requests no single claims."""
 
     id: str
     client_epoch: int

@@ -98,7 +98,7 @@ async def find(db: Db, *, app_id: str, device_code_hash: str) -> DeviceCode | No
 
 
 class Approval(NamedTuple):
-    """What a user lets a device have: the columns from which its tokens are issued."""
+    """The approval of a user: the columns from which the device's tokens are issued."""
 
     app_id: str
     device_code_hash: str
@@ -203,7 +203,8 @@ async def poll(
             poll_interval = CASE
                 WHEN now() < d.last_polled_at + make_interval(secs => d.poll_interval - $4::float8)
                 THEN least(d.poll_interval + $5, $6) ELSE d.poll_interval END
-        WHERE d.app_id = $1 AND d.device_code_hash = ANY ($2) AND d.client_id = $3
+        WHERE d.app_id = $1 AND d.device_code_hash = ANY ($2)
+          AND d.client_id IS NOT DISTINCT FROM $3  -- no index serves this: see docs/adr/0004
         RETURNING d.device_code_hash, d.family_id AS id, d.status, d.used_at IS NOT NULL AS used,
                   d.expires_at <= now() AS expired, d.too_fast, d.client_epoch, d.user_id, d.user_epoch,
                   d.session_id, d.scopes, d.resource, d.auth_time, d.acr, d.amr, d.org_id, d.revocations,
