@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 from common.context import Context
 from common.contracts.authorization import Authorization
 from common.contracts.oauth_errors import OAuthError
+from oidc import client_display
 from oidc.authorization_request import AuthorizationRequest
 
 
@@ -44,7 +45,8 @@ def _response(
 def device_decided(request: AuthorizationRequest, *, approved: bool) -> Authorization:
     """Returns the page that says what the user decided on a device (RFC 8628 section 3.3)."""
     return Authorization(
-        kind="device_approved" if approved else "device_denied", client_name=request.client.name
+        kind="device_approved" if approved else "device_denied",
+        client_name=client_display.shown_name(request.client),
     )
 
 

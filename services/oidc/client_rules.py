@@ -18,7 +18,15 @@ from common.contracts.clients import DEVICE_CODE, ClientFields, signs_users_in
 from common.egress import Egress
 from common.field_errors import FieldError, field_error
 from common.problems import Invalid
-from oidc import acr_values, claims, client_keys, json_web_keys, redirect_uris, scope_catalogue
+from oidc import (
+    acr_values,
+    claims,
+    client_keys,
+    grant_policy,
+    json_web_keys,
+    redirect_uris,
+    scope_catalogue,
+)
 from oidc.deps import Deps
 
 Mistakes = Iterator[FieldError]
@@ -53,13 +61,14 @@ def check(
     A client may break a rule already, because its application has changed meanwhile. It can then
     still be disabled without correcting it first.
     """
-    earlier = list(_mistakes(before, environment)) if before else []
-    errors = [mistake for mistake in _mistakes(client, environment) if mistake not in earlier]
+    earlier = list(mistakes(before, environment)) if before else []
+    errors = [mistake for mistake in mistakes(client, environment) if mistake not in earlier]
     if errors:
         raise Invalid(errors=errors)
 
 
-def _mistakes(client: ClientFields, environment: ClientEnvironment) -> Mistakes:
+def mistakes(client: ClientFields, environment: ClientEnvironment) -> Mistakes:
+    """Yields every mistake of a client, by the rules in their order."""
     for rule in RULES:
         yield from rule(client, environment)
 
@@ -134,7 +143,7 @@ def grants_fit(client: ClientFields, _: ClientEnvironment) -> Mistakes:
         yield field_error("grant_types", "service_has_no_users")
     if client.type == "spa" and DEVICE_CODE in client.grant_types:
         yield field_error("grant_types", "browser_needs_no_device_code")
-    if public and "client_credentials" in client.grant_types:
+    if public and not grant_policy.CONFIDENTIAL.isdisjoint(client.grant_types):
         yield field_error("grant_types", "public_client_has_no_credentials")
 
 

@@ -52,15 +52,10 @@ async def start(deps: Deps, ctx: Context, request: StartDeviceAuthorization) -> 
     )
 
 
-async def is_on(deps: Deps, ctx: Context) -> bool:
-    """Returns whether the application has switched device authorization on."""
-    return (await deps.tenants.get(ctx)).settings.device_authorization
-
-
 async def check_client(deps: Deps, ctx: Context, client: RegisteredClient) -> None:
     """Raises UnauthorizedClient unless the client has the grant type, and the application allows it."""
     grant_policy.check_client(client, DEVICE_CODE)
-    if not await is_on(deps, ctx):
+    if not (await deps.tenants.get(ctx)).settings.device_authorization:
         raise UnauthorizedClient("this application has no device authorization")
 
 

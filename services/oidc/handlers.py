@@ -8,6 +8,15 @@ from common.bus import Handler
 from common.contracts.authorization import Authorize, GetAuthorizationState, ResumeAuthorization
 from common.contracts.authorization_check import CheckAuthorizationUrl
 from common.contracts.base import Request
+from common.contracts.client_registration import (
+    CreateInitialAccessToken,
+    DeleteInitialAccessToken,
+    DeleteRegistration,
+    ListInitialAccessTokens,
+    ReadRegistration,
+    RegisterClient,
+    ReplaceRegistration,
+)
 from common.contracts.client_secrets import (
     DeleteClientSecret,
     ListClientSecrets,
@@ -38,6 +47,11 @@ from common.contracts.device_authorization import (
     VerifyUserCode,
 )
 from common.contracts.discovery import GetConfiguration
+from common.contracts.exchange_policies import (
+    CreateExchangePolicy,
+    DeleteExchangePolicy,
+    ListExchangePolicies,
+)
 from common.contracts.keys import (
     EnsureKeys,
     GetJwks,
@@ -61,10 +75,14 @@ from oidc import (
     device_sign_ins,
     device_start,
     device_verification,
+    exchange_policies,
+    initial_access_tokens,
     introspection,
     keys,
     logout,
     published_keys,
+    registration,
+    registration_management,
     resources,
     revocation,
     scopes,
@@ -122,4 +140,16 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     RevokeUserDeviceSignIn: device_sign_ins.revoke_of_user,
     ListMyDeviceSignIns: device_sign_ins.list_own,
     RevokeMyDeviceSignIn: device_sign_ins.revoke_own,
+    # clients that register themselves
+    RegisterClient: registration.register,
+    ReadRegistration: registration_management.read,
+    ReplaceRegistration: registration_management.replace,
+    DeleteRegistration: registration_management.delete,
+    CreateInitialAccessToken: initial_access_tokens.create,
+    ListInitialAccessTokens: initial_access_tokens.list_,
+    DeleteInitialAccessToken: initial_access_tokens.delete,
+    # token exchange
+    ListExchangePolicies: exchange_policies.list_,
+    CreateExchangePolicy: exchange_policies.create,
+    DeleteExchangePolicy: exchange_policies.delete,
 }

@@ -25,6 +25,8 @@ GrantType = Literal[
     "authorization_code",
     "refresh_token",
     "client_credentials",
+    "urn:ietf:params:oauth:grant-type:token-exchange",
+    "urn:ietf:params:oauth:grant-type:jwt-bearer",
     "urn:ietf:params:oauth:grant-type:device_code",
 ]
 
@@ -33,6 +35,11 @@ DEVICE_CODE: Final = "urn:ietf:params:oauth:grant-type:device_code"
 """The grant type of device authorization (RFC 8628)."""
 OF_USERS: Final = frozenset({"authorization_code", DEVICE_CODE})
 """The grant types by which a user signs in."""
+
+
+ClientSource = Literal["developer", "registered", "document"]
+"""The registrant of a client: people of the application, the client itself (RFC 7591), or nobody, because its id is the
+URL of its metadata document."""
 
 
 class ClientNotFound(NotFound):
@@ -154,7 +161,7 @@ class LogoutFailure(Contract):
 class Client(ClientFields, Versioned):
     """A client, without its secrets."""
 
-    volatile: ClassVar[frozenset[str]] = frozenset({"backchannel_logout_failure"})
+    volatile: ClassVar[frozenset[str]] = frozenset({"backchannel_logout_failure", "last_used_at"})
 
     id: Id
     client_id: str
@@ -163,6 +170,15 @@ class Client(ClientFields, Versioned):
     )
     created_at: Timestamp
     updated_at: Timestamp
+    source: ClientSource = Field(
+        default="developer",
+        description="`developer`: people of the application registered it. `registered`: it registered itself. "
+        "`document`: its id is the URL of its metadata document.",
+    )
+    last_used_at: Timestamp | None = Field(
+        default=None,
+        description="When it last got tokens, to within a day. `null`: it has never been used.",
+    )
 
 
 class NewClient(Client, omit_none=True):
@@ -193,6 +209,10 @@ class ListClients(
     Page, Request[Clients], subject="oidc.client.list", needs="clients:read", safe=True
 ):
     """Lists the clients of the application in the order of their creation."""
+
+    source: ClientSource | None = Field(
+        default=None, description="Only clients of this source. `null`: all clients."
+    )
 
 
 class GetClient(Request[Client], subject="oidc.client.get", needs="clients:read", safe=True):

@@ -12,7 +12,9 @@ from gateway.dashboard import (
     authorization_check,
     branding,
     client,
+    client_exchange,
     client_grants,
+    client_registration,
     client_secrets,
     clients,
     custom_domains,
@@ -72,6 +74,7 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     authorization_check.routes,
     branding.routes,
     client.routes,
+    client_exchange.routes,
     client_grants.routes,
     client_secrets.routes,
     clients.routes,
@@ -121,4 +124,5 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     user_sessions.routes,
     user_ways_in.routes,
     users.routes,
+    client_registration.routes,
 )

@@ -7,7 +7,7 @@ and `/oauth2/authorize/resume` continues with it.
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from common.contracts.authorization import Authorization, Authorize, ResumeAuthorization
 from common.contracts.oauth_errors import SignInOver
@@ -19,13 +19,12 @@ from gateway.auth import browser_sessions, session_choices
 from gateway.http import csrf, forms
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
+from gateway.oauth import consent_page
 from gateway.oauth.browser_accounts import Accounts, accounts_of
-from gateway.pages import device_pages, errors, flow_cookie, pending_requests
-from gateway.pages.branding import origin_of
+from gateway.pages import client_names, device_pages, errors, flow_cookie, pending_requests
 from gateway.pages.changed_session import changed_session
 from gateway.pages.fields import Fields, at
-from gateway.pages.render import PageView, open_page
-from gateway.pages.requested_access import requested_access
+from gateway.pages.render import open_page
 from gateway.routing import ErrorStyle, HostKind, Route, RouteSet
 from gateway.state import Gateway, SignedInUser
 
@@ -162,14 +161,14 @@ def _follow(
             page, authorization.error, authorization.error_description
         )
     if authorization.kind == "consent" and user is not None:
-        return _consent(page, authorization)
+        return consent_page.show(page, authorization)
     if authorization.kind in device_pages.KINDS:
         return device_pages.show(page, authorization)
     if authorization.request:
         pending_requests.remember(gateway, request, authorization.request)
-    flow_cookie.write(
-        request, client=authorization.client_name or "", request=authorization.request or ""
-    )
+    verified = authorization.claimed_name is None
+    name = client_names.in_sentence(page, authorization.client_name, verified=verified)
+    flow_cookie.write(request, client=name, request=authorization.request or "")
     return redirect(
         at(
             PAGES.get(authorization.kind, "/login"),
@@ -179,25 +178,6 @@ def _follow(
             way=authorization.way,
         )
     )
-
-
-def _consent(page: PageView, authorization: Authorization) -> GatewayResponse:
-    """Shows what the client wants, and asks the user."""
-    client_uri = authorization.client_uri
-    return page.show(
-        "consent.html",
-        carried={"request": authorization.request},
-        client=authorization.client_name or authorization.client_id,
-        asks=requested_access(page, authorization),
-        site=urlsplit(client_uri).netloc if client_uri else None,
-        policy_uri=_web(authorization.policy_uri),
-        tos_uri=_web(authorization.tos_uri),
-        switch=at("/accounts", request=authorization.request),
-    )
-
-
-def _web(url: str | None) -> str | None:
-    return url if url and origin_of(url) else None
 
 
 routes = RouteSet(

@@ -14,6 +14,7 @@ from common.contracts.device_authorization import (
 )
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
+from gateway.pages import client_names
 from gateway.pages.account import opened
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
@@ -46,6 +47,7 @@ async def _list(
         grants=reply.grants,
         access=lambda grant: access(page, grant),
         devices=await _devices(page, user),
+        shown=lambda grant: client_names.in_list(page, grant.client_name, grant.unverified_host),
         errors=errors,
     )
 

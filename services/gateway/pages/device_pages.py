@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from common.contracts.authorization import Authorization
 from common.ip_addresses import client_network
 from gateway.http.response import GatewayResponse
+from gateway.pages import client_names
 from gateway.pages.fields import at
 from gateway.pages.render import PageView
 from gateway.pages.requested_access import requested_access
@@ -40,7 +41,8 @@ def ask_code(
 
 def show(page: PageView, authorization: Authorization) -> GatewayResponse:
     """Asks about the device, or says what was decided."""
-    client = authorization.client_name or authorization.client_id or ""
+    name, verified = authorization.client_name, authorization.claimed_name is None
+    client = client_names.in_sentence(page, name or authorization.client_id, verified=verified)
     if authorization.kind == "device_approved":
         heading = page.translate("You're signed in on the device")
         says = page.translate("Close this page and go back to %(client)s.", client=client)
@@ -53,12 +55,14 @@ def show(page: PageView, authorization: Authorization) -> GatewayResponse:
         return page.close(heading, says, link="/account", button=page.translate("Your account"))
     device, client_uri = authorization.device, authorization.client_uri
     assert device is not None
+    claimed_name = authorization.claimed_name
     here = client_network(page.request.ip)
     return page.show(
         "device.html",
         carried={"request": authorization.request},
         client=client,
-        site=urlsplit(client_uri).netloc if client_uri else None,
+        claimed_name=claimed_name,
+        site=urlsplit(client_uri).netloc if client_uri and not claimed_name else None,
         device=device,
         same_network=device.ip_address is not None and client_network(device.ip_address) == here,
         asks=requested_access(page, authorization),

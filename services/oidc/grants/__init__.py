@@ -9,7 +9,14 @@ from common.context import Context
 from common.contracts.clients import DEVICE_CODE
 from common.contracts.tokens import Tokens
 from oidc.deps import Deps
-from oidc.grants import authorization_code, client_credentials, device_code, refresh_token
+from oidc.grants import (
+    authorization_code,
+    client_credentials,
+    device_code,
+    jwt_bearer,
+    refresh_token,
+    token_exchange,
+)
 from oidc.token_request import TokenRequest
 
 Grant = Callable[[Deps, Context, TokenRequest], Awaitable[Tokens]]
@@ -19,4 +26,6 @@ GRANTS: Final[dict[str, Grant]] = {
     "refresh_token": refresh_token.handle,
     "client_credentials": client_credentials.handle,
     DEVICE_CODE: device_code.handle,
+    "urn:ietf:params:oauth:grant-type:token-exchange": token_exchange.handle,
+    "urn:ietf:params:oauth:grant-type:jwt-bearer": jwt_bearer.handle,
 }

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from common.context import Context
 from common.contracts.device_authorization import AuthorizationPending, ExpiredToken, SlowDown
-from common.contracts.oauth_errors import AccessDenied, InvalidGrant, UnsupportedGrantType
+from common.contracts.oauth_errors import AccessDenied, InvalidGrant
 from common.contracts.tokens import Tokens
-from oidc import device_start, family_start
+from oidc import family_start, oauth_switches
 from oidc.deps import Deps
 from oidc.queries import device_codes, device_redemption
 from oidc.queries.device_codes import Poll
@@ -50,8 +50,7 @@ async def handle(deps: Deps, ctx: Context, request: TokenRequest) -> Tokens:
     Raises AuthorizationPending, SlowDown, AccessDenied, ExpiredToken and InvalidGrant.
     """
     presented = request.parameters.required("device_code")
-    if not await device_start.is_on(deps, ctx):
-        raise UnsupportedGrantType
+    await oauth_switches.check_device_code(deps, ctx)
     if len(presented) > MAX_LENGTH:
         raise InvalidGrant(UNKNOWN)
     async with deps.db.autocommit(ctx) as db:

@@ -63,8 +63,16 @@ EXPIRED: Final[Expired] = {
               WHERE f.app_id = d.app_id AND f.id = d.family_id AND f.revoked_at IS NULL
                 AND f.absolute_expires_at > now()))
         """,
+    "used_assertions": """
+        -- any-tenant: assertions too old to be replayed
+        DELETE FROM used_assertions WHERE expires_at < now()
+        """,
     "oauth_client_secrets": """
         -- any-tenant: secrets that expired after a rotation
         DELETE FROM oauth_client_secrets WHERE expires_at < now() - interval '1 day'
+        """,
+    "initial_access_tokens": """
+        -- any-tenant: tokens that expired a while ago, so that people still see why a client was refused
+        DELETE FROM initial_access_tokens WHERE expires_at < now() - interval '7 days'
         """,
 }
