@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from common.contracts.clients import CreateClient, signs_users_in
+from common.contracts.clients import CreateClient
+from common.grant_types import sign_users_in
 
 
 def with_defaults(request: CreateClient) -> CreateClient:
@@ -13,6 +14,6 @@ def with_defaults(request: CreateClient) -> CreateClient:
         implied = {"token_endpoint_auth_method": "none"}
     elif request.type == "service":
         implied = {"grant_types": ["client_credentials"], "scopes": []}
-    if "grant_types" in present and not signs_users_in(request):
+    if "grant_types" in present and not sign_users_in(request.grant_types):
         implied["scopes"] = []
     return request.model_copy(update={k: v for k, v in implied.items() if k not in present})

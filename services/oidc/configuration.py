@@ -5,7 +5,7 @@ Every value is that of this application: its own scopes, and its own sign-in met
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from common.context import Context
 from common.contracts.app_settings import AppSettings

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from common.context import Context
-from common.contracts.clients import DEVICE_CODE
 from common.contracts.device_authorization import DeviceAuthorization, StartDeviceAuthorization
 from common.contracts.oauth_errors import UnauthorizedClient
 from common.crypto import token
 from common.events.device_authorization import DeviceStarted
+from common.grant_types import DEVICE_CODE
 from common.ids import new_id
 from common.problems import Unavailable
 from oidc import client_auth, grant_policy, oauth_parameters, user_codes

@@ -6,8 +6,8 @@ from typing import Final
 
 from common.context import Context
 from common.contracts.app_settings import AppSettings
-from common.contracts.clients import DEVICE_CODE
 from common.contracts.oauth_errors import UnsupportedGrantType
+from common.grant_types import DEVICE_CODE
 from common.ids import DASHBOARD
 from oidc.deps import Deps
 

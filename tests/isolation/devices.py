@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from common.contracts.authorization import ResumeAuthorization
-from common.contracts.clients import DEVICE_CODE, CreateClient
+from common.contracts.clients import CreateClient
 from common.contracts.device_authorization import (
     ListMyDeviceSignIns,
     StartDeviceAuthorization,
     VerifyUserCode,
 )
 from common.contracts.settings_change import SettingsChange, UpdateSettings
+from common.grant_types import DEVICE_CODE
 
 if TYPE_CHECKING:
     from tests.isolation.sides import Side, Sides

@@ -9,13 +9,14 @@ from tests.kit.oauth import basic_of
 from tests.kit.world import World
 
 from common.contracts.authorization import Authorization
-from common.contracts.clients import DEVICE_CODE, NewClient
+from common.contracts.clients import NewClient
 from common.contracts.device_authorization import (
     DeviceAuthorization,
     StartDeviceAuthorization,
     VerifyUserCode,
 )
 from common.contracts.tokens import Tokens
+from common.grant_types import DEVICE_CODE
 from common.testing import LocalBus
 
 GRANTS = [DEVICE_CODE, "refresh_token"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
@@ -29,12 +29,6 @@ GrantType = Literal[
     "urn:ietf:params:oauth:grant-type:jwt-bearer",
     "urn:ietf:params:oauth:grant-type:device_code",
 ]
-
-
-DEVICE_CODE: Final = "urn:ietf:params:oauth:grant-type:device_code"
-"""The grant type of device authorization (RFC 8628)."""
-OF_USERS: Final = frozenset({"authorization_code", DEVICE_CODE})
-"""The grant types by which a user signs in."""
 
 
 ClientSource = Literal["developer", "registered", "document"]
@@ -139,11 +133,6 @@ class ClientFields(Contract):
         default=[], max_length=20, description="E-mail addresses."
     )
     enabled: bool = True
-
-
-def signs_users_in(client: ClientFields) -> bool:
-    """Returns whether users sign in to this client."""
-    return not OF_USERS.isdisjoint(client.grant_types)
 
 
 class LogoutFailure(Contract):

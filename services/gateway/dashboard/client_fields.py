@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from common.contracts.clients import DEVICE_CODE, Client, signs_users_in
+from common.contracts.clients import Client
+from common.grant_types import DEVICE_CODE, sign_users_in
 from gateway.pages.fields import Fields
 
 LISTS: Final = ("redirect_uris", "post_logout_redirect_uris", "allowed_origins")
@@ -45,7 +46,7 @@ def typed(fields: Fields, client: Client) -> dict[str, str]:
     for name in values:
         if name in LISTS and name in fields:
             values[name] = "\n".join(lines(fields.get(name)))
-        elif name in (*FLAGS, DEVICE_SIGN_IN) and signs_users_in(client):
+        elif name in (*FLAGS, DEVICE_SIGN_IN) and sign_users_in(client.grant_types):
             values[name] = "on" if name in fields else ""
         elif name in fields:
             values[name] = fields.text(name)

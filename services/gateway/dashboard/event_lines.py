@@ -53,10 +53,7 @@ SESSIONS: Final = {
         idp_sign_in_failed=N_("Sign-in with an identity provider failed"),
         passkey_refused=N_("Passkey not accepted"),
     ),
-    **_warn(
-        "lock",
-        sign_in_locked=N_("Address locked after too many wrong passwords"),
-    ),
+    **_warn("lock", sign_in_locked=N_("Address locked after too many wrong passwords")),
     **_warn(
         "user",
         impersonation_started=N_("Impersonation started"),

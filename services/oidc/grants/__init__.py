@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from common.context import Context
-from common.contracts.clients import DEVICE_CODE
 from common.contracts.tokens import Tokens
+from common.grant_types import DEVICE_CODE
 from oidc.deps import Deps
 from oidc.grants import (
     authorization_code,

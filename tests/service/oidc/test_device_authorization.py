@@ -26,7 +26,7 @@ from tests.kit.world import World
 
 from common import audit
 from common.acr import TWO_FACTORS
-from common.contracts.clients import DEVICE_CODE, UpdateClient
+from common.contracts.clients import UpdateClient
 from common.contracts.consents import RevokeUserGrant
 from common.contracts.device_authorization import (
     AuthorizationPending,
@@ -47,6 +47,7 @@ from common.contracts.oauth_errors import (
     UnsupportedGrantType,
 )
 from common.contracts.tokens import CheckAccessToken, Tokens
+from common.grant_types import DEVICE_CODE
 from common.problems import Invalid, RateLimited
 from common.sweeps import sweep
 from oidc import user_codes
@@ -279,6 +280,9 @@ async def test_fast_polls_over_two_replicas_slow_down(world: World) -> None:
 async def test_a_poll_costs_one_statement(world: World) -> None:
     """The one that gets tokens costs a second one: the redemption."""
     client, ann = await device_client(world), await world.person()
+    device = await start(world, client)
+    await decide(world, ann, device.user_code)
+    await poll(world, client, device.device_code)  # notes once a day that the client is in use
     device = await start(world, client)
     with recorded_round_trips() as made, pytest.raises(AuthorizationPending):
         await poll(world, client, device.device_code)

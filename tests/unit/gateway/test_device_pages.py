@@ -16,7 +16,6 @@ from common.contracts.authorization import (
     RequestingDevice,
     ResumeAuthorization,
 )
-from common.contracts.clients import DEVICE_CODE
 from common.contracts.device_authorization import (
     AuthorizationPending,
     DeviceAuthorization,
@@ -29,6 +28,7 @@ from common.contracts.device_authorization import (
 )
 from common.contracts.tenants import Tenant
 from common.contracts.tokens import ExchangeToken, Tokens
+from common.grant_types import DEVICE_CODE
 from common.ids import new_id
 from common.problems import Problem, RateLimited
 from gateway.app import GatewayApp
