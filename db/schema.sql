@@ -1349,6 +1349,7 @@ CREATE TABLE authorization_requests (
     pushed_hash  text,                  -- id_hash of the pushed request from which this one was made
     signed       boolean     NOT NULL DEFAULT false,  -- the parameters were in a signed request object
     jti_hash     text,                  -- the request object's jti, which makes one code
+    device_code_hash text,                           -- of device_codes: the user decides on a device
     CONSTRAINT authorization_requests_pkey PRIMARY KEY (app_id, id_hash)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_authorization_requests_client ON authorization_requests (client_id, app_id);
@@ -1579,7 +1580,8 @@ CREATE TABLE used_assertions (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_used_assertions_expires ON used_assertions (expires_at);
 
--- owner: oidc (RFC 8628)
+-- owner: oidc. Device authorization (RFC 8628). Polls write last_polled_at, too_fast and poll_interval alone,
+-- the user's decision writes status and what belongs to it, and the redemption writes used_at. So none undoes another.
 CREATE TABLE device_codes (
     app_id           uuid        NOT NULL,
     device_code_hash text        NOT NULL,
@@ -1606,6 +1608,10 @@ CREATE TABLE device_codes (
     revocations      uuid[]      NOT NULL DEFAULT '{}',  -- of the user's grants, when it was approved
     cnf              jsonb,
     authorization_details jsonb,
+    ip_address       text,        -- of the device, as its user agent
+    user_agent       text,
+    decided_at       timestamptz,
+    too_fast         boolean     NOT NULL DEFAULT false,  -- the last poll came before its time
     CONSTRAINT device_codes_pkey PRIMARY KEY (app_id, device_code_hash),
     CONSTRAINT device_codes_user_code_hash_key UNIQUE (user_code_hash, app_id),
     CONSTRAINT device_codes_client_id_fkey FOREIGN KEY (app_id, client_id)
@@ -2293,3 +2299,4 @@ GRANT SELECT (app_id, expires_at), DELETE ON dpop_jtis TO aero2_sweep;
 GRANT SELECT (app_id, id, client_id, source, created_at, last_used_at) ON oauth_clients TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON initial_access_tokens TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON used_assertions TO aero2_sweep;
+GRANT SELECT (family_id, used_at) ON device_codes TO aero2_sweep;

@@ -19,6 +19,7 @@ from gateway.monitoring import certificates, health
 from gateway.monitoring.internal_listener import InternalListener
 from gateway.oauth import (
     authorize,
+    device_authorization,
     discovery,
     introspect,
     logout,
@@ -38,6 +39,7 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     certificates.routes,
     *(module.routes for module in (token, introspect, userinfo, revoke, pushed_requests)),
     *(module.routes for module in (discovery, authorize, logout)),
+    device_authorization.routes,
     register.routes,
     reference.routes,
     *API_ROUTE_SETS,

@@ -38,6 +38,14 @@ from common.contracts.consents import (
     RevokeMyGrant,
     RevokeUserGrant,
 )
+from common.contracts.device_authorization import (
+    ListMyDeviceSignIns,
+    ListUserDeviceSignIns,
+    RevokeMyDeviceSignIn,
+    RevokeUserDeviceSignIn,
+    StartDeviceAuthorization,
+    VerifyUserCode,
+)
 from common.contracts.discovery import GetConfiguration
 from common.contracts.exchange_policies import (
     CreateExchangePolicy,
@@ -71,6 +79,9 @@ from oidc import (
     clients,
     configuration,
     consents,
+    device_sign_ins,
+    device_start,
+    device_verification,
     exchange_policies,
     initial_access_tokens,
     introspection,
@@ -132,6 +143,13 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     CreateScope: scopes.create,
     ListScopes: scopes.list_,
     DeleteScope: scopes.delete,
+    # device authorization
+    StartDeviceAuthorization: device_start.start,
+    VerifyUserCode: device_verification.verify,
+    ListUserDeviceSignIns: device_sign_ins.list_of_user,
+    RevokeUserDeviceSignIn: device_sign_ins.revoke_of_user,
+    ListMyDeviceSignIns: device_sign_ins.list_own,
+    RevokeMyDeviceSignIn: device_sign_ins.revoke_own,
     # clients that register themselves
     RegisterClient: registration.register,
     ReadRegistration: registration_management.read,

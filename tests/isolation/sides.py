@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import asyncpg
+from tests.isolation.devices import add_devices
 from tests.isolation.passkeys import add_passkeys
 from tests.isolation.registrations import add_registration
 from tests.isolation.ways_in import add_ways_in
@@ -162,6 +163,7 @@ async def populate(sides: Sides) -> None:
         await _rest(sides, side)
         await add_registration(sides, side, KEY_HOLDER)
         await add_ways_in(sides, side, KEY_HOLDER, PASSWORD, BROWSER)
+        await add_devices(sides, side, KEY_HOLDER)
 
 
 async def _side(sides: Sides, word: str) -> Side:

@@ -187,6 +187,11 @@ class AppSettings(Versioned):
         default={},
         description="Your own texts on the pages, by language. Plain text, without links.",
     )
+    device_authorization: bool = Field(
+        default=False,
+        description="Whether devices without a browser can sign users in (RFC 8628), through clients "
+        "with that grant type.",
+    )
     client_registration: RegistrationMode = Field(
         default="off",
         description="Who can register clients at `/oauth2/register` (RFC 7591): nobody (`off`), anyone with an "

@@ -98,6 +98,21 @@ GUESTS: Final = Section(
         ),
     ),
 )
+DEVICES: Final = Section(
+    "device-sign-in",
+    N_("Device sign-in"),
+    (
+        Setting(
+            "device_authorization",
+            "switch",
+            N_("Sign-in by a code"),
+            N_(
+                "Command-line tools and televisions show a code, which the user types in a browser. "
+                "Each client needs the grant type, too."
+            ),
+        ),
+    ),
+)
 REGISTRATION: Final = Section(
     "registration",
     N_("Apps that nobody registered"),
@@ -221,6 +236,7 @@ SECTIONS: Final = (
     METADATA,
     PAGE_TEXTS,
     LANGUAGES,
+    DEVICES,
     TOKEN_EXCHANGE,
     REQUESTS,
 )

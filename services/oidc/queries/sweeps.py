@@ -58,6 +58,15 @@ EXPIRED: Final[Expired] = {
               WHERE s.expires_at > now() - interval '2 days'
                 AND (s.revoked_at IS NULL OR s.revoked_at > now() - interval '2 days'))
         """,
+    "device_codes": """
+        -- any-tenant: codes that have expired, for a day after that. A device that has signed in is listed
+        -- as long as it has tokens
+        DELETE FROM device_codes d WHERE d.expires_at < now() - interval '1 day'
+          AND (d.used_at IS NULL OR NOT EXISTS (
+              SELECT FROM token_families f
+              WHERE f.app_id = d.app_id AND f.id = d.family_id AND f.revoked_at IS NULL
+                AND f.absolute_expires_at > now()))
+        """,
     "used_assertions": """
         -- any-tenant: assertions too old to be replayed
         DELETE FROM used_assertions WHERE expires_at < now()
