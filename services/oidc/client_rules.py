@@ -14,8 +14,7 @@ from email_validator import EmailNotValidError, validate_email
 from common import acr
 from common.context import Context
 from common.contracts.clients import ClientFields
-from common.egress import Egress
-from common.field_errors import FieldError, field_error
+from common.field_errors import field_error
 from common.grant_types import DEVICE_CODE, sign_users_in
 from common.problems import Invalid
 from oidc import (

@@ -89,7 +89,11 @@ def subject_of(params: dict[str, str]) -> str | None:
 async def call_as_client(
     gateway: Gateway,
     request: GatewayRequest,
-    call: ExchangeToken | IntrospectToken | RevokeToken | PushAuthorization | StartDeviceAuthorization,
+    call: ExchangeToken
+    | IntrospectToken
+    | RevokeToken
+    | PushAuthorization
+    | StartDeviceAuthorization,
     *,
     status: int = 200,
 ) -> GatewayResponse:
