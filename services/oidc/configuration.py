@@ -5,7 +5,7 @@ Every value is that of this application: its own scopes, and its own sign-in met
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from common.context import Context
 from common.contracts.app_settings import AppSettings
@@ -85,11 +85,13 @@ async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
     """Returns the application's discovery document."""
     catalogue = await scope_catalogue.get_catalogue(deps, ctx)
     settings = (await deps.tenants.get(ctx)).settings
-    fields = {
+    fields: dict[str, Any] = {
         **{name: f"{ctx.origin}{path}" for name, path in ENDPOINTS.items()},
         **CAPABILITIES,
         **_grant_types(ctx, settings),
         "scopes_supported": [*scope_catalogue.CLAIMS, *catalogue.scopes],
         "acr_values_supported": acr_values.supported(settings),
     }
+    if settings.client_registration != "off":  # RFC 7591 section 3
+        fields["registration_endpoint"] = f"{ctx.origin}/oauth2/register"
     return Configuration.model_validate({"issuer": ctx.origin, **fields})

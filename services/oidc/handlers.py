@@ -8,6 +8,15 @@ from common.bus import Handler
 from common.contracts.authorization import Authorize, GetAuthorizationState, ResumeAuthorization
 from common.contracts.authorization_check import CheckAuthorizationUrl
 from common.contracts.base import Request
+from common.contracts.client_registration import (
+    CreateInitialAccessToken,
+    DeleteInitialAccessToken,
+    DeleteRegistration,
+    ListInitialAccessTokens,
+    ReadRegistration,
+    RegisterClient,
+    ReplaceRegistration,
+)
 from common.contracts.client_secrets import (
     DeleteClientSecret,
     ListClientSecrets,
@@ -56,10 +65,13 @@ from oidc import (
     configuration,
     consents,
     exchange_policies,
+    initial_access_tokens,
     introspection,
     keys,
     logout,
     published_keys,
+    registration,
+    registration_management,
     resources,
     revocation,
     scopes,
@@ -110,6 +122,14 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     CreateScope: scopes.create,
     ListScopes: scopes.list_,
     DeleteScope: scopes.delete,
+    # clients that register themselves
+    RegisterClient: registration.register,
+    ReadRegistration: registration_management.read,
+    ReplaceRegistration: registration_management.replace,
+    DeleteRegistration: registration_management.delete,
+    CreateInitialAccessToken: initial_access_tokens.create,
+    ListInitialAccessTokens: initial_access_tokens.list_,
+    DeleteInitialAccessToken: initial_access_tokens.delete,
     # token exchange
     ListExchangePolicies: exchange_policies.list_,
     CreateExchangePolicy: exchange_policies.create,

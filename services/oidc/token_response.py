@@ -128,10 +128,11 @@ def derived_jti(keys: Keys, seed: str, claims: dict[str, Any]) -> str:
     """Returns the identifier of the token with these claims.
 
     Two tokens with different claims have different identifiers (RFC 7519 section 4.1.7). This is so
-    even if one exchange issued both, with different scopes or resources.
+    even if one exchange issued both, with different scopes or resources. All replicas derive it under
+    one key, whichever is active: another one may answer the exchange again.
     """
     content = orjson.dumps([seed, claims], option=orjson.OPT_SORT_KEYS)
-    return b64url(keys.digest("jti", content)[:16])
+    return b64url(keys.digest("jti", content, keys.first)[:16])
 
 
 def _payload(

@@ -68,6 +68,8 @@ NEUTRAL: dict[str, Any] = {
     "KeepFormPost.response": {"code": "c"},
     "AddCustomDomain.domain": "login.fresh.example.org",
     "AddOrganizationDomain.domain": "fresh.example",
+    "RegisterClient.metadata": {"redirect_uris": ["https://another.example.com/cb"]},
+    "ReplaceRegistration.metadata": {"redirect_uris": ["https://another.example.com/cb"]},
 }
 """Values for the other required fields of a contract. They name nothing of any application."""
 

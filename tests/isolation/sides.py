@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import asyncpg
 from tests.isolation.passkeys import add_passkeys
+from tests.isolation.registrations import add_registration
 from tests.isolation.ways_in import add_ways_in
 from tests.kit.callers import now
 from tests.kit.calls import Letter
@@ -158,6 +159,7 @@ async def populate(sides: Sides) -> None:
         await add_passkeys(sides, side, PASSWORD, BROWSER)
         await _connected_accounts(sides, side)
         await _rest(sides, side)
+        await add_registration(sides, side, KEY_HOLDER)
         await add_ways_in(sides, side, KEY_HOLDER, PASSWORD, BROWSER)
 
 
@@ -396,7 +398,11 @@ async def _secrets_by_mail(sides: Sides, side: Side) -> None:
 async def _second_factors(sides: Sides, side: Side) -> None:
     """Turns on an authenticator app for Ada, and remembers a device of hers."""
     settings = SettingsChange(
-        mfa_policy="optional", guests=True, impersonation=True, passkey_sign_up=True
+        mfa_policy="optional",
+        guests=True,
+        impersonation=True,
+        passkey_sign_up=True,
+        client_registration="token",
     )
     await sides.ask(side, KEY_HOLDER, UpdateSettings(changes=settings))
     sides.world.tenants.cache.clear()

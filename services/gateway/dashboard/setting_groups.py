@@ -97,6 +97,35 @@ GUESTS: Final = Section(
         ),
     ),
 )
+REGISTRATION: Final = Section(
+    "registration",
+    N_("Apps that nobody registered"),
+    (
+        Setting(
+            "client_registration",
+            "choice",
+            N_("Self-registration"),
+            N_(
+                "Agents and other apps can register themselves as OAuth clients. “With a token” needs "
+                "a token that you create on the page of OAuth clients. People are always asked."
+            ),
+            (
+                ("off", N_("Off")),
+                ("token", N_("With a token")),
+                ("open", N_("Everybody")),
+            ),
+        ),
+        Setting(
+            "agent_scopes",
+            "lines",
+            N_("Scopes they can get"),
+            N_(
+                "One scope a line. Whatever else they request is left out. Empty: all scopes that need "
+                "no permission, except for `account`."
+            ),
+        ),
+    ),
+)
 METADATA: Final = Section(
     "metadata",
     N_("Metadata"),
@@ -187,6 +216,7 @@ SECTIONS: Final = (
     PROTECTION,
     ORGANIZATIONS,
     GUESTS,
+    REGISTRATION,
     METADATA,
     PAGE_TEXTS,
     LANGUAGES,

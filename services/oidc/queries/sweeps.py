@@ -62,4 +62,8 @@ EXPIRED: Final[Expired] = {
         -- any-tenant: secrets that expired after a rotation
         DELETE FROM oauth_client_secrets WHERE expires_at < now() - interval '1 day'
         """,
+    "initial_access_tokens": """
+        -- any-tenant: tokens that expired a while ago, so that people still see why a client was refused
+        DELETE FROM initial_access_tokens WHERE expires_at < now() - interval '7 days'
+        """,
 }
