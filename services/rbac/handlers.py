@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from common.bus import Handler
 from common.contracts.access_check import CheckAccess
+from common.contracts.access_evaluation import EvaluateAccess
 from common.contracts.assignments import (
     AssignDefaultRole,
     AssignRole,
@@ -37,6 +38,7 @@ from common.contracts.roles import (
 )
 from rbac import (
     access_check,
+    access_evaluation,
     assignments,
     delegation_check,
     mapped_roles,
@@ -72,4 +74,5 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     DeletePermission: permissions.delete,
     CheckAccess: access_check.check,
     CheckDelegation: delegation_check.check,
+    EvaluateAccess: access_evaluation.evaluate,
 }

@@ -38,6 +38,7 @@ QUIET = {
     "oidc.session.end": "an ID token of another issuer is no hint",
     "oidc.token.revoke": "RFC 7009 section 2.2: an unknown token is revoked",
     "rbac.access.check": "answers `no` to each question",
+    "rbac.access.evaluate": "answers `no` to each question",
     "rbac.delegation.check": "a user it does not know holds nothing",
     "rbac.rights.get": "a user it does not know has no rights",
     "rbac.rights.mine": "an organization it does not know gives no rights",

@@ -185,3 +185,7 @@ class AppSettings(Versioned):
         default={},
         description="Your own texts on the pages, by language. Plain text, without links.",
     )
+    authzen: bool = Field(
+        default=False,
+        description="Whether enforcement points with `authz:evaluate` can ask for decisions (AuthZEN).",
+    )

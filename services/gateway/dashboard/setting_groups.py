@@ -136,6 +136,21 @@ PAGE_TEXTS: Final = Section(
         ),
     ),
 )
+ACCESS: Final = Section(
+    "access-decisions",
+    N_("Access decisions"),
+    (
+        Setting(
+            "authzen",
+            "switch",
+            N_("AuthZEN"),
+            N_(
+                "API gateways and other enforcement points can ask which user may do what. They need "
+                "a secret key or a token with the permission `authz:evaluate`."
+            ),
+        ),
+    ),
+)
 LANGUAGES: Final = Section(
     "languages",
     N_("Language and time"),
@@ -169,4 +184,5 @@ SECTIONS: Final = (
     METADATA,
     PAGE_TEXTS,
     LANGUAGES,
+    ACCESS,
 )
