@@ -17,6 +17,7 @@ from common.contracts.assignments import (
 )
 from common.contracts.base import Request
 from common.contracts.delegation import CheckDelegation
+from common.contracts.nats_subjects import GetNatsRights
 from common.contracts.permissions import (
     CreatePermission,
     DeletePermission,
@@ -42,6 +43,7 @@ from rbac import (
     assignments,
     delegation_check,
     mapped_roles,
+    nats_rights,
     permissions,
     rights,
     role_templates,
@@ -75,4 +77,5 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     CheckAccess: access_check.check,
     CheckDelegation: delegation_check.check,
     EvaluateAccess: access_evaluation.evaluate,
+    GetNatsRights: nats_rights.get,
 }

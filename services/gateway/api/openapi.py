@@ -11,8 +11,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from gateway.api import deps
-from gateway.api.openapi_conditions import describe_conditions, versioned_paths
 from gateway.api.openapi_authzen import AUTHZEN, AUTHZEN_SCHEMAS
+from gateway.api.openapi_conditions import describe_conditions, versioned_paths
 from gateway.api.openapi_oauth import OAUTH
 from gateway.api.openapi_oauth_schemas import OAUTH_SCHEMAS
 from gateway.api.openapi_problems import LIMITED, PROBLEM, USUAL

@@ -147,9 +147,7 @@ async def test_the_body_is_json(http: httpx.AsyncClient, asked: list[EvaluateAcc
     """A form, and text that is not JSON, answer 400."""
     bearer = {"authorization": f"Bearer {KEY}"}
     form = await http.post(ONE, data={"subject": "ada"}, headers=bearer)
-    text = await http.post(
-        ONE, content=b"{", headers=bearer | {"content-type": "application/json"}
-    )
+    text = await http.post(ONE, content=b"{", headers=bearer | {"content-type": "application/json"})
     assert (form.status_code, text.status_code) == (400, 400)
 
 
