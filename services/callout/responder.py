@@ -11,6 +11,7 @@ from typing import Any, Final
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 
 from callout import authorization_request, connecting
 from callout.answers import Answers
@@ -49,6 +50,8 @@ class Responder:
     sealed: SealedMessages
     limits: ConnectLimits
     nc: Client = field(default_factory=Client)
+    questions: Subscription | None = None
+    """While there is a connection."""
     _running: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self) -> None:
@@ -94,7 +97,7 @@ class Responder:
             closed_cb=end,
             error_cb=failed,
         )
-        await self.nc.subscribe(SUBJECT, queue=QUEUE, cb=self._asked)
+        self.questions = await self.nc.subscribe(SUBJECT, queue=QUEUE, cb=self._asked)
         await self.nc.flush()
         log.info("callout.connected")
 
@@ -102,10 +105,15 @@ class Responder:
         """Takes no more questions, and finishes the answers under way."""
         with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
             async with asyncio.timeout(LAST_ANSWERS):
+                if self.questions is not None and self.nc.is_connected:
+                    await self.questions.unsubscribe()
+                    await self.nc.flush()
                 if self._running:
                     await asyncio.wait(self._running)
-                if not self.nc.is_closed:
-                    await self.nc.close()
+        with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
+            async with asyncio.timeout(LAST_ANSWERS):
+                await self.nc.close()
+        self.questions = None
 
     async def _asked(self, msg: Msg) -> None:
         """Starts the answer to a question: nats-py waits for this before it hands out the next."""

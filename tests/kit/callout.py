@@ -100,7 +100,7 @@ class CalloutSystem:
         )
         replica = Replica(responder, asyncio.create_task(responder.run()))
         self.replicas.append(replica)
-        await until(lambda: replica.responder.nc.is_connected and replica.responder.nc._subs)
+        await until(lambda: replica.responder.questions is not None)
         await replica.responder.nc.flush(PATIENT)
         return replica
 
