@@ -88,7 +88,7 @@ class Responder:
             password=current(self.settings.callout_password),
             tls=client_context(self.settings.callout_ca_file),
             max_reconnect_attempts=-1,
-            reconnect_time_wait=0.25,  # type: ignore[arg-type] # seconds, whole or not
+            reconnect_time_wait=0.05,  # type: ignore[arg-type] # sooner than those who ask
             ping_interval=3,
             max_outstanding_pings=2,
             connect_timeout=2,

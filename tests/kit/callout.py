@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -136,7 +137,7 @@ class CalloutSystem:
                 await client.close()
         for replica in self.replicas:
             await replica.stop()
-        self.server.stop()
+        self.server.stop(signal.SIGKILL)  # it would wait for answers until its timeout
 
 
 def hear_changes(world: World, system: CalloutSystem) -> None:
@@ -154,15 +155,20 @@ def hear_changes(world: World, system: CalloutSystem) -> None:
 
 @asynccontextmanager
 async def callout_system(
-    world: World, folder: Path, *, replicas: int = 1, encrypted: bool = True, **more: Any
+    world: World,
+    folder: Path,
+    *,
+    replicas: int = 1,
+    encrypted: bool = True,
+    timeout: int = PATIENT,
+    **more: Any,
 ) -> AsyncIterator[CalloutSystem]:
     """Two applications with accounts on a server, configured as `aero2 callout config` says."""
     pairs = [f"{world.app_id}={ORDERS}", f"{world.other_app_id}={OTHERS}"]
     conf, variables = command.prepare(folder / "keys", pairs, servers="nats://127.0.0.1:1")
-    conf = conf.replace("timeout: 1\n", f"timeout: {PATIENT}\n")
+    conf = conf.replace("timeout: 1\n", f"timeout: {timeout if encrypted else 1}\n")
     if not encrypted:
         conf = "\n".join(line for line in conf.splitlines() if "xkey:" not in line)
-        conf = conf.replace(f"timeout: {PATIENT}\n", "timeout: 1\n")
     server = nats_server.start(folder / "server", conf, jetstream=False)
     settings = settings_of(variables, server.url, **more)
     system = CalloutSystem(world, server, settings)

@@ -33,6 +33,7 @@ async def stage(postgres: Postgres) -> AsyncIterator[World]:
 async def world(stage: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """Two applications of the test's own. A busy machine has time to answer."""
     monkeypatch.setattr(connecting, "IN_TIME", 30.0)
+    monkeypatch.setattr(connecting, "KNOWN_FOR", 600.0)
     stage.other_app_id = await application(stage)
     act_in(stage, await application(stage))
     return stage
