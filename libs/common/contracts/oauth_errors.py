@@ -113,3 +113,9 @@ class RequestUriNotSupported(OAuthError):
     """Request objects by reference are not supported (OpenID Connect Core section 6)."""
 
     code, title = "request_uri_not_supported", "Request objects by reference are not supported."
+
+
+class InvalidDpopProof(OAuthError):
+    """The proof of possession is missing or not valid (RFC 9449 section 5)."""
+
+    code, title = "invalid_dpop_proof", "The DPoP proof is missing or not valid."

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from common.context import Context
-from oidc import scope_catalogue
+from oidc import grant_policy
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
 
 
 async def resources_are_known(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     """Sets `resource`. Raises InvalidTarget for an unknown one."""
-    request.resource = await scope_catalogue.check_resources(
+    request.resource = await grant_policy.select_resources(
         deps, ctx, request.parameters.values_of("resource")
     )

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from common.context import Context
-from oidc import scope_catalogue
+from oidc import grant_policy
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
 
 
 async def scopes_are_allowed(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     """Sets `scopes`. Leaves out `offline_access` if the client has no refresh tokens."""
-    names = await scope_catalogue.select_allowed(
-        deps, ctx, request.client, scope_catalogue.parse(request.parameters.get("scope"))
+    request.scopes = await grant_policy.select_scopes(
+        deps, ctx, request.client, request.parameters.get("scope")
     )
-    if "refresh_token" not in request.client.grant_types:
-        names = [name for name in names if name != "offline_access"]
-    request.scopes = names
