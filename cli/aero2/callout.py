@@ -11,12 +11,12 @@ import typer
 from aero2.command_groups import new_group
 from aero2.failures import CommandError, report_failures
 
-app = new_group()
+app = new_group("NATS servers that ask Aero2 who connects.")
 
 ISSUER: Final = "issuer.seed"
 XKEY: Final = "xkey.seed"
 PASSWORD: Final = "password"  # noqa: S105 # the name of a file
-ACCOUNT: Final = "AERO2_AUTH"
+ACCOUNT: Final = "AUTH_CALLOUT"
 """The account of the callout itself. Nobody else is in it."""
 PAIR: Final = re.compile(
     r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})=([A-Za-z0-9_-]{1,64})"
@@ -128,12 +128,12 @@ def _accounts(pairs: list[str]) -> dict[str, str]:
     """Returns the account of each application. Raises CommandError."""
     accounts: dict[str, str] = {}
     for pair in pairs:
-        found = PAIR.fullmatch(pair)
-        if found is None:
+        parts = PAIR.fullmatch(pair)
+        if parts is None:
             raise CommandError(f"{pair!r} is not <application id>=<account>.")
-        if found[1] in accounts or found[2] in {*accounts.values(), ACCOUNT, "SYS"}:
+        if parts[1] in accounts or parts[2] in {*accounts.values(), ACCOUNT, "SYS"}:
             raise CommandError(f"{pair!r}: each application needs an account of its own.")
-        accounts[found[1]] = found[2]
+        accounts[parts[1]] = parts[2]
     return accounts
 
 

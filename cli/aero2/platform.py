@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from aero2 import nats_access, stream_watchdog
+from aero2.callout_program import callout
 from aero2.embedded.caddy import Caddy, reachable
 from aero2.embedded.folder import Folder
 from aero2.embedded.nats import Nats
@@ -19,15 +20,7 @@ from aero2.embedded.password_files import database_variables, nats_file, write_p
 from aero2.embedded.ports import Ports
 from aero2.embedded.postgres import Postgres
 from aero2.embedded.secrets import Secrets
-from aero2.environment import (
-    JOBS,
-    SMTP,
-    inherited,
-    of_callout,
-    public_url,
-    sends_mail,
-    unless_set,
-)
+from aero2.environment import JOBS, SMTP, inherited, public_url, sends_mail, unless_set
 from aero2.mailcatcher_program import mail_catcher
 from aero2.program import (
     GATEWAY,
@@ -144,25 +137,9 @@ class Platform:
         services = self._together() if self.together else map(self._service, nats_access.SERVICES)
         catchers = [] if sends_mail() else [mail_catcher(self.ports)]
         proxies = [self._proxy(self.caddy)] if self.caddy else []
-        callouts = [self._callout()] if of_callout() else []
+        heartbeat = self.folder.run / f"{nats_access.CALLOUT}.heartbeat"
+        callouts = callout(self._common(nats_access.CALLOUT), heartbeat)
         return [*services, *callouts, *catchers, *proxies]
-
-    def _callout(self) -> Program:
-        """Returns the process that a customer's NATS servers ask. It has no part in signing in."""
-        name = nats_access.CALLOUT
-        heartbeat = self.folder.run / f"{name}.heartbeat"
-        own = self._common(name)
-        del own["AERO2_MASTER_KEY"]
-        env = inherited() | own | of_callout() | {"AERO2_HEARTBEAT": str(heartbeat)}
-        return Program(
-            name,
-            [sys.executable, "-m", name],
-            env,
-            ready=heartbeat_ready(heartbeat),
-            heartbeat=heartbeat,
-            stop_with=signal.SIGINT,
-            stage=GATEWAY,
-        )
 
     def _service(self, name: str) -> Program:
         heartbeat = self.folder.run / f"{name}.heartbeat"

@@ -56,7 +56,7 @@ class NatsKey:
 
     @property
     def seed(self) -> str:
-        """The seed as text: whoever has it has the key."""
+        """The seed as text. It is the secret."""
         prefix = PREFIXES[self.kind]
         head = bytes([SEED | prefix >> 5, (prefix & 31) << 3])
         return _encode(head + self.raw_seed)

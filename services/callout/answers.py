@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from callout import nats_jwt
-from callout.authorization_request import AuthorizationRequest
 from callout.connecting import ConnectingIdentity
+from callout.connection_attempt import ConnectionAttempt
 from callout.settings import CalloutSettings
 from common.contracts.nats_subjects import GrantedSubjects
 from common.nkeys import NatsKey
@@ -24,12 +24,12 @@ class Answers:
     settings: CalloutSettings
     issuer: NatsKey
 
-    def refuse(self, request: AuthorizationRequest, reason: str, *, now: int) -> str:
+    def refuse(self, request: ConnectionAttempt, reason: str, *, now: int) -> str:
         """Returns the answer that lets nobody in. The server logs the reason; the client sees only an
         authorization violation."""
         return self._respond(request, {"error": reason}, now=now)
 
-    def admit(self, request: AuthorizationRequest, user: ConnectingIdentity, *, now: int) -> str:
+    def admit(self, request: ConnectionAttempt, user: ConnectingIdentity, *, now: int) -> str:
         """Returns the answer with the rights of a user until their token ends."""
         ends = min(int(user.expires_at), now + self.settings.callout_lifetime)
         user_jwt = nats_jwt.encode(
@@ -56,7 +56,7 @@ class Answers:
             rights["resp"] = {"max": 1, "ttl": RESPONSE_TIME}
         return rights
 
-    def _respond(self, request: AuthorizationRequest, nats: dict[str, str], *, now: int) -> str:
+    def _respond(self, request: ConnectionAttempt, nats: dict[str, str], *, now: int) -> str:
         return nats_jwt.encode(
             self.issuer,
             "authorization_response",

@@ -1,7 +1,6 @@
-"""Who connects: the user, client or key behind a credential, and what they may do on NATS.
+"""The user, client or key behind a credential, and what they may do on NATS.
 
-Whatever was found stays in memory for half a minute, and goes as soon as an invalidation message names
-it. So a storm of reconnects asks nothing, and a revoked credential is refused at once.
+A result stays in memory for half a minute, and goes as soon as an invalidation message names it. So a storm of reconnects asks nothing, and a revoked credential is refused at once.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ MAX_SUBJECTS: Final = 1000
 EVERYTHING: Final = NatsRights(
     publish=GrantedSubjects(allow=[">"]), subscribe=GrantedSubjects(allow=[">"])
 )
-"""What a secret key may do: it holds everything in its application."""
+"""The rights of a secret key: it holds everything in its application."""
 
 
 class Refused(Exception):

@@ -13,11 +13,11 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from callout import authorization_request, connecting
+from callout import connecting, connection_attempt
 from callout.answers import Answers
-from callout.authorization_request import AuthorizationRequest
 from callout.connect_limits import ConnectLimits
 from callout.connecting import ConnectingIdentities, ConnectingIdentity, Refused
+from callout.connection_attempt import ConnectionAttempt
 from callout.nats_jwt import BadNatsToken
 from callout.sealed_messages import NotEncrypted, SealedMessages
 from callout.settings import CalloutSettings
@@ -126,7 +126,7 @@ class Responder:
         try:
             content = self.sealed.open(msg.data, server_xkey)
             assert server_xkey is not None
-            request = authorization_request.read(content, server_xkey)
+            request = connection_attempt.read(content, server_xkey)
         except (NotEncrypted, BadNatsToken) as error:
             # There is no key to answer with. The server refuses the client when its time is over.
             log.warning("callout.refused", reason=str(error))
@@ -135,7 +135,7 @@ class Responder:
         with contextlib.suppress(nats.errors.Error, OSError):
             await msg.respond(self.sealed.seal(answer.encode(), server_xkey))
 
-    async def _decide(self, request: AuthorizationRequest, *, busy: bool) -> str:
+    async def _decide(self, request: ConnectionAttempt, *, busy: bool) -> str:
         started, facts = time.perf_counter(), dict[str, Any]()
         now = int(time.time())
         try:
@@ -157,7 +157,7 @@ class Responder:
         return answer
 
     async def _admitted(
-        self, request: AuthorizationRequest, facts: dict[str, Any]
+        self, request: ConnectionAttempt, facts: dict[str, Any]
     ) -> ConnectingIdentity:
         """Returns who connects. Raises Refused, and Problem if a service is away."""
         options = request.connect_opts

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from common.address_keys import host_key
 from common.ids import is_app_id
 from common.nkeys import BadNatsKey, NatsKey
 from common.settings import Settings, servers
@@ -83,7 +84,7 @@ class CalloutSettings(Settings):
         if not isinstance(text, str):
             return text
         pairs = [part.strip().partition("=") for part in text.split(",") if part.strip()]
-        return {app_id.strip().lower(): account.strip() for app_id, _, account in pairs}
+        return {app_id.strip(): account.strip() for app_id, _, account in pairs}
 
     @field_validator("callout_accounts")
     @classmethod
@@ -129,6 +130,6 @@ def _places(url: str) -> set[tuple[str, int]]:
     places = set()
     for address in servers(url):
         parts = urlsplit(address if "://" in address else f"nats://{address}")
-        host = (parts.hostname or "").lower()
+        host = host_key(parts.hostname or "")
         places.add((LOOPBACK.get(host, host), parts.port or DEFAULT_PORT))
     return places

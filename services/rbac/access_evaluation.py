@@ -15,7 +15,7 @@ USER = "user"
 
 
 async def evaluate(deps: Deps, ctx: Context, request: EvaluateAccess) -> AccessDecisions:
-    """Returns a decision for each evaluation, in order. What names nothing of ours is denied."""
+    """Returns a decision for each evaluation, in order. Unknown names are denied."""
     questions = [_question(evaluation) for evaluation in request.evaluations]
     answerable = [question for question in questions if question is not None]
     verdicts = iter(await access_check.verdicts(deps, ctx, answerable) if answerable else ())

@@ -73,7 +73,7 @@ def _filled(subject: str, ids: dict[str, str | None]) -> str | None:
     names = PLACEHOLDER.findall(subject)
     if not all(SAFE.fullmatch(ids.get(name) or "") for name in names):
         return None
-    return PLACEHOLDER.sub(lambda found: ids[found[1]] or "", subject)
+    return PLACEHOLDER.sub(lambda match: ids[match[1]] or "", subject)
 
 
 def _with_wildcards(subject: str, ids: dict[str, str | None]) -> str:

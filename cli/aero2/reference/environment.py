@@ -92,6 +92,11 @@ OTHERS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
         ),
         ("AERO2_WORKERS", "`1`", "Processes in each container of the profile `together`."),
         ("AERO2_MAIL_PORT", "`8025`", "Published port of the page that shows caught mail."),
+        (
+            "AERO2_CALLOUT_KEYS",
+            "`./callout-keys`",
+            "Folder with what `aero2 callout config` makes, for the profile `callout`.",
+        ),
         ("POSTGRES_PASSWORD", NEEDED, "Password of the superuser of PostgreSQL."),
         *(
             (f"NATS_{user}_PASSWORD", NEEDED, f"Password of the NATS user `{user.lower()}`.")

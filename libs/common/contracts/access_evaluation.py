@@ -15,7 +15,7 @@ MAX_NAME = 200
 
 class EvaluatedSubject(Contract):
     """The subject of a question (section 5.1). Only `user` is known as a type, and its id is that of a
-    user. What a caller says about the subject beyond that has no effect."""
+    user. Properties that a caller adds have no effect."""
 
     type: str = Field(min_length=1, max_length=MAX_NAME)
     id: str = Field(min_length=1, max_length=MAX_NAME)

@@ -1,4 +1,4 @@
-"""What users and clients of an application may do on a NATS server that asks Aero2 (auth callout)."""
+"""Rights of users and clients on a NATS server that asks Aero2 (auth callout)."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ ids of the one who connects. Never below `$SYS`, which is of the server."""
 
 class NatsRules(Contract):
     """Subjects that are allowed and subjects that are not. A denied subject is denied, whatever allows
-    it. What nothing allows is denied, too."""
+    it. A subject that nothing allows is denied, too."""
 
     allow: list[NatsSubject] = Field(default=[], max_length=100)
     deny: list[NatsSubject] = Field(default=[], max_length=100)
 
 
 class NatsSubjects(Contract):
-    """What holders of a role may do on a NATS server that asks Aero2."""
+    """The subjects of a role on a NATS server that asks Aero2."""
 
     publish: NatsRules = NatsRules()
     subscribe: NatsRules = NatsRules()
@@ -46,7 +46,7 @@ class NatsSubjects(Contract):
 
 
 class GrantedSubjects(Contract):
-    """Subjects without names in them. What nothing allows is denied."""
+    """Subjects without names in them. A subject that nothing allows is denied."""
 
     allow: list[str] = []
     deny: list[str] = []

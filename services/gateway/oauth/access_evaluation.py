@@ -44,7 +44,7 @@ STOPS_AFTER: Final[dict[object, bool | None]] = {
 """The decision after which a batch ends, by its semantic (section 7.1.2)."""
 MEMBERS: Final = ("subject", "action", "resource", "context")
 REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,200}")
-"""What is sent back of an X-Request-ID (section 10.1.3)."""
+"""An X-Request-ID that is sent back (section 10.1.3)."""
 Endpoint = Callable[[Gateway, GatewayRequest], Awaitable[GatewayResponse]]
 
 

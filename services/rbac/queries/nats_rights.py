@@ -8,7 +8,7 @@ from common.db import Db, many, value
 
 
 class NatsSubjectsOfRole(Contract):
-    """What one role allows."""
+    """The subjects of one role."""
 
     nats: NatsSubjects
 
@@ -41,7 +41,12 @@ async def of_user(db: Db, *, app_id: str, user_id: str, org_id: str | None) -> l
         SELECT r.nats
         FROM user_roles ur
         JOIN roles r ON r.app_id = $1 AND r.id = ur.role_id AND r.nats IS NOT NULL
-        WHERE ur.app_id = $1 AND ur.user_id = $2 AND (ur.org_id IS NULL OR ur.org_id = $3)
+        WHERE ur.app_id = $1 AND ur.user_id = $2 AND ur.org_id IS NULL
+        UNION ALL
+        SELECT r.nats
+        FROM user_roles ur
+        JOIN roles r ON r.app_id = $1 AND r.id = ur.role_id AND r.nats IS NOT NULL
+        WHERE ur.app_id = $1 AND ur.user_id = $2 AND ur.org_id = $3
         UNION ALL
         SELECT r.nats
         FROM organization_members m

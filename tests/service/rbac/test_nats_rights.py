@@ -157,7 +157,7 @@ async def test_a_change_is_announced_and_recorded(world: World) -> None:
     ],
 )
 def test_what_is_no_subject(subject: str) -> None:
-    """Whoever reads the role reads what the server will do."""
+    """A role says what the server will do, so nothing in it is ignored."""
     with pytest.raises(ValidationError):
         subjects([subject])
 

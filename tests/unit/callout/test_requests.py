@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
-from callout import authorization_request, nats_jwt
+from callout import connection_attempt, nats_jwt
 from callout.answers import Answers
-from callout.authorization_request import AuthorizationRequest, ConnectOptions, ServerId
 from callout.connect_limits import ConnectLimits
 from callout.connecting import ConnectingIdentity
+from callout.connection_attempt import ConnectionAttempt, ConnectOptions, ServerId
 from callout.nats_jwt import BadNatsToken
 from callout.sealed_messages import NotEncrypted, SealedMessages
 from callout.settings import CalloutSettings
@@ -44,7 +44,7 @@ def request(
 
 def test_a_request_of_a_server() -> None:
     """It names the client, and where the answer goes."""
-    read = authorization_request.read(request(), SERVER_XKEY.public)
+    read = connection_attempt.read(request(), SERVER_XKEY.public)
     assert (read.user_nkey, read.server_id.id) == (USER, SERVER.public)
     assert (read.connect_opts.credential, read.client_info.host) == ("t", "192.0.2.7")
     assert "auth_token" not in repr(read.connect_opts)
@@ -77,7 +77,7 @@ BAD: dict[str, bytes] = {
 def test_what_is_no_request_of_the_server(token: bytes) -> None:
     """The one who encrypted it must have signed it."""
     with pytest.raises(BadNatsToken):
-        authorization_request.read(token, SERVER_XKEY.public)
+        connection_attempt.read(token, SERVER_XKEY.public)
 
 
 def test_messages_are_for_one_reader() -> None:
@@ -117,7 +117,7 @@ def claims(token: str) -> dict[str, Any]:
 def user_claims(rights: NatsRights, expires_at: float = NOW + 60, **more: Any) -> dict[str, Any]:
     """Returns the claims of the user in an answer."""
     made = settings(**more)
-    asked = AuthorizationRequest(
+    asked = ConnectionAttempt(
         server_id=ServerId(id=SERVER.public), user_nkey=USER, connect_opts=ConnectOptions()
     )
     identity = ConnectingIdentity(APP, "user", "u1", rights, expires_at)

@@ -42,7 +42,7 @@ def test_keys_are_made_once(tmp_path: Path) -> None:
         [f"{ONE}=A B"],
         [f"{ONE}=A", f"{TWO}=A"],
         [f"{ONE}=A", f"{ONE}=B"],
-        [f"{ONE}=AERO2_AUTH"],
+        [f"{ONE}=AUTH_CALLOUT"],
         [f"{ONE}=SYS"],
     ],
 )

@@ -1,4 +1,4 @@
-"""What a NATS server asks when somebody connects (NATS ADR 26)."""
+"""The question of a NATS server when somebody connects (NATS ADR 26)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ServerId(BaseModel):
 
 
 class ConnectOptions(BaseModel):
-    """What the client sent with CONNECT."""
+    """The options that the client sent with CONNECT."""
 
     auth_token: str | None = Field(default=None, repr=False)
     user: str | None = None
@@ -39,7 +39,7 @@ class ClientInformation(BaseModel):
     host: str | None = None
 
 
-class AuthorizationRequest(BaseModel):
+class ConnectionAttempt(BaseModel):
     """One question: who connects, and the key that the answer must name."""
 
     model_config = ConfigDict(frozen=True)
@@ -50,7 +50,7 @@ class AuthorizationRequest(BaseModel):
     connect_opts: ConnectOptions = ConnectOptions()
 
 
-def read(token: bytes, server_xkey: str) -> AuthorizationRequest:
+def read(token: bytes, server_xkey: str) -> ConnectionAttempt:
     """Returns the request in a decrypted message. Raises BadNatsToken unless the server that encrypted it
     has signed it."""
     claims = nats_jwt.decode_of_server(token)
@@ -58,7 +58,7 @@ def read(token: bytes, server_xkey: str) -> AuthorizationRequest:
     if claims.get("aud") != AUDIENCE or not isinstance(nats, dict) or nats.get("type") != KIND:
         raise BadNatsToken("no authorization request")
     try:
-        request = AuthorizationRequest.model_validate(nats)
+        request = ConnectionAttempt.model_validate(nats)
     except ValidationError as error:
         raise BadNatsToken(f"{error.error_count()} members are missing or malformed") from None
     if request.server_id.id != claims["iss"] or request.server_id.xkey not in (None, server_xkey):
