@@ -40,6 +40,7 @@ QUIET = {
     "rbac.access.check": "answers `no` to each question",
     "rbac.access.evaluate": "answers `no` to each question",
     "rbac.delegation.check": "a user it does not know holds nothing",
+    "rbac.nats_rights.get": "a user it does not know has no subjects",
     "rbac.rights.get": "a user it does not know has no rights",
     "rbac.rights.mine": "an organization it does not know gives no rights",
     "tenancy.application.list": "a developer sees no applications of another team",
