@@ -93,7 +93,7 @@ OTHERS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
         ("AERO2_WORKERS", "`1`", "Processes in each container of the profile `together`."),
         ("AERO2_MAIL_PORT", "`8025`", "Published port of the page that shows caught mail."),
         (
-            "AERO2_CALLOUT_KEYS",
+            "AERO2_CALLOUT_FOLDER",
             "`./callout-keys`",
             "Folder with what `aero2 callout config` makes, for the profile `callout`.",
         ),
