@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import nats
 import pytest
+from nats.aio.msg import Msg
 from tests.kit.instance import Instance, environment, free_port
 from tests.kit.nats_server import NatsServer, until
 from tests.kit.system import Loopback
@@ -46,7 +47,7 @@ async def test_the_page(tmp_path: Path) -> None:
     values = {"<application id>": demo["app_id"], PORT: port}
     config, exports, patch = blocks("sh", values)[:3]
     shell(config, tmp_path)
-    [server_conf] = [block for block in blocks("", values) if "include" in block]
+    [server_conf] = blocks("conf", values)
     (tmp_path / "server.conf").write_text(server_conf)
     server = NatsServer(tmp_path, int(port), tmp_path / "server.conf")
     server.launch()
@@ -68,7 +69,7 @@ async def test_the_page(tmp_path: Path) -> None:
         backend = await nats.connect(server.url, token=demo["secret_key"], connect_timeout=30)
         heard: list[str] = []
 
-        async def hear(msg: nats.aio.msg.Msg) -> None:
+        async def hear(msg: Msg) -> None:
             heard.append(msg.subject)
 
         await backend.subscribe("orders.>", cb=hear)
