@@ -8,6 +8,15 @@ from common.bus import Handler
 from common.contracts.authorization import Authorize, GetAuthorizationState, ResumeAuthorization
 from common.contracts.authorization_check import CheckAuthorizationUrl
 from common.contracts.base import Request
+from common.contracts.client_registration import (
+    CreateInitialAccessToken,
+    DeleteInitialAccessToken,
+    DeleteRegistration,
+    ListInitialAccessTokens,
+    ReadRegistration,
+    RegisterClient,
+    ReplaceRegistration,
+)
 from common.contracts.client_secrets import (
     DeleteClientSecret,
     ListClientSecrets,
@@ -30,6 +39,11 @@ from common.contracts.consents import (
     RevokeUserGrant,
 )
 from common.contracts.discovery import GetConfiguration
+from common.contracts.exchange_policies import (
+    CreateExchangePolicy,
+    DeleteExchangePolicy,
+    ListExchangePolicies,
+)
 from common.contracts.keys import (
     EnsureKeys,
     GetJwks,
@@ -38,6 +52,7 @@ from common.contracts.keys import (
     RotateSigningKeys,
 )
 from common.contracts.logout import LogOut
+from common.contracts.pushed_requests import PushAuthorization
 from common.contracts.resources import CreateResource, DeleteResource, ListResources
 from common.contracts.scopes import CreateScope, DeleteScope, ListScopes
 from common.contracts.tokens import CheckAccessToken, ExchangeToken, IntrospectToken, RevokeToken
@@ -50,10 +65,15 @@ from oidc import (
     clients,
     configuration,
     consents,
+    exchange_policies,
+    initial_access_tokens,
     introspection,
     keys,
     logout,
     published_keys,
+    pushed_requests,
+    registration,
+    registration_management,
     resources,
     revocation,
     scopes,
@@ -67,6 +87,7 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     ResumeAuthorization: authorize.resume,
     GetAuthorizationState: authorize.get_state,
     CheckAuthorizationUrl: authorization_check.check,
+    PushAuthorization: pushed_requests.push,
     ExchangeToken: token_endpoint.exchange,
     GetUserinfo: userinfo.get,
     CheckAccessToken: access_tokens.check,
@@ -104,4 +125,16 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     CreateScope: scopes.create,
     ListScopes: scopes.list_,
     DeleteScope: scopes.delete,
+    # clients that register themselves
+    RegisterClient: registration.register,
+    ReadRegistration: registration_management.read,
+    ReplaceRegistration: registration_management.replace,
+    DeleteRegistration: registration_management.delete,
+    CreateInitialAccessToken: initial_access_tokens.create,
+    ListInitialAccessTokens: initial_access_tokens.list_,
+    DeleteInitialAccessToken: initial_access_tokens.delete,
+    # token exchange
+    ListExchangePolicies: exchange_policies.list_,
+    CreateExchangePolicy: exchange_policies.create,
+    DeleteExchangePolicy: exchange_policies.delete,
 }

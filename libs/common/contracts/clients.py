@@ -21,7 +21,18 @@ ClientAuthMethod = Literal[
 ]
 
 
-GrantType = Literal["authorization_code", "refresh_token", "client_credentials"]
+GrantType = Literal[
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    "urn:ietf:params:oauth:grant-type:token-exchange",
+    "urn:ietf:params:oauth:grant-type:jwt-bearer",
+]
+
+
+ClientSource = Literal["developer", "registered", "document"]
+"""The registrant of a client: people of the application, the client itself (RFC 7591), or nobody, because its id is the
+URL of its metadata document."""
 
 
 class ClientNotFound(NotFound):
@@ -121,6 +132,30 @@ class ClientFields(Contract):
         default=[], max_length=20, description="E-mail addresses."
     )
     enabled: bool = True
+    require_pushed_authorization_requests: bool = Field(
+        default=False,
+        description="Whether authorization requests must be pushed (RFC 9126 section 6). The "
+        "application's setting `pushed_authorization_requests` must be on.",
+    )
+    require_signed_request_object: bool = Field(
+        default=False,
+        description="Whether authorization requests must be signed (RFC 9101 section 10.5). The "
+        "application's setting `request_objects` must be on.",
+    )
+    request_object_signing_alg: SigningAlg | None = Field(
+        default=None,
+        description="The only algorithm of the client's request objects. `null`: any of ours.",
+    )
+    authorization_signed_response_alg: SigningAlg | None = Field(
+        default=None,
+        description="The algorithm of signed authorization responses (JARM). `null`: `RS256`.",
+    )
+    security_profile: Literal["fapi2"] | None = Field(
+        default=None,
+        description="`fapi2`: the client meets the FAPI 2.0 security profile. Settings that contradict "
+        "it are refused, and so is every request that does not meet it. Switching it on ends the "
+        "client's secrets and tokens.",
+    )
 
 
 class LogoutFailure(Contract):
@@ -138,7 +173,7 @@ class LogoutFailure(Contract):
 class Client(ClientFields, Versioned):
     """A client, without its secrets."""
 
-    volatile: ClassVar[frozenset[str]] = frozenset({"backchannel_logout_failure"})
+    volatile: ClassVar[frozenset[str]] = frozenset({"backchannel_logout_failure", "last_used_at"})
 
     id: Id
     client_id: str
@@ -147,6 +182,15 @@ class Client(ClientFields, Versioned):
     )
     created_at: Timestamp
     updated_at: Timestamp
+    source: ClientSource = Field(
+        default="developer",
+        description="`developer`: people of the application registered it. `registered`: it registered itself. "
+        "`document`: its id is the URL of its metadata document.",
+    )
+    last_used_at: Timestamp | None = Field(
+        default=None,
+        description="When it last got tokens, to within a day. `null`: it has never been used.",
+    )
 
 
 class NewClient(Client, omit_none=True):
@@ -177,6 +221,10 @@ class ListClients(
     Page, Request[Clients], subject="oidc.client.list", needs="clients:read", safe=True
 ):
     """Lists the clients of the application in the order of their creation."""
+
+    source: ClientSource | None = Field(
+        default=None, description="Only clients of this source. `null`: all clients."
+    )
 
 
 class GetClient(Request[Client], subject="oidc.client.get", needs="clients:read", safe=True):

@@ -40,6 +40,22 @@ def _form(summary: str, required: list[str], fields: list[str], *, answer: str) 
     }
 
 
+def _pushed() -> dict[str, Any]:
+    """Describes the endpoint for pushed authorization requests, which answers 201."""
+    described = _form(
+        "Push an authorization request (RFC 9126)",
+        ["client_id"],
+        [*AUTHORIZATION, "request", *CLIENT],
+        answer="PushedAuthorization",
+    )
+    responses = described["responses"]
+    responses["201"] = responses.pop("200")
+    responses["404"] = {
+        "description": "The application does not take pushed authorization requests."
+    }
+    return described
+
+
 def _get(summary: str, *more: str, answer: str) -> dict[str, Any]:
     responses: dict[str, Any] = {
         "200": {"description": _about(answer), "content": _content(answer)}
@@ -50,6 +66,31 @@ def _get(summary: str, *more: str, answer: str) -> dict[str, Any]:
     if "429" in more:
         responses["429"] = LIMITED
     return {"tags": ["oauth"], "summary": summary, "security": [], "responses": responses}
+
+
+def _registration(summary: str, status: str, *, sends: bool = True) -> dict[str, Any]:
+    """Describes a call with the metadata of a client, or about them. Its token is a bearer token of its own kind."""
+    refused = {"content": _content("OAuthError")}
+    done: dict[str, Any] = {"description": "Deleted."}
+    if status != "204":
+        answer = "ClientInformation"
+        done = {"description": _about(answer), "content": _content(answer)}
+    responses: dict[str, Any] = {
+        status: done,
+        "400": {"description": "The metadata are not valid (RFC 7591 section 3.2.2).", **refused},
+        "401": {"description": "The token is not valid for this.", **refused},
+        "403": {"description": "The client is disabled.", **refused},
+        "404": {"description": "Clients cannot register themselves here.", **refused},
+        "413": {"description": "The request is too large."},
+        "429": LIMITED,
+        "503": {"description": USUAL["503"]},
+    }
+    body = {"requestBody": {"required": True, "content": _content("ClientMetadata")}}
+    security: list[dict[str, list[str]]] = [{"bearer": []}, {}]
+    common = {"tags": ["oauth"], "summary": summary, "security": security}
+    named = {"name": "client_id", "in": "path", "required": True, "schema": {"type": "string"}}
+    more = {} if status == "201" else {"parameters": [named]}
+    return {**common, **more, **(body if sends else {}), "responses": responses}
 
 
 def _browser(summary: str, fields: list[str]) -> dict[str, Any]:
@@ -78,6 +119,11 @@ def _browser(summary: str, fields: list[str]) -> dict[str, Any]:
 
 
 CLIENT = ["client_id", "client_secret", "client_assertion", "client_assertion_type"]
+AUTHORIZATION = [
+    *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state"),
+    *("nonce", "code_challenge", "code_challenge_method", "prompt", "max_age"),
+    *("login_hint", "id_token_hint", "acr_values", "claims", "ui_locales", "resource"),
+]
 OAUTH: dict[str, Any] = {
     "/api/auth/session": {
         "get": {
@@ -111,11 +157,7 @@ OAUTH: dict[str, Any] = {
     },
     "/oauth2/authorize": _browser(
         "Request authorization (RFC 6749 section 3.1, OpenID Connect Core 3.1.2)",
-        [
-            *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state"),
-            *("nonce", "code_challenge", "code_challenge_method", "prompt", "max_age"),
-            *("login_hint", "id_token_hint", "acr_values", "claims", "ui_locales", "resource"),
-        ],
+        [*AUTHORIZATION, "request", "request_uri"],
     ),
     "/oauth2/logout": _browser(
         "Sign out from a client (OpenID Connect RP-Initiated Logout 1.0)",
@@ -138,6 +180,7 @@ OAUTH: dict[str, Any] = {
             answer="TokenResponse",
         )
     },
+    "/oauth2/par": {"post": _pushed()},
     "/oauth2/introspect": {
         "post": _form(
             "Introspect a token (RFC 7662)",
@@ -167,5 +210,15 @@ OAUTH: dict[str, Any] = {
             ),
             "security": [{"bearer": []}],
         },
+    },
+    "/oauth2/register": {
+        "post": _registration(
+            "Register a client (RFC 7591). In mode `token` with an initial access token", "201"
+        ),
+    },
+    "/oauth2/register/{client_id}": {
+        "get": _registration("Get a registration (RFC 7592)", "200", sends=False),
+        "put": _registration("Replace a registration (RFC 7592)", "200"),
+        "delete": _registration("Delete a registration (RFC 7592)", "204", sends=False),
     },
 }

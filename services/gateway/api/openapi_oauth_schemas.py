@@ -33,6 +33,17 @@ OAUTH_SCHEMAS: Final[dict[str, Any]] = {
             "refresh_token": TEXT,
         },
     ),
+    "PushedAuthorization": _object(
+        "The name of a pushed authorization request (RFC 9126 section 2.2).",
+        ["request_uri", "expires_in"],
+        {
+            "request_uri": TEXT,
+            "expires_in": {
+                "type": "integer",
+                "description": "The seconds in which the browser must come with the name.",
+            },
+        },
+    ),
     "TokenState": _object(
         "The state of a token (RFC 7662 section 2.2). For a token that is not valid, only `active`.",
         ["active"],
@@ -94,6 +105,45 @@ OAUTH_SCHEMAS: Final[dict[str, Any]] = {
         {
             "error": {"type": "string", "examples": ["invalid_grant"]},
             "error_description": TEXT,
+        },
+    ),
+    "ClientMetadata": _object(
+        "Metadata of a client (RFC 7591 section 2). It can have more members; unknown ones are ignored.",
+        ["redirect_uris"],
+        {
+            "redirect_uris": TEXTS,
+            "client_name": TEXT,
+            "token_endpoint_auth_method": TEXT,
+            "grant_types": TEXTS,
+            "response_types": TEXTS,
+            "scope": TEXT,
+            "application_type": {"type": "string", "enum": ["web", "native"]},
+            "contacts": TEXTS,
+            "logo_uri": TEXT,
+            "client_uri": TEXT,
+            "policy_uri": TEXT,
+            "tos_uri": TEXT,
+            "jwks_uri": TEXT,
+        },
+    ),
+    "ClientInformation": _object(
+        "The registered metadata of a client, with its credentials (RFC 7591 section 3.2.1).",
+        ["client_id", "registration_access_token", "registration_client_uri", "redirect_uris"],
+        {
+            "client_id": TEXT,
+            "client_id_issued_at": {"type": "integer"},
+            "client_secret": {"type": "string", "description": "Only at the registration."},
+            "client_secret_expires_at": {
+                "type": "integer",
+                "description": "0: it does not expire. Only of a client with a secret.",
+            },
+            "registration_access_token": TEXT,
+            "registration_client_uri": TEXT,
+            "redirect_uris": TEXTS,
+            "scope": {"type": "string", "description": "The scopes that it can request."},
+            "token_endpoint_auth_method": TEXT,
+            "grant_types": TEXTS,
+            "response_types": TEXTS,
         },
     ),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from common.message_ids import N_
+from gateway.dashboard.setting_requests import REQUESTS
 from gateway.dashboard.setting_sections import (
     FACTORS,
     LOCALES,
@@ -97,6 +98,35 @@ GUESTS: Final = Section(
         ),
     ),
 )
+REGISTRATION: Final = Section(
+    "registration",
+    N_("Apps that nobody registered"),
+    (
+        Setting(
+            "client_registration",
+            "choice",
+            N_("Self-registration"),
+            N_(
+                "Agents and other apps can register themselves as OAuth clients. “With a token” needs "
+                "a token that you create on the page of OAuth clients. People are always asked."
+            ),
+            (
+                ("off", N_("Off")),
+                ("token", N_("With a token")),
+                ("open", N_("Everybody")),
+            ),
+        ),
+        Setting(
+            "agent_scopes",
+            "lines",
+            N_("Scopes they can get"),
+            N_(
+                "One scope a line. Whatever else they request is left out. Empty: all scopes that need "
+                "no permission, except for `account`."
+            ),
+        ),
+    ),
+)
 METADATA: Final = Section(
     "metadata",
     N_("Metadata"),
@@ -172,6 +202,27 @@ LANGUAGES: Final = Section(
         ),
     ),
 )
+TOKEN_EXCHANGE: Final = Section(
+    "token-exchange",
+    N_("Token exchange"),
+    (
+        Setting(
+            "token_exchange",
+            "switch",
+            N_("Exchange tokens"),
+            N_("Clients with a policy exchange a user's token for one at another API (RFC 8693)."),
+        ),
+        Setting(
+            "jwt_bearer",
+            "switch",
+            N_("Exchange assertions of identity providers"),
+            N_(
+                "Clients with a policy get tokens for what an identity provider asserts: agents of "
+                "companies (RFC 7523, ID-JAG)."
+            ),
+        ),
+    ),
+)
 SECTIONS: Final = (
     SIGN_IN,
     SIGN_UP,
@@ -181,8 +232,11 @@ SECTIONS: Final = (
     PROTECTION,
     ORGANIZATIONS,
     GUESTS,
+    REGISTRATION,
     METADATA,
     PAGE_TEXTS,
     LANGUAGES,
     ACCESS,
+    TOKEN_EXCHANGE,
+    REQUESTS,
 )

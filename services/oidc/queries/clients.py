@@ -19,11 +19,14 @@ FIELD_COLUMNS: Final = """
     refresh_token_lifetime, refresh_token_max_lifetime, rotate_refresh_tokens, include_rights,
     claims_mapping, backchannel_logout_uri, backchannel_session_required, frontchannel_logout_uri,
     frontchannel_session_required, initiate_login_uri, default_max_age, require_auth_time,
-    default_acr_values, logo_uri, client_uri, policy_uri, tos_uri, contacts, enabled"""
+    default_acr_values, logo_uri, client_uri, policy_uri, tos_uri, contacts, enabled,
+    require_pushed_authorization_requests, require_signed_request_object,
+    request_object_signing_alg, authorization_signed_response_alg, security_profile"""
 """Of ClientFields: what developers set."""
 CLIENT_COLUMNS: Final = f"""
     id, client_id, {FIELD_COLUMNS},
-    created_at, updated_at, backchannel_logout_failure"""
+    created_at, updated_at, backchannel_logout_failure,
+    source, last_used_at"""
 """Of Client: what the API answers."""
 
 
@@ -74,6 +77,12 @@ class RegisteredClient:
     epoch: int
     secrets: list[dict[str, Any]]
     security_profile: str | None
+    source: str = "developer"
+    last_used_at: datetime | None = None
+    require_pushed_authorization_requests: bool = False
+    require_signed_request_object: bool = False
+    request_object_signing_alg: str | None = None
+    authorization_signed_response_alg: str | None = None
 
     @property
     def public(self) -> bool:
@@ -83,7 +92,7 @@ class RegisteredClient:
     @property
     def needs_pkce(self) -> bool:
         """Whether the client must use PKCE and may not rely on a nonce instead."""
-        return self.public or self.require_pkce is True
+        return self.public or self.require_pkce is True or self.security_profile is not None
 
 
 async def find_registered(db: Db, *, app_id: str, client_id: str) -> RegisteredClient | None:
@@ -109,7 +118,9 @@ async def find_registered(db: Db, *, app_id: str, client_id: str) -> RegisteredC
                    FROM oauth_client_secrets s
                    WHERE s.app_id = $1 AND s.client_id = c.client_id
                ), '[]') AS secrets,
-               c.security_profile
+               c.security_profile, c.source, c.last_used_at,
+               c.require_pushed_authorization_requests, c.require_signed_request_object,
+               c.request_object_signing_alg, c.authorization_signed_response_alg
         FROM oauth_clients c WHERE c.app_id = $1 AND c.client_id = $2
         """,
         app_id,
@@ -139,7 +150,14 @@ UPDATE: Final = f"""
         backchannel_logout_failure = CASE
             WHEN c.backchannel_logout_uri IS NOT DISTINCT FROM f.backchannel_logout_uri
             THEN c.backchannel_logout_failure END,
-        epoch = c.epoch + CASE WHEN c.enabled AND NOT f.enabled THEN 1 ELSE 0 END
+        fetched_jwks = CASE WHEN c.jwks_uri IS NOT DISTINCT FROM f.jwks_uri THEN c.fetched_jwks END,
+        jwks_fetched_at =
+            CASE WHEN c.jwks_uri IS NOT DISTINCT FROM f.jwks_uri THEN c.jwks_fetched_at END,
+        epoch = c.epoch + CASE
+            WHEN c.enabled AND NOT f.enabled
+                OR f.security_profile IS DISTINCT FROM c.security_profile
+                    AND f.security_profile IS NOT NULL
+            THEN 1 ELSE 0 END
     FROM jsonb_populate_record(NULL::oauth_clients, $3) f
     WHERE c.app_id = $1 AND c.client_id = $2
     RETURNING {qualified("c", CLIENT_COLUMNS)}
@@ -149,7 +167,8 @@ UPDATE: Final = f"""
 async def update(db: Db, *, app_id: str, client_id: str, fields: dict[str, Any]) -> Client | None:
     """Replaces all of ClientFields. Returns None if there is no such client.
 
-    Disabling a client counts its epoch up, so its old tokens stay invalid when it is enabled again.
+    Disabling a client counts its epoch up, so its old tokens stay invalid when it is enabled again. So
+    does a security profile: no token outlives it that it would not have allowed.
     """
     return await maybe(db, Client, UPDATE, app_id, client_id, fields)
 
@@ -201,15 +220,23 @@ async def lock(db: Db, *, app_id: str, client_id: str) -> bool:
 PAGE: Final = f"""
     SELECT {CLIENT_COLUMNS} FROM oauth_clients
     WHERE app_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
+      AND ($5::text IS NULL OR source = $5)
     ORDER BY created_at, id LIMIT $4
     """
 
 
 async def page(
-    db: Db, *, app_id: str, after: datetime | None, after_id: str | None, limit: int
+    db: Db,
+    *,
+    app_id: str,
+    after: datetime | None,
+    after_id: str | None,
+    limit: int,
+    source: str | None = None,
 ) -> list[Client]:
-    """Lists clients by creation time, from the position after `after` and `after_id`."""
-    return await many(db, Client, PAGE, app_id, *keyset.forward(after, after_id), limit)
+    """Lists clients by creation time, from the position after `after` and `after_id`: all, or those of one source."""
+    position = keyset.forward(after, after_id)
+    return await many(db, Client, PAGE, app_id, *position, limit, source)
 
 
 async def list_origins(db: Db, *, app_id: str) -> list[str]:
