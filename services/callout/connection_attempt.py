@@ -33,7 +33,7 @@ class ConnectOptions(BaseModel):
         return self.auth_token or self.password
 
 
-class ClientInformation(BaseModel):
+class ConnectingClient(BaseModel):
     """Where the client is."""
 
     host: str | None = None
@@ -46,7 +46,7 @@ class ConnectionAttempt(BaseModel):
 
     server_id: ServerId
     user_nkey: str
-    client_info: ClientInformation = ClientInformation()
+    client_info: ConnectingClient = ConnectingClient()
     connect_opts: ConnectOptions = ConnectOptions()
 
 
