@@ -416,6 +416,7 @@ CREATE TABLE roles (
     is_system   boolean     NOT NULL DEFAULT false,
     created_at  timestamptz NOT NULL DEFAULT now(),
     updated_at  timestamptz NOT NULL DEFAULT now(),
+    nats        jsonb,      -- what its users may do on a NATS server that asks Aero2
     CONSTRAINT roles_pkey PRIMARY KEY (app_id, id),
     CONSTRAINT roles_app_id_name_key UNIQUE (name, app_id),
     CONSTRAINT roles_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
@@ -460,6 +461,7 @@ CREATE TABLE organization_roles (
     is_system   boolean     NOT NULL DEFAULT false,
     created_at  timestamptz NOT NULL DEFAULT now(),
     updated_at  timestamptz NOT NULL DEFAULT now(),
+    nats        jsonb,      -- what its users may do on a NATS server that asks Aero2
     CONSTRAINT organization_roles_pkey PRIMARY KEY (app_id, id),
     CONSTRAINT organization_roles_app_id_name_key UNIQUE (name, app_id),
     CONSTRAINT organization_roles_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE

@@ -18,6 +18,7 @@ from gateway.http.asgi import AsgiApp
 from gateway.monitoring import certificates, health
 from gateway.monitoring.internal_listener import InternalListener
 from gateway.oauth import (
+    access_evaluation,
     authorize,
     device_authorization,
     discovery,
@@ -40,6 +41,7 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     *(module.routes for module in (token, introspect, userinfo, revoke, pushed_requests)),
     *(module.routes for module in (discovery, authorize, logout)),
     device_authorization.routes,
+    access_evaluation.routes,
     register.routes,
     reference.routes,
     *API_ROUTE_SETS,

@@ -22,6 +22,7 @@ SETTINGS: Final = {
     "pushed_authorization_requests": True,
     "impersonation": True,
     "passkey_sign_up": True,
+    "authzen": True,
     "auth_methods": ["password", "email_code", "magic_link", "passkey"],
 }
 SENDER: Final = {"host": "mail.example.invalid", "from_address": "canary@example.invalid"}

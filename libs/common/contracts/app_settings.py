@@ -227,3 +227,7 @@ class AppSettings(Versioned):
         description="Whether clients can request signed authorization responses, with "
         "`response_mode=jwt` (JARM).",
     )
+    authzen: bool = Field(
+        default=False,
+        description="Whether enforcement points with `authz:evaluate` can ask for decisions (AuthZEN).",
+    )

@@ -181,6 +181,21 @@ PAGE_TEXTS: Final = Section(
         ),
     ),
 )
+ACCESS: Final = Section(
+    "access-decisions",
+    N_("Access decisions"),
+    (
+        Setting(
+            "authzen",
+            "switch",
+            N_("AuthZEN"),
+            N_(
+                "API gateways and other enforcement points can ask which user may do what. They need "
+                "a secret key or a token with the permission `authz:evaluate`."
+            ),
+        ),
+    ),
+)
 LANGUAGES: Final = Section(
     "languages",
     N_("Language and time"),
@@ -237,6 +252,7 @@ SECTIONS: Final = (
     PAGE_TEXTS,
     LANGUAGES,
     DEVICES,
+    ACCESS,
     TOKEN_EXCHANGE,
     REQUESTS,
 )
