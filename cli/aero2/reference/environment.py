@@ -90,9 +90,15 @@ OTHERS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
         ),
         ("AERO2_WORKERS", "`1`", "Processes in each container of the profile `together`."),
         ("AERO2_MAIL_PORT", "`8025`", "Published port of the page that shows caught mail."),
-        ("POSTGRES_PASSWORD", NEEDED, "Password of the superuser of PostgreSQL."),
+        (
+            "AERO2_SECRETS",
+            NEEDED,
+            "Folder of secrets, each in a file. `aero2 compose-env` makes it.",
+        ),
+        ("AERO2_NATS_CONFIGURATION", "", "File that `aero2 secrets rotate nats` writes for NATS."),
+        ("POSTGRES_PASSWORD", NEEDED, "Password of the superuser of PostgreSQL. A file."),
         *(
-            (f"NATS_{user}_PASSWORD", NEEDED, f"Password of the NATS user `{user.lower()}`.")
+            (f"NATS_{user}_PASSWORD", NEEDED, f"Login of the NATS user `{user.lower()}`. A file.")
             for user in ("GATEWAY", "IDENTITY", "OIDC", "RBAC", "TENANCY", "CLI")
         ),
     ),
