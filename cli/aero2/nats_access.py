@@ -162,8 +162,9 @@ def configuration(passwords: Mapping[str, str], *, server: str, accounts: str = 
     are those beside the one of the services."""
     others = tuple(user for user in (CALLOUT, STREAM_ADMIN) if user in passwords)
     users = "\n".join(
-        _user(user, login, passwords[login])
+        _user(login, passwords[login], may)
         for user in (*SERVICES, CLI, *others)
+        for may in [rights(user)]
         for login in (user, second_login(user))
         if login in passwords
     )
@@ -178,8 +179,7 @@ lame_duck_duration: "30s"
 """
 
 
-def _user(name: str, login: str, password: str) -> str:
-    may = rights(name)
+def _user(login: str, password: str, may: Rights) -> str:
     return f"""\
       {{
         user: {login}

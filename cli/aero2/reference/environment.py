@@ -97,9 +97,15 @@ OTHERS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
             "`./callout-keys`",
             "Folder with what `aero2 callout config` makes, for the profile `callout`.",
         ),
-        ("POSTGRES_PASSWORD", NEEDED, "Password of the superuser of PostgreSQL."),
+        (
+            "AERO2_SECRETS",
+            NEEDED,
+            "Folder of secrets, each in a file. `aero2 compose-env` makes it.",
+        ),
+        ("AERO2_NATS_CONFIGURATION", "", "File that `aero2 secrets rotate nats` writes for NATS."),
+        ("POSTGRES_PASSWORD", NEEDED, "Password of the superuser of PostgreSQL. A file."),
         *(
-            (f"NATS_{user}_PASSWORD", NEEDED, f"Password of the NATS user `{user.lower()}`.")
+            (f"NATS_{user}_PASSWORD", NEEDED, f"Login of the NATS user `{user.lower()}`. A file.")
             for user in ("GATEWAY", "IDENTITY", "OIDC", "RBAC", "TENANCY", "CLI", "CALLOUT")
         ),
     ),
