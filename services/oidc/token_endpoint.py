@@ -7,7 +7,14 @@ from typing import Final
 from common.context import Context
 from common.contracts.oauth_errors import UnsupportedGrantType
 from common.contracts.tokens import ExchangeToken, Tokens
-from oidc import client_auth, client_use, grant_policy, oauth_parameters, possession
+from oidc import (
+    client_auth,
+    client_use,
+    grant_policy,
+    oauth_parameters,
+    possession,
+    security_profile,
+)
 from oidc.deps import Deps
 from oidc.grants import GRANTS
 from oidc.token_request import TokenRequest
@@ -25,6 +32,8 @@ async def exchange(deps: Deps, ctx: Context, request: ExchangeToken) -> Tokens:
     client = await client_auth.authenticate(deps, ctx, parameters, request.basic)
     grant_policy.check_client(client, grant_type)
     cnf = await possession.prove(deps, ctx, client, request.dpop, method="POST", path=PATH)
-    tokens = await grant(deps, ctx, TokenRequest(client, parameters, cnf))
+    token_request = TokenRequest(client, parameters, cnf)
+    security_profile.check_token_request(token_request)
+    tokens = await grant(deps, ctx, token_request)
     await client_use.record(deps, ctx, client)
     return tokens
