@@ -213,9 +213,9 @@ async def test_the_complete_link_approves_nothing(tool: Tool) -> None:
         answer = await tool.poll(device["device_code"])
         assert answer["error"] in ("authorization_pending", "slow_down")
         done = await browser.submit(asked, form, consent="allow")
-        assert "You're signed in on the device" in done.text
+        assert "signed in on the device" in done.text
         again = await browser.submit(asked, form, consent="allow")
-        assert "You're signed in on the device" in again.text
+        assert "signed in on the device" in again.text
     tokens = await tool.poll(device["device_code"])
     assert tokens["scope"] == "openid email offline_access"
     assert (await tool.poll(device["device_code"]))["error"] == "invalid_grant"

@@ -220,6 +220,7 @@ class _Filling:
             "link_token": secrets.token_urlsafe(32),
             "passkey_id": secrets.token_urlsafe(32),
             "device_id": new_id(),
+            "device_sign_in_id": new_id(),
             "domain_id": new_id(),
             "recovery_code": secrets.token_urlsafe(16),
             "second_recovery_code": secrets.token_urlsafe(16),
