@@ -14,6 +14,7 @@ from common.context import Context
 from common.contracts.oauth_errors import InvalidScope, InvalidTarget
 from common.contracts.resources import Resource
 from common.contracts.rights import GetRights, Rights
+from oidc import redirect_uris
 from oidc.deps import Deps
 from oidc.queries import resources, scopes
 from oidc.queries.clients import RegisteredClient
@@ -71,6 +72,20 @@ class ScopeCatalogue:
     resources: dict[str, Resource]
     permissions: dict[str, frozenset[str]]
     """By scope. Scopes of the same name in several APIs may be bound to several permissions."""
+
+    def find_resource(self, identifier: str) -> Resource | None:
+        """Returns the resource with this identifier. An empty path equals `/`."""
+        return self.resources.get(identifier) or self.resources.get(other_spelling(identifier))
+
+
+def other_spelling(identifier: str) -> str:
+    """Returns the identifier of a host with its final slash instead of without, or the other way
+    round. Any other identifier has one spelling (RFC 3986 section 6.2.3)."""
+    spelled = redirect_uris.same_identifier(identifier)
+    if spelled != identifier:
+        return spelled
+    short = identifier.removesuffix("/")
+    return short if redirect_uris.same_identifier(short) == identifier else identifier
 
 
 async def get_catalogue(deps: Deps, ctx: Context) -> ScopeCatalogue:
@@ -198,15 +213,36 @@ async def claims_by_scope(
 
 
 async def check_resources(deps: Deps, ctx: Context, identifiers: list[str]) -> list[str]:
-    """Returns the requested resources, each once (RFC 8707 section 2).
+    """Returns the requested resources, each once and as it is registered (RFC 8707 section 2).
 
-    The issuer is the identifier of Aero2's own API (RFC 9728). Raises InvalidTarget for an unknown
-    resource.
+    Clients add a slash to an identifier that is a host only, or leave it out. The issuer is the
+    identifier of Aero2's own API (RFC 9728). Raises InvalidTarget for an unknown resource.
     """
     if not identifiers:
         return []
     catalogue = await get_catalogue(deps, ctx)
+    registered: dict[str, None] = {}
     for identifier in identifiers:
-        if identifier not in catalogue.resources and identifier != ctx.origin:
+        resource = catalogue.find_resource(identifier)
+        if resource is not None:
+            registered[resource.identifier] = None
+        elif ctx.origin in (identifier, other_spelling(identifier)):
+            registered[ctx.origin] = None
+        else:
             raise InvalidTarget(f"the resource {identifier[:200]} is unknown")
-    return list(dict.fromkeys(identifiers))
+    return list(registered)
+
+
+def narrowed_resources(requested: list[str], granted: list[str]) -> list[str]:
+    """Returns the granted resources that a token request names (RFC 8707 section 2.2).
+
+    Raises InvalidTarget if it names one that was not granted.
+    """
+    spellings = {name: name for name in granted}
+    narrowed: dict[str, None] = {}
+    for identifier in requested:
+        name = spellings.get(identifier) or spellings.get(other_spelling(identifier))
+        if name is None:
+            raise InvalidTarget("the resource was not part of the authorization")
+        narrowed[name] = None
+    return list(narrowed)

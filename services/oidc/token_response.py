@@ -164,6 +164,11 @@ def _id_token_claims(
     return claims
 
 
+def granted_resources(ctx: Context, client: RegisteredClient, resource: list[str]) -> list[str]:
+    """Returns the APIs that a grant is for: its resources, the client's default ones, or our own API."""
+    return resource or client.default_resources or [ctx.origin]
+
+
 async def _target(
     deps: Deps, ctx: Context, client: RegisteredClient, resource: list[str]
 ) -> Target:
@@ -173,8 +178,10 @@ async def _target(
     Raises InvalidTarget if a resource does not exist any more (RFC 8707 section 2.2).
     """
     lifetime, alg = client.access_token_lifetime, client.access_token_alg
-    identifiers = resource or client.default_resources
-    audience = await scope_catalogue.check_resources(deps, ctx, identifiers) or [ctx.origin]
+    identifiers = granted_resources(ctx, client, resource)
+    if identifiers == [ctx.origin]:
+        return Target(identifiers, lifetime, alg)
+    audience = await scope_catalogue.check_resources(deps, ctx, identifiers)
     if audience == [ctx.origin]:
         return Target(audience, lifetime, alg)
     resources = (await scope_catalogue.get_catalogue(deps, ctx)).resources

@@ -11,11 +11,11 @@ from typing import Any
 
 from common import audit, logs
 from common.context import Context
-from common.contracts.oauth_errors import InvalidGrant, InvalidTarget, OAuthError
+from common.contracts.oauth_errors import InvalidGrant, OAuthError
 from common.contracts.tokens import Tokens
 from common.crypto import sha256_b64url
 from common.events.tokens import CodeReused, TokenIssued
-from oidc import code_content, pkce, refresh_token_text, token_response
+from oidc import code_content, pkce, refresh_token_text, scope_catalogue, token_response
 from oidc.code_content import CodeContent
 from oidc.deps import Deps
 from oidc.oauth_parameters import OAuthParameters
@@ -42,10 +42,10 @@ async def handle(
     challenge = _challenge(client, parameters)
     content = await _find_content(deps, ctx, client, presented_code)
     mismatch = _mismatch(content, client, parameters, challenge)
-    requested = parameters.values_of("resource")
-    if mismatch is None and requested and not set(requested) <= set(content.resource):
-        # RFC 8707 section 2.2. The client can use the code once more.
-        raise InvalidTarget("the resource was not part of the authorization")
+    requested: list[str] = []
+    if mismatch is None:  # The client can use the code once more if it names a wrong resource.
+        granted = token_response.granted_resources(ctx, client, content.resource)
+        requested = scope_catalogue.narrowed_resources(parameters.values_of("resource"), granted)
     refresh_token = _new_refresh_token(client, content)
     columns = _grant_columns(deps, ctx, content)
     exchange = _exchange_parameters(

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from common import audit
 from common.context import Context
-from common.contracts.oauth_errors import InvalidGrant, InvalidScope, InvalidTarget
+from common.contracts.oauth_errors import InvalidGrant, InvalidScope
 from common.contracts.tokens import Tokens
 from common.db import Db
 from common.earlier_commits import wait_for_earlier_commits
@@ -50,7 +50,7 @@ async def handle(
         grant,
         seed=next_token if rotates else f"{next_token}{grant.issued_at}",
         requested_scopes=_narrowed_scopes(parameters.get("scope"), grant),
-        resource=_narrowed_resource(parameters.values_of("resource"), grant),
+        resource=_narrowed_resources(ctx, client, parameters, grant),
         refresh_token=next_token,
     )
 
@@ -90,7 +90,7 @@ async def _redeem(
             )
         if grant is not None:
             _narrowed_scopes(parameters.get("scope"), grant)
-            _narrowed_resource(parameters.values_of("resource"), grant)
+            _narrowed_resources(ctx, client, parameters, grant)
     if grant is None:
         await _revoke_reused(deps, ctx, client, hashes)
         raise InvalidGrant("the refresh token is unknown, used, expired or revoked")
@@ -201,11 +201,12 @@ def _narrowed_scopes(scope: str | None, grant: TokenGrant) -> list[str]:
     return names or grant.scopes
 
 
-def _narrowed_resource(requested: list[str], grant: TokenGrant) -> list[str] | None:
-    """Returns the requested resources. Raises InvalidTarget if one was not granted.
-
-    RFC 8707 section 2.2.
-    """
-    if requested and not set(requested) <= set(grant.resource):
-        raise InvalidTarget("the resource was not part of the authorization")
-    return requested or None
+def _narrowed_resources(
+    ctx: Context, client: RegisteredClient, parameters: OAuthParameters, grant: TokenGrant
+) -> list[str] | None:
+    """Returns the requested resources. Raises InvalidTarget if one was not granted."""
+    requested = parameters.values_of("resource")
+    if not requested:
+        return None
+    granted = token_response.granted_resources(ctx, client, grant.resource)
+    return scope_catalogue.narrowed_resources(requested, granted)
