@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from common.contracts.base import Contract
-from common.contracts.fields import EmailDomain
+from common.contracts.fields import EmailDomain, Uri
+from common.contracts.scopes import ScopeName
 from common.contracts.versioned import Versioned
 
 SignupMode = Literal["open", "invite_only", "restricted"]
@@ -184,4 +185,31 @@ class AppSettings(Versioned):
     page_texts: dict[Literal["en", "de"], PageTexts] = Field(
         default={},
         description="Your own texts on the pages, by language. Plain text, without links.",
+    )
+    client_id_documents: Literal["off", "listed", "any"] = Field(
+        default="off",
+        description="Whether a client can be known by the URL of its metadata document, as agents of the "
+        "Model Context Protocol are: from the hosts in `client_id_document_hosts` (`listed`), or from "
+        "everywhere (`any`).",
+    )
+    client_id_document_hosts: list[EmailDomain] = Field(
+        default=[],
+        max_length=100,
+        description="The hosts whose documents are used in mode `listed`, like `claude.ai`.",
+    )
+    agent_scopes: list[ScopeName] = Field(
+        default=[],
+        max_length=100,
+        description="The most that clients which nobody registered can get. Empty: the standard scopes "
+        "except `account`, and your own scopes that need no permission. Scopes beyond it are dropped.",
+    )
+    agent_resources: list[Uri] = Field(
+        default=[],
+        max_length=20,
+        description="The APIs that tokens of these clients are for if they name none.",
+    )
+    agent_offline_access: bool = Field(
+        default=False,
+        description="Whether these clients keep their access after the user signs out, even if they do "
+        "not request `offline_access`. The consent page says so.",
     )

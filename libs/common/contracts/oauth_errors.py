@@ -113,3 +113,9 @@ class RequestUriNotSupported(OAuthError):
     """Request objects by reference are not supported (OpenID Connect Core section 6)."""
 
     code, title = "request_uri_not_supported", "Request objects by reference are not supported."
+
+
+class UnusableClientDocument(OAuthError):
+    """The document that the client_id names cannot be used. Only the user is told why."""
+
+    code, title = "client_document_unusable", "The description of this client cannot be used."
