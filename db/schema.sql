@@ -1232,6 +1232,12 @@ CREATE TABLE oauth_clients (
     epoch                         integer     NOT NULL DEFAULT 0,  -- raised to end every token at once
     created_at                    timestamptz NOT NULL DEFAULT now(),
     updated_at                    timestamptz NOT NULL DEFAULT now(),
+    source                        text        NOT NULL DEFAULT 'developer',
+    last_used_at                  timestamptz,  -- about: written once a day
+    registration_token_hash       text,       -- HMAC-SHA-256 (RFC 7592)
+    registered_metadata           jsonb,      -- what a client registered and no other column holds (RFC 7591)
+    fetched_jwks                  jsonb,      -- the key set at jwks_uri, for all replicas
+    jwks_fetched_at               timestamptz,
     CONSTRAINT oauth_clients_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
     CONSTRAINT oauth_clients_type_check CHECK (type IN ('web', 'spa', 'native', 'service')),
     CONSTRAINT oauth_clients_auth_method_check CHECK (token_endpoint_auth_method IN
@@ -1239,11 +1245,13 @@ CREATE TABLE oauth_clients (
     CONSTRAINT oauth_clients_pkce_check CHECK (require_pkce OR token_endpoint_auth_method <> 'none'),
     CONSTRAINT oauth_clients_subject_type_check CHECK (subject_type IN ('public', 'pairwise')),
     CONSTRAINT oauth_clients_access_token_format_check CHECK (access_token_format IN ('jwt', 'opaque')),
-    CONSTRAINT oauth_clients_id_token_claims_check CHECK (id_token_claims IN ('scopes', 'asked'))
+    CONSTRAINT oauth_clients_id_token_claims_check CHECK (id_token_claims IN ('scopes', 'asked')),
+    CONSTRAINT oauth_clients_source_check CHECK (source IN ('developer', 'registered', 'document'))
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_oauth_clients_app_created ON oauth_clients (app_id, created_at, id);
 ALTER TABLE oauth_clients ADD CONSTRAINT oauth_clients_pkey PRIMARY KEY (app_id, id);
 ALTER TABLE oauth_clients ADD CONSTRAINT oauth_clients_app_id_client_id_key UNIQUE (client_id, app_id);
+CREATE INDEX idx_oauth_clients_source ON oauth_clients (app_id, created_at, id) WHERE source <> 'developer';
 
 -- owner: oidc. `secret_sealed` is set only for client_secret_jwt, which needs the secret itself.
 CREATE TABLE oauth_client_secrets (
@@ -1261,6 +1269,23 @@ CREATE TABLE oauth_client_secrets (
         REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_oauth_client_secrets_client ON oauth_client_secrets (client_id, app_id, created_at);
+
+-- owner: oidc. With one of them, a client registers itself (RFC 7591 section 3).
+CREATE TABLE initial_access_tokens (
+    app_id       uuid        NOT NULL,
+    id           uuid        NOT NULL,
+    name         text        NOT NULL,
+    token_hash   text        NOT NULL,  -- HMAC-SHA-256
+    max_clients  integer,    -- NULL: no limit
+    clients      integer     NOT NULL DEFAULT 0,  -- that were registered with it
+    expires_at   timestamptz NOT NULL,
+    last_used_at timestamptz,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT initial_access_tokens_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT initial_access_tokens_token_hash_key UNIQUE (token_hash, app_id),
+    CONSTRAINT initial_access_tokens_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_initial_access_tokens_expires ON initial_access_tokens (expires_at);
 
 -- owner: oidc. An API that tokens are for (RFC 8707).
 CREATE TABLE resources (
@@ -2106,6 +2131,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     authorization_codes, revoked_grants, refresh_tokens, access_tokens, revoked_tokens, consents, signing_keys,
     client_assertion_jtis, device_codes, logout_deliveries, session_clients
     TO aero2_oidc;
+GRANT SELECT, INSERT, UPDATE, DELETE ON initial_access_tokens TO aero2_oidc;
 -- Token statements check that the user, session and membership are live, in one round trip (ADR 0002).
 GRANT SELECT (
     app_id, id, email, email_normalized, email_verified, name, given_name, family_name, middle_name,
@@ -2184,3 +2210,5 @@ GRANT SELECT (app_id, expires_at), DELETE ON
     refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,
     oauth_client_secrets
     TO aero2_sweep;
+GRANT SELECT (app_id, id, client_id, source, created_at, last_used_at) ON oauth_clients TO aero2_sweep;
+GRANT SELECT (app_id, expires_at), DELETE ON initial_access_tokens TO aero2_sweep;

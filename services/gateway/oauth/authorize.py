@@ -22,7 +22,7 @@ from gateway.auth.caller import user_even_without_rights
 from gateway.http import csrf, forms
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
-from gateway.pages import errors, flow_cookie, pending_requests
+from gateway.pages import client_names, errors, flow_cookie, pending_requests
 from gateway.pages.branding import origin_of
 from gateway.pages.changed_session import changed_session
 from gateway.pages.fields import Fields, at
@@ -200,9 +200,9 @@ def _follow(
         return _consent(page, authorization)
     if authorization.request:
         pending_requests.remember(gateway, request, authorization.request)
-    flow_cookie.write(
-        request, client=authorization.client_name or "", request=authorization.request or ""
-    )
+    verified = authorization.claimed_name is None
+    name = client_names.in_sentence(page, authorization.client_name, verified=verified)
+    flow_cookie.write(request, client=name, request=authorization.request or "")
     return redirect(
         at(
             PAGES.get(authorization.kind, "/login"),
@@ -222,13 +222,17 @@ def _consent(page: PageView, authorization: Authorization) -> GatewayResponse:
         ("key", page.translate(N_("Use %(api)s on your behalf"), api=name))
         for name in authorization.resources
     ]
-    client_uri = authorization.client_uri
+    claimed_name, client_uri = authorization.claimed_name, authorization.client_uri
+    site = urlsplit(client_uri).netloc if client_uri else None
     return page.show(
         "consent.html",
         carried={"request": authorization.request},
         client=authorization.client_name or authorization.client_id,
         asks=[(sign, page.translate(sentence)) for sign, sentence in standard] + other + apis,
-        site=urlsplit(client_uri).netloc if client_uri else None,
+        claimed_name=claimed_name,
+        on_device=bool(claimed_name) and client_names.is_on_device(authorization.client_name),
+        back_to_device=bool(claimed_name) and client_names.is_on_device(authorization.redirects_to),
+        site=authorization.redirects_to if claimed_name else site,
         policy_uri=_web(authorization.policy_uri),
         tos_uri=_web(authorization.tos_uri),
         switch=at("/accounts", request=authorization.request),

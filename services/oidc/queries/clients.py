@@ -73,6 +73,7 @@ class RegisteredClient:
     enabled: bool
     epoch: int
     secrets: list[dict[str, Any]]
+    source: str = "developer"
 
     @property
     def public(self) -> bool:
@@ -107,7 +108,8 @@ async def find_registered(db: Db, *, app_id: str, client_id: str) -> RegisteredC
                        'expires', extract(epoch FROM s.expires_at)) ORDER BY s.created_at DESC)
                    FROM oauth_client_secrets s
                    WHERE s.app_id = $1 AND s.client_id = c.client_id
-               ), '[]') AS secrets
+               ), '[]') AS secrets,
+               c.source
         FROM oauth_clients c WHERE c.app_id = $1 AND c.client_id = $2
         """,
         app_id,

@@ -18,6 +18,7 @@ from tests.kit.callers import PASSWORD
 from tests.kit.world import KEYS, World
 
 from common import captcha_secret
+from common.attempt_limits import AttemptLimit, Limits
 from common.contracts.app_settings import Captcha
 from common.contracts.email_codes import StartEmailCode
 from common.contracts.passwords import CheckPassword, SignInWithPassword, WeakPassword
@@ -29,7 +30,6 @@ from common.problems import Busy, RateLimited, Unavailable
 from common.testing import context
 from identity.challenge import leading_zero_bits
 from identity.hashing import Hashing
-from identity.limits import AttemptLimit, Limits
 
 THREE = AttemptLimit("three", 3, 60)
 
