@@ -103,6 +103,7 @@ TABLES: Final[Mapping[str, Carriage]] = {
     "scopes": CARRIED,
     "oauth_clients": CARRIED,
     "oauth_client_secrets": CARRIED,
+    "client_documents": CARRIED,
     "initial_access_tokens": CARRIED,
     "consents": CARRIED,
     # Tokens and keys.

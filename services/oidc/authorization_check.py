@@ -92,6 +92,7 @@ async def check(deps: Deps, ctx: Context, request: CheckAuthorizationUrl) -> Aut
         passed.append("address")
         params = parse_parameters(parts.query)
         authorization = AuthorizationRequest.from_parameters(params, None)
+        authorization.checked_only = True
         passed.append("parameters")
         for step in STEPS:
             await step(deps, ctx, authorization)

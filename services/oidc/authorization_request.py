@@ -25,6 +25,9 @@ class AuthorizationRequest:
     `acr_values` are the requested classes of sign-in (OpenID Connect Core section 5.5.1.1). `acr`
     is the class that the tokens will name. `unmet_acr_values` are those that the user was asked
     for in this request and did not reach.
+
+    `checked_only`: somebody of the application checks a URL, and no user signs in.
+    `document_pending`: the client's metadata document is not known yet.
     """
 
     params: Params
@@ -52,6 +55,8 @@ class AuthorizationRequest:
     acr_essential: bool = False
     acr: str | None = None
     unmet_acr_values: list[str] = field(default_factory=list)
+    checked_only: bool = False
+    document_pending: bool = False
     _client: RegisteredClient | None = None
 
     @classmethod
@@ -77,6 +82,12 @@ class AuthorizationRequest:
     @client.setter
     def client(self, client: RegisteredClient) -> None:
         self._client = client
+
+    @property
+    def may_fetch_document(self) -> bool:
+        """Whether a client's metadata document may be fetched: for somebody who has signed in, because
+        anybody can make an address up."""
+        return self.checked_only or (self.session is not None and not self.session.guest)
 
     @property
     def consent_scopes(self) -> list[str]:

@@ -14,12 +14,14 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from common import audit
+from common.attempt_limits import AttemptLimit, Limits
 from common.context import Context
 from common.contracts.clients import ClientFields
 from common.contracts.oauth_errors import OAuthError, UnusableClientDocument
 from common.db import Db
 from common.events.clients import ClientCreated
 from common.ids import new_id
+from common.problems import RateLimited
 from oidc import (
     agent_ceiling,
     client_document_fetch,
@@ -36,8 +38,8 @@ from oidc.queries.clients import RegisteredClient
 LEASE: Final = client_document_fetch.DEADLINE + 1.0
 """Seconds after which another request may fetch, if this one has died."""
 POLL: Final = 0.1
-FETCHES_PER_MINUTE: Final = 30
-"""For each address of users, in each process."""
+FETCHES: Final = AttemptLimit("client document", 30, 60)
+"""For each address of users."""
 
 
 async def check_accepted(deps: Deps, ctx: Context, client_id: str) -> None:
@@ -62,7 +64,11 @@ async def find(
     if stored is None or not stored.fresh:
         if not may_fetch:
             return None
-        fields = await _fetched(deps, ctx, client_id)
+        try:
+            fields = await _fetched(deps, ctx, client_id)
+        except UnusableClientDocument as problem:
+            host = urlsplit(client_id).hostname
+            raise UnusableClientDocument(f"{host}: {problem.detail}") from None
     else:
         assert stored.fields is not None
         fields = stored.fields
@@ -85,13 +91,16 @@ def _unregistered(app_id: str, client_id: str, fields: dict[str, Any]) -> Regist
         "secrets": [],
     }
     names = [each.name for each in dataclass_fields(RegisteredClient)]
-    return RegisteredClient(**{name: own.get(name, fields.get(name)) for name in names})
+    members: dict[str, Any] = {name: own.get(name, fields.get(name)) for name in names}
+    return RegisteredClient(**members)
 
 
 async def _fetched(deps: Deps, ctx: Context, client_id: str) -> dict[str, Any]:
     """Fetches the document, or waits until another request has done it. Raises UnusableClientDocument."""
-    if not deps.caches.may_fetch((ctx.app_id, "document", ctx.ip or ""), most=FETCHES_PER_MINUTE):
-        raise UnusableClientDocument("too many were requested from your address; wait a minute")
+    try:
+        await Limits(deps.db, deps.keys).count(ctx, (FETCHES, ctx.ip))
+    except RateLimited:
+        raise UnusableClientDocument("too many were requested from your address") from None
     give_up = asyncio.get_running_loop().time() + LEASE
     while asyncio.get_running_loop().time() < give_up:
         async with deps.db.autocommit(ctx) as db:

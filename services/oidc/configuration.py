@@ -82,4 +82,6 @@ async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
         "scopes_supported": [*scope_catalogue.CLAIMS, *catalogue.scopes],
         "acr_values_supported": acr_values.supported(settings),
     }
+    if settings.client_id_documents != "off":
+        fields["client_id_metadata_document_supported"] = True
     return Configuration.model_validate({"issuer": ctx.origin, **fields})

@@ -8,6 +8,11 @@ from common.bus import Handler
 from common.contracts.authorization import Authorize, GetAuthorizationState, ResumeAuthorization
 from common.contracts.authorization_check import CheckAuthorizationUrl
 from common.contracts.base import Request
+from common.contracts.client_documents import (
+    DeleteClientDocument,
+    ListClientDocuments,
+    PinClientDocument,
+)
 from common.contracts.client_secrets import (
     DeleteClientSecret,
     ListClientSecrets,
@@ -53,6 +58,7 @@ from oidc import (
     introspection,
     keys,
     logout,
+    pinned_documents,
     published_keys,
     resources,
     revocation,
@@ -104,4 +110,8 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     CreateScope: scopes.create,
     ListScopes: scopes.list_,
     DeleteScope: scopes.delete,
+    # metadata documents of clients
+    ListClientDocuments: pinned_documents.list_,
+    PinClientDocument: pinned_documents.pin,
+    DeleteClientDocument: pinned_documents.delete,
 }

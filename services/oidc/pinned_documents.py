@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import orjson
+
 from common import audit
 from common.context import Context
 from common.contracts.base import Done
@@ -17,7 +19,6 @@ from common.contracts.client_documents import (
 )
 from common.contracts.oauth_errors import UnusableClientDocument
 from common.events.clients import ClientDocumentForgotten, ClientDocumentPinned
-from common.exact_json import dumps
 from common.field_errors import field_error
 from common.problems import Invalid
 from oidc import client_document_fetch, client_document_urls
@@ -41,17 +42,17 @@ async def pin(deps: Deps, ctx: Context, request: PinClientDocument) -> ClientDoc
     """Stores a copy of a document. Raises Invalid with the reason why it cannot be used."""
     if not client_document_urls.is_well_formed(request.client_id):
         raise Invalid(errors=[field_error("client_id", "client_url_malformed")])
-    if len(dumps(request.document)) > client_document_fetch.MAX_BYTES:
+    if len(orjson.dumps(request.document)) > client_document_fetch.MAX_BYTES:
         maximum = client_document_fetch.MAX_BYTES
         raise Invalid(errors=[field_error("document", "document_too_large", maximum=maximum)])
     try:
         fields = await documents.described(deps, ctx, request.client_id, request.document)
     except UnusableClientDocument as problem:
         reason = problem.detail
-        raise Invalid(errors=[field_error("document", "document_unusable", reason=reason)]) from None
-    await documents.store(
-        deps, ctx, request.client_id, fields, lifetime=A_YEAR, pinned=True
-    )
+        raise Invalid(
+            errors=[field_error("document", "document_unusable", reason=reason)]
+        ) from None
+    await documents.store(deps, ctx, request.client_id, fields, lifetime=A_YEAR, pinned=True)
     async with deps.db.transaction(ctx) as tx:
         (row,) = await client_documents.list_(tx, app_id=ctx.app_id, client_id=request.client_id)
         await audit.record(tx, ctx, ClientDocumentPinned(client_id=request.client_id))
@@ -61,9 +62,7 @@ async def pin(deps: Deps, ctx: Context, request: PinClientDocument) -> ClientDoc
 async def delete(deps: Deps, ctx: Context, request: DeleteClientDocument) -> Done:
     """Forgets a document. Raises ClientDocumentNotFound."""
     async with deps.db.transaction(ctx) as tx:
-        deleted = await client_documents.delete(
-            tx, app_id=ctx.app_id, client_id=request.client_id
-        )
+        deleted = await client_documents.delete(tx, app_id=ctx.app_id, client_id=request.client_id)
         if not deleted:
             raise ClientDocumentNotFound
         await audit.record(tx, ctx, ClientDocumentForgotten(client_id=request.client_id))

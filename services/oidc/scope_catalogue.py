@@ -75,17 +75,9 @@ class ScopeCatalogue:
 
     def find_resource(self, identifier: str) -> Resource | None:
         """Returns the resource with this identifier. An empty path equals `/`."""
-        return self.resources.get(identifier) or self.resources.get(other_spelling(identifier))
-
-
-def other_spelling(identifier: str) -> str:
-    """Returns the identifier of a host with its final slash instead of without, or the other way
-    round. Any other identifier has one spelling (RFC 3986 section 6.2.3)."""
-    spelled = redirect_uris.same_identifier(identifier)
-    if spelled != identifier:
-        return spelled
-    short = identifier.removesuffix("/")
-    return short if redirect_uris.same_identifier(short) == identifier else identifier
+        return self.resources.get(identifier) or self.resources.get(
+            redirect_uris.other_spelling(identifier)
+        )
 
 
 async def get_catalogue(deps: Deps, ctx: Context) -> ScopeCatalogue:
@@ -129,7 +121,8 @@ async def select_allowed(
     """Returns the requested scopes that exist (OpenID Connect Core section 3.1.2.1).
 
     Raises InvalidScope for one that exists and that the client is not registered for, and if no
-    scope is left.
+    scope is left. Clients that nobody registered request all that they find: what they cannot have
+    is left out.
     """
     if not all(SCOPE_TOKEN.fullmatch(name) for name in names if name):
         raise InvalidScope("a scope contains a character that is not allowed")
@@ -138,6 +131,8 @@ async def select_allowed(
     for name in names:
         if name in client.scopes:
             allowed.append(name)
+        elif client.source != "developer":
+            continue  # the answer tells which scopes were granted (RFC 6749 section 3.3)
         elif name in CLAIMS or name in own_scopes or (":" in name and "/" not in name):
             # A name with a colon and without a slash is that of a permission.
             raise InvalidScope(f"the scope {name} is not allowed for this client")
@@ -226,7 +221,7 @@ async def check_resources(deps: Deps, ctx: Context, identifiers: list[str]) -> l
         resource = catalogue.find_resource(identifier)
         if resource is not None:
             registered[resource.identifier] = None
-        elif ctx.origin in (identifier, other_spelling(identifier)):
+        elif ctx.origin in (identifier, redirect_uris.other_spelling(identifier)):
             registered[ctx.origin] = None
         else:
             raise InvalidTarget(f"the resource {identifier[:200]} is unknown")
@@ -241,7 +236,7 @@ def narrowed_resources(requested: list[str], granted: list[str]) -> list[str]:
     spellings = {name: name for name in granted}
     narrowed: dict[str, None] = {}
     for identifier in requested:
-        name = spellings.get(identifier) or spellings.get(other_spelling(identifier))
+        name = spellings.get(identifier) or spellings.get(redirect_uris.other_spelling(identifier))
         if name is None:
             raise InvalidTarget("the resource was not part of the authorization")
         narrowed[name] = None

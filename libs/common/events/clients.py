@@ -49,3 +49,15 @@ class ClientSecretDeleted(Event, type="client_secret_deleted"):
 
     client_id: str
     secret_id: str
+
+
+class ClientDocumentPinned(Event, type="client_document_pinned"):
+    """A copy of a client's metadata document was stored. It is used instead of the document."""
+
+    client_id: str
+
+
+class ClientDocumentForgotten(Event, type="client_document_forgotten"):
+    """A client's metadata document was forgotten, pinned or not."""
+
+    client_id: str

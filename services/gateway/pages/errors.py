@@ -8,7 +8,7 @@ from typing import Final
 
 from markupsafe import escape
 
-from common.contracts.oauth_errors import SignInOver
+from common.contracts.oauth_errors import SignInOver, UnusableClientDocument
 from common.contracts.sign_in import SsoRequired
 from common.message_ids import N_
 from common.problems import Impersonating, Problem, RateLimited
@@ -144,6 +144,18 @@ def authorization_error(
             "if it asks you to."
         )
         return _page(page, 400, page.translate("This sign-in has ended"), says, way=way)
+    if error == UnusableClientDocument.code:
+        return _page(
+            page,
+            400,
+            page.translate("This app can't be recognised"),
+            page.translate(
+                "The app that sent you here is known by a document on its website, and that can't be "
+                "used. Tell its developer, or the people who run %(name)s: they can store a copy of it.",
+                name=page.request.app.name,
+            ),
+            detail=description or "",
+        )
     return _page(
         page,
         400,

@@ -13,6 +13,17 @@ async def scopes_are_allowed(deps: Deps, ctx: Context, request: AuthorizationReq
     names = await scope_catalogue.select_allowed(
         deps, ctx, request.client, scope_catalogue.parse(request.parameters.get("scope"))
     )
+    if await _is_kept(deps, ctx, request):
+        names = list(dict.fromkeys([*names, "offline_access"]))
     if "refresh_token" not in request.client.grant_types:
         names = [name for name in names if name != "offline_access"]
     request.scopes = names
+
+
+async def _is_kept(deps: Deps, ctx: Context, request: AuthorizationRequest) -> bool:
+    """Returns whether the client gets `offline_access` without having requested it: agents do not, and
+    lose their access when the user signs out. The consent page asks for it."""
+    client = request.client
+    if client.source == "developer" or "offline_access" not in client.scopes:
+        return False
+    return (await deps.tenants.get(ctx)).settings.agent_offline_access

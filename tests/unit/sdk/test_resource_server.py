@@ -30,7 +30,8 @@ OTHER_KEY = ec.generate_private_key(ec.SECP256R1())
 
 
 def jwk(kid: str, key: ec.EllipticCurvePrivateKey = KEY) -> dict[str, Any]:
-    return json.loads(ECAlgorithm.to_jwk(key.public_key())) | {"kid": kid, "alg": "ES256"}
+    members: dict[str, Any] = json.loads(ECAlgorithm.to_jwk(key.public_key()))
+    return members | {"kid": kid, "alg": "ES256"}
 
 
 class Issuer:
