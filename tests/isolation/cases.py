@@ -68,6 +68,11 @@ NEUTRAL: dict[str, Any] = {
     "KeepFormPost.response": {"code": "c"},
     "AddCustomDomain.domain": "login.fresh.example.org",
     "AddOrganizationDomain.domain": "fresh.example",
+    "PinClientDocument.client_id": "https://fresh.example/client.json",
+    "PinClientDocument.document": {
+        "client_id": "https://fresh.example/client.json",
+        "redirect_uris": ["https://fresh.example/cb"],
+    },
 }
 """Values for the other required fields of a contract. They name nothing of any application."""
 

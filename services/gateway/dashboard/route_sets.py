@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.dashboard import (
+    agents,
     api_keys,
     app_settings,
     applications,
@@ -75,6 +76,7 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     client_grants.routes,
     client_secrets.routes,
     clients.routes,
+    agents.routes,
     custom_domains.routes,
     danger.routes,
     live.routes,

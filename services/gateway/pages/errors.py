@@ -144,28 +144,20 @@ def authorization_error(
             "if it asks you to."
         )
         return _page(page, 400, page.translate("This sign-in has ended"), says, way=way)
-    if error == UnusableClientDocument.code:
-        return _page(
-            page,
-            400,
-            page.translate("This app can't be recognised"),
-            page.translate(
-                "The app that sent you here is known by a document on its website, and that can't be "
-                "used. Tell its developer, or the people who run %(name)s: they can store a copy of it.",
-                name=page.request.app.name,
-            ),
-            detail=description or "",
-        )
-    return _page(
-        page,
-        400,
-        page.translate("This sign-in request isn't valid"),
-        page.translate(
-            "There's a problem with the app that sent you here. Go back and try again, or contact "
-            "its developer:"
-        ),
-        detail=": ".join(filter(None, [error, description])),
+    heading = page.translate("This sign-in request isn't valid")
+    says = page.translate(
+        "There's a problem with the app that sent you here. Go back and try again, or contact "
+        "its developer:"
     )
+    if error == UnusableClientDocument.code:
+        heading = page.translate("This app can't be recognised")
+        says = page.translate(
+            "The app that sent you here is known by a document on its website, and that can't be "
+            "used. Tell its developer, or the people who run %(name)s: they can store a copy of it.",
+            name=page.request.app.name,
+        )
+        error = None
+    return _page(page, 400, heading, says, detail=": ".join(filter(None, [error, description])))
 
 
 def logout_refused(page: PageView, error: str | None, description: str | None) -> GatewayResponse:

@@ -266,7 +266,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 def client(issuer: Issuer, host: str = "mcp.example") -> httpx.AsyncClient:
     guard = BearerGuard(application, resource(issuer), public=["/healthz"])
     return httpx.AsyncClient(
-        transport=httpx.ASGITransport(guard),  # type: ignore[arg-type]
+        transport=httpx.ASGITransport(guard),
         base_url=f"https://{host}",
     )
 
