@@ -87,7 +87,7 @@ async def pin(visit: Visit) -> GatewayResponse:
         client_id = visit.fields.text("client_id")
         await visit.call(PinClientDocument(client_id=client_id, document=document))
     except (Problem, ValidationError) as problem:
-        return await _show(visit, errors_of(page, problem))
+        return await _show(visit, errors_of(page.language, problem))
     return redirect(at(f"{visit.home}/agents", done="pinned"))
 
 
