@@ -12,9 +12,12 @@ from common.contracts.app_settings import AppSettings
 PREFIX: Final = "https://"
 """No client_id that we make begins so."""
 MAX_LENGTH: Final = 200
+HTTPS_PORT: Final = 443
+LAST_PORT: Final = 65_535
 DOT_SEGMENT: Final = re.compile(r"/(\.|%2e){1,2}(/|$)", re.IGNORECASE)
 URL: Final = re.compile(
-    r"https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]{0,4})?/[!$%&'()*+,\-./0-9:;=@A-Z_a-z~?]+"
+    r"https://(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::(?P<port>[1-9][0-9]{0,4}))?"
+    r"(?P<path>/[!$%&'()*+,\-./0-9:;=@A-Z_a-z~]*)(?:\?[!$%&'()*+,\-./0-9:;=@A-Z_a-z~?]*)?"
 )
 """A host in lower case and a path. There is neither user information nor a fragment."""
 
@@ -30,12 +33,11 @@ def is_well_formed(client_id: str) -> bool:
     The document must name the same URL, byte for byte. So each document has one spelling: a
     default port, dot segments and a path that is only a slash are refused.
     """
-    if len(client_id) > MAX_LENGTH or not URL.fullmatch(client_id):
+    match = URL.fullmatch(client_id) if len(client_id) <= MAX_LENGTH else None
+    if match is None or ".." in match["host"] or DOT_SEGMENT.search(match["path"]):
         return False
-    parts = urlsplit(client_id)
-    if DOT_SEGMENT.search(parts.path) or ".." in (parts.hostname or ""):
-        return False
-    return parts.port != 443 and (parts.port or 1) <= 65_535 and parts.path != "/"
+    port = int(match["port"] or 1)
+    return port <= LAST_PORT and port != HTTPS_PORT and match["path"] != "/"
 
 
 def is_accepted(settings: AppSettings, client_id: str) -> bool:

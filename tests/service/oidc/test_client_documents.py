@@ -476,10 +476,7 @@ async def test_redirect_uris_of_real_agents(
 async def test_scopes_beyond_the_ceiling_are_dropped(shared: World, web: ProviderServer) -> None:
     """An agent requests all scopes that it finds. It gets no `account`, and no permission."""
     await shared.admin(CreateScope(name="notes"))
-    await shared.owner.execute(
-        "INSERT INTO permissions (app_id, id, description) VALUES ($1, 'things:write', '')",
-        shared.app_id,
-    )
+    await shared.permission("things:write")
     await shared.admin(CreateScope(name="things:write", permission_id="things:write"))
     everything = "openid account things:write notes users:read unknown"
     ann = await shared.person()
