@@ -1232,6 +1232,7 @@ CREATE TABLE oauth_clients (
     epoch                         integer     NOT NULL DEFAULT 0,  -- raised to end every token at once
     created_at                    timestamptz NOT NULL DEFAULT now(),
     updated_at                    timestamptz NOT NULL DEFAULT now(),
+    security_profile              text,       -- NULL: none
     source                        text        NOT NULL DEFAULT 'developer',
     last_used_at                  timestamptz,  -- about: written once a day
     registration_token_hash       text,       -- HMAC-SHA-256 (RFC 7592)
@@ -1246,7 +1247,8 @@ CREATE TABLE oauth_clients (
     CONSTRAINT oauth_clients_subject_type_check CHECK (subject_type IN ('public', 'pairwise')),
     CONSTRAINT oauth_clients_access_token_format_check CHECK (access_token_format IN ('jwt', 'opaque')),
     CONSTRAINT oauth_clients_id_token_claims_check CHECK (id_token_claims IN ('scopes', 'asked')),
-    CONSTRAINT oauth_clients_source_check CHECK (source IN ('developer', 'registered', 'document'))
+    CONSTRAINT oauth_clients_source_check CHECK (source IN ('developer', 'registered', 'document')),
+    CONSTRAINT oauth_clients_security_profile_check CHECK (security_profile IN ('fapi2'))
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_oauth_clients_app_created ON oauth_clients (app_id, created_at, id);
 ALTER TABLE oauth_clients ADD CONSTRAINT oauth_clients_pkey PRIMARY KEY (app_id, id);
@@ -1441,6 +1443,8 @@ CREATE TABLE refresh_tokens (
     rotated_at          timestamptz,
     revoked_at          timestamptz,
     created_at          timestamptz NOT NULL DEFAULT now(),
+    cnf                 jsonb,      -- what the token is bound to (RFC 7800)
+    authorization_details jsonb,    -- RFC 9396
     CONSTRAINT refresh_tokens_pkey PRIMARY KEY (app_id, token_hash),
     CONSTRAINT refresh_tokens_family_id_generation_key UNIQUE (family_id, generation, app_id)
 ) PARTITION BY HASH (app_id);
@@ -1545,6 +1549,17 @@ CREATE TABLE device_codes (
     expires_at       timestamptz NOT NULL,
     used_at          timestamptz,
     created_at       timestamptz NOT NULL DEFAULT now(),
+    family_id        uuid,          -- of the token family that the code will start
+    sid              text,
+    auth_time        timestamptz,
+    acr              text,
+    amr              text[]      NOT NULL DEFAULT '{}',
+    org_id           uuid,
+    client_epoch     integer     NOT NULL DEFAULT 0,
+    user_epoch       integer,
+    revocations      uuid[]      NOT NULL DEFAULT '{}',  -- of the user's grants, when it was approved
+    cnf              jsonb,
+    authorization_details jsonb,
     CONSTRAINT device_codes_pkey PRIMARY KEY (app_id, device_code_hash),
     CONSTRAINT device_codes_user_code_hash_key UNIQUE (user_code_hash, app_id),
     CONSTRAINT device_codes_client_id_fkey FOREIGN KEY (app_id, client_id)

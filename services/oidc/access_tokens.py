@@ -9,7 +9,7 @@ from typing import Any
 from common.context import Context
 from common.contracts.oauth_errors import InvalidToken
 from common.contracts.tokens import AccessToken, CheckAccessToken
-from oidc import jose, json_web_keys, keys, scope_catalogue
+from oidc import bindings, jose, json_web_keys, keys, scope_catalogue
 from oidc.client_cache import find_registered
 from oidc.deps import Deps
 from oidc.queries import access_tokens, token_families
@@ -49,6 +49,7 @@ async def check(deps: Deps, ctx: Context, request: CheckAccessToken) -> AccessTo
     token = await find_valid(deps, ctx, request.token)
     if token is None or not token.is_for_issuer:
         raise InvalidToken
+    bindings.check_access_token(token.claims.get("cnf"), None)
     claims, grant = token.claims, token.grant
     return AccessToken(
         jti=claims["jti"],

@@ -113,7 +113,7 @@ def _check_claims(client: RegisteredClient, ctx: Context, body: bytes) -> tuple[
     claims = orjson.loads(body)
     if claims.get("iss") != client.client_id or claims.get("sub") != client.client_id:
         raise InvalidClient("iss and sub of the assertion must be the client_id")
-    _check_audience(claims.get("aud"), ctx)
+    _check_audience(client, claims.get("aud"), ctx)
     now, expires, not_before = clock.now(), claims.get("exp"), claims.get("nbf", 0)
     issued_at = claims.get("iat", now)
     if not all(_is_number(moment) for moment in (expires, not_before, issued_at)):
@@ -130,15 +130,21 @@ def _check_claims(client: RegisteredClient, ctx: Context, body: bytes) -> tuple[
     return float(expires), jti
 
 
-def _check_audience(audience: object, ctx: Context) -> None:
+def _check_audience(client: RegisteredClient, audience: object, ctx: Context) -> None:
     """Raises InvalidClient unless the assertion is for us alone: its audience is the issuer, or the address of
     our token endpoint (OpenID Connect Core section 9). Somebody who may use an assertion that names others, too,
-    could use it here (CVE-2025-27370)."""
-    if isinstance(audience, list):
+    could use it here (CVE-2025-27370).
+
+    With the FAPI 2.0 profile it is the issuer as one string and nothing else (section 5.3.2.1).
+    """
+    audiences: tuple[str, ...] = (ctx.origin, ctx.origin + TOKEN_ENDPOINT)
+    if client.security_profile is not None:
+        audiences = (ctx.origin,)
+    elif isinstance(audience, list):
         if len(audience) > 1:
             raise InvalidClient("aud of the assertion must have one value, the issuer")
         audience = audience[0] if audience else None
-    if audience not in (ctx.origin, ctx.origin + TOKEN_ENDPOINT):
+    if not isinstance(audience, str) or audience not in audiences:
         raise InvalidClient("aud of the assertion must be the issuer")
 
 

@@ -32,8 +32,8 @@ class CodeContent:
 
     `id` is also that of the token family which the code will start. `code_challenge` is one of S256.
     `revocations` are the ids of the revocations of this user's grants that were known when the code was
-    issued. `cnf` (RFC 7800) and `authorization_details` (RFC 9396) are set by nothing yet. A code that
-    has them is refused until something checks them.
+    issued. `cnf` is what the client must prove to redeem it (RFC 7800), `authorization_details` what else was
+    granted (RFC 9396).
     """
 
     id: str

@@ -9,6 +9,7 @@ from common.contracts.oauth_errors import InvalidClient
 from common.contracts.tokens import Introspection, IntrospectToken
 from oidc import (
     access_tokens,
+    bindings,
     client_auth,
     oauth_parameters,
     refresh_token_text,
@@ -26,6 +27,7 @@ CLAIMS: Final = (
     *("scope", "client_id", "exp", "iat", "sub", "aud", "iss", "jti", "app_id", "sid"),
     *("auth_time", "acr", "amr", "permissions", "roles", "org_id", "org_role", "org_permissions"),
     *("guest", "act"),
+    *("cnf", "authorization_details"),
 )
 """Claims of an access token that the response repeats (RFC 7662 section 2.2)."""
 MAX_LENGTH: Final = 20_000
@@ -47,7 +49,8 @@ async def introspect(deps: Deps, ctx: Context, request: IntrospectToken) -> Intr
     if token is None or not _may_introspect(client, token):
         return INACTIVE
     claims = {name: token.claims[name] for name in CLAIMS if name in token.claims}
-    return Introspection(active=True, token_type="Bearer", **claims)
+    token_type = bindings.token_type(token.claims.get("cnf"))
+    return Introspection(active=True, token_type=token_type, **claims)
 
 
 def _may_introspect(client: RegisteredClient, token: ValidAccessToken) -> bool:
@@ -87,6 +90,7 @@ async def _refresh_token(
         "iss": ctx.origin,
         "token_use": "refresh",
     }
-    if token.sid is not None:
-        claims["sid"] = token.sid
+    for name in ("sid", "cnf", "authorization_details"):
+        if (value := getattr(token, name)) is not None:
+            claims[name] = value
     return Introspection(active=True, **claims)

@@ -226,18 +226,3 @@ async def check_resources(deps: Deps, ctx: Context, identifiers: list[str]) -> l
         else:
             raise InvalidTarget(f"the resource {identifier[:200]} is unknown")
     return list(registered)
-
-
-def narrowed_resources(requested: list[str], granted: list[str]) -> list[str]:
-    """Returns the granted resources that a token request names (RFC 8707 section 2.2).
-
-    Raises InvalidTarget if it names one that was not granted.
-    """
-    spellings = {name: name for name in granted}
-    narrowed: dict[str, None] = {}
-    for identifier in requested:
-        name = spellings.get(identifier) or spellings.get(redirect_uris.other_spelling(identifier))
-        if name is None:
-            raise InvalidTarget("the resource was not part of the authorization")
-        narrowed[name] = None
-    return list(narrowed)

@@ -37,6 +37,17 @@ def session_claims(grant: TokenGrant) -> dict[str, Any]:
     return values
 
 
+def bound_claims(grant: TokenGrant) -> dict[str, Any]:
+    """Returns what the access token is bound to (RFC 7800), and what else was granted (RFC 9396 section
+    9.1), as far as the grant has them."""
+    values: dict[str, Any] = {}
+    if grant.cnf is not None:
+        values["cnf"] = grant.cnf
+    if grant.authorization_details is not None:
+        values["authorization_details"] = grant.authorization_details
+    return values
+
+
 async def account_claims(
     deps: Deps, ctx: Context, client: RegisteredClient, grant: TokenGrant
 ) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.oauth_errors import UnauthorizedClient, UnsupportedGrantType
+from common.contracts.oauth_errors import UnsupportedGrantType
 from common.contracts.tokens import ExchangeToken, Tokens
-from oidc import client_auth, oauth_parameters
+from oidc import client_auth, grant_policy, oauth_parameters
 from oidc.deps import Deps
 from oidc.grants import GRANTS
+from oidc.token_request import TokenRequest
 
 
 async def exchange(deps: Deps, ctx: Context, request: ExchangeToken) -> Tokens:
@@ -18,6 +19,5 @@ async def exchange(deps: Deps, ctx: Context, request: ExchangeToken) -> Tokens:
     if grant is None:
         raise UnsupportedGrantType
     client = await client_auth.authenticate(deps, ctx, parameters, request.basic)
-    if grant_type not in client.grant_types:
-        raise UnauthorizedClient("this client may not use this grant type")
-    return await grant(deps, ctx, client, parameters)
+    grant_policy.check_client(client, grant_type)
+    return await grant(deps, ctx, TokenRequest(client, parameters))

@@ -16,7 +16,8 @@ from common.context import Context
 from common.contracts.tokens import Tokens
 from common.crypto import Keys, b64url
 from common.crypto import token as random_token
-from oidc import jose, keys, scope_catalogue, token_claims
+from oidc import bindings, jose, keys, scope_catalogue, token_claims
+from oidc.bindings import Binding
 from oidc.deps import Deps
 from oidc.queries import access_tokens
 from oidc.queries.access_tokens import NewOpaqueToken
@@ -74,15 +75,23 @@ async def for_grant(
         id_token = key.sign(jose.ID_TOKEN, claims)
     return Tokens(
         access_token=access_token,
+        token_type=bindings.token_type(grant.cnf),
         expires_in=target.lifetime,
         scope=payload.get("scope"),
         id_token=id_token,
         refresh_token=refresh_token,
+        authorization_details=grant.authorization_details,
     )
 
 
 async def for_client(
-    deps: Deps, ctx: Context, client: RegisteredClient, *, scopes: list[str], resource: list[str]
+    deps: Deps,
+    ctx: Context,
+    client: RegisteredClient,
+    *,
+    scopes: list[str],
+    resource: list[str],
+    cnf: Binding | None = None,
 ) -> Tokens:
     """Issues an access token for the client itself (RFC 6749 section 4.4), without a user."""
     target = await _target(deps, ctx, client, resource)
@@ -95,8 +104,15 @@ async def for_client(
     permissions = await scope_catalogue.permission_scopes(deps, ctx, scopes)
     if permissions:
         payload["permissions"] = sorted(permissions)
+    if cnf is not None:
+        payload["cnf"] = cnf
     access_token = await _access_token(deps, ctx, client, payload, alg=target.alg, grant=None)
-    return Tokens(access_token=access_token, expires_in=target.lifetime, scope=payload.get("scope"))
+    return Tokens(
+        access_token=access_token,
+        token_type=bindings.token_type(cnf),
+        expires_in=target.lifetime,
+        scope=payload.get("scope"),
+    )
 
 
 def derived_jti(keys: Keys, seed: str, claims: dict[str, Any]) -> str:
@@ -135,6 +151,7 @@ def _grant_claims(deps: Deps, client: RegisteredClient, grant: TokenGrant) -> di
         "auth_time": to_seconds(grant.auth_time),
         **token_claims.session_claims(grant),
         **token_claims.organization_claims(grant),
+        **token_claims.bound_claims(grant),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from common.context import Context
 from common.contracts.oauth_errors import InsufficientScope, InvalidToken
 from common.contracts.userinfo import GetUserinfo, Userinfo
-from oidc import access_tokens, claims, keys, scope_catalogue, token_claims
+from oidc import access_tokens, bindings, claims, keys, scope_catalogue, token_claims
 from oidc.claims import ClaimSources
 from oidc.client_cache import find_registered
 from oidc.deps import Deps
@@ -24,6 +24,7 @@ async def get(deps: Deps, ctx: Context, request: GetUserinfo) -> Userinfo:
     token = await access_tokens.find_valid(deps, ctx, request.token)
     if token is None or not token.is_for_issuer:
         raise InvalidToken
+    bindings.check_access_token(token.claims.get("cnf"), None)
     user_id = token.grant.user_id
     if user_id is None or "openid" not in token.scopes:
         raise InsufficientScope("the access token does not have the scope openid")

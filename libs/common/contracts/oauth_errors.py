@@ -119,3 +119,9 @@ class UnusableClientDocument(OAuthError):
     """The document that the client_id names cannot be used. Only the user is told why."""
 
     code, title = "client_document_unusable", "The description of this client cannot be used."
+
+
+class InvalidDpopProof(OAuthError):
+    """The proof of possession is missing or not valid (RFC 9449 section 5)."""
+
+    code, title = "invalid_dpop_proof", "The DPoP proof is missing or not valid."

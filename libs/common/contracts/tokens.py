@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -16,11 +16,14 @@ class Tokens(Contract, omit_none=True):
     """The tokens of a grant (RFC 6749 section 5.1)."""
 
     access_token: str = Field(repr=False)
-    token_type: str = "Bearer"  # noqa: S105
+    token_type: str = Field(default="Bearer", description="`DPoP` for a token bound to a key.")
     expires_in: int
     scope: str | None = Field(default=None, description="Left out if there is none.")
     id_token: str | None = Field(default=None, repr=False)
     refresh_token: str | None = Field(default=None, repr=False)
+    authorization_details: list[dict[str, Any]] | None = Field(
+        default=None, description="What was granted beyond the scopes (RFC 9396 section 7)."
+    )
 
 
 class ExchangeToken(Request[Tokens], subject="oidc.token.exchange", needs=OPEN, within=5.0):

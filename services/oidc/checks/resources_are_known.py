@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.context import Context
-from oidc import scope_catalogue
+from oidc import grant_policy
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
 
@@ -16,4 +16,4 @@ async def resources_are_known(deps: Deps, ctx: Context, request: AuthorizationRe
     requested = request.parameters.values_of("resource")
     if not requested and request.client.source != "developer":
         requested = request.client.default_resources
-    request.resource = await scope_catalogue.check_resources(deps, ctx, requested)
+    request.resource = await grant_policy.select_resources(deps, ctx, requested)

@@ -6,7 +6,8 @@ Only `code`: the implicit and hybrid flows are not supported (RFC 9700 section 2
 from __future__ import annotations
 
 from common.context import Context
-from common.contracts.oauth_errors import UnauthorizedClient, UnsupportedResponseType
+from common.contracts.oauth_errors import UnsupportedResponseType
+from oidc import grant_policy
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
 
@@ -15,5 +16,4 @@ async def response_type_is_code(_: Deps, ctx: Context, request: AuthorizationReq
     """Raises UnsupportedResponseType, or UnauthorizedClient if the client lacks the grant."""
     if request.parameters.required("response_type") != "code":
         raise UnsupportedResponseType
-    if "authorization_code" not in request.client.grant_types:
-        raise UnauthorizedClient("this client may not use the authorization code flow")
+    grant_policy.check_client(request.client, "authorization_code")

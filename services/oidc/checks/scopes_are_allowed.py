@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from common.context import Context
-from oidc import scope_catalogue
+from oidc import grant_policy
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
 
 
 async def scopes_are_allowed(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     """Sets `scopes`. Leaves out `offline_access` if the client has no refresh tokens."""
-    names = await scope_catalogue.select_allowed(
-        deps, ctx, request.client, scope_catalogue.parse(request.parameters.get("scope"))
+    request.scopes = await grant_policy.select_scopes(
+        deps, ctx, request.client, request.parameters.get("scope")
     )
     if await _is_kept(deps, ctx, request):
-        names = list(dict.fromkeys([*names, "offline_access"]))
-    if "refresh_token" not in request.client.grant_types:
-        names = [name for name in names if name != "offline_access"]
-    request.scopes = names
+        request.scopes = list(dict.fromkeys([*request.scopes, "offline_access"]))
 
 
 async def _is_kept(deps: Deps, ctx: Context, request: AuthorizationRequest) -> bool:
@@ -25,5 +22,7 @@ async def _is_kept(deps: Deps, ctx: Context, request: AuthorizationRequest) -> b
     lose their access when the user signs out. The consent page asks for it."""
     client = request.client
     if client.source == "developer" or "offline_access" not in client.scopes:
+        return False
+    if "refresh_token" not in client.grant_types:
         return False
     return (await deps.tenants.get(ctx)).settings.agent_offline_access

@@ -9,10 +9,9 @@ from common.context import Context
 from common.contracts.tokens import Tokens
 from oidc.deps import Deps
 from oidc.grants import authorization_code, client_credentials, refresh_token
-from oidc.oauth_parameters import OAuthParameters
-from oidc.queries.clients import RegisteredClient
+from oidc.token_request import TokenRequest
 
-Grant = Callable[[Deps, Context, RegisteredClient, OAuthParameters], Awaitable[Tokens]]
+Grant = Callable[[Deps, Context, TokenRequest], Awaitable[Tokens]]
 
 GRANTS: Final[dict[str, Grant]] = {
     "authorization_code": authorization_code.handle,

@@ -7,78 +7,64 @@ from __future__ import annotations
 
 from functools import partial
 from hmac import compare_digest
-from typing import Any
 
 from common import audit, logs
 from common.context import Context
 from common.contracts.oauth_errors import InvalidGrant, OAuthError
 from common.contracts.tokens import Tokens
 from common.crypto import sha256_b64url
-from common.events.tokens import CodeReused, TokenIssued
-from oidc import code_content, pkce, refresh_token_text, scope_catalogue, token_response
+from common.events.tokens import CodeReused
+from oidc import bindings, code_content, family_start, grant_policy, pkce, token_response
 from oidc.code_content import CodeContent
 from oidc.deps import Deps
 from oidc.oauth_parameters import OAuthParameters
 from oidc.queries import authorization_codes, code_exchange, token_families
 from oidc.queries.clients import RegisteredClient
-from oidc.queries.code_exchange import CodeExchange, RedeemedCode
-from oidc.queries.token_grants import GRANT_COLUMNS, USER_COLUMNS, TokenGrant
-from oidc.subjects import sid, subject
+from oidc.queries.code_exchange import CodeUse
+from oidc.token_request import TokenRequest
 
 log = logs.get(__name__)
 
 UNKNOWN = "the code is unknown, used, expired or of another client"
 
 
-async def handle(
-    deps: Deps, ctx: Context, client: RegisteredClient, parameters: OAuthParameters
-) -> Tokens:
+async def handle(deps: Deps, ctx: Context, request: TokenRequest) -> Tokens:
     """Redeems an authorization code.
 
     The redirect URI and the verifier are compared first, but the code is used up whatever the result
     is. A code of another client is not used up: see docs/adr/0019.
     """
+    client, parameters = request.client, request.parameters
     presented_code = parameters.required("code")
     challenge = _challenge(client, parameters)
     content = await _find_content(deps, ctx, client, presented_code)
-    mismatch = _mismatch(content, client, parameters, challenge)
-    requested: list[str] = []
-    if mismatch is None:  # The client can use the code once more if it names a wrong resource.
+    mismatch = _mismatch(content, request, challenge)
+    resource = None
+    if mismatch is None:  # The client can use the code once more, if it asks for too much.
         granted = token_response.granted_resources(ctx, client, content.resource)
-        requested = scope_catalogue.narrowed_resources(parameters.values_of("resource"), granted)
-    refresh_token = _new_refresh_token(client, content)
-    columns = _grant_columns(deps, ctx, content)
-    exchange = _exchange_parameters(
-        deps,
-        ctx,
-        client,
-        content,
-        columns=columns,
-        accepted=mismatch is None,
-        refresh_token=refresh_token,
-    )
-    redeemed = await _exchange(deps, ctx, content, exchange)
+        resource = grant_policy.narrow_resources(parameters.values_of("resource"), granted)
+    refresh_token = family_start.new_refresh_token(request, content)
+    family = family_start.new_family(deps, ctx, request, content, refresh_token=refresh_token)
+    use = CodeUse(code_expires_at=content.expires_at, accepted=mismatch is None)
+    async with deps.db.autocommit(ctx) as db:
+        entry = family_start.issued_event(ctx, family)
+        redeemed = await code_exchange.exchange(db, family, use, entry)
     if not redeemed.spent:
         await _end_replayed(deps, ctx, client, content.id)
         raise InvalidGrant(UNKNOWN)
     if redeemed.user_epoch is None:
-        raise mismatch or InvalidGrant("the user's session has ended, or their grant was revoked")
-    grant = _token_grant(content, columns, redeemed)
+        raise mismatch or InvalidGrant(family_start.ENDED)
+    grant = family_start.token_grant(family, redeemed)
     return await token_response.for_grant(
         deps,
         ctx,
         client,
         grant,
         seed=f"code {content.id}",
-        resource=requested or None,
+        resource=resource,
         refresh_token=None if grant.actor_id else refresh_token,
         nonce=grant.nonce,
     )
-
-
-def _new_refresh_token(client: RegisteredClient, content: CodeContent) -> str | None:
-    """Returns a refresh token, or None if the client uses none."""
-    return refresh_token_text.new(content.scopes) if "refresh_token" in client.grant_types else None
 
 
 async def _find_content(
@@ -120,20 +106,20 @@ def _challenge(client: RegisteredClient, parameters: OAuthParameters) -> str | N
 
 
 def _mismatch(
-    content: CodeContent,
-    client: RegisteredClient,
-    parameters: OAuthParameters,
-    challenge: str | None,
-) -> InvalidGrant | None:
+    content: CodeContent, request: TokenRequest, challenge: str | None
+) -> OAuthError | None:
     """Returns the error for what the client presents and the code is not bound to."""
-    if not _is_redirect_uri_of(content, parameters.get("redirect_uri")):
+    if not _is_redirect_uri_of(content, request.parameters.get("redirect_uri")):
         return InvalidGrant("redirect_uri differs from the authorization request")
     if challenge is None and content.code_challenge is not None:
         return InvalidGrant("code_verifier is missing")
     if not compare_digest(challenge or "", content.code_challenge or ""):
         return InvalidGrant("code_verifier does not match code_challenge")
-    if content.client_epoch != client.epoch or content.cnf or content.authorization_details:
-        return InvalidGrant(UNKNOWN)
+    try:
+        grant_policy.check_epoch(request.client, content.client_epoch)
+        bindings.check_grant(content.cnf, request.cnf)
+    except OAuthError as error:
+        return error
     return None
 
 
@@ -142,56 +128,6 @@ def _is_redirect_uri_of(content: CodeContent, presented: str | None) -> bool:
     if presented is None:
         return not content.redirect_uri_given
     return compare_digest(sha256_b64url(presented), content.redirect_uri_hash)
-
-
-async def _exchange(
-    deps: Deps, ctx: Context, content: CodeContent, exchange: CodeExchange
-) -> RedeemedCode:
-    """Uses the code up. Starts its token family if it is accepted and nothing has revoked it."""
-    entry = audit.entry(
-        ctx,
-        TokenIssued(client_id=content.client_id, scopes=content.scopes),
-        user_id=content.user_id,
-        session_id=content.session_id,
-        org_id=content.org_id,
-    )
-    async with deps.db.autocommit(ctx) as db:
-        return await code_exchange.exchange(db, exchange, entry)
-
-
-def _grant_columns(deps: Deps, ctx: Context, content: CodeContent) -> dict[str, Any]:
-    """Returns the values of GRANT_COLUMNS: what the tokens of the code stand for."""
-    session = sid(deps.keys, ctx.app_id, content.client_id, content.session_id)
-    names = GRANT_COLUMNS.split(", ")
-    return {name: session if name == "sid" else getattr(content, name) for name in names}
-
-
-def _exchange_parameters(
-    deps: Deps,
-    ctx: Context,
-    client: RegisteredClient,
-    content: CodeContent,
-    *,
-    columns: dict[str, Any],
-    accepted: bool,
-    refresh_token: str | None,
-) -> CodeExchange:
-    return CodeExchange(
-        app_id=ctx.app_id,
-        id=content.id,
-        client_id=content.client_id,
-        client_epoch=content.client_epoch,
-        user_epoch=content.user_epoch,
-        **columns,
-        revocations=content.revocations,
-        code_expires_at=content.expires_at,
-        accepted=accepted,
-        refresh_hash=deps.keys.hash("refresh", refresh_token) if refresh_token else None,
-        refresh_lifetime=client.refresh_token_lifetime,
-        max_lifetime=client.refresh_token_max_lifetime,
-        issuer=ctx.origin,
-        subject=subject(deps.keys, client, content.user_id),
-    )
 
 
 async def _end_replayed(deps: Deps, ctx: Context, client: RegisteredClient, id: str) -> None:
@@ -206,20 +142,3 @@ async def _end_replayed(deps: Deps, ctx: Context, client: RegisteredClient, id: 
             await audit.record(tx, ctx, event, user_id=family.user_id)
     if revoked:
         await deps.invalidate(ctx, "token", id)
-
-
-def _token_grant(
-    content: CodeContent, columns: dict[str, Any], redeemed: RedeemedCode
-) -> TokenGrant:
-    user: dict[str, Any] = {
-        name: getattr(redeemed, name) for name in (*USER_COLUMNS.split(", "), "user_epoch")
-    }
-    return TokenGrant(
-        family_id=content.id,
-        **columns,
-        org_role=redeemed.org_role,
-        issued_at=redeemed.issued_at,
-        actor_id=redeemed.actor_id,
-        actor_app_id=redeemed.actor_app_id,
-        **user,
-    )

@@ -13,65 +13,66 @@ from dataclasses import replace
 
 from common import audit
 from common.context import Context
-from common.contracts.oauth_errors import InvalidGrant, InvalidScope
+from common.contracts.oauth_errors import InvalidGrant
 from common.contracts.tokens import Tokens
 from common.db import Db
 from common.earlier_commits import wait_for_earlier_commits
 from common.events.tokens import TokenRefreshed, TokenReused
-from oidc import refresh_token_text, scope_catalogue, token_response
+from oidc import bindings, grant_policy, refresh_token_text, token_response
 from oidc.deps import Deps
-from oidc.oauth_parameters import OAuthParameters
 from oidc.queries import refresh_tokens, token_families, token_grants
 from oidc.queries.clients import RegisteredClient
+from oidc.queries.refresh_tokens import ProvenBinding
 from oidc.queries.token_grants import TokenGrant
+from oidc.token_request import TokenRequest
 
 MAX_LENGTH = 200
 """Characters of a refresh token."""
+NOTHING_PROVEN = ProvenBinding()
+UNKNOWN = "the refresh token is unknown, used, expired or revoked"
 
 
-async def handle(
-    deps: Deps, ctx: Context, client: RegisteredClient, parameters: OAuthParameters
-) -> Tokens:
+async def handle(deps: Deps, ctx: Context, request: TokenRequest) -> Tokens:
     """Exchanges a refresh token for new tokens."""
+    client, parameters = request.client, request.parameters
     presented_token = parameters.required("refresh_token")
     if len(presented_token) > MAX_LENGTH:
-        raise InvalidGrant("the refresh token is unknown, used, expired or revoked")
+        raise InvalidGrant(UNKNOWN)
     rotates = client.rotate_refresh_tokens
     next_token = presented_token
     if rotates:
         next_token = refresh_token_text.successor_of(deps.keys, presented_token)
-    grant = await _redeem(deps, ctx, client, parameters, next_token=next_token)
+    grant = await _redeem(deps, ctx, request, next_token=next_token)
     if grant.org_id is not None:
         grant = await _with_org_role(deps, ctx, grant, grant.org_id)
+    if grant.cnf != request.cnf:
+        grant = replace(grant, cnf=request.cnf)
+    scopes, resource = _narrowed(ctx, request, grant)
     return await token_response.for_grant(
         deps,
         ctx,
         client,
         grant,
         seed=next_token if rotates else f"{next_token}{grant.issued_at}",
-        requested_scopes=_narrowed_scopes(parameters.get("scope"), grant),
-        resource=_narrowed_resources(ctx, client, parameters, grant),
+        requested_scopes=scopes,
+        resource=resource,
         refresh_token=next_token,
     )
 
 
 async def _redeem(
-    deps: Deps,
-    ctx: Context,
-    client: RegisteredClient,
-    parameters: OAuthParameters,
-    *,
-    next_token: str,
+    deps: Deps, ctx: Context, request: TokenRequest, *, next_token: str
 ) -> TokenGrant:
     """Consumes the refresh token and returns its grant. Raises InvalidGrant.
 
     If the client asks for more than was granted, the transaction rolls back. Otherwise its next
     request would present a used token.
     """
+    client, parameters = request.client, request.parameters
     hashes = deps.keys.hashes("refresh", parameters["refresh_token"])
     narrowing = parameters.get("scope") is not None or parameters.values_of("resource")
     async with deps.db.transaction(ctx) if narrowing else deps.db.autocommit(ctx) as db:
-        grant = issued = await _renew(deps, db, ctx, client, hashes=hashes, next_token=next_token)
+        grant = issued = await _renew(deps, db, ctx, request, hashes=hashes, next_token=next_token)
         if grant is None:
             # A new statement, so that it sees what a request at the same time has committed.
             grant = await refresh_tokens.find_rotated(
@@ -83,17 +84,17 @@ async def _redeem(
                 grace=deps.settings.refresh_grace,
             )
             if grant is not None:
+                bindings.check_refresh(client, grant.cnf, request.cnf)
                 await wait_for_earlier_commits(db)
         if grant is None and await _session_was_replaced(db, ctx, client, hashes):
             grant = issued = await _renew(
-                deps, db, ctx, client, hashes=hashes, next_token=next_token
+                deps, db, ctx, request, hashes=hashes, next_token=next_token
             )
         if grant is not None:
-            _narrowed_scopes(parameters.get("scope"), grant)
-            _narrowed_resources(ctx, client, parameters, grant)
+            _narrowed(ctx, request, grant)
     if grant is None:
-        await _revoke_reused(deps, ctx, client, hashes)
-        raise InvalidGrant("the refresh token is unknown, used, expired or revoked")
+        await _end_reused(deps, ctx, request, hashes)
+        raise InvalidGrant(UNKNOWN)
     if issued is not None:  # a repeated request is not a second event
         _note_refreshed(deps, ctx, client, issued)
     return grant
@@ -130,12 +131,13 @@ async def _renew(
     deps: Deps,
     db: Db,
     ctx: Context,
-    client: RegisteredClient,
+    request: TokenRequest,
     *,
     hashes: list[str],
     next_token: str,
 ) -> TokenGrant | None:
     """Rotates the token, or extends it if the client's refresh tokens do not rotate."""
+    client = request.client
     if not client.rotate_refresh_tokens:
         return await refresh_tokens.extend(
             db,
@@ -143,6 +145,7 @@ async def _renew(
             token_hashes=hashes,
             client_id=client.client_id,
             client_epoch=client.epoch,
+            proven=_proven(request),
             lifetime=client.refresh_token_lifetime,
         )
     return await refresh_tokens.rotate(
@@ -151,10 +154,19 @@ async def _renew(
         token_hashes=hashes,
         client_id=client.client_id,
         client_epoch=client.epoch,
+        proven=_proven(request),
         successor_hash=deps.keys.hash("refresh", next_token),
         lifetime=client.refresh_token_lifetime,
         offline=refresh_token_text.is_offline(next_token),
     )
+
+
+def _proven(request: TokenRequest) -> ProvenBinding:
+    """Returns what the request proves, as `bindings.check_refresh` compares it."""
+    if request.cnf is None:
+        return NOTHING_PROVEN
+    kind = None if request.client.public else next(iter(request.cnf))
+    return ProvenBinding(request.cnf, kind)
 
 
 async def _session_was_replaced(
@@ -169,16 +181,20 @@ async def _session_was_replaced(
     )
 
 
-async def _revoke_reused(
-    deps: Deps, ctx: Context, client: RegisteredClient, hashes: list[str]
-) -> None:
+async def _end_reused(deps: Deps, ctx: Context, request: TokenRequest, hashes: list[str]) -> None:
     """Revokes the family of a used token of this client (RFC 9700 section 4.14.2).
 
-    Does nothing for a token that has only expired, and for one of another client.
+    Does nothing for a token that has only expired, and for one of another client. Raises InvalidDpopProof if
+    a token was not used because it is bound to a key that the request does not prove.
     """
+    client = request.client
     async with deps.db.transaction(ctx) as tx:
         token = await refresh_tokens.find(tx, app_id=ctx.app_id, token_hashes=hashes)
-        if token is None or token.used_at is None or token.client_id != client.client_id:
+        if token is None or token.client_id != client.client_id:
+            return
+        if token.used_at is None:
+            if not token.expired and not token.revoked:
+                bindings.check_refresh(client, token.cnf, request.cnf)
             return
         revoked = await token_families.revoke(
             tx, app_id=ctx.app_id, id=token.family_id, reason="refresh_token_reused"
@@ -190,23 +206,13 @@ async def _revoke_reused(
         await deps.invalidate(ctx, "token", token.family_id)
 
 
-def _narrowed_scopes(scope: str | None, grant: TokenGrant) -> list[str]:
-    """Returns the requested scopes, or all granted ones. Raises InvalidScope for another one.
-
-    RFC 6749 section 6.
-    """
-    names = scope_catalogue.parse(scope)
-    if not set(names) <= set(grant.scopes):
-        raise InvalidScope("a requested scope was not granted")
-    return names or grant.scopes
-
-
-def _narrowed_resources(
-    ctx: Context, client: RegisteredClient, parameters: OAuthParameters, grant: TokenGrant
-) -> list[str] | None:
-    """Returns the requested resources. Raises InvalidTarget if one was not granted."""
-    requested = parameters.values_of("resource")
-    if not requested:
-        return None
-    granted = token_response.granted_resources(ctx, client, grant.resource)
-    return scope_catalogue.narrowed_resources(requested, granted)
+def _narrowed(
+    ctx: Context, request: TokenRequest, grant: TokenGrant
+) -> tuple[list[str], list[str] | None]:
+    """Returns the scopes and resources of the new tokens. Raises if one of them was not granted."""
+    parameters = request.parameters
+    resources = token_response.granted_resources(ctx, request.client, grant.resource)
+    return (
+        grant_policy.narrow_scopes(parameters.get("scope"), grant.scopes),
+        grant_policy.narrow_resources(parameters.values_of("resource"), resources),
+    )

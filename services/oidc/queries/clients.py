@@ -73,6 +73,7 @@ class RegisteredClient:
     enabled: bool
     epoch: int
     secrets: list[dict[str, Any]]
+    security_profile: str | None
     source: str = "developer"
 
     @property
@@ -109,7 +110,8 @@ async def find_registered(db: Db, *, app_id: str, client_id: str) -> RegisteredC
                    FROM oauth_client_secrets s
                    WHERE s.app_id = $1 AND s.client_id = c.client_id
                ), '[]') AS secrets,
-               c.source
+               c.source,
+               c.security_profile
         FROM oauth_clients c WHERE c.app_id = $1 AND c.client_id = $2
         """,
         app_id,

@@ -19,9 +19,13 @@ UNUSED_REFRESH_TOKEN: Final = """
     r.used_at IS NULL AND r.expires_at > now() AND r.absolute_expires_at > now()"""
 """The refresh token `r` was neither used nor has it expired."""
 
-_LIVE_FAMILY_AND_USER: Final = """
+USER_OF_EPOCH: Final = """
+    NOT u.disabled AND u.epoch ="""
+"""The user `u` is enabled, and nothing has ended their grants of the epoch that follows."""
+
+_LIVE_FAMILY_AND_USER: Final = f"""
     f.app_id = $1 AND f.id = r.family_id AND f.revoked_at IS NULL AND f.client_epoch = $4
-    AND u.app_id = $1 AND u.id = r.user_id AND NOT u.disabled AND u.epoch = r.user_epoch"""
+    AND u.app_id = $1 AND u.id = r.user_id AND {USER_OF_EPOCH} r.user_epoch"""
 
 LIVE_REFRESH_GRANT: Final = f"{_LIVE_FAMILY_AND_USER} AND {LIVE_FAMILY_SESSION}"
 """The family `f` and the user `u` of the refresh token `r` are live. `$4` is the client's epoch."""

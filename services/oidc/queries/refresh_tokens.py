@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, LiteralString
+from typing import Any, Final, LiteralString
 
 from common.db import Db, maybe
 from common.sql import qualified
@@ -13,7 +13,26 @@ from oidc.queries.conditions import (
     LIVE_REFRESH_GRANT,
     UNUSED_REFRESH_TOKEN,
 )
-from oidc.queries.token_grants import GRANT_COLUMNS, USER_COLUMNS, TokenGrant
+from oidc.queries.token_grants import (
+    GRANT_COLUMNS,
+    INHERITED_COLUMNS,
+    USER_COLUMNS,
+    TokenGrant,
+)
+
+BOUND_AS_PROVEN: Final = """
+    (r.cnf IS NULL OR r.cnf = $5 OR r.cnf - $6::text = '{}')"""
+"""The refresh token `r` is bound to nothing, or to what the request proves (`$5`), or to another key of the
+kind `$6`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenBinding:
+    """What a refresh proves, and the kind of which a token may be bound to another one, or None."""
+
+    cnf: dict[str, Any] | None = None
+    kind: str | None = None
+
 
 ROTATE: Final[dict[bool, LiteralString]] = {
     offline: f"""
@@ -21,14 +40,15 @@ ROTATE: Final[dict[bool, LiteralString]] = {
         UPDATE refresh_tokens r SET used_at = now(), rotated_at = now()
         FROM token_families f, users u
         WHERE r.app_id = $1 AND r.token_hash = ANY ($2) AND r.client_id = $3
-          AND {UNUSED_REFRESH_TOKEN} AND r.revoked_at IS NULL AND {live}
+          AND {UNUSED_REFRESH_TOKEN} AND r.revoked_at IS NULL AND {live} AND {BOUND_AS_PROVEN}
         RETURNING r.token_hash, r.family_id, r.generation, {qualified("r", GRANT_COLUMNS)},
             r.user_epoch, r.absolute_expires_at, {qualified("u", USER_COLUMNS)}
     ), successor AS (
         INSERT INTO refresh_tokens (app_id, token_hash, family_id, parent_hash, generation,
             client_id, {GRANT_COLUMNS}, user_epoch, expires_at, absolute_expires_at)
-        SELECT $1, $5, family_id, token_hash, generation + 1, $3, {GRANT_COLUMNS}, user_epoch,
-               least(now() + make_interval(secs => $6), absolute_expires_at),
+        SELECT $1, $7, family_id, token_hash, generation + 1, $3, {INHERITED_COLUMNS},
+               coalesce($5, cnf), authorization_details, user_epoch,
+               least(now() + make_interval(secs => $8), absolute_expires_at),
                absolute_expires_at
         FROM consumed
     )
@@ -46,15 +66,17 @@ async def rotate(
     token_hashes: list[str],
     client_id: str,
     client_epoch: int,
+    proven: ProvenBinding,
     successor_hash: str,
     offline: bool,
     lifetime: float,
 ) -> TokenGrant | None:
     """Consumes the refresh token and stores its successor, valid for `lifetime` seconds.
 
-    Returns None if the token is unknown, used, expired or revoked, or if its family, user or
-    session has ended. One statement decides all of this, so nothing can change in between. The one
-    for `offline` tokens asks for no session, and knows the tokens of offline families only.
+    The successor is bound to what the request proves. Returns None if the token is unknown, used,
+    expired, revoked or bound to something else, or if its family, user or session has ended. One
+    statement decides all of this, so nothing can change in between. The one for `offline` tokens asks
+    for no session, and knows the tokens of offline families only.
     """
     return await maybe(
         db,
@@ -64,6 +86,8 @@ async def rotate(
         token_hashes,
         client_id,
         client_epoch,
+        proven.cnf,
+        proven.kind,
         successor_hash,
         lifetime,
     )
@@ -71,10 +95,11 @@ async def rotate(
 
 EXTEND: Final = f"""
     UPDATE refresh_tokens r
-    SET expires_at = least(now() + make_interval(secs => $5), r.absolute_expires_at)
+    SET expires_at = least(now() + make_interval(secs => $7), r.absolute_expires_at)
     FROM token_families f, users u
     WHERE r.app_id = $1 AND r.token_hash = ANY ($2) AND r.client_id = $3
       AND {UNUSED_REFRESH_TOKEN} AND r.revoked_at IS NULL AND {LIVE_REFRESH_GRANT}
+      AND {BOUND_AS_PROVEN}
     RETURNING r.family_id, {qualified("r", GRANT_COLUMNS)}, r.user_epoch,
         {qualified("u", USER_COLUMNS)}, now() AS issued_at
     """
@@ -87,6 +112,7 @@ async def extend(
     token_hashes: list[str],
     client_id: str,
     client_epoch: int,
+    proven: ProvenBinding,
     lifetime: float,
 ) -> TokenGrant | None:
     """Extends the refresh token of a client whose tokens do not rotate (FAPI 2.0 section 5.3.2.1).
@@ -94,7 +120,16 @@ async def extend(
     The token is then valid for `lifetime` more seconds. Returns None as `rotate` does.
     """
     return await maybe(
-        db, TokenGrant, EXTEND, app_id, token_hashes, client_id, client_epoch, lifetime
+        db,
+        TokenGrant,
+        EXTEND,
+        app_id,
+        token_hashes,
+        client_id,
+        client_epoch,
+        proven.cnf,
+        proven.kind,
+        lifetime,
     )
 
 
@@ -137,6 +172,7 @@ class RefreshTokenState:
     used_at: datetime | None
     expired: bool
     revoked: bool
+    cnf: dict[str, Any] | None
 
 
 async def find(db: Db, *, app_id: str, token_hashes: list[str]) -> RefreshTokenState | None:
@@ -145,7 +181,7 @@ async def find(db: Db, *, app_id: str, token_hashes: list[str]) -> RefreshTokenS
         db,
         RefreshTokenState,
         """
-        SELECT r.family_id, r.client_id, r.user_id, r.used_at,
+        SELECT r.family_id, r.client_id, r.user_id, r.used_at, r.cnf,
                r.expires_at <= now() OR r.absolute_expires_at <= now() AS expired,
                f.revoked_at IS NOT NULL OR r.revoked_at IS NOT NULL AS revoked
         FROM refresh_tokens r JOIN token_families f ON f.app_id = $1 AND f.id = r.family_id
@@ -167,10 +203,13 @@ class LiveRefreshToken:
     scopes: list[str]
     expires_at: datetime
     created_at: datetime
+    cnf: dict[str, Any] | None
+    authorization_details: list[dict[str, Any]] | None
 
 
 FIND_LIVE: Final = f"""
-    SELECT r.family_id, r.client_id, r.user_id, r.sid, r.scopes, r.expires_at, r.created_at
+    SELECT r.family_id, r.client_id, r.user_id, r.sid, r.scopes, r.expires_at, r.created_at,
+           r.cnf, r.authorization_details
     FROM refresh_tokens r CROSS JOIN token_families f CROSS JOIN users u
     WHERE r.app_id = $1 AND r.token_hash = ANY ($2) AND r.client_id = $3
       AND {UNUSED_REFRESH_TOKEN} AND {LIVE_REFRESH_GRANT}

@@ -9,10 +9,12 @@ from typing import Any, Final
 from common.db import Db, value
 from oidc.queries.conditions import SSO_OF_GRANT
 
-GRANT_COLUMNS: Final = (
+INHERITED_COLUMNS: Final = (
     "user_id, session_id, sid, scopes, resource, claims, nonce, auth_time, acr, amr, org_id"
 )
-"""Of refresh_tokens."""
+"""Of refresh_tokens: what a successor has as its predecessor had it."""
+GRANT_COLUMNS: Final = f"{INHERITED_COLUMNS}, cnf, authorization_details"
+"""Of refresh_tokens: what the tokens of a grant stand for."""
 USER_COLUMNS: Final = "email, email_verified, name, picture, guest"
 """Of users: the claims that ID tokens carry most often."""
 
@@ -21,6 +23,7 @@ USER_COLUMNS: Final = "email, email_verified, name, picture, guest"
 class TokenGrant:
     """The data that a code or refresh token stands for, and its user's present data.
 
+    `cnf` is what its tokens are bound to (RFC 7800), `authorization_details` what else was granted (RFC 9396).
     `org_role` is None if the grant has no organization, or its user is no longer a member. `actor_id`
     is who acts as the user, and `actor_app_id` their application. Such a grant has no refresh token.
     """
@@ -37,6 +40,8 @@ class TokenGrant:
     acr: str | None
     amr: list[str]
     org_id: str | None
+    cnf: dict[str, Any] | None
+    authorization_details: list[dict[str, Any]] | None
     user_epoch: int
     email: str | None
     email_verified: bool
