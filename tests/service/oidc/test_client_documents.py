@@ -218,7 +218,7 @@ async def test_off_is_the_default(shared: World, web: ProviderServer) -> None:
 async def test_only_listed_hosts(shared: World, web: ProviderServer) -> None:
     """A host below a listed one is another host."""
     await application(
-        shared, client_id_documents="listed", client_id_document_hosts=["example", HOST]
+        shared, client_id_documents="listed", client_id_document_hosts=["other.example", HOST]
     )
     ann = await shared.person()
     assert (await authorize(shared, ann)).kind == "consent"

@@ -74,7 +74,6 @@ async def test_a_path_is_another_resource(shared: World) -> None:
         "https://paths.example//mcp",
         "https://PATHS.example/mcp",
         f"{ORIGIN}//",
-        "",
     ):
         answer = await shared.authorize(client, ann, resource=requested)
         assert fields(answer)["error"] == "invalid_target"
