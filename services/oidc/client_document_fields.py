@@ -1,4 +1,4 @@
-"""What we use of a client's metadata document. Whatever else a document says is ignored."""
+"""The part of a client's metadata document that we use. All else is ignored."""
 
 from __future__ import annotations
 

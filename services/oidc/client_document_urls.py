@@ -1,5 +1,5 @@
-"""Which URLs stand for a client (draft-ietf-oauth-client-id-metadata-document section 3), and which of
-them an application accepts."""
+"""URLs that stand for a client (draft-ietf-oauth-client-id-metadata-document section 3), and those that
+an application accepts."""
 
 from __future__ import annotations
 

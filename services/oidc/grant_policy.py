@@ -81,3 +81,8 @@ def narrow_resources(requested: list[str], granted: list[str]) -> list[str] | No
             raise InvalidTarget("the resource was not part of the authorization")
         narrowed[name] = None
     return list(narrowed) or None
+
+
+def granted_resources(ctx: Context, client: RegisteredClient, resource: list[str]) -> list[str]:
+    """Returns the APIs that a grant is for: its resources, the client's default ones, or our own API."""
+    return resource or client.default_resources or [ctx.origin]

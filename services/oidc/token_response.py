@@ -16,7 +16,7 @@ from common.context import Context
 from common.contracts.tokens import Tokens
 from common.crypto import Keys, b64url
 from common.crypto import token as random_token
-from oidc import bindings, jose, keys, scope_catalogue, token_claims
+from oidc import bindings, grant_policy, jose, keys, scope_catalogue, token_claims
 from oidc.bindings import Binding
 from oidc.deps import Deps
 from oidc.queries import access_tokens
@@ -181,11 +181,6 @@ def _id_token_claims(
     return claims
 
 
-def granted_resources(ctx: Context, client: RegisteredClient, resource: list[str]) -> list[str]:
-    """Returns the APIs that a grant is for: its resources, the client's default ones, or our own API."""
-    return resource or client.default_resources or [ctx.origin]
-
-
 async def _target(
     deps: Deps, ctx: Context, client: RegisteredClient, resource: list[str]
 ) -> Target:
@@ -195,7 +190,7 @@ async def _target(
     Raises InvalidTarget if a resource does not exist any more (RFC 8707 section 2.2).
     """
     lifetime, alg = client.access_token_lifetime, client.access_token_alg
-    identifiers = granted_resources(ctx, client, resource)
+    identifiers = grant_policy.granted_resources(ctx, client, resource)
     if identifiers == [ctx.origin]:
         return Target(identifiers, lifetime, alg)
     audience = await scope_catalogue.check_resources(deps, ctx, identifiers)

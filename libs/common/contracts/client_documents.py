@@ -21,7 +21,7 @@ class ClientDocumentNotFound(NotFound):
 
 
 class ClientDocument(Contract):
-    """What the application uses of a client's document."""
+    """The part of a client's document that the application uses."""
 
     client_id: str
     name: str

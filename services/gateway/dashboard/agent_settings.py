@@ -15,12 +15,12 @@ from common.message_ids import N_
 
 EXAMPLE: Final = "https://mcp.example.com"
 """Stands for a server until an API is registered."""
-NAME: Final = re.compile(r"[^a-z0-9]+")
+NAME: Final = re.compile(r"[^A-Za-z0-9]+")
 
 
 @dataclass(frozen=True)
 class AgentSettings:
-    """What to do in one client: `place` says where the text belongs."""
+    """The text for one client, and where it belongs."""
 
     key: str
     title: str
@@ -31,7 +31,7 @@ class AgentSettings:
 def name_of(url: str) -> str:
     """Returns a short name for a server, of its host and path."""
     parts = urlsplit(url)
-    return NAME.sub("-", f"{parts.hostname or ''}{parts.path}".lower()).strip("-")[:40] or "server"
+    return NAME.sub("-", f"{parts.hostname or ''}{parts.path}").strip("-")[:40] or "server"
 
 
 def _claude_code(url: str) -> str:

@@ -1,4 +1,4 @@
-"""Agents: how clients of the Model Context Protocol connect, and the documents by which they are known."""
+"""Agents: the way clients of the Model Context Protocol connect, and the documents by which they are known."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ async def _settings(visit: Visit) -> AppSettings | None:
     return await visit.call(GetSettings()) if visit.may("settings:read") else None
 
 
-def _chosen(servers: list[Resource], wanted: str) -> str:
+def _chosen(servers: list[Resource], identifier: str) -> str:
     identifiers = [each.identifier for each in servers]
-    return wanted if wanted in identifiers else next(iter(identifiers), EXAMPLE)
+    return identifier if identifier in identifiers else next(iter(identifiers), EXAMPLE)
 
 
 async def pin(visit: Visit) -> GatewayResponse:

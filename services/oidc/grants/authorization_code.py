@@ -41,7 +41,7 @@ async def handle(deps: Deps, ctx: Context, request: TokenRequest) -> Tokens:
     mismatch = _mismatch(content, request, challenge)
     resource = None
     if mismatch is None:  # The client can use the code once more, if it asks for too much.
-        granted = token_response.granted_resources(ctx, client, content.resource)
+        granted = grant_policy.granted_resources(ctx, client, content.resource)
         resource = grant_policy.narrow_resources(parameters.values_of("resource"), granted)
     refresh_token = family_start.new_refresh_token(request, content)
     family = family_start.new_family(deps, ctx, request, content, refresh_token=refresh_token)

@@ -211,7 +211,7 @@ def _narrowed(
 ) -> tuple[list[str], list[str] | None]:
     """Returns the scopes and resources of the new tokens. Raises if one of them was not granted."""
     parameters = request.parameters
-    resources = token_response.granted_resources(ctx, request.client, grant.resource)
+    resources = grant_policy.granted_resources(ctx, request.client, grant.resource)
     return (
         grant_policy.narrow_scopes(parameters.get("scope"), grant.scopes),
         grant_policy.narrow_resources(parameters.values_of("resource"), resources),

@@ -1,4 +1,4 @@
-"""client_documents: what is known of clients that are named by the URL of their document."""
+"""client_documents: clients that are named by the URL of their document."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from oidc.queries.clients import FIELD_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
-class StoredDocument:
-    """What is known of a document. `fields` are None while it is fetched for the first time."""
+class StoredClientDocument:
+    """The state of a document. `fields` are None while it is fetched for the first time."""
 
     client_id: str
     fields: dict[str, Any] | None
@@ -21,11 +21,11 @@ class StoredDocument:
     being_fetched: bool
 
 
-async def find(db: Db, *, app_id: str, client_id: str) -> StoredDocument | None:
+async def find(db: Db, *, app_id: str, client_id: str) -> StoredClientDocument | None:
     """Finds what is known of a document."""
     return await maybe(
         db,
-        StoredDocument,
+        StoredClientDocument,
         """
         SELECT client_id, fields, pinned,
                fields IS NOT NULL AND (pinned OR expires_at > now()) AS fresh,

@@ -181,8 +181,7 @@ def test_the_path_follows_the_well_known_one(identifier: str, address: str) -> N
 
 
 def test_metadata_of_another_resource_is_refused() -> None:
-    """Trap 64: whoever can write metadata for one resource cannot send users of another one to their
-    own issuer (RFC 9728 section 3.3)."""
+    """Trap 64: metadata of one resource does not send users of another one to a foreign issuer (RFC 9728 section 3.3)."""
     check_metadata({"resource": "https://mcp.x/"}, "https://mcp.x")
     for document in ({"resource": "https://evil.x"}, {"resource": "https://mcp.x/a"}, {}):
         with pytest.raises(WrongResource):

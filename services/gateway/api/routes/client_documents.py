@@ -38,7 +38,7 @@ async def pin_client_document(new: PinClientDocument, ctx: Acting, bus: TheBus) 
 async def delete_client_document(
     client_id: Annotated[ClientUrl, Query()], ctx: Acting, bus: TheBus
 ) -> Done:
-    """Forgets a document, pinned or not. Its client is read anew when somebody needs it. Needs
+    """Forgets a document, pinned or not. It is fetched when somebody needs it again. Needs
     `clients:delete`."""
     return await bus.call(ctx, DeleteClientDocument(client_id=client_id))
 
