@@ -171,5 +171,9 @@ CLIENT_ERRORS: Final = {
     "mapping_path_unknown": N_("A path must begin with user., org. or rights."),
     "mapping_member_unknown": N_("{source} has no member {member} that may be shown."),
     "mapping_member_closed": N_("{member} has no members."),
+    # clients that registered themselves
+    "client_not_verified": N_(
+        "Nobody of the application registered this client, so its users are always asked."
+    ),
 }
 RULE_ERRORS: Final = USER_ERRORS | APPLICATION_ERRORS | CLIENT_ERRORS

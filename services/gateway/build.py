@@ -17,7 +17,16 @@ from gateway.dashboard.route_sets import ROUTE_SETS as DASHBOARD_ROUTE_SETS
 from gateway.http.asgi import AsgiApp
 from gateway.monitoring import certificates, health
 from gateway.monitoring.internal_listener import InternalListener
-from gateway.oauth import authorize, discovery, introspect, logout, revoke, token, userinfo
+from gateway.oauth import (
+    authorize,
+    discovery,
+    introspect,
+    logout,
+    register,
+    revoke,
+    token,
+    userinfo,
+)
 from gateway.pages.route_sets import ROUTE_SETS as PAGE_ROUTE_SETS
 from gateway.request_metrics import RequestMetrics
 from gateway.routing import HostKind, RouteSet, RouteTable
@@ -28,6 +37,7 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     certificates.routes,
     *(module.routes for module in (token, introspect, userinfo, revoke)),
     *(module.routes for module in (discovery, authorize, logout)),
+    register.routes,
     reference.routes,
     *API_ROUTE_SETS,
     *PAGE_ROUTE_SETS,

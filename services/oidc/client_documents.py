@@ -23,12 +23,12 @@ from common.events.clients import ClientCreated
 from common.ids import new_id
 from common.problems import RateLimited
 from oidc import (
-    agent_ceiling,
     client_document_fetch,
     client_document_fields,
     client_document_urls,
     client_rules,
     scope_catalogue,
+    scope_ceiling,
 )
 from oidc.client_cache import find_registered
 from oidc.deps import Deps
@@ -133,12 +133,13 @@ async def described(deps: Deps, ctx: Context, client_id: str, document: Any) -> 
     """Returns what we use of a document. Raises UnusableClientDocument."""
     settings = (await deps.tenants.get(ctx)).settings
     catalogue = await scope_catalogue.get_catalogue(deps, ctx)
+    resources = [catalogue.find_resource(identifier) for identifier in settings.agent_resources]
     fields = client_document_fields.from_document(
         document,
         client_id,
         await client_rules.environment(deps, ctx),
-        ceiling=agent_ceiling.scopes(settings, catalogue),
-        resources=await agent_ceiling.resources(deps, ctx, settings),
+        ceiling=await scope_ceiling.get(deps, ctx),
+        resources=[resource.identifier for resource in resources if resource is not None],
     )
     return fields.model_dump(mode="json")
 

@@ -53,13 +53,14 @@ def check(
     A client may break a rule already, because its application has changed meanwhile. It can then
     still be disabled without correcting it first.
     """
-    earlier = list(_mistakes(before, environment)) if before else []
-    errors = [mistake for mistake in _mistakes(client, environment) if mistake not in earlier]
+    earlier = list(mistakes(before, environment)) if before else []
+    errors = [mistake for mistake in mistakes(client, environment) if mistake not in earlier]
     if errors:
         raise Invalid(errors=errors)
 
 
-def _mistakes(client: ClientFields, environment: ClientEnvironment) -> Mistakes:
+def mistakes(client: ClientFields, environment: ClientEnvironment) -> Mistakes:
+    """Yields every mistake of a client, by the rules in their order."""
     for rule in RULES:
         yield from rule(client, environment)
 

@@ -84,4 +84,6 @@ async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
     }
     if settings.client_id_documents != "off":
         fields["client_id_metadata_document_supported"] = True
+    if settings.client_registration != "off":  # RFC 7591 section 3
+        fields["registration_endpoint"] = f"{ctx.origin}/oauth2/register"
     return Configuration.model_validate({"issuer": ctx.origin, **fields})

@@ -13,6 +13,15 @@ from common.contracts.client_documents import (
     ListClientDocuments,
     PinClientDocument,
 )
+from common.contracts.client_registration import (
+    CreateInitialAccessToken,
+    DeleteInitialAccessToken,
+    DeleteRegistration,
+    ListInitialAccessTokens,
+    ReadRegistration,
+    RegisterClient,
+    ReplaceRegistration,
+)
 from common.contracts.client_secrets import (
     DeleteClientSecret,
     ListClientSecrets,
@@ -55,11 +64,14 @@ from oidc import (
     clients,
     configuration,
     consents,
+    initial_access_tokens,
     introspection,
     keys,
     logout,
     pinned_documents,
     published_keys,
+    registration,
+    registration_management,
     resources,
     revocation,
     scopes,
@@ -114,4 +126,12 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     ListClientDocuments: pinned_documents.list_,
     PinClientDocument: pinned_documents.pin,
     DeleteClientDocument: pinned_documents.delete,
+    # clients that register themselves
+    RegisterClient: registration.register,
+    ReadRegistration: registration_management.read,
+    ReplaceRegistration: registration_management.replace,
+    DeleteRegistration: registration_management.delete,
+    CreateInitialAccessToken: initial_access_tokens.create,
+    ListInitialAccessTokens: initial_access_tokens.list_,
+    DeleteInitialAccessToken: initial_access_tokens.delete,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from common.context import Context
 from common.contracts.oauth_errors import UnsupportedGrantType
 from common.contracts.tokens import ExchangeToken, Tokens
-from oidc import client_auth, grant_policy, oauth_parameters
+from oidc import client_auth, client_use, grant_policy, oauth_parameters
 from oidc.deps import Deps
 from oidc.grants import GRANTS
 from oidc.token_request import TokenRequest
@@ -20,4 +20,6 @@ async def exchange(deps: Deps, ctx: Context, request: ExchangeToken) -> Tokens:
         raise UnsupportedGrantType
     client = await client_auth.authenticate(deps, ctx, parameters, request.basic)
     grant_policy.check_client(client, grant_type)
-    return await grant(deps, ctx, TokenRequest(client, parameters))
+    tokens = await grant(deps, ctx, TokenRequest(client, parameters))
+    await client_use.record(deps, ctx, client)
+    return tokens

@@ -24,6 +24,7 @@ LOOKED_UP: Final = frozenset(
         *("recovery_code", "webauthn", "provider_state", "link_proof"),
         *("link", "invitation", "org_invitation"),
         *("api_key", "refresh", "access", "authorization-request"),
+        *("registration", "initial-access-token"),
     }
 )
 """Kinds of secrets that the database finds by their hash: each has 120 random bits or more, or, for a

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from common.contracts.base import Contract
+from common.contracts.client_registration import RegistrationMode
 from common.contracts.fields import EmailDomain, Uri
 from common.contracts.scopes import ScopeName
 from common.contracts.versioned import Versioned
@@ -196,6 +197,11 @@ class AppSettings(Versioned):
         default=[],
         max_length=100,
         description="The hosts whose documents are used in mode `listed`, like `claude.ai`.",
+    )
+    client_registration: RegistrationMode = Field(
+        default="off",
+        description="Who can register clients at `/oauth2/register` (RFC 7591): nobody (`off`), whoever has an "
+        "initial access token (`token`), or anybody (`open`).",
     )
     agent_scopes: list[ScopeName] = Field(
         default=[],

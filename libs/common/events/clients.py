@@ -57,7 +57,34 @@ class ClientDocumentPinned(Event, type="client_document_pinned"):
     client_id: str
 
 
+class ClientRegistered(Event, type="client_registered"):
+    """A client registered itself. `initial_access_token` is the id of the token that it had."""
+
+    client_id: str
+    name: str
+    initial_access_token: str | None = None
+
+
+class ClientExpired(Event, type="client_expired"):
+    """A client that registered itself was deleted with all its grants, because nobody used it."""
+
+    client_id: str
+
+
 class ClientDocumentForgotten(Event, type="client_document_forgotten"):
     """A client's metadata document was forgotten, pinned or not."""
 
     client_id: str
+
+
+class InitialAccessTokenCreated(Event, type="initial_access_token_created"):
+    """A token with which clients register themselves was created."""
+
+    initial_access_token: str
+    name: str
+
+
+class InitialAccessTokenDeleted(Event, type="initial_access_token_deleted"):
+    """A token with which clients register themselves was revoked."""
+
+    initial_access_token: str

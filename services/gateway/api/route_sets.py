@@ -17,6 +17,7 @@ from gateway.api.routes import (
     guests,
     idps,
     impersonation,
+    initial_access_tokens,
     mail_sender,
     mail_templates,
     me,
@@ -95,4 +96,5 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     user_grants.routes,
     user_identities.routes,
     users.routes,
+    initial_access_tokens.routes,
 )

@@ -14,6 +14,7 @@ from gateway.dashboard import (
     branding,
     client,
     client_grants,
+    client_registration,
     client_secrets,
     clients,
     custom_domains,
@@ -123,4 +124,5 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     user_sessions.routes,
     user_ways_in.routes,
     users.routes,
+    client_registration.routes,
 )

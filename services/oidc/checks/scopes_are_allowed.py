@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from common.context import Context
-from oidc import grant_policy
+from oidc import grant_policy, scope_ceiling
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
 
 
 async def scopes_are_allowed(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     """Sets `scopes`. Leaves out `offline_access` if the client has no refresh tokens."""
-    request.scopes = await grant_policy.select_scopes(
+    names = await grant_policy.select_scopes(
         deps, ctx, request.client, request.parameters.get("scope")
     )
-    if await _is_kept(deps, ctx, request):
-        request.scopes = list(dict.fromkeys([*request.scopes, "offline_access"]))
+    if request.client.source != "developer":
+        names = scope_ceiling.within(await scope_ceiling.get(deps, ctx), names)
+        if await _is_kept(deps, ctx, request):
+            names = list(dict.fromkeys([*names, "offline_access"]))
+    request.scopes = names
 
 
 async def _is_kept(deps: Deps, ctx: Context, request: AuthorizationRequest) -> bool:
     """Returns whether the client gets `offline_access` without having requested it: agents do not, and
     lose their access when the user signs out. The consent page asks for it."""
     client = request.client
-    if client.source == "developer" or "offline_access" not in client.scopes:
-        return False
-    if "refresh_token" not in client.grant_types:
+    if "offline_access" not in client.scopes or "refresh_token" not in client.grant_types:
         return False
     return (await deps.tenants.get(ctx)).settings.agent_offline_access

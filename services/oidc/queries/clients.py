@@ -23,7 +23,8 @@ FIELD_COLUMNS: Final = """
 """Of ClientFields: what developers set."""
 CLIENT_COLUMNS: Final = f"""
     id, client_id, {FIELD_COLUMNS},
-    created_at, updated_at, backchannel_logout_failure"""
+    created_at, updated_at, backchannel_logout_failure,
+    source, last_used_at"""
 """Of Client: what the API answers."""
 
 
@@ -75,6 +76,7 @@ class RegisteredClient:
     secrets: list[dict[str, Any]]
     security_profile: str | None
     source: str = "developer"
+    last_used_at: datetime | None = None
 
     @property
     def public(self) -> bool:
@@ -110,7 +112,7 @@ async def find_registered(db: Db, *, app_id: str, client_id: str) -> RegisteredC
                    FROM oauth_client_secrets s
                    WHERE s.app_id = $1 AND s.client_id = c.client_id
                ), '[]') AS secrets,
-               c.source,
+               c.source, c.last_used_at,
                c.security_profile
         FROM oauth_clients c WHERE c.app_id = $1 AND c.client_id = $2
         """,
@@ -141,6 +143,9 @@ UPDATE: Final = f"""
         backchannel_logout_failure = CASE
             WHEN c.backchannel_logout_uri IS NOT DISTINCT FROM f.backchannel_logout_uri
             THEN c.backchannel_logout_failure END,
+        fetched_jwks = CASE WHEN c.jwks_uri IS NOT DISTINCT FROM f.jwks_uri THEN c.fetched_jwks END,
+        jwks_fetched_at =
+            CASE WHEN c.jwks_uri IS NOT DISTINCT FROM f.jwks_uri THEN c.jwks_fetched_at END,
         epoch = c.epoch + CASE WHEN c.enabled AND NOT f.enabled THEN 1 ELSE 0 END
     FROM jsonb_populate_record(NULL::oauth_clients, $3) f
     WHERE c.app_id = $1 AND c.client_id = $2
@@ -205,13 +210,27 @@ PAGE: Final = f"""
     WHERE app_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
     ORDER BY created_at, id LIMIT $4
     """
+PAGE_OF_SOURCE: Final = f"""
+    SELECT {CLIENT_COLUMNS} FROM oauth_clients
+    WHERE app_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid) AND source = $5
+    ORDER BY created_at, id LIMIT $4
+    """
 
 
 async def page(
-    db: Db, *, app_id: str, after: datetime | None, after_id: str | None, limit: int
+    db: Db,
+    *,
+    app_id: str,
+    after: datetime | None,
+    after_id: str | None,
+    limit: int,
+    source: str | None = None,
 ) -> list[Client]:
-    """Lists clients by creation time, from the position after `after` and `after_id`."""
-    return await many(db, Client, PAGE, app_id, *keyset.forward(after, after_id), limit)
+    """Lists clients by creation time, from the position after `after` and `after_id`: all, or those of one source."""
+    position = keyset.forward(after, after_id)
+    if source is None:
+        return await many(db, Client, PAGE, app_id, *position, limit)
+    return await many(db, Client, PAGE_OF_SOURCE, app_id, *position, limit, source)
 
 
 async def list_origins(db: Db, *, app_id: str) -> list[str]:

@@ -488,7 +488,7 @@ async def test_scopes_beyond_the_ceiling_are_dropped(shared: World, web: Provide
 
 
 async def test_the_ceiling_is_a_setting(shared: World, web: ProviderServer) -> None:
-    """It may name permissions, which the user needs then. It never opens the account."""
+    """It can only be lowered: it never opens the account."""
     await application(shared, agent_scopes=["openid", "account", "notes"])
     await shared.admin(CreateScope(name="notes"))
     ann = await shared.person()
