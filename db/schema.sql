@@ -1247,8 +1247,8 @@ CREATE TABLE oauth_clients (
     CONSTRAINT oauth_clients_subject_type_check CHECK (subject_type IN ('public', 'pairwise')),
     CONSTRAINT oauth_clients_access_token_format_check CHECK (access_token_format IN ('jwt', 'opaque')),
     CONSTRAINT oauth_clients_id_token_claims_check CHECK (id_token_claims IN ('scopes', 'asked')),
-    CONSTRAINT oauth_clients_source_check CHECK (source IN ('developer', 'registered', 'document')),
-    CONSTRAINT oauth_clients_security_profile_check CHECK (security_profile IN ('fapi2'))
+    CONSTRAINT oauth_clients_security_profile_check CHECK (security_profile IN ('fapi2')),
+    CONSTRAINT oauth_clients_source_check CHECK (source IN ('developer', 'registered', 'document'))
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_oauth_clients_app_created ON oauth_clients (app_id, created_at, id);
 ALTER TABLE oauth_clients ADD CONSTRAINT oauth_clients_pkey PRIMARY KEY (app_id, id);

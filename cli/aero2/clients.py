@@ -70,22 +70,22 @@ def list_(
     data_dir: DataDir = None,
 ) -> None:
     """List the clients, who registered each, and when it was last used."""
-    found: list[dict[str, Any]] = []
+    clients: list[dict[str, Any]] = []
     with report_failures(), dashboard(data_dir) as api:
         cursor: str | None = None
         while True:
             wanted = {"limit": 100, "cursor": cursor, "source": source}
             params = {name: value for name, value in wanted.items() if value is not None}
             page = call(api, "GET", at(slug, "clients"), params=params)
-            found += page["clients"]
+            clients += page["clients"]
             cursor = page.get("next")
             if cursor is None:
                 break
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        typer.echo(json.dumps(clients, indent=2))
         return
     table = Table("client id", "name", "source", "created", "last used")
-    for client in found:
+    for client in clients:
         used = client.get("last_used_at")
         name = escape(client["name"])
         created = client["created_at"][:10]

@@ -1,4 +1,4 @@
-"""What pages call a client. Nobody has checked the name of a client that registered itself or that is known by its
+"""The names that pages give to clients. Nobody has checked the name of a client that registered itself or that is known by its
 document: a stranger chose it. Pages show a host instead, which a stranger cannot choose freely."""
 
 from __future__ import annotations

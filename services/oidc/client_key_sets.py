@@ -1,6 +1,6 @@
 """Fetches the key sets at clients' `jwks_uri`, for all replicas together.
 
-Anybody can send an assertion with an unknown `kid`, and each could make us call the client's server. So one replica fetches
+Anybody can send an assertion with an unrow `kid`, and each could make us call the client's server. So one replica fetches
 in each window, and the others read what it has found.
 """
 
@@ -34,15 +34,15 @@ async def current(deps: Deps, ctx: Context, client_id: str, uri: str) -> dict[st
     give_up = asyncio.get_running_loop().time() + DEADLINE
     while True:
         async with deps.db.autocommit(ctx) as db:
-            known = await client_key_sets.claim(
+            row = await client_key_sets.claim(
                 db, app_id=ctx.app_id, client_id=client_id, window=WINDOW
             )
-        if known is not None and known.claimed:
+        if row is not None and row.claimed:
             return await _fetch(deps, ctx, client_id, uri)
-        if known is not None and known.jwks:
-            return known.jwks
+        if row is not None and row.jwks:
+            return row.jwks
         # None: another replica makes the first request just now.
-        if known is None or known.jwks is not None or asyncio.get_running_loop().time() > give_up:
+        if row is None or row.jwks is not None or asyncio.get_running_loop().time() > give_up:
             raise InvalidClient(NOT_FETCHED)
         await asyncio.sleep(POLL)
 

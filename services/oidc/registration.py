@@ -1,7 +1,7 @@
 """Clients register themselves (RFC 7591) and manage their registration (RFC 7592).
 
-Whoever registers a client is a stranger. Nobody of the application has checked anything that they say, so their users are
-always asked, pages show their host in place of their name, and their scopes have a ceiling.
+A client that registers itself comes from a stranger. Nobody of the application has checked anything that they say, so its users
+are always asked, pages show their host in place of their name, and their scopes have a ceiling.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from common.contracts.client_registration import (
     ReplaceRegistration,
 )
 from common.contracts.clients import Client, ClientFields
-from common.contracts.oauth_errors import AccessDenied, InvalidToken
+from common.contracts.oauth_errors import InsufficientScope, InvalidToken
 from common.events.clients import ClientDeleted, ClientUpdated
 from oidc import registration, registration_metadata, registration_response
 from oidc.clients import ensure_keys, find_locked
@@ -30,25 +30,21 @@ from oidc.queries import clients, registrations
 from oidc.registration_metadata import ClientMetadata
 
 UNKNOWN: Final = "the registration access token is not valid for this client"
+NO_PERMISSION: Final = "this client may not manage its registration"
+"""403 (RFC 7592 section 2)."""
 FIXED: Final = frozenset(
     {
         *("type", "first_party", "profile", "security_profile", "source", "enabled", "epoch"),
         *("include_rights", "claims_mapping", "access_token_format", "default_resources"),
     }
 )
-"""What only people of the application decide. At a registration they are unknown members, and ignored."""
+"""Members that only people of the application decide. At a registration they are unknown members, and ignored."""
 CHANGES: Final = AttemptLimit("client_registration_change", 60, 3600)
 """Replacements of one client: each may call its sector_identifier_uri."""
 
 
-class NoPermission(AccessDenied):
-    """The client may not manage its registration (RFC 7592 section 2)."""
-
-    status, title = 403, "This client may not manage its registration."
-
-
 async def read(deps: Deps, ctx: Context, request: ReadRegistration) -> ClientInformation:
-    """Returns all registered metadata. Raises InvalidToken, also for an unknown client, and NoPermission."""
+    """Returns all registered metadata. Raises InvalidToken, also for an unknown client, and InsufficientScope."""
     client, kept = await _find(deps, ctx, request.client_id, request.token)
     return registration_response.of_registered(ctx, client, kept, request.token)
 
@@ -66,7 +62,7 @@ async def _find(
     if not any(compare_digest(row.token_hash, each) for each in hashes):
         raise InvalidToken(UNKNOWN)
     if not client.enabled:
-        raise NoPermission
+        raise InsufficientScope(NO_PERMISSION)
     return client, row.metadata or {}
 
 
@@ -82,7 +78,7 @@ async def replace(deps: Deps, ctx: Context, request: ReplaceRegistration) -> Cli
     method = client.token_endpoint_auth_method or "client_secret_basic"
     fields = await registration.checked_fields(deps, ctx, metadata, method=method, type=kind)
     kept = registration_metadata.kept(metadata)
-    after = await _store(deps, ctx, client, fields, kept)
+    after = await _store(deps, ctx, client, fields=fields, kept=kept)
     await ensure_keys(deps, ctx, after)
     await deps.invalidate(ctx, "client", client.client_id)
     return registration_response.of_registered(ctx, after, kept, request.token)
@@ -105,14 +101,14 @@ def _read(sent: Mapping[str, JsonValue], client: Client) -> ClientMetadata:
 
 
 async def _store(
-    deps: Deps, ctx: Context, client: Client, fields: ClientFields, kept: dict[str, JsonValue]
+    deps: Deps, ctx: Context, client: Client, *, fields: ClientFields, kept: dict[str, JsonValue]
 ) -> Client:
-    """Stores the new metadata. What people of the application have set in the meantime stays. Raises InvalidToken if the
-    client was deleted, and NoPermission if it was disabled."""
+    """Stores the new metadata. The settings of people of the application stay. Raises InvalidToken if the
+    client was deleted, and InsufficientScope if it was disabled."""
     async with deps.db.transaction(ctx) as tx:
         before = await find_locked(tx, ctx, client.client_id)
         if not before.enabled:
-            raise NoPermission
+            raise InsufficientScope(NO_PERMISSION)
         wanted = fields.model_dump(mode="json", include=OWN)
         others = before.model_dump(mode="json", include={*ClientFields.model_fields} - OWN)
         after = await clients.update(
@@ -135,7 +131,7 @@ OWN: Final = {*registration_metadata.SAME, "scopes", "grant_types", "sector_iden
 
 
 async def delete(deps: Deps, ctx: Context, request: DeleteRegistration) -> Done:
-    """Deletes the client with its grants and tokens. Raises InvalidToken, also for an unknown client, and NoPermission."""
+    """Deletes the client with its grants and tokens. Raises InvalidToken, also for an unknown client, and InsufficientScope."""
     client, _ = await _find(deps, ctx, request.client_id, request.token)
     async with deps.db.transaction(ctx) as tx:
         if not await clients.delete(tx, app_id=ctx.app_id, client_id=client.client_id):

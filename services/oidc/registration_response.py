@@ -1,4 +1,4 @@
-"""What a client that registered itself is told about itself (RFC 7591 section 3.2.1, RFC 7592 section 3)."""
+"""The answer to a client that registered itself (RFC 7591 section 3.2.1, RFC 7592 section 3)."""
 
 from __future__ import annotations
 

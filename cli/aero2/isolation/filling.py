@@ -68,6 +68,7 @@ class _Filling:
         scope = self._post("scopes", name=word(), description=text)
         document = client_document(word())
         self._own("PUT", "/api/client-documents", json=document)
+        initial_token = self._post("initial-access-tokens", name=text)
         self.things |= {
             "permission_id": permission["id"],
             "permission_name": name,
@@ -76,6 +77,7 @@ class _Filling:
             "resource_id": resource["id"],
             "scope_id": scope["id"],
             "client_url": document["client_id"],
+            "initial_token_id": initial_token["id"],
         }
 
     def _user(self) -> Any:

@@ -91,6 +91,7 @@ RECIPES: Final[dict[str, Recipe]] = {
     "PUT /api/client-documents": Recipe(body=lambda _: client_document(word())),
     "DELETE /api/client-documents": Recipe(query=lambda t: {"client_id": t["client_url"]}),
     "POST /api/scopes": Recipe(body=lambda _: {"name": word()}),
+    "POST /api/initial-access-tokens": Recipe(body=lambda _: {"name": word()}),
     "POST /api/roles": Recipe(
         body=lambda t: {"name": word(), "permissions": [t["permission_name"]]}
     ),

@@ -200,7 +200,7 @@ class AppSettings(Versioned):
     )
     client_registration: RegistrationMode = Field(
         default="off",
-        description="Who can register clients at `/oauth2/register` (RFC 7591): nobody (`off`), whoever has an "
+        description="Who can register clients at `/oauth2/register` (RFC 7591): nobody (`off`), anyone with an "
         "initial access token (`token`), or anybody (`open`).",
     )
     agent_scopes: list[ScopeName] = Field(

@@ -12,7 +12,7 @@ from common.contracts.oauth_errors import OAuthError
 from common.problems import NotFound
 
 RegistrationMode = Literal["off", "token", "open"]
-"""Who can register a client: nobody, whoever has an initial access token, or anybody."""
+"""The people who can register a client: nobody, anyone with an initial access token, or anybody."""
 
 
 class InvalidRedirectUri(OAuthError):

@@ -25,7 +25,7 @@ GrantType = Literal["authorization_code", "refresh_token", "client_credentials"]
 
 
 ClientSource = Literal["developer", "registered", "document"]
-"""Who registered a client: people of the application, the client itself (RFC 7591), or nobody, because its id is the
+"""The registrant of a client: people of the application, the client itself (RFC 7591), or nobody, because its id is the
 URL of its metadata document."""
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from common.contracts.authorization import Authorization, Authorize, ResumeAuthorization, SignedIn
 from common.contracts.oauth_errors import SignInOver
 from common.ip_addresses import client_network
-from common.message_ids import N_
 from common.problems import BadRequest, TooLarge
 from gateway.admission.admission import admission_of
 from gateway.admission.flood_limits import PENDING_AUTHORIZATION
@@ -22,12 +21,11 @@ from gateway.auth.caller import user_even_without_rights
 from gateway.http import csrf, forms
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
+from gateway.oauth import consent_page
 from gateway.pages import client_names, errors, flow_cookie, pending_requests
-from gateway.pages.branding import origin_of
 from gateway.pages.changed_session import changed_session
 from gateway.pages.fields import Fields, at
-from gateway.pages.render import PageView, open_page
-from gateway.pages.scope_texts import SCOPE_TEXTS
+from gateway.pages.render import open_page
 from gateway.routing import ErrorStyle, HostKind, Route, RouteSet
 from gateway.state import Gateway, SignedInUser
 
@@ -197,7 +195,7 @@ def _follow(
             page, authorization.error, authorization.error_description
         )
     if authorization.kind == "consent" and user is not None:
-        return _consent(page, authorization)
+        return consent_page.show(page, authorization)
     if authorization.request:
         pending_requests.remember(gateway, request, authorization.request)
     verified = authorization.claimed_name is None
@@ -212,35 +210,6 @@ def _follow(
             way=authorization.way,
         )
     )
-
-
-def _consent(page: PageView, authorization: Authorization) -> GatewayResponse:
-    """Shows what the client wants, and asks the user."""
-    standard = [SCOPE_TEXTS[scope] for scope in authorization.scopes if scope in SCOPE_TEXTS]
-    other = [("key", scope) for scope in authorization.scopes if scope not in SCOPE_TEXTS]
-    apis = [
-        ("key", page.translate(N_("Use %(api)s on your behalf"), api=name))
-        for name in authorization.resources
-    ]
-    claimed_name, client_uri = authorization.claimed_name, authorization.client_uri
-    site = urlsplit(client_uri).netloc if client_uri else None
-    return page.show(
-        "consent.html",
-        carried={"request": authorization.request},
-        client=authorization.client_name or authorization.client_id,
-        asks=[(sign, page.translate(sentence)) for sign, sentence in standard] + other + apis,
-        claimed_name=claimed_name,
-        on_device=bool(claimed_name) and client_names.is_on_device(authorization.client_name),
-        back_to_device=bool(claimed_name) and client_names.is_on_device(authorization.redirects_to),
-        site=authorization.redirects_to if claimed_name else site,
-        policy_uri=_web(authorization.policy_uri),
-        tos_uri=_web(authorization.tos_uri),
-        switch=at("/accounts", request=authorization.request),
-    )
-
-
-def _web(url: str | None) -> str | None:
-    return url if url and origin_of(url) else None
 
 
 routes = RouteSet(

@@ -1,4 +1,4 @@
-"""What pages call a client whose name nobody has checked: by its host, or as an app on the user's device."""
+"""The names that pages give to clients whose own name nobody has checked: a host, or an app on the user's device."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.context import Context
-from oidc import grant_policy, scope_ceiling
+from oidc import grant_policy
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
 
@@ -13,10 +13,8 @@ async def scopes_are_allowed(deps: Deps, ctx: Context, request: AuthorizationReq
     names = await grant_policy.select_scopes(
         deps, ctx, request.client, request.parameters.get("scope")
     )
-    if request.client.source != "developer":
-        names = scope_ceiling.within(await scope_ceiling.get(deps, ctx), names)
-        if await _is_kept(deps, ctx, request):
-            names = list(dict.fromkeys([*names, "offline_access"]))
+    if request.client.source != "developer" and await _is_kept(deps, ctx, request):
+        names = list(dict.fromkeys([*names, "offline_access"]))
     request.scopes = names
 
 

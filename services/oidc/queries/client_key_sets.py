@@ -9,7 +9,7 @@ from common.db import Db, maybe, run
 
 
 @dataclass(frozen=True, slots=True)
-class KeySet:
+class FetchedKeySet:
     """The set that was fetched last. `claimed`: the caller must fetch it now. `jwks` is None before the first answer, and
     empty if there was no usable one."""
 
@@ -17,12 +17,12 @@ class KeySet:
     jwks: dict[str, Any] | None
 
 
-async def claim(db: Db, *, app_id: str, client_id: str, window: float) -> KeySet | None:
+async def claim(db: Db, *, app_id: str, client_id: str, window: float) -> FetchedKeySet | None:
     """Claims the next fetch of a client's key set, if the last one began more than `window` seconds ago, and returns what
     is known. Returns None if there is no such client."""
     return await maybe(
         db,
-        KeySet,
+        FetchedKeySet,
         """
         WITH claimed AS (
             UPDATE oauth_clients SET jwks_fetched_at = now()

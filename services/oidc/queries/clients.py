@@ -112,8 +112,7 @@ async def find_registered(db: Db, *, app_id: str, client_id: str) -> RegisteredC
                    FROM oauth_client_secrets s
                    WHERE s.app_id = $1 AND s.client_id = c.client_id
                ), '[]') AS secrets,
-               c.source, c.last_used_at,
-               c.security_profile
+               c.security_profile, c.source, c.last_used_at
         FROM oauth_clients c WHERE c.app_id = $1 AND c.client_id = $2
         """,
         app_id,
@@ -208,11 +207,7 @@ async def lock(db: Db, *, app_id: str, client_id: str) -> bool:
 PAGE: Final = f"""
     SELECT {CLIENT_COLUMNS} FROM oauth_clients
     WHERE app_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
-    ORDER BY created_at, id LIMIT $4
-    """
-PAGE_OF_SOURCE: Final = f"""
-    SELECT {CLIENT_COLUMNS} FROM oauth_clients
-    WHERE app_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid) AND source = $5
+      AND ($5::text IS NULL OR source = $5)
     ORDER BY created_at, id LIMIT $4
     """
 
@@ -228,9 +223,7 @@ async def page(
 ) -> list[Client]:
     """Lists clients by creation time, from the position after `after` and `after_id`: all, or those of one source."""
     position = keyset.forward(after, after_id)
-    if source is None:
-        return await many(db, Client, PAGE, app_id, *position, limit)
-    return await many(db, Client, PAGE_OF_SOURCE, app_id, *position, limit, source)
+    return await many(db, Client, PAGE, app_id, *position, limit, source)
 
 
 async def list_origins(db: Db, *, app_id: str) -> list[str]:

@@ -60,7 +60,7 @@ async def count_pending(db: Db, *, app_id: str, most: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What belongs to a registration beside the fields of its client."""
+    """The parts of a registration beside the fields of its client."""
 
     client_id: str
     token_hash: str | None

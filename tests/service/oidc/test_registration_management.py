@@ -30,7 +30,7 @@ from common.contracts.client_registration import (
     ReplaceRegistration,
 )
 from common.contracts.clients import UpdateClient
-from common.contracts.oauth_errors import AccessDenied, InvalidClient, InvalidToken
+from common.contracts.oauth_errors import InsufficientScope, InvalidClient, InvalidToken
 from common.problems import RateLimited
 from oidc import redirect_uris, registration_management
 
@@ -221,7 +221,7 @@ async def test_a_disabled_client_manages_nothing(open_app: World) -> None:
     told = await register(open_app)
     await open_app.admin(UpdateClient(client=told.client_id, changes={"enabled": False}))
     for attempt in (read(open_app, told), replace(open_app, told)):
-        with pytest.raises(AccessDenied) as caught:
+        with pytest.raises(InsufficientScope) as caught:
             await attempt
         assert caught.value.status == 403
 

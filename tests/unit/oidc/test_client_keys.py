@@ -22,7 +22,7 @@ from oidc import client_key_sets
 from oidc.client_keys import verification_keys
 from oidc.deps import OidcCaches
 from oidc.queries import client_key_sets as queries
-from oidc.queries.client_key_sets import KeySet
+from oidc.queries.client_key_sets import FetchedKeySet
 
 APP = "0198b2f0-0000-7000-8000-000000000001"
 
@@ -71,9 +71,9 @@ class Rows:
 def rows(monkeypatch: pytest.MonkeyPatch) -> Rows:
     """Puts rows in memory in place of the statements, which tests/service/oidc runs."""
 
-    async def claim(db: Rows, **_: Any) -> KeySet:
+    async def claim(db: Rows, **_: Any) -> FetchedKeySet:
         first, db.claimed = not db.claimed, True
-        return KeySet(first, db.jwks)
+        return FetchedKeySet(first, db.jwks)
 
     async def store(db: Rows, *, jwks: dict[str, Any], **_: Any) -> None:
         db.jwks = jwks

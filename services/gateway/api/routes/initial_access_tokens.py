@@ -22,7 +22,7 @@ router = NounRouter(prefix="/initial-access-tokens", tags=["clients"])
 
 
 @router.get("", summary="List initial access tokens")
-async def list_(
+async def list_initial_tokens(
     page: Annotated[ListInitialAccessTokens, Query()], ctx: Acting, bus: TheBus
 ) -> InitialAccessTokens:
     """Lists the tokens with which clients can register themselves, in the order of their creation. Needs
@@ -31,13 +31,15 @@ async def list_(
 
 
 @router.post("", status_code=201, summary="Create an initial access token")
-async def create(new: CreateInitialAccessToken, ctx: Acting, bus: TheBus) -> NewInitialAccessToken:
+async def create_initial_token(
+    new: CreateInitialAccessToken, ctx: Acting, bus: TheBus
+) -> NewInitialAccessToken:
     """Creates a token and returns it. It cannot be shown again. Needs `clients:write`."""
     return await bus.call(ctx, new)
 
 
 @router.delete("/{id}", summary="Revoke an initial access token")
-async def delete(id: Id, ctx: Acting, bus: TheBus) -> Done:
+async def delete_initial_token(id: Id, ctx: Acting, bus: TheBus) -> Done:
     """Revokes a token. Clients that were registered with it stay. Needs `clients:write`."""
     return await bus.call(ctx, DeleteInitialAccessToken(id=id))
 
