@@ -2,7 +2,7 @@
 draft-ietf-oauth-client-id-metadata-document).
 
 A document is fetched only for somebody who is signed in, and by one request at a time over all
-replicas. What it says is kept for the application as long as its headers permit. Failures are not kept.
+replicas. The application keeps it as long as its headers permit. Failures are not kept.
 The client itself is stored when the first user consents, because consents and tokens refer to it.
 """
 

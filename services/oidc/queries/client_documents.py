@@ -152,7 +152,7 @@ async def insert_client(
 
 
 async def update_client(db: Db, *, app_id: str, client_id: str, fields: dict[str, Any]) -> bool:
-    """Changes what a document describes of its client. What administrators set stays. Returns False if
+    """Changes what a document describes of its client. Settings of administrators stay. Returns False if
     nothing differs, or if the client is not stored."""
     return (
         await run(
