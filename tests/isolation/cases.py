@@ -73,6 +73,8 @@ NEUTRAL: dict[str, Any] = {
         "client_id": "https://fresh.example/client.json",
         "redirect_uris": ["https://fresh.example/cb"],
     },
+    "RegisterClient.metadata": {"redirect_uris": ["https://another.example.com/cb"]},
+    "ReplaceRegistration.metadata": {"redirect_uris": ["https://another.example.com/cb"]},
 }
 """Values for the other required fields of a contract. They name nothing of any application."""
 
@@ -81,6 +83,7 @@ NAMING = {
     "client_id", "secret_id", "invitation_id", "provider", "domain_id", "id", "token", "flow", "code",
     "params", "basic", "request", "slug", "confirm", "owner_org_id", "host", "domain", "key",
     "passkey_id", "application_id", "batch_id",
+    "policy_id",
 }  # fmt: skip
 """Fields that name an object. They are filled wherever `away` has a value, required or not."""
 

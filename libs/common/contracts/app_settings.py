@@ -219,3 +219,12 @@ class AppSettings(Versioned):
         description="Whether these clients keep their access after the user signs out, even if they do "
         "not request `offline_access`. The consent page says so.",
     )
+    token_exchange: bool = Field(
+        default=False,
+        description="Whether clients with an exchange policy can exchange tokens (RFC 8693).",
+    )
+    jwt_bearer: bool = Field(
+        default=False,
+        description="Whether clients with an exchange policy can exchange assertions of identity "
+        "providers for tokens (RFC 7523, ID-JAG).",
+    )
