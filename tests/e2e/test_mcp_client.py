@@ -233,6 +233,7 @@ async def test_an_agent_that_is_known_by_its_document(
         keep(tmp_path / "consent.png", "consent-document.png")
     assert (sent["client_id"], sent["resource"]) == ([document_server.url], [server])
     assert HOST in text
+    assert "Read your notes" in text
     assert "Notes server" in text
     assert result["client_id"] == result["told"]["agent"] == document_server.url
     assert set(result["told"]["scopes"]) == {"notes", "offline_access"}
@@ -243,6 +244,27 @@ async def test_an_agent_that_is_known_by_its_document(
         clients = (await api.get("/api/clients", params={"limit": 100})).json()["clients"]
     assert result["told"]["user"] == users["id"]
     assert [c["name"] for c in clients if c["client_id"] == document_server.url] == ["Notes agent"]
+
+
+async def test_an_agent_that_registers_itself(
+    agents: System, chromium: Chromium, tmp_path: Path
+) -> None:
+    """The same without a document: the agent registers at the endpoint that it finds (RFC 7591)."""
+    python, _ = mcp_python()
+    variables = {"ISSUER": agents.origin("demo"), "RESOURCE": "ORIGIN/mcp"}
+    async with running_server(python, tmp_path, snippet("notes_mcp.py"), **variables) as origin:
+        server = f"{origin}/mcp"
+        await register(agents, server, client_id_documents="off", client_registration="open")
+        result, text, sent, _ = await connect(
+            agents, chromium, server, None, tmp_path / "consent.png"
+        )
+        keep(tmp_path / "consent.png", "consent-registered.png")
+    assert sent["resource"] == [server]
+    assert sent["client_id"][0].startswith("client_")
+    assert "Notes agent" in text
+    assert "Read your notes" in text
+    assert result["client_id"] == result["told"]["agent"] == sent["client_id"][0]
+    assert "notes" in result["told"]["scopes"]
 
 
 def keep(picture: Path, name: str) -> None:

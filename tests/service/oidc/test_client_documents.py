@@ -440,6 +440,16 @@ async def test_consent_leads_with_the_host(shared: World, web: ProviderServer) -
     assert (answer.client_name, answer.claimed_name) == (HOST, "Bank (bank.com)")
 
 
+async def test_consent_shows_the_texts_of_scopes(shared: World, web: ProviderServer) -> None:
+    """A scope with a description is shown by it, and one without by its name."""
+    await shared.admin(CreateScope(name="notes", description="Read your notes"))
+    await shared.admin(CreateScope(name="feed"))
+    answer = await authorize(shared, await shared.person(), scope="openid notes feed")
+
+    assert answer.scopes == ["openid", "notes", "feed"]
+    assert answer.scope_texts == {"notes": "Read your notes"}
+
+
 CURSOR = [
     "cursor://anysphere.cursor-mcp/oauth/callback",
     "https://www.cursor.com/agents/mcp/oauth/callback",
