@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus
 
 from common.context import Context
 from common.contracts.oauth_errors import InvalidClient, OAuthError
-from oidc import client_assertions, client_documents, client_secret_check
+from oidc import client_assertions, client_documents, client_secret_check, security_profile
 from oidc.client_cache import find_registered
 from oidc.deps import Deps
 from oidc.oauth_parameters import OAuthParameters
@@ -41,6 +41,7 @@ async def authenticate(
         raise InvalidClient("the client is unknown")
     if client.source == "document":
         await _check_accepted(deps, ctx, client)
+    security_profile.check_method(client)
     if credential.method == "assertion":
         if client.token_endpoint_auth_method not in ("private_key_jwt", "client_secret_jwt"):
             raise InvalidClient("this client does not authenticate by assertion")

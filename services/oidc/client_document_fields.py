@@ -13,7 +13,7 @@ from common.contracts.fields import UNSEEN
 from common.contracts.oauth_errors import UnusableClientDocument
 from common.problems import Invalid
 from oidc import client_rules, redirect_uris, scope_catalogue
-from oidc.client_rules import ClientEnvironment
+from oidc.client_environment import ClientEnvironment
 
 SECRETS: Final = ("client_secret", "client_secret_expires_at")
 METHODS: Final = ("none", "private_key_jwt")

@@ -6,6 +6,7 @@ from typing import Final
 
 from common.message_ids import N_
 from gateway.dashboard.registration_settings import REGISTRATION
+from gateway.dashboard.setting_requests import REQUESTS
 from gateway.dashboard.setting_sections import (
     FACTORS,
     LOCALES,
@@ -193,4 +194,5 @@ SECTIONS: Final = (
     PAGE_TEXTS,
     LANGUAGES,
     TOKEN_EXCHANGE,
+    REQUESTS,
 )

@@ -8,7 +8,7 @@ from typing import Final
 
 from markupsafe import escape
 
-from common.contracts.oauth_errors import SignInOver, UnusableClientDocument
+from common.contracts.oauth_errors import InvalidRequestUri, SignInOver, UnusableClientDocument
 from common.contracts.sign_in import SsoRequired
 from common.message_ids import N_
 from common.problems import Impersonating, Problem, RateLimited
@@ -129,6 +129,10 @@ async def sign_in_over(
     return authorization_error(page, SignInOver.code, None, way=way)
 
 
+OVER: Final = frozenset({SignInOver.code, InvalidRequestUri.code})
+"""Errors that people get who go back to a sign-in that has ended."""
+
+
 def authorization_error(
     page: PageView,
     error: str | None,
@@ -138,25 +142,25 @@ def authorization_error(
 ) -> GatewayResponse:
     """Returns an error of the authorization endpoint that goes to the user, not to the client (RFC 6749
     section 4.1.2.1)."""
-    if error == SignInOver.code:
+    if error in OVER:
         says = page.translate(
             "It was already finished or took too long. Go back to the application and sign in again "
             "if it asks you to."
         )
         return _page(page, 400, page.translate("This sign-in has ended"), says, way=way)
-    heading = page.translate("This sign-in request isn't valid")
-    says = page.translate(
-        "There's a problem with the app that sent you here. Go back and try again, or contact "
-        "its developer:"
-    )
     if error == UnusableClientDocument.code:
-        heading = page.translate("This app can't be recognised")
         says = page.translate(
             "The app that sent you here is known by a document on its website, and that can't be "
             "used. Tell its developer, or the people who run %(name)s: they can store a copy of it.",
             name=page.request.app.name,
         )
-        error = None
+        heading = page.translate("This app can't be recognised")
+        return _page(page, 400, heading, says, detail=description or "")
+    heading = page.translate("This sign-in request isn't valid")
+    says = page.translate(
+        "There's a problem with the app that sent you here. Go back and try again, or contact "
+        "its developer:"
+    )
     return _page(page, 400, heading, says, detail=": ".join(filter(None, [error, description])))
 
 

@@ -19,7 +19,9 @@ async def client_is_known(deps: Deps, ctx: Context, request: AuthorizationReques
         client = await client_documents.find(
             deps, ctx, client_id, may_fetch=request.may_fetch_document
         )
-        if client is None:
+        if client is None and request.pushing:  # has authenticated as the client that is stored
+            client = await find_registered(deps, ctx, client_id)
+        elif client is None:
             client = client_documents.unknown(ctx, client_id)
             request.document_pending = True
     else:
