@@ -154,14 +154,19 @@ def authorization_error(
             "used. Tell its developer, or the people who run %(name)s: they can store a copy of it.",
             name=page.request.app.name,
         )
-        heading = page.translate("This app can't be recognised")
-        return _page(page, 400, heading, says, detail=description or "")
-    heading = page.translate("This sign-in request isn't valid")
+        return _page(
+            page,
+            400,
+            page.translate("This app can't be recognised"),
+            says,
+            detail=description or "",
+        )
     says = page.translate(
         "There's a problem with the app that sent you here. Go back and try again, or contact "
         "its developer:"
     )
-    return _page(page, 400, heading, says, detail=": ".join(filter(None, [error, description])))
+    detail = ": ".join(filter(None, [error, description]))
+    return _page(page, 400, page.translate("This sign-in request isn't valid"), says, detail=detail)
 
 
 def logout_refused(page: PageView, error: str | None, description: str | None) -> GatewayResponse:
