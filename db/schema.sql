@@ -1296,6 +1296,21 @@ CREATE TABLE initial_access_tokens (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_initial_access_tokens_expires ON initial_access_tokens (expires_at);
 
+-- owner: oidc. What is known of clients that are named by the URL of their metadata document. The client
+-- itself is stored when the first user consents.
+CREATE TABLE client_documents (
+    app_id         uuid        NOT NULL,
+    client_id      text        NOT NULL,  -- the URL
+    fields         jsonb,      -- what we use of it; NULL: it is being fetched for the first time
+    pinned         boolean     NOT NULL DEFAULT false,  -- a copy that an administrator stored
+    fetched_at     timestamptz NOT NULL DEFAULT now(),
+    expires_at     timestamptz NOT NULL,
+    fetching_until timestamptz,  -- somebody fetches it now
+    CONSTRAINT client_documents_pkey PRIMARY KEY (app_id, client_id),
+    CONSTRAINT client_documents_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_client_documents_expires ON client_documents (expires_at);
+
 -- owner: oidc. An API that tokens are for (RFC 8707).
 CREATE TABLE resources (
     app_id                uuid        NOT NULL,
@@ -2214,7 +2229,7 @@ GRANT SELECT (app_id, user_id, role_id, org_id) ON user_roles TO aero2_identity;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     oauth_clients, oauth_client_secrets, resources, scopes, authorization_requests, token_families,
     authorization_codes, revoked_grants, refresh_tokens, access_tokens, revoked_tokens, consents, signing_keys,
-    client_assertion_jtis, device_codes, logout_deliveries, session_clients
+    client_assertion_jtis, device_codes, logout_deliveries, session_clients, client_documents
     TO aero2_oidc;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dpop_jtis TO aero2_oidc;
 GRANT SELECT, INSERT, UPDATE, DELETE ON initial_access_tokens TO aero2_oidc;
@@ -2288,6 +2303,7 @@ GRANT SELECT (app_id, id, provisioned_at, created_at, guest) ON users TO aero2_s
 GRANT SELECT (app_id, batch_id, first, attempts, due_at), UPDATE (attempts, due_at)
     ON user_batch_parts TO aero2_sweep;
 GRANT SELECT (app_id, id, expires_at), DELETE ON user_batches TO aero2_sweep;
+GRANT SELECT (app_id, expires_at, pinned), DELETE ON client_documents TO aero2_sweep;
 GRANT SELECT (user_id, last_active_at, actor_id) ON user_sessions TO aero2_sweep;  -- guests, impersonations
 GRANT SELECT (id) ON link_proofs TO aero2_sweep;
 GRANT SELECT (state_hash) ON oauth_state TO aero2_sweep;

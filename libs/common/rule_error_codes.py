@@ -126,6 +126,11 @@ CLIENT_ERRORS: Final = {
     "resource_not_a_urn": N_("This is not a URN."),
     "resource_scheme_refused": N_("The scheme must be https, http or urn."),
     "resource_not_normalized": N_("Write it as {normalized} (RFC 3986 section 6.2.3)."),
+    "client_url_malformed": N_(
+        "This is no URL of a client: https, a host in lower case, and a path without dot segments."
+    ),
+    "document_too_large": N_("The document has more than {maximum} bytes."),
+    "document_unusable": N_("The document cannot be used: {reason}."),
     "resource_is_issuer": N_("This is the issuer, which stands for Aero2's own API."),
     "resource_unknown": N_("The application has no such resource."),
     "claim_not_standard": N_("{claim} is not a standard claim."),

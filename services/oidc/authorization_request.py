@@ -30,7 +30,8 @@ class AuthorizationRequest:
     `pushed_hash` names the pushed request that the browser came with. `signed`: the parameters were in
     a request object, whose `jti` has `jti_hash`. `pushing`: the client pushes the request now.
     `checking`: nobody makes the request, so nothing may change. `cnf` is what the client must prove to
-    redeem the code. `device` is the one that the user decides on (RFC 8628).
+    redeem the code. `device` is the one that the user decides on (RFC 8628). `document_pending`: the
+    client's metadata document is not known yet.
     """
 
     params: Params
@@ -65,6 +66,7 @@ class AuthorizationRequest:
     checking: bool = False
     cnf: dict[str, str] | None = None
     device: DeviceCode | None = None
+    document_pending: bool = False
     _client: RegisteredClient | None = None
 
     @classmethod
@@ -92,6 +94,12 @@ class AuthorizationRequest:
     @client.setter
     def client(self, client: RegisteredClient) -> None:
         self._client = client
+
+    @property
+    def may_fetch_document(self) -> bool:
+        """Whether a client's metadata document may be fetched: for somebody who has signed in, because
+        anybody can make an address up."""
+        return self.checking or (self.session is not None and not self.session.guest)
 
     @property
     def consent_scopes(self) -> list[str]:

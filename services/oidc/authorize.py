@@ -19,12 +19,13 @@ from common.contracts.authorization import (
     GetAuthorizationState,
     ResumeAuthorization,
 )
-from common.contracts.oauth_errors import OAuthError
+from common.contracts.oauth_errors import LoginRequired, OAuthError
 from oidc import (
     authorization_response,
     client_display,
     code_issue,
     device_verification,
+    prompts,
     repeated_submission,
 )
 from oidc.authorization_request import AuthorizationRequest
@@ -157,6 +158,8 @@ async def _run_steps(deps: Deps, ctx: Context, request: AuthorizationRequest) ->
     try:
         for step in CLIENT_STEPS:
             await step(deps, ctx, request)
+            if request.document_pending:
+                return authorization_response.with_session(request, await _signed_in_first(deps, ctx, request))
     except OAuthError as problem:
         return authorization_response.error_page(problem)
     try:
@@ -168,3 +171,18 @@ async def _run_steps(deps: Deps, ctx: Context, request: AuthorizationRequest) ->
         return authorization_response.with_session(request, response)
     except OAuthError as problem:
         return await authorization_response.error(deps, ctx, request, problem)
+
+
+async def _signed_in_first(
+    deps: Deps, ctx: Context, request: AuthorizationRequest
+) -> Authorization:
+    """Sends the user to sign in before the client's metadata document is fetched.
+
+    Nothing is known of the client yet, so for `prompt=none` there is no address that is safe to
+    redirect to.
+    """
+    if request.unseen:
+        return await prompts.come_back(deps, ctx, request)
+    if "none" in request.parameters.get("prompt", "").split(" "):
+        raise LoginRequired
+    return await prompts.sign_in(deps, ctx, request, reauthenticate=True)

@@ -110,6 +110,8 @@ def _switched_on(ctx: Context, settings: AppSettings) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if settings.device_authorization:  # RFC 8628 section 4
         fields["device_authorization_endpoint"] = f"{ctx.origin}/oauth2/device_authorization"
+    if settings.client_id_documents != "off":
+        fields["client_id_metadata_document_supported"] = True
     if settings.client_registration != "off":  # RFC 7591 section 3
         fields["registration_endpoint"] = f"{ctx.origin}/oauth2/register"
     if settings.pushed_authorization_requests:  # RFC 9126 section 5

@@ -8,6 +8,11 @@ from common.bus import Handler
 from common.contracts.authorization import Authorize, GetAuthorizationState, ResumeAuthorization
 from common.contracts.authorization_check import CheckAuthorizationUrl
 from common.contracts.base import Request
+from common.contracts.client_documents import (
+    DeleteClientDocument,
+    ListClientDocuments,
+    PinClientDocument,
+)
 from common.contracts.client_registration import (
     CreateInitialAccessToken,
     DeleteInitialAccessToken,
@@ -87,6 +92,7 @@ from oidc import (
     introspection,
     keys,
     logout,
+    pinned_documents,
     published_keys,
     pushed_requests,
     registration,
@@ -150,6 +156,10 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     RevokeUserDeviceSignIn: device_sign_ins.revoke_of_user,
     ListMyDeviceSignIns: device_sign_ins.list_own,
     RevokeMyDeviceSignIn: device_sign_ins.revoke_own,
+    # metadata documents of clients
+    ListClientDocuments: pinned_documents.list_,
+    PinClientDocument: pinned_documents.pin,
+    DeleteClientDocument: pinned_documents.delete,
     # clients that register themselves
     RegisterClient: registration.register,
     ReadRegistration: registration_management.read,

@@ -54,13 +54,18 @@ async def select_account(deps: Deps, ctx: Context, request: AuthorizationRequest
 
 
 async def consent(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Authorization:
-    """Sends the user to the consent page, with the names of the requested resources."""
+    """Sends the user to the consent page, with the application's texts for its scopes, and with the names
+    of the requested resources."""
     page = _page(request, "consent", await _store(deps, ctx, request, "consent"))
-    if not request.resource:
-        return page
-    resources = (await scope_catalogue.get_catalogue(deps, ctx)).resources
-    names = [resources[uri].name if uri in resources else uri for uri in request.resource]
-    return page.model_copy(update={"resources": names})
+    catalogue = await scope_catalogue.get_catalogue(deps, ctx)
+    own = [catalogue.scopes[name] for name in page.scopes if name in catalogue.scopes]
+    apis = catalogue.resources
+    return page.model_copy(
+        update={
+            "resources": [apis[uri].name if uri in apis else uri for uri in request.resource],
+            "scope_texts": {scope.name: scope.description for scope in own if scope.description},
+        }
+    )
 
 
 async def device(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Authorization:

@@ -68,6 +68,11 @@ NEUTRAL: dict[str, Any] = {
     "KeepFormPost.response": {"code": "c"},
     "AddCustomDomain.domain": "login.fresh.example.org",
     "AddOrganizationDomain.domain": "fresh.example",
+    "PinClientDocument.client_id": "https://fresh.example/client.json",
+    "PinClientDocument.document": {
+        "client_id": "https://fresh.example/client.json",
+        "redirect_uris": ["https://fresh.example/cb"],
+    },
     "RegisterClient.metadata": {"redirect_uris": ["https://another.example.com/cb"]},
     "ReplaceRegistration.metadata": {"redirect_uris": ["https://another.example.com/cb"]},
 }

@@ -34,6 +34,7 @@ from common.contracts.assignments import AssignRole
 from common.contracts.audit_log import ListAudit
 from common.contracts.authorization import Authorize, SignedIn
 from common.contracts.base import Request
+from common.contracts.client_documents import PinClientDocument
 from common.contracts.client_secrets import ListClientSecrets
 from common.contracts.clients import CreateClient
 from common.contracts.domains import AddCustomDomain
@@ -540,6 +541,13 @@ async def _rest(sides: Sides, side: Side) -> None:
         KEY_HOLDER,
         CreateIdentityProvider(preset="zoom", client_secret=side.word, settings=settings),
     )
+    client_url = f"https://{side.word}.example/client.json"
+    document: dict[str, Any] = {
+        "client_id": client_url,
+        "client_name": f"Agent {side.word}",
+        "redirect_uris": [f"https://{side.word}.example/cb"],
+    }
+    await sides.ask(side, KEY_HOLDER, PinClientDocument(client_id=client_url, document=document))
     batch = await sides.ask(
         side,
         KEY_HOLDER,
@@ -564,6 +572,7 @@ async def _rest(sides: Sides, side: Side) -> None:
         "provider": provider.id,
         "DeleteResource.id": resource.id,
         "DeleteScope.id": scope.id,
+        "DeleteClientDocument.client_id": client_url,
         "SetPrimaryDomain.id": domain.id,
         "RemoveCustomDomain.id": domain.id,
         "VerifyCustomDomain.id": domain.id,

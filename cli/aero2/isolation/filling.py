@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from aero2.failures import CommandError
 from aero2.isolation.canary import Canary, refusal
-from aero2.isolation.things import address, word
+from aero2.isolation.things import address, client_document, word
 from aero2.isolation.wire import NONE, Credential, Parts, Wire
 from common.ids import new_id
 
@@ -68,6 +68,8 @@ class _Filling:
         uri = f"https://{word()}.example"
         resource = self._post("resources", identifier=uri, name=text)
         scope = self._post("scopes", name=word(), description=text)
+        document = client_document(word())
+        self._own("PUT", "/api/client-documents", json=document)
         initial_token = self._post("initial-access-tokens", name=text)
         self.things |= {
             "permission_id": permission["id"],
@@ -76,6 +78,7 @@ class _Filling:
             "org_role_id": org_role["id"],
             "resource_id": resource["id"],
             "scope_id": scope["id"],
+            "client_url": document["client_id"],
             "initial_token_id": initial_token["id"],
         }
 

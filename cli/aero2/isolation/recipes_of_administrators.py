@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from aero2.isolation.recipe import LAST, By, Recipe, Values
-from aero2.isolation.things import address, word
+from aero2.isolation.things import address, client_document, word
 
 
 def _user(by: By = "user", **more: Any) -> Recipe:
@@ -99,6 +99,8 @@ RECIPES: Final[dict[str, Recipe]] = {
     "POST /api/resources": Recipe(
         body=lambda _: {"identifier": f"https://{word()}.example", "name": "Another"}
     ),
+    "PUT /api/client-documents": Recipe(body=lambda _: client_document(word())),
+    "DELETE /api/client-documents": Recipe(query=lambda t: {"client_id": t["client_url"]}),
     "POST /api/scopes": Recipe(body=lambda _: {"name": word()}),
     "POST /api/initial-access-tokens": Recipe(body=lambda _: {"name": word()}),
     "POST /api/roles": Recipe(

@@ -91,6 +91,9 @@ class Authorization(Contract):
     resources: list[str] = Field(
         default=[], description="The names of the APIs that the tokens will be for."
     )
+    scope_texts: dict[str, str] = Field(
+        default={}, description="By scope: the text that the application wrote for this page."
+    )
     login_hint: str | None = None
     ui_locales: str | None = None
     reauthenticate: bool = Field(default=False, description="Whether the user must sign in again.")

@@ -115,6 +115,12 @@ class RequestUriNotSupported(OAuthError):
     code, title = "request_uri_not_supported", "Request objects by reference are not supported."
 
 
+class UnusableClientDocument(OAuthError):
+    """The document that the client_id names cannot be used. Only the user is told why."""
+
+    code, title = "client_document_unusable", "The description of this client cannot be used."
+
+
 class InvalidDpopProof(OAuthError):
     """The proof of possession is missing or not valid (RFC 9449 section 5)."""
 

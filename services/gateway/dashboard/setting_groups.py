@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from common.message_ids import N_
+from gateway.dashboard.registration_settings import REGISTRATION
 from gateway.dashboard.setting_requests import REQUESTS
 from gateway.dashboard.setting_sections import (
     FACTORS,
@@ -109,35 +110,6 @@ DEVICES: Final = Section(
             N_(
                 "Command-line tools and televisions show a code, which the user types in a browser. "
                 "Each client needs the grant type, too."
-            ),
-        ),
-    ),
-)
-REGISTRATION: Final = Section(
-    "registration",
-    N_("Apps that nobody registered"),
-    (
-        Setting(
-            "client_registration",
-            "choice",
-            N_("Self-registration"),
-            N_(
-                "Agents and other apps can register themselves as OAuth clients. “With a token” needs "
-                "a token that you create on the page of OAuth clients. People are always asked."
-            ),
-            (
-                ("off", N_("Off")),
-                ("token", N_("With a token")),
-                ("open", N_("Everybody")),
-            ),
-        ),
-        Setting(
-            "agent_scopes",
-            "lines",
-            N_("Scopes they can get"),
-            N_(
-                "One scope a line. Whatever else they request is left out. Empty: all scopes that need "
-                "no permission, except for `account`."
             ),
         ),
     ),

@@ -11,7 +11,12 @@ from gateway.pages.scope_texts import SCOPE_TEXTS
 def requested_access(page: PageView, authorization: Authorization) -> list[tuple[str, str]]:
     """Returns the name of an icon and a sentence for each scope and resource."""
     standard = [SCOPE_TEXTS[scope] for scope in authorization.scopes if scope in SCOPE_TEXTS]
-    other = [("key", scope) for scope in authorization.scopes if scope not in SCOPE_TEXTS]
+    texts = authorization.scope_texts
+    other = [
+        ("key", texts.get(scope, scope))
+        for scope in authorization.scopes
+        if scope not in SCOPE_TEXTS
+    ]
     apis = [
         ("key", page.translate(N_("Use %(api)s on your behalf"), api=name))
         for name in authorization.resources

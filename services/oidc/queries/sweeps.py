@@ -75,6 +75,10 @@ EXPIRED: Final[Expired] = {
         -- any-tenant: secrets that expired after a rotation
         DELETE FROM oauth_client_secrets WHERE expires_at < now() - interval '1 day'
         """,
+    "client_documents": """
+        -- any-tenant: documents that nobody has asked for since they expired
+        DELETE FROM client_documents WHERE NOT pinned AND expires_at < now() - interval '1 day'
+        """,
     "initial_access_tokens": """
         -- any-tenant: tokens that expired a while ago, so that people still see why a client was refused
         DELETE FROM initial_access_tokens WHERE expires_at < now() - interval '7 days'
