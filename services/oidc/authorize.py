@@ -159,7 +159,9 @@ async def _run_steps(deps: Deps, ctx: Context, request: AuthorizationRequest) ->
         for step in CLIENT_STEPS:
             await step(deps, ctx, request)
             if request.document_pending:
-                return authorization_response.with_session(request, await _signed_in_first(deps, ctx, request))
+                return authorization_response.with_session(
+                    request, await _signed_in_first(deps, ctx, request)
+                )
     except OAuthError as problem:
         return authorization_response.error_page(problem)
     try:
