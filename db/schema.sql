@@ -1518,6 +1518,46 @@ CREATE TABLE client_assertion_jtis (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_client_assertion_jtis_expires ON client_assertion_jtis (expires_at);
 
+-- owner: oidc. What a confidential client may exchange (docs/adr/0042): tokens of a client of the application,
+-- or assertions of an identity provider, for these resources and scopes. `audience` is the issuer of another
+-- authorization server for which the client gets assertions (ID-JAG), and `audience_client_id` its name there.
+CREATE TABLE token_exchange_policies (
+    app_id             uuid        NOT NULL,
+    id                 uuid        NOT NULL,
+    client_id          text        NOT NULL,
+    subject_client_id  text,
+    provider_id        uuid,
+    audience           text,
+    audience_client_id text,
+    resources          text[]      NOT NULL DEFAULT '{}',
+    scopes             text[]      NOT NULL DEFAULT '{}',
+    created_at         timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT token_exchange_policies_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT token_exchange_policies_source_key
+        UNIQUE NULLS NOT DISTINCT (client_id, subject_client_id, provider_id, audience, app_id),
+    CONSTRAINT token_exchange_policies_source_check
+        CHECK ((subject_client_id IS NULL) <> (provider_id IS NULL)),
+    CONSTRAINT token_exchange_policies_client_id_fkey FOREIGN KEY (app_id, client_id)
+        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE,
+    CONSTRAINT token_exchange_policies_subject_client_id_fkey FOREIGN KEY (app_id, subject_client_id)
+        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE,
+    CONSTRAINT token_exchange_policies_provider_id_fkey FOREIGN KEY (app_id, provider_id)
+        REFERENCES identity_providers (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_token_exchange_policies_subject ON token_exchange_policies (subject_client_id, app_id);
+CREATE INDEX idx_token_exchange_policies_provider ON token_exchange_policies (provider_id, app_id);
+
+-- owner: oidc. Each assertion of an identity provider that was exchanged (RFC 7523 section 3), until it
+-- expires. The hash is that of its issuer and its jti.
+CREATE TABLE used_assertions (
+    app_id         uuid        NOT NULL,
+    assertion_hash text        NOT NULL,
+    expires_at     timestamptz NOT NULL,
+    CONSTRAINT used_assertions_pkey PRIMARY KEY (app_id, assertion_hash),
+    CONSTRAINT used_assertions_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_used_assertions_expires ON used_assertions (expires_at);
+
 -- owner: oidc (RFC 8628)
 CREATE TABLE device_codes (
     app_id           uuid        NOT NULL,
@@ -2147,6 +2187,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     client_assertion_jtis, device_codes, logout_deliveries, session_clients
     TO aero2_oidc;
 GRANT SELECT, INSERT, UPDATE, DELETE ON initial_access_tokens TO aero2_oidc;
+GRANT SELECT, INSERT, DELETE ON token_exchange_policies, used_assertions TO aero2_oidc;
 -- Token statements check that the user, session and membership are live, in one round trip (ADR 0002).
 GRANT SELECT (
     app_id, id, email, email_normalized, email_verified, name, given_name, family_name, middle_name,
@@ -2227,3 +2268,4 @@ GRANT SELECT (app_id, expires_at), DELETE ON
     TO aero2_sweep;
 GRANT SELECT (app_id, id, client_id, source, created_at, last_used_at) ON oauth_clients TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON initial_access_tokens TO aero2_sweep;
+GRANT SELECT (app_id, expires_at), DELETE ON used_assertions TO aero2_sweep;

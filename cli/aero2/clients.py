@@ -10,12 +10,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from aero2 import client_exchange
 from aero2.api import call
 from aero2.command_groups import new_group
 from aero2.dashboard import DataDir, at, dashboard
 from aero2.failures import report_failures
 
 app = new_group("OAuth clients.")
+app.add_typer(client_exchange.app, name="exchange")
 
 
 @app.callback()

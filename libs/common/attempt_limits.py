@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from common import attempt_counts
@@ -46,24 +45,7 @@ class Limits:
     async def hit(self, tx: Db, ctx: Context, *counted: tuple[AttemptLimit, str | None]) -> int:
         """Counts as `count` does, in a transaction that commits whatever follows. Returns the
         seconds to wait, or 0."""
-        return await self._hit(tx, ctx, counted, self.scale) if self.scale else 0
-
-    async def refund(self, ctx: Context, limit: AttemptLimit, whom: str) -> None:
-        """Takes back one attempt that `count` has counted."""
-        async with self.db.autocommit(ctx) as db:
-            await attempt_counts.refund(db, app_id=ctx.app_id, key=self._key(limit, whom))
-
-    async def once(self, ctx: Context, limit: AttemptLimit, whom: str) -> None:
-        """Counts as `count` does, although a setting turns limits off: for what may be used only
-        once."""
-        async with self.db.autocommit(ctx) as db:
-            wait = await self._hit(db, ctx, ((limit, whom),), 1.0)
-        exceeded(wait)
-
-    async def _hit(
-        self, tx: Db, ctx: Context, counted: Iterable[tuple[AttemptLimit, str | None]], scale: float
-    ) -> int:
-        windows = self._windows(counted, scale)
+        windows = self.windows(*counted)
         if not windows.keys:
             return 0
         wait = await attempt_counts.hit(
@@ -71,24 +53,38 @@ class Limits:
         )
         return 0 if wait is None else max(1, wait)
 
+    async def refund(self, ctx: Context, limit: AttemptLimit, whom: str) -> None:
+        """Takes back one attempt that `count` has counted."""
+        async with self.db.autocommit(ctx) as db:
+            await attempt_counts.refund(db, app_id=ctx.app_id, key=self._key(limit, whom))
+
+    async def once(self, ctx: Context, limit: AttemptLimit, whom: str) -> None:
+        """Counts as `count` does, although a setting turns limits off: for what may be used only once, at
+        whichever replica. So all hash it under one key, whichever is active."""
+        key = self._key(limit, whom, self.keys.first)
+        async with self.db.autocommit(ctx) as db:
+            wait = await attempt_counts.hit(
+                db, app_id=ctx.app_id, keys=[key], seconds=[limit.seconds], most=[limit.most]
+            )
+        exceeded(0 if wait is None else max(1, wait))
+
     def windows(self, *counted: tuple[AttemptLimit, str | None]) -> Windows:
         """Returns what a statement that counts by itself needs. Nothing, if a setting turns limits off."""
-        return self._windows(counted if self.scale else (), self.scale)
-
-    def _windows(self, counted: Iterable[tuple[AttemptLimit, str | None]], scale: float) -> Windows:
         limit_by_key = {
-            self._key(limit, whom): limit for limit, whom in counted if whom is not None
+            self._key(limit, whom): limit
+            for limit, whom in counted
+            if self.scale and whom is not None
         }
         keys = sorted(limit_by_key)  # one order for everybody: no deadlocks
         ordered = [limit_by_key[key] for key in keys]
         return Windows(
             keys,
             [limit.seconds for limit in ordered],
-            [max(1, int(limit.most * scale)) for limit in ordered],
+            [max(1, int(limit.most * self.scale)) for limit in ordered],
         )
 
-    def _key(self, limit: AttemptLimit, whom: str) -> str:
-        return f"{limit.name}:{self.keys.hash('limit', whom)}"
+    def _key(self, limit: AttemptLimit, whom: str, kid: str | None = None) -> str:
+        return f"{limit.name}:{self.keys.hash('limit', whom, kid)}"
 
 
 def exceeded(wait: int) -> None:

@@ -149,6 +149,13 @@ CLIENT_ERRORS: Final = {
     "sector_identifier_required": N_("This is required if redirect URIs have several hosts."),
     "algorithm_refused": N_("The algorithm must be one of {expected}."),
     "algorithm_without_assertion": N_("An algorithm has a meaning only for assertions."),
+    # token exchange
+    "exchange_source_unclear": N_("Either a client or an identity provider is required."),
+    "exchange_scope_refused": N_("Tokens that were exchanged never have this scope."),
+    "exchange_audience_required": N_("This has a meaning only with an audience."),
+    "exchange_audience_of_provider": N_(
+        "Assertions for other servers are made from your own tokens. Choose a client."
+    ),
     # keys
     "jwks_twice": N_("Send jwks or jwks_uri, but not both (RFC 7591 section 2)."),
     "jwks_required": N_("private_key_jwt requires jwks or jwks_uri."),

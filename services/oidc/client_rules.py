@@ -18,7 +18,15 @@ from common.contracts.clients import ClientFields
 from common.egress import Egress
 from common.field_errors import FieldError, field_error
 from common.problems import Invalid
-from oidc import acr_values, claims, client_keys, json_web_keys, redirect_uris, scope_catalogue
+from oidc import (
+    acr_values,
+    claims,
+    client_keys,
+    grant_policy,
+    json_web_keys,
+    redirect_uris,
+    scope_catalogue,
+)
 from oidc.deps import Deps
 
 Mistakes = Iterator[FieldError]
@@ -133,7 +141,7 @@ def grants_fit(client: ClientFields, _: ClientEnvironment) -> Mistakes:
         yield field_error("grant_types", "refresh_token_needs_code")
     if client.type == "service" and "authorization_code" in client.grant_types:
         yield field_error("grant_types", "service_has_no_users")
-    if public and "client_credentials" in client.grant_types:
+    if public and not grant_policy.CONFIDENTIAL.isdisjoint(client.grant_types):
         yield field_error("grant_types", "public_client_has_no_credentials")
 
 

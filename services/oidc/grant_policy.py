@@ -21,7 +21,13 @@ from oidc import scope_catalogue, scope_ceiling
 from oidc.deps import Deps
 from oidc.queries.clients import RegisteredClient
 
-CONFIDENTIAL: Final = frozenset({"client_credentials"})
+CONFIDENTIAL: Final = frozenset(
+    {
+        "client_credentials",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    }
+)
 """Grant types that a client without credentials may not use."""
 
 

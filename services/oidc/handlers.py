@@ -39,6 +39,11 @@ from common.contracts.consents import (
     RevokeUserGrant,
 )
 from common.contracts.discovery import GetConfiguration
+from common.contracts.exchange_policies import (
+    CreateExchangePolicy,
+    DeleteExchangePolicy,
+    ListExchangePolicies,
+)
 from common.contracts.keys import (
     EnsureKeys,
     GetJwks,
@@ -59,6 +64,7 @@ from oidc import (
     clients,
     configuration,
     consents,
+    exchange_policies,
     initial_access_tokens,
     introspection,
     keys,
@@ -124,4 +130,8 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     CreateInitialAccessToken: initial_access_tokens.create,
     ListInitialAccessTokens: initial_access_tokens.list_,
     DeleteInitialAccessToken: initial_access_tokens.delete,
+    # token exchange
+    ListExchangePolicies: exchange_policies.list_,
+    CreateExchangePolicy: exchange_policies.create,
+    DeleteExchangePolicy: exchange_policies.delete,
 }

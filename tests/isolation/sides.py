@@ -36,6 +36,7 @@ from common.contracts.client_secrets import ListClientSecrets
 from common.contracts.clients import CreateClient
 from common.contracts.domains import AddCustomDomain
 from common.contracts.email_codes import StartEmailCode
+from common.contracts.exchange_policies import CreateExchangePolicy
 from common.contracts.identity_providers import CreateIdentityProvider
 from common.contracts.invitations import InviteUser
 from common.contracts.mail_sender import MailSenderFields, PutMailSender
@@ -487,6 +488,8 @@ async def _connected_accounts(sides: Sides, side: Side) -> None:
     proving = ("GetLinkProof", "SendLinkProofCode", "FinishLinkProof", "ConnectProvenAccount")
     side.things |= {f"{name}.link_proof": proof for name in proving}
     side.things |= {
+        "VerifyAssertion.assertion": "a.b.c",
+        "VerifyAssertion.provider_ids": [idp_id],
         "UnlinkUserIdentity.link_id": link_id,
     }
 
@@ -531,7 +534,19 @@ async def _rest(sides: Sides, side: Side) -> None:
         KEY_HOLDER,
         StartUserImport(users=[{"email": f"in-{side.word}@example.com"}], complete=False),
     )
+    policy = await sides.ask(
+        side,
+        KEY_HOLDER,
+        CreateExchangePolicy(
+            client=side.things["client"],
+            subject_client=side.things["client"],
+            resources=[resource.identifier],
+            scopes=[scope.name],
+        ),
+    )
     side.things |= {
+        "policy_id": policy.id,
+        "CreateExchangePolicy.subject_client": side.things["client"],
         "batch_id": batch.id,
         "StartUserBatch.user_ids": [side.ada.id],
         "DeleteUsers.user_ids": [side.ada.id],

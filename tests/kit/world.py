@@ -202,11 +202,12 @@ class World(OAuthSteps):
             ),
         )
 
-    def add_oidc_replica(self, **settings: Any) -> None:
-        """Starts a second oidc on a bus of its own. Both hear what either one announces."""
-        bus = LocalBus()
+    def add_oidc_replica(self, keys: Keys | None = None, **settings: Any) -> None:
+        """Starts a second oidc on a bus of its own, perhaps with other master keys. Both hear what either
+        one announces."""
+        bus, keys = LocalBus(), keys or self.keys
         deps = self._make_oidc(bus, Tenants(bus), **settings)
-        self._replica = OidcReplica(bus, replace(deps, sealer=Sealer(self.keys)))
+        self._replica = OidcReplica(bus, replace(deps, keys=keys, sealer=Sealer(keys)))
         for name in ("rbac", "tenancy"):
             bus.serve(None, self.stand_ins.handlers(name))
         bus.serve(self._replica.oidc, OIDC)

@@ -198,3 +198,12 @@ class AppSettings(Versioned):
         description="The most that clients which nobody registered can get. Empty: the standard scopes "
         "except `account`, and your own scopes that need no permission. Scopes beyond it are dropped.",
     )
+    token_exchange: bool = Field(
+        default=False,
+        description="Whether clients with an exchange policy can exchange tokens (RFC 8693).",
+    )
+    jwt_bearer: bool = Field(
+        default=False,
+        description="Whether clients with an exchange policy can exchange assertions of identity "
+        "providers for tokens (RFC 7523, ID-JAG).",
+    )

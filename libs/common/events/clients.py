@@ -76,3 +76,22 @@ class InitialAccessTokenDeleted(Event, type="initial_access_token_deleted"):
     """A token with which clients register themselves was revoked."""
 
     initial_access_token: str
+
+
+class ExchangePolicyCreated(Event, type="exchange_policy_created"):
+    """A client was allowed to exchange tokens of a client, or assertions of an identity provider."""
+
+    client_id: str
+    policy_id: str
+    subject_client_id: str | None = None
+    provider_id: str | None = None
+    audience: str | None = None
+    resources: list[str]
+    scopes: list[str]
+
+
+class ExchangePolicyDeleted(Event, type="exchange_policy_deleted"):
+    """A client is no longer allowed to exchange certain tokens."""
+
+    client_id: str
+    policy_id: str

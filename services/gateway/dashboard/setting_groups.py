@@ -186,6 +186,27 @@ LANGUAGES: Final = Section(
         ),
     ),
 )
+TOKEN_EXCHANGE: Final = Section(
+    "token-exchange",
+    N_("Token exchange"),
+    (
+        Setting(
+            "token_exchange",
+            "switch",
+            N_("Exchange tokens"),
+            N_("Clients with a policy exchange a user's token for one at another API (RFC 8693)."),
+        ),
+        Setting(
+            "jwt_bearer",
+            "switch",
+            N_("Exchange assertions of identity providers"),
+            N_(
+                "Clients with a policy get tokens for what an identity provider asserts: agents of "
+                "companies (RFC 7523, ID-JAG)."
+            ),
+        ),
+    ),
+)
 SECTIONS: Final = (
     SIGN_IN,
     SIGN_UP,
@@ -199,4 +220,5 @@ SECTIONS: Final = (
     METADATA,
     PAGE_TEXTS,
     LANGUAGES,
+    TOKEN_EXCHANGE,
 )
