@@ -103,7 +103,9 @@ class FakeClients:
 
 async def _list(fake: FakeClients, ctx: Context, request: ListClients) -> Clients:
     ctx.allow(request.needs)
-    return Clients(clients=list(fake.clients.values()))
+    fake.calls.append(request)
+    of_source = [c for c in fake.clients.values() if request.source in (None, c.source)]
+    return Clients(clients=of_source)
 
 
 async def _get(fake: FakeClients, ctx: Context, request: GetClient) -> Client:
