@@ -1239,6 +1239,10 @@ CREATE TABLE oauth_clients (
     registered_metadata           jsonb,      -- what a client registered and no other column holds (RFC 7591)
     fetched_jwks                  jsonb,      -- the key set at jwks_uri, for all replicas
     jwks_fetched_at               timestamptz,
+    require_pushed_authorization_requests boolean NOT NULL DEFAULT false,
+    require_signed_request_object boolean     NOT NULL DEFAULT false,
+    request_object_signing_alg    text,       -- NULL: any of ours
+    authorization_signed_response_alg text,   -- NULL: RS256
     CONSTRAINT oauth_clients_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
     CONSTRAINT oauth_clients_type_check CHECK (type IN ('web', 'spa', 'native', 'service')),
     CONSTRAINT oauth_clients_auth_method_check CHECK (token_endpoint_auth_method IN
@@ -1340,6 +1344,10 @@ CREATE TABLE authorization_requests (
     expires_at   timestamptz NOT NULL,
     used_at      timestamptz,
     created_at   timestamptz NOT NULL DEFAULT now(),
+    visited_at   timestamptz,           -- of a pushed request: when a browser first came with it
+    pushed_hash  text,                  -- id_hash of the pushed request from which this one was made
+    signed       boolean     NOT NULL DEFAULT false,  -- the parameters were in a signed request object
+    jti_hash     text,                  -- the request object's jti, which makes one code
     CONSTRAINT authorization_requests_pkey PRIMARY KEY (app_id, id_hash)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_authorization_requests_client ON authorization_requests (client_id, app_id);

@@ -22,6 +22,7 @@ from gateway.oauth import (
     discovery,
     introspect,
     logout,
+    pushed_requests,
     register,
     revoke,
     token,
@@ -35,7 +36,7 @@ from gateway.state import Gateway
 ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     health.routes,
     certificates.routes,
-    *(module.routes for module in (token, introspect, userinfo, revoke)),
+    *(module.routes for module in (token, introspect, userinfo, revoke, pushed_requests)),
     *(module.routes for module in (discovery, authorize, logout)),
     register.routes,
     reference.routes,

@@ -52,6 +52,7 @@ from common.contracts.keys import (
     RotateSigningKeys,
 )
 from common.contracts.logout import LogOut
+from common.contracts.pushed_requests import PushAuthorization
 from common.contracts.resources import CreateResource, DeleteResource, ListResources
 from common.contracts.scopes import CreateScope, DeleteScope, ListScopes
 from common.contracts.tokens import CheckAccessToken, ExchangeToken, IntrospectToken, RevokeToken
@@ -70,6 +71,7 @@ from oidc import (
     keys,
     logout,
     published_keys,
+    pushed_requests,
     registration,
     registration_management,
     resources,
@@ -85,6 +87,7 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     ResumeAuthorization: authorize.resume,
     GetAuthorizationState: authorize.get_state,
     CheckAuthorizationUrl: authorization_check.check,
+    PushAuthorization: pushed_requests.push,
     ExchangeToken: token_endpoint.exchange,
     GetUserinfo: userinfo.get,
     CheckAccessToken: access_tokens.check,

@@ -335,6 +335,7 @@ async def _clients(sides: Sides, side: Side) -> None:
         "basic": basic,
         "request": pending.request,
         "Authorize.params": params,
+        "PushAuthorization.params": params,
         "CheckAuthorizationUrl.url": f"/oauth2/authorize?{urlencode(params)}",
         "ExchangeToken.params": _redeem(await _code(sides, side, params)),
         "IntrospectToken.params": [("token", tokens.access_token)],
@@ -403,6 +404,7 @@ async def _second_factors(sides: Sides, side: Side) -> None:
         impersonation=True,
         passkey_sign_up=True,
         client_registration="token",
+        pushed_authorization_requests=True,
     )
     await sides.ask(side, KEY_HOLDER, UpdateSettings(changes=settings))
     sides.world.tenants.cache.clear()

@@ -19,6 +19,7 @@ CHALLENGE: Final = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 SETTINGS: Final = {
     "mfa_policy": "optional",
     "guests": True,
+    "pushed_authorization_requests": True,
     "impersonation": True,
     "passkey_sign_up": True,
     "auth_methods": ["password", "email_code", "magic_link", "passkey"],

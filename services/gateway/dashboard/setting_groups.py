@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from common.message_ids import N_
+from gateway.dashboard.setting_requests import REQUESTS
 from gateway.dashboard.setting_sections import (
     FACTORS,
     LOCALES,
@@ -221,4 +222,5 @@ SECTIONS: Final = (
     PAGE_TEXTS,
     LANGUAGES,
     TOKEN_EXCHANGE,
+    REQUESTS,
 )

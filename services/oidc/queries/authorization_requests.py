@@ -12,7 +12,11 @@ from common.sql import numbered
 
 @dataclass(frozen=True, slots=True)
 class PendingAuthorization:
-    """A stored authorization request. `prompted` are the steps that the user was sent to."""
+    """A stored authorization request. `prompted` are the steps that the user was sent to.
+
+    `pushed_hash` names the pushed request from which it was made. `signed`: the parameters were in a
+    request object, whose `jti` has `jti_hash`.
+    """
 
     id_hash: str
     params: list[list[str]]
@@ -20,6 +24,9 @@ class PendingAuthorization:
     session_id: str | None
     prompted: list[str]
     authenticated_after: datetime | None
+    pushed_hash: str | None
+    signed: bool
+    jti_hash: str | None
 
 
 class NewPendingAuthorization(NamedTuple):
@@ -34,14 +41,19 @@ class NewPendingAuthorization(NamedTuple):
     prompted: list[str]
     reauthenticate: bool
     lifetime: float
+    pushed_hash: str | None = None
+    signed: bool = False
+    jti_hash: str | None = None
 
 
 INSERT: Final = numbered(
     """
     INSERT INTO authorization_requests (app_id, id_hash, client_id, params, user_id, session_id,
-                                        prompted, authenticated_after, expires_at)
+                                        prompted, authenticated_after, expires_at,
+                                        pushed_hash, signed, jti_hash)
     VALUES (:app_id, :id_hash, :client_id, :params, :user_id, :session_id, :prompted,
-            CASE WHEN :reauthenticate THEN now() END, now() + make_interval(secs => :lifetime))
+            CASE WHEN :reauthenticate THEN now() END, now() + make_interval(secs => :lifetime),
+            :pushed_hash, :signed, :jti_hash)
     """,
     NewPendingAuthorization,
 )
@@ -86,7 +98,8 @@ async def find_pending(db: Db, *, app_id: str, id_hashes: list[str]) -> PendingA
         db,
         PendingAuthorization,
         """
-        SELECT id_hash, params, user_id, session_id, prompted, authenticated_after
+        SELECT id_hash, params, user_id, session_id, prompted, authenticated_after,
+               pushed_hash, signed, jti_hash
         FROM authorization_requests
         WHERE app_id = $1 AND id_hash = ANY ($2) AND used_at IS NULL AND expires_at > now()
         """,
@@ -103,7 +116,8 @@ async def find_answered(
         db,
         PendingAuthorization,
         """
-        SELECT id_hash, params, user_id, session_id, prompted, authenticated_after
+        SELECT id_hash, params, user_id, session_id, prompted, authenticated_after,
+               pushed_hash, signed, jti_hash
         FROM authorization_requests
         WHERE app_id = $1 AND id_hash = ANY ($2) AND used_at IS NOT NULL AND expires_at > now()
         """,
@@ -148,19 +162,19 @@ async def find_state(
     )
 
 
-async def mark_answered(db: Db, *, app_id: str, id_hash: str) -> bool:
-    """Marks the request as answered. Returns False if it was answered before."""
-    return (
-        await run(
-            db,
-            """
+async def mark_answered(
+    db: Db, *, app_id: str, id_hash: str, pushed_hash: str | None = None
+) -> None:
+    """Marks the request as answered, and the pushed request from which it was made."""
+    await run(
+        db,
+        """
         UPDATE authorization_requests SET used_at = now()
-        WHERE app_id = $1 AND id_hash = $2 AND used_at IS NULL
+        WHERE app_id = $1 AND id_hash IN ($2, $3) AND used_at IS NULL
         """,
-            app_id,
-            id_hash,
-        )
-        == 1
+        app_id,
+        id_hash,
+        pushed_hash,
     )
 
 

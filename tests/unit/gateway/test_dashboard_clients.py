@@ -193,7 +193,9 @@ async def test_without_the_right_to_read_there_is_nothing(
     assert "/clients" not in overview.text
 
 
-@pytest.mark.parametrize("path", ["", "/secrets", "/secrets/new", "/grants", "/delete"])
+@pytest.mark.parametrize(
+    "path", ["", "/secrets", "/secrets/new", "/grants", "/security", "/delete"]
+)
 async def test_a_foreign_client_does_not_exist(
     http: httpx.AsyncClient, fake: FakeClients, path: str
 ) -> None:
@@ -326,7 +328,14 @@ async def test_hostile_text_is_inert(http: httpx.AsyncClient, fake: FakeClients)
         backchannel_logout_uri="javascript:alert(1)",
     )
     fake.secrets = [ClientSecret(id=new_id(), hint="<b>x", created_at=NOW) for _ in range(2)]
-    for path in ("", "/client_a", "/client_a/secrets", "/client_a/grants", "/client_a/delete"):
+    for path in (
+        "",
+        "/client_a",
+        "/client_a/secrets",
+        "/client_a/grants",
+        "/client_a/security",
+        "/client_a/delete",
+    ):
         page = await http.get(f"{ORIGIN}{HOME}{path}")
         assert page.status_code == 200, path
         assert is_inert(page.text), path
