@@ -28,7 +28,8 @@ class AuthorizationRequest:
 
     `pushed_hash` names the pushed request that the browser came with. `signed`: the parameters were in
     a request object, whose `jti` has `jti_hash`. `pushing`: the client pushes the request now.
-    `checking`: nobody makes the request, so nothing may change.
+    `checking`: nobody makes the request, so nothing may change. `cnf` is what the client must prove to
+    redeem the code.
     """
 
     params: Params
@@ -61,6 +62,7 @@ class AuthorizationRequest:
     jti_hash: str | None = None
     pushing: bool = False
     checking: bool = False
+    cnf: dict[str, str] | None = None
     _client: RegisteredClient | None = None
 
     @classmethod

@@ -156,6 +156,11 @@ class ClientFields(Contract):
         "it are refused, and so is every request that does not meet it. Switching it on ends the "
         "client's secrets and tokens.",
     )
+    dpop_bound_access_tokens: bool = Field(
+        default=False,
+        description="Whether each token request needs a DPoP proof, so that every token is bound to a key "
+        "(RFC 9449 section 5.2). Other clients may send one.",
+    )
 
 
 class LogoutFailure(Contract):
