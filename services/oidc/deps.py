@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from common.attempt_limits import Limits
 from common.caches import Cache
 from common.connections import Connections
 from common.context import Context
@@ -103,6 +104,7 @@ class Deps(ServiceDeps):
     caches: OidcCaches = field(default_factory=OidcCaches)
     pool: FairPool = field(default_factory=FairPool)
     deliveries: WakeableWorker = field(default_factory=WakeableWorker)
+    limits: Limits
 
     @property
     def http(self) -> OutgoingHttp:
@@ -123,6 +125,7 @@ async def open_deps(settings: Settings, links: Connections) -> Deps:
         logout_db=await open_job(settings, links, "logout"),
         sweep_db=await open_job(settings, links, "sweep"),
         settings=settings,
+        limits=Limits(common.db, common.keys, settings.limit_scale),
     )
     links.invalidation.listeners.append(deps.caches.drop)
     links.on_reconnect.append(deps.caches.clear)

@@ -1123,6 +1123,7 @@ NEVER_REFUSED = {
     "/signup/passkey",
     "/account/sessions",
     "/account/sessions/others",
+    "/account/apps/devices",
     "/account/organization/leave",
     "/accounts",
     "/logout",
