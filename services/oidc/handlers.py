@@ -13,6 +13,7 @@ from common.contracts.client_documents import (
     ListClientDocuments,
     PinClientDocument,
 )
+from common.contracts.client_origins import ListOrigins
 from common.contracts.client_registration import (
     CreateInitialAccessToken,
     DeleteInitialAccessToken,
@@ -32,7 +33,6 @@ from common.contracts.clients import (
     DeleteClient,
     GetClient,
     ListClients,
-    ListOrigins,
     UpdateClient,
 )
 from common.contracts.consents import (
