@@ -17,6 +17,7 @@ from bench.workloads import (
     full_login,
     introspection,
     password,
+    pushed_flows,
     refresh,
     session,
     userinfo,
@@ -36,6 +37,7 @@ WORKLOADS: dict[str, Callable[[DemoApplication], Workload]] = {
     "W6-full-login": full_login,
     "W7": provider_sign_in,
     "W8": passkey_sign_in,
+    "W10": pushed_flows,
     "page-sign-in": partial(document, "page-sign-in", "/login"),
     "page-account": account_page,
 }

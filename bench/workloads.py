@@ -2,6 +2,7 @@
 
 W1: check a token or session. W2: client credentials. W3: refresh a token. W4: sign in with a
 password. W5: public documents. W6: whole authorization code flows. W7 and W8 are in `bench.ways_in`.
+W10: flows whose requests are pushed.
 """
 
 from __future__ import annotations
@@ -167,9 +168,11 @@ def _attribute(tag: str, name: str) -> str:
     return match[1].replace("&amp;", "&") if match else ""
 
 
-async def code_flow(demo: DemoApplication, http: Connection, number: int) -> dict[str, str]:
-    """Runs one authorization code flow with PKCE. Signs in first if the browser has no session. Returns
-    the token response."""
+async def code_flow(
+    demo: DemoApplication, http: Connection, number: int, *, pushed: bool = False
+) -> dict[str, str]:
+    """Runs one authorization code flow with PKCE. Signs in first if the browser has no session. With
+    `pushed`, the client pushes the request first. Returns the token response."""
     client, verifier = demo.web(), secrets.token_urlsafe(32)
     challenge = hashlib.sha256(verifier.encode()).digest()
     query = {
@@ -182,8 +185,10 @@ async def code_flow(demo: DemoApplication, http: Connection, number: int) -> dic
         "code_challenge": base64.urlsafe_b64encode(challenge).rstrip(b"=").decode(),
         "code_challenge_method": "S256",
     }
-    start = f"/oauth2/authorize?{urlencode(query)}"
-    page = await http.get(start)
+    if pushed:
+        answer = await _as_client(http, client, "/oauth2/par", query, status=201)
+        query = {"client_id": client[0], "request_uri": answer["request_uri"]}
+    page = await http.get(f"/oauth2/authorize?{urlencode(query)}")
     location = page.headers.get("location", "")
     if not location.startswith(CALLBACK):
         location = await sign_in(demo, http, number, location)
@@ -196,12 +201,19 @@ async def code_flow(demo: DemoApplication, http: Connection, number: int) -> dic
         "redirect_uri": CALLBACK,
         "code_verifier": verifier,
     }
+    return await _as_client(http, client, "/oauth2/token", form, status=200)
+
+
+async def _as_client(
+    http: Connection, client: tuple[str, str], path: str, form: dict[str, str], *, status: int
+) -> dict[str, str]:
+    """Sends a form with the client's secret and without the browser's cookies. Returns the answer."""
     cookies, http.cookies = http.cookies, {}
-    tokens = await http.post("/oauth2/token", form, **basic(client))
+    answer = await http.post(path, form, **basic(client))
     http.cookies = cookies
-    if tokens.status != 200:
-        raise RuntimeError(f"token: {tokens.status} {tokens.body[:300]!r}")
-    return dict(json.loads(tokens.body))
+    if answer.status != status:
+        raise RuntimeError(f"{path}: {answer.status} {answer.body[:300]!r}")
+    return dict(json.loads(answer.body))
 
 
 def mint_tokens(demo: DemoApplication, count: int) -> list[dict[str, str]]:
@@ -367,6 +379,14 @@ def signed_in(name: str, connect: Callable[[], Connection], flow: BrowserFlow) -
 def code_flows(demo: DemoApplication) -> Workload:
     """Code flows of users who are signed in."""
     return signed_in("W6-code-flow", demo.connection, partial(code_flow, demo))
+
+
+def pushed_flows(demo: DemoApplication) -> Workload:
+    """POST /oauth2/par, then a whole authorization code flow of a signed-in user (RFC 9126)."""
+    with demo.deployment.api() as api:
+        switch = {"pushed_authorization_requests": True}
+        api.put("/api/settings", json=switch).raise_for_status()
+    return signed_in("W10", demo.connection, partial(code_flow, demo, pushed=True))
 
 
 def full_login(demo: DemoApplication) -> Workload:

@@ -416,6 +416,7 @@ CREATE TABLE roles (
     is_system   boolean     NOT NULL DEFAULT false,
     created_at  timestamptz NOT NULL DEFAULT now(),
     updated_at  timestamptz NOT NULL DEFAULT now(),
+    nats        jsonb,      -- what its users may do on a NATS server that asks Aero2
     CONSTRAINT roles_pkey PRIMARY KEY (app_id, id),
     CONSTRAINT roles_app_id_name_key UNIQUE (name, app_id),
     CONSTRAINT roles_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
@@ -460,6 +461,7 @@ CREATE TABLE organization_roles (
     is_system   boolean     NOT NULL DEFAULT false,
     created_at  timestamptz NOT NULL DEFAULT now(),
     updated_at  timestamptz NOT NULL DEFAULT now(),
+    nats        jsonb,      -- what its users may do on a NATS server that asks Aero2
     CONSTRAINT organization_roles_pkey PRIMARY KEY (app_id, id),
     CONSTRAINT organization_roles_app_id_name_key UNIQUE (name, app_id),
     CONSTRAINT organization_roles_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
@@ -1233,12 +1235,17 @@ CREATE TABLE oauth_clients (
     created_at                    timestamptz NOT NULL DEFAULT now(),
     updated_at                    timestamptz NOT NULL DEFAULT now(),
     security_profile              text,       -- NULL: none
+    dpop_bound_access_tokens      boolean     NOT NULL DEFAULT false,
     source                        text        NOT NULL DEFAULT 'developer',
     last_used_at                  timestamptz,  -- about: written once a day
     registration_token_hash       text,       -- HMAC-SHA-256 (RFC 7592)
     registered_metadata           jsonb,      -- what a client registered and no other column holds (RFC 7591)
     fetched_jwks                  jsonb,      -- the key set at jwks_uri, for all replicas
     jwks_fetched_at               timestamptz,
+    require_pushed_authorization_requests boolean NOT NULL DEFAULT false,
+    require_signed_request_object boolean     NOT NULL DEFAULT false,
+    request_object_signing_alg    text,       -- NULL: any of ours
+    authorization_signed_response_alg text,   -- NULL: RS256
     CONSTRAINT oauth_clients_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
     CONSTRAINT oauth_clients_type_check CHECK (type IN ('web', 'spa', 'native', 'service')),
     CONSTRAINT oauth_clients_auth_method_check CHECK (token_endpoint_auth_method IN
@@ -1340,6 +1347,10 @@ CREATE TABLE authorization_requests (
     expires_at   timestamptz NOT NULL,
     used_at      timestamptz,
     created_at   timestamptz NOT NULL DEFAULT now(),
+    visited_at   timestamptz,           -- of a pushed request: when a browser first came with it
+    pushed_hash  text,                  -- id_hash of the pushed request from which this one was made
+    signed       boolean     NOT NULL DEFAULT false,  -- the parameters were in a signed request object
+    jti_hash     text,                  -- the request object's jti, which makes one code
     device_code_hash text,                           -- of device_codes: the user decides on a device
     CONSTRAINT authorization_requests_pkey PRIMARY KEY (app_id, id_hash)
 ) PARTITION BY HASH (app_id);
@@ -1518,6 +1529,18 @@ CREATE TABLE client_assertion_jtis (
     CONSTRAINT client_assertion_jtis_pkey PRIMARY KEY (app_id, client_id, jti_hash)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_client_assertion_jtis_expires ON client_assertion_jtis (expires_at);
+
+-- owner: oidc (RFC 9449). DPoP proofs that were used. Its partitions are UNLOGGED: a crash forgets them, and with
+-- them the epoch, without which no nonce of before is good (docs/adr/0038).
+CREATE TABLE dpop_jtis (
+    app_id     uuid        NOT NULL,
+    id         bytea       NOT NULL,  -- hash of key and jti; empty: the epoch
+    epoch      uuid,
+    expires_at timestamptz NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT dpop_jtis_pkey PRIMARY KEY (app_id, id)
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_dpop_jtis_expires ON dpop_jtis (expires_at);
 
 -- owner: oidc. What a confidential client may exchange (docs/adr/0042): tokens of a client of the application,
 -- or assertions of an identity provider, for these resources and scopes. `audience` is the issuer of another
@@ -1908,6 +1931,7 @@ BEGIN
     DELETE FROM user_words WHERE app_id = OLD.id;
     DELETE FROM webauthn_challenges WHERE app_id = OLD.id;
     DELETE FROM rate_limits WHERE app_id = OLD.id;
+    DELETE FROM dpop_jtis WHERE app_id = OLD.id;
     PERFORM set_config('aero2.app_id', coalesce(bound, ''), true);
     RETURN NULL;
 END
@@ -2014,7 +2038,7 @@ BEGIN
         SELECT relname FROM pg_catalog.pg_class
         WHERE relkind = 'p' AND relnamespace = 'public'::regnamespace ORDER BY oid
     LOOP
-        persistence := CASE WHEN partitioned = 'rate_limits' THEN 'UNLOGGED' ELSE '' END;
+        persistence := CASE WHEN partitioned IN ('rate_limits', 'dpop_jtis') THEN 'UNLOGGED' ELSE '' END;
         FOR n IN 0..15 LOOP
             EXECUTE format(
                 'CREATE %s TABLE %I PARTITION OF %I FOR VALUES WITH (MODULUS 16, REMAINDER %s)',
@@ -2192,6 +2216,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     authorization_codes, revoked_grants, refresh_tokens, access_tokens, revoked_tokens, consents, signing_keys,
     client_assertion_jtis, device_codes, logout_deliveries, session_clients
     TO aero2_oidc;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dpop_jtis TO aero2_oidc;
 GRANT SELECT, INSERT, UPDATE, DELETE ON initial_access_tokens TO aero2_oidc;
 GRANT SELECT, INSERT, DELETE ON token_exchange_policies, used_assertions TO aero2_oidc;
 -- Token statements check that the user, session and membership are live, in one round trip (ADR 0002).
@@ -2272,6 +2297,7 @@ GRANT SELECT (app_id, expires_at), DELETE ON
     refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,
     oauth_client_secrets
     TO aero2_sweep;
+GRANT SELECT (app_id, expires_at), DELETE ON dpop_jtis TO aero2_sweep;
 GRANT SELECT (app_id, id, client_id, source, created_at, last_used_at) ON oauth_clients TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON initial_access_tokens TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON used_assertions TO aero2_sweep;

@@ -184,5 +184,20 @@ CLIENT_ERRORS: Final = {
     "client_not_verified": N_(
         "Nobody of the application registered this client, so its users are always asked."
     ),
+    # authorization requests
+    "setting_required": N_("The application's setting {setting} must be on."),
+    "signed_requests_need_keys": N_("Signed requests require jwks or jwks_uri."),
+    "algorithm_without_key": N_("No key of the client has this algorithm."),
+    # the FAPI 2.0 security profile
+    "fapi_needs_key_authentication": N_(
+        "FAPI 2.0 requires authentication by a key: private_key_jwt or mutual TLS."
+    ),
+    "fapi_algorithm_refused": N_("FAPI 2.0 allows PS256, ES256 and EdDSA."),
+    "fapi_needs_pushed_requests": N_(
+        "FAPI 2.0 requires the application's setting pushed_authorization_requests."
+    ),
+    "fapi_needs_https": N_("FAPI 2.0 requires https."),
+    "fapi_needs_pkce": N_("FAPI 2.0 requires PKCE."),
+    "fapi_does_not_rotate": N_("With FAPI 2.0, refresh tokens do not rotate."),
 }
 RULE_ERRORS: Final = USER_ERRORS | APPLICATION_ERRORS | CLIENT_ERRORS

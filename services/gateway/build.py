@@ -18,11 +18,13 @@ from gateway.http.asgi import AsgiApp
 from gateway.monitoring import certificates, health
 from gateway.monitoring.internal_listener import InternalListener
 from gateway.oauth import (
+    access_evaluation,
     authorize,
     device_authorization,
     discovery,
     introspect,
     logout,
+    pushed_requests,
     register,
     revoke,
     token,
@@ -36,9 +38,10 @@ from gateway.state import Gateway
 ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     health.routes,
     certificates.routes,
-    *(module.routes for module in (token, introspect, userinfo, revoke)),
+    *(module.routes for module in (token, introspect, userinfo, revoke, pushed_requests)),
     *(module.routes for module in (discovery, authorize, logout)),
     device_authorization.routes,
+    access_evaluation.routes,
     register.routes,
     reference.routes,
     *API_ROUTE_SETS,

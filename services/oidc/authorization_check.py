@@ -23,16 +23,19 @@ from oidc.authorize import Step
 from oidc.checks.claims_are_well_formed import claims_are_well_formed
 from oidc.checks.client_is_known import client_is_known
 from oidc.checks.contexts_are_possible import contexts_are_possible
+from oidc.checks.form_is_as_required import form_is_as_required
 from oidc.checks.hint_is_ours import hint_is_ours
 from oidc.checks.no_request_object import no_request_object
 from oidc.checks.parameters_are_single import parameters_are_single
 from oidc.checks.pkce_is_s256 import pkce_is_s256
 from oidc.checks.prompts_are_consistent import prompts_are_consistent
+from oidc.checks.pushed_request_is_waiting import pushed_request_is_waiting
 from oidc.checks.redirect_uri_is_registered import redirect_uri_is_registered
 from oidc.checks.resources_are_known import resources_are_known
 from oidc.checks.response_mode_is_known import response_mode_is_known
 from oidc.checks.response_type_is_code import response_type_is_code
 from oidc.checks.scopes_are_allowed import scopes_are_allowed
+from oidc.checks.signed_request_is_proven import signed_request_is_proven
 from oidc.client_cache import find_registered
 from oidc.deps import Deps
 
@@ -53,6 +56,9 @@ RULES: Final[dict[Step, AuthorizationRule]] = {
     claims_are_well_formed: "claims",
     contexts_are_possible: "acr_values",
     hint_is_ours: "id_token_hint",
+    pushed_request_is_waiting: "pushed_request",
+    signed_request_is_proven: "signed_request",
+    form_is_as_required: "required_form",
 }
 ORDER: Final[tuple[AuthorizationRule, ...]] = (
     "address",
@@ -66,7 +72,7 @@ PASSED: Final[dict[AuthorizationRule, str]] = {
     "redirect_uri": "The redirect URI is registered.",
     "response_mode": "The response mode is supported.",
     "repeated_parameters": "No parameter is repeated.",
-    "request_object": "There is no request object.",
+    "request_object": "There is no request object that we do not support.",
     "response_type": "The response type is code, and the client may use it.",
     "pkce": "The proof of the code (PKCE) is as the client needs it.",
     "scope": "Every scope is allowed for this client.",
@@ -75,9 +81,14 @@ PASSED: Final[dict[AuthorizationRule, str]] = {
     "claims": "The parameter claims is valid, or missing.",
     "acr_values": "The requested class of sign-in is possible.",
     "id_token_hint": "The ID token hint is valid, or missing.",
+    "pushed_request": "The request was pushed and still waits, or was not pushed.",
+    "signed_request": "The request object is signed by the client, or missing.",
+    "required_form": "The request is pushed and signed as the client needs it.",
 }
 NOT_REACHED: Final = "Not checked, because an earlier rule refuses the URL."
-OF_USER: Final = frozenset({"address", "parameters", "client", "redirect_uri"})
+OF_USER: Final = frozenset(
+    {"address", "parameters", "client", "pushed_request", "signed_request", "redirect_uri"}
+)
 """Rules before a redirect URI is safe. Their errors are shown to the user."""
 
 
@@ -92,6 +103,7 @@ async def check(deps: Deps, ctx: Context, request: CheckAuthorizationUrl) -> Aut
         passed.append("address")
         params = parse_parameters(parts.query)
         authorization = AuthorizationRequest.from_parameters(params, None)
+        authorization.checking = True
         passed.append("parameters")
         for step in STEPS:
             await step(deps, ctx, authorization)

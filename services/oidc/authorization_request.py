@@ -25,7 +25,12 @@ class AuthorizationRequest:
 
     `acr_values` are the requested classes of sign-in (OpenID Connect Core section 5.5.1.1). `acr`
     is the class that the tokens will name. `unmet_acr_values` are those that the user was asked
-    for in this request and did not reach. `device` is the one that the user decides on (RFC 8628).
+    for in this request and did not reach.
+
+    `pushed_hash` names the pushed request that the browser came with. `signed`: the parameters were in
+    a request object, whose `jti` has `jti_hash`. `pushing`: the client pushes the request now.
+    `checking`: nobody makes the request, so nothing may change. `cnf` is what the client must prove to
+    redeem the code. `device` is the one that the user decides on (RFC 8628).
     """
 
     params: Params
@@ -53,6 +58,12 @@ class AuthorizationRequest:
     acr_essential: bool = False
     acr: str | None = None
     unmet_acr_values: list[str] = field(default_factory=list)
+    pushed_hash: str | None = None
+    signed: bool = False
+    jti_hash: str | None = None
+    pushing: bool = False
+    checking: bool = False
+    cnf: dict[str, str] | None = None
     device: DeviceCode | None = None
     _client: RegisteredClient | None = None
 
@@ -68,6 +79,8 @@ class AuthorizationRequest:
         """Returns a stored request that no step has checked since it was resumed."""
         request = cls.from_parameters([(name, value) for name, value in pending.params], session)
         request.pending, request.request_id = pending, request_id
+        request.pushed_hash, request.signed = pending.pushed_hash, pending.signed
+        request.jti_hash = pending.jti_hash
         return request
 
     @property
@@ -84,6 +97,16 @@ class AuthorizationRequest:
     def consent_scopes(self) -> list[str]:
         """The scopes that the user has to allow: requested, or needed by the `claims` parameter."""
         return [*self.scopes, *self.claim_scopes]
+
+    @property
+    def is_pushed(self) -> bool:
+        """Whether the client has pushed the request, or does so now."""
+        return self.pushing or self.pushed_hash is not None
+
+    @property
+    def makes_one_code(self) -> bool:
+        """Whether the client may come with this request several times, and only one gets a code."""
+        return self.pushed_hash is not None or self.jti_hash is not None
 
     @property
     def silent(self) -> bool:

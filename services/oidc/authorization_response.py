@@ -7,36 +7,45 @@ from urllib.parse import quote, urlencode
 from common.context import Context
 from common.contracts.authorization import Authorization
 from common.contracts.oauth_errors import OAuthError
-from oidc import client_display
+from oidc import client_display, signed_responses
 from oidc.authorization_request import AuthorizationRequest
+from oidc.deps import Deps
 
 
-def code(ctx: Context, request: AuthorizationRequest, value: str) -> Authorization:
+async def code(
+    deps: Deps, ctx: Context, request: AuthorizationRequest, value: str
+) -> Authorization:
     """Returns the response with an authorization code (RFC 6749 section 4.1.2)."""
-    return _response(ctx, request, [("code", value)])
+    return await _response(deps, ctx, request, [("code", value)])
 
 
-def error(ctx: Context, request: AuthorizationRequest, problem: OAuthError) -> Authorization:
+async def error(
+    deps: Deps, ctx: Context, request: AuthorizationRequest, problem: OAuthError
+) -> Authorization:
     """Returns an error response to the client (RFC 6749 section 4.1.2.1).
 
     Call it only after the redirect URI was checked.
     """
-    return _response(
-        ctx, request, [("error", problem.code), ("error_description", problem.detail[:300])]
-    )
+    fields = [("error", problem.code), ("error_description", problem.detail[:300])]
+    return await _response(deps, ctx, request, fields)
 
 
-def _response(
-    ctx: Context, request: AuthorizationRequest, fields: list[tuple[str, str]]
+async def _response(
+    deps: Deps, ctx: Context, request: AuthorizationRequest, fields: list[tuple[str, str]]
 ) -> Authorization:
     state = request.parameters.get("state")
     if state is not None:
         fields.append(("state", state))
-    fields.append(("iss", ctx.origin))  # RFC 9207
-    if request.response_mode == "form_post":  # OAuth 2.0 Form Post Response Mode
+    mode = signed_responses.MODES.get(request.response_mode)
+    if mode is None:
+        mode = request.response_mode
+        fields.append(("iss", ctx.origin))  # RFC 9207
+    else:
+        fields = [("response", await signed_responses.sign(deps, ctx, request, fields))]
+    if mode == "form_post":  # OAuth 2.0 Form Post Response Mode
         return Authorization(kind="form_post", location=request.redirect_uri, fields=fields)
     encoded = urlencode(fields, quote_via=quote, safe="")
-    if request.response_mode == "fragment":
+    if mode == "fragment":
         return Authorization(kind="redirect", location=f"{request.redirect_uri}#{encoded}")
     joint = "&" if "?" in request.redirect_uri else "?"
     return Authorization(kind="redirect", location=f"{request.redirect_uri}{joint}{encoded}")

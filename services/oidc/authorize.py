@@ -34,17 +34,20 @@ from oidc.checks.claims_are_well_formed import claims_are_well_formed
 from oidc.checks.client_is_known import client_is_known
 from oidc.checks.context_is_met import context_is_met
 from oidc.checks.contexts_are_possible import contexts_are_possible
+from oidc.checks.form_is_as_required import form_is_as_required
 from oidc.checks.hint_is_ours import hint_is_ours
 from oidc.checks.no_request_object import no_request_object
 from oidc.checks.parameters_are_single import parameters_are_single
 from oidc.checks.pkce_is_s256 import pkce_is_s256
 from oidc.checks.prompts_are_consistent import prompts_are_consistent
+from oidc.checks.pushed_request_is_waiting import pushed_request_is_waiting
 from oidc.checks.redirect_uri_is_registered import redirect_uri_is_registered
 from oidc.checks.resources_are_known import resources_are_known
 from oidc.checks.response_mode_is_known import response_mode_is_known
 from oidc.checks.response_type_is_code import response_type_is_code
 from oidc.checks.scopes_are_allowed import scopes_are_allowed
 from oidc.checks.session_is_chosen import session_is_chosen
+from oidc.checks.signed_request_is_proven import signed_request_is_proven
 from oidc.checks.user_has_consented import user_has_consented
 from oidc.checks.user_is_fresh import user_is_fresh
 from oidc.checks.user_is_signed_in import account_is_selected, user_is_signed_in
@@ -57,6 +60,8 @@ Step = Callable[[Deps, Context, AuthorizationRequest], Awaitable[Authorization |
 
 CLIENT_STEPS: Final[tuple[Step, ...]] = (
     client_is_known,
+    pushed_request_is_waiting,
+    signed_request_is_proven,
     redirect_uri_is_registered,
 )
 """Errors are shown to the user: there is no address yet that is safe to redirect to."""
@@ -65,6 +70,7 @@ PROTOCOL_STEPS: Final[tuple[Step, ...]] = (
     response_mode_is_known,
     parameters_are_single,
     no_request_object,
+    form_is_as_required,
     response_type_is_code,
     pkce_is_s256,
     scopes_are_allowed,
@@ -161,4 +167,4 @@ async def _run_steps(deps: Deps, ctx: Context, request: AuthorizationRequest) ->
         response = await code_issue.issue(deps, ctx, request)
         return authorization_response.with_session(request, response)
     except OAuthError as problem:
-        return authorization_response.error(ctx, request, problem)
+        return await authorization_response.error(deps, ctx, request, problem)

@@ -12,7 +12,7 @@ from jwt.algorithms import HMACAlgorithm
 from common import clock
 from common.context import Context
 from common.contracts.oauth_errors import InvalidClient
-from oidc import jose, json_web_keys
+from oidc import jose, json_web_keys, security_profile
 from oidc.client_keys import verification_keys
 from oidc.deps import Deps
 from oidc.queries import client_assertions
@@ -82,6 +82,8 @@ async def _verify_by_key(
     alg, kid = assertion.header.get("alg"), assertion.header.get("kid")
     if alg not in json_web_keys.ALGORITHMS or client.token_endpoint_auth_alg not in (None, alg):
         raise InvalidClient("the assertion's algorithm is not allowed for this client")
+    if not security_profile.allows(client, alg):
+        raise InvalidClient("the client's security profile does not allow this algorithm")
     kid = kid if isinstance(kid, str) else None
     for key in await verification_keys(deps, ctx, client, kid=kid, alg=alg):
         if key.verifies(assertion.message, assertion.signature):

@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus
 
 from common.context import Context
 from common.contracts.oauth_errors import InvalidClient, OAuthError
-from oidc import client_assertions, client_secret_check
+from oidc import client_assertions, client_secret_check, security_profile
 from oidc.client_cache import find_registered
 from oidc.deps import Deps
 from oidc.oauth_parameters import OAuthParameters
@@ -39,6 +39,7 @@ async def authenticate(
     client = await find_registered(deps, ctx, credential.client_id)
     if client is None or not client.enabled:
         raise InvalidClient("the client is unknown")
+    security_profile.check_method(client)
     if credential.method == "assertion":
         if client.token_endpoint_auth_method not in ("private_key_jwt", "client_secret_jwt"):
             raise InvalidClient("this client does not authenticate by assertion")

@@ -6,8 +6,7 @@ names every mistake with its field.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final
 
 from email_validator import EmailNotValidError, validate_email
@@ -15,33 +14,21 @@ from email_validator import EmailNotValidError, validate_email
 from common import acr
 from common.context import Context
 from common.contracts.clients import ClientFields
-from common.egress import Egress
-from common.field_errors import FieldError, field_error
+from common.field_errors import field_error
 from common.grant_types import DEVICE_CODE, sign_users_in
 from common.problems import Invalid
 from oidc import (
     acr_values,
     claims,
     client_keys,
+    client_request_rules,
     grant_policy,
     json_web_keys,
     redirect_uris,
     scope_catalogue,
 )
+from oidc.client_environment import ClientEnvironment, Mistakes
 from oidc.deps import Deps
-
-Mistakes = Iterator[FieldError]
-
-
-@dataclass(frozen=True)
-class ClientEnvironment:
-    """The facts that rules compare a client with: of its application and of this deployment."""
-
-    acr_values: Collection[str]
-    """The classes of sign-in that the application's pages support."""
-    resources: Collection[str]
-    egress: Egress
-    """The addresses that we may call."""
 
 
 async def environment(deps: Deps, ctx: Context) -> ClientEnvironment:
@@ -51,6 +38,7 @@ async def environment(deps: Deps, ctx: Context) -> ClientEnvironment:
         acr_values=acr_values.supported(settings),
         resources=(await scope_catalogue.get_catalogue(deps, ctx)).resources,
         egress=deps.settings.egress,
+        settings=settings,
     )
 
 
@@ -245,4 +233,6 @@ RULES: Final[tuple[Callable[[ClientFields, ClientEnvironment], Mistakes], ...]] 
     pairwise_subjects_have_a_sector,
     claims_mapping_is_valid,
     contacts_are_mail_addresses,
+    client_request_rules.requests_can_be_sent,
+    client_request_rules.security_profile_is_met,
 )

@@ -34,6 +34,7 @@ from common.events.clients import (
     ClientDeleted,
     ClientDisabled,
     ClientEnabled,
+    ClientSecretDeleted,
     ClientUpdated,
 )
 from common.field_errors import field_error, field_errors
@@ -43,7 +44,7 @@ from common.same_json import same_json
 from oidc import client_defaults, client_rules, keys, new_client_secret
 from oidc.client_rights import check_rights
 from oidc.deps import Deps
-from oidc.queries import clients
+from oidc.queries import client_secrets, clients
 from oidc.timestamps import from_text
 
 
@@ -157,12 +158,20 @@ async def update(deps: Deps, ctx: Context, request: UpdateClient) -> Client:
             raise ClientNotFound
         event = ClientUpdated(client_id=client_id, fields=sorted(request.changes))
         await audit.record(tx, ctx, event)
+        if after.security_profile is not None and before.security_profile is None:
+            await _delete_secrets(tx, ctx, client_id)
         if before.enabled != after.enabled:
             switch = ClientEnabled if after.enabled else ClientDisabled
             await audit.record(tx, ctx, switch(client_id=client_id))
     await ensure_keys(deps, ctx, after)
     await _publish_change(deps, ctx, client_id, before.allowed_origins + after.allowed_origins)
     return after
+
+
+async def _delete_secrets(tx: Db, ctx: Context, client_id: str) -> None:
+    """Deletes the secrets of a client that authenticates by its key from now on."""
+    for id in await client_secrets.delete_all(tx, app_id=ctx.app_id, client_id=client_id):
+        await audit.record(tx, ctx, ClientSecretDeleted(client_id=client_id, secret_id=id))
 
 
 async def find_locked(tx: Db, ctx: Context, client_id: str) -> Client:
@@ -214,5 +223,6 @@ async def _publish_change(deps: Deps, ctx: Context, client_id: str, origins: lis
 async def ensure_keys(deps: Deps, ctx: Context, client: ClientFields) -> None:
     """Makes sure that the application has a signing key for each algorithm of the client."""
     algs = {client.id_token_alg, client.access_token_alg, client.userinfo_alg}
+    algs.add(client.authorization_signed_response_alg)
     for alg in sorted(alg for alg in algs if alg):
         await keys.signing_key(deps, ctx, alg)

@@ -12,12 +12,19 @@ from common.db import Db
 from common.earlier_commits import wait_for_earlier_commits
 from common.events.tokens import CodeIssued
 from common.ids import new_id
-from oidc import authorization_response, code_content, prompts, repeated_submission
+from oidc import (
+    authorization_response,
+    code_content,
+    prompts,
+    repeated_submission,
+    request_objects,
+    security_profile,
+)
 from oidc.authorization_request import AuthorizationRequest
 from oidc.code_content import CodeContent
 from oidc.deps import Deps
 from oidc.queries import authorization_codes, session_clients
-from oidc.queries.authorization_codes import CodeConditions, CodeWish, StoredCode
+from oidc.queries.authorization_codes import CodeConditions, CodeWish, OneCode, StoredCode
 from oidc.queries.session_clients import NewSessionClient
 from oidc.subjects import sid, subject
 
@@ -36,7 +43,7 @@ async def issue(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Auth
     async with deps.db.reader(ctx) as db:
         conditions = await authorization_codes.find_conditions(db, wish)
         content = _content(deps, request, session, conditions)
-        if content is not None and request.pending is None:
+        if content is not None and request.pending is None and not request.makes_one_code:
             code = await code_content.seal(deps.sealer, db, ctx.app_id, content)
     if content is None:
         return await _missing_condition(deps, ctx, request, conditions)
@@ -47,11 +54,11 @@ async def issue(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Auth
         if code is None:
             return authorization_response.error_page(SignInOver())
         if not is_first:
-            return authorization_response.code(ctx, request, code)
+            return await authorization_response.code(deps, ctx, request, code)
     event = CodeIssued(client_id=request.client.client_id, scopes=request.scopes)
     about = {"user_id": session.user_id, "session_id": session.session_id}
     deps.activity.note(ctx, event, **about, org_id=session.org_id)
-    return authorization_response.code(ctx, request, code)
+    return await authorization_response.code(deps, ctx, request, code)
 
 
 async def _stored_code(
@@ -87,7 +94,7 @@ def _wish(deps: Deps, ctx: Context, request: AuthorizationRequest, session: Sign
         consent_needed=not request.client.first_party,
         consent_scopes=request.consent_scopes,
         resource=request.resource,
-        lifetime=deps.settings.code_lifetime,
+        lifetime=security_profile.code_lifetime(request.client, deps.settings.code_lifetime),
     )
 
 
@@ -122,6 +129,7 @@ def _content(
         amr=session.amr,
         org_id=session.org_id,
         revocations=conditions.revocations,
+        cnf=request.cnf,
         expires_at=conditions.expires_at,
     )
 
@@ -164,7 +172,10 @@ async def _store(
         expires_at=content.expires_at,
         request_hash=request.pending.id_hash if request.pending else None,
     )
-    return await authorization_codes.insert(db, code)
+    if not request.makes_one_code:
+        return await authorization_codes.insert(db, code)
+    once = OneCode(request.pushed_hash, request.jti_hash, request_objects.NOTED_FOR)
+    return await authorization_codes.insert_once(db, code, once)
 
 
 async def _missing_condition(

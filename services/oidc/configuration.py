@@ -10,7 +10,15 @@ from typing import Any, Final
 from common.context import Context
 from common.contracts.app_settings import AppSettings
 from common.contracts.discovery import Configuration, GetConfiguration
-from oidc import acr_values, json_web_keys, oauth_switches, scope_catalogue, token_types
+from oidc import (
+    acr_values,
+    dpop_proofs,
+    json_web_keys,
+    oauth_switches,
+    scope_catalogue,
+    signed_responses,
+    token_types,
+)
 from oidc.checks.prompts_are_consistent import PROMPTS
 from oidc.checks.response_mode_is_known import MODES
 from oidc.claims import STANDARD
@@ -68,6 +76,7 @@ CAPABILITIES: Final = {
     "frontchannel_logout_supported": True,
     "frontchannel_logout_session_supported": True,
     "ui_locales_supported": ["en", "de"],
+    "dpop_signing_alg_values_supported": list(dpop_proofs.ALGORITHMS),
 }
 """The same for all applications."""
 
@@ -91,9 +100,26 @@ async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
         **_grant_types(ctx, settings),
         "scopes_supported": [*scope_catalogue.CLAIMS, *catalogue.scopes],
         "acr_values_supported": acr_values.supported(settings),
+        **_switched_on(ctx, settings),
     }
+    return Configuration.model_validate({"issuer": ctx.origin, **fields})
+
+
+def _switched_on(ctx: Context, settings: AppSettings) -> dict[str, Any]:
+    """Returns what only applications with a setting have."""
+    fields: dict[str, Any] = {}
     if settings.device_authorization:  # RFC 8628 section 4
         fields["device_authorization_endpoint"] = f"{ctx.origin}/oauth2/device_authorization"
     if settings.client_registration != "off":  # RFC 7591 section 3
         fields["registration_endpoint"] = f"{ctx.origin}/oauth2/register"
-    return Configuration.model_validate({"issuer": ctx.origin, **fields})
+    if settings.pushed_authorization_requests:  # RFC 9126 section 5
+        fields["pushed_authorization_request_endpoint"] = f"{ctx.origin}/oauth2/par"
+        fields["require_pushed_authorization_requests"] = False
+    if settings.request_objects:  # RFC 9101 section 10.5
+        fields["request_parameter_supported"] = True
+        fields["request_object_signing_alg_values_supported"] = SIGNING_ALGS
+        fields["require_signed_request_object"] = False
+    if settings.signed_authorization_responses:  # JARM section 4
+        fields["response_modes_supported"] = [*MODES, *signed_responses.MODES]
+        fields["authorization_signing_alg_values_supported"] = SIGNING_ALGS
+    return fields

@@ -107,20 +107,36 @@ async def _store(
             )
             return request.request_id
         request_id = token("ar_", 24)
-        new = NewPendingAuthorization(
-            app_id=ctx.app_id,
-            id_hash=deps.keys.hash("authorization-request", request_id),
-            client_id=request.client.client_id,
-            params=request.params,
-            user_id=user_id,
-            session_id=session_id,
-            prompted=prompted,
-            reauthenticate=reauthenticate,
-            lifetime=LIFETIME,
-            device_code_hash=request.device.device_code_hash if request.device else None,
-        )
+        id_hash = deps.keys.hash("authorization-request", request_id)
+        new = _new(ctx, request, id_hash, prompted=prompted, reauthenticate=reauthenticate)
         await authorization_requests.insert(tx, new)
     return request_id
+
+
+def _new(
+    ctx: Context,
+    request: AuthorizationRequest,
+    id_hash: str,
+    *,
+    prompted: list[str],
+    reauthenticate: bool,
+) -> NewPendingAuthorization:
+    session = request.session
+    return NewPendingAuthorization(
+        app_id=ctx.app_id,
+        id_hash=id_hash,
+        client_id=request.client.client_id,
+        params=request.params,
+        user_id=session.user_id if session else None,
+        session_id=session.session_id if session else None,
+        prompted=prompted,
+        reauthenticate=reauthenticate,
+        lifetime=LIFETIME,
+        pushed_hash=request.pushed_hash,
+        signed=request.signed,
+        jti_hash=request.jti_hash,
+        device_code_hash=request.device.device_code_hash if request.device else None,
+    )
 
 
 def _page(

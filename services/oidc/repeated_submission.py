@@ -85,8 +85,9 @@ async def _response_of_session(
     except OAuthError:
         return None
     if denied:
-        return authorization_response.error(ctx, request, AccessDenied())
-    return authorization_response.code(ctx, request, code).model_copy(
+        return await authorization_response.error(deps, ctx, request, AccessDenied())
+    response = await authorization_response.code(deps, ctx, request, code)
+    return response.model_copy(
         update={"session_id": request.session.session_id, "client_id": request.client.client_id}
     )
 

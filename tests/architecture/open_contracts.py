@@ -44,6 +44,8 @@ OPEN = {
     "oidc.device.start": "the client's credentials, as at the token endpoint; limited per network",
     "oidc.device.verify": "the user code, and the limits per session and network; it decides nothing",
     "oidc.access_token.check": "the token itself",
+    "oidc.access_token.check_bound": "the token itself, and a proof of its key",
+    "oidc.authorization.push": "the client's credential, as at the token endpoint",
     "oidc.authorization.resume": "the pending request's secret and the session",
     "oidc.authorization.state": "the pending request's secret",
     "oidc.authorization.start": "RFC 6749 section 3.1: the client and its redirect URI",

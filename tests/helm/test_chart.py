@@ -203,6 +203,18 @@ def test_a_pod_gets_its_own_secrets_only(name: str) -> None:
         }
 
 
+def test_the_callout_has_its_own_secrets_only() -> None:
+    """Neither the master key nor a password of the database: only the keys for the customer's servers, and
+    its user on our bus."""
+    documents = release("callout")["documents"]
+    template = of_kind(documents, "Deployment")["callout"]["spec"]["template"]
+    keys = ("CALLOUT_PASSWORD", "CALLOUT_ISSUER_SEED", "CALLOUT_XKEY_SEED")
+
+    assert keys_of_secret(template) == {"NATS_CALLOUT_PASSWORD", *(f"AERO2_{k}" for k in keys)}
+    for pod, other in pods(documents):
+        assert "AERO2_CALLOUT_ISSUER_SEED" not in keys_of_secret(other) or "callout" in pod
+
+
 def test_services_of_one_pod_have_variables_of_their_own() -> None:
     """`aero2 serve` refuses a common DSN or NATS user."""
     documents = release("together")["documents"]
@@ -412,7 +424,9 @@ def test_pods_reach_what_they_need_and_nothing_else(name: str) -> None:
         wanted = set(names)
         if component != "migrate":
             wanted |= {("TCP", 4222)}
-        if component not in ("gateway", "dashboard-gateway", "owner-link"):
+        if component == "callout":
+            wanted |= {("TCP", 4333)}
+        if component not in ("gateway", "dashboard-gateway", "owner-link", "callout"):
             wanted |= {("TCP", 5432)} | ({("TCP", 6432)} if name == "clusters" else set())
         if component in ("identity", "oidc", "tenancy", "together"):
             wanted |= internet

@@ -22,6 +22,7 @@ from tests.isolation.registrations import add_registration
 from tests.isolation.ways_in import add_ways_in
 from tests.kit.callers import now
 from tests.kit.calls import Letter
+from tests.kit.dpop import DpopKey
 from tests.kit.factories import CALLBACK
 from tests.kit.oauth import VERIFIER, basic_of, challenge
 from tests.kit.second_factors import AuthenticatorApp
@@ -337,12 +338,19 @@ async def _clients(sides: Sides, side: Side) -> None:
         "basic": basic,
         "request": pending.request,
         "Authorize.params": params,
+        "PushAuthorization.params": params,
         "CheckAuthorizationUrl.url": f"/oauth2/authorize?{urlencode(params)}",
         "ExchangeToken.params": _redeem(await _code(sides, side, params)),
         "IntrospectToken.params": [("token", tokens.access_token)],
         "RevokeToken.params": [("token", tokens.refresh_token)],
         "LogOut.params": [("id_token_hint", tokens.id_token)],
         "CheckAccessToken.token": tokens.access_token,
+        "CheckBoundAccessToken.token": tokens.access_token,
+        "CheckBoundAccessToken.proof": DpopKey().proof(
+            "GET", "https://home.example/api/users/me", token=tokens.access_token
+        ),
+        "CheckBoundAccessToken.method": "GET",
+        "CheckBoundAccessToken.path": "/api/users/me",
         "GetUserinfo.token": tokens.access_token,
         "session": side.session,
     }
@@ -405,6 +413,7 @@ async def _second_factors(sides: Sides, side: Side) -> None:
         impersonation=True,
         passkey_sign_up=True,
         client_registration="token",
+        pushed_authorization_requests=True,
     )
     await sides.ask(side, KEY_HOLDER, UpdateSettings(changes=settings))
     sides.world.tenants.cache.clear()

@@ -19,8 +19,10 @@ CHALLENGE: Final = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 SETTINGS: Final = {
     "mfa_policy": "optional",
     "guests": True,
+    "pushed_authorization_requests": True,
     "impersonation": True,
     "passkey_sign_up": True,
+    "authzen": True,
     "auth_methods": ["password", "email_code", "magic_link", "passkey"],
 }
 SENDER: Final = {"host": "mail.example.invalid", "from_address": "canary@example.invalid"}

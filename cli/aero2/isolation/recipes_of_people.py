@@ -157,6 +157,7 @@ RECIPES: Final[dict[str, Recipe]] = {
     "PUT /oauth2/register/{client_id}": _user(
         "nobody", body=lambda t: {**_metadata(t), "client_id": t["client_id"]}
     ),
+    "POST /oauth2/par": _user("client", form=_authorization),
     "GET /oauth2/userinfo": _user("token"),
     "POST /oauth2/userinfo": _user("token"),
 }

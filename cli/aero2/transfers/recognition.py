@@ -25,6 +25,7 @@ LOOKED_UP: Final = frozenset(
         *("link", "invitation", "org_invitation"),
         *("api_key", "refresh", "access", "authorization-request", "device-code"),
         *("registration", "initial-access-token"),
+        "pushed-request",
     }
 )
 """Kinds of secrets that the database finds by their hash: each has 120 random bits or more, or, for a

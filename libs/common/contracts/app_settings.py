@@ -212,3 +212,22 @@ class AppSettings(Versioned):
         description="Whether clients with an exchange policy can exchange assertions of identity "
         "providers for tokens (RFC 7523, ID-JAG).",
     )
+    pushed_authorization_requests: bool = Field(
+        default=False,
+        description="Whether clients can push the parameters of an authorization request to "
+        "`/oauth2/par` (RFC 9126).",
+    )
+    request_objects: bool = Field(
+        default=False,
+        description="Whether clients with keys can sign authorization requests, in the parameter "
+        "`request` (RFC 9101).",
+    )
+    signed_authorization_responses: bool = Field(
+        default=False,
+        description="Whether clients can request signed authorization responses, with "
+        "`response_mode=jwt` (JARM).",
+    )
+    authzen: bool = Field(
+        default=False,
+        description="Whether enforcement points with `authz:evaluate` can ask for decisions (AuthZEN).",
+    )

@@ -24,6 +24,9 @@ AuthorizationRule = Literal[
     "claims",
     "acr_values",
     "id_token_hint",
+    "pushed_request",
+    "signed_request",
+    "required_form",
 ]
 RuleOutcome = Literal["passed", "refused", "not_reached"]
 MAX_URL = 16_000

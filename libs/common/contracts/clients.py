@@ -133,6 +133,35 @@ class ClientFields(Contract):
         default=[], max_length=20, description="E-mail addresses."
     )
     enabled: bool = True
+    require_pushed_authorization_requests: bool = Field(
+        default=False,
+        description="Whether authorization requests must be pushed (RFC 9126 section 6). The "
+        "application's setting `pushed_authorization_requests` must be on.",
+    )
+    require_signed_request_object: bool = Field(
+        default=False,
+        description="Whether authorization requests must be signed (RFC 9101 section 10.5). The "
+        "application's setting `request_objects` must be on.",
+    )
+    request_object_signing_alg: SigningAlg | None = Field(
+        default=None,
+        description="The only algorithm of the client's request objects. `null`: any of ours.",
+    )
+    authorization_signed_response_alg: SigningAlg | None = Field(
+        default=None,
+        description="The algorithm of signed authorization responses (JARM). `null`: `RS256`.",
+    )
+    security_profile: Literal["fapi2"] | None = Field(
+        default=None,
+        description="`fapi2`: the client meets the FAPI 2.0 security profile. Settings that contradict "
+        "it are refused, and so is every request that does not meet it. Switching it on ends the "
+        "client's secrets and tokens.",
+    )
+    dpop_bound_access_tokens: bool = Field(
+        default=False,
+        description="Whether each token request needs a DPoP proof, so that every token is bound to a key "
+        "(RFC 9449 section 5.2). Other clients may send one.",
+    )
 
 
 class LogoutFailure(Contract):

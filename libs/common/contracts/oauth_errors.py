@@ -119,3 +119,36 @@ class InvalidDpopProof(OAuthError):
     """The proof of possession is missing or not valid (RFC 9449 section 5)."""
 
     code, title = "invalid_dpop_proof", "The DPoP proof is missing or not valid."
+
+
+class InvalidRequestObject(OAuthError):
+    """The request object is not valid (RFC 9101 section 7)."""
+
+    code, title = "invalid_request_object", "The request object is not valid."
+
+
+class InvalidRequestUri(OAuthError):
+    """The request URI names no request that waits (RFC 9101 section 7, RFC 9126 section 2.2)."""
+
+    code = "invalid_request_uri"
+    title = "The pushed authorization request is unknown, used or expired."
+
+
+class PushedRequestsAreOff(OAuthError):
+    """The application does not take pushed authorization requests (RFC 9126 section 2)."""
+
+    status, code = 404, "pushed_requests_off"
+    title = "Pushed authorization requests are not switched on."
+
+
+class PushedRequestTooLarge(OAuthError):
+    """The pushed authorization request is too large (RFC 9126 section 2.3)."""
+
+    status, code = 413, "pushed_request_too_large"
+    title = "The pushed authorization request is too large."
+
+
+class UseDpopNonce(OAuthError):
+    """The proof needs a nonce (RFC 9449 sections 8 and 9). `nonce` is one to use."""
+
+    code, title = "use_dpop_nonce", "The DPoP proof needs a nonce of this server."

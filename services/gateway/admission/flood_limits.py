@@ -31,6 +31,8 @@ PENDING_AUTHORIZATION: Final = Limit("pending_authorization", 300, 5)
 INVALID_CREDENTIAL: Final = Limit("invalid_credential", 300, 10)
 # Wrong secrets of one client: each costs a PBKDF2.
 CLIENT_SECRET_FAILURE: Final = Limit("client_secret_failure", 20, 1)
+# Authorization requests that a client has pushed: each is a row for a minute.
+PUSHED_REQUEST: Final = Limit("pushed_request", 2000, 200)
 # Refusals as a page in the application's colours; further ones are plain.
 ERROR_PAGE: Final = Limit("error_page", 60, 1)
 ALL: Final = (
@@ -41,6 +43,7 @@ ALL: Final = (
     INVALID_CREDENTIAL,
     CLIENT_SECRET_FAILURE,
     ERROR_PAGE,
+    PUSHED_REQUEST,
 )
 
 NO_TENANT: Final = "-"
@@ -60,11 +63,8 @@ POLLED: Final = ("GET", "/api/auth/session")
 FILES: Final = ("/static/", "/brand/", "/oauth2/jwks/")
 BY_FORM: Final = frozenset(
     {
-        "/oauth2/token",
-        "/oauth2/introspect",
-        "/oauth2/revoke",
-        "/oauth2/userinfo",
-        "/oauth2/device_authorization",
+        *("/oauth2/token", "/oauth2/introspect", "/oauth2/revoke", "/oauth2/userinfo"),
+        *("/oauth2/par", "/oauth2/device_authorization"),
     }
 )
 """The credential may be in the form, so it is counted once the form has been read."""

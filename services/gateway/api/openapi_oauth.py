@@ -40,6 +40,22 @@ def _form(summary: str, required: list[str], fields: list[str], *, answer: str) 
     }
 
 
+def _pushed() -> dict[str, Any]:
+    """Describes the endpoint for pushed authorization requests, which answers 201."""
+    described = _form(
+        "Push an authorization request (RFC 9126)",
+        ["client_id"],
+        [*AUTHORIZATION, "request", *CLIENT],
+        answer="PushedAuthorization",
+    )
+    responses = described["responses"]
+    responses["201"] = responses.pop("200")
+    responses["404"] = {
+        "description": "The application does not take pushed authorization requests."
+    }
+    return described
+
+
 def _get(summary: str, *more: str, answer: str) -> dict[str, Any]:
     responses: dict[str, Any] = {
         "200": {"description": _about(answer), "content": _content(answer)}
@@ -103,6 +119,11 @@ def _browser(summary: str, fields: list[str]) -> dict[str, Any]:
 
 
 CLIENT = ["client_id", "client_secret", "client_assertion", "client_assertion_type"]
+AUTHORIZATION = [
+    *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state"),
+    *("nonce", "code_challenge", "code_challenge_method", "prompt", "max_age"),
+    *("login_hint", "id_token_hint", "acr_values", "claims", "ui_locales", "resource"),
+]
 OAUTH: dict[str, Any] = {
     "/api/auth/session": {
         "get": {
@@ -136,11 +157,7 @@ OAUTH: dict[str, Any] = {
     },
     "/oauth2/authorize": _browser(
         "Request authorization (RFC 6749 section 3.1, OpenID Connect Core 3.1.2)",
-        [
-            *("client_id", "redirect_uri", "response_type", "response_mode", "scope", "state"),
-            *("nonce", "code_challenge", "code_challenge_method", "prompt", "max_age"),
-            *("login_hint", "id_token_hint", "acr_values", "claims", "ui_locales", "resource"),
-        ],
+        [*AUTHORIZATION, "request", "request_uri"],
     ),
     "/oauth2/logout": _browser(
         "Sign out from a client (OpenID Connect RP-Initiated Logout 1.0)",
@@ -163,6 +180,7 @@ OAUTH: dict[str, Any] = {
             answer="TokenResponse",
         )
     },
+    "/oauth2/par": {"post": _pushed()},
     "/oauth2/introspect": {
         "post": _form(
             "Introspect a token (RFC 7662)",

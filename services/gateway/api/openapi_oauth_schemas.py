@@ -33,6 +33,17 @@ OAUTH_SCHEMAS: Final[dict[str, Any]] = {
             "refresh_token": TEXT,
         },
     ),
+    "PushedAuthorization": _object(
+        "The name of a pushed authorization request (RFC 9126 section 2.2).",
+        ["request_uri", "expires_in"],
+        {
+            "request_uri": TEXT,
+            "expires_in": {
+                "type": "integer",
+                "description": "The seconds in which the browser must come with the name.",
+            },
+        },
+    ),
     "TokenState": _object(
         "The state of a token (RFC 7662 section 2.2). For a token that is not valid, only `active`.",
         ["active"],

@@ -28,7 +28,7 @@ RULES: Final[dict[AuthorizationRule, str]] = {
     "redirect_uri": N_("The redirect URI is registered"),
     "response_mode": N_("The response mode is supported"),
     "repeated_parameters": N_("No parameter is repeated"),
-    "request_object": N_("There is no request object"),
+    "request_object": N_("There is no request object that we do not support"),
     "response_type": N_("The response type is `code`, and the client may use it"),
     "pkce": N_("There is a `code_challenge` (PKCE), if the client needs one"),
     "scope": N_("Every scope is allowed for this client"),
@@ -37,6 +37,9 @@ RULES: Final[dict[AuthorizationRule, str]] = {
     "claims": N_("`claims` is valid, or missing"),
     "acr_values": N_("The requested class of sign-in is possible"),
     "id_token_hint": N_("The ID token hint is valid, or missing"),
+    "pushed_request": N_("The request was pushed and still waits, or was not pushed"),
+    "signed_request": N_("The request object is signed by the client, or missing"),
+    "required_form": N_("The request is pushed and signed as the client needs it"),
 }
 """The sentence for each rule: how it passes."""
 REFUSALS: Final[dict[AuthorizationRule, str]] = {
@@ -55,6 +58,9 @@ REFUSALS: Final[dict[AuthorizationRule, str]] = {
     "claims": N_("`claims` is not valid"),
     "acr_values": N_("The requested class of sign-in is not possible"),
     "id_token_hint": N_("The ID token hint is not valid"),
+    "pushed_request": N_("The pushed request is unknown, used or expired"),
+    "signed_request": N_("The request object is not valid"),
+    "required_form": N_("The client needs pushed or signed requests"),
 }
 """The sentence for each rule: how it refuses."""
 NO_URL: Final = N_("Paste the URL to which your client sends people.")

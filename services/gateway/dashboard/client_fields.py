@@ -12,6 +12,8 @@ LISTS: Final = ("redirect_uris", "post_logout_redirect_uris", "allowed_origins")
 """Fields with one entry in each line."""
 URLS: Final = ("backchannel_logout_uri", "frontchannel_logout_uri", "initiate_login_uri")
 FLAGS: Final = ("first_party",)
+MACHINE_FLAGS: Final = ("dpop_bound_access_tokens",)
+"""Of clients of all kinds."""
 DEVICE_SIGN_IN: Final = "device_sign_in"
 """A switch of the form: whether the client has the device code grant."""
 OF_USERS: Final = frozenset((*LISTS, *URLS, *FLAGS))
@@ -29,7 +31,7 @@ def values_of(client: Client) -> dict[str, str]:
     """Returns the texts that the form shows."""
     values = {name: "\n".join(getattr(client, name)) for name in LISTS}
     values |= {name: getattr(client, name) or "" for name in URLS}
-    values |= {name: "on" if getattr(client, name) else "" for name in FLAGS}
+    values |= {name: "on" if getattr(client, name) else "" for name in (*FLAGS, *MACHINE_FLAGS)}
     values[DEVICE_SIGN_IN] = "on" if DEVICE_CODE in client.grant_types else ""
     return values | {
         "name": client.name,
@@ -42,11 +44,11 @@ def values_of(client: Client) -> dict[str, str]:
 def typed(fields: Fields, client: Client) -> dict[str, str]:
     """Returns the texts of a posted form. Blank lines are left out, so that the number of a line is that
     of its entry. A field that the form does not have keeps its value."""
-    values = values_of(client)
+    values, signs_users_in = values_of(client), sign_users_in(client.grant_types)
     for name in values:
         if name in LISTS and name in fields:
             values[name] = "\n".join(lines(fields.get(name)))
-        elif name in (*FLAGS, DEVICE_SIGN_IN) and sign_users_in(client.grant_types):
+        elif name in MACHINE_FLAGS or (name in (*FLAGS, DEVICE_SIGN_IN) and signs_users_in):
             values[name] = "on" if name in fields else ""
         elif name in fields:
             values[name] = fields.text(name)
@@ -70,7 +72,7 @@ def _parsed(name: str, text: str) -> Any:
         return lines(text)
     if name == "scopes":
         return text.split()
-    if name in FLAGS:
+    if name in FLAGS or name in MACHINE_FLAGS:
         return text == "on"
     if name in URLS:
         return text or None

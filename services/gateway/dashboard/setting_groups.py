@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from common.message_ids import N_
+from gateway.dashboard.setting_requests import REQUESTS
 from gateway.dashboard.setting_sections import (
     FACTORS,
     LOCALES,
@@ -180,6 +181,21 @@ PAGE_TEXTS: Final = Section(
         ),
     ),
 )
+ACCESS: Final = Section(
+    "access-decisions",
+    N_("Access decisions"),
+    (
+        Setting(
+            "authzen",
+            "switch",
+            N_("AuthZEN"),
+            N_(
+                "API gateways and other enforcement points can ask which user may do what. They need "
+                "a secret key or a token with the permission `authz:evaluate`."
+            ),
+        ),
+    ),
+)
 LANGUAGES: Final = Section(
     "languages",
     N_("Language and time"),
@@ -236,5 +252,7 @@ SECTIONS: Final = (
     PAGE_TEXTS,
     LANGUAGES,
     DEVICES,
+    ACCESS,
     TOKEN_EXCHANGE,
+    REQUESTS,
 )

@@ -11,8 +11,8 @@ from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, Headers
 
 PUBLIC = ("/.well-known/", "/oauth2/jwks")
-CALLABLE = ("/api/", "/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke", "/oauth2/introspect")
-FOR_CLIENTS = ("/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke")
+FOR_CLIENTS = ("/oauth2/token", "/oauth2/userinfo", "/oauth2/revoke", "/oauth2/par")
+CALLABLE = ("/api/", "/oauth2/introspect", *FOR_CLIENTS)
 ANYBODY: Headers = [(b"access-control-allow-origin", b"*")]
 VARIES: Headers = [(b"vary", b"Origin")]
 METHODS = b"GET, POST, PUT, PATCH, DELETE"

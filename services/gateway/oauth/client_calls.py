@@ -27,6 +27,7 @@ from common.contracts.oauth_errors import (
     OAuthError,
     UnauthorizedClient,
 )
+from common.contracts.pushed_requests import PushAuthorization
 from common.contracts.tokens import ExchangeToken, IntrospectToken, RevokeToken
 from gateway.admission.admission import admission_of
 from gateway.http.request import GatewayRequest
@@ -52,7 +53,7 @@ def present_client(request: GatewayRequest, params: dict[str, str], header: str 
     """Tells the admission which client the request names, before it costs anything. Raises
     RateLimited."""
     admission_of(request).present_client(
-        _secret(params, header), lambda: client_of(params, header) or _subject(params)
+        _secret(params, header), lambda: client_of(params, header) or subject_of(params)
     )
 
 
@@ -76,7 +77,7 @@ def _secret(params: dict[str, str], header: str | None) -> tuple[str | None, ...
     return header, params.get("client_id"), secret
 
 
-def _subject(params: dict[str, str]) -> str | None:
+def subject_of(params: dict[str, str]) -> str | None:
     """Returns the subject of an assertion, which nobody has verified yet."""
     try:
         subject = orjson.loads(unb64(params["client_assertion"].split(".")[1]))["sub"]
@@ -88,9 +89,15 @@ def _subject(params: dict[str, str]) -> str | None:
 async def call_as_client(
     gateway: Gateway,
     request: GatewayRequest,
-    call: ExchangeToken | IntrospectToken | RevokeToken | StartDeviceAuthorization,
+    call: ExchangeToken
+    | IntrospectToken
+    | RevokeToken
+    | PushAuthorization
+    | StartDeviceAuthorization,
+    *,
+    status: int = 200,
 ) -> GatewayResponse:
-    """Returns oidc's reply, or its error as RFC 6749 section 5.2 wants it."""
+    """Returns oidc's reply with that status, or its error as RFC 6749 section 5.2 wants it."""
     admission = admission_of(request)
     try:
         body = await gateway.bus.raw(request.context(), call)
@@ -102,4 +109,4 @@ async def call_as_client(
             admission.accept()
         return oauth_error(error)
     admission.accept()
-    return GatewayResponse(200, body, NOT_CACHED)
+    return GatewayResponse(status, body, NOT_CACHED)

@@ -8,7 +8,7 @@ from typing import Final
 
 from markupsafe import escape
 
-from common.contracts.oauth_errors import SignInOver
+from common.contracts.oauth_errors import InvalidRequestUri, SignInOver
 from common.contracts.sign_in import SsoRequired
 from common.message_ids import N_
 from common.problems import Impersonating, Problem, RateLimited
@@ -129,6 +129,10 @@ async def sign_in_over(
     return authorization_error(page, SignInOver.code, None, way=way)
 
 
+OVER: Final = frozenset({SignInOver.code, InvalidRequestUri.code})
+"""Errors that people get who go back to a sign-in that has ended."""
+
+
 def authorization_error(
     page: PageView,
     error: str | None,
@@ -138,7 +142,7 @@ def authorization_error(
 ) -> GatewayResponse:
     """Returns an error of the authorization endpoint that goes to the user, not to the client (RFC 6749
     section 4.1.2.1)."""
-    if error == SignInOver.code:
+    if error in OVER:
         says = page.translate(
             "It was already finished or took too long. Go back to the application and sign in again "
             "if it asks you to."

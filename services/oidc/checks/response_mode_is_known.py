@@ -6,17 +6,21 @@ from typing import Final
 
 from common.context import Context
 from common.contracts.oauth_errors import OAuthError
+from oidc import signed_responses
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
 
 MODES: Final = ("query", "fragment", "form_post")
 
 
-async def response_mode_is_known(_: Deps, ctx: Context, request: AuthorizationRequest) -> None:
-    """Sets `response_mode`."""
+async def response_mode_is_known(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:
+    """Sets `response_mode`. Signed modes (JARM) are known if the application has them."""
     parameters = request.parameters
     mode = parameters.get("response_mode") or _default(parameters.get("response_type", ""))
-    if mode not in MODES:
+    if mode not in MODES and not (
+        mode in signed_responses.MODES
+        and (await deps.tenants.get(ctx)).settings.signed_authorization_responses
+    ):
         raise OAuthError("response_mode is not supported")
     request.response_mode = mode
 

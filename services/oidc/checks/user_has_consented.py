@@ -101,5 +101,8 @@ async def _mark_answered(deps: Deps, ctx: Context, request: AuthorizationRequest
     assert request.pending is not None
     async with deps.db.autocommit(ctx) as db:
         await authorization_requests.mark_answered(
-            db, app_id=ctx.app_id, id_hash=request.pending.id_hash
+            db,
+            app_id=ctx.app_id,
+            id_hash=request.pending.id_hash,
+            pushed_hash=request.pushed_hash,
         )

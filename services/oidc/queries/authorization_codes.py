@@ -110,6 +110,50 @@ async def insert(db: Db, code: StoredCode) -> bool:
     return await run(db, INSERT, *code) == 1
 
 
+class OneCode(NamedTuple):
+    """Names what makes one code only: a pushed request, or a request object with a `jti`. `jti_lifetime` is
+    in seconds."""
+
+    pushed_hash: str | None
+    jti_hash: str | None
+    jti_lifetime: float
+
+
+INSERT_ONCE: Final = numbered(
+    """
+    WITH answered AS (
+        UPDATE authorization_requests SET used_at = now()
+        WHERE app_id = :app_id AND id_hash = :request_hash AND used_at IS NULL
+        RETURNING 1
+    ), spent AS (
+        UPDATE authorization_requests SET used_at = now()
+        WHERE app_id = :app_id AND id_hash = :pushed_hash AND used_at IS NULL
+        RETURNING 1
+    ), noted AS (
+        INSERT INTO client_assertion_jtis (app_id, client_id, jti_hash, expires_at)
+        SELECT :app_id, :client_id, :jti_hash, now() + make_interval(secs => :jti_lifetime)
+        WHERE :jti_hash::text IS NOT NULL
+        ON CONFLICT DO NOTHING RETURNING 1
+    )
+    INSERT INTO authorization_codes (app_id, id, client_id, user_id, content, expires_at)
+    SELECT :app_id, :id, :client_id, :user_id, :content, :expires_at
+    WHERE (:request_hash::text IS NULL OR EXISTS (SELECT FROM answered))
+      AND (:pushed_hash::text IS NULL OR EXISTS (SELECT FROM spent))
+      AND (:jti_hash::text IS NULL OR EXISTS (SELECT FROM noted))
+    """,
+    StoredCode,
+    OneCode,
+)
+
+
+async def insert_once(db: Db, code: StoredCode, once: OneCode) -> bool:
+    """Does the same as `insert`, and uses up what makes one code only (RFC 9126 section 4).
+
+    Returns False, and stores nothing, if that was used before.
+    """
+    return await run(db, INSERT_ONCE, *code, *once) == 1
+
+
 async def find_content(db: Db, *, app_id: str, id: str) -> dict[str, Any] | None:
     """Finds the stored content of a code, redeemed or not."""
     content: dict[str, Any] | None = await value(

@@ -13,7 +13,11 @@ from common.sql import numbered
 @dataclass(frozen=True, slots=True)
 class PendingAuthorization:
     """A stored authorization request. `prompted` are the steps that the user was sent to.
-    `device_code_hash` names the device on which the user decides, if it is such a request."""
+
+    `pushed_hash` names the pushed request from which it was made. `signed`: the parameters were in a
+    request object, whose `jti` has `jti_hash`. `device_code_hash` names the device on which the user
+    decides, if it is such a request.
+    """
 
     id_hash: str
     params: list[list[str]]
@@ -21,6 +25,9 @@ class PendingAuthorization:
     session_id: str | None
     prompted: list[str]
     authenticated_after: datetime | None
+    pushed_hash: str | None
+    signed: bool
+    jti_hash: str | None
     device_code_hash: str | None
 
 
@@ -36,16 +43,20 @@ class NewPendingAuthorization(NamedTuple):
     prompted: list[str]
     reauthenticate: bool
     lifetime: float
-    device_code_hash: str | None
+    pushed_hash: str | None = None
+    signed: bool = False
+    jti_hash: str | None = None
+    device_code_hash: str | None = None
 
 
 INSERT: Final = numbered(
     """
     INSERT INTO authorization_requests (app_id, id_hash, client_id, params, user_id, session_id,
-                                        prompted, authenticated_after, expires_at, device_code_hash)
+                                        prompted, authenticated_after, expires_at,
+                                        pushed_hash, signed, jti_hash, device_code_hash)
     VALUES (:app_id, :id_hash, :client_id, :params, :user_id, :session_id, :prompted,
             CASE WHEN :reauthenticate THEN now() END, now() + make_interval(secs => :lifetime),
-            :device_code_hash)
+            :pushed_hash, :signed, :jti_hash, :device_code_hash)
     """,
     NewPendingAuthorization,
 )
@@ -90,7 +101,8 @@ async def find_pending(db: Db, *, app_id: str, id_hashes: list[str]) -> PendingA
         db,
         PendingAuthorization,
         """
-        SELECT id_hash, params, user_id, session_id, prompted, authenticated_after, device_code_hash
+        SELECT id_hash, params, user_id, session_id, prompted, authenticated_after,
+               pushed_hash, signed, jti_hash, device_code_hash
         FROM authorization_requests
         WHERE app_id = $1 AND id_hash = ANY ($2) AND used_at IS NULL AND expires_at > now()
         """,
@@ -107,7 +119,8 @@ async def find_answered(
         db,
         PendingAuthorization,
         """
-        SELECT id_hash, params, user_id, session_id, prompted, authenticated_after, device_code_hash
+        SELECT id_hash, params, user_id, session_id, prompted, authenticated_after,
+               pushed_hash, signed, jti_hash, device_code_hash
         FROM authorization_requests
         WHERE app_id = $1 AND id_hash = ANY ($2) AND used_at IS NOT NULL AND expires_at > now()
         """,
@@ -152,19 +165,19 @@ async def find_state(
     )
 
 
-async def mark_answered(db: Db, *, app_id: str, id_hash: str) -> bool:
-    """Marks the request as answered. Returns False if it was answered before."""
-    return (
-        await run(
-            db,
-            """
+async def mark_answered(
+    db: Db, *, app_id: str, id_hash: str, pushed_hash: str | None = None
+) -> None:
+    """Marks the request as answered, and the pushed request from which it was made."""
+    await run(
+        db,
+        """
         UPDATE authorization_requests SET used_at = now()
-        WHERE app_id = $1 AND id_hash = $2 AND used_at IS NULL
+        WHERE app_id = $1 AND id_hash IN ($2, $3) AND used_at IS NULL
         """,
-            app_id,
-            id_hash,
-        )
-        == 1
+        app_id,
+        id_hash,
+        pushed_hash,
     )
 
 

@@ -1,10 +1,10 @@
-"""client_assertion_jtis: the assertions that clients have used."""
+"""client_assertion_jtis: the assertions and request objects that clients have used."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from common.db import Db, run
+from common.db import Db, run, value
 
 
 async def insert(
@@ -25,3 +25,18 @@ async def insert(
         )
         == 1
     )
+
+
+async def is_used(db: Db, *, app_id: str, client_id: str, jti_hash: str) -> bool:
+    """Returns whether this `jti` was used before."""
+    used: bool = await value(
+        db,
+        """
+        SELECT EXISTS (SELECT FROM client_assertion_jtis
+                       WHERE app_id = $1 AND client_id = $2 AND jti_hash = $3)
+        """,
+        app_id,
+        client_id,
+        jti_hash,
+    )
+    return used

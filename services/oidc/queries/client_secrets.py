@@ -88,3 +88,13 @@ async def delete(db: Db, *, app_id: str, client_id: str, id: str) -> bool:
         )
         == 1
     )
+
+
+async def delete_all(db: Db, *, app_id: str, client_id: str) -> list[str]:
+    """Deletes all secrets of a client. Returns their ids."""
+    rows = await db.fetch(
+        "DELETE FROM oauth_client_secrets WHERE app_id = $1 AND client_id = $2 RETURNING id::text",
+        app_id,
+        client_id,
+    )
+    return [row["id"] for row in rows]

@@ -19,7 +19,10 @@ FIELD_COLUMNS: Final = """
     refresh_token_lifetime, refresh_token_max_lifetime, rotate_refresh_tokens, include_rights,
     claims_mapping, backchannel_logout_uri, backchannel_session_required, frontchannel_logout_uri,
     frontchannel_session_required, initiate_login_uri, default_max_age, require_auth_time,
-    default_acr_values, logo_uri, client_uri, policy_uri, tos_uri, contacts, enabled"""
+    default_acr_values, logo_uri, client_uri, policy_uri, tos_uri, contacts, enabled,
+    require_pushed_authorization_requests, require_signed_request_object,
+    request_object_signing_alg, authorization_signed_response_alg, security_profile,
+    dpop_bound_access_tokens"""
 """Of ClientFields: what developers set."""
 CLIENT_COLUMNS: Final = f"""
     id, client_id, {FIELD_COLUMNS},
@@ -75,8 +78,13 @@ class RegisteredClient:
     epoch: int
     secrets: list[dict[str, Any]]
     security_profile: str | None
+    dpop_bound_access_tokens: bool
     source: str = "developer"
     last_used_at: datetime | None = None
+    require_pushed_authorization_requests: bool = False
+    require_signed_request_object: bool = False
+    request_object_signing_alg: str | None = None
+    authorization_signed_response_alg: str | None = None
 
     @property
     def public(self) -> bool:
@@ -86,7 +94,7 @@ class RegisteredClient:
     @property
     def needs_pkce(self) -> bool:
         """Whether the client must use PKCE and may not rely on a nonce instead."""
-        return self.public or self.require_pkce is True
+        return self.public or self.require_pkce is True or self.security_profile is not None
 
 
 async def find_registered(db: Db, *, app_id: str, client_id: str) -> RegisteredClient | None:
@@ -112,7 +120,10 @@ async def find_registered(db: Db, *, app_id: str, client_id: str) -> RegisteredC
                    FROM oauth_client_secrets s
                    WHERE s.app_id = $1 AND s.client_id = c.client_id
                ), '[]') AS secrets,
-               c.security_profile, c.source, c.last_used_at
+               c.security_profile, c.source, c.last_used_at,
+               c.require_pushed_authorization_requests, c.require_signed_request_object,
+               c.request_object_signing_alg, c.authorization_signed_response_alg,
+               c.dpop_bound_access_tokens
         FROM oauth_clients c WHERE c.app_id = $1 AND c.client_id = $2
         """,
         app_id,
@@ -145,7 +156,11 @@ UPDATE: Final = f"""
         fetched_jwks = CASE WHEN c.jwks_uri IS NOT DISTINCT FROM f.jwks_uri THEN c.fetched_jwks END,
         jwks_fetched_at =
             CASE WHEN c.jwks_uri IS NOT DISTINCT FROM f.jwks_uri THEN c.jwks_fetched_at END,
-        epoch = c.epoch + CASE WHEN c.enabled AND NOT f.enabled THEN 1 ELSE 0 END
+        epoch = c.epoch + CASE
+            WHEN c.enabled AND NOT f.enabled
+                OR f.security_profile IS DISTINCT FROM c.security_profile
+                    AND f.security_profile IS NOT NULL
+            THEN 1 ELSE 0 END
     FROM jsonb_populate_record(NULL::oauth_clients, $3) f
     WHERE c.app_id = $1 AND c.client_id = $2
     RETURNING {qualified("c", CLIENT_COLUMNS)}
@@ -155,7 +170,8 @@ UPDATE: Final = f"""
 async def update(db: Db, *, app_id: str, client_id: str, fields: dict[str, Any]) -> Client | None:
     """Replaces all of ClientFields. Returns None if there is no such client.
 
-    Disabling a client counts its epoch up, so its old tokens stay invalid when it is enabled again.
+    Disabling a client counts its epoch up, so its old tokens stay invalid when it is enabled again. So
+    does a security profile: no token outlives it that it would not have allowed.
     """
     return await maybe(db, Client, UPDATE, app_id, client_id, fields)
 

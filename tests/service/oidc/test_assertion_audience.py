@@ -13,7 +13,7 @@ from tests.kit.oauth import ORIGIN
 from tests.kit.world import World
 
 from common.contracts.clients import NewClient
-from common.contracts.oauth_errors import InvalidClient
+from common.contracts.oauth_errors import InvalidClient, OAuthError
 from common.contracts.tokens import Tokens
 
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -71,7 +71,8 @@ async def test_a_fapi_client_names_the_issuer_alone(shared: World) -> None:
         with pytest.raises(InvalidClient):
             await token(shared, client, audience)
 
-    assert (await token(shared, client, ORIGIN)).access_token
+    with pytest.raises(OAuthError, match="DPoP"):  # authenticated, and the profile wants more
+        await token(shared, client, ORIGIN)
 
 
 async def test_other_clients_may_name_the_token_endpoint(shared: World) -> None:

@@ -193,7 +193,9 @@ async def test_without_the_right_to_read_there_is_nothing(
     assert "/clients" not in overview.text
 
 
-@pytest.mark.parametrize("path", ["", "/secrets", "/secrets/new", "/grants", "/delete"])
+@pytest.mark.parametrize(
+    "path", ["", "/secrets", "/secrets/new", "/grants", "/security", "/delete"]
+)
 async def test_a_foreign_client_does_not_exist(
     http: httpx.AsyncClient, fake: FakeClients, path: str
 ) -> None:
@@ -326,7 +328,14 @@ async def test_hostile_text_is_inert(http: httpx.AsyncClient, fake: FakeClients)
         backchannel_logout_uri="javascript:alert(1)",
     )
     fake.secrets = [ClientSecret(id=new_id(), hint="<b>x", created_at=NOW) for _ in range(2)]
-    for path in ("", "/client_a", "/client_a/secrets", "/client_a/grants", "/client_a/delete"):
+    for path in (
+        "",
+        "/client_a",
+        "/client_a/secrets",
+        "/client_a/grants",
+        "/client_a/security",
+        "/client_a/delete",
+    ):
         page = await http.get(f"{ORIGIN}{HOME}{path}")
         assert page.status_code == 200, path
         assert is_inert(page.text), path
@@ -363,3 +372,19 @@ async def test_what_cannot_be_undone_needs_a_fresh_sign_in(
         assert page.headers["location"].startswith("/login/confirm?return_to=")
     assert DeleteClient.fresh
     assert DeleteClientSecret.fresh
+
+
+async def test_tokens_are_bound_by_a_switch(http: httpx.AsyncClient, fake: FakeClients) -> None:
+    """The switch shows the setting, and changes it for clients of all kinds."""
+    fake.add("client_a", first_party=False, dpop_bound_access_tokens=True)
+    page = (await http.get(f"{ORIGIN}{AT_CLIENT}")).text
+    switch = page[page.index('id="dpop_bound_access_tokens"') :]
+    assert " checked" in switch[: switch.index(">")]
+    await edited(http)
+    await edited(http, dpop_bound_access_tokens="on")
+    off, on = fake.calls
+
+    assert isinstance(off, UpdateClient)
+    assert off.changes == {"dpop_bound_access_tokens": False}
+    assert isinstance(on, UpdateClient)
+    assert on.changes == {"dpop_bound_access_tokens": True}

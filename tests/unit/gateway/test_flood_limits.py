@@ -60,6 +60,7 @@ SMALL = {
     "invalid_credential": 40,
     "client_secret_failure": 10,
     "error_page": 20,
+    "pushed_request": 40,
 }
 MANY = 130
 """Requests that pass, more than any burst."""
