@@ -1237,6 +1237,12 @@ CREATE TABLE oauth_clients (
     require_signed_request_object boolean     NOT NULL DEFAULT false,
     request_object_signing_alg    text,       -- NULL: any of ours
     authorization_signed_response_alg text,   -- NULL: RS256
+    source                        text        NOT NULL DEFAULT 'developer',
+    last_used_at                  timestamptz,  -- about: written once a day
+    registration_token_hash       text,       -- HMAC-SHA-256 (RFC 7592)
+    registered_metadata           jsonb,      -- what a client registered and no other column holds (RFC 7591)
+    fetched_jwks                  jsonb,      -- the key set at jwks_uri, for all replicas
+    jwks_fetched_at               timestamptz,
     CONSTRAINT oauth_clients_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
     CONSTRAINT oauth_clients_type_check CHECK (type IN ('web', 'spa', 'native', 'service')),
     CONSTRAINT oauth_clients_auth_method_check CHECK (token_endpoint_auth_method IN
@@ -1245,11 +1251,13 @@ CREATE TABLE oauth_clients (
     CONSTRAINT oauth_clients_subject_type_check CHECK (subject_type IN ('public', 'pairwise')),
     CONSTRAINT oauth_clients_access_token_format_check CHECK (access_token_format IN ('jwt', 'opaque')),
     CONSTRAINT oauth_clients_id_token_claims_check CHECK (id_token_claims IN ('scopes', 'asked')),
-    CONSTRAINT oauth_clients_security_profile_check CHECK (security_profile IN ('fapi2'))
+    CONSTRAINT oauth_clients_security_profile_check CHECK (security_profile IN ('fapi2')),
+    CONSTRAINT oauth_clients_source_check CHECK (source IN ('developer', 'registered', 'document'))
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_oauth_clients_app_created ON oauth_clients (app_id, created_at, id);
 ALTER TABLE oauth_clients ADD CONSTRAINT oauth_clients_pkey PRIMARY KEY (app_id, id);
 ALTER TABLE oauth_clients ADD CONSTRAINT oauth_clients_app_id_client_id_key UNIQUE (client_id, app_id);
+CREATE INDEX idx_oauth_clients_source ON oauth_clients (app_id, created_at, id) WHERE source <> 'developer';
 
 -- owner: oidc. `secret_sealed` is set only for client_secret_jwt, which needs the secret itself.
 CREATE TABLE oauth_client_secrets (
@@ -1267,6 +1275,23 @@ CREATE TABLE oauth_client_secrets (
         REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_oauth_client_secrets_client ON oauth_client_secrets (client_id, app_id, created_at);
+
+-- owner: oidc. With one of them, a client registers itself (RFC 7591 section 3).
+CREATE TABLE initial_access_tokens (
+    app_id       uuid        NOT NULL,
+    id           uuid        NOT NULL,
+    name         text        NOT NULL,
+    token_hash   text        NOT NULL,  -- HMAC-SHA-256
+    max_clients  integer,    -- NULL: no limit
+    clients      integer     NOT NULL DEFAULT 0,  -- that were registered with it
+    expires_at   timestamptz NOT NULL,
+    last_used_at timestamptz,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT initial_access_tokens_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT initial_access_tokens_token_hash_key UNIQUE (token_hash, app_id),
+    CONSTRAINT initial_access_tokens_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_initial_access_tokens_expires ON initial_access_tokens (expires_at);
 
 -- owner: oidc. An API that tokens are for (RFC 8707).
 CREATE TABLE resources (
@@ -1500,6 +1525,46 @@ CREATE TABLE client_assertion_jtis (
     CONSTRAINT client_assertion_jtis_pkey PRIMARY KEY (app_id, client_id, jti_hash)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_client_assertion_jtis_expires ON client_assertion_jtis (expires_at);
+
+-- owner: oidc. What a confidential client may exchange (docs/adr/0042): tokens of a client of the application,
+-- or assertions of an identity provider, for these resources and scopes. `audience` is the issuer of another
+-- authorization server for which the client gets assertions (ID-JAG), and `audience_client_id` its name there.
+CREATE TABLE token_exchange_policies (
+    app_id             uuid        NOT NULL,
+    id                 uuid        NOT NULL,
+    client_id          text        NOT NULL,
+    subject_client_id  text,
+    provider_id        uuid,
+    audience           text,
+    audience_client_id text,
+    resources          text[]      NOT NULL DEFAULT '{}',
+    scopes             text[]      NOT NULL DEFAULT '{}',
+    created_at         timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT token_exchange_policies_pkey PRIMARY KEY (app_id, id),
+    CONSTRAINT token_exchange_policies_source_key
+        UNIQUE NULLS NOT DISTINCT (client_id, subject_client_id, provider_id, audience, app_id),
+    CONSTRAINT token_exchange_policies_source_check
+        CHECK ((subject_client_id IS NULL) <> (provider_id IS NULL)),
+    CONSTRAINT token_exchange_policies_client_id_fkey FOREIGN KEY (app_id, client_id)
+        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE,
+    CONSTRAINT token_exchange_policies_subject_client_id_fkey FOREIGN KEY (app_id, subject_client_id)
+        REFERENCES oauth_clients (app_id, client_id) ON DELETE CASCADE,
+    CONSTRAINT token_exchange_policies_provider_id_fkey FOREIGN KEY (app_id, provider_id)
+        REFERENCES identity_providers (app_id, id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_token_exchange_policies_subject ON token_exchange_policies (subject_client_id, app_id);
+CREATE INDEX idx_token_exchange_policies_provider ON token_exchange_policies (provider_id, app_id);
+
+-- owner: oidc. Each assertion of an identity provider that was exchanged (RFC 7523 section 3), until it
+-- expires. The hash is that of its issuer and its jti.
+CREATE TABLE used_assertions (
+    app_id         uuid        NOT NULL,
+    assertion_hash text        NOT NULL,
+    expires_at     timestamptz NOT NULL,
+    CONSTRAINT used_assertions_pkey PRIMARY KEY (app_id, assertion_hash),
+    CONSTRAINT used_assertions_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_used_assertions_expires ON used_assertions (expires_at);
 
 -- owner: oidc (RFC 8628)
 CREATE TABLE device_codes (
@@ -2129,6 +2194,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     authorization_codes, revoked_grants, refresh_tokens, access_tokens, revoked_tokens, consents, signing_keys,
     client_assertion_jtis, device_codes, logout_deliveries, session_clients
     TO aero2_oidc;
+GRANT SELECT, INSERT, UPDATE, DELETE ON initial_access_tokens TO aero2_oidc;
+GRANT SELECT, INSERT, DELETE ON token_exchange_policies, used_assertions TO aero2_oidc;
 -- Token statements check that the user, session and membership are live, in one round trip (ADR 0002).
 GRANT SELECT (
     app_id, id, email, email_normalized, email_verified, name, given_name, family_name, middle_name,
@@ -2207,3 +2274,6 @@ GRANT SELECT (app_id, expires_at), DELETE ON
     refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,
     oauth_client_secrets
     TO aero2_sweep;
+GRANT SELECT (app_id, id, client_id, source, created_at, last_used_at) ON oauth_clients TO aero2_sweep;
+GRANT SELECT (app_id, expires_at), DELETE ON initial_access_tokens TO aero2_sweep;
+GRANT SELECT (app_id, expires_at), DELETE ON used_assertions TO aero2_sweep;

@@ -81,6 +81,7 @@ TABLES: Final[Mapping[str, Carriage]] = {
     "authorization_requests": CARRIED,
     "device_codes": CARRIED,
     "client_assertion_jtis": CARRIED,
+    "used_assertions": CARRIED,
     # Roles and organizations.
     "roles": CARRIED,
     "permissions": CARRIED,
@@ -103,6 +104,8 @@ TABLES: Final[Mapping[str, Carriage]] = {
     "scopes": CARRIED,
     "oauth_clients": CARRIED,
     "oauth_client_secrets": CARRIED,
+    "initial_access_tokens": CARRIED,
+    "token_exchange_policies": CARRIED,
     "consents": CARRIED,
     # Tokens and keys.
     "token_families": CARRIED,

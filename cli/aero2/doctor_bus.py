@@ -13,6 +13,7 @@ from aero2 import nats_access
 from aero2.doctor_findings import Finding, failure, ok, skipped, warning
 from aero2.doctor_target import Target
 from common.audit import STREAM
+from common.nats_tls import client_context
 from common.settings import servers
 
 OPTIONS: Final[dict[str, Any]] = {
@@ -34,40 +35,51 @@ async def check_bus(target: Target) -> list[Finding]:
             "NATS accepts connections without a password: anybody who reaches it is every service.",
             "Use the users and permissions of deploy/nats.conf.",
         )
-    nc, errors = Client(), list[Exception]()
+    problems: list[Exception] = []
+    for user, password in target.nats_logins:
+        nc = await _connect(target, problems, user=user, password=password)
+        if nc is not None:
+            try:
+                return await _stream(nc)
+            finally:
+                await nc.close()
+    return failure(
+        "bus",
+        f"NATS cannot be reached as the user `cli`: {problems[0]}.",
+        "See that it runs, and that AERO2_NATS_PASSWORD is the password of `cli`.",
+    )
+
+
+async def _lets_strangers_in(target: Target) -> bool:
+    nc = await _connect(target, [])
+    if nc is not None:
+        await nc.close()
+    return nc is not None
+
+
+async def _connect(
+    target: Target, problems: list[Exception], user: str | None = None, password: str | None = None
+) -> Client | None:
+    """Returns a connection, or None. Adds to `problems` why there is none."""
+    nc = Client()
 
     async def keep(error: Exception) -> None:
-        errors.append(error)
+        problems.append(error)
 
     try:
         await nc.connect(
             servers(target.nats_url),
-            user=nats_access.CLI,
-            password=target.nats_password,
+            user=user,
+            password=password,
+            tls=client_context(target.nats_authority),
             inbox_prefix=nats_access.inbox(nats_access.CLI).encode(),
             error_cb=keep,
             **OPTIONS,
         )
-    except (nats.errors.Error, OSError, TimeoutError) as error:
-        return failure(
-            "bus",
-            f"NATS cannot be reached as the user `cli`: {(errors or [error])[0]}.",
-            "See that it runs, and that AERO2_NATS_PASSWORD is the password of `cli`.",
-        )
-    try:
-        return await _stream(nc)
-    finally:
-        await nc.close()
-
-
-async def _lets_strangers_in(target: Target) -> bool:
-    nc = Client()
-    try:
-        await nc.connect(servers(target.nats_url), error_cb=_quiet, **OPTIONS)
-    except (nats.errors.Error, OSError, TimeoutError):
-        return False
-    await nc.close()
-    return True
+    except (nats.errors.Error, OSError, TimeoutError, ValueError) as error:
+        problems.append(error)
+        return None
+    return nc
 
 
 async def _stream(nc: Client) -> list[Finding]:
@@ -113,7 +125,3 @@ async def check_sync_interval(target: Target) -> list[Finding]:
         f"NATS syncs its disk after {value}: a crash of the machine loses acknowledged events.",
         "Set `sync_interval: always` in the block `jetstream`.",
     )
-
-
-async def _quiet(_: Exception) -> None:
-    """Ignores errors here: the calls raise them."""

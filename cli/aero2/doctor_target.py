@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -19,9 +19,15 @@ from aero2.embedded.folder import Folder
 from aero2.embedded.postgres import Postgres
 from aero2.failures import CommandError
 from aero2.owner_urls import owner_variable, read_owner_urls
+from aero2.secret_variables import secret_of
 from common.homes import MAIN
+from common.nats_logins import parse_login
+from common.secret_files import lines
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+MOUNTED: Final = Path("/run/secrets")
+"""Files of this folder are mounts in a container without other accounts. The machine outside decides who may read
+them."""
 SETTINGS: Final = {
     "application_name": "aero2-doctor",
     "default_transaction_read_only": "on",
@@ -41,8 +47,11 @@ class Target:
     clusters: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The same URL of each further database cluster, by its name."""
     nats_url: str = ""
-    nats_password: str = field(default="", repr=False)
-    """Of the user `cli`."""
+    nats_logins: Sequence[tuple[str, str]] = field(default=((nats_access.CLI, ""),), repr=False)
+    """The login and password of the user `cli`, the newest first. While a password is replaced, NATS may accept one
+    of two."""
+    nats_authority: str | None = None
+    """The file of the certificate authority of NATS, if it has TLS."""
     nats_config: Path | None = None
     master_key: str = field(default="", repr=False)
     smtp_url: str = field(default="", repr=False)
@@ -73,15 +82,19 @@ def from_environment(env: Mapping[str, str] = os.environ) -> Target:
     be."""
     clusters = read_owner_urls(env)
     candidates = [Path(".env"), *(Path(env[name]) for name in env if _names_a_file(name))]
+    nats_passwords = lines(secret_of("AERO2_NATS_PASSWORD", env)) or [""]
     return Target(
         public_url=env.get("AERO2_PUBLIC_URL", "").rstrip("/"),
         database_url=clusters.pop(MAIN, ""),
         clusters=clusters,
         nats_url=env.get("AERO2_NATS_URL", ""),
-        nats_password=env.get("AERO2_NATS_PASSWORD", ""),
-        master_key=env.get("AERO2_MASTER_KEY", ""),
-        smtp_url=env.get("AERO2_SMTP_URL", ""),
-        secret_files=tuple(file for file in candidates if file.is_file()),
+        nats_logins=[parse_login(nats_access.CLI, line) for line in nats_passwords],
+        nats_authority=env.get("AERO2_NATS_CA_FILE"),
+        master_key=secret_of("AERO2_MASTER_KEY", env),
+        smtp_url=secret_of("AERO2_SMTP_URL", env),
+        secret_files=tuple(
+            file for file in candidates if file.is_file() and MOUNTED not in file.parents
+        ),
     )
 
 
@@ -105,10 +118,10 @@ def from_folder(path: Path) -> Target:
         public_url=folder.url or "",
         database_url=postgres.url("postgres", postgres.superuser),
         nats_url=f"nats://127.0.0.1:{ports.port_of(folder, 'nats')}",
-        nats_password=kept.get("nats", {}).get(nats_access.CLI, ""),
+        nats_logins=_logins_of_folder(kept),
         nats_config=folder.root / "nats" / "nats.conf",
         master_key=kept.get("master_key", ""),
-        smtp_url=os.environ.get("AERO2_SMTP_URL", ""),
+        smtp_url=secret_of("AERO2_SMTP_URL"),
         secret_files=tuple(
             file
             for name in (secrets.FILE, "dashboard-keys.json", "nats/nats.conf")
@@ -117,6 +130,14 @@ def from_folder(path: Path) -> Target:
         folder=folder.root,
         authority=authority if authority.is_file() else None,
     )
+
+
+def _logins_of_folder(kept: Mapping[str, Any]) -> list[tuple[str, str]]:
+    login = kept.get("nats_logins", {}).get(nats_access.CLI, nats_access.CLI)
+    logins = [(login, kept.get("nats", {}).get(nats_access.CLI, ""))]
+    if former := kept.get("former_nats", {}).get(nats_access.CLI):
+        logins.append((secrets.other_login(nats_access.CLI, login), former))
+    return logins
 
 
 def choose_target(folder: Path | None, nats_config: Path | None) -> Target:

@@ -15,10 +15,10 @@ OWNER: Final = "AERO2_OWNER_DATABASE_URL"
 OWNER_PASSWORD: Final = "AERO2_OWNER_DATABASE_PASSWORD"  # noqa: S105 - the name of a variable
 
 
-def secret_of(variable: str) -> str:
+def secret_of(variable: str, env: Mapping[str, str] | None = None) -> str:
     """Returns the secret of a variable or of its file; an empty text if it is not set. Raises CommandError."""
     try:
-        return secret_text(variable, os.environ)
+        return secret_text(variable, os.environ if env is None else env)
     except BadSecret as problem:
         raise CommandError(f"{problem}.") from None
 

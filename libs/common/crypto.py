@@ -138,20 +138,18 @@ class Keys:
                     return key.purposes[label]
             raise
 
-    def hash(self, label: str, secret: str) -> str:
-        """Returns the text that is stored in place of a secret: `<key id>.<base64url
-        HMAC-SHA-256>`."""
-        return self._hash(self.active, label, secret)
+    def hash(self, label: str, secret: str, kid: str | None = None) -> str:
+        """Returns the text that is stored in place of a secret: `<key id>.<base64url HMAC-SHA-256>`. Raises
+        KeyError for an unknown key."""
+        digest = self.digest(label, secret.encode(), kid)
+        return f"{kid or self.active}.{b64url(digest)}"
 
     def hashes(self, label: str, secret: str) -> list[str]:
         """Returns all texts under which a secret may be stored: one for each key that is or was in
         use."""
         known = [kid for kid, _ in (*self.masters, *self.retired)]
         known += [key.id for key in self.imported if label in key.purposes]
-        return [self._hash(kid, label, secret) for kid in dict.fromkeys(known)]
-
-    def _hash(self, kid: str, label: str, secret: str) -> str:
-        return f"{kid}.{b64url(self.digest(label, secret.encode(), kid))}"
+        return [self.hash(label, secret, kid) for kid in dict.fromkeys(known)]
 
 
 @lru_cache(maxsize=256)
@@ -163,6 +161,11 @@ def derived_key(secret: bytes, label: str) -> bytes:
     """Returns 32 bytes for one purpose (HKDF-SHA-256, RFC 5869)."""
     info = b"aero2/" + label.encode()
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(secret)
+
+
+def key_id(hash: str) -> str:
+    """Returns the id of the key under which `Keys.hash` has made a text."""
+    return hash.partition(".")[0]
 
 
 def b64url(data: bytes) -> str:

@@ -149,6 +149,13 @@ CLIENT_ERRORS: Final = {
     "sector_identifier_required": N_("This is required if redirect URIs have several hosts."),
     "algorithm_refused": N_("The algorithm must be one of {expected}."),
     "algorithm_without_assertion": N_("An algorithm has a meaning only for assertions."),
+    # token exchange
+    "exchange_source_unclear": N_("Either a client or an identity provider is required."),
+    "exchange_scope_refused": N_("Tokens that were exchanged never have this scope."),
+    "exchange_audience_required": N_("This has a meaning only with an audience."),
+    "exchange_audience_of_provider": N_(
+        "Assertions for other servers are made from your own tokens. Choose a client."
+    ),
     # keys
     "jwks_twice": N_("Send jwks or jwks_uri, but not both (RFC 7591 section 2)."),
     "jwks_required": N_("private_key_jwt requires jwks or jwks_uri."),
@@ -166,6 +173,10 @@ CLIENT_ERRORS: Final = {
     "mapping_path_unknown": N_("A path must begin with user., org. or rights."),
     "mapping_member_unknown": N_("{source} has no member {member} that may be shown."),
     "mapping_member_closed": N_("{member} has no members."),
+    # clients that registered themselves
+    "client_not_verified": N_(
+        "Nobody of the application registered this client, so its users are always asked."
+    ),
     # authorization requests
     "setting_required": N_("The application's setting {setting} must be on."),
     "signed_requests_need_keys": N_("Signed requests require jwks or jwks_uri."),

@@ -8,6 +8,7 @@ import hmac
 from typing import Final
 
 from common import captcha_secret, clock, crypto, logs
+from common.attempt_limits import AttemptLimit
 from common.context import Context
 from common.contracts.app_settings import Captcha
 from common.contracts.protection import CaptchaFailed, GetProtection, Protection
@@ -17,7 +18,7 @@ from common.outgoing_http import Unreachable
 from common.problems import RateLimited, Unavailable
 from common.sealing import Unsealable
 from identity.deps import Deps
-from identity.limits import PROTECTION_BY_IP, AttemptLimit
+from identity.limits import PROTECTION_BY_IP
 
 log = logs.get(__name__)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from common import logs
+from common.attempt_limits import Limits
 from common.circuit_breaker import CircuitBreaker
 from common.clusters import join
 from common.connections import Connections
@@ -19,7 +20,6 @@ from identity.call_slots import CallSlots
 from identity.geoip import GeoipDatabase
 from identity.hashing import Hashing
 from identity.last_active import LastActive
-from identity.limits import Limits
 from identity.mailer import Mailer
 from identity.settings import Settings
 from identity.smtp import Smtp

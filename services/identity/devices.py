@@ -31,4 +31,14 @@ def browser_hashes(keys: Keys, browser: str) -> list[str]:
 def device_hash(keys: Keys, browser: str | None, agent: str | None) -> str:
     """Returns the keyed hash of the browser's own cookie, or of the device's name if it has no
     cookie."""
-    return keys.hash("device", f"b:{browser}" if browser else f"n:{device_name(agent) or ''}")
+    return keys.hash("device", _device(browser, agent))
+
+
+def device_hashes(keys: Keys, browser: str | None, agent: str | None) -> list[str]:
+    """Returns every `device_hash` under which the device may be known: one for each key that is or was in
+    use."""
+    return keys.hashes("device", _device(browser, agent))
+
+
+def _device(browser: str | None, agent: str | None) -> str:
+    return f"b:{browser}" if browser else f"n:{device_name(agent) or ''}"

@@ -25,6 +25,7 @@ from identity import form_token
 from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
 from identity.devices import device_name
+from identity.form_token import FormTokens
 from identity.gate import Missing
 from identity.queries import accounts, half_sessions
 from identity.queries.accounts import Account
@@ -53,10 +54,12 @@ async def begin(
         tx, app_id=ctx.app_id, id=account.id, phc=result.phc
     ):
         raise WrongCredentials
-    token = form_token.of_result(deps, ctx, result) or new_token()
-    half = await _of_token(deps, ctx, tx, token)
-    if half is not None and half.user_id == account.id:
-        return _reply(token, half, new_user=result.new_user)
+    tokens = form_token.of_result(deps, ctx, result)
+    if tokens is not None:
+        repeated = await of_form(ctx, tx, tokens, user_id=account.id)
+        if repeated is not None:
+            return repeated.model_copy(update={"new_user": result.new_user})
+    token = new_token() if tokens is None else tokens.own
     new = _new_half_session(
         deps, ctx, account=account, result=result, missing=missing, facts=facts, token=token
     )
@@ -114,16 +117,15 @@ def _new_half_session(
     )
 
 
-async def of_form(deps: Deps, ctx: Context, db: Db, token: str) -> SignedInSession | None:
-    """Returns the live half session that a form with this token started, or None."""
-    half = await _of_token(deps, ctx, db, token)
-    return None if half is None else _reply(token, half)
-
-
-async def _of_token(deps: Deps, ctx: Context, db: Db, token: str) -> HalfSession | None:
-    return await half_sessions.get(
-        db, app_id=ctx.app_id, token_hashes=deps.keys.hashes(PURPOSE, token)
-    )
+async def of_form(
+    ctx: Context, db: Db, tokens: FormTokens, *, user_id: str | None = None
+) -> SignedInSession | None:
+    """Returns the live half session that a form with one of these tokens started, for this user if one is
+    given, or None."""
+    half = await half_sessions.get(db, app_id=ctx.app_id, token_hashes=tokens.hashes(PURPOSE))
+    if half is None or user_id not in (None, half.user_id):
+        return None
+    return _reply(tokens.stored_as(half.token_hash), half)
 
 
 def challenge_of(half: HalfSession) -> SecondFactorChallenge:
@@ -138,7 +140,9 @@ def challenge_of(half: HalfSession) -> SecondFactorChallenge:
 
 async def get(deps: Deps, ctx: Context, db: Db, token: str) -> HalfSession:
     """Returns the live half session of a token. Raises NoSession."""
-    half = await _of_token(deps, ctx, db, token)
+    half = await half_sessions.get(
+        db, app_id=ctx.app_id, token_hashes=deps.keys.hashes(PURPOSE, token)
+    )
     if half is None:
         raise NoSession
     return half

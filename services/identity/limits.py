@@ -1,25 +1,8 @@
-"""Rate limits that all replicas share. One statement counts all limits of an attempt."""
+"""How often something may be tried at identity, by all replicas together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
-from common.context import Context
-from common.crypto import Keys
-from common.db import Database, Db
-from common.problems import RateLimited
-from identity.queries import limits
-
-
-@dataclass(frozen=True)
-class AttemptLimit:
-    """At most `most` in `seconds`, counted in fixed windows."""
-
-    name: str
-    most: int
-    seconds: int
-
+from common.attempt_limits import AttemptLimit
 
 SIGN_IN_BY_IP = AttemptLimit(
     "sign_in_ip", 300, 300
@@ -48,79 +31,3 @@ PROVIDER_CHECK_BY_CALLER = AttemptLimit("provider_check_caller", 10, 60)
 SEARCH_BY_OPERATOR = AttemptLimit("user_search_operator", 30, 3600)
 SUPPORT_VIEW_BY_OPERATOR = AttemptLimit("support_view_operator", 60, 3600)
 INVITE_BY_APP = AttemptLimit("invite_app", 500, 3600)
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Limits as columns: keys in one order, the seconds of their windows, and how many each allows."""
-
-    keys: list[str]
-    seconds: list[int]
-    most: list[int]
-
-
-@dataclass(frozen=True)
-class Limits:
-    db: Database
-    keys: Keys
-    scale: float = 1.0
-
-    async def count(self, ctx: Context, *counted: tuple[AttemptLimit, str | None]) -> None:
-        """Counts one attempt against each limit. The key is stored as a keyed hash only, and None
-        (no address known) is not counted. Raises RateLimited with `retry_after`."""
-        async with self.db.autocommit(ctx) as db:
-            wait = await self.hit(db, ctx, *counted)
-        exceeded(wait)
-
-    async def hit(self, tx: Db, ctx: Context, *counted: tuple[AttemptLimit, str | None]) -> int:
-        """Counts as `count` does, in a transaction that commits whatever follows. Returns the
-        seconds to wait, or 0."""
-        return await self._hit(tx, ctx, counted, self.scale) if self.scale else 0
-
-    async def refund(self, ctx: Context, limit: AttemptLimit, whom: str) -> None:
-        """Takes back one attempt that `count` has counted."""
-        async with self.db.autocommit(ctx) as db:
-            await limits.refund(db, app_id=ctx.app_id, key=self._key(limit, whom))
-
-    async def once(self, ctx: Context, limit: AttemptLimit, whom: str) -> None:
-        """Counts as `count` does, although a setting turns limits off: for what may be used only
-        once."""
-        async with self.db.autocommit(ctx) as db:
-            wait = await self._hit(db, ctx, ((limit, whom),), 1.0)
-        exceeded(wait)
-
-    async def _hit(
-        self, tx: Db, ctx: Context, counted: Iterable[tuple[AttemptLimit, str | None]], scale: float
-    ) -> int:
-        windows = self._windows(counted, scale)
-        if not windows.keys:
-            return 0
-        wait = await limits.hit(
-            tx, app_id=ctx.app_id, keys=windows.keys, seconds=windows.seconds, most=windows.most
-        )
-        return 0 if wait is None else max(1, wait)
-
-    def windows(self, *counted: tuple[AttemptLimit, str | None]) -> Windows:
-        """Returns what a statement that counts by itself needs. Nothing, if a setting turns limits off."""
-        return self._windows(counted if self.scale else (), self.scale)
-
-    def _windows(self, counted: Iterable[tuple[AttemptLimit, str | None]], scale: float) -> Windows:
-        limit_by_key = {
-            self._key(limit, whom): limit for limit, whom in counted if whom is not None
-        }
-        keys = sorted(limit_by_key)  # one order for everybody: no deadlocks
-        ordered = [limit_by_key[key] for key in keys]
-        return Windows(
-            keys,
-            [limit.seconds for limit in ordered],
-            [max(1, int(limit.most * scale)) for limit in ordered],
-        )
-
-    def _key(self, limit: AttemptLimit, whom: str) -> str:
-        return f"{limit.name}:{self.keys.hash('limit', whom)}"
-
-
-def exceeded(wait: int) -> None:
-    """Raises RateLimited if there is a time to wait."""
-    if wait:
-        raise RateLimited(retry_after=wait)

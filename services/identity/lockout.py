@@ -11,6 +11,7 @@ from datetime import datetime
 
 from common import audit, logs
 from common.address_keys import address_key
+from common.attempt_limits import AttemptLimit
 from common.context import Context
 from common.contracts.sign_in import Locked, WrongCredentials
 from common.db import Db
@@ -18,7 +19,6 @@ from common.events.sessions import LoginFailed, SignInLocked
 from common.problems import Problem, RateLimited
 from identity.deps import Deps
 from identity.hashing import PasswordVerdict
-from identity.limits import AttemptLimit
 from identity.queries import lockouts, password_attempts
 from identity.queries.accounts import Account
 

@@ -27,6 +27,7 @@ from common.contracts.link_proofs import (
     GetLinkProof,
     SendLinkProofCode,
 )
+from common.contracts.provider_assertions import VerifyAssertion
 from common.contracts.provider_sign_in import (
     FinishProviderSignIn,
     KeepFormPost,
@@ -40,6 +41,7 @@ from identity import (
     identity_providers,
     link_proof_steps,
     link_proofs,
+    provider_assertions,
     provider_check,
     provider_sign_in,
     provider_start,
@@ -69,4 +71,5 @@ PROVIDER_HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     UpdateIdentityProvider: announced(identity_providers.update),
     DeleteIdentityProvider: announced(identity_providers.delete),
     CheckIdentityProvider: provider_check.check,
+    VerifyAssertion: provider_assertions.verify,
 }

@@ -17,7 +17,7 @@ from common.ids import new_id
 from identity import gate, notices, session_lifetimes
 from identity.authentication_result import AuthenticationResult
 from identity.deps import Deps
-from identity.devices import device_hash, device_name
+from identity.devices import device_hash, device_hashes, device_name
 from identity.queries import accounts, session_ends, session_starts
 from identity.queries.accounts import Account
 from identity.queries.session_starts import InsertedSession, NewSession
@@ -123,6 +123,7 @@ def _new_session(
         device_name=device_name(ctx.agent),
         place=deps.geoip.place(ctx.ip),
         device_hash=None if nameless else device_hash(deps.keys, result.browser, ctx.agent),
+        known_device_hashes=device_hashes(deps.keys, result.browser, ctx.agent),
         auth_time=result.auth_time,
         factor=result.factor,
         factor_time=result.factor_time,

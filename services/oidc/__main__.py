@@ -8,7 +8,7 @@ from common.bus import Handlers
 from common.connections import Connections
 from common.service import ServiceProgram, run
 from common.sweeps import run_sweeps
-from oidc import backchannel_delivery
+from oidc import backchannel_delivery, client_expiry
 from oidc.deps import Deps, open_deps
 from oidc.handlers import HANDLERS
 from oidc.queries.sweeps import EXPIRED
@@ -25,6 +25,7 @@ async def start(settings: Settings, links: Connections) -> tuple[Deps, Handlers]
         deliver = partial(backchannel_delivery.work, each)
         links.spawn(each.deliveries.run(deliver, name="deliveries"), "deliveries")
         links.spawn(run_sweeps(each.sweep_db, EXPIRED), "sweeps")
+        links.spawn(client_expiry.delete_periodically(each), "client expiry")
     return deps, HANDLERS
 
 

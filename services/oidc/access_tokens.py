@@ -9,10 +9,11 @@ from typing import Any
 from common.context import Context
 from common.contracts.oauth_errors import InvalidToken
 from common.contracts.tokens import AccessToken, CheckAccessToken
-from oidc import bindings, jose, json_web_keys, keys, scope_catalogue
+from oidc import bindings, exchanged_claims, jose, json_web_keys, keys, scope_catalogue
 from oidc.client_cache import find_registered
 from oidc.deps import Deps
 from oidc.queries import access_tokens, token_families
+from oidc.queries.clients import RegisteredClient
 from oidc.queries.token_families import LiveGrant
 from oidc.timestamps import from_seconds, now
 
@@ -39,6 +40,11 @@ class ValidAccessToken:
         return str(self.claims.get("scope", "")).split()
 
     @property
+    def client_id(self) -> str:
+        """The client that it was issued to. That of the grant differs if the token was exchanged."""
+        return str(self.claims["client_id"])
+
+    @property
     def is_for_issuer(self) -> bool:
         """Whether it is for Aero2's own API. Others must not be accepted (RFC 9068 section 4)."""
         return self.claims["iss"] in self.audience
@@ -54,7 +60,7 @@ async def check(deps: Deps, ctx: Context, request: CheckAccessToken) -> AccessTo
     return AccessToken(
         jti=claims["jti"],
         grant_id=grant.family_id,
-        client_id=grant.client_id,
+        client_id=token.client_id,
         user_id=grant.user_id,
         session_id=grant.session_id,
         scopes=token.scopes,
@@ -110,11 +116,16 @@ async def _is_ours(deps: Deps, ctx: Context, claims: dict[str, Any]) -> bool:
         return False
     if not isinstance(claims.get("grant_id", ""), str) or not isinstance(claims.get("epoch"), int):
         return False
-    if claims["iss"] == ctx.origin:
+    return await is_own_issuer(deps, ctx, claims["iss"])
+
+
+async def is_own_issuer(deps: Deps, ctx: Context, iss: str) -> bool:
+    """Returns whether this is the issuer of one of the application's hosts."""
+    if iss == ctx.origin:
         return True
     tenant = await deps.tenants.get(ctx)
     scheme = tenant.origin.partition("://")[0]
-    return claims["iss"] in [f"{scheme}://{host}" for host in tenant.hosts]
+    return iss in [f"{scheme}://{host}" for host in tenant.hosts]
 
 
 async def _cached_grant(deps: Deps, ctx: Context, claims: dict[str, Any]) -> LiveGrant | None:
@@ -133,16 +144,29 @@ async def _cached_grant(deps: Deps, ctx: Context, claims: dict[str, Any]) -> Liv
         grant = await deps.caches.live_grants.fetch(
             (ctx.app_id, "live", claims["jti"]),
             load,
-            tags=lambda grant: _cache_tags(claims["jti"], grant),
+            tags=lambda grant: _cache_tags(claims, grant),
         )
     except InvalidToken:
         return None
-    return grant if grant.client_epoch == client.epoch else None
+    return grant if await _is_of_epoch(deps, ctx, client, grant, claims=claims) else None
+
+
+async def _is_of_epoch(
+    deps: Deps, ctx: Context, client: RegisteredClient, grant: LiveGrant, *, claims: dict[str, Any]
+) -> bool:
+    """Returns whether nothing has ended all tokens of the client since. For a token that was exchanged,
+    that counts for each client of the tokens before it."""
+    if "exchanged" not in claims:
+        return grant.client_epoch == client.epoch
+    return await exchanged_claims.are_current(deps, ctx, claims["exchanged"], grant)
 
 
 async def _find_grant(deps: Deps, ctx: Context, claims: dict[str, Any]) -> LiveGrant | None:
     """Reads the token's grant. A grant follows its session when that gets a new id."""
     grant_id, jti = claims.get("grant_id"), claims["jti"]
+    exchanged = claims.get("exchanged")
+    if exchanged is not None and await exchanged_claims.are_revoked(deps, ctx, exchanged):
+        return None
     if grant_id is None:
         async with deps.db.reader(ctx) as db:
             if await access_tokens.is_revoked(db, app_id=ctx.app_id, jti=jti):
@@ -159,8 +183,10 @@ async def _find_grant(deps: Deps, ctx: Context, claims: dict[str, Any]) -> LiveG
         return await token_families.find_live(tx, **of_token)
 
 
-def _cache_tags(jti: str, grant: LiveGrant) -> list[tuple[str, str]]:
-    tags = [("token", jti), ("client", grant.client_id)]
+def _cache_tags(claims: dict[str, Any], grant: LiveGrant) -> list[tuple[str, str]]:
+    tags = [("token", claims["jti"]), ("client", grant.client_id)]
+    if "exchanged" in claims:
+        tags += [("token", jti) for jti in claims["exchanged"]["tokens"]]
     if grant.family_id is not None:
         tags.append(("token", grant.family_id))
     if grant.user_id is not None:
@@ -184,7 +210,7 @@ async def _find_opaque(deps: Deps, ctx: Context, token: str) -> ValidAccessToken
     if client is None or not client.enabled:
         return None
     grant = await _find_grant(deps, ctx, row.claims)
-    if grant is None or grant.client_epoch != client.epoch:
+    if grant is None or not await _is_of_epoch(deps, ctx, client, grant, claims=row.claims):
         return None
     return ValidAccessToken(row.claims, grant)
 

@@ -20,7 +20,7 @@ from common.contracts.authorization import (
     ResumeAuthorization,
 )
 from common.contracts.oauth_errors import OAuthError
-from oidc import authorization_response, code_issue, repeated_submission
+from oidc import authorization_response, client_display, code_issue, repeated_submission
 from oidc.authorization_request import AuthorizationRequest
 from oidc.checks.account_is_whole import account_is_whole
 from oidc.checks.browser_is_seen import browser_is_seen
@@ -116,13 +116,20 @@ async def get_state(deps: Deps, ctx: Context, request: GetAuthorizationState) ->
 
     The link starts a new sign-in (OpenID Connect Core section 4) if the client has registered an
     address for that. Otherwise it leads to the client's home page, or to the origin of the
-    request's redirect URI.
+    request's redirect URI. It leads nowhere else for a client that nobody of the application registered.
     """
     hashes = deps.keys.hashes("authorization-request", request.request)
     async with deps.db.reader(ctx) as db:
         row = await authorization_requests.find_state(db, app_id=ctx.app_id, id_hashes=hashes)
     if row is None:
         return AuthorizationState(pending=False)
+    uri = dict(row.params).get("redirect_uri")
+    host = client_display.unverified_host(
+        row.source or client_display.DEVELOPER, row.client_id, row.redirect_uris or [], uri
+    )
+    if host is not None:
+        link = _redirect_origin(row)
+        return AuthorizationState(pending=row.pending, client_name=host, client_link=link)
     link = row.client_uri or _redirect_origin(row)
     if row.initiate_login_uri:
         joint = "&" if "?" in row.initiate_login_uri else "?"

@@ -53,6 +53,7 @@ RESERVED: Final = frozenset(
         "username",
         "token_type",
         "guest",
+        "exchanged",
     ]
 )
 """Claims that a token's verifier relies on. No mapping may set them.

@@ -5,26 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from common import logs
 from common.context import Context
 from common.contracts.oauth_errors import InvalidClient
 from common.field_errors import FieldError, field_error
-from common.outgoing_http import Unreachable
-from oidc import json_web_keys
+from oidc import client_key_sets, json_web_keys
+from oidc.client_key_sets import MAX_BYTES, NOT_FETCHED
 from oidc.deps import Deps
 from oidc.json_web_keys import PublicKey
 from oidc.queries.clients import RegisteredClient
 
-log = logs.get(__name__)
-
-DEADLINE: Final = 2.0
-"""Seconds: less than the gateway's time limit, so that the client gets our error."""
-MAX_BYTES: Final = 65_536
-"""Of a JWK Set, registered or fetched."""
 MAX_KEYS: Final = 20
 PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "k", "oth"})
 """Members of a JWK that are secret (RFC 7518 section 6)."""
-NOT_FETCHED: Final = "the keys at the client's jwks_uri could not be fetched"
 
 
 async def verification_keys(
@@ -32,8 +24,8 @@ async def verification_keys(
 ) -> list[PublicKey]:
     """Returns the client's keys for this algorithm, and of this `kid` if there is one.
 
-    A `kid` that is not in the cached set makes us fetch the set again, because the client may have
-    rotated its keys. Raises InvalidClient if no set can be fetched.
+    A `kid` that is not in the cached set makes us look for a newer set, because the client may have
+    rotated its keys: see `client_key_sets`. Raises InvalidClient if there is no set.
     """
     if client.jwks is not None:
         return matching_keys(client.jwks, kid, alg)
@@ -46,27 +38,11 @@ async def verification_keys(
         if public_keys:
             return public_keys
     if deps.caches.may_fetch(key):
-        jwks = await _fetch(deps, client.jwks_uri)
+        jwks = await client_key_sets.current(deps, ctx, client.client_id, client.jwks_uri)
         deps.caches.client_keys.put(key, jwks, [("client", client.client_id)])
     elif jwks is None:
         raise InvalidClient(NOT_FETCHED)
     return matching_keys(jwks, kid, alg)
-
-
-async def _fetch(deps: Deps, uri: str) -> dict[str, Any]:
-    """Fetches a JWK Set. Raises InvalidClient, and then the cached set stays."""
-    try:
-        response = await deps.http.request("GET", uri, deadline=DEADLINE)
-        usable = response.status == 200 and len(response.body) <= MAX_BYTES
-        jwks = response.json() if usable else None
-    except (Unreachable, ValueError) as error:
-        log.info("jwks_uri not fetched", why=str(error))
-        raise InvalidClient(NOT_FETCHED) from None
-    if not isinstance(jwks, dict):
-        why = f"status {response.status}, too long, or not a JSON object"
-        log.info("jwks_uri not fetched", why=why)
-        raise InvalidClient(NOT_FETCHED)
-    return jwks
 
 
 def matching_keys(jwks: dict[str, Any], kid: str | None, alg: str) -> list[PublicKey]:

@@ -21,6 +21,7 @@ from oidc import (
     claims,
     client_keys,
     client_request_rules,
+    grant_policy,
     json_web_keys,
     redirect_uris,
     scope_catalogue,
@@ -48,13 +49,14 @@ def check(
     A client may break a rule already, because its application has changed meanwhile. It can then
     still be disabled without correcting it first.
     """
-    earlier = list(_mistakes(before, environment)) if before else []
-    errors = [mistake for mistake in _mistakes(client, environment) if mistake not in earlier]
+    earlier = list(mistakes(before, environment)) if before else []
+    errors = [mistake for mistake in mistakes(client, environment) if mistake not in earlier]
     if errors:
         raise Invalid(errors=errors)
 
 
-def _mistakes(client: ClientFields, environment: ClientEnvironment) -> Mistakes:
+def mistakes(client: ClientFields, environment: ClientEnvironment) -> Mistakes:
+    """Yields every mistake of a client, by the rules in their order."""
     for rule in RULES:
         yield from rule(client, environment)
 
@@ -127,7 +129,7 @@ def grants_fit(client: ClientFields, _: ClientEnvironment) -> Mistakes:
         yield field_error("grant_types", "refresh_token_needs_code")
     if client.type == "service" and "authorization_code" in client.grant_types:
         yield field_error("grant_types", "service_has_no_users")
-    if public and "client_credentials" in client.grant_types:
+    if public and not grant_policy.CONFIDENTIAL.isdisjoint(client.grant_types):
         yield field_error("grant_types", "public_client_has_no_credentials")
 
 

@@ -53,7 +53,7 @@ async def create(deps: Deps, ctx: Context, request: CreateClient) -> NewClient:
     request = client_defaults.with_defaults(request)
     client_rules.check(request, await client_rules.environment(deps, ctx))
     await check_rights(deps, ctx, request)
-    await _ensure_keys(deps, ctx, request)
+    await ensure_keys(deps, ctx, request)
     id, client_id = request.id or new_id(), token("client_", 18)
     fields = {name: getattr(request, name) for name in ClientFields.model_fields}
     method = request.token_endpoint_auth_method
@@ -108,7 +108,8 @@ async def find(deps: Deps, ctx: Context, client: str) -> Client:
 
 async def list_(deps: Deps, ctx: Context, request: ListClients) -> Clients:
     """Lists the application's clients by creation time."""
-    after, after_id = deps.cursors.read(ctx.app_id, "clients", request.cursor, 2)
+    of = f"clients:{request.source}" if request.source else "clients"
+    after, after_id = deps.cursors.read(ctx.app_id, of, request.cursor, 2)
     async with deps.db.reader(ctx) as db:
         rows = await clients.page(
             db,
@@ -116,10 +117,11 @@ async def list_(deps: Deps, ctx: Context, request: ListClients) -> Clients:
             after=from_text(after),
             after_id=after_id,
             limit=request.limit + 1,
+            source=request.source,
         )
     page, next_cursor = deps.cursors.page(
         ctx.app_id,
-        "clients",
+        of,
         rows,
         request.limit,
         key=lambda client: (client.created_at, client.id),
@@ -143,6 +145,8 @@ async def update(deps: Deps, ctx: Context, request: UpdateClient) -> Client:
         before = await find_locked(tx, ctx, client_id)
         conditions.check(before)
         changed = _changed_fields(before, request.changes)
+        if before.source != "developer" and changed.first_party:
+            raise Invalid(errors=[field_error("first_party", "client_not_verified")])
         client_rules.check(changed, environment, before)
         await check_rights(deps, ctx, before, changed)
         names = set(ClientFields.model_fields)
@@ -159,7 +163,7 @@ async def update(deps: Deps, ctx: Context, request: UpdateClient) -> Client:
         if before.enabled != after.enabled:
             switch = ClientEnabled if after.enabled else ClientDisabled
             await audit.record(tx, ctx, switch(client_id=client_id))
-    await _ensure_keys(deps, ctx, after)
+    await ensure_keys(deps, ctx, after)
     await _publish_change(deps, ctx, client_id, before.allowed_origins + after.allowed_origins)
     return after
 
@@ -216,7 +220,7 @@ async def _publish_change(deps: Deps, ctx: Context, client_id: str, origins: lis
         await deps.invalidation.publish(ctx, "origin")
 
 
-async def _ensure_keys(deps: Deps, ctx: Context, client: ClientFields) -> None:
+async def ensure_keys(deps: Deps, ctx: Context, client: ClientFields) -> None:
     """Makes sure that the application has a signing key for each algorithm of the client."""
     algs = {client.id_token_alg, client.access_token_alg, client.userinfo_alg}
     algs.add(client.authorization_signed_response_alg)

@@ -10,7 +10,14 @@ from typing import Any, Final
 from common.context import Context
 from common.contracts.app_settings import AppSettings
 from common.contracts.discovery import Configuration, GetConfiguration
-from oidc import acr_values, json_web_keys, scope_catalogue, signed_responses
+from oidc import (
+    acr_values,
+    json_web_keys,
+    oauth_switches,
+    scope_catalogue,
+    signed_responses,
+    token_types,
+)
 from oidc.checks.prompts_are_consistent import PROMPTS
 from oidc.checks.response_mode_is_known import MODES
 from oidc.claims import STANDARD
@@ -38,7 +45,6 @@ ENDPOINTS: Final = {
 CAPABILITIES: Final = {
     "response_types_supported": ["code"],
     "response_modes_supported": list(MODES),
-    "grant_types_supported": list(GRANTS),
     "subject_types_supported": ["public", "pairwise"],
     "id_token_signing_alg_values_supported": SIGNING_ALGS,
     "userinfo_signing_alg_values_supported": SIGNING_ALGS,
@@ -73,17 +79,29 @@ CAPABILITIES: Final = {
 """The same for all applications."""
 
 
+def _grant_types(ctx: Context, settings: AppSettings) -> dict[str, list[str]]:
+    """Returns the grants that this application has switched on."""
+    off = oauth_switches.switched_off(ctx.app_id, settings)
+    values = {"grant_types_supported": [name for name in GRANTS if name not in off]}
+    if oauth_switches.TOKEN_EXCHANGE not in off:
+        values["identity_chaining_requested_token_types_supported"] = [token_types.ID_JAG]
+    return values
+
+
 async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
     """Returns the application's discovery document."""
     catalogue = await scope_catalogue.get_catalogue(deps, ctx)
     settings = (await deps.tenants.get(ctx)).settings
-    fields = {
+    fields: dict[str, Any] = {
         **{name: f"{ctx.origin}{path}" for name, path in ENDPOINTS.items()},
         **CAPABILITIES,
+        **_grant_types(ctx, settings),
         "scopes_supported": [*scope_catalogue.CLAIMS, *catalogue.scopes],
         "acr_values_supported": acr_values.supported(settings),
         **_switched_on(ctx, settings),
     }
+    if settings.client_registration != "off":  # RFC 7591 section 3
+        fields["registration_endpoint"] = f"{ctx.origin}/oauth2/register"
     return Configuration.model_validate({"issuer": ctx.origin, **fields})
 
 

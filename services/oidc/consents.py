@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from common.context import Context
 from common.contracts.base import Done
 from common.contracts.clients import ClientNotFound
@@ -18,7 +20,7 @@ from common.contracts.consents import (
 )
 from common.contracts.users import UserNotFound
 from common.problems import Forbidden
-from oidc import grant_revocation
+from oidc import client_display, grant_revocation
 from oidc.clients import find
 from oidc.deps import Deps
 from oidc.queries import consents
@@ -97,4 +99,8 @@ def _calling_user(ctx: Context) -> str:
 
 
 def _grant(row: ConsentRow) -> Grant:
-    return Grant(**{name: getattr(row, name) for name in ConsentRow.__dataclass_fields__})
+    fields = asdict(row)
+    host = client_display.unverified_host(
+        fields.pop("source"), row.client_id, fields.pop("redirect_uris")
+    )
+    return Grant(**fields, unverified_host=host)

@@ -20,7 +20,7 @@ from oidc.queries.token_families import LiveGrant
 from oidc.settings import Settings
 
 MAX_FETCHES = 3
-"""Requests a minute to one address of a client."""
+"""Looks a minute for a newer key set of one client."""
 
 
 @dataclass
@@ -44,12 +44,15 @@ class OidcCaches:
     client_keys: Cache[dict[str, Any]] = field(
         default_factory=lambda: Cache("client_keys", 5_000, ttl=300)
     )
+    client_uses: Cache[bool] = field(
+        default_factory=lambda: Cache("client_uses", 20_000, ttl=86_400)
+    )
     fetch_counts: Cache[int] = field(default_factory=lambda: Cache("fetched", 5_000, ttl=60))
 
     def may_fetch(self, key: tuple[str, ...]) -> bool:
-        """Counts a request to a client's address. Returns False after three in a minute.
+        """Counts a look for a client's newer key set. Returns False after three in a minute.
 
-        Without this limit, anybody could make us call an address as often as they like.
+        Without this limit, anybody could make each of our processes ask the database as often as they like.
         """
         count = self.fetch_counts.get(key) or 0
         if count >= MAX_FETCHES:

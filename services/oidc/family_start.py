@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString, Protocol
 
@@ -10,8 +11,10 @@ from common import audit
 from common.context import Context
 from common.contracts.oauth_errors import InvalidGrant
 from common.contracts.tokens import Tokens
+from common.events.base import Event
 from common.events.tokens import TokenIssued
 from oidc import bindings, grant_policy, refresh_token_text, token_response
+from oidc.delegation import NOT_EXCHANGED, Delegation
 from oidc.deps import Deps
 from oidc.queries import family_start
 from oidc.queries.code_exchange import RedeemedCode
@@ -58,6 +61,16 @@ class GrantContent(Protocol):
     def cnf(self) -> dict[str, Any] | None: ...
     @property
     def authorization_details(self) -> list[dict[str, Any]] | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SingleToken:
+    """A grant that gives one access token and no refresh token. Its family is kept for `lifetime` seconds.
+    `event` says what was redeemed, and `delegated` who acts for the user."""
+
+    lifetime: float
+    event: Event
+    delegated: Delegation
 
 
 def new_refresh_token(request: TokenRequest, content: GrantContent) -> str | None:
@@ -140,11 +153,12 @@ async def redeem(
     statement: LiteralString,
     consumed: Sequence[Any],
     kind: str,
+    single: SingleToken | None = None,
 ) -> Tokens:
     """Consumes a grant that a user has approved, starts its token family, and returns the tokens.
 
     `statement` is composed with START_FAMILY, and `consumed` are the parameters of its consumption. `kind` names
-    the grant in the tokens' `jti`. Raises InvalidGrant if the grant was consumed before, if its client was
+    the grant in the tokens' `jti`. With `single`, there is one access token. Raises InvalidGrant if the grant was consumed before, if its client was
     disabled since, or if its user, their session or a revocation forbids it; InvalidTarget if the request
     names a resource that was not granted.
     """
@@ -153,12 +167,14 @@ async def redeem(
     bindings.check_grant(content.cnf, request.cnf)
     requested = request.parameters.values_of("resource")
     resource = grant_policy.narrow_resources(requested, content.resource)
-    refresh_token = new_refresh_token(request, content)
+    refresh_token = None if single else new_refresh_token(request, content)
     family = new_family(deps, ctx, request, content, refresh_token=refresh_token)
+    entry = issued_event(ctx, family)
+    if single is not None:
+        family = family._replace(max_lifetime=single.lifetime)
+        entry = audit.entry(ctx, single.event, user_id=family.user_id)
     async with deps.db.autocommit(ctx) as db:
-        started = await family_start.start(
-            db, statement, family, issued_event(ctx, family), tuple(consumed)
-        )
+        started = await family_start.start(db, statement, family, entry, tuple(consumed))
     if started is None:
         raise InvalidGrant(ENDED)
     grant = token_grant(family, started)
@@ -171,4 +187,5 @@ async def redeem(
         resource=resource,
         refresh_token=None if grant.actor_id else refresh_token,
         nonce=grant.nonce,
+        delegated=single.delegated if single else NOT_EXCHANGED,
     )

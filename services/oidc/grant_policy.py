@@ -17,11 +17,17 @@ from common.contracts.oauth_errors import (
     InvalidTarget,
     UnauthorizedClient,
 )
-from oidc import scope_catalogue
+from oidc import scope_catalogue, scope_ceiling
 from oidc.deps import Deps
 from oidc.queries.clients import RegisteredClient
 
-CONFIDENTIAL: Final = frozenset({"client_credentials"})
+CONFIDENTIAL: Final = frozenset(
+    {
+        "client_credentials",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    }
+)
 """Grant types that a client without credentials may not use."""
 
 
@@ -40,9 +46,11 @@ async def select_scopes(
     deps: Deps, ctx: Context, client: RegisteredClient, scope: str | None, *, has_user: bool = True
 ) -> list[str]:
     """Returns the requested scopes that exist, without `offline_access` if the client has no refresh
-    tokens. Raises InvalidScope for one that the client may not have, and for one that needs a user if there
-    is none."""
+    tokens, and without those above the ceiling of clients that nobody of the application registered. Raises
+    InvalidScope for one that the client may not have, and for one that needs a user if there is none."""
     names = await scope_catalogue.select_allowed(deps, ctx, client, scope_catalogue.parse(scope))
+    if client.source != "developer":
+        names = scope_ceiling.within(await scope_ceiling.get(deps, ctx), names)
     if not has_user and scope_catalogue.NEEDS_USER & set(names):
         raise InvalidScope("a requested scope needs a user, and this grant has none")
     if "refresh_token" not in client.grant_types:

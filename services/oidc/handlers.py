@@ -8,6 +8,15 @@ from common.bus import Handler
 from common.contracts.authorization import Authorize, GetAuthorizationState, ResumeAuthorization
 from common.contracts.authorization_check import CheckAuthorizationUrl
 from common.contracts.base import Request
+from common.contracts.client_registration import (
+    CreateInitialAccessToken,
+    DeleteInitialAccessToken,
+    DeleteRegistration,
+    ListInitialAccessTokens,
+    ReadRegistration,
+    RegisterClient,
+    ReplaceRegistration,
+)
 from common.contracts.client_secrets import (
     DeleteClientSecret,
     ListClientSecrets,
@@ -30,6 +39,11 @@ from common.contracts.consents import (
     RevokeUserGrant,
 )
 from common.contracts.discovery import GetConfiguration
+from common.contracts.exchange_policies import (
+    CreateExchangePolicy,
+    DeleteExchangePolicy,
+    ListExchangePolicies,
+)
 from common.contracts.keys import (
     EnsureKeys,
     GetJwks,
@@ -51,11 +65,15 @@ from oidc import (
     clients,
     configuration,
     consents,
+    exchange_policies,
+    initial_access_tokens,
     introspection,
     keys,
     logout,
     published_keys,
     pushed_requests,
+    registration,
+    registration_management,
     resources,
     revocation,
     scopes,
@@ -107,4 +125,16 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     CreateScope: scopes.create,
     ListScopes: scopes.list_,
     DeleteScope: scopes.delete,
+    # clients that register themselves
+    RegisterClient: registration.register,
+    ReadRegistration: registration_management.read,
+    ReplaceRegistration: registration_management.replace,
+    DeleteRegistration: registration_management.delete,
+    CreateInitialAccessToken: initial_access_tokens.create,
+    ListInitialAccessTokens: initial_access_tokens.list_,
+    DeleteInitialAccessToken: initial_access_tokens.delete,
+    # token exchange
+    ListExchangePolicies: exchange_policies.list_,
+    CreateExchangePolicy: exchange_policies.create,
+    DeleteExchangePolicy: exchange_policies.delete,
 }

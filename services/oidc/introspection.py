@@ -14,8 +14,8 @@ from oidc import (
     oauth_parameters,
     refresh_token_text,
     scope_catalogue,
+    token_audience,
 )
-from oidc.access_tokens import ValidAccessToken
 from oidc.deps import Deps
 from oidc.queries import refresh_tokens
 from oidc.queries.clients import RegisteredClient
@@ -46,25 +46,11 @@ async def introspect(deps: Deps, ctx: Context, request: IntrospectToken) -> Intr
     if refresh_token_text.is_refresh_token(presented_token):
         return await _refresh_token(deps, ctx, client, presented_token)
     token = await access_tokens.find_valid(deps, ctx, presented_token)
-    if token is None or not _may_introspect(client, token):
+    if token is None or not token_audience.concerns(client, token):
         return INACTIVE
     claims = {name: token.claims[name] for name in CLAIMS if name in token.claims}
     token_type = bindings.token_type(token.claims.get("cnf"))
     return Introspection(active=True, token_type=token_type, **claims)
-
-
-def _may_introspect(client: RegisteredClient, token: ValidAccessToken) -> bool:
-    """Returns whether the token is the client's own, or is for an API that the client stands for.
-
-    A client stands for an API if its client_id is the API's identifier, or if the API is among its
-    default resources.
-    """
-    audience = set(token.audience)
-    return (
-        token.grant.client_id == client.client_id
-        or client.client_id in audience
-        or bool(audience & set(client.default_resources))
-    )
 
 
 async def _refresh_token(

@@ -15,7 +15,7 @@ from common.contracts.logout import LoggedOut, LogOut
 from common.contracts.oauth_errors import OAuthError
 from common.crypto import b64url
 from common.sealing import unb64
-from oidc import jose, json_web_keys, keys, logout_notification, oauth_parameters
+from oidc import client_display, jose, json_web_keys, keys, logout_notification, oauth_parameters
 from oidc.checks.redirect_uri_is_registered import matches
 from oidc.client_cache import find_registered
 from oidc.deps import Deps
@@ -56,7 +56,7 @@ async def log_out(deps: Deps, ctx: Context, request: LogOut) -> LoggedOut:
     return LoggedOut(
         kind="confirm",
         request=_sign_question(deps, ctx, request.session, requested.location),
-        client_name=requested.client.name if requested.client else None,
+        client_name=client_display.shown_name(requested.client) if requested.client else None,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from common.context import Context
 from common.contracts.authorization import Authorization
 from common.crypto import token
-from oidc import acr_values, scope_catalogue
+from oidc import acr_values, client_display, scope_catalogue
 from oidc.acr_values import Way
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
@@ -134,13 +134,14 @@ def _page(
     way: Way | None = None,
 ) -> Authorization:
     client = request.client
+    verified = client.source == client_display.DEVELOPER
     return Authorization(
         kind=kind,
         request=request_id,
-        client_name=client.name,
+        client_name=client_display.shown_name(client, request.redirect_uri),
         client_id=client.client_id,
-        client_uri=client.client_uri,
-        logo_uri=client.logo_uri,
+        client_uri=client.client_uri if verified else None,
+        logo_uri=client.logo_uri if verified else None,
         policy_uri=client.policy_uri,
         tos_uri=client.tos_uri,
         scopes=request.consent_scopes,
@@ -148,4 +149,6 @@ def _page(
         ui_locales=request.parameters.get("ui_locales"),
         reauthenticate=reauthenticate,
         way=way,
+        claimed_name=None if verified else client.name,
+        redirects_to=client_display.target(request.redirect_uri),
     )

@@ -16,6 +16,14 @@ from common.field_errors import FieldError, field_error
 ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 PRIVATE_SCHEME: Final = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 """RFC 8252 section 7.1: a private-use scheme is a reversed domain name, so it has a dot."""
+KNOWN_SCHEMES: Final = frozenset(
+    {
+        *("cursor", "vscode", "vscode-insiders", "windsurf", "zed", "kiro", "jetbrains"),
+        *("claude", "codex", "goose", "raycast", "warp"),
+    }
+)
+"""Schemes without a dot that apps are known to use. Each is compared exactly, and needs `://`. A browser runs none of
+them as code, as it does with `javascript:`."""
 DEFAULT_PORT: Final = {"https": 443, "http": 80}
 
 
@@ -41,9 +49,26 @@ def redirect_uri_mistake(uri: str, *, native: bool) -> str | None:
         if parts.hostname and is_local(parts.hostname) and "@" not in parts.netloc:
             return None
         return "uri_http_not_local"
-    if native and PRIVATE_SCHEME.fullmatch(parts.scheme):
+    if native and is_private_use(uri):
         return None
     return "uri_scheme_refused"
+
+
+def is_private_use(uri: str) -> bool:
+    """Returns whether the system opens the URI with an app: its scheme has a dot (RFC 8252 section 7.1), or is one
+    of KNOWN_SCHEMES."""
+    scheme, _, rest = uri.partition(":")
+    if PRIVATE_SCHEME.fullmatch(_parts(uri).scheme):
+        return True
+    return scheme in KNOWN_SCHEMES and rest.startswith("//") and len(rest) > 2
+
+
+def is_for_device(uri: str) -> bool:
+    """Returns whether a redirect URI leads to an app on the user's device (RFC 8252 section 7)."""
+    parts = _parts(uri)
+    return is_private_use(uri) or (
+        parts.scheme == "http" and parts.hostname is not None and is_local(parts.hostname)
+    )
 
 
 def is_local(host: str) -> bool:

@@ -21,10 +21,11 @@ def new(scopes: Collection[str]) -> str:
     return random_token(OFFLINE if "offline_access" in scopes else ONLINE)
 
 
-def successor_of(keys: Keys, token: str) -> str:
-    """Returns the token's successor: always the same, and unpredictable without our key."""
+def successor_of(keys: Keys, token: str, kid: str | None = None) -> str:
+    """Returns the token's successor under a key, the active one by default: always the same, and
+    unpredictable without our key. Raises KeyError for an unknown key."""
     kind = OFFLINE if is_offline(token) else ONLINE
-    return kind + b64url(keys.digest("refresh-child", token.encode()))
+    return kind + b64url(keys.digest("refresh-child", token.encode(), kid))
 
 
 def is_refresh_token(text: str) -> bool:

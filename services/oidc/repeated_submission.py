@@ -12,6 +12,7 @@ from uuid import UUID
 from common.context import Context
 from common.contracts.authorization import Authorization, ResumeAuthorization
 from common.contracts.oauth_errors import AccessDenied, OAuthError, SignInOver
+from common.crypto import key_id
 from common.earlier_commits import wait_for_earlier_commits
 from oidc import authorization_response, code_content
 from oidc.authorization_request import AuthorizationRequest
@@ -26,13 +27,17 @@ def code_id(deps: Deps, request: AuthorizationRequest) -> str:
     """Returns the id of a pending request's code.
 
     It is derived with the master key under which the request was stored, so it stays the same while
-    master keys are replaced.
+    master keys are replaced. A request that came from another deployment with its application has a key
+    that makes nothing here: the deployment's first key takes its place.
     """
     assert request.pending is not None
     assert request.session is not None
-    kid, _, _ = request.pending.id_hash.partition(".")
     message = f"{request.request_id} {request.session.session_id}".encode()
-    return str(UUID(bytes=deps.keys.digest("code-of-request", message, kid)[:16]))
+    try:
+        digest = deps.keys.digest("code-of-request", message, key_id(request.pending.id_hash))
+    except KeyError:
+        digest = deps.keys.digest("code-of-request", message, deps.keys.first)
+    return str(UUID(bytes=digest[:16]))
 
 
 async def answer(deps: Deps, ctx: Context, request: ResumeAuthorization) -> Authorization:

@@ -55,7 +55,7 @@ async def _revoke_access_token(
 ) -> None:
     """Revokes the one access token. The other tokens of its family stay valid."""
     token = await find_valid(deps, ctx, presented_token)
-    if token is None or token.grant.client_id != client.client_id:
+    if token is None or token.client_id != client.client_id:
         return
     jti = token.claims["jti"]
     async with deps.db.transaction(ctx) as tx:

@@ -114,7 +114,8 @@ async def select_allowed(
     """Returns the requested scopes that exist (OpenID Connect Core section 3.1.2.1).
 
     Raises InvalidScope for one that exists and that the client is not registered for, and if no
-    scope is left.
+    scope is left. Clients that nobody registered request all that they find: what they cannot have
+    is left out.
     """
     if not all(SCOPE_TOKEN.fullmatch(name) for name in names if name):
         raise InvalidScope("a scope contains a character that is not allowed")
@@ -123,6 +124,8 @@ async def select_allowed(
     for name in names:
         if name in client.scopes:
             allowed.append(name)
+        elif client.source != "developer":
+            continue  # the answer tells which scopes were granted (RFC 6749 section 3.3)
         elif name in CLAIMS or name in own_scopes or (":" in name and "/" not in name):
             # A name with a colon and without a slash is that of a permission.
             raise InvalidScope(f"the scope {name} is not allowed for this client")

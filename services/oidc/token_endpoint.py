@@ -5,7 +5,7 @@ from __future__ import annotations
 from common.context import Context
 from common.contracts.oauth_errors import UnsupportedGrantType
 from common.contracts.tokens import ExchangeToken, Tokens
-from oidc import client_auth, grant_policy, oauth_parameters, security_profile
+from oidc import client_auth, client_use, grant_policy, oauth_parameters, security_profile
 from oidc.deps import Deps
 from oidc.grants import GRANTS
 from oidc.token_request import TokenRequest
@@ -22,4 +22,6 @@ async def exchange(deps: Deps, ctx: Context, request: ExchangeToken) -> Tokens:
     grant_policy.check_client(client, grant_type)
     token_request = TokenRequest(client, parameters)
     security_profile.check_token_request(token_request)
-    return await grant(deps, ctx, token_request)
+    tokens = await grant(deps, ctx, token_request)
+    await client_use.record(deps, ctx, client)
+    return tokens

@@ -7,7 +7,6 @@ Access tokens are JWTs (RFC 9068) or opaque. The claims beyond the standard ones
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -16,24 +15,15 @@ from common.context import Context
 from common.contracts.tokens import Tokens
 from common.crypto import Keys, b64url
 from common.crypto import token as random_token
-from oidc import bindings, jose, keys, scope_catalogue, token_claims
+from oidc import bindings, jose, keys, opaque_tokens, scope_catalogue, token_claims
 from oidc.bindings import Binding
+from oidc.delegation import NOT_EXCHANGED, Delegation
 from oidc.deps import Deps
-from oidc.queries import access_tokens
-from oidc.queries.access_tokens import NewOpaqueToken
 from oidc.queries.clients import RegisteredClient
 from oidc.queries.token_grants import TokenGrant
 from oidc.subjects import subject
-from oidc.timestamps import from_seconds, now, to_seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The APIs that an access token is for, and its lifetime (in seconds) and algorithm there."""
-
-    audience: list[str]
-    lifetime: int
-    alg: str
+from oidc.timestamps import now, to_seconds
+from oidc.token_target import Target
 
 
 async def for_grant(
@@ -47,32 +37,29 @@ async def for_grant(
     resource: list[str] | None = None,
     refresh_token: str | None,
     nonce: str | None = None,
+    delegated: Delegation = NOT_EXCHANGED,
 ) -> Tokens:
     """Issues the tokens of a user's grant. Raises InvalidTarget if a resource was deleted.
 
-    `seed` names the exchange: if it is answered twice, both access tokens have the same `jti`.
+    `seed` names the exchange: if it is answered twice, both access tokens have the same `jti`. `delegated` is
+    what the access token owes to a token that it was exchanged for.
     """
-    scopes = grant.scopes if requested_scopes is None else requested_scopes
-    # The client may have lost scopes since the user consented.
-    scopes = [name for name in scopes if name in client.scopes]
-    scopes = await scope_catalogue.select_permitted(
-        deps, ctx, scopes, user_id=grant.user_id, org_id=token_claims.current_org(grant)
-    )
+    scopes = await _current_scopes(deps, ctx, client, grant, requested=requested_scopes)
     extra = await token_claims.extra_claims(deps, ctx, client, grant, scopes=scopes)
-    target = await _target(deps, ctx, client, resource or grant.resource)
-    payload = _payload(ctx, client, target, scopes, issued_at=to_seconds(grant.issued_at))
+    issued_at = to_seconds(grant.issued_at)
+    target = delegated.limit(
+        await _target(deps, ctx, client, resource or grant.resource), issued_at
+    )
+    payload = _payload(ctx, client, target, scopes, issued_at=issued_at)
     account = await token_claims.account_claims(deps, ctx, client, grant)
-    payload |= _grant_claims(deps, client, grant) | account
-    payload |= extra.access
+    payload |= _grant_claims(deps, client, grant) | account | extra.access | delegated.claims()
     payload["jti"] = derived_jti(deps.keys, seed, payload)
     access_token = await _access_token(deps, ctx, client, payload, alg=target.alg, grant=grant)
     id_token = None
     if "openid" in scopes:
         claims = _id_token_claims(deps, ctx, client, grant, scopes=scopes) | account | extra.id
-        claims["at_hash"] = jose.half_hash(client.id_token_alg, access_token)
         claims |= {} if nonce is None else {"nonce": nonce}
-        key = await keys.signing_key(deps, ctx, client.id_token_alg)
-        id_token = key.sign(jose.ID_TOKEN, claims)
+        id_token = await _id_token(deps, ctx, client, claims, access_token=access_token)
     return Tokens(
         access_token=access_token,
         token_type=bindings.token_type(grant.cnf),
@@ -84,6 +71,23 @@ async def for_grant(
     )
 
 
+async def _current_scopes(
+    deps: Deps,
+    ctx: Context,
+    client: RegisteredClient,
+    grant: TokenGrant,
+    *,
+    requested: list[str] | None,
+) -> list[str]:
+    """Returns the granted scopes that client and user may still have. The client may have lost scopes since
+    the user consented, and the user rights."""
+    scopes = grant.scopes if requested is None else requested
+    scopes = [name for name in scopes if name in client.scopes]
+    return await scope_catalogue.select_permitted(
+        deps, ctx, scopes, user_id=grant.user_id, org_id=token_claims.current_org(grant)
+    )
+
+
 async def for_client(
     deps: Deps,
     ctx: Context,
@@ -92,12 +96,17 @@ async def for_client(
     scopes: list[str],
     resource: list[str],
     cnf: Binding | None = None,
+    sub: str | None = None,
+    delegated: Delegation = NOT_EXCHANGED,
 ) -> Tokens:
-    """Issues an access token for the client itself (RFC 6749 section 4.4), without a user."""
-    target = await _target(deps, ctx, client, resource)
+    """Issues an access token for the client itself (RFC 6749 section 4.4), without a user. `sub` is another
+    client, if its token was exchanged."""
+    issued_at = now()
+    target = delegated.limit(await _target(deps, ctx, client, resource), issued_at)
     payload: dict[str, Any] = {
-        **_payload(ctx, client, target, scopes, issued_at=now()),
-        "sub": client.client_id,
+        **_payload(ctx, client, target, scopes, issued_at=issued_at),
+        **delegated.claims(),
+        "sub": sub or client.client_id,
         "jti": random_token("", 16),
         "epoch": client.epoch,
     }
@@ -119,10 +128,11 @@ def derived_jti(keys: Keys, seed: str, claims: dict[str, Any]) -> str:
     """Returns the identifier of the token with these claims.
 
     Two tokens with different claims have different identifiers (RFC 7519 section 4.1.7). This is so
-    even if one exchange issued both, with different scopes or resources.
+    even if one exchange issued both, with different scopes or resources. All replicas derive it under
+    one key, whichever is active: another one may answer the exchange again.
     """
     content = orjson.dumps([seed, claims], option=orjson.OPT_SORT_KEYS)
-    return b64url(keys.digest("jti", content)[:16])
+    return b64url(keys.digest("jti", content, keys.first)[:16])
 
 
 def _payload(
@@ -181,6 +191,13 @@ def _id_token_claims(
     return claims
 
 
+async def _id_token(
+    deps: Deps, ctx: Context, client: RegisteredClient, claims: dict[str, Any], *, access_token: str
+) -> str:
+    claims["at_hash"] = jose.half_hash(client.id_token_alg, access_token)
+    return (await keys.signing_key(deps, ctx, client.id_token_alg)).sign(jose.ID_TOKEN, claims)
+
+
 async def _target(
     deps: Deps, ctx: Context, client: RegisteredClient, resource: list[str]
 ) -> Target:
@@ -214,35 +231,5 @@ async def _access_token(
 ) -> str:
     """Returns a signed JWT, or an opaque token if the client is registered for those."""
     if client.access_token_format == "opaque":
-        return await _opaque_token(deps, ctx, client, payload, grant=grant)
+        return await opaque_tokens.store(deps, ctx, client, payload, grant=grant)
     return (await keys.signing_key(deps, ctx, alg)).sign(jose.ACCESS_TOKEN, payload)
-
-
-async def _opaque_token(
-    deps: Deps,
-    ctx: Context,
-    client: RegisteredClient,
-    payload: dict[str, Any],
-    *,
-    grant: TokenGrant | None,
-) -> str:
-    """Stores the claims and returns a random token for them. Revoking it takes effect at once."""
-    token = random_token("at_")
-    audience = payload["aud"]
-    new = NewOpaqueToken(
-        app_id=ctx.app_id,
-        token_hash=deps.keys.hash("access", token),
-        jti=payload["jti"],
-        family_id=grant.family_id if grant else None,
-        client_id=client.client_id,
-        user_id=grant.user_id if grant else None,
-        sid=payload.get("sid"),
-        scopes=payload.get("scope", "").split(),
-        audience=[audience] if isinstance(audience, str) else audience,
-        claims=payload,
-        user_epoch=payload.get("epoch", 0),
-        expires_at=from_seconds(payload["exp"]),
-    )
-    async with deps.db.autocommit(ctx) as db:
-        await access_tokens.insert_opaque(db, new)
-    return token

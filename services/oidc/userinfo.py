@@ -28,7 +28,7 @@ async def get(deps: Deps, ctx: Context, request: GetUserinfo) -> Userinfo:
     user_id = token.grant.user_id
     if user_id is None or "openid" not in token.scopes:
         raise InsufficientScope("the access token does not have the scope openid")
-    client = await find_registered(deps, ctx, token.grant.client_id)
+    client = await find_registered(deps, ctx, token.client_id)
     if client is None:
         raise InvalidToken
     org_id = token.claims.get("org_id")

@@ -34,6 +34,7 @@ FRESH = {
     "oidc.client.delete",
     "oidc.client_secret.delete",
     "oidc.client_secret.rotate",
+    "oidc.exchange_policy.create",
     "oidc.signing_key.rotate",
     "rbac.role.delete",
     "tenancy.api_key.create",
@@ -43,7 +44,7 @@ FRESH = {
     "tenancy.application.transfer",
     "tenancy.organization.delete",
 }
-"""Keys, secrets, deletion, transfer, and whatever decides how a user signs in."""
+"""Keys, secrets, deletion, transfer, who acts for users, and whatever decides how a user signs in."""
 
 
 def test_the_list_is_complete() -> None:

@@ -121,7 +121,7 @@ FEW = {
     "roles", "permissions", "role_permissions", "organization_roles",
     "organization_role_permissions", "oauth_clients", "oauth_client_secrets", "resources", "scopes",
     "signing_keys", "data_keys", "mail_templates", "mail_senders", "identity_providers", "audit_checkpoints",
-    "identity_provider_documents", "platform_settings",
+    "identity_provider_documents", "platform_settings", "initial_access_tokens",
 }  # fmt: skip
 """Tables that do not grow with an application's users, and may be read whole."""
 SHORT = ("idx_session_clients_orphaned",)

@@ -29,6 +29,7 @@ from tests.architecture.source import (
 )
 
 IN_COMMON = {
+    "attempt_counts.py",
     "audit.py",
     "audit_transfers.py",
     "cluster_admission.py",

@@ -7,20 +7,29 @@ from pathlib import Path
 
 import pytest
 from nats.js.api import ClusterInfo, PeerInfo, StreamInfo
+from tests.kit.certificates import certified
 from tests.kit.nats_server import NatsServer, free_port, start
 
 from aero2 import nats_access
 from aero2.doctor import examine
 from aero2.doctor_bus import _stream
 from aero2.doctor_findings import Finding, Level
-from aero2.doctor_target import Target
+from aero2.doctor_target import Target, from_environment
 from common import audit
+from common.nats_logins import second_login
 from common.outbox import ensure_stream
 
 PASSWORD = "a-password-of-the-command-line"
-USERS = f"""
-accounts {{ A {{ jetstream: enabled, users: [{{ user: {nats_access.CLI}, password: {PASSWORD} }}] }} }}
+
+
+def users(login: str) -> str:
+    """Returns a configuration that knows one login."""
+    return f"""
+accounts {{ A {{ jetstream: enabled, users: [{{ user: {login}, password: {PASSWORD} }}] }} }}
 """
+
+
+USERS = users(nats_access.CLI)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +41,8 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
 
 
 def target(server: NatsServer, password: str = PASSWORD) -> Target:
-    return Target(nats_url=server.url, nats_password=password, nats_config=server.config)
+    logins = [(nats_access.CLI, password)]
+    return Target(nats_url=server.url, nats_logins=logins, nats_config=server.config)
 
 
 async def one(target: Target, check: str) -> Finding:
@@ -63,6 +73,47 @@ async def test_a_wrong_password(closed: NatsServer) -> None:
     assert finding.level is Level.FAILURE
     assert "cannot be reached as the user `cli`" in finding.sentence
     assert "another-password" not in finding.sentence
+
+
+@pytest.mark.parametrize("known", [nats_access.CLI, second_login(nats_access.CLI)])
+async def test_logins_of_a_file_while_they_are_replaced(tmp_path: Path, known: str) -> None:
+    """The file has the new login first and the former one below, and NATS accepts one of the two. Neither the
+    variable nor the name of the login is asked for."""
+    file, other = tmp_path / "password", second_login(nats_access.CLI)
+    file.write_text(f"{other}:{PASSWORD}\n{nats_access.CLI}:{PASSWORD}\n")
+    server = start(tmp_path, users(known))
+    try:
+        read = from_environment(
+            {"AERO2_NATS_URL": server.url, "AERO2_NATS_PASSWORD_FILE": str(file)}
+        )
+        finding = await one(read, "bus")
+    finally:
+        server.stop()
+
+    assert "stream AUDIT of audit events is missing" in finding.sentence
+    assert PASSWORD not in repr(read)
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_a_server_with_tls(tmp_path: Path, trusted: bool) -> None:
+    """Its authority is known from the variable of the services, and no other one is believed."""
+    pem, _ = certified(tmp_path, "localhost")
+    tls = f"tls {{ cert_file: '{pem}', key_file: '{tmp_path / 'key.pem'}' }}\n"
+    server = start(tmp_path, USERS + tls)
+    try:
+        read = from_environment(
+            {
+                "AERO2_NATS_URL": server.url.replace("127.0.0.1", "localhost"),
+                "AERO2_NATS_PASSWORD": PASSWORD,
+                **({"AERO2_NATS_CA_FILE": str(pem)} if trusted else {}),
+            }
+        )
+        finding = await one(read, "bus")
+    finally:
+        server.stop()
+
+    said = "stream AUDIT of audit events is missing" if trusted else "cannot be reached"
+    assert said in finding.sentence
 
 
 async def test_a_server_without_passwords(server: NatsServer) -> None:

@@ -13,6 +13,7 @@ from tests.bus.gateways import Listening, answering, gateways
 from tests.kit.nats_server import NatsServer
 from tests.kit.postgres import Postgres
 
+from common.attempt_limits import Limits
 from common.bus import NatsBus
 from common.context import SYSTEM_CALLER
 from common.contracts.sessions import CheckSession, NoSession, RevokeUserSessions, Session
@@ -27,7 +28,6 @@ from identity.deps import Deps
 from identity.handlers import HANDLERS
 from identity.hashing import Hashing
 from identity.last_active import LastActive
-from identity.limits import Limits
 
 KEYS = Keys.parse("k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
 LIMIT = 5.0

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import asyncpg
 from tests.isolation.passkeys import add_passkeys
+from tests.isolation.registrations import add_registration
 from tests.isolation.ways_in import add_ways_in
 from tests.kit.callers import now
 from tests.kit.calls import Letter
@@ -35,6 +36,7 @@ from common.contracts.client_secrets import ListClientSecrets
 from common.contracts.clients import CreateClient
 from common.contracts.domains import AddCustomDomain
 from common.contracts.email_codes import StartEmailCode
+from common.contracts.exchange_policies import CreateExchangePolicy
 from common.contracts.identity_providers import CreateIdentityProvider
 from common.contracts.invitations import InviteUser
 from common.contracts.mail_sender import MailSenderFields, PutMailSender
@@ -157,6 +159,7 @@ async def populate(sides: Sides) -> None:
         await add_passkeys(sides, side, PASSWORD, BROWSER)
         await _connected_accounts(sides, side)
         await _rest(sides, side)
+        await add_registration(sides, side, KEY_HOLDER)
         await add_ways_in(sides, side, KEY_HOLDER, PASSWORD, BROWSER)
 
 
@@ -400,6 +403,7 @@ async def _second_factors(sides: Sides, side: Side) -> None:
         guests=True,
         impersonation=True,
         passkey_sign_up=True,
+        client_registration="token",
         pushed_authorization_requests=True,
     )
     await sides.ask(side, KEY_HOLDER, UpdateSettings(changes=settings))
@@ -486,6 +490,8 @@ async def _connected_accounts(sides: Sides, side: Side) -> None:
     proving = ("GetLinkProof", "SendLinkProofCode", "FinishLinkProof", "ConnectProvenAccount")
     side.things |= {f"{name}.link_proof": proof for name in proving}
     side.things |= {
+        "VerifyAssertion.assertion": "a.b.c",
+        "VerifyAssertion.provider_ids": [idp_id],
         "UnlinkUserIdentity.link_id": link_id,
     }
 
@@ -530,7 +536,19 @@ async def _rest(sides: Sides, side: Side) -> None:
         KEY_HOLDER,
         StartUserImport(users=[{"email": f"in-{side.word}@example.com"}], complete=False),
     )
+    policy = await sides.ask(
+        side,
+        KEY_HOLDER,
+        CreateExchangePolicy(
+            client=side.things["client"],
+            subject_client=side.things["client"],
+            resources=[resource.identifier],
+            scopes=[scope.name],
+        ),
+    )
     side.things |= {
+        "policy_id": policy.id,
+        "CreateExchangePolicy.subject_client": side.things["client"],
         "batch_id": batch.id,
         "StartUserBatch.user_ids": [side.ada.id],
         "DeleteUsers.user_ids": [side.ada.id],

@@ -17,6 +17,7 @@ from tests.kit.homes import AT_WEST, WEST, OwnerOfTwo, homes_of, is_double
 from tests.kit.oauth import OAuthSteps
 from tests.kit.stand_ins import StandIns, Tenancy
 
+from common.attempt_limits import Limits
 from common.audit_carrier import AuditCarrier
 from common.bus import Handler
 from common.cluster_admission import ClusterAdmission
@@ -37,7 +38,6 @@ from identity.deps import Deps as IdentityDeps
 from identity.handlers import HANDLERS as IDENTITY
 from identity.hashing import Hashing
 from identity.last_active import LastActive
-from identity.limits import Limits
 from oidc.deps import Deps as OidcDeps
 from oidc.handlers import HANDLERS as OIDC
 from oidc.settings import Settings as OidcSettings
@@ -202,11 +202,12 @@ class World(OAuthSteps):
             ),
         )
 
-    def add_oidc_replica(self, **settings: Any) -> None:
-        """Starts a second oidc on a bus of its own. Both hear what either one announces."""
-        bus = LocalBus()
+    def add_oidc_replica(self, keys: Keys | None = None, **settings: Any) -> None:
+        """Starts a second oidc on a bus of its own, perhaps with other master keys. Both hear what either
+        one announces."""
+        bus, keys = LocalBus(), keys or self.keys
         deps = self._make_oidc(bus, Tenants(bus), **settings)
-        self._replica = OidcReplica(bus, replace(deps, sealer=Sealer(self.keys)))
+        self._replica = OidcReplica(bus, replace(deps, keys=keys, sealer=Sealer(keys)))
         for name in ("rbac", "tenancy"):
             bus.serve(None, self.stand_ins.handlers(name))
         bus.serve(self._replica.oidc, OIDC)

@@ -31,6 +31,8 @@ APPLICATION_COMMANDS = [
     ["apps", "list"],
     ["apps", "create", "Shop"],
     ["clients", "create", "shop", "Website"],
+    ["clients", "list", "shop"],
+    ["clients", "initial-token", "shop", "Build server"],
     ["invite", "shop", "ada@example.com"],
 ]
 

@@ -26,6 +26,7 @@ EMPTIED: Final = frozenset(
         "authorization_requests",
         "device_codes",
         "email_verification_codes",
+        "initial_access_tokens",
         "link_proofs",
         "oauth_state",
         "refresh_tokens",
@@ -40,9 +41,9 @@ EMPTIED: Final = frozenset(
 
 CHANGED: Final = {
     # Codes, refresh tokens and access tokens name it, also those that no table holds.
-    # Seconds since 2020 fit the column until 2088.
+    # Seconds since 2020 fit the column until 2088. A client that registered itself can register again.
     "oauth_clients": """
-        UPDATE oauth_clients SET epoch = greatest(
+        UPDATE oauth_clients SET registration_token_hash = NULL, epoch = greatest(
             epoch + 1, extract(epoch FROM now() - timestamptz '2020-01-01 00:00:00+00')::integer)
     """,
     # The invitations stay, and can be sent again. Their old links are dead.
@@ -97,6 +98,7 @@ KEPT: Final = frozenset(
         # Refuses something, or only informs.
         *("sign_in_guards", "known_devices", "rate_limits", "revoked_grants", "revoked_tokens"),
         *("client_assertion_jtis", "session_clients", "logout_deliveries"),
+        *("used_assertions", "token_exchange_policies"),
         # Keys: old tokens can be verified elsewhere until they expire.
         *("signing_keys", "data_keys", "master_keys", "imported_keys"),
         # Work and records.

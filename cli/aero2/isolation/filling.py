@@ -67,6 +67,7 @@ class _Filling:
         uri = f"https://{word()}.example"
         resource = self._post("resources", identifier=uri, name=text)
         scope = self._post("scopes", name=word(), description=text)
+        initial_token = self._post("initial-access-tokens", name=text)
         self.things |= {
             "permission_id": permission["id"],
             "permission_name": name,
@@ -74,6 +75,7 @@ class _Filling:
             "org_role_id": org_role["id"],
             "resource_id": resource["id"],
             "scope_id": scope["id"],
+            "initial_token_id": initial_token["id"],
         }
 
     def _user(self) -> Any:

@@ -89,6 +89,7 @@ RECIPES: Final[dict[str, Recipe]] = {
         body=lambda _: {"identifier": f"https://{word()}.example", "name": "Another"}
     ),
     "POST /api/scopes": Recipe(body=lambda _: {"name": word()}),
+    "POST /api/initial-access-tokens": Recipe(body=lambda _: {"name": word()}),
     "POST /api/roles": Recipe(
         body=lambda t: {"name": word(), "permissions": [t["permission_name"]]}
     ),

@@ -31,6 +31,10 @@ def _authorization(t: Values) -> dict[str, Any]:
     }
 
 
+def _metadata(_: Values) -> dict[str, Any]:
+    return {"redirect_uris": ["https://canary.example/callback"]}
+
+
 def _name(_: Values) -> dict[str, Any]:
     return {"name": "Something new"}
 
@@ -149,6 +153,10 @@ RECIPES: Final[dict[str, Recipe]] = {
     ),
     "POST /oauth2/introspect": _user("client", form=lambda t: {"token": t["access_token"]}),
     "POST /oauth2/revoke": _user("client", form=lambda t: {"token": t["refresh_token"]}, rank=4),
+    "POST /oauth2/register": _user("nobody", body=_metadata),
+    "PUT /oauth2/register/{client_id}": _user(
+        "nobody", body=lambda t: {**_metadata(t), "client_id": t["client_id"]}
+    ),
     "POST /oauth2/par": _user("client", form=_authorization),
     "GET /oauth2/userinfo": _user("token"),
     "POST /oauth2/userinfo": _user("token"),

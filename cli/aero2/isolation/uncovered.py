@@ -14,6 +14,7 @@ PASSKEY: Final = "needs a passkey, which only an authenticator has"
 ENROLLING: Final = "needs a policy that makes users set up a second factor"
 DOMAIN: Final = "needs a domain whose DNS the canary has"
 CUSTOM_DOMAIN: Final = "would take up a domain, perhaps at a DNS provider"
+REGISTERS: Final = "needs a client that registered itself, and the canary lets nobody do so"
 OPERATOR: Final = "is for operators, who may see every application"
 
 REASONS: Final = {
@@ -56,6 +57,10 @@ REASONS: Final = {
     "POST /api/auth/passkey/second-factor/verify": PASSKEY,
     "GET /api/applications/{slug}/users/me/audit": "is for users of the application alone",
     "DELETE /api/users/me/mfa/devices/{id}": "needs a browser that is remembered",
+    "POST /oauth2/register": REGISTERS,
+    "GET /oauth2/register/{client_id}": REGISTERS,
+    "PUT /oauth2/register/{client_id}": REGISTERS,
+    "DELETE /oauth2/register/{client_id}": REGISTERS,
 }
 
 
@@ -70,6 +75,7 @@ NOTHING: Final = "names nothing of an application, and anybody may do it"
 PRESENTED: Final = "works on the sign-in that the request presents, and names nothing else"
 UNTRIED: Final = {
     "POST /api/auth/signout": NOTHING,
+    "POST /oauth2/register": NOTHING,
     "POST /api/auth/passkey/options": NOTHING,
     "POST /api/auth/passkey/second-factor/options": PRESENTED,
     "POST /api/auth/passkey/setup/options": PRESENTED,

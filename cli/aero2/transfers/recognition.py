@@ -24,6 +24,7 @@ LOOKED_UP: Final = frozenset(
         *("recovery_code", "webauthn", "provider_state", "link_proof"),
         *("link", "invitation", "org_invitation"),
         *("api_key", "refresh", "access", "authorization-request"),
+        *("registration", "initial-access-token"),
         "pushed-request",
     }
 )

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from common.contracts.base import Contract
+from common.contracts.client_registration import RegistrationMode
 from common.contracts.fields import EmailDomain
+from common.contracts.scopes import ScopeName
 from common.contracts.versioned import Versioned
 
 SignupMode = Literal["open", "invite_only", "restricted"]
@@ -184,6 +186,26 @@ class AppSettings(Versioned):
     page_texts: dict[Literal["en", "de"], PageTexts] = Field(
         default={},
         description="Your own texts on the pages, by language. Plain text, without links.",
+    )
+    client_registration: RegistrationMode = Field(
+        default="off",
+        description="Who can register clients at `/oauth2/register` (RFC 7591): nobody (`off`), anyone with an "
+        "initial access token (`token`), or anybody (`open`).",
+    )
+    agent_scopes: list[ScopeName] = Field(
+        default=[],
+        max_length=100,
+        description="The most that clients which nobody registered can get. Empty: the standard scopes "
+        "except `account`, and your own scopes that need no permission. Scopes beyond it are dropped.",
+    )
+    token_exchange: bool = Field(
+        default=False,
+        description="Whether clients with an exchange policy can exchange tokens (RFC 8693).",
+    )
+    jwt_bearer: bool = Field(
+        default=False,
+        description="Whether clients with an exchange policy can exchange assertions of identity "
+        "providers for tokens (RFC 7523, ID-JAG).",
     )
     pushed_authorization_requests: bool = Field(
         default=False,

@@ -64,7 +64,10 @@ class Authorization(Contract):
     session_id: Id | None = Field(
         default=None, description="The session of the browser with which the request continues."
     )
-    client_name: str | None = None
+    client_name: str | None = Field(
+        default=None,
+        description="The name, or the host if nobody of the application has checked the name.",
+    )
     client_id: str | None = None
     client_uri: str | None = None
     logo_uri: str | None = None
@@ -83,6 +86,15 @@ class Authorization(Contract):
     )
     error: str | None = None
     error_description: str | None = None
+    claimed_name: str | None = Field(
+        default=None,
+        description="The name that a client gave itself, if nobody of the application has checked it.",
+    )
+    redirects_to: str | None = Field(
+        default=None,
+        description="The host that the browser will be sent to. `localhost` is the user's own device, and a "
+        "scheme like `cursor:` an app on it.",
+    )
 
 
 class Authorize(Request[Authorization], subject="oidc.authorization.start", needs=OPEN, within=5.0):

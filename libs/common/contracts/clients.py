@@ -21,7 +21,18 @@ ClientAuthMethod = Literal[
 ]
 
 
-GrantType = Literal["authorization_code", "refresh_token", "client_credentials"]
+GrantType = Literal[
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    "urn:ietf:params:oauth:grant-type:token-exchange",
+    "urn:ietf:params:oauth:grant-type:jwt-bearer",
+]
+
+
+ClientSource = Literal["developer", "registered", "document"]
+"""The registrant of a client: people of the application, the client itself (RFC 7591), or nobody, because its id is the
+URL of its metadata document."""
 
 
 class ClientNotFound(NotFound):
@@ -162,7 +173,7 @@ class LogoutFailure(Contract):
 class Client(ClientFields, Versioned):
     """A client, without its secrets."""
 
-    volatile: ClassVar[frozenset[str]] = frozenset({"backchannel_logout_failure"})
+    volatile: ClassVar[frozenset[str]] = frozenset({"backchannel_logout_failure", "last_used_at"})
 
     id: Id
     client_id: str
@@ -171,6 +182,15 @@ class Client(ClientFields, Versioned):
     )
     created_at: Timestamp
     updated_at: Timestamp
+    source: ClientSource = Field(
+        default="developer",
+        description="`developer`: people of the application registered it. `registered`: it registered itself. "
+        "`document`: its id is the URL of its metadata document.",
+    )
+    last_used_at: Timestamp | None = Field(
+        default=None,
+        description="When it last got tokens, to within a day. `null`: it has never been used.",
+    )
 
 
 class NewClient(Client, omit_none=True):
@@ -201,6 +221,10 @@ class ListClients(
     Page, Request[Clients], subject="oidc.client.list", needs="clients:read", safe=True
 ):
     """Lists the clients of the application in the order of their creation."""
+
+    source: ClientSource | None = Field(
+        default=None, description="Only clients of this source. `null`: all clients."
+    )
 
 
 class GetClient(Request[Client], subject="oidc.client.get", needs="clients:read", safe=True):

@@ -19,6 +19,11 @@ class Grant(Contract):
     name: str | None = None
     created_at: Timestamp
     updated_at: Timestamp
+    unverified_host: str | None = Field(
+        default=None,
+        description="The host of a client whose name nobody of the application has checked: it registered itself, "
+        "or is known by its document. `localhost` is an app on the user's device.",
+    )
 
 
 class Grants(Contract):

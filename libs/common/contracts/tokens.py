@@ -24,6 +24,9 @@ class Tokens(Contract, omit_none=True):
     authorization_details: list[dict[str, Any]] | None = Field(
         default=None, description="What was granted beyond the scopes (RFC 9396 section 7)."
     )
+    issued_token_type: str | None = Field(
+        default=None, description="Of a token exchange (RFC 8693 section 2.2.1)."
+    )
 
 
 class ExchangeToken(Request[Tokens], subject="oidc.token.exchange", needs=OPEN, within=5.0):

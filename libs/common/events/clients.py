@@ -49,3 +49,49 @@ class ClientSecretDeleted(Event, type="client_secret_deleted"):
 
     client_id: str
     secret_id: str
+
+
+class ClientRegistered(Event, type="client_registered"):
+    """A client registered itself. `initial_access_token` is the id of the token that it had."""
+
+    client_id: str
+    name: str
+    initial_access_token: str | None = None
+
+
+class ClientExpired(Event, type="client_expired"):
+    """A client that registered itself was deleted with all its grants, because nobody used it."""
+
+    client_id: str
+
+
+class InitialAccessTokenCreated(Event, type="initial_access_token_created"):
+    """A token with which clients register themselves was created."""
+
+    initial_access_token: str
+    name: str
+
+
+class InitialAccessTokenDeleted(Event, type="initial_access_token_deleted"):
+    """A token with which clients register themselves was revoked."""
+
+    initial_access_token: str
+
+
+class ExchangePolicyCreated(Event, type="exchange_policy_created"):
+    """A client was allowed to exchange tokens of a client, or assertions of an identity provider."""
+
+    client_id: str
+    policy_id: str
+    subject_client_id: str | None = None
+    provider_id: str | None = None
+    audience: str | None = None
+    resources: list[str]
+    scopes: list[str]
+
+
+class ExchangePolicyDeleted(Event, type="exchange_policy_deleted"):
+    """A client is no longer allowed to exchange certain tokens."""
+
+    client_id: str
+    policy_id: str

@@ -49,3 +49,36 @@ class ClientTokenIssued(Event, type="client_token_issued", activity=True):
 
     client_id: str
     scopes: list[str]
+
+
+class TokenExchanged(Event, type="token_exchanged"):
+    """A client exchanged a token for one with which it acts for the token's subject (RFC 8693). The subject
+    is the user of the event, or `subject`. `actors` has who acts, the latest first."""
+
+    client_id: str
+    subject: str
+    subject_client_id: str
+    actors: list[str]
+    audience: list[str]
+    scopes: list[str]
+
+
+class AssertionExchanged(Event, type="assertion_exchanged"):
+    """A client exchanged an assertion of an identity provider for a token of its user (RFC 7523, RFC 8693).
+    `actors` has who acts for the user, if the token names somebody."""
+
+    client_id: str
+    provider_id: str
+    actors: list[str]
+    audience: list[str]
+    scopes: list[str]
+
+
+class AssertionIssued(Event, type="assertion_issued"):
+    """A client got an assertion about a user, for another authorization server (ID-JAG)."""
+
+    client_id: str
+    audience: str
+    audience_client_id: str
+    resources: list[str]
+    scopes: list[str]

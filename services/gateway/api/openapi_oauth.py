@@ -68,6 +68,31 @@ def _get(summary: str, *more: str, answer: str) -> dict[str, Any]:
     return {"tags": ["oauth"], "summary": summary, "security": [], "responses": responses}
 
 
+def _registration(summary: str, status: str, *, sends: bool = True) -> dict[str, Any]:
+    """Describes a call with the metadata of a client, or about them. Its token is a bearer token of its own kind."""
+    refused = {"content": _content("OAuthError")}
+    done: dict[str, Any] = {"description": "Deleted."}
+    if status != "204":
+        answer = "ClientInformation"
+        done = {"description": _about(answer), "content": _content(answer)}
+    responses: dict[str, Any] = {
+        status: done,
+        "400": {"description": "The metadata are not valid (RFC 7591 section 3.2.2).", **refused},
+        "401": {"description": "The token is not valid for this.", **refused},
+        "403": {"description": "The client is disabled.", **refused},
+        "404": {"description": "Clients cannot register themselves here.", **refused},
+        "413": {"description": "The request is too large."},
+        "429": LIMITED,
+        "503": {"description": USUAL["503"]},
+    }
+    body = {"requestBody": {"required": True, "content": _content("ClientMetadata")}}
+    security: list[dict[str, list[str]]] = [{"bearer": []}, {}]
+    common = {"tags": ["oauth"], "summary": summary, "security": security}
+    named = {"name": "client_id", "in": "path", "required": True, "schema": {"type": "string"}}
+    more = {} if status == "201" else {"parameters": [named]}
+    return {**common, **more, **(body if sends else {}), "responses": responses}
+
+
 def _browser(summary: str, fields: list[str]) -> dict[str, Any]:
     """Describes an endpoint for browsers, by GET or POST: it shows a page or redirects."""
     texts = {name: {"type": "string"} for name in fields}
@@ -185,5 +210,15 @@ OAUTH: dict[str, Any] = {
             ),
             "security": [{"bearer": []}],
         },
+    },
+    "/oauth2/register": {
+        "post": _registration(
+            "Register a client (RFC 7591). In mode `token` with an initial access token", "201"
+        ),
+    },
+    "/oauth2/register/{client_id}": {
+        "get": _registration("Get a registration (RFC 7592)", "200", sends=False),
+        "put": _registration("Replace a registration (RFC 7592)", "200"),
+        "delete": _registration("Delete a registration (RFC 7592)", "204", sends=False),
     },
 }

@@ -34,6 +34,8 @@ from gateway.routing import RouteSet
 HERE: Final = f"{APPLICATIONS}/{{slug}}/clients/{{client}}"
 WITH_SECRET: Final = (None, "client_secret_basic", "client_secret_post", "client_secret_jwt")
 """Methods of client authentication that need a secret."""
+PUBLIC: Final = "none"
+"""The method of clients without credentials."""
 NOTICES: Final = {
     "created": N_("The client is created. Copy its id into your application."),
     "saved": N_("The changes are saved."),
@@ -65,6 +67,7 @@ def of_client(visit: Visit, client: Client) -> dict[str, Any]:
         "at_client": f"{visit.home}/clients/{client.client_id}",
         "has_secret": client.token_endpoint_auth_method in WITH_SECRET,
         "has_users": signs_users_in(client),
+        "exchanges": client.token_endpoint_auth_method != PUBLIC,
         "writes": visit.may("clients:write"),
         "deletes": visit.may("clients:delete"),
     }

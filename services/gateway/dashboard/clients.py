@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from common.contracts.clients import ClientExists, CreateClient, ListClients, NewClient
 from common.ids import new_id
 from common.message_ids import N_
-from common.problems import Forbidden, Problem
+from common.problems import Forbidden, NotFound, Problem
 from gateway.dashboard.api_call import curl
 from gateway.dashboard.client_fields import lines
 from gateway.dashboard.client_kinds import KINDS, ClientKind, kind_of
@@ -30,18 +30,37 @@ NOTICES: Final = {
 }
 
 
+SOURCES: Final[dict[str, str]] = {
+    "": N_("All"),
+    "developer": N_("Yours"),
+    "registered": N_("Registered themselves"),
+    "document": N_("Known by a document"),
+}
+"""Where clients come from, as the filter of the list names it."""
+
+
 async def show(visit: Visit) -> GatewayResponse:
-    """GET …/clients: the oldest first."""
-    cursor = visit.fields.text_or_none("cursor")
-    listed = await visit.read(ListClients(limit=PAGE_SIZE, cursor=cursor), ListedClients)
+    """GET …/clients: the oldest first, of all sources or of one."""
+    cursor, source = visit.fields.text_or_none("cursor"), visit.fields.text("source")
+    if source not in SOURCES:
+        raise NotFound
+    wanted = ListClients.model_validate(
+        {"limit": PAGE_SIZE, "cursor": cursor, "source": source or None}
+    )
+    listed = await visit.read(wanted, ListedClients)
+    here = f"{visit.home}/clients"
     return visit.show(
         "clients.html",
         part="clients_list.html",
         clients=listed.clients,
         kinds=KINDS,
-        more=at(f"{visit.home}/clients", cursor=listed.next) if listed.next else None,
+        sources=[(at(here, source=name or None), label, name) for name, label in SOURCES.items()],
+        source=source,
+        source_names=SOURCES,
+        more=at(here, source=source or None, cursor=listed.next) if listed.next else None,
         writes=visit.may("clients:write"),
         done=NOTICES.get(visit.fields.text("done")),
+        address=at(here, source=source or None),
         api=curl(visit.managed.tenant, "GET", "/clients"),
     )
 

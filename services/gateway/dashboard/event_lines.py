@@ -151,6 +151,10 @@ BUILDING: Final = {
     **_lines(
         "client",
         client_created=N_("OAuth client created"),
+        client_registered=N_("OAuth client registered itself"),
+        client_expired=N_("Unused OAuth client deleted"),
+        initial_access_token_created=N_("Initial access token created"),
+        initial_access_token_deleted=N_("Initial access token revoked"),
         client_updated=N_("OAuth client changed"),
         client_disabled=N_("OAuth client disabled"),
         client_enabled=N_("OAuth client enabled"),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Literal
 
 from common.contracts.base import Contract, Id
-from common.contracts.clients import ClientType
+from common.contracts.clients import ClientSource, ClientType
 from common.contracts.fields import Timestamp
 
 
@@ -36,6 +36,8 @@ class ListedClient(Contract):
     redirect_uris: list[str]
     enabled: bool
     created_at: Timestamp
+    source: ClientSource
+    last_used_at: Timestamp | None = None
 
 
 class ListedClients(Contract):

@@ -12,7 +12,9 @@ from gateway.dashboard import (
     authorization_check,
     branding,
     client,
+    client_exchange,
     client_grants,
+    client_registration,
     client_secrets,
     client_security,
     clients,
@@ -73,6 +75,7 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     authorization_check.routes,
     branding.routes,
     client.routes,
+    client_exchange.routes,
     client_grants.routes,
     client_security.routes,
     client_secrets.routes,
@@ -123,4 +126,5 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     user_sessions.routes,
     user_ways_in.routes,
     users.routes,
+    client_registration.routes,
 )

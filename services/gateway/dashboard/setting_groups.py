@@ -98,6 +98,35 @@ GUESTS: Final = Section(
         ),
     ),
 )
+REGISTRATION: Final = Section(
+    "registration",
+    N_("Apps that nobody registered"),
+    (
+        Setting(
+            "client_registration",
+            "choice",
+            N_("Self-registration"),
+            N_(
+                "Agents and other apps can register themselves as OAuth clients. “With a token” needs "
+                "a token that you create on the page of OAuth clients. People are always asked."
+            ),
+            (
+                ("off", N_("Off")),
+                ("token", N_("With a token")),
+                ("open", N_("Everybody")),
+            ),
+        ),
+        Setting(
+            "agent_scopes",
+            "lines",
+            N_("Scopes they can get"),
+            N_(
+                "One scope a line. Whatever else they request is left out. Empty: all scopes that need "
+                "no permission, except for `account`."
+            ),
+        ),
+    ),
+)
 METADATA: Final = Section(
     "metadata",
     N_("Metadata"),
@@ -158,6 +187,27 @@ LANGUAGES: Final = Section(
         ),
     ),
 )
+TOKEN_EXCHANGE: Final = Section(
+    "token-exchange",
+    N_("Token exchange"),
+    (
+        Setting(
+            "token_exchange",
+            "switch",
+            N_("Exchange tokens"),
+            N_("Clients with a policy exchange a user's token for one at another API (RFC 8693)."),
+        ),
+        Setting(
+            "jwt_bearer",
+            "switch",
+            N_("Exchange assertions of identity providers"),
+            N_(
+                "Clients with a policy get tokens for what an identity provider asserts: agents of "
+                "companies (RFC 7523, ID-JAG)."
+            ),
+        ),
+    ),
+)
 SECTIONS: Final = (
     SIGN_IN,
     SIGN_UP,
@@ -167,8 +217,10 @@ SECTIONS: Final = (
     PROTECTION,
     ORGANIZATIONS,
     GUESTS,
+    REGISTRATION,
     METADATA,
     PAGE_TEXTS,
     LANGUAGES,
+    TOKEN_EXCHANGE,
     REQUESTS,
 )

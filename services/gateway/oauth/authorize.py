@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from common.contracts.authorization import Authorization, Authorize, ResumeAuthorization, SignedIn
 from common.contracts.oauth_errors import SignInOver
 from common.ip_addresses import client_network
-from common.message_ids import N_
 from common.problems import BadRequest, TooLarge
 from gateway.admission.admission import admission_of
 from gateway.admission.flood_limits import PENDING_AUTHORIZATION
@@ -22,12 +21,11 @@ from gateway.auth.caller import user_even_without_rights
 from gateway.http import csrf, forms
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
-from gateway.pages import errors, flow_cookie, pending_requests
-from gateway.pages.branding import origin_of
+from gateway.oauth import consent_page
+from gateway.pages import client_names, errors, flow_cookie, pending_requests
 from gateway.pages.changed_session import changed_session
 from gateway.pages.fields import Fields, at
-from gateway.pages.render import PageView, open_page
-from gateway.pages.scope_texts import SCOPE_TEXTS
+from gateway.pages.render import open_page
 from gateway.routing import ErrorStyle, HostKind, Route, RouteSet
 from gateway.state import Gateway, SignedInUser
 
@@ -197,12 +195,12 @@ def _follow(
             page, authorization.error, authorization.error_description
         )
     if authorization.kind == "consent" and user is not None:
-        return _consent(page, authorization)
+        return consent_page.show(page, authorization)
     if authorization.request:
         pending_requests.remember(gateway, request, authorization.request)
-    flow_cookie.write(
-        request, client=authorization.client_name or "", request=authorization.request or ""
-    )
+    verified = authorization.claimed_name is None
+    name = client_names.in_sentence(page, authorization.client_name, verified=verified)
+    flow_cookie.write(request, client=name, request=authorization.request or "")
     return redirect(
         at(
             PAGES.get(authorization.kind, "/login"),
@@ -212,31 +210,6 @@ def _follow(
             way=authorization.way,
         )
     )
-
-
-def _consent(page: PageView, authorization: Authorization) -> GatewayResponse:
-    """Shows what the client wants, and asks the user."""
-    standard = [SCOPE_TEXTS[scope] for scope in authorization.scopes if scope in SCOPE_TEXTS]
-    other = [("key", scope) for scope in authorization.scopes if scope not in SCOPE_TEXTS]
-    apis = [
-        ("key", page.translate(N_("Use %(api)s on your behalf"), api=name))
-        for name in authorization.resources
-    ]
-    client_uri = authorization.client_uri
-    return page.show(
-        "consent.html",
-        carried={"request": authorization.request},
-        client=authorization.client_name or authorization.client_id,
-        asks=[(sign, page.translate(sentence)) for sign, sentence in standard] + other + apis,
-        site=urlsplit(client_uri).netloc if client_uri else None,
-        policy_uri=_web(authorization.policy_uri),
-        tos_uri=_web(authorization.tos_uri),
-        switch=at("/accounts", request=authorization.request),
-    )
-
-
-def _web(url: str | None) -> str | None:
-    return url if url and origin_of(url) else None
 
 
 routes = RouteSet(

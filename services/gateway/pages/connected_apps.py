@@ -6,6 +6,7 @@ from common.contracts.clients import ClientNotFound
 from common.contracts.consents import Grant, ListMyGrants, RevokeMyGrant
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
+from gateway.pages import client_names
 from gateway.pages.account import opened
 from gateway.pages.fields import Fields, at
 from gateway.pages.form_errors import errors_of
@@ -37,6 +38,7 @@ async def _list(
         fields,
         grants=reply.grants,
         access=lambda grant: access(page, grant),
+        shown=lambda grant: client_names.in_list(page, grant.client_name, grant.unverified_host),
         errors=errors,
     )
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-Step = Literal["discovery", "keys", "token", "id_token", "userinfo", "issuer", "response"]
+Step = Literal[
+    "discovery", "keys", "token", "id_token", "userinfo", "issuer", "response", "assertion"
+]
 """The step at which a sign-in with a provider ended."""
 LONGEST: Final = 300
 """Characters of a detail."""

@@ -5,26 +5,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass, field
-from typing import Any, Final
-
-import jwt
-import orjson
-from jwt.exceptions import PyJWTError
+from typing import Any
 
 from common import clock
 from common.context import Context
 from common.crypto import b64url
 from identity.deps import Deps
-from identity.providers import calls, issuers, keys
+from identity.providers import calls, issuers, signed_tokens
 from identity.providers.failures import ProviderFailed
 from identity.providers.metadata import ProviderMetadata
+from identity.providers.signed_tokens import SKEW
 from identity.queries.identity_providers import Provider
-
-SKEW: Final = 60
-"""Seconds by which the provider's clock may differ from ours."""
-LONGEST: Final = 32_768
-"""Characters of an ID token."""
-_FAILURES: Final = (PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,65 +37,22 @@ async def verified_claims(
     check: IdTokenCheck,
 ) -> dict[str, Any]:
     """Returns the claims of an ID token after all checks. Raises ProviderFailed."""
-    header = _header(token)
-    alg, kid = header.get("alg"), header.get("kid")
-    if alg not in keys.ALGORITHMS or alg not in provider.algorithms:
-        raise _refused("its algorithm is not accepted")
-    if "crit" in header or not isinstance(kid, str | None):
-        raise _refused("its header has crit, or a kid that is not a text")
-    candidates = await keys.verification_keys(
-        deps, ctx, provider, url=metadata.jwks_uri, kid=kid, alg=alg
+    signed = await signed_tokens.verify(
+        deps, ctx, provider, token, jwks_uri=metadata.jwks_uri, noun="the ID token"
     )
-    claims, jwk = _signed(token, candidates, alg)
+    claims = signed.claims
     iss = _check_issuer(provider, claims)
-    if jwk.get("issuer", iss).replace(issuers.TENANT, str(claims.get("tid"))) != iss:
+    if not signed.key_is_of(iss):
         raise _refused("its key signs for another issuer")
     _check_audience(provider, claims)
     _check_times(claims, check.max_age)
     _check_nonce(provider, claims, check.nonce)
-    _check_access_token(claims, alg, check.access_token)
+    _check_access_token(claims, signed.header["alg"], check.access_token)
     return claims
 
 
 def _refused(why: str) -> ProviderFailed:
-    return ProviderFailed("id_token", f"the ID token is refused: {why}")
-
-
-def _header(token: str) -> dict[str, Any]:
-    if len(token) > LONGEST:
-        raise _refused("it is too long")
-    try:
-        return jwt.get_unverified_header(token)
-    except _FAILURES:
-        raise _refused("it is not a signed JWT") from None
-
-
-def _signed(
-    token: str, candidates: list[dict[str, str]], alg: str
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Returns the claims, and the key that signed them. A token without `kid` is tried with each key
-    of its algorithm."""
-    for jwk in candidates:
-        try:
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                keys.load(jwk, alg),
-                algorithms=[alg],
-                leeway=SKEW,
-                options={
-                    "require": ["iss", "sub", "aud", "exp", "iat"],
-                    "verify_aud": False,
-                    "verify_iss": False,
-                    "verify_sub": False,
-                },
-            )
-            orjson.dumps(claims)  # refuses halves of characters, which Python's parser accepts
-        except jwt.InvalidSignatureError:
-            continue
-        except _FAILURES as error:
-            raise _refused(type(error).__name__) from None
-        return claims, jwk
-    raise _refused("none of the provider's keys signed it")
+    return signed_tokens.refused("id_token", "the ID token", why)
 
 
 def _check_issuer(provider: Provider, claims: dict[str, Any]) -> str:

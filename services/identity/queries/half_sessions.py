@@ -10,7 +10,7 @@ from common.contracts.sessions import Factor, HalfKind
 from common.db import Db, maybe, run, value
 from identity.authentication_result import EarlierSession
 
-HALF_COLUMNS: Final = """s.id, s.user_id, s.kind, s.acr, s.amr, s.idp_name, s.idp_org_id,
+HALF_COLUMNS: Final = """s.id, s.token_hash, s.user_id, s.kind, s.acr, s.amr, s.idp_name, s.idp_org_id,
                s.remembered, s.auth_time, s.factor_times, s.factor_epoch, s.pending, s.expires_at"""
 """Of a half session `s`: the columns of `HalfSession`."""
 LIVE_HALF: Final = """s.kind <> 'full' AND s.revoked_at IS NULL AND s.expires_at > now()"""
@@ -22,6 +22,7 @@ class HalfSession(EarlierSession):
     """A half session. `pending` is what the sign-in has found out so far."""
 
     id: str
+    token_hash: str
     user_id: str
     kind: HalfKind
     factor_epoch: int

@@ -55,6 +55,35 @@ async def by_subject(
     )
 
 
+@dataclass(frozen=True)
+class LinkedUser:
+    """The user of a link, with what decides whether they may be granted tokens."""
+
+    user_id: str
+    epoch: int
+    disabled: bool
+    email_verified: bool
+
+
+async def find_user(
+    db: Db, *, app_id: str, idp_id: str, iss: str, subject: str
+) -> LinkedUser | None:
+    """Finds the user to whom an account at a provider is connected."""
+    return await maybe(
+        db,
+        LinkedUser,
+        """
+        SELECT u.id AS user_id, u.epoch, u.disabled, u.email_verified
+        FROM user_identity_links l JOIN users u ON u.app_id = $1 AND u.id = l.user_id
+        WHERE l.app_id = $1 AND l.idp_id = $2 AND l.iss = $3 AND l.idp_user_id = $4
+        """,
+        app_id,
+        idp_id,
+        iss,
+        subject,
+    )
+
+
 async def has_of_provider(db: Db, *, app_id: str, user_id: str, idp_id: str) -> bool:
     """Returns whether the user has an account at this provider connected."""
     return bool(

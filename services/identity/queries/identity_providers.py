@@ -88,6 +88,21 @@ async def list_(db: Db, *, app_id: str) -> list[Provider]:
     )
 
 
+async def list_enabled(db: Db, *, app_id: str, ids: list[str]) -> list[Provider]:
+    """Lists those of the providers that are enabled and speak OpenID Connect, the oldest first."""
+    return await many(
+        db,
+        Provider,
+        f"""
+        SELECT {COLUMNS} FROM identity_providers
+        WHERE app_id = $1 AND id = ANY ($2::uuid[]) AND enabled AND type = 'oidc'
+        ORDER BY created_at, id
+        """,
+        app_id,
+        ids,
+    )
+
+
 async def list_public(db: Db, *, app_id: str) -> list[Provider]:
     """Lists the enabled providers that belong to no organization, for sign-in pages."""
     return await many(

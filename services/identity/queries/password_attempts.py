@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from common.address_keys import address_key
+from common.attempt_counts import COUNTED
 from common.db import Db
 from identity.queries.accounts import ACCOUNT_COLUMNS, Account
-from identity.queries.limits import COUNTED
 from identity.queries.lockouts import RESERVED
 
 

@@ -52,6 +52,7 @@ class NewSession(NamedTuple):
     device_name: str | None
     place: str | None
     device_hash: str | None
+    known_device_hashes: list[str]
     auth_time: datetime | None
     factor: Factor | None
     factor_time: int | None
@@ -81,7 +82,14 @@ INSERT: Final = numbered(
         SELECT count(*) AS number FROM known_devices WHERE app_id = :app_id AND user_id = :user_id
     ), device AS (
         INSERT INTO known_devices (app_id, user_id, device_hash, name)
-        SELECT :app_id, :user_id, :device_hash::text, :device_name WHERE :device_hash IS NOT NULL
+        SELECT :app_id, :user_id, coalesce(known.device_hash, :device_hash), :device_name
+        FROM (SELECT :device_hash::text WHERE :device_hash IS NOT NULL) new (device_hash)
+        LEFT JOIN LATERAL (
+            SELECT k.device_hash FROM known_devices k
+            WHERE k.app_id = :app_id AND k.user_id = :user_id
+              AND k.device_hash = ANY (:known_device_hashes::text[])
+            LIMIT 1
+        ) known ON true
         ON CONFLICT (app_id, user_id, device_hash) DO UPDATE SET last_seen_at = now()
         RETURNING first_seen_at = last_seen_at AS fresh
     ), made AS (

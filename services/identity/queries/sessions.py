@@ -78,6 +78,7 @@ class LiveSession:
 class SessionWithToken(LiveSession):
     """A session found by its token. `recent`: it is live and started within the last minute."""
 
+    token_hash: str
     recent: bool
 
 
@@ -104,7 +105,7 @@ async def get_by_token(db: Db, *, app_id: str, token_hashes: list[str]) -> Sessi
         db,
         SessionWithToken,
         f"""
-        SELECT {SESSION_COLUMNS}, {SECOND_FACTORS_OF_USER},
+        SELECT {SESSION_COLUMNS}, {SECOND_FACTORS_OF_USER}, s.token_hash,
                {LIVE} AND s.created_at > now() - interval '1 minute' AS recent
         FROM user_sessions s
         JOIN users u ON u.app_id = s.app_id AND u.id = s.user_id

@@ -1,7 +1,7 @@
 """The redirect URI must be registered (RFC 6749 section 3.1.2.3, RFC 9700 section 2.1).
 
 It is compared character by character. Only the port of a native app's loopback address may differ
-(RFC 8252 section 7.3).
+(RFC 8252 section 7.3), also if that is written as `localhost`, which is how most agents write it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from common.contracts.oauth_errors import OAuthError
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
 
-LOOPBACK: Final = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::([0-9]{1,5}))?(/.*)?")
+LOOPBACK: Final = re.compile(
+    r"(http://(?:127\.0\.0\.1|\[::1\]|localhost))(?::([0-9]{1,5}))?([/?].*)?"
+)
 
 MAX_SHOWN: Final = 300
 """Characters of the URI in the error message."""
@@ -29,10 +31,7 @@ async def redirect_uri_is_registered(_: Deps, ctx: Context, request: Authorizati
         _use_registered_uri(request)
         return
     if not matches(request.client.redirect_uris, request.client.type, uris[0]):
-        message = f"redirect_uri is not registered for this client: {uris[0][:MAX_SHOWN]}"
-        if request.client.type == "native" and uris[0].startswith("http://localhost"):
-            message += " (only 127.0.0.1 and [::1] may have any port)"
-        raise OAuthError(message)
+        raise OAuthError(f"redirect_uri is not registered for this client: {uris[0][:MAX_SHOWN]}")
     request.redirect_uri = uris[0]
 
 
@@ -47,11 +46,13 @@ def matches(registered: list[str], type: str, uri: str) -> bool:
 
 
 def _without_port(uri: str) -> tuple[str, str] | None:
-    """Returns a loopback URI without its port, or None for other URIs."""
+    """Returns the host and the rest of a loopback URI, or None for other URIs. An empty path equals `/`
+    (RFC 3986 section 6.2.3)."""
     match = LOOPBACK.fullmatch(uri)
     if match is None or not 1 <= int(match[2] or 80) <= 65_535:
         return None
-    return match[1], match[3] or ""
+    rest = match[3] or ""
+    return match[1], rest if rest.startswith("/") else f"/{rest}"
 
 
 def _use_registered_uri(request: AuthorizationRequest) -> None:

@@ -8,7 +8,13 @@ from typing import Final
 from common.context import Context
 from common.contracts.tokens import Tokens
 from oidc.deps import Deps
-from oidc.grants import authorization_code, client_credentials, refresh_token
+from oidc.grants import (
+    authorization_code,
+    client_credentials,
+    jwt_bearer,
+    refresh_token,
+    token_exchange,
+)
 from oidc.token_request import TokenRequest
 
 Grant = Callable[[Deps, Context, TokenRequest], Awaitable[Tokens]]
@@ -17,4 +23,6 @@ GRANTS: Final[dict[str, Grant]] = {
     "authorization_code": authorization_code.handle,
     "refresh_token": refresh_token.handle,
     "client_credentials": client_credentials.handle,
+    "urn:ietf:params:oauth:grant-type:token-exchange": token_exchange.handle,
+    "urn:ietf:params:oauth:grant-type:jwt-bearer": jwt_bearer.handle,
 }

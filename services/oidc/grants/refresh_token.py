@@ -3,7 +3,8 @@
 One statement consumes a token, so of several requests at once only one rotates it. The others get
 the same successor, if they come within the grace. So does a client that repeats a request because
 it did not get the answer. The successor is not stored for this: it is an HMAC of the consumed token
-under one of our keys, so only we can compute it again. A token whose successor has been used was copied,
+under one of our keys, so only we can compute it again. The hash of the successor, which is stored, names
+the key: another replica may have made it under another one. A token whose successor has been used was copied,
 and its whole family is revoked.
 """
 
@@ -15,6 +16,7 @@ from common import audit
 from common.context import Context
 from common.contracts.oauth_errors import InvalidGrant
 from common.contracts.tokens import Tokens
+from common.crypto import key_id
 from common.db import Db
 from common.earlier_commits import wait_for_earlier_commits
 from common.events.tokens import TokenRefreshed, TokenReused
@@ -22,7 +24,7 @@ from oidc import bindings, grant_policy, refresh_token_text, token_response
 from oidc.deps import Deps
 from oidc.queries import refresh_tokens, token_families, token_grants
 from oidc.queries.clients import RegisteredClient
-from oidc.queries.refresh_tokens import ProvenBinding
+from oidc.queries.refresh_tokens import ProvenBinding, RotatedGrant
 from oidc.queries.token_grants import TokenGrant
 from oidc.token_request import TokenRequest
 
@@ -42,7 +44,7 @@ async def handle(deps: Deps, ctx: Context, request: TokenRequest) -> Tokens:
     next_token = presented_token
     if rotates:
         next_token = refresh_token_text.successor_of(deps.keys, presented_token)
-    grant = await _redeem(deps, ctx, request, next_token=next_token)
+    grant, next_token = await _redeem(deps, ctx, request, next_token=next_token)
     if grant.org_id is not None:
         grant = await _with_org_role(deps, ctx, grant, grant.org_id)
     if grant.cnf != request.cnf:
@@ -62,8 +64,9 @@ async def handle(deps: Deps, ctx: Context, request: TokenRequest) -> Tokens:
 
 async def _redeem(
     deps: Deps, ctx: Context, request: TokenRequest, *, next_token: str
-) -> TokenGrant:
-    """Consumes the refresh token and returns its grant. Raises InvalidGrant.
+) -> tuple[TokenGrant, str]:
+    """Consumes the refresh token. Returns its grant, and `next_token` or the successor that it got before.
+    Raises InvalidGrant.
 
     If the client asks for more than was granted, the transaction rolls back. Otherwise its next
     request would present a used token.
@@ -75,7 +78,7 @@ async def _redeem(
         grant = issued = await _renew(deps, db, ctx, request, hashes=hashes, next_token=next_token)
         if grant is None:
             # A new statement, so that it sees what a request at the same time has committed.
-            grant = await refresh_tokens.find_rotated(
+            grant = rotated = await refresh_tokens.find_rotated(
                 db,
                 app_id=ctx.app_id,
                 token_hashes=hashes,
@@ -83,8 +86,9 @@ async def _redeem(
                 client_epoch=client.epoch,
                 grace=deps.settings.refresh_grace,
             )
-            if grant is not None:
-                bindings.check_refresh(client, grant.cnf, request.cnf)
+            if rotated is not None:
+                bindings.check_refresh(client, rotated.cnf, request.cnf)
+                next_token = _successor(deps, parameters["refresh_token"], rotated)
                 await wait_for_earlier_commits(db)
         if grant is None and await _session_was_replaced(db, ctx, client, hashes):
             grant = issued = await _renew(
@@ -97,7 +101,16 @@ async def _redeem(
         raise InvalidGrant(UNKNOWN)
     if issued is not None:  # a repeated request is not a second event
         _note_refreshed(deps, ctx, client, issued)
-    return grant
+    return grant, next_token
+
+
+def _successor(deps: Deps, token: str, rotated: RotatedGrant) -> str:
+    """Returns the successor that a token has got. Raises InvalidGrant if it was made under a key that is
+    unknown here, such as one of the deployment that the application came from."""
+    try:
+        return refresh_token_text.successor_of(deps.keys, token, key_id(rotated.successor_hash))
+    except KeyError:
+        raise InvalidGrant("the refresh token was used") from None
 
 
 async def _with_org_role(deps: Deps, ctx: Context, grant: TokenGrant, org_id: str) -> TokenGrant:

@@ -88,6 +88,18 @@ async def is_revoked(db: Db, *, app_id: str, jti: str) -> bool:
     )
 
 
+async def any_revoked(db: Db, *, app_id: str, jtis: list[str]) -> bool:
+    """Returns whether one of these tokens was revoked by itself."""
+    return bool(
+        await value(
+            db,
+            "SELECT EXISTS (SELECT FROM revoked_tokens WHERE app_id = $1 AND jti = ANY ($2))",
+            app_id,
+            jtis,
+        )
+    )
+
+
 async def revoke(db: Db, *, app_id: str, jti: str, expires_at: datetime) -> None:
     """Revokes one access token by its `jti`. The entry is kept until the token expires."""
     await run(

@@ -136,6 +136,9 @@ class AuthorizationRequestState:
     client_type: str | None
     initiate_login_uri: str | None
     client_uri: str | None
+    client_id: str
+    source: str | None
+    redirect_uris: list[str] | None
 
 
 async def find_state(
@@ -147,7 +150,8 @@ async def find_state(
         AuthorizationRequestState,
         """
         SELECT r.used_at IS NULL AND r.expires_at > now() AS pending, r.params,
-               c.name AS client_name, c.type AS client_type, c.initiate_login_uri, c.client_uri
+               c.name AS client_name, c.type AS client_type, c.initiate_login_uri, c.client_uri,
+               r.client_id, c.source, c.redirect_uris
         FROM authorization_requests r
         LEFT JOIN oauth_clients c
             ON c.app_id = r.app_id AND c.client_id = r.client_id AND c.enabled

@@ -25,7 +25,8 @@ FIELD_COLUMNS: Final = """
 """Of ClientFields: what developers set."""
 CLIENT_COLUMNS: Final = f"""
     id, client_id, {FIELD_COLUMNS},
-    created_at, updated_at, backchannel_logout_failure"""
+    created_at, updated_at, backchannel_logout_failure,
+    source, last_used_at"""
 """Of Client: what the API answers."""
 
 
@@ -80,6 +81,8 @@ class RegisteredClient:
     require_signed_request_object: bool = False
     request_object_signing_alg: str | None = None
     authorization_signed_response_alg: str | None = None
+    source: str = "developer"
+    last_used_at: datetime | None = None
 
     @property
     def public(self) -> bool:
@@ -115,7 +118,7 @@ async def find_registered(db: Db, *, app_id: str, client_id: str) -> RegisteredC
                    FROM oauth_client_secrets s
                    WHERE s.app_id = $1 AND s.client_id = c.client_id
                ), '[]') AS secrets,
-               c.security_profile,
+               c.security_profile, c.source, c.last_used_at,
                c.require_pushed_authorization_requests, c.require_signed_request_object,
                c.request_object_signing_alg, c.authorization_signed_response_alg
         FROM oauth_clients c WHERE c.app_id = $1 AND c.client_id = $2
@@ -147,6 +150,9 @@ UPDATE: Final = f"""
         backchannel_logout_failure = CASE
             WHEN c.backchannel_logout_uri IS NOT DISTINCT FROM f.backchannel_logout_uri
             THEN c.backchannel_logout_failure END,
+        fetched_jwks = CASE WHEN c.jwks_uri IS NOT DISTINCT FROM f.jwks_uri THEN c.fetched_jwks END,
+        jwks_fetched_at =
+            CASE WHEN c.jwks_uri IS NOT DISTINCT FROM f.jwks_uri THEN c.jwks_fetched_at END,
         epoch = c.epoch + CASE
             WHEN c.enabled AND NOT f.enabled
                 OR f.security_profile IS DISTINCT FROM c.security_profile
@@ -214,15 +220,23 @@ async def lock(db: Db, *, app_id: str, client_id: str) -> bool:
 PAGE: Final = f"""
     SELECT {CLIENT_COLUMNS} FROM oauth_clients
     WHERE app_id = $1 AND (created_at, id) > ($2::timestamptz, $3::uuid)
+      AND ($5::text IS NULL OR source = $5)
     ORDER BY created_at, id LIMIT $4
     """
 
 
 async def page(
-    db: Db, *, app_id: str, after: datetime | None, after_id: str | None, limit: int
+    db: Db,
+    *,
+    app_id: str,
+    after: datetime | None,
+    after_id: str | None,
+    limit: int,
+    source: str | None = None,
 ) -> list[Client]:
-    """Lists clients by creation time, from the position after `after` and `after_id`."""
-    return await many(db, Client, PAGE, app_id, *keyset.forward(after, after_id), limit)
+    """Lists clients by creation time, from the position after `after` and `after_id`: all, or those of one source."""
+    position = keyset.forward(after, after_id)
+    return await many(db, Client, PAGE, app_id, *position, limit, source)
 
 
 async def list_origins(db: Db, *, app_id: str) -> list[str]:

@@ -67,6 +67,8 @@ class ConsentRow:
     name: str | None
     created_at: datetime
     updated_at: datetime
+    source: str
+    redirect_uris: list[str]
 
 
 async def page_of_client(
@@ -84,7 +86,7 @@ async def page_of_client(
         ConsentRow,
         """
         SELECT g.user_id, g.client_id, c.name AS client_name, g.scopes, u.email, u.name,
-               g.created_at, g.updated_at
+               g.created_at, g.updated_at, c.source, c.redirect_uris
         FROM consents g
         JOIN oauth_clients c ON c.app_id = $1 AND c.client_id = g.client_id
         JOIN users u ON u.app_id = $1 AND u.id = g.user_id
@@ -118,7 +120,7 @@ async def list_of_user(db: Db, *, app_id: str, user_id: str) -> list[ConsentRow]
         ConsentRow,
         """
         SELECT g.user_id, g.client_id, c.name AS client_name, g.scopes, NULL AS email,
-               NULL AS name, g.created_at, g.updated_at
+               NULL AS name, g.created_at, g.updated_at, c.source, c.redirect_uris
         FROM consents g JOIN oauth_clients c ON c.app_id = $1 AND c.client_id = g.client_id
         WHERE g.app_id = $1 AND g.user_id = $2 ORDER BY g.created_at, g.client_id LIMIT 1000
         """,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, LiteralString
 
@@ -133,16 +133,24 @@ async def extend(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RotatedGrant(TokenGrant):
+    """The grant of a token that was rotated. `successor_hash` is that of its successor."""
+
+    successor_hash: str = field(kw_only=True)
+
+
 FIND_ROTATED: Final = f"""
     SELECT r.family_id, {qualified("r", GRANT_COLUMNS)}, r.user_epoch,
-           {qualified("u", USER_COLUMNS)}, r.rotated_at AS issued_at
+           {qualified("u", USER_COLUMNS)}, r.rotated_at AS issued_at,
+           successor.token_hash AS successor_hash
     FROM refresh_tokens r CROSS JOIN token_families f CROSS JOIN users u
+    CROSS JOIN refresh_tokens successor
     WHERE r.app_id = $1 AND r.token_hash = ANY ($2) AND r.client_id = $3
       AND r.rotated_at > now() - make_interval(secs => $5)
-      AND (SELECT successor.used_at IS NULL AND successor.expires_at > now()
-           FROM refresh_tokens successor
-           WHERE successor.app_id = $1 AND successor.family_id = r.family_id
-             AND successor.generation = r.generation + 1)
+      AND successor.app_id = $1 AND successor.family_id = r.family_id
+      AND successor.generation = r.generation + 1
+      AND successor.used_at IS NULL AND successor.expires_at > now()
       AND {LIVE_REFRESH_GRANT}
     """
 
@@ -155,10 +163,10 @@ async def find_rotated(
     client_id: str,
     client_epoch: int,
     grace: float,
-) -> TokenGrant | None:
+) -> RotatedGrant | None:
     """Finds a token that was rotated in the last `grace` seconds and whose successor is unused."""
     return await maybe(
-        db, TokenGrant, FIND_ROTATED, app_id, token_hashes, client_id, client_epoch, grace
+        db, RotatedGrant, FIND_ROTATED, app_id, token_hashes, client_id, client_epoch, grace
     )
 
 

@@ -37,6 +37,20 @@ async def put(db: Db, *, app_id: str, id: str, client_id: str, user_id: str | No
     )
 
 
+async def list_known(db: Db, *, app_id: str, client_id: str, user_id: str) -> list[str]:
+    """Lists the revocations of the client, and of what this user granted it, that are kept now."""
+    rows = await db.fetch(
+        """
+        SELECT g.id FROM revoked_grants g
+        WHERE g.app_id = $1 AND g.client_id = $2 AND (g.user_id = $3 OR g.user_id IS NULL)
+        """,
+        app_id,
+        client_id,
+        user_id,
+    )
+    return [row["id"] for row in rows]
+
+
 async def list_transactions(db: Db) -> set[tuple[int, str]]:
     """Lists the transactions that replicas of this service are running, but for this one.
 

@@ -54,8 +54,16 @@ EXPIRED: Final[Expired] = {
               WHERE s.expires_at > now() - interval '2 days'
                 AND (s.revoked_at IS NULL OR s.revoked_at > now() - interval '2 days'))
         """,
+    "used_assertions": """
+        -- any-tenant: assertions too old to be replayed
+        DELETE FROM used_assertions WHERE expires_at < now()
+        """,
     "oauth_client_secrets": """
         -- any-tenant: secrets that expired after a rotation
         DELETE FROM oauth_client_secrets WHERE expires_at < now() - interval '1 day'
+        """,
+    "initial_access_tokens": """
+        -- any-tenant: tokens that expired a while ago, so that people still see why a client was refused
+        DELETE FROM initial_access_tokens WHERE expires_at < now() - interval '7 days'
         """,
 }

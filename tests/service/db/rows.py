@@ -27,6 +27,7 @@ SPECIAL: Final = {
     ("mail_senders", "tls"): "'tls'",
     ("user_sessions", "kind"): "'full'",
     ("signing_keys", "private_sealed"): "'x'",
+    ("token_exchange_policies", "subject_client_id"): "NULL",
 }
 """Values for columns with a check or a key over all applications."""
 MISSING: Final = "018f0000-0000-7000-8000-0000000000ee"

@@ -114,6 +114,7 @@ async def test_deleting_a_client_takes_its_tokens(database: dict[str, str]) -> N
         "device_codes",
         "logout_deliveries",
         "session_clients",
+        "token_exchange_policies",
     }
 
 

@@ -14,6 +14,7 @@ from common.circuit_breaker import CircuitBreaker
 from common.contracts.sign_in import Flow
 from common.ids import DASHBOARD
 from common.outgoing_http import OutgoingHttp
+from identity.challenge import leading_zero_bits
 from identity.mailer import Mailer
 from identity.smtp import Smtp
 
@@ -24,6 +25,14 @@ def wrong(flow: Flow, right: str) -> str:
     """Returns a code that is not the mailed one."""
     digits = right.replace(" ", "")
     return f"{(int(digits) + 1) % 1_000_000:06}"
+
+
+def proof_of_work(challenge: str, bits: int) -> str:
+    """Returns a challenge with an answer that has these leading zero bits."""
+    for number in range(1 << (bits + 8)):
+        if leading_zero_bits(f"{challenge}:{number}") >= bits:
+            return f"{challenge}:{number}"
+    raise AssertionError
 
 
 async def start_world(dsns: dict[str, str], **options: object) -> World:

@@ -18,6 +18,7 @@ from tests.kit.callers import PASSWORD
 from tests.kit.world import KEYS, World
 
 from common import captcha_secret
+from common.attempt_limits import AttemptLimit, Limits
 from common.contracts.app_settings import Captcha
 from common.contracts.email_codes import StartEmailCode
 from common.contracts.passwords import CheckPassword, SignInWithPassword, WeakPassword
@@ -27,9 +28,9 @@ from common.hash_pool import FairPool
 from common.outgoing_http import OutgoingHttp
 from common.problems import Busy, RateLimited, Unavailable
 from common.testing import context
-from identity.challenge import leading_zero_bits
 from identity.hashing import Hashing
-from identity.limits import AttemptLimit, Limits
+
+from .conftest import proof_of_work
 
 THREE = AttemptLimit("three", 3, 60)
 
@@ -74,7 +75,7 @@ async def test_proof_of_work(world: World) -> None:
     request = StartEmailCode(email="eve@example.com")
     assert isinstance(await world.refused(request), CaptchaFailed)
     challenge = (await world.call(GetProtection())).proof_challenge or ""
-    proof = _work(challenge, 8)
+    proof = proof_of_work(challenge, 8)
     assert isinstance(
         await world.refused(request.model_copy(update={"proof": proof}), app_id=world.other_app_id),
         CaptchaFailed,
@@ -88,13 +89,6 @@ async def test_proof_of_work(world: World) -> None:
         problem = await world.refused(request.model_copy(update={"proof": bad}))
         assert isinstance(problem, CaptchaFailed), bad
     assert len(await world.mails()) == 1
-
-
-def _work(challenge: str, bits: int) -> str:
-    for number in range(1 << (bits + 8)):
-        if leading_zero_bits(f"{challenge}:{number}") >= bits:
-            return f"{challenge}:{number}"
-    raise AssertionError
 
 
 @dataclass

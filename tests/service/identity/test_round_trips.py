@@ -9,11 +9,11 @@ from tests.kit.callers import PASSWORD
 from tests.kit.round_trips import recorded_round_trips
 from tests.kit.world import World
 
+from common.attempt_limits import AttemptLimit
 from common.contracts.passwords import SignInWithPassword
 from common.contracts.sign_in import Locked, WrongCredentials
 from common.problems import RateLimited
 from identity import passwords
-from identity.limits import AttemptLimit
 
 
 def _request(user: Any, password: str = PASSWORD) -> SignInWithPassword:

@@ -11,6 +11,7 @@ from tests.kit.callers import ADMIN, PASSWORD, SAFARI, as_user
 from tests.kit.world import World
 
 from common import acr
+from common.attempt_limits import AttemptLimit
 from common.contracts.email_codes import SignInWithCode, SignInWithLink, StartEmailCode
 from common.contracts.passwords import (
     ChangePassword,
@@ -39,7 +40,6 @@ from common.contracts.users import DisableUser, FindUser, GetUser, UnlockUser
 from common.ids import DASHBOARD
 from common.problems import Busy, Invalid, RateLimited, Unavailable
 from identity import passwords, session_start
-from identity.limits import AttemptLimit
 from identity.queries import lockouts
 
 from .conftest import wrong

@@ -9,13 +9,16 @@ from typing import Any
 import pytest_asyncio
 from tests.kit.oauth import ORIGIN
 from tests.kit.postgres import Postgres
-from tests.kit.world import World
+from tests.kit.world import KEYS, World
 
 from common.context import SYSTEM_CALLER
 from common.contracts.keys import EnsureKeys
+from common.crypto import Keys
 
 
-async def start_world(dsns: dict[str, str], **settings: Any) -> World:
+async def start_world(
+    dsns: dict[str, str], keys: Keys = KEYS, replica_keys: Keys | None = None, **settings: Any
+) -> World:
     """Starts two replicas of oidc and inserts an application with keys. The caller closes it."""
     world = await World.start(
         dsns,
@@ -25,8 +28,9 @@ async def start_world(dsns: dict[str, str], **settings: Any) -> World:
         size=10,
         request_facts={"origin": ORIGIN, "ip": "192.0.2.1", "within": 10},
         oidc_settings=settings,
+        keys=keys,
     )
-    world.add_oidc_replica(**settings)
+    world.add_oidc_replica(replica_keys, **settings)
     world.app_id = await world.application()
     await world.call(EnsureKeys(), SYSTEM_CALLER)
     return world

@@ -19,7 +19,7 @@ from tests.kit.certificates import certified
 from tests.kit.mail_servers import free_port, mail_server, silent_server
 from typer.testing import CliRunner
 
-from aero2 import doctor, doctor_mail
+from aero2 import doctor, doctor_mail, doctor_target
 from aero2.__main__ import app
 from aero2.doctor import CHECKS, DATABASE_CHECKS, examine
 from aero2.doctor_findings import Finding, Level, failure
@@ -229,6 +229,51 @@ def test_the_environment_names_a_deployment(
     assert (target.domain, target.is_local) == ("id.example.com", False)
     assert target.secret_files == (secret,)
     assert "hidden" not in repr(target)
+
+
+def test_secrets_are_read_from_their_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a NATS password that is replaced, both lines count. None of them is shown."""
+    monkeypatch.chdir(tmp_path)
+    contents = {
+        "AERO2_OWNER_DATABASE_URL": "postgresql://a:hidden@b/c\n",
+        "AERO2_NATS_PASSWORD": "cli-2:hidden-new\nhidden-former\n",
+        "AERO2_MASTER_KEY": "k1:hidden\n",
+        "AERO2_SMTP_URL": "smtp://ada:hidden@mail\n",
+    }
+    env = {}
+    for name, text in contents.items():
+        file = tmp_path / name
+        file.write_text(text)
+        env[f"{name}_FILE"] = str(file)
+    target = from_environment(env)
+
+    assert target.database_url == "postgresql://a:hidden@b/c"
+    assert list(target.nats_logins) == [("cli-2", "hidden-new"), ("cli", "hidden-former")]
+    assert target.master_key == "k1:hidden"
+    assert target.smtp_url == "smtp://ada:hidden@mail"
+    assert sorted(file.name for file in target.secret_files) == sorted(contents)
+    assert "hidden" not in repr(target)
+
+
+def test_a_secret_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
+    """So is one that stands in two places."""
+    missing = {"AERO2_SMTP_URL_FILE": str(tmp_path / "missing")}
+    with pytest.raises(CommandError, match="AERO2_SMTP_URL_FILE"):
+        from_environment(missing)
+    with pytest.raises(CommandError, match="only one may be"):
+        from_environment({**missing, "AERO2_SMTP_URL": "smtp://mail"})
+
+
+def test_files_that_are_mounted_belong_to_the_machine_outside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(doctor_target, "MOUNTED", tmp_path / "mounted")
+    for file in (tmp_path / "key", tmp_path / "mounted" / "key"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("x")
+        target = from_environment({"_".join(("AERO2", "SOME", "KEY", "FILE")): str(file)})
+        assert target.secret_files == ((file,) if file.parent == tmp_path else ())
 
 
 def test_no_deployment_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ COUNTED: Final = """counted AS (
 """Counts an attempt for the application `$1` against the keys `$2`, which allow `$4` in windows of `$3`
 seconds. `exceeded` has one row: the seconds to `wait` until the last of the exceeded windows ends, or
 NULL."""
+HIT: Final = f"WITH {COUNTED} SELECT wait FROM exceeded"
 
 
 async def hit(
@@ -31,9 +32,7 @@ async def hit(
 ) -> int | None:
     """Counts one more attempt in each window. Returns the seconds to wait, or None if no window has more
     than it allows."""
-    wait: int | None = await value(
-        db, f"WITH {COUNTED} SELECT wait FROM exceeded", app_id, keys, seconds, most
-    )
+    wait: int | None = await value(db, HIT, app_id, keys, seconds, most)
     return wait
 
 

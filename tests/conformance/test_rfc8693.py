@@ -1,0 +1,200 @@
+"""RFC 8693, token exchange, over HTTP: the example of docs/token-exchange.md runs as it is printed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+import pytest_asyncio
+from tests.conformance.conftest import CALLBACK, Client, Suite, introspected
+
+DOCS = Path(__file__).parents[2] / "docs"
+GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+NOTES, FILES = "https://notes.example.com", "https://files.example.com"
+SCOPES = ["notes.read", "files.read"]
+
+
+def example(page: str, function: str) -> Callable[..., Any]:
+    """Returns a function of a page of the documentation, as a reader copies it."""
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
+    (code,) = [block for block in blocks if f"def {function}(" in block]
+    names: dict[str, Any] = {}
+    exec(compile(code, page, "exec"), names)
+    found: Callable[..., Any] = names[function]
+    return found
+
+
+@dataclass
+class Apis:
+    """The app of the page, and the clients of its two APIs."""
+
+    suite: Suite
+    app: Client
+    notes: Client
+    files: Client
+
+    async def user_tokens(self) -> dict[str, Any]:
+        return await self.suite.tokens(
+            self.app, resource=NOTES, scope=" ".join(["openid", *SCOPES])
+        )
+
+
+async def created(api: httpx.AsyncClient, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer = await api.post(path, json=body)
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+async def client_of(api: httpx.AsyncClient, **fields: Any) -> Client:
+    made = await created(api, "/api/clients", {"name": "A client", **fields})
+    return Client(made["client_id"], made["client_secret"], "client_secret_basic")
+
+
+@asynccontextmanager
+async def switched_on(api: httpx.AsyncClient, *settings: str) -> AsyncIterator[None]:
+    """Switches these settings on, and off again."""
+    for value in (True, False):
+        answer = await api.patch("/api/settings", json=dict.fromkeys(settings, value))
+        assert answer.status_code == 200, answer.text
+        if value:
+            yield
+
+
+@pytest_asyncio.fixture
+async def apis(fresh: Suite) -> AsyncIterator[Apis]:
+    async with fresh.system.backend() as api, switched_on(api, "token_exchange"):
+        ids = [
+            (await created(api, "/api/resources", {"identifier": uri, "name": "API"}))["id"]
+            for uri in (NOTES, FILES)
+        ]
+        scopes = [(await created(api, "/api/scopes", {"name": name}))["id"] for name in SCOPES]
+        app = await client_of(
+            api, redirect_uris=[CALLBACK], require_pkce=False, scopes=["openid", *SCOPES]
+        )
+        service = {
+            "type": "service",
+            "scopes": SCOPES,
+            "grant_types": ["client_credentials", GRANT],
+        }
+        notes = await client_of(api, default_resources=[NOTES], **service)
+        files = await client_of(api, default_resources=[FILES], **service)
+        await created(
+            api,
+            f"/api/clients/{notes.client_id}/exchange-policies",
+            {"subject_client": app.client_id, "resources": [FILES], "scopes": ["files.read"]},
+        )
+        yield Apis(fresh, app, notes, files)
+        for client in (app, notes, files):
+            await api.delete(f"/api/clients/{client.client_id}")
+        for path in (*(f"scopes/{id}" for id in scopes), *(f"resources/{id}" for id in ids)):
+            await api.delete(f"/api/{path}")
+
+
+async def test_the_example_of_the_page(apis: Apis) -> None:
+    """What it prints is what comes back. The new token is about the user, and names who acts."""
+    suite, tokens = apis.suite, await apis.user_tokens()
+    http = httpx.Client(verify=False)
+    run = example("token-exchange.md", "exchange")
+    run.__globals__["httpx"] = http
+    got = run(
+        suite.issuer, (apis.notes.client_id, apis.notes.client_secret), tokens["access_token"]
+    )
+    http.close()
+
+    assert got.keys() == {"access_token", "issued_token_type", "token_type", "expires_in", "scope"}
+    assert (got["issued_token_type"], got["token_type"]) == (ACCESS_TOKEN, "Bearer")
+    assert got["expires_in"] <= tokens["expires_in"]
+    for client in (apis.notes, apis.files):
+        told = await introspected(
+            suite, got["access_token"], auth=(client.client_id, client.client_secret)
+        )
+        assert (told["active"], told["sub"], told["aud"]) == (True, suite.user_id, FILES)
+        assert told["act"] == {"sub": apis.notes.client_id}
+        assert told["scope"] == "files.read"
+    # Trap 33: the app is outside of its audience.
+    app = (apis.app.client_id, apis.app.client_secret)
+    assert await introspected(suite, got["access_token"], auth=app) == {"active": False}
+    assert (await suite.userinfo(got["access_token"])).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"subject_token": ""}, "invalid_request"),
+        ({"subject_token_type": "urn:ietf:params:oauth:token-type:saml2"}, "invalid_request"),
+        ({"resource": NOTES}, "invalid_target"),
+        ({"audience": "https://unknown.example.com"}, "invalid_target"),
+        ({"scope": "notes.read"}, "invalid_scope"),
+        (
+            {"requested_token_type": "urn:ietf:params:oauth:token-type:refresh_token"},
+            "invalid_request",
+        ),
+    ],
+    ids=str,
+)
+async def test_errors_are_those_of_the_rfc(apis: Apis, changes: dict[str, str], error: str) -> None:
+    """Section 2.2.2: 400 with a JSON object, and nothing cached."""
+    tokens = await apis.user_tokens()
+    sent = {
+        "grant_type": GRANT,
+        "subject_token": tokens["access_token"],
+        "subject_token_type": ACCESS_TOKEN,
+        "resource": FILES,
+    }
+    answer = await apis.suite.token(apis.notes, **{**sent, **changes})
+    assert (answer.status_code, answer.json()["error"]) == (400, error)
+
+
+async def test_the_token_ends_with_what_it_was_exchanged_for(apis: Apis) -> None:
+    """The app revokes its token (RFC 7009): nobody is told anything of the new one any more."""
+    suite, tokens = apis.suite, await apis.user_tokens()
+    sent = {
+        "grant_type": GRANT,
+        "subject_token": tokens["access_token"],
+        "subject_token_type": ACCESS_TOKEN,
+    }
+    got = (await suite.token(apis.notes, **sent)).json()
+    notes = (apis.notes.client_id, apis.notes.client_secret)
+    assert (await introspected(suite, got["access_token"], auth=notes))["active"] is True
+    ended = await suite.http.post(
+        suite.provider["revocation_endpoint"],
+        data={"token": tokens["access_token"]},
+        auth=(apis.app.client_id, apis.app.client_secret),
+    )
+    assert ended.status_code == 200
+    assert await introspected(suite, got["access_token"], auth=notes) == {"active": False}
+    assert (await suite.token(apis.notes, **sent)).json()["error"] == "invalid_request"
+
+
+async def test_discovery_has_it_only_where_it_is_on(fresh: Suite) -> None:
+    """The grant is listed after the setting is switched on, and not before."""
+    url = f"{fresh.issuer}/.well-known/openid-configuration"
+
+    async def listed() -> list[str]:
+        grants: list[str] = (await fresh.http.get(url)).json()["grant_types_supported"]
+        return grants
+
+    assert GRANT not in await listed()
+    async with fresh.system.backend() as api, switched_on(api, "token_exchange"):
+        assert GRANT in await listed()
+    assert GRANT not in await listed()
+
+
+def test_the_assertion_of_the_page_is_an_id_jag() -> None:
+    """The provider's half of docs/enterprise-agents.md. The service tests redeem such assertions."""
+    from tests.kit.identity_provider import new_key
+
+    key = new_key()
+    made = example("enterprise-agents.md", "assertion")(
+        "https://app.example", "https://idp.example", "agent", "ada", key.key, key.kid
+    )
+    assert jwt.get_unverified_header(made)["typ"] == "oauth-id-jag+jwt"
