@@ -1233,16 +1233,16 @@ CREATE TABLE oauth_clients (
     created_at                    timestamptz NOT NULL DEFAULT now(),
     updated_at                    timestamptz NOT NULL DEFAULT now(),
     security_profile              text,       -- NULL: none
-    require_pushed_authorization_requests boolean NOT NULL DEFAULT false,
-    require_signed_request_object boolean     NOT NULL DEFAULT false,
-    request_object_signing_alg    text,       -- NULL: any of ours
-    authorization_signed_response_alg text,   -- NULL: RS256
     source                        text        NOT NULL DEFAULT 'developer',
     last_used_at                  timestamptz,  -- about: written once a day
     registration_token_hash       text,       -- HMAC-SHA-256 (RFC 7592)
     registered_metadata           jsonb,      -- what a client registered and no other column holds (RFC 7591)
     fetched_jwks                  jsonb,      -- the key set at jwks_uri, for all replicas
     jwks_fetched_at               timestamptz,
+    require_pushed_authorization_requests boolean NOT NULL DEFAULT false,
+    require_signed_request_object boolean     NOT NULL DEFAULT false,
+    request_object_signing_alg    text,       -- NULL: any of ours
+    authorization_signed_response_alg text,   -- NULL: RS256
     CONSTRAINT oauth_clients_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE,
     CONSTRAINT oauth_clients_type_check CHECK (type IN ('web', 'spa', 'native', 'service')),
     CONSTRAINT oauth_clients_auth_method_check CHECK (token_endpoint_auth_method IN

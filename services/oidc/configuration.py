@@ -92,7 +92,7 @@ async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
     """Returns the application's discovery document."""
     catalogue = await scope_catalogue.get_catalogue(deps, ctx)
     settings = (await deps.tenants.get(ctx)).settings
-    fields: dict[str, Any] = {
+    fields = {
         **{name: f"{ctx.origin}{path}" for name, path in ENDPOINTS.items()},
         **CAPABILITIES,
         **_grant_types(ctx, settings),
@@ -100,14 +100,14 @@ async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
         "acr_values_supported": acr_values.supported(settings),
         **_switched_on(ctx, settings),
     }
-    if settings.client_registration != "off":  # RFC 7591 section 3
-        fields["registration_endpoint"] = f"{ctx.origin}/oauth2/register"
     return Configuration.model_validate({"issuer": ctx.origin, **fields})
 
 
 def _switched_on(ctx: Context, settings: AppSettings) -> dict[str, Any]:
     """Returns what only applications with a setting have."""
     fields: dict[str, Any] = {}
+    if settings.client_registration != "off":  # RFC 7591 section 3
+        fields["registration_endpoint"] = f"{ctx.origin}/oauth2/register"
     if settings.pushed_authorization_requests:  # RFC 9126 section 5
         fields["pushed_authorization_request_endpoint"] = f"{ctx.origin}/oauth2/par"
         fields["require_pushed_authorization_requests"] = False

@@ -77,12 +77,12 @@ class RegisteredClient:
     epoch: int
     secrets: list[dict[str, Any]]
     security_profile: str | None
+    source: str = "developer"
+    last_used_at: datetime | None = None
     require_pushed_authorization_requests: bool = False
     require_signed_request_object: bool = False
     request_object_signing_alg: str | None = None
     authorization_signed_response_alg: str | None = None
-    source: str = "developer"
-    last_used_at: datetime | None = None
 
     @property
     def public(self) -> bool:
