@@ -8,6 +8,7 @@ from common.bus import Handler
 from common.contracts.authorization import Authorize, GetAuthorizationState, ResumeAuthorization
 from common.contracts.authorization_check import CheckAuthorizationUrl
 from common.contracts.base import Request
+from common.contracts.client_origins import ListOrigins
 from common.contracts.client_registration import (
     CreateInitialAccessToken,
     DeleteInitialAccessToken,
@@ -27,7 +28,6 @@ from common.contracts.clients import (
     DeleteClient,
     GetClient,
     ListClients,
-    ListOrigins,
     UpdateClient,
 )
 from common.contracts.consents import (

@@ -6,9 +6,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
-from common.contracts.base import SYSTEM, Contract, Done, Id, Page, Request
+from common.contracts.base import Contract, Done, Id, Page, Request
 from common.contracts.fields import Timestamp, Title, Uri
 from common.contracts.keys import SigningAlg
+from common.contracts.logout_failures import LogoutFailure
 from common.contracts.scopes import ScopeName
 from common.contracts.versioned import Versioned
 from common.problems import Conflict, NotFound
@@ -158,18 +159,6 @@ class ClientFields(Contract):
     )
 
 
-class LogoutFailure(Contract):
-    """The reason why the client did not accept its last logout token."""
-
-    error: str = Field(description="The host and the reason.")
-    attempt: int
-    max_attempts: int
-    failed_at: Timestamp
-    next_attempt_at: Timestamp | None = Field(
-        default=None, description="`null`: there are no more attempts."
-    )
-
-
 class Client(ClientFields, Versioned):
     """A client, without its secrets."""
 
@@ -231,16 +220,6 @@ class GetClient(Request[Client], subject="oidc.client.get", needs="clients:read"
     """Returns a client by its `id` or `client_id`. Raises ClientNotFound."""
 
     client: str = Field(max_length=200)
-
-
-class Origins(Contract):
-    """Browser origins of clients."""
-
-    origins: list[str]
-
-
-class ListOrigins(Request[Origins], subject="oidc.origin.list", needs=SYSTEM, safe=True):
-    """Lists the browser origins of all enabled clients. The gateway allows them in CORS."""
 
 
 class UpdateClient(
