@@ -21,7 +21,7 @@ from common.problems import Problem
 from oidc import jose, keys, redirect_uris
 from oidc.client_cache import find_registered
 from oidc.deps import Deps
-from oidc.queries import logout_deliveries
+from oidc.queries import logout_deliveries, logout_failures
 from oidc.queries.logout_deliveries import LogoutDelivery
 
 log = logs.get(__name__)
