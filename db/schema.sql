@@ -1233,6 +1233,7 @@ CREATE TABLE oauth_clients (
     created_at                    timestamptz NOT NULL DEFAULT now(),
     updated_at                    timestamptz NOT NULL DEFAULT now(),
     security_profile              text,       -- NULL: none
+    dpop_bound_access_tokens      boolean     NOT NULL DEFAULT false,
     source                        text        NOT NULL DEFAULT 'developer',
     last_used_at                  timestamptz,  -- about: written once a day
     registration_token_hash       text,       -- HMAC-SHA-256 (RFC 7592)
@@ -1525,6 +1526,18 @@ CREATE TABLE client_assertion_jtis (
     CONSTRAINT client_assertion_jtis_pkey PRIMARY KEY (app_id, client_id, jti_hash)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_client_assertion_jtis_expires ON client_assertion_jtis (expires_at);
+
+-- owner: oidc (RFC 9449). DPoP proofs that were used. Its partitions are UNLOGGED: a crash forgets them, and with
+-- them the epoch, without which no nonce of before is good (docs/adr/0038).
+CREATE TABLE dpop_jtis (
+    app_id     uuid        NOT NULL,
+    id         bytea       NOT NULL,  -- hash of key and jti; empty: the epoch
+    epoch      uuid,
+    expires_at timestamptz NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT dpop_jtis_pkey PRIMARY KEY (app_id, id)
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_dpop_jtis_expires ON dpop_jtis (expires_at);
 
 -- owner: oidc. What a confidential client may exchange (docs/adr/0042): tokens of a client of the application,
 -- or assertions of an identity provider, for these resources and scopes. `audience` is the issuer of another
@@ -1910,6 +1923,7 @@ BEGIN
     DELETE FROM user_words WHERE app_id = OLD.id;
     DELETE FROM webauthn_challenges WHERE app_id = OLD.id;
     DELETE FROM rate_limits WHERE app_id = OLD.id;
+    DELETE FROM dpop_jtis WHERE app_id = OLD.id;
     PERFORM set_config('aero2.app_id', coalesce(bound, ''), true);
     RETURN NULL;
 END
@@ -2016,7 +2030,7 @@ BEGIN
         SELECT relname FROM pg_catalog.pg_class
         WHERE relkind = 'p' AND relnamespace = 'public'::regnamespace ORDER BY oid
     LOOP
-        persistence := CASE WHEN partitioned = 'rate_limits' THEN 'UNLOGGED' ELSE '' END;
+        persistence := CASE WHEN partitioned IN ('rate_limits', 'dpop_jtis') THEN 'UNLOGGED' ELSE '' END;
         FOR n IN 0..15 LOOP
             EXECUTE format(
                 'CREATE %s TABLE %I PARTITION OF %I FOR VALUES WITH (MODULUS 16, REMAINDER %s)',
@@ -2194,6 +2208,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     authorization_codes, revoked_grants, refresh_tokens, access_tokens, revoked_tokens, consents, signing_keys,
     client_assertion_jtis, device_codes, logout_deliveries, session_clients
     TO aero2_oidc;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dpop_jtis TO aero2_oidc;
 GRANT SELECT, INSERT, UPDATE, DELETE ON initial_access_tokens TO aero2_oidc;
 GRANT SELECT, INSERT, DELETE ON token_exchange_policies, used_assertions TO aero2_oidc;
 -- Token statements check that the user, session and membership are live, in one round trip (ADR 0002).
@@ -2274,6 +2289,7 @@ GRANT SELECT (app_id, expires_at), DELETE ON
     refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,
     oauth_client_secrets
     TO aero2_sweep;
+GRANT SELECT (app_id, expires_at), DELETE ON dpop_jtis TO aero2_sweep;
 GRANT SELECT (app_id, id, client_id, source, created_at, last_used_at) ON oauth_clients TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON initial_access_tokens TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON used_assertions TO aero2_sweep;

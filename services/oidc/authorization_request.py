@@ -24,7 +24,7 @@ class AuthorizationRequest:
 
     `acr_values` are the requested classes of sign-in (OpenID Connect Core section 5.5.1.1). `acr`
     is the class that the tokens will name. `unmet_acr_values` are those that the user was asked
-    for in this request and did not reach.
+    for in this request and did not reach. `cnf` is what the client must prove to redeem the code.
 
     `pushed_hash` names the pushed request that the browser came with. `signed`: the parameters were in
     a request object, whose `jti` has `jti_hash`. `pushing`: the client pushes the request now.
@@ -56,6 +56,7 @@ class AuthorizationRequest:
     acr_essential: bool = False
     acr: str | None = None
     unmet_acr_values: list[str] = field(default_factory=list)
+    cnf: dict[str, str] | None = None
     pushed_hash: str | None = None
     signed: bool = False
     jti_hash: str | None = None

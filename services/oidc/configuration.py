@@ -12,6 +12,7 @@ from common.contracts.app_settings import AppSettings
 from common.contracts.discovery import Configuration, GetConfiguration
 from oidc import (
     acr_values,
+    dpop_proofs,
     json_web_keys,
     oauth_switches,
     scope_catalogue,
@@ -75,6 +76,7 @@ CAPABILITIES: Final = {
     "frontchannel_logout_supported": True,
     "frontchannel_logout_session_supported": True,
     "ui_locales_supported": ["en", "de"],
+    "dpop_signing_alg_values_supported": list(dpop_proofs.ALGORITHMS),
 }
 """The same for all applications."""
 

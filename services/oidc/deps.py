@@ -16,6 +16,7 @@ from common.service_deps import ServiceDeps, open_job, open_service_deps
 from common.worker import WakeableWorker
 from oidc.json_web_keys import KeySet
 from oidc.queries.clients import RegisteredClient
+from oidc.queries.dpop_jtis import ProofEpoch
 from oidc.queries.token_families import LiveGrant
 from oidc.settings import Settings
 
@@ -48,6 +49,10 @@ class OidcCaches:
         default_factory=lambda: Cache("client_uses", 20_000, ttl=86_400)
     )
     fetch_counts: Cache[int] = field(default_factory=lambda: Cache("fetched", 5_000, ttl=60))
+    proof_epochs: Cache[ProofEpoch] = field(
+        default_factory=lambda: Cache("proof_epochs", 20_000, ttl=600)
+    )
+    proof_rates: Cache[float] = field(default_factory=lambda: Cache("proof_rates", 20_000, ttl=60))
 
     def may_fetch(self, key: tuple[str, ...]) -> bool:
         """Counts a look for a client's newer key set. Returns False after three in a minute.
@@ -84,6 +89,7 @@ class OidcCaches:
             self.verified_tokens,
             self.live_grants,
             self.client_keys,
+            self.proof_epochs,
         ]
 
 

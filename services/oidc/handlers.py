@@ -55,10 +55,16 @@ from common.contracts.logout import LogOut
 from common.contracts.pushed_requests import PushAuthorization
 from common.contracts.resources import CreateResource, DeleteResource, ListResources
 from common.contracts.scopes import CreateScope, DeleteScope, ListScopes
-from common.contracts.tokens import CheckAccessToken, ExchangeToken, IntrospectToken, RevokeToken
+from common.contracts.tokens import (
+    CheckAccessToken,
+    CheckBoundAccessToken,
+    ExchangeToken,
+    IntrospectToken,
+    RevokeToken,
+)
 from common.contracts.userinfo import GetUserinfo
 from oidc import (
-    access_tokens,
+    access_token_check,
     authorization_check,
     authorize,
     client_secrets,
@@ -90,7 +96,8 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     PushAuthorization: pushed_requests.push,
     ExchangeToken: token_endpoint.exchange,
     GetUserinfo: userinfo.get,
-    CheckAccessToken: access_tokens.check,
+    CheckAccessToken: access_token_check.check,
+    CheckBoundAccessToken: access_token_check.check_bound,
     IntrospectToken: introspection.introspect,
     RevokeToken: revocation.revoke,
     LogOut: logout.log_out,

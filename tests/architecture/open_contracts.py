@@ -42,6 +42,7 @@ OPEN = {
     "identity.user.resend_sign_up": "the flow's id and its browser, and the limits of a sign-up",
     "identity.user.sign_up": "the sign-up mode and limits; it answers alike for everybody",
     "oidc.access_token.check": "the token itself",
+    "oidc.access_token.check_bound": "the token itself, and a proof of its key",
     "oidc.authorization.push": "the client's credential, as at the token endpoint",
     "oidc.authorization.resume": "the pending request's secret and the session",
     "oidc.authorization.state": "the pending request's secret",

@@ -133,6 +133,11 @@ class ClientFields(Contract):
         default=[], max_length=20, description="E-mail addresses."
     )
     enabled: bool = True
+    dpop_bound_access_tokens: bool = Field(
+        default=False,
+        description="Whether each token request needs a DPoP proof, so that every token is bound to a key "
+        "(RFC 9449 section 5.2). Other clients may send one.",
+    )
     require_pushed_authorization_requests: bool = Field(
         default=False,
         description="Whether authorization requests must be pushed (RFC 9126 section 6). The "

@@ -121,6 +121,12 @@ class InvalidDpopProof(OAuthError):
     code, title = "invalid_dpop_proof", "The DPoP proof is missing or not valid."
 
 
+class UseDpopNonce(OAuthError):
+    """The proof needs a nonce (RFC 9449 sections 8 and 9). `nonce` is one to use."""
+
+    code, title = "use_dpop_nonce", "The DPoP proof needs a nonce of this server."
+
+
 class InvalidRequestObject(OAuthError):
     """The request object is not valid (RFC 9101 section 7)."""
 

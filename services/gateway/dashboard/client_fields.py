@@ -11,6 +11,8 @@ LISTS: Final = ("redirect_uris", "post_logout_redirect_uris", "allowed_origins")
 """Fields with one entry in each line."""
 URLS: Final = ("backchannel_logout_uri", "frontchannel_logout_uri", "initiate_login_uri")
 FLAGS: Final = ("first_party",)
+MACHINE_FLAGS: Final = ("dpop_bound_access_tokens",)
+"""Of clients of all kinds."""
 OF_USERS: Final = frozenset((*LISTS, *URLS, *FLAGS))
 """Fields of clients that sign users in."""
 MAX_LINES: Final = 200
@@ -30,7 +32,7 @@ def values_of(client: Client) -> dict[str, str]:
     """Returns the texts that the form shows."""
     values = {name: "\n".join(getattr(client, name)) for name in LISTS}
     values |= {name: getattr(client, name) or "" for name in URLS}
-    values |= {name: "on" if getattr(client, name) else "" for name in FLAGS}
+    values |= {name: "on" if getattr(client, name) else "" for name in (*FLAGS, *MACHINE_FLAGS)}
     return values | {
         "name": client.name,
         "scopes": " ".join(client.scopes),
@@ -46,7 +48,7 @@ def typed(fields: Fields, client: Client) -> dict[str, str]:
     for name in values:
         if name in LISTS and name in fields:
             values[name] = "\n".join(lines(fields.get(name)))
-        elif name in FLAGS and signs_users_in(client):
+        elif name in MACHINE_FLAGS or (name in FLAGS and signs_users_in(client)):
             values[name] = "on" if name in fields else ""
         elif name in fields:
             values[name] = fields.text(name)
@@ -65,7 +67,7 @@ def _parsed(name: str, text: str) -> Any:
         return lines(text)
     if name == "scopes":
         return text.split()
-    if name in FLAGS:
+    if name in FLAGS or name in MACHINE_FLAGS:
         return text == "on"
     if name in URLS:
         return text or None

@@ -39,6 +39,10 @@ EXPIRED: Final[Expired] = {
         -- any-tenant: assertions too old to be replayed
         DELETE FROM client_assertion_jtis WHERE expires_at < now()
         """,
+    "dpop_jtis": """
+        -- any-tenant: proofs too old to be used again
+        DELETE FROM dpop_jtis WHERE expires_at < now()
+        """,
     "session_clients": """
         -- any-tenant: sessions that ended long ago, whose clients have been told. A session that was
         -- replaced by a live one has not ended
