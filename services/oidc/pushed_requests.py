@@ -11,20 +11,23 @@ from typing import Final
 from common.context import Context
 from common.contracts.authorization import Params
 from common.contracts.oauth_errors import (
+    InvalidDpopProof,
     InvalidRequestObject,
     OAuthError,
     PushedRequestsAreOff,
 )
 from common.contracts.pushed_requests import PushAuthorization, PushedAuthorization
 from common.crypto import token
-from oidc import authorize, client_auth, oauth_parameters, request_objects
+from oidc import authorize, client_auth, oauth_parameters, possession, request_objects
 from oidc.authorization_request import AuthorizationRequest
+from oidc.bindings import DPOP
 from oidc.checks.pushed_request_is_waiting import PREFIX, PURPOSE
 from oidc.deps import Deps
 from oidc.queries import pushed_requests
 from oidc.queries.clients import RegisteredClient
 from oidc.queries.pushed_requests import NewPushedAuthorization
 
+PATH: Final = "/oauth2/par"
 LIFETIME: Final = 60
 """Seconds in which a browser has to come with the name (section 2.2)."""
 CREDENTIALS: Final = frozenset({"client_secret", "client_assertion", "client_assertion_type"})
@@ -45,7 +48,20 @@ async def push(deps: Deps, ctx: Context, request: PushAuthorization) -> PushedAu
     authorization.pushing = True
     for step in STEPS:
         await step(deps, ctx, authorization)
+    if request.dpop is not None:
+        cnf = await possession.prove_key(deps, ctx, client, request.dpop, method="POST", path=PATH)
+        _bind(authorization, cnf[DPOP])
     return await _store(deps, ctx, authorization)
+
+
+def _bind(authorization: AuthorizationRequest, thumbprint: str) -> None:
+    """Binds the code to the key of a proof, as `dpop_jkt` would (RFC 9449 section 10.1). Raises
+    InvalidDpopProof if that names another key."""
+    named = authorization.parameters.get("dpop_jkt")
+    if named is None:
+        authorization.params = [*authorization.params, ("dpop_jkt", thumbprint)]
+    elif named != thumbprint:
+        raise InvalidDpopProof("dpop_jkt names another key than the DPoP proof")
 
 
 def _without_credentials(params: Params, client: RegisteredClient) -> Params:

@@ -1,4 +1,4 @@
-"""Browser origins of an application's OAuth clients."""
+"""The browser origins that an application's clients run on."""
 
 from __future__ import annotations
 

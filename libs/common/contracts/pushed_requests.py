@@ -25,3 +25,6 @@ class PushAuthorization(
 
     params: Params = Field(repr=False)
     basic: str | None = Field(default=None, repr=False)
+    dpop: str | None = Field(
+        default=None, repr=False, description="The DPoP header: the code is bound to its key."
+    )

@@ -11,6 +11,7 @@ from common.ip_addresses import client_network
 from gateway.admission.admission import admission_of
 from gateway.admission.flood_limits import PENDING_AUTHORIZATION, PUSHED_REQUEST
 from gateway.admission.token_bucket import Limit
+from gateway.auth.bound_tokens import dpop_proof
 from gateway.http.authorization import basic_credentials
 from gateway.http.forms import form
 from gateway.http.request import GatewayRequest
@@ -37,7 +38,7 @@ async def push(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     admission, status = admission_of(request), 0
     admission.charge(limit, bucket)
     try:
-        call = PushAuthorization(params=params, basic=header)
+        call = PushAuthorization(params=params, basic=header, dpop=dpop_proof(request))
         response = await call_as_client(gateway, request, call, status=201)
         status = response.status
     finally:

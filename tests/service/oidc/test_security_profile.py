@@ -9,8 +9,9 @@ import jwt
 import pytest
 import pytest_asyncio
 from tests.kit.client_keys import ClientKey
+from tests.kit.dpop import DpopKey
 from tests.kit.factories import CALLBACK
-from tests.kit.oauth import ORIGIN, fields
+from tests.kit.oauth import ORIGIN, VERIFIER, fields
 from tests.kit.postgres import Postgres
 from tests.kit.world import World
 from tests.service.oidc.conftest import start_world
@@ -18,7 +19,13 @@ from tests.service.oidc.conftest import start_world
 from common.contracts.authorization import Authorize
 from common.contracts.client_secrets import ListClientSecrets, RotateClientSecret
 from common.contracts.clients import Client, GrantType, NewClient, UpdateClient
-from common.contracts.oauth_errors import InvalidClient, InvalidToken, OAuthError
+from common.contracts.oauth_errors import (
+    InvalidClient,
+    InvalidDpopProof,
+    InvalidToken,
+    OAuthError,
+    UseDpopNonce,
+)
 from common.contracts.pushed_requests import PushAuthorization
 from common.contracts.tokens import CheckAccessToken, ExchangeToken, IntrospectToken, RevokeToken
 from common.problems import Conflict, Invalid
@@ -230,6 +237,59 @@ async def test_every_grant_needs_a_binding(shared: World) -> None:
         with pytest.raises(OAuthError) as refused:
             await shared.call(ExchangeToken(params=list(sent.items())))
         assert "DPoP" in refused.value.detail, grant_type
+
+
+async def proven(world: World, key: DpopKey, path: str, call: Any) -> Any:
+    """Sends a request with a proof, and once more with the nonce that is demanded."""
+    nonce = None
+    for _ in range(2):
+        proof = key.proof("POST", ORIGIN + path, nonce=nonce)
+        try:
+            return await world.call(call(proof))
+        except UseDpopNonce as demand:
+            nonce = demand.extra["nonce"]
+    raise AssertionError("the second nonce was refused")
+
+
+@pytest.mark.parametrize("other", [False, True])
+async def test_a_proof_at_the_push_binds_the_code(shared: World, other: bool) -> None:
+    """RFC 9449 section 10.1: only that key redeems it. The tokens are bound."""
+    client, ann, key = await shared.client(**MEETS), await shared.person(), DpopKey()
+
+    def push_call(proof: str) -> PushAuthorization:
+        sent = shared.request(client) | KEY.assertion(client.client_id, ORIGIN)
+        return PushAuthorization(params=list(sent.items()), dpop=proof)
+
+    pushed = await proven(shared, key, "/oauth2/par", push_call)
+    params = [("client_id", client.client_id), ("request_uri", pushed.request_uri)]
+    code = fields(await shared.call(Authorize(params=params, session=ann.session)))["code"]
+
+    def exchange(proof: str) -> ExchangeToken:
+        sent = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK}
+        sent |= {"code_verifier": VERIFIER} | KEY.assertion(client.client_id, ORIGIN)
+        return ExchangeToken(params=list(sent.items()), dpop=proof)
+
+    holder = DpopKey() if other else key
+    if other:
+        with pytest.raises(OAuthError) as refused:
+            await proven(shared, holder, "/oauth2/token", exchange)
+        assert refused.value.code in ("invalid_grant", "invalid_dpop_proof")
+        return
+    tokens = await proven(shared, holder, "/oauth2/token", exchange)
+    assert tokens.token_type == "DPoP"
+    assert (await shared.claims(tokens.access_token))["cnf"] == key.cnf
+
+
+async def test_a_proof_and_dpop_jkt_of_different_keys(shared: World) -> None:
+    client = await shared.client(**MEETS)
+
+    def call(proof: str) -> PushAuthorization:
+        sent = shared.request(client, dpop_jkt=DpopKey().thumbprint)
+        sent |= KEY.assertion(client.client_id, ORIGIN)
+        return PushAuthorization(params=list(sent.items()), dpop=proof)
+
+    with pytest.raises(InvalidDpopProof):
+        await proven(shared, DpopKey(), "/oauth2/par", call)
 
 
 async def test_signed_answers_are_never_rs256(shared: World) -> None:
