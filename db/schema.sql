@@ -416,6 +416,7 @@ CREATE TABLE roles (
     is_system   boolean     NOT NULL DEFAULT false,
     created_at  timestamptz NOT NULL DEFAULT now(),
     updated_at  timestamptz NOT NULL DEFAULT now(),
+    nats        jsonb,      -- what its users may do on a NATS server that asks Aero2
     CONSTRAINT roles_pkey PRIMARY KEY (app_id, id),
     CONSTRAINT roles_app_id_name_key UNIQUE (name, app_id),
     CONSTRAINT roles_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
@@ -460,6 +461,7 @@ CREATE TABLE organization_roles (
     is_system   boolean     NOT NULL DEFAULT false,
     created_at  timestamptz NOT NULL DEFAULT now(),
     updated_at  timestamptz NOT NULL DEFAULT now(),
+    nats        jsonb,      -- what its users may do on a NATS server that asks Aero2
     CONSTRAINT organization_roles_pkey PRIMARY KEY (app_id, id),
     CONSTRAINT organization_roles_app_id_name_key UNIQUE (name, app_id),
     CONSTRAINT organization_roles_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
@@ -1233,6 +1235,7 @@ CREATE TABLE oauth_clients (
     created_at                    timestamptz NOT NULL DEFAULT now(),
     updated_at                    timestamptz NOT NULL DEFAULT now(),
     security_profile              text,       -- NULL: none
+    dpop_bound_access_tokens      boolean     NOT NULL DEFAULT false,
     source                        text        NOT NULL DEFAULT 'developer',
     last_used_at                  timestamptz,  -- about: written once a day
     registration_token_hash       text,       -- HMAC-SHA-256 (RFC 7592)
@@ -1363,6 +1366,7 @@ CREATE TABLE authorization_requests (
     pushed_hash  text,                  -- id_hash of the pushed request from which this one was made
     signed       boolean     NOT NULL DEFAULT false,  -- the parameters were in a signed request object
     jti_hash     text,                  -- the request object's jti, which makes one code
+    device_code_hash text,                           -- of device_codes: the user decides on a device
     CONSTRAINT authorization_requests_pkey PRIMARY KEY (app_id, id_hash)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_authorization_requests_client ON authorization_requests (client_id, app_id);
@@ -1541,6 +1545,18 @@ CREATE TABLE client_assertion_jtis (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_client_assertion_jtis_expires ON client_assertion_jtis (expires_at);
 
+-- owner: oidc (RFC 9449). DPoP proofs that were used. Its partitions are UNLOGGED: a crash forgets them, and with
+-- them the epoch, without which no nonce of before is good (docs/adr/0038).
+CREATE TABLE dpop_jtis (
+    app_id     uuid        NOT NULL,
+    id         bytea       NOT NULL,  -- hash of key and jti; empty: the epoch
+    epoch      uuid,
+    expires_at timestamptz NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT dpop_jtis_pkey PRIMARY KEY (app_id, id)
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_dpop_jtis_expires ON dpop_jtis (expires_at);
+
 -- owner: oidc. What a confidential client may exchange (docs/adr/0042): tokens of a client of the application,
 -- or assertions of an identity provider, for these resources and scopes. `audience` is the issuer of another
 -- authorization server for which the client gets assertions (ID-JAG), and `audience_client_id` its name there.
@@ -1581,7 +1597,8 @@ CREATE TABLE used_assertions (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_used_assertions_expires ON used_assertions (expires_at);
 
--- owner: oidc (RFC 8628)
+-- owner: oidc. Device authorization (RFC 8628). Polls write last_polled_at, too_fast and poll_interval alone,
+-- the user's decision writes status and what belongs to it, and the redemption writes used_at. So none undoes another.
 CREATE TABLE device_codes (
     app_id           uuid        NOT NULL,
     device_code_hash text        NOT NULL,
@@ -1608,6 +1625,10 @@ CREATE TABLE device_codes (
     revocations      uuid[]      NOT NULL DEFAULT '{}',  -- of the user's grants, when it was approved
     cnf              jsonb,
     authorization_details jsonb,
+    ip_address       text,        -- of the device, as its user agent
+    user_agent       text,
+    decided_at       timestamptz,
+    too_fast         boolean     NOT NULL DEFAULT false,  -- the last poll came before its time
     CONSTRAINT device_codes_pkey PRIMARY KEY (app_id, device_code_hash),
     CONSTRAINT device_codes_user_code_hash_key UNIQUE (user_code_hash, app_id),
     CONSTRAINT device_codes_client_id_fkey FOREIGN KEY (app_id, client_id)
@@ -1925,6 +1946,7 @@ BEGIN
     DELETE FROM user_words WHERE app_id = OLD.id;
     DELETE FROM webauthn_challenges WHERE app_id = OLD.id;
     DELETE FROM rate_limits WHERE app_id = OLD.id;
+    DELETE FROM dpop_jtis WHERE app_id = OLD.id;
     PERFORM set_config('aero2.app_id', coalesce(bound, ''), true);
     RETURN NULL;
 END
@@ -2031,7 +2053,7 @@ BEGIN
         SELECT relname FROM pg_catalog.pg_class
         WHERE relkind = 'p' AND relnamespace = 'public'::regnamespace ORDER BY oid
     LOOP
-        persistence := CASE WHEN partitioned = 'rate_limits' THEN 'UNLOGGED' ELSE '' END;
+        persistence := CASE WHEN partitioned IN ('rate_limits', 'dpop_jtis') THEN 'UNLOGGED' ELSE '' END;
         FOR n IN 0..15 LOOP
             EXECUTE format(
                 'CREATE %s TABLE %I PARTITION OF %I FOR VALUES WITH (MODULUS 16, REMAINDER %s)',
@@ -2209,6 +2231,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON
     authorization_codes, revoked_grants, refresh_tokens, access_tokens, revoked_tokens, consents, signing_keys,
     client_assertion_jtis, device_codes, logout_deliveries, session_clients, client_documents
     TO aero2_oidc;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dpop_jtis TO aero2_oidc;
 GRANT SELECT, INSERT, UPDATE, DELETE ON initial_access_tokens TO aero2_oidc;
 GRANT SELECT, INSERT, DELETE ON token_exchange_policies, used_assertions TO aero2_oidc;
 -- Token statements check that the user, session and membership are live, in one round trip (ADR 0002).
@@ -2290,6 +2313,8 @@ GRANT SELECT (app_id, expires_at), DELETE ON
     refresh_tokens, access_tokens, revoked_tokens, client_assertion_jtis, device_codes,
     oauth_client_secrets
     TO aero2_sweep;
+GRANT SELECT (app_id, expires_at), DELETE ON dpop_jtis TO aero2_sweep;
 GRANT SELECT (app_id, id, client_id, source, created_at, last_used_at) ON oauth_clients TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON initial_access_tokens TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON used_assertions TO aero2_sweep;
+GRANT SELECT (family_id, used_at) ON device_codes TO aero2_sweep;

@@ -134,6 +134,7 @@ TABLES: Final[Mapping[str, Carriage]] = {
     "audit_transfers": _left("the relay of the cluster in which an event was written carries it"),
     "mail_outbox": _left("the mailer of the cluster in which a mail was written sends it"),
     "rate_limits": _left("UNLOGGED counters of the last minutes, which a crash forgets, too"),
+    "dpop_jtis": _left("UNLOGGED proofs of the last minutes, which a crash forgets, too"),
 }
 """Every table with rows of an application. A table without an entry stops the build."""
 

@@ -158,6 +158,8 @@ class GatewayApp:
             raise TooLarge("the headers are too large")
         if hosts != 1:
             raise BadRequest("send exactly one Host header")
+        if b"dpop" in request.headers and sum(each[0] == b"dpop" for each in scope["headers"]) > 1:
+            raise BadRequest("send one DPoP header")
         host = canonical(request.headers[b"host"].decode("latin-1"), self._scheme)
         if host == self._api_host:
             request.resolve(host, None)

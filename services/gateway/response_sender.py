@@ -133,13 +133,13 @@ class ResponseSender:
         return complete
 
     def _with_metadata(self, headers: Headers) -> Headers:
-        """Adds to a Bearer challenge where tokens come from (RFC 9728 section 5.1)."""
+        """Adds to a challenge for tokens where tokens come from (RFC 9728 section 5.1)."""
         if self.request.tenant is None:
             return headers
         where = f'resource_metadata="{self.request.origin}{RESOURCE_METADATA}"'.encode()
         return [
             (name, value + (b", " if b"=" in value else b" ") + where)
-            if name == b"www-authenticate" and value.startswith(b"Bearer")
+            if name == b"www-authenticate" and value.startswith((b"Bearer", b"DPoP"))
             else (name, value)
             for name, value in headers
         ]

@@ -8,14 +8,14 @@ from typing import Any
 
 from common.context import Context
 from common.contracts.oauth_errors import InvalidToken
-from common.contracts.tokens import AccessToken, CheckAccessToken
-from oidc import bindings, exchanged_claims, jose, json_web_keys, keys, scope_catalogue
+from oidc import exchanged_claims, jose, json_web_keys, keys
+from oidc.bindings import Binding
 from oidc.client_cache import find_registered
 from oidc.deps import Deps
 from oidc.queries import access_tokens, token_families
 from oidc.queries.clients import RegisteredClient
 from oidc.queries.token_families import LiveGrant
-from oidc.timestamps import from_seconds, now
+from oidc.timestamps import now
 
 TYPES = frozenset({jose.ACCESS_TOKEN})
 MAX_OPAQUE_LENGTH = 200
@@ -40,6 +40,11 @@ class ValidAccessToken:
         return str(self.claims.get("scope", "")).split()
 
     @property
+    def cnf(self) -> Binding | None:
+        """The binding of the token."""
+        return self.claims.get("cnf")
+
+    @property
     def client_id(self) -> str:
         """The client that it was issued to. That of the grant differs if the token was exchanged."""
         return str(self.claims["client_id"])
@@ -50,32 +55,12 @@ class ValidAccessToken:
         return self.claims["iss"] in self.audience
 
 
-async def check(deps: Deps, ctx: Context, request: CheckAccessToken) -> AccessToken:
-    """Returns what a token for Aero2's own API allows. Raises InvalidToken."""
-    token = await find_valid(deps, ctx, request.token)
+async def find_for_issuer(deps: Deps, ctx: Context, text: str) -> ValidAccessToken:
+    """Returns a token for Aero2's own API. Raises InvalidToken for any other."""
+    token = await find_valid(deps, ctx, text)
     if token is None or not token.is_for_issuer:
         raise InvalidToken
-    bindings.check_access_token(token.claims.get("cnf"), None)
-    claims, grant = token.claims, token.grant
-    return AccessToken(
-        jti=claims["jti"],
-        grant_id=grant.family_id,
-        client_id=token.client_id,
-        user_id=grant.user_id,
-        session_id=grant.session_id,
-        scopes=token.scopes,
-        audience=token.audience,
-        permissions=await _permissions(deps, ctx, token),
-        org_id=claims.get("org_id"),
-        guest=grant.guest,
-        actor_id=grant.actor_id,
-        actor_kind="user" if grant.actor_app_id in (None, ctx.app_id) else "developer",
-        auth_time=from_seconds(claims["auth_time"]) if "auth_time" in claims else None,
-        acr=claims.get("acr"),
-        factor_times=grant.factor_times,
-        second_factors=grant.second_factors,
-        expires_at=from_seconds(claims["exp"]),
-    )
+    return token
 
 
 async def find_valid(deps: Deps, ctx: Context, token: str) -> ValidAccessToken | None:
@@ -213,22 +198,3 @@ async def _find_opaque(deps: Deps, ctx: Context, token: str) -> ValidAccessToken
     if grant is None or not await _is_of_epoch(deps, ctx, client, grant, claims=row.claims):
         return None
     return ValidAccessToken(row.claims, grant)
-
-
-async def _permissions(deps: Deps, ctx: Context, token: ValidAccessToken) -> list[str]:
-    """Returns the permissions that count at our own API.
-
-    These are the permissions that the token's scopes stand for (RFC 6749 section 3.3). If the token
-    has a user, the user must hold them now. `include_rights` and claim mappings inform other resource
-    servers. They grant nothing here.
-    """
-    in_token = frozenset(token.claims.get("permissions") or ())
-    scope_of = await scope_catalogue.permission_scopes(deps, ctx, token.scopes)
-    granted = sorted(in_token & scope_of.keys())
-    if not granted or token.grant.user_id is None:
-        return granted
-    org_id = token.claims.get("org_id")
-    rights = await scope_catalogue.get_rights(deps, ctx, token.grant.user_id, org_id)
-    if "*" in rights.permissions:
-        return granted
-    return [name for name in granted if name in rights.permissions]

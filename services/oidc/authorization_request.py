@@ -12,6 +12,7 @@ from common.contracts.authorization import Params, SignedIn
 from oidc.oauth_parameters import OAuthParameters, by_name
 from oidc.queries.authorization_requests import PendingAuthorization
 from oidc.queries.clients import RegisteredClient
+from oidc.queries.device_codes import DeviceCode
 
 
 @dataclass(slots=True)
@@ -28,9 +29,9 @@ class AuthorizationRequest:
 
     `pushed_hash` names the pushed request that the browser came with. `signed`: the parameters were in
     a request object, whose `jti` has `jti_hash`. `pushing`: the client pushes the request now.
-    `checking`: nobody makes the request, so nothing may change.
-
-    `document_pending`: the client's metadata document is not known yet.
+    `checking`: nobody makes the request, so nothing may change. `cnf` is what the client must prove to
+    redeem the code. `device` is the one that the user decides on (RFC 8628). `document_pending`: the
+    client's metadata document is not known yet.
     """
 
     params: Params
@@ -63,6 +64,8 @@ class AuthorizationRequest:
     jti_hash: str | None = None
     pushing: bool = False
     checking: bool = False
+    cnf: dict[str, str] | None = None
+    device: DeviceCode | None = None
     document_pending: bool = False
     _client: RegisteredClient | None = None
 

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from common import clock, logs
 from common.context import Context, system_context
-from common.contracts.clients import LogoutFailure
+from common.contracts.logout import LogoutFailure
 from common.crypto import token
 from common.outgoing_http import Unreachable
 from common.periodic import FAULTS
@@ -21,7 +21,7 @@ from common.problems import Problem
 from oidc import jose, keys, redirect_uris
 from oidc.client_cache import find_registered
 from oidc.deps import Deps
-from oidc.queries import clients, logout_deliveries
+from oidc.queries import logout_deliveries
 from oidc.queries.logout_deliveries import LogoutDelivery
 
 log = logs.get(__name__)
@@ -75,7 +75,7 @@ async def _store_outcome(
     async with deps.db.transaction(ctx) as tx:
         if failure is None or delivery.attempts >= ATTEMPTS:
             await logout_deliveries.delete(tx, app_id=delivery.app_id, id=delivery.id)
-        await clients.record_logout_failure(
+        await logout_deliveries.record_failure(
             tx, app_id=delivery.app_id, client_id=delivery.client_id, failure=failure
         )
 

@@ -1,7 +1,7 @@
-"""What a token is bound to: the member `cnf` of tokens and grants (RFC 7800).
+"""Bindings of tokens: the member `cnf` of tokens and grants (RFC 7800).
 
-A binding follows the token. It is kept in the code, the refresh token, the access token and whatever else
-becomes a token. It is never dropped, also if the client's settings change.
+A binding follows the token. It is kept in the code, the refresh token, the access token and all else
+that becomes a token. It is never dropped, also if the client's settings change.
 """
 
 from __future__ import annotations
@@ -55,5 +55,9 @@ def check_refresh(client: RegisteredClient, bound: Binding | None, proven: Bindi
 def check_access_token(bound: Binding | None, proven: Binding | None) -> None:
     """Checks an access token that is presented to our own API. Raises InvalidToken unless the request
     proves exactly what the token is bound to."""
-    if bound != proven:
-        raise InvalidToken("the access token is bound to a key or certificate that was not proven")
+    if bound == proven:
+        return
+    scheme = {"scheme": "DPoP"} if bound and DPOP in bound else {}
+    raise InvalidToken(
+        "the access token is bound to a key or certificate that was not proven", **scheme
+    )

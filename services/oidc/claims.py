@@ -53,6 +53,7 @@ RESERVED: Final = frozenset(
         "username",
         "token_type",
         "guest",
+        "authorization_details",
         "exchanged",
     ]
 )

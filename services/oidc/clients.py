@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from common import audit, conditions
 from common.context import Context
 from common.contracts.base import Done
+from common.contracts.client_origins import ListOrigins, Origins
 from common.contracts.clients import (
     Client,
     ClientExists,
@@ -21,9 +22,7 @@ from common.contracts.clients import (
     DeleteClient,
     GetClient,
     ListClients,
-    ListOrigins,
     NewClient,
-    Origins,
     UpdateClient,
 )
 from common.crypto import token

@@ -129,6 +129,7 @@ def _content(
         amr=session.amr,
         org_id=session.org_id,
         revocations=conditions.revocations,
+        cnf=request.cnf,
         expires_at=conditions.expires_at,
     )
 

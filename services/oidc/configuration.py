@@ -12,6 +12,7 @@ from common.contracts.app_settings import AppSettings
 from common.contracts.discovery import Configuration, GetConfiguration
 from oidc import (
     acr_values,
+    dpop_proofs,
     json_web_keys,
     oauth_switches,
     scope_catalogue,
@@ -75,6 +76,7 @@ CAPABILITIES: Final = {
     "frontchannel_logout_supported": True,
     "frontchannel_logout_session_supported": True,
     "ui_locales_supported": ["en", "de"],
+    "dpop_signing_alg_values_supported": list(dpop_proofs.ALGORITHMS),
 }
 """The same for all applications."""
 
@@ -92,7 +94,7 @@ async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
     """Returns the application's discovery document."""
     catalogue = await scope_catalogue.get_catalogue(deps, ctx)
     settings = (await deps.tenants.get(ctx)).settings
-    fields = {
+    fields: dict[str, Any] = {
         **{name: f"{ctx.origin}{path}" for name, path in ENDPOINTS.items()},
         **CAPABILITIES,
         **_grant_types(ctx, settings),
@@ -106,6 +108,8 @@ async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
 def _switched_on(ctx: Context, settings: AppSettings) -> dict[str, Any]:
     """Returns what only applications with a setting have."""
     fields: dict[str, Any] = {}
+    if settings.device_authorization:  # RFC 8628 section 4
+        fields["device_authorization_endpoint"] = f"{ctx.origin}/oauth2/device_authorization"
     if settings.client_id_documents != "off":
         fields["client_id_metadata_document_supported"] = True
     if settings.client_registration != "off":  # RFC 7591 section 3

@@ -27,7 +27,7 @@ ENDED = "the user's session has ended, or their grant was revoked"
 
 
 class GrantContent(Protocol):
-    """What a code or the row of an approved request holds. `id` becomes that of the token family."""
+    """The content of a code, or of the row of an approved request. `id` becomes that of the token family."""
 
     @property
     def id(self) -> str: ...
@@ -174,7 +174,7 @@ async def redeem(
         family = family._replace(max_lifetime=single.lifetime)
         entry = audit.entry(ctx, single.event, user_id=family.user_id)
     async with deps.db.autocommit(ctx) as db:
-        started = await family_start.start(db, statement, family, entry, tuple(consumed))
+        started = await family_start.start(db, statement, family, entry, consumed=tuple(consumed))
     if started is None:
         raise InvalidGrant(ENDED)
     grant = token_grant(family, started)

@@ -1,4 +1,4 @@
-"""What a client may be granted. Every grant asks this when it starts, and again when it is redeemed.
+"""The policy of what a client may be granted. Every grant asks this when it starts, and again when it is redeemed.
 
 Here are the conditions that need no row: the client, its grant types, scopes and resources. The user, their
 session, the epochs and revocations are conditions of the statement that redeems the grant, because they may

@@ -13,6 +13,7 @@ from common.contracts.client_documents import (
     ListClientDocuments,
     PinClientDocument,
 )
+from common.contracts.client_origins import ListOrigins
 from common.contracts.client_registration import (
     CreateInitialAccessToken,
     DeleteInitialAccessToken,
@@ -32,7 +33,6 @@ from common.contracts.clients import (
     DeleteClient,
     GetClient,
     ListClients,
-    ListOrigins,
     UpdateClient,
 )
 from common.contracts.consents import (
@@ -42,6 +42,14 @@ from common.contracts.consents import (
     RevokeClientGrants,
     RevokeMyGrant,
     RevokeUserGrant,
+)
+from common.contracts.device_authorization import (
+    ListMyDeviceSignIns,
+    ListUserDeviceSignIns,
+    RevokeMyDeviceSignIn,
+    RevokeUserDeviceSignIn,
+    StartDeviceAuthorization,
+    VerifyUserCode,
 )
 from common.contracts.discovery import GetConfiguration
 from common.contracts.exchange_policies import (
@@ -60,16 +68,25 @@ from common.contracts.logout import LogOut
 from common.contracts.pushed_requests import PushAuthorization
 from common.contracts.resources import CreateResource, DeleteResource, ListResources
 from common.contracts.scopes import CreateScope, DeleteScope, ListScopes
-from common.contracts.tokens import CheckAccessToken, ExchangeToken, IntrospectToken, RevokeToken
+from common.contracts.tokens import (
+    CheckAccessToken,
+    CheckBoundAccessToken,
+    ExchangeToken,
+    IntrospectToken,
+    RevokeToken,
+)
 from common.contracts.userinfo import GetUserinfo
 from oidc import (
-    access_tokens,
+    access_token_check,
     authorization_check,
     authorize,
     client_secrets,
     clients,
     configuration,
     consents,
+    device_sign_ins,
+    device_start,
+    device_verification,
     exchange_policies,
     initial_access_tokens,
     introspection,
@@ -96,7 +113,8 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     PushAuthorization: pushed_requests.push,
     ExchangeToken: token_endpoint.exchange,
     GetUserinfo: userinfo.get,
-    CheckAccessToken: access_tokens.check,
+    CheckAccessToken: access_token_check.check,
+    CheckBoundAccessToken: access_token_check.check_bound,
     IntrospectToken: introspection.introspect,
     RevokeToken: revocation.revoke,
     LogOut: logout.log_out,
@@ -131,6 +149,13 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     CreateScope: scopes.create,
     ListScopes: scopes.list_,
     DeleteScope: scopes.delete,
+    # device authorization
+    StartDeviceAuthorization: device_start.start,
+    VerifyUserCode: device_verification.verify,
+    ListUserDeviceSignIns: device_sign_ins.list_of_user,
+    RevokeUserDeviceSignIn: device_sign_ins.revoke_of_user,
+    ListMyDeviceSignIns: device_sign_ins.list_own,
+    RevokeMyDeviceSignIn: device_sign_ins.revoke_own,
     # metadata documents of clients
     ListClientDocuments: pinned_documents.list_,
     PinClientDocument: pinned_documents.pin,

@@ -49,7 +49,7 @@ async def introspect(deps: Deps, ctx: Context, request: IntrospectToken) -> Intr
     if token is None or not token_audience.concerns(client, token):
         return INACTIVE
     claims = {name: token.claims[name] for name in CLAIMS if name in token.claims}
-    token_type = bindings.token_type(token.claims.get("cnf"))
+    token_type = bindings.token_type(token.cnf)
     return Introspection(active=True, token_type=token_type, **claims)
 
 

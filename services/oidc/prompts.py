@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from common.context import Context
-from common.contracts.authorization import Authorization
+from common.contracts.authorization import Authorization, RequestingDevice
 from common.crypto import token
 from oidc import acr_values, client_display, scope_catalogue
 from oidc.acr_values import Way
@@ -68,6 +68,19 @@ async def consent(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Au
     )
 
 
+async def device(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Authorization:
+    """Sends the user to the page that asks about a device: a consent page that says where the device is
+    and which code it shows (RFC 8628 section 3.3)."""
+    page, waiting = await consent(deps, ctx, request), request.device
+    assert waiting is not None
+    description = RequestingDevice(
+        user_code=request.parameters.required("user_code"),
+        ip_address=waiting.ip_address,
+        created_at=waiting.created_at,
+    )
+    return page.model_copy(update={"kind": "device", "device": description})
+
+
 async def come_back(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Authorization:
     """Redirects the browser to this endpoint once more, without a page."""
     return Authorization(kind="resume", request=await _store(deps, ctx, request))
@@ -127,6 +140,7 @@ def _new(
         pushed_hash=request.pushed_hash,
         signed=request.signed,
         jti_hash=request.jti_hash,
+        device_code_hash=request.device.device_code_hash if request.device else None,
     )
 
 

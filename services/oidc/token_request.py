@@ -11,7 +11,7 @@ from oidc.queries.clients import RegisteredClient
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """What a grant is redeemed with. `cnf` is what the request has proven to hold: the new tokens are bound
+    """The client and the parameters that redeem a grant. `cnf` is what the request has proven to hold: the new tokens are bound
     to it."""
 
     client: RegisteredClient

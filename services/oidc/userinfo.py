@@ -21,10 +21,8 @@ async def get(deps: Deps, ctx: Context, request: GetUserinfo) -> Userinfo:
 
     Raises InvalidToken, or InsufficientScope if the token has no scope `openid`.
     """
-    token = await access_tokens.find_valid(deps, ctx, request.token)
-    if token is None or not token.is_for_issuer:
-        raise InvalidToken
-    bindings.check_access_token(token.claims.get("cnf"), None)
+    token = await access_tokens.find_for_issuer(deps, ctx, request.token)
+    bindings.check_access_token(token.cnf, request.proven)
     user_id = token.grant.user_id
     if user_id is None or "openid" not in token.scopes:
         raise InsufficientScope("the access token does not have the scope openid")

@@ -25,7 +25,14 @@ EMPTY_FILES = {
 EMPTY_CLASSES = re.compile(
     r"(?:Request|Response|Dto|DTO|Schema|Manager|Helper|Util|Utils|Impl|Repository|Service|Base)$"
 )
-ALLOWED = {"Request", "BadRequest", "GatewayRequest", "GatewayResponse", "AuthorizationRequest"}
+ALLOWED = {
+    "Request",
+    "BadRequest",
+    "GatewayRequest",
+    "GatewayResponse",
+    "AuthorizationRequest",
+    "TokenRequest",
+}
 """The word itself, the name of HTTP status 400, the gateway's HTTP request and response, and OAuth's term
 (RFC 6749 section 4.1.1)."""
 

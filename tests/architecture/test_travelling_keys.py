@@ -13,7 +13,7 @@ MAKING = ("session-of-form", "proof", "refresh-child", "jti", "code-of-request",
 """Digests that make something, or are compared within one deployment: they are never looked up."""
 USUAL = ("PURPOSE", "LABEL")
 """Names of constants with a label."""
-NEVER = {*MAKING, "cursor", "audit user"}
+NEVER = {*MAKING, "cursor", "audit user", "dpop-nonce"}
 
 
 def constants(module: ast.Module) -> dict[str, str]:

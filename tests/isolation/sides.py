@@ -16,11 +16,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import asyncpg
+from tests.isolation.devices import add_devices
 from tests.isolation.passkeys import add_passkeys
 from tests.isolation.registrations import add_registration
 from tests.isolation.ways_in import add_ways_in
 from tests.kit.callers import now
 from tests.kit.calls import Letter
+from tests.kit.dpop import DpopKey
 from tests.kit.factories import CALLBACK
 from tests.kit.oauth import VERIFIER, basic_of, challenge
 from tests.kit.second_factors import AuthenticatorApp
@@ -162,6 +164,7 @@ async def populate(sides: Sides) -> None:
         await _rest(sides, side)
         await add_registration(sides, side, KEY_HOLDER)
         await add_ways_in(sides, side, KEY_HOLDER, PASSWORD, BROWSER)
+        await add_devices(sides, side, KEY_HOLDER)
 
 
 async def _side(sides: Sides, word: str) -> Side:
@@ -343,6 +346,12 @@ async def _clients(sides: Sides, side: Side) -> None:
         "RevokeToken.params": [("token", tokens.refresh_token)],
         "LogOut.params": [("id_token_hint", tokens.id_token)],
         "CheckAccessToken.token": tokens.access_token,
+        "CheckBoundAccessToken.token": tokens.access_token,
+        "CheckBoundAccessToken.proof": DpopKey().proof(
+            "GET", "https://home.example/api/users/me", token=tokens.access_token
+        ),
+        "CheckBoundAccessToken.method": "GET",
+        "CheckBoundAccessToken.path": "/api/users/me",
         "GetUserinfo.token": tokens.access_token,
         "session": side.session,
     }

@@ -86,6 +86,7 @@ class OAuthSteps(Factories):
         *,
         bus: LocalBus | None = None,
         ctx: Context | None = None,
+        dpop: str | None = None,
         **params: Any,
     ) -> Tokens:
         """Sends a token request, with Basic authentication if the client has a secret."""
@@ -95,7 +96,7 @@ class OAuthSteps(Factories):
             basic = basic_of(client.client_id, client.client_secret)
         elif client is not None:
             sent.setdefault("client_id", client.client_id)
-        request = ExchangeToken(params=list(sent.items()), basic=basic)
+        request = ExchangeToken(params=list(sent.items()), basic=basic, dpop=dpop)
         return await (bus or self.bus).call(ctx or self.ctx(), request)
 
     async def redeem(

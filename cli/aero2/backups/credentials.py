@@ -99,6 +99,7 @@ KEPT: Final = frozenset(
         # Refuses something, or only informs.
         *("sign_in_guards", "known_devices", "rate_limits", "revoked_grants", "revoked_tokens"),
         *("client_assertion_jtis", "session_clients", "logout_deliveries"),
+        "dpop_jtis",
         *("used_assertions", "token_exchange_policies"),
         # Keys: old tokens can be verified elsewhere until they expire.
         *("signing_keys", "data_keys", "master_keys", "imported_keys"),

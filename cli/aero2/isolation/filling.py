@@ -22,6 +22,7 @@ SETTINGS: Final = {
     "pushed_authorization_requests": True,
     "impersonation": True,
     "passkey_sign_up": True,
+    "authzen": True,
     "auth_methods": ["password", "email_code", "magic_link", "passkey"],
 }
 SENDER: Final = {"host": "mail.example.invalid", "from_address": "canary@example.invalid"}
@@ -222,6 +223,7 @@ class _Filling:
             "link_token": secrets.token_urlsafe(32),
             "passkey_id": secrets.token_urlsafe(32),
             "device_id": new_id(),
+            "device_sign_in_id": new_id(),
             "domain_id": new_id(),
             "recovery_code": secrets.token_urlsafe(16),
             "second_recovery_code": secrets.token_urlsafe(16),

@@ -16,10 +16,21 @@ def _name(_: Values) -> dict[str, Any]:
     return {"name": "Something new"}
 
 
+def _evaluation(t: Values) -> dict[str, Any]:
+    resource, _, action = t["permission_name"].partition(":")
+    return {
+        "subject": {"type": "user", "id": t["user_id"]},
+        "action": {"name": action},
+        "resource": {"type": resource, "id": "any", "properties": {"org_id": t["org_id"]}},
+    }
+
+
 RECIPES: Final[dict[str, Recipe]] = {
     "POST /api/authorize/check": Recipe(
         body=lambda t: {"checks": [{"user_id": t["user_id"], "permission": t["permission_name"]}]}
     ),
+    "POST /access/v1/evaluation": Recipe(body=_evaluation),
+    "POST /access/v1/evaluations": Recipe(body=lambda t: {"evaluations": [_evaluation(t)]}),
     # clients
     "POST /api/clients": Recipe(
         body=lambda t: {"name": "Another", "redirect_uris": [t["callback"]]}

@@ -13,7 +13,7 @@ from aero2.moves.records import Move
 
 BATCH: Final = 5_000
 """Rows that one transaction deletes."""
-UNMOVED: Final = frozenset({"rate_limits"})
+UNMOVED: Final = frozenset({"rate_limits", "dpop_jtis"})
 """Tables that are emptied where the application was, and do not go along."""
 
 

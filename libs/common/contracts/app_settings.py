@@ -187,6 +187,11 @@ class AppSettings(Versioned):
         default={},
         description="Your own texts on the pages, by language. Plain text, without links.",
     )
+    device_authorization: bool = Field(
+        default=False,
+        description="Whether devices without a browser can sign users in (RFC 8628), through clients "
+        "with that grant type.",
+    )
     client_id_documents: Literal["off", "listed", "any"] = Field(
         default="off",
         description="Whether a client can be known by the URL of its metadata document, as agents of the "
@@ -242,4 +247,8 @@ class AppSettings(Versioned):
         default=False,
         description="Whether clients can request signed authorization responses, with "
         "`response_mode=jwt` (JARM).",
+    )
+    authzen: bool = Field(
+        default=False,
+        description="Whether enforcement points with `authz:evaluate` can ask for decisions (AuthZEN).",
     )

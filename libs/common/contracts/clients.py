@@ -6,9 +6,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
-from common.contracts.base import SYSTEM, Contract, Done, Id, Page, Request
+from common.contracts.base import Contract, Done, Id, Page, Request
 from common.contracts.fields import Timestamp, Title, Uri
 from common.contracts.keys import SigningAlg
+from common.contracts.logout import LogoutFailure
 from common.contracts.scopes import ScopeName
 from common.contracts.versioned import Versioned
 from common.problems import Conflict, NotFound
@@ -27,6 +28,7 @@ GrantType = Literal[
     "client_credentials",
     "urn:ietf:params:oauth:grant-type:token-exchange",
     "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    "urn:ietf:params:oauth:grant-type:device_code",
 ]
 
 
@@ -156,17 +158,10 @@ class ClientFields(Contract):
         "it are refused, and so is every request that does not meet it. Switching it on ends the "
         "client's secrets and tokens.",
     )
-
-
-class LogoutFailure(Contract):
-    """The reason why the client did not accept its last logout token."""
-
-    error: str = Field(description="The host and the reason.")
-    attempt: int
-    max_attempts: int
-    failed_at: Timestamp
-    next_attempt_at: Timestamp | None = Field(
-        default=None, description="`null`: there are no more attempts."
+    dpop_bound_access_tokens: bool = Field(
+        default=False,
+        description="Whether each token request needs a DPoP proof, so that every token is bound to a key "
+        "(RFC 9449 section 5.2). Other clients may send one.",
     )
 
 
@@ -231,16 +226,6 @@ class GetClient(Request[Client], subject="oidc.client.get", needs="clients:read"
     """Returns a client by its `id` or `client_id`. Raises ClientNotFound."""
 
     client: str = Field(max_length=200)
-
-
-class Origins(Contract):
-    """Browser origins of clients."""
-
-    origins: list[str]
-
-
-class ListOrigins(Request[Origins], subject="oidc.origin.list", needs=SYSTEM, safe=True):
-    """Lists the browser origins of all enabled clients. The gateway allows them in CORS."""
 
 
 class UpdateClient(

@@ -152,3 +152,9 @@ class PushedRequestTooLarge(OAuthError):
 
     status, code = 413, "pushed_request_too_large"
     title = "The pushed authorization request is too large."
+
+
+class UseDpopNonce(OAuthError):
+    """The proof needs a nonce (RFC 9449 sections 8 and 9). `nonce` is one to use."""
+
+    code, title = "use_dpop_nonce", "The DPoP proof needs a nonce of this server."

@@ -11,6 +11,9 @@ from common.contracts.base import OPEN, Contract, Done, Id, OpenContract, Reques
 from common.contracts.fields import Timestamp
 from common.contracts.sessions import Factor, SecondFactor
 
+MAX_PROOF = 4096
+"""Characters of a DPoP proof."""
+
 
 class Tokens(Contract, omit_none=True):
     """The tokens of a grant (RFC 6749 section 5.1)."""
@@ -34,6 +37,12 @@ class ExchangeToken(Request[Tokens], subject="oidc.token.exchange", needs=OPEN, 
 
     params: Params = Field(repr=False)
     basic: str | None = Field(default=None, repr=False)
+    dpop: str | None = Field(
+        default=None,
+        max_length=MAX_PROOF,
+        repr=False,
+        description="The proof in the header DPoP (RFC 9449).",
+    )
 
 
 class AccessToken(Contract):
@@ -67,14 +76,31 @@ class AccessToken(Contract):
         default=[], description="The second factors that the user has enrolled."
     )
     expires_at: Timestamp
+    cnf: dict[str, str] | None = Field(
+        default=None, description="What the token is bound to, and the request has proven."
+    )
 
 
 class CheckAccessToken(
     Request[AccessToken], subject="oidc.access_token.check", needs=OPEN, within=1.0, safe=True
 ):
-    """Checks an access token and returns its facts. Raises InvalidToken."""
+    """Checks a bearer token and returns its facts. Raises InvalidToken, also for a token that is bound to a
+    key."""
 
     token: str = Field(max_length=20_000, repr=False)
+
+
+class CheckBoundAccessToken(
+    Request[AccessToken], subject="oidc.access_token.check_bound", needs=OPEN, within=1.0
+):
+    """Checks an access token that is bound to a key, with the proof of the key for one request (RFC 9449
+    section 7), and returns the token's facts. The proof is used up. Raises InvalidToken, InvalidDpopProof or
+    UseDpopNonce."""
+
+    token: str = Field(max_length=20_000, repr=False)
+    proof: str = Field(max_length=MAX_PROOF, repr=False)
+    method: str = Field(max_length=20)
+    path: str = Field(max_length=8000)
 
 
 class Introspection(OpenContract):

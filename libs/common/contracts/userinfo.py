@@ -22,3 +22,7 @@ class GetUserinfo(
     InsufficientScope."""
 
     token: str = Field(max_length=20_000, repr=False)
+    proven: dict[str, str] | None = Field(
+        default=None,
+        description="What the gateway has seen the request prove: see `AccessToken.cnf`.",
+    )

@@ -18,6 +18,7 @@ from common.contracts.tenants import GetTenant, Tenant
 from common.ids import DASHBOARD
 from common.problems import NotFound, Unauthenticated
 from gateway.admission.admission import admission_of
+from gateway.auth.bound_tokens import bound_token
 from gateway.auth.cache import (
     access_token,
     key_holder,
@@ -26,7 +27,7 @@ from gateway.auth.cache import (
     session_even_without_rights,
     session_has_ended,
 )
-from gateway.http.authorization import bearer_token
+from gateway.http.authorization import bearer_token, dpop_token
 from gateway.http.request import TIME_LIMIT, GatewayRequest
 from gateway.state import Gateway, SignedInUser, ValidToken
 
@@ -54,9 +55,9 @@ async def _authenticate(gateway: Gateway, request: GatewayRequest) -> Caller:
         if token.startswith(API_KEY):
             return await _caller_of_key(gateway, request, token)
         return (await valid_token(gateway, request, token)).caller
-    if (request.header(b"authorization") or "").lower().startswith("dpop "):
-        # RFC 9449 section 7.1: this scheme needs a proof, which the gateway does not check.
-        raise Unauthenticated("send the credential as `Authorization: Bearer …`")
+    token = dpop_token(request)
+    if token is not None:
+        return (await bound_token(gateway, request, token)).caller
     user = await signed_in_user(gateway, request)
     return user.caller if user is not None else ANONYMOUS
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.context import SYSTEM_CALLER
-from common.contracts.clients import ListOrigins
+from common.contracts.client_origins import ListOrigins
 from gateway.http.cors import FOR_CLIENTS
 from gateway.http.request import GatewayRequest
 from gateway.state import Gateway

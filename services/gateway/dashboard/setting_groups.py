@@ -99,6 +99,21 @@ GUESTS: Final = Section(
         ),
     ),
 )
+DEVICES: Final = Section(
+    "device-sign-in",
+    N_("Device sign-in"),
+    (
+        Setting(
+            "device_authorization",
+            "switch",
+            N_("Sign-in by a code"),
+            N_(
+                "Command-line tools and televisions show a code, which the user types in a browser. "
+                "Each client needs the grant type, too."
+            ),
+        ),
+    ),
+)
 METADATA: Final = Section(
     "metadata",
     N_("Metadata"),
@@ -135,6 +150,21 @@ PAGE_TEXTS: Final = Section(
             "texts",
             N_("Your own texts"),
             N_("They replace or follow ours, in plain text without links. Empty: our text."),
+        ),
+    ),
+)
+ACCESS: Final = Section(
+    "access-decisions",
+    N_("Access decisions"),
+    (
+        Setting(
+            "authzen",
+            "switch",
+            N_("AuthZEN"),
+            N_(
+                "API gateways and other enforcement points can ask which user may do what. They need "
+                "a secret key or a token with the permission `authz:evaluate`."
+            ),
         ),
     ),
 )
@@ -193,6 +223,8 @@ SECTIONS: Final = (
     METADATA,
     PAGE_TEXTS,
     LANGUAGES,
+    DEVICES,
+    ACCESS,
     TOKEN_EXCHANGE,
     REQUESTS,
 )

@@ -21,7 +21,7 @@ from common.audit_chain import unb64
 from common.contracts.sessions import Session
 from common.crypto import b64url
 from common.problems import Forbidden
-from gateway.http.authorization import bearer_token
+from gateway.http.authorization import has_access_token
 from gateway.http.request import GatewayRequest
 from gateway.settings import GatewaySettings
 
@@ -121,7 +121,7 @@ def _xor(one: bytes, other: bytes) -> bytes:
 def check_call(settings: GatewaySettings, request: GatewayRequest, *, by_bearer: bool) -> None:
     """Raises CrossSite for a JSON call that a cookie authenticates and that another site sent.
     `by_bearer`: if there is a bearer token or key, it is the credential, not the cookie."""
-    if request.method in SAFE or (by_bearer and bearer_token(request) is not None):
+    if request.method in SAFE or (by_bearer and has_access_token(request)):
         return
     if settings.session_cookie in request.cookies:
         _check_source(request, required=True)

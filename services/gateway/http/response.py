@@ -38,8 +38,11 @@ NO_STORE: Final = (b"cache-control", b"no-store")
 NO_SCRIPTS: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 RESOURCE_METADATA: Final = "/.well-known/oauth-protected-resource"
 """Where tokens for the JSON API come from (RFC 9728)."""
-IN_HEADERS: Final = ("retry_after", "allow", "etag")
+IN_HEADERS: Final = ("retry_after", "allow", "etag", "scheme", "nonce")
 """Values of a problem that stand in headers, not in its document."""
+DPOP: Final = "DPoP"
+"""The scheme of tokens that are bound to a key (RFC 9449 section 7.1)."""
+DPOP_ALGORITHMS: Final = "ES256 PS256 EdDSA"
 LOCATION: Final = ":/%#?=@[]!$&'()*+,;~"
 """Characters of an address that a Location header keeps as they are."""
 AUTHENTICATE: Final = (
@@ -75,32 +78,58 @@ def redirect(location: str) -> GatewayResponse:
 
 def problem_response(error: Problem, request: GatewayRequest) -> GatewayResponse:
     """Returns the problem as a document (RFC 9457)."""
+    status = _resource_status(error)
     body = {
         "type": f"urn:problem:{error.code}",
         "title": summary(error.code),
-        "status": error.status,
+        "status": status,
         "code": error.code,
         "detail": _detail(error, request),
         "instance": f"urn:trace:{request.trace_id}",
         **{name: value for name, value in error.extra.items() if name not in IN_HEADERS},
     }
-    headers = [PROBLEM, NO_STORE, *_retry(error, error.status)]
+    headers = [PROBLEM, NO_STORE, *_retry(error, status), *_nonce(error)]
     if isinstance(error, MethodNotAllowed):
         headers.append((b"allow", str(error.extra.get("allow", "")).encode()))
     if "etag" in error.extra:
         headers.append((b"etag", str(error.extra["etag"]).encode("latin-1")))
-    if error.status == 401:
+    if status == 401:
         headers.append((b"www-authenticate", _challenge(error)))
-    return GatewayResponse(error.status, orjson.dumps(body, default=str), headers)
+    return GatewayResponse(status, orjson.dumps(body, default=str), headers)
 
 
 def _challenge(error: Problem) -> bytes:
     """Returns the challenge of a 401. For a token whose sign-in is too old, it says which sign-in is
     needed (RFC 9470 section 3)."""
+    if _is_of_dpop(error):
+        return _dpop_challenge(error)
     if not isinstance(error, FreshTokenNeeded):
         return b'Bearer realm="api"'
     fields = f'error="{error.code}", acr_values="{error.extra.get("acr_values", "")}"'
     return f"Bearer {fields}, max_age={error.extra.get('max_age', 0)}".encode()
+
+
+def _is_of_dpop(error: Problem) -> bool:
+    """Returns whether a resource refuses a token that is bound to a key, or its proof."""
+    return error.extra.get("scheme") == DPOP
+
+
+def _resource_status(error: Problem) -> int:
+    """Returns the status of an error of our API. A proof that the token endpoint would answer with 400 is
+    answered with 401 there (RFC 9449 sections 7.1 and 9)."""
+    return 401 if _is_of_dpop(error) else error.status
+
+
+def _dpop_challenge(error: Problem) -> bytes:
+    """Returns the challenge of the scheme DPoP (RFC 9449 section 7.1)."""
+    fields = f'error="{error.code}", error_description="{error.detail}"'
+    return f'{DPOP} {fields}, algs="{DPOP_ALGORITHMS}"'.encode("latin-1", "replace")
+
+
+def _nonce(error: Problem) -> Headers:
+    """Returns the nonce that a client is to use (RFC 9449 section 8)."""
+    nonce = error.extra.get("nonce")
+    return [] if nonce is None else [(b"dpop-nonce", str(nonce).encode("latin-1"))]
 
 
 def summary(code: str) -> str:
@@ -128,7 +157,7 @@ def oauth_error(error: Problem) -> GatewayResponse:
             status, code = 400, "invalid_request"
         else:
             code = "server_error"
-    headers = [JSON, NO_STORE, (b"pragma", b"no-cache"), *_retry(error, status)]
+    headers = [JSON, NO_STORE, (b"pragma", b"no-cache"), *_retry(error, status), *_nonce(error)]
     if status == 401:
         headers.append((b"www-authenticate", b'Basic realm="token"'))
     body = {"error": code, "error_description": error.detail}
@@ -141,14 +170,18 @@ def bearer_error(error: Problem) -> GatewayResponse:
     if isinstance(error, MissingToken):
         fields = {"error": InvalidToken.code, "error_description": error.detail}
         return json_response(401, fields, NO_STORE, (b"www-authenticate", b"Bearer"))
-    if not isinstance(error, InvalidToken | InsufficientScope):
+    if not isinstance(error, InvalidToken | InsufficientScope) and not _is_of_dpop(error):
         return oauth_error(error)
-    challenge = f'Bearer error="{error.code}", error_description="{error.detail}"'
+    challenge = f'Bearer error="{error.code}", error_description="{error.detail}"'.encode(
+        "latin-1", "replace"
+    )
+    if _is_of_dpop(error):
+        challenge = _dpop_challenge(error)
     body = {"error": error.code, "error_description": error.detail}
     return GatewayResponse(
-        error.status,
+        _resource_status(error),
         orjson.dumps(body),
-        [JSON, NO_STORE, (b"www-authenticate", challenge.encode("latin-1", "replace"))],
+        [JSON, NO_STORE, (b"www-authenticate", challenge), *_nonce(error)],
     )
 
 

@@ -13,7 +13,7 @@ from common.contracts.keys import GetJwks
 from common.problems import NotFound
 from gateway.http.compression import PackedText, pack, packed_response
 from gateway.http.request import GatewayRequest
-from gateway.http.response import JSON, RESOURCE_METADATA, GatewayResponse
+from gateway.http.response import DPOP_ALGORITHMS, JSON, RESOURCE_METADATA, GatewayResponse
 from gateway.routing import ErrorStyle, Handler, HostKind, Route, RouteSet
 from gateway.state import Gateway
 
@@ -43,6 +43,7 @@ async def resource(gateway: Gateway, request: GatewayRequest) -> GatewayResponse
             "authorization_servers": [issuer],
             "scopes_supported": SCOPES,
             "bearer_methods_supported": ["header"],
+            "dpop_signing_alg_values_supported": DPOP_ALGORITHMS.split(),
             "resource_name": request.app.name,
             "resource_documentation": f"{issuer}/docs",
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from common.contracts.tokens import ExchangeToken
+from gateway.auth.bound_tokens import dpop_proof
 from gateway.http.authorization import basic_credentials
 from gateway.http.forms import form
 from gateway.http.request import GatewayRequest
@@ -14,7 +15,9 @@ from gateway.state import Gateway
 
 async def token(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     """POST /oauth2/token (RFC 6749 section 3.2)"""
-    call = ExchangeToken(params=await form(request), basic=basic_credentials(request))
+    call = ExchangeToken(
+        params=await form(request), basic=basic_credentials(request), dpop=dpop_proof(request)
+    )
     present_client(request, dict(call.params), call.basic)
     return await call_as_client(gateway, request, call)
 

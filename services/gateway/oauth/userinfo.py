@@ -10,9 +10,10 @@ import orjson
 from common.contracts.oauth_errors import InvalidToken, OAuthError
 from common.contracts.userinfo import GetUserinfo
 from gateway.admission.admission import admission_of
+from gateway.auth.bound_tokens import bound_token
 from gateway.auth.cache import MAX_TOKEN, digest, is_cached, token_tags
 from gateway.auth.caller import valid_token
-from gateway.http.authorization import bearer_token
+from gateway.http.authorization import bearer_token, dpop_token
 from gateway.http.forms import FORM, form
 from gateway.http.request import GatewayRequest
 from gateway.http.response import JSON, GatewayResponse, MissingToken
@@ -25,6 +26,9 @@ JWT: Final = (b"content-type", b"application/jwt")
 
 async def userinfo(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     """GET or POST /oauth2/userinfo (OpenID Connect Core 5.3.1)"""
+    bound = dpop_token(request)
+    if bound is not None:
+        return await _of_bound_token(gateway, request, bound)
     presented_token = await _presented_token(request)
     admission = admission_of(request)
     if request.method == "POST":
@@ -42,8 +46,25 @@ async def userinfo(gateway: Gateway, request: GatewayRequest) -> GatewayResponse
             ttl = token.expires_at.timestamp() - time.time()
             gateway.responses.put(key, claims, token_tags(token), ttl=ttl)
     admission.accept(presented_token)
-    kind = JSON if claims.body.startswith(b"{") else JWT
-    return GatewayResponse(200, claims.body, [kind, *NOT_CACHED[1:]])
+    return _response(claims.body)
+
+
+async def _of_bound_token(
+    gateway: Gateway, request: GatewayRequest, presented_token: str
+) -> GatewayResponse:
+    """Answers for a token that is bound to a key (RFC 9449 section 7)."""
+    if request.method == "POST":
+        admission_of(request).present(presented_token.encode("latin-1", "replace"))
+        if request.media_type == FORM and "access_token" in dict(await form(request)):
+            raise OAuthError("send the access token once")
+    token = (await bound_token(gateway, request, presented_token)).token
+    call = GetUserinfo(token=presented_token, proven=token.cnf)
+    return _response(_claims(await gateway.bus.raw(request.context(), call)))
+
+
+def _response(claims: bytes) -> GatewayResponse:
+    kind = JSON if claims.startswith(b"{") else JWT
+    return GatewayResponse(200, claims, [kind, *NOT_CACHED[1:]])
 
 
 def _claims(raw: bytes) -> bytes:

@@ -3,19 +3,28 @@
 Without a method, a challenge is `plain`, which is refused. A confidential client of OpenID Connect
 may use a nonce instead, unless it is registered with `require_pkce`. The nonce binds the code to
 the browser, and the secret binds it to the client.
+
+`dpop_jkt` binds the code, too: to the key that must redeem it (RFC 9449 section 10).
 """
 
 from __future__ import annotations
 
 from common.context import Context
 from common.contracts.oauth_errors import OAuthError
-from oidc import pkce, scope_catalogue
+from oidc import dpop_proofs, pkce, scope_catalogue
 from oidc.authorization_request import AuthorizationRequest
+from oidc.bindings import DPOP
 from oidc.deps import Deps
 
 
 async def pkce_is_s256(_: Deps, ctx: Context, request: AuthorizationRequest) -> None:
-    """Raises OAuthError if PKCE is missing, or if its method is not S256."""
+    """Sets `cnf`. Raises OAuthError if PKCE is missing, if its method is not S256, or if `dpop_jkt` is not
+    a thumbprint."""
+    thumbprint = request.parameters.get("dpop_jkt")
+    if thumbprint is not None:
+        if not dpop_proofs.is_thumbprint(thumbprint):
+            raise OAuthError("dpop_jkt is not a SHA-256 in base64url")
+        request.cnf = {DPOP: thumbprint}
     challenge = request.parameters.get("code_challenge")
     method = request.parameters.get("code_challenge_method")
     if challenge is None:

@@ -21,7 +21,8 @@ FIELD_COLUMNS: Final = """
     frontchannel_session_required, initiate_login_uri, default_max_age, require_auth_time,
     default_acr_values, logo_uri, client_uri, policy_uri, tos_uri, contacts, enabled,
     require_pushed_authorization_requests, require_signed_request_object,
-    request_object_signing_alg, authorization_signed_response_alg, security_profile"""
+    request_object_signing_alg, authorization_signed_response_alg, security_profile,
+    dpop_bound_access_tokens"""
 """Of ClientFields: what developers set."""
 CLIENT_COLUMNS: Final = f"""
     id, client_id, {FIELD_COLUMNS},
@@ -77,6 +78,7 @@ class RegisteredClient:
     epoch: int
     secrets: list[dict[str, Any]]
     security_profile: str | None
+    dpop_bound_access_tokens: bool
     source: str = "developer"
     last_used_at: datetime | None = None
     require_pushed_authorization_requests: bool = False
@@ -120,7 +122,8 @@ async def find_registered(db: Db, *, app_id: str, client_id: str) -> RegisteredC
                ), '[]') AS secrets,
                c.security_profile, c.source, c.last_used_at,
                c.require_pushed_authorization_requests, c.require_signed_request_object,
-               c.request_object_signing_alg, c.authorization_signed_response_alg
+               c.request_object_signing_alg, c.authorization_signed_response_alg,
+               c.dpop_bound_access_tokens
         FROM oauth_clients c WHERE c.app_id = $1 AND c.client_id = $2
         """,
         app_id,
@@ -182,23 +185,6 @@ FIND: Final = f"""
 async def find(db: Db, *, app_id: str, client: str) -> Client | None:
     """Finds a client by its id or its client_id."""
     return await maybe(db, Client, FIND, app_id, client)
-
-
-async def record_logout_failure(
-    db: Db, *, app_id: str, client_id: str, failure: dict[str, Any] | None
-) -> None:
-    """Stores why the last logout token was not delivered. None clears it after a delivery."""
-    await run(
-        db,
-        """
-        UPDATE oauth_clients SET backchannel_logout_failure = $3
-        WHERE app_id = $1 AND client_id = $2
-          AND backchannel_logout_failure IS DISTINCT FROM $3
-        """,
-        app_id,
-        client_id,
-        failure,
-    )
 
 
 async def lock(db: Db, *, app_id: str, client_id: str) -> bool:

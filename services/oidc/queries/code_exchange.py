@@ -49,8 +49,7 @@ class CodeUse(NamedTuple):
 
 EXCHANGE: Final = numbered(
     f"""
-    WITH live AS (
-        {LIVE_GRANT}
+    WITH {LIVE_GRANT}
           AND s.id IS NOT NULL AND :accepted
     ), family AS (
         INSERT INTO token_families (app_id, id, client_id, user_id, session_id, offline,

@@ -86,6 +86,7 @@ def audit_parameters(entry: Entry) -> AuditParameters:
 
 
 LIVE_GRANT: Final = f"""
+    live AS (
         SELECT u.epoch AS user_epoch, {qualified("u", USER_COLUMNS)}, m.role_id AS org_role,
                s.actor_id, s.actor_app_id, s.expires_at AS session_expires_at
         FROM users u
@@ -103,7 +104,7 @@ LIVE_GRANT: Final = f"""
               WHERE g.app_id = :app_id AND g.client_id = :client_id AND g.user_id IS NULL
                 AND g.id <> ALL (:revocations))"""
 """The policy of every grant of a user, as a query: no row if the user may not be granted tokens now. The
-session `s` is that of the grant if it is live. Each statement says after it whether it needs one."""
+session `s` is that of the grant if it is live. Each statement says whether it needs one, and closes the query."""
 
 STORED_GRANT: Final = f"""
     refresh_token AS (
@@ -136,8 +137,7 @@ STORED_GRANT: Final = f"""
 """Stores what belongs to the family of the row in `valid`."""
 
 START_FAMILY: Final = f"""
-    live AS (
-        {LIVE_GRANT}
+    {LIVE_GRANT}
           AND (s.id IS NOT NULL OR :session_id::uuid IS NULL) AND EXISTS (SELECT FROM consumed)
     ), family AS (
         INSERT INTO token_families (app_id, id, client_id, user_id, session_id, offline,
@@ -176,7 +176,7 @@ class StartedFamily:
 
 
 async def start(
-    db: Db, statement: LiteralString, family: NewFamily, entry: Entry, consumed: tuple[Any, ...]
+    db: Db, statement: LiteralString, family: NewFamily, entry: Entry, *, consumed: tuple[Any, ...]
 ) -> StartedFamily | None:
     """Consumes a grant and starts its token family. `consumed` are the parameters of the consumption.
 

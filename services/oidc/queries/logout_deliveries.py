@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from common.db import Db, many, run
 
@@ -80,3 +81,20 @@ async def claim_due(db: Db, *, limit: int) -> list[LogoutDelivery]:
 async def delete(db: Db, *, app_id: str, id: str) -> None:
     """Deletes a delivery that succeeded or was given up."""
     await run(db, "DELETE FROM logout_deliveries WHERE app_id = $1 AND id = $2", app_id, id)
+
+
+async def record_failure(
+    db: Db, *, app_id: str, client_id: str, failure: dict[str, Any] | None
+) -> None:
+    """Stores why the last logout token was not delivered. None clears it after a delivery."""
+    await run(
+        db,
+        """
+        UPDATE oauth_clients SET backchannel_logout_failure = $3
+        WHERE app_id = $1 AND client_id = $2
+          AND backchannel_logout_failure IS DISTINCT FROM $3
+        """,
+        app_id,
+        client_id,
+        failure,
+    )

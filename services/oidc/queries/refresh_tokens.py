@@ -28,7 +28,7 @@ kind `$6`."""
 
 @dataclass(frozen=True, slots=True)
 class ProvenBinding:
-    """What a refresh proves, and the kind of which a token may be bound to another one, or None."""
+    """The binding that a refresh proves, and the kind of which a token may have another one, or None."""
 
     cnf: dict[str, Any] | None = None
     kind: str | None = None

@@ -39,6 +39,10 @@ EXPIRED: Final[Expired] = {
         -- any-tenant: assertions too old to be replayed
         DELETE FROM client_assertion_jtis WHERE expires_at < now()
         """,
+    "dpop_jtis": """
+        -- any-tenant: proofs too old to be used again
+        DELETE FROM dpop_jtis WHERE expires_at < now()
+        """,
     "session_clients": """
         -- any-tenant: sessions that ended long ago, whose clients have been told. A session that was
         -- replaced by a live one has not ended
@@ -53,6 +57,15 @@ EXPIRED: Final[Expired] = {
               SELECT FROM line l JOIN user_sessions s ON s.app_id = c.app_id AND s.id = l.id
               WHERE s.expires_at > now() - interval '2 days'
                 AND (s.revoked_at IS NULL OR s.revoked_at > now() - interval '2 days'))
+        """,
+    "device_codes": """
+        -- any-tenant: codes that have expired, for a day after that. A device that has signed in is listed
+        -- as long as it has tokens
+        DELETE FROM device_codes d WHERE d.expires_at < now() - interval '1 day'
+          AND (d.used_at IS NULL OR NOT EXISTS (
+              SELECT FROM token_families f
+              WHERE f.app_id = d.app_id AND f.id = d.family_id AND f.revoked_at IS NULL
+                AND f.absolute_expires_at > now()))
         """,
     "used_assertions": """
         -- any-tenant: assertions too old to be replayed

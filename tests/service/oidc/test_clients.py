@@ -11,6 +11,7 @@ from tests.kit.world import World
 
 from common.acr import MAIL, ONE_FACTOR, PASSWORD
 from common.context import Caller
+from common.contracts.client_origins import ListOrigins
 from common.contracts.client_secrets import (
     DeleteClientSecret,
     ListClientSecrets,
@@ -22,7 +23,6 @@ from common.contracts.clients import (
     DeleteClient,
     GetClient,
     ListClients,
-    ListOrigins,
     UpdateClient,
 )
 from common.contracts.consents import (

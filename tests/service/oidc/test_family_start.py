@@ -146,7 +146,7 @@ async def test_a_grant_becomes_one_token_family(world: World) -> None:
         "UPDATE users SET disabled = true WHERE id = $1",
         "UPDATE users SET epoch = epoch + 1 WHERE id = $1",
         "UPDATE user_sessions SET revoked_at = now() WHERE user_id = $1",
-        "UPDATE user_sessions SET kind = 'half' WHERE user_id = $1",
+        "UPDATE user_sessions SET expires_at = now() WHERE user_id = $1",
     ],
 )
 async def test_what_ends_the_user_ends_the_grant(shared: World, end: str) -> None:
@@ -169,6 +169,12 @@ async def test_a_revocation_ends_the_grant(shared: World) -> None:
     """A user who takes their consent back after they approved a request ends the request."""
     client, ann = await shared.client(first_party=False), await shared.person()
     content = await approved(shared, client, ann)
+    await shared.owner.execute(
+        "INSERT INTO consents (app_id, user_id, client_id) VALUES ($1, $2, $3)",
+        shared.app_id,
+        ann.user_id,
+        client.client_id,
+    )
     await shared.admin(RevokeUserGrant(user_id=ann.user_id, client_id=client.client_id))
     with pytest.raises(InvalidGrant):
         await redeem(shared, client, content)

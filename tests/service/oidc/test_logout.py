@@ -28,11 +28,10 @@ from common.contracts.clients import (
     Client,
     DeleteClient,
     GetClient,
-    LogoutFailure,
     NewClient,
     UpdateClient,
 )
-from common.contracts.logout import LoggedOut, LogOut
+from common.contracts.logout import LoggedOut, LogOut, LogoutFailure
 from common.contracts.oauth_errors import InvalidGrant
 from common.outgoing_http import OutgoingHttp
 from common.sweeps import sweep

@@ -372,3 +372,19 @@ async def test_what_cannot_be_undone_needs_a_fresh_sign_in(
         assert page.headers["location"].startswith("/login/confirm?return_to=")
     assert DeleteClient.fresh
     assert DeleteClientSecret.fresh
+
+
+async def test_tokens_are_bound_by_a_switch(http: httpx.AsyncClient, fake: FakeClients) -> None:
+    """The switch shows the setting, and changes it for clients of all kinds."""
+    fake.add("client_a", first_party=False, dpop_bound_access_tokens=True)
+    page = (await http.get(f"{ORIGIN}{AT_CLIENT}")).text
+    switch = page[page.index('id="dpop_bound_access_tokens"') :]
+    assert " checked" in switch[: switch.index(">")]
+    await edited(http)
+    await edited(http, dpop_bound_access_tokens="on")
+    off, on = fake.calls
+
+    assert isinstance(off, UpdateClient)
+    assert off.changes == {"dpop_bound_access_tokens": False}
+    assert isinstance(on, UpdateClient)
+    assert on.changes == {"dpop_bound_access_tokens": True}

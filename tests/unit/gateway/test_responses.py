@@ -15,7 +15,7 @@ from tests.kit.fake_services import FakeServices, also
 
 from common import problems
 from common.context import Context
-from common.contracts.clients import ListOrigins, Origins
+from common.contracts.client_origins import ListOrigins, Origins
 from common.metrics import HTTP
 from common.problems import Conflict, Unavailable
 from gateway.api.deps import Anyone
