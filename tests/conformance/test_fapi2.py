@@ -125,6 +125,7 @@ def is_error(answer: httpx.Response, *errors: str, status: int = 400) -> None:
     assert (answer.status_code, answer.json()["error"]) in {(status, error) for error in errors}
 
 
+@pytest.mark.long
 async def test_discovery_end_point_verification(fapi: SigningClient) -> None:
     """What the profile needs is listed."""
     told = fapi.suite.provider
@@ -148,6 +149,7 @@ async def test_happy_flow(fapi: SigningClient) -> None:
     assert (await fapi.userinfo(tokens["access_token"])).status_code == 200
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "changes",
     [
@@ -167,6 +169,7 @@ async def test_good_requests(fapi: SigningClient, changes: dict[str, Any]) -> No
     assert (await fapi.redeem(result.code)).status_code == 200
 
 
+@pytest.mark.long
 async def test_access_token_type_header_case_sensitivity(fapi: SigningClient) -> None:
     """The scheme's case does not matter (RFC 9110 section 11.1)."""
     tokens = (await fapi.redeem((await fapi.authorize()).code)).json()
@@ -175,6 +178,7 @@ async def test_access_token_type_header_case_sensitivity(fapi: SigningClient) ->
         assert answer.status_code == 200, (scheme, answer.text)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "claims",
     [
@@ -189,6 +193,7 @@ async def test_good_proofs(fapi: SigningClient, claims: dict[str, int]) -> None:
     assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "proof",
     [
@@ -223,6 +228,7 @@ def bound(fapi: SigningClient, how: str) -> dict[str, Any]:
     return {"bound": True} if how == "header" else {"dpop_jkt": fapi.holder.thumbprint}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["dpop_jkt", "header"])
 async def test_ensure_dpop_auth_code_binding_success(fapi: SigningClient, how: str) -> None:
     """RFC 9449 section 10: the code is bound to the key, by the parameter or by a proof at the endpoint for
@@ -231,6 +237,7 @@ async def test_ensure_dpop_auth_code_binding_success(fapi: SigningClient, how: s
     assert (await fapi.redeem(result.code)).status_code == 200
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["dpop_jkt", "header"])
 async def test_ensure_token_endpoint_fails_with_mismatched_dpop_jkt(
     fapi: SigningClient, how: str
@@ -241,12 +248,14 @@ async def test_ensure_token_endpoint_fails_with_mismatched_dpop_jkt(
     is_error(await fapi.redeem(result.code), "invalid_grant", "invalid_dpop_proof")
 
 
+@pytest.mark.long
 async def test_ensure_mismatched_dpop_jkt_fails(fapi: SigningClient) -> None:
     """A proof and a `dpop_jkt` of different keys are refused together (section 10.1)."""
     answer = await fapi.push(fapi.parameters(dpop_jkt=DpopKey().thumbprint), bound=True)
     is_error(answer, "invalid_request", "invalid_dpop_proof")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name",
     [
@@ -266,6 +275,7 @@ async def test_parameters_of_the_address_do_not_count(fapi: SigningClient, name:
     assert claims["nonce"] == params["nonce"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("changes", "errors"),
     [
@@ -312,11 +322,13 @@ async def test_refused_at_the_push(
     is_error(await fapi.push(fapi.parameters(**changes)), *errors)
 
 
+@pytest.mark.long
 async def test_ensure_request_object_without_redirect_uri_fails(fapi: SigningClient) -> None:
     signed = fapi.request_object(redirect_uri=None, scope="email")
     is_error(await fapi.push({"client_id": fapi.client_id, "request": signed}), "invalid_request")
 
 
+@pytest.mark.long
 async def test_ensure_unsigned_authorization_request_without_using_par_fails(
     fapi: SigningClient,
 ) -> None:
@@ -325,6 +337,7 @@ async def test_ensure_unsigned_authorization_request_without_using_par_fails(
     assert result.fields["error"] == "invalid_request"
 
 
+@pytest.mark.long
 async def test_ensure_client_id_in_token_endpoint(
     fapi: SigningClient, other: SigningClient
 ) -> None:
@@ -335,6 +348,7 @@ async def test_ensure_client_id_in_token_endpoint(
     assert (await fapi.redeem(result.code, client_id=fapi.client_id)).status_code == 200
 
 
+@pytest.mark.long
 async def test_ensure_authorization_code_is_bound_to_client(
     fapi: SigningClient, other: SigningClient
 ) -> None:
@@ -342,6 +356,7 @@ async def test_ensure_authorization_code_is_bound_to_client(
     is_error(await other.redeem(result.code), "invalid_grant")
 
 
+@pytest.mark.long
 async def test_attempt_reuse_authorization_code_after_one_second(fapi: SigningClient) -> None:
     """The tokens of the code are revoked."""
     code = (await fapi.authorize()).code
@@ -351,6 +366,7 @@ async def test_attempt_reuse_authorization_code_after_one_second(fapi: SigningCl
     assert (await fapi.userinfo(tokens["access_token"])).status_code == 401
 
 
+@pytest.mark.long
 async def test_ensure_client_assertion_in_token_endpoint(fapi: SigningClient) -> None:
     """The client's id alone does not authenticate it."""
     result = await fapi.authorize()
@@ -358,6 +374,7 @@ async def test_ensure_client_assertion_in_token_endpoint(fapi: SigningClient) ->
     is_error(answer, "invalid_client", status=401)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "claims",
     [
@@ -398,12 +415,14 @@ def _value(fapi: SigningClient, value: Any) -> Any:
     return value and value.replace("{issuer}", fapi.issuer)
 
 
+@pytest.mark.long
 async def test_par_ensure_jwt_client_assertions_nbf_8_seconds_in_the_future_is_accepted(
     fapi: SigningClient,
 ) -> None:
     assert (await fapi.push(nbf=int(time.time()) + 8)).status_code == 201
 
 
+@pytest.mark.long
 async def test_ensure_signed_client_assertion_with_RS256_fails(fapi: SigningClient) -> None:
     """RS256 is refused, though the key is good and says no algorithm."""
     key = ClientKey("RS256")
@@ -416,6 +435,7 @@ async def test_ensure_signed_client_assertion_with_RS256_fails(fapi: SigningClie
         assert (await client.push()).status_code == 201
 
 
+@pytest.mark.long
 async def test_refresh_token(fapi: SigningClient, other: SigningClient) -> None:
     """It stays the same, is bound to its client, and needs a proof."""
     result = await fapi.authorize(scope="openid offline_access")
@@ -431,6 +451,7 @@ async def test_refresh_token(fapi: SigningClient, other: SigningClient) -> None:
         assert answer.json().get("refresh_token") in (None, tokens["refresh_token"])
 
 
+@pytest.mark.long
 async def test_par_ensure_reused_request_uri_prior_to_auth_completion_succeeds(
     fapi: SigningClient,
 ) -> None:
@@ -442,6 +463,7 @@ async def test_par_ensure_reused_request_uri_prior_to_auth_completion_succeeds(
     assert (await fapi.redeem(result.code)).status_code == 200
 
 
+@pytest.mark.long
 async def test_par_attempt_reuse_request_uri(fapi: SigningClient) -> None:
     """par-attempt-reuse-request_uri: after the code, the name is an error page."""
     params = fapi.parameters()
@@ -451,6 +473,7 @@ async def test_par_attempt_reuse_request_uri(fapi: SigningClient) -> None:
     assert (page.away, page.response.status_code) == (False, 400)
 
 
+@pytest.mark.long
 async def test_par_attempt_to_use_request_uri_for_different_client(
     fapi: SigningClient, other: SigningClient
 ) -> None:
@@ -460,10 +483,12 @@ async def test_par_attempt_to_use_request_uri_for_different_client(
     assert (page.away, page.response.status_code) == (False, 400)
 
 
+@pytest.mark.long
 async def test_par_attempt_invalid_http_method(fapi: SigningClient) -> None:
     assert (await fapi.suite.http.get("/oauth2/par")).status_code == 405
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "verifier",
     [
