@@ -77,7 +77,7 @@ bench-tenants: $(READY)  ## compare the CPU at 10 and at 2,000 applications
 soak: $(READY)   ## does anything grow in 20 minutes of steady load: make soak ARGS="--minutes 3"
 	@$(PY) -m bench.soak $(ARGS)
 
-compose-env: $(READY)  ## write .env with fresh secrets for docker compose
+compose-env: $(READY)  ## write .env and the folder of fresh secrets for docker compose
 	@.venv/bin/aero2 compose-env $(ARGS)
 
 nats-conf: $(READY)  ## write deploy/nats.conf and deploy/cluster/nats.conf: which subjects each service may use

@@ -416,6 +416,7 @@ CREATE TABLE roles (
     is_system   boolean     NOT NULL DEFAULT false,
     created_at  timestamptz NOT NULL DEFAULT now(),
     updated_at  timestamptz NOT NULL DEFAULT now(),
+    nats        jsonb,      -- what its users may do on a NATS server that asks Aero2
     CONSTRAINT roles_pkey PRIMARY KEY (app_id, id),
     CONSTRAINT roles_app_id_name_key UNIQUE (name, app_id),
     CONSTRAINT roles_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
@@ -460,6 +461,7 @@ CREATE TABLE organization_roles (
     is_system   boolean     NOT NULL DEFAULT false,
     created_at  timestamptz NOT NULL DEFAULT now(),
     updated_at  timestamptz NOT NULL DEFAULT now(),
+    nats        jsonb,      -- what its users may do on a NATS server that asks Aero2
     CONSTRAINT organization_roles_pkey PRIMARY KEY (app_id, id),
     CONSTRAINT organization_roles_app_id_name_key UNIQUE (name, app_id),
     CONSTRAINT organization_roles_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
@@ -1294,6 +1296,21 @@ CREATE TABLE initial_access_tokens (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_initial_access_tokens_expires ON initial_access_tokens (expires_at);
 
+-- owner: oidc. What is known of clients that are named by the URL of their metadata document. The client
+-- itself is stored when the first user consents.
+CREATE TABLE client_documents (
+    app_id         uuid        NOT NULL,
+    client_id      text        NOT NULL,  -- the URL
+    fields         jsonb,      -- what we use of it; NULL: it is being fetched for the first time
+    pinned         boolean     NOT NULL DEFAULT false,  -- a copy that an administrator stored
+    fetched_at     timestamptz NOT NULL DEFAULT now(),
+    expires_at     timestamptz NOT NULL,
+    fetching_until timestamptz,  -- somebody fetches it now
+    CONSTRAINT client_documents_pkey PRIMARY KEY (app_id, client_id),
+    CONSTRAINT client_documents_app_id_fkey FOREIGN KEY (app_id) REFERENCES applications (id) ON DELETE CASCADE
+) PARTITION BY HASH (app_id);
+CREATE INDEX idx_client_documents_expires ON client_documents (expires_at);
+
 -- owner: oidc. An API that tokens are for (RFC 8707).
 CREATE TABLE resources (
     app_id                uuid        NOT NULL,
@@ -1349,6 +1366,7 @@ CREATE TABLE authorization_requests (
     pushed_hash  text,                  -- id_hash of the pushed request from which this one was made
     signed       boolean     NOT NULL DEFAULT false,  -- the parameters were in a signed request object
     jti_hash     text,                  -- the request object's jti, which makes one code
+    device_code_hash text,                           -- of device_codes: the user decides on a device
     CONSTRAINT authorization_requests_pkey PRIMARY KEY (app_id, id_hash)
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_authorization_requests_client ON authorization_requests (client_id, app_id);
@@ -1579,7 +1597,8 @@ CREATE TABLE used_assertions (
 ) PARTITION BY HASH (app_id);
 CREATE INDEX idx_used_assertions_expires ON used_assertions (expires_at);
 
--- owner: oidc (RFC 8628)
+-- owner: oidc. Device authorization (RFC 8628). Polls write last_polled_at, too_fast and poll_interval alone,
+-- the user's decision writes status and what belongs to it, and the redemption writes used_at. So none undoes another.
 CREATE TABLE device_codes (
     app_id           uuid        NOT NULL,
     device_code_hash text        NOT NULL,
@@ -1606,6 +1625,10 @@ CREATE TABLE device_codes (
     revocations      uuid[]      NOT NULL DEFAULT '{}',  -- of the user's grants, when it was approved
     cnf              jsonb,
     authorization_details jsonb,
+    ip_address       text,        -- of the device, as its user agent
+    user_agent       text,
+    decided_at       timestamptz,
+    too_fast         boolean     NOT NULL DEFAULT false,  -- the last poll came before its time
     CONSTRAINT device_codes_pkey PRIMARY KEY (app_id, device_code_hash),
     CONSTRAINT device_codes_user_code_hash_key UNIQUE (user_code_hash, app_id),
     CONSTRAINT device_codes_client_id_fkey FOREIGN KEY (app_id, client_id)
@@ -2206,7 +2229,7 @@ GRANT SELECT (app_id, user_id, role_id, org_id) ON user_roles TO aero2_identity;
 GRANT SELECT, INSERT, UPDATE, DELETE ON
     oauth_clients, oauth_client_secrets, resources, scopes, authorization_requests, token_families,
     authorization_codes, revoked_grants, refresh_tokens, access_tokens, revoked_tokens, consents, signing_keys,
-    client_assertion_jtis, device_codes, logout_deliveries, session_clients
+    client_assertion_jtis, device_codes, logout_deliveries, session_clients, client_documents
     TO aero2_oidc;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dpop_jtis TO aero2_oidc;
 GRANT SELECT, INSERT, UPDATE, DELETE ON initial_access_tokens TO aero2_oidc;
@@ -2280,6 +2303,7 @@ GRANT SELECT (app_id, id, provisioned_at, created_at, guest) ON users TO aero2_s
 GRANT SELECT (app_id, batch_id, first, attempts, due_at), UPDATE (attempts, due_at)
     ON user_batch_parts TO aero2_sweep;
 GRANT SELECT (app_id, id, expires_at), DELETE ON user_batches TO aero2_sweep;
+GRANT SELECT (app_id, expires_at, pinned), DELETE ON client_documents TO aero2_sweep;
 GRANT SELECT (user_id, last_active_at, actor_id) ON user_sessions TO aero2_sweep;  -- guests, impersonations
 GRANT SELECT (id) ON link_proofs TO aero2_sweep;
 GRANT SELECT (state_hash) ON oauth_state TO aero2_sweep;
@@ -2293,3 +2317,4 @@ GRANT SELECT (app_id, expires_at), DELETE ON dpop_jtis TO aero2_sweep;
 GRANT SELECT (app_id, id, client_id, source, created_at, last_used_at) ON oauth_clients TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON initial_access_tokens TO aero2_sweep;
 GRANT SELECT (app_id, expires_at), DELETE ON used_assertions TO aero2_sweep;
+GRANT SELECT (family_id, used_at) ON device_codes TO aero2_sweep;

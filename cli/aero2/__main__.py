@@ -151,15 +151,21 @@ def compose_env(
     public_url: Annotated[
         str, typer.Option(help="The origin people will use, like https://id.example.com.")
     ] = "http://localhost:8080",
-    force: Annotated[bool, typer.Option(help="Replace the file, and so every secret.")] = False,
+    force: Annotated[bool, typer.Option(help="Replace the file and every secret.")] = False,
+    move: Annotated[
+        bool, typer.Option(help="Make files of the secrets that stand in the .env of version 0.1.")
+    ] = False,
 ) -> None:
-    """Write fresh secrets for docker-compose.yml to .env."""
-    from aero2.compose_env import write
+    """Write .env for docker-compose.yml, and fresh secrets as files into the folder `secrets` beside it."""
+    from aero2 import compose_env
     from aero2.failures import report_failures
 
     with report_failures():
-        write(file, public_url, force=force)
-    typer.echo(f"Wrote {file}. Next: docker compose up --build --wait")
+        if move:
+            folder = compose_env.move(file)
+        else:
+            folder = compose_env.write(file, public_url, force=force)
+    typer.echo(f"Wrote {file} and {folder}. Next: docker compose up --build --wait")
 
 
 @app.command("logs")

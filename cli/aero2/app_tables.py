@@ -104,6 +104,7 @@ TABLES: Final[Mapping[str, Carriage]] = {
     "scopes": CARRIED,
     "oauth_clients": CARRIED,
     "oauth_client_secrets": CARRIED,
+    "client_documents": CARRIED,
     "initial_access_tokens": CARRIED,
     "token_exchange_policies": CARRIED,
     "consents": CARRIED,

@@ -12,9 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-from aero2.embedded.secrets import password
 from aero2.failures import CommandError
 from aero2.migrate import LOCK, ROLES, refuse_unfinished_restore
 from aero2.migration_steps import Connection
@@ -26,71 +24,14 @@ from aero2.password_change import (
     connect_with,
     end_old_connections,
 )
+from aero2.password_files import PasswordFile, file_of
 from aero2.role_passwords import password_variable
 from aero2.schema_files import MigrationError
 from common.database_url import DatabaseUrl
 from common.homes import MAIN
-from common.secret_files import SUFFIX, BadSecret, lines, read_secret
+from common.secret_files import SUFFIX, BadSecret
 
 Report = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class PasswordFile:
-    """A file with the password of a role, in one cluster or in several."""
-
-    path: Path
-    variable: str
-
-    def lines(self) -> list[str]:
-        """Returns the passwords, the newest first. Raises CommandError."""
-        try:
-            return lines(read_secret(self.variable, self.path))
-        except BadSecret as problem:
-            raise CommandError(f"{problem}.") from None
-
-    def begin(self) -> bool:
-        """Writes a new password above the present one. Returns False if an earlier run has done so."""
-        former = self.lines()
-        if len(former) > 1:
-            return False
-        self._write([password(), *former])
-        return True
-
-    def finish(self) -> None:
-        """Takes away the former passwords."""
-        self._write(self.lines()[:1])
-
-    def begin_below(self) -> str:
-        """Writes a new password below the present one, for commands that try the first line only. Returns that
-        of an earlier run, if there is one."""
-        kept = self.lines()
-        if len(kept) < 2:
-            kept.append(password())
-            self._write(kept)
-        return kept[-1]
-
-    def finish_below(self) -> None:
-        """Takes away all passwords but the last."""
-        self._write(self.lines()[-1:])
-
-    def _write(self, kept: list[str]) -> None:
-        """Writes into the file itself: a container that has it as a mount would not see another file of that
-        name. It is short enough for one block of a disk, and a reader who sees half of it looks again."""
-        content = "".join(f"{line}\n" for line in kept).encode()
-        try:
-            handle = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise CommandError(
-                f"{self.path} ({self.variable}) cannot be written: {error.strerror}. Where files of secrets "
-                "are made by another program, change them there (docs/operating.md)."
-            ) from None
-        try:
-            os.pwrite(handle, content, 0)
-            os.ftruncate(handle, len(content))
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 @dataclass
@@ -107,7 +48,7 @@ class Rotation:
         does not stand in a file."""
         logins = logins_of_environment()
         files = {
-            cluster: {role: _file(password_variable(role, cluster)) for role in ROLES}
+            cluster: {role: file_of(password_variable(role, cluster)) for role in ROLES}
             for cluster in logins
         }
         return cls(logins, files)
@@ -193,7 +134,7 @@ def _owner_file(cluster: str, login: DatabaseUrl) -> PasswordFile:
             f"The password of the owner of {cluster} stands in the DSN. Only one in a file can be replaced: set "
             f"{own}{SUFFIX}."
         )
-    return _file(own if os.environ.get(own + SUFFIX) or os.environ.get(own) else shared)
+    return file_of(own if os.environ.get(own + SUFFIX) or os.environ.get(own) else shared)
 
 
 def logins_of_environment() -> dict[str, DatabaseUrl]:
@@ -222,15 +163,3 @@ async def _connected(stack: AsyncExitStack, login: DatabaseUrl) -> Connection:
     except MigrationError as error:
         raise CommandError(str(error)) from None
     return db
-
-
-def _file(variable: str) -> PasswordFile:
-    """Returns the file of a password. Raises CommandError if it stands in the environment, or nowhere."""
-    path = os.environ.get(variable + SUFFIX)
-    if not path:
-        where = "stands in the environment" if os.environ.get(variable) else "is not set"
-        raise CommandError(
-            f"{variable} {where}. Only a password in a file can be replaced while services work: "
-            f"set {variable}{SUFFIX}."
-        )
-    return PasswordFile(Path(path), variable + SUFFIX)

@@ -26,6 +26,7 @@ GROUPS = {
     "apps": "Applications.",
     "archive": "The archive of the WAL.",
     "audit": "The audit log: verify an export, list the events.",
+    "callout": "NATS servers that ask Aero2 who connects.",
     "clients": "OAuth clients.",
     "cluster": "A cluster of three NATS servers.",
     "keys": "Signing keys.",

@@ -35,7 +35,9 @@ def contract_uses(file: Path) -> ContractUses:
     return _named(file.read_bytes())
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(
+    maxsize=4096
+)  # more than there are files: the least recent would always be asked for next
 def _named(source: bytes) -> ContractUses:
     """The same for the file's content: what all services share is asked for by each of them."""
     if PACKAGE.encode() not in source:

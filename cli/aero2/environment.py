@@ -15,6 +15,8 @@ JOBS: Final = {
 """The jobs of each service that has tables: it gets the password of no other."""
 
 SMTP: Final = "AERO2_SMTP_URL"
+OF_CALLOUT: Final = "AERO2_CALLOUT_"
+"""How the variables begin that only the auth callout gets: its keys are no matter of the services."""
 _OWN: Final = "it runs a server of its own"
 _UNUSED: Final = {
     "AERO2_HOST": "use --host",
@@ -77,8 +79,15 @@ def inherited() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name not in without and not _OF_CLUSTER.fullmatch(name)
+        if name not in without
+        and not _OF_CLUSTER.fullmatch(name)
+        and not name.startswith(OF_CALLOUT)
     }
+
+
+def of_callout() -> dict[str, str]:
+    """Returns the variables of the auth callout. Without any, it does not run."""
+    return {name: value for name, value in os.environ.items() if name.startswith(OF_CALLOUT)}
 
 
 def unless_set(defaults: dict[str, str]) -> dict[str, str]:

@@ -26,6 +26,8 @@ IMPORTING: Final = threading.Lock()
 modules half initialized."""
 SERVICES: Final = ("gateway", "identity", "oidc", "rbac", "tenancy")
 CLI: Final = "cli"
+CALLOUT: Final = "callout"
+"""The user of the process that NATS servers of customers ask (`python -m callout`). It only calls."""
 STREAM_ADMIN: Final = "stream-admin"
 """A user of a cluster, for the operator: may change how many servers keep a copy of the stream. Nobody else
 may change a stream that exists."""
@@ -55,7 +57,8 @@ def inbox(user: str) -> str:
 
 
 def rights(user: str) -> Rights:
-    """Returns the rights that `user` (a service, the command line or STREAM_ADMIN) needs, and no more."""
+    """Returns the rights that `user` (a service, the command line, CALLOUT or STREAM_ADMIN) needs, and no
+    more."""
     if user == STREAM_ADMIN:
         questions = ("STREAM.INFO", "STREAM.UPDATE", "CONSUMER.NAMES")
         return Rights(
@@ -63,6 +66,9 @@ def rights(user: str) -> Rights:
             subscribe=(f"{inbox(user)}.>",),
         )
     calls = sorted(_called_by(user))
+    if user == CALLOUT:
+        heard = (f"{user}.>", f"{SYSTEM_SUBJECT}{user}.>", DISCOVERY, CHANGED, f"{inbox(user)}.>")
+        return Rights(publish=tuple(calls), subscribe=heard)
     stream = ("$JS.API.INFO", f"$JS.API.STREAM.INFO.{STREAM}", f"$JS.API.STREAM.CREATE.{STREAM}")
     if user == CLI:
         return _rights_of_command_line(calls, stream)
@@ -106,7 +112,9 @@ def _rights_of_command_line(calls: list[str], stream: tuple[str, ...]) -> Rights
 
 def fingerprint() -> list[tuple[str, int, int]]:
     """Returns the versions of all files from which the rights are computed."""
-    files = {file for user in (*SERVICES, CLI) for file in _sources(user)} | set(_contracts())
+    files = {file for user in (*SERVICES, CLI, CALLOUT) for file in _sources(user)} | set(
+        _contracts()
+    )
     found = [(file, file.stat()) for file in sorted(files)]
     return [(str(file), stat.st_mtime_ns, stat.st_size) for file, stat in found]
 
@@ -152,10 +160,11 @@ def configuration(passwords: Mapping[str, str], *, server: str, accounts: str = 
     """nats.conf: `server` says where to listen and store, `passwords` is a literal or a `$NAME`
     of the environment for each user. A user may have a second login, with the same rights. `accounts`
     are those beside the one of the services."""
-    others = (STREAM_ADMIN,) if STREAM_ADMIN in passwords else ()
+    others = tuple(user for user in (CALLOUT, STREAM_ADMIN) if user in passwords)
     users = "\n".join(
-        _user(user, login, passwords[login])
+        _user(login, passwords[login], may)
         for user in (*SERVICES, CLI, *others)
+        for may in [rights(user)]
         for login in (user, second_login(user))
         if login in passwords
     )
@@ -170,8 +179,7 @@ lame_duck_duration: "30s"
 """
 
 
-def _user(name: str, login: str, password: str) -> str:
-    may = rights(name)
+def _user(login: str, password: str, may: Rights) -> str:
     return f"""\
       {{
         user: {login}
@@ -215,4 +223,4 @@ def compose_configuration() -> str:
 
 def password_variables() -> dict[str, str]:
     """Returns NATS_<USER>_PASSWORD for each user, as nats.conf refers to the environment."""
-    return {user: f"$NATS_{user.upper()}_PASSWORD" for user in (*SERVICES, CLI)}
+    return {user: f"$NATS_{user.upper()}_PASSWORD" for user in (*SERVICES, CLI, CALLOUT)}

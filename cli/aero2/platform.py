@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from aero2 import nats_access, stream_watchdog
+from aero2.callout_program import callout
 from aero2.embedded.caddy import Caddy, reachable
 from aero2.embedded.folder import Folder
 from aero2.embedded.nats import Nats
@@ -136,7 +137,9 @@ class Platform:
         services = self._together() if self.together else map(self._service, nats_access.SERVICES)
         catchers = [] if sends_mail() else [mail_catcher(self.ports)]
         proxies = [self._proxy(self.caddy)] if self.caddy else []
-        return [*services, *catchers, *proxies]
+        heartbeat = self.folder.run / f"{nats_access.CALLOUT}.heartbeat"
+        callouts = callout(self._common(nats_access.CALLOUT), heartbeat)
+        return [*services, *callouts, *catchers, *proxies]
 
     def _service(self, name: str) -> Program:
         heartbeat = self.folder.run / f"{name}.heartbeat"

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from aero2 import cluster_passwords, database_passwords, nats_passwords
+from aero2 import cluster_passwords, database_passwords, nats_file_passwords, nats_passwords
 from aero2.command_groups import new_group
 from aero2.embedded.folder import Folder
 from aero2.embedded.rotation_lock import Locked, rotation_lock
@@ -52,8 +52,8 @@ def owner(data_dir: DataDir = None) -> None:
 def nats(data_dir: DataDir = None) -> None:
     """Give every NATS user a new password. Run it again if it was interrupted."""
 
-    async def elsewhere(_: Report) -> None:
-        raise CommandError("Replace the passwords of NATS in their files (docs/operating.md).")
+    async def elsewhere(report: Report) -> None:
+        await nats_file_passwords.NatsRotation.of_environment().run(report)
 
     _run(data_dir, nats_passwords.rotate, elsewhere)
     typer.echo("Replaced the passwords of all NATS users.")

@@ -139,14 +139,16 @@ class NatsBus:
         """Returns the seconds that a request has. Waits for the connection if it comes back soon.
         Raises TooLate if the deadline has passed, and Unavailable without a connection."""
         left = ctx.remaining()
-        if left <= 0:
-            log.info("no time left", subject=subject, trace=ctx.trace)
-            raise TooLate
-        if self.lame_duck.paused or not self.nc.is_usable:
+        if left > 0 and (self.lame_duck.paused or not self.nc.is_usable):
             # nats-py would keep the request and send it after its deadline.
             if not await self.lame_duck.connected(left - RETRY_TIME):
                 raise Unavailable("the message bus is not reachable", retry_after=1)
+            if self.hold.holds:  # since this call has begun to wait for the connection
+                await self.hold.wait()
             left = ctx.remaining()
+        if left <= 0:
+            log.info("no time left", subject=subject, trace=ctx.trace)
+            raise TooLate
         return left
 
 

@@ -22,6 +22,8 @@ from common.egress import Egress
 if TYPE_CHECKING:
     import httpx
 
+MAX_BYTES: Final = 1_000_000
+"""Of the body of an answer."""
 DEADLINE: Final = 5.0
 """Seconds for the whole request: resolving, connecting, sending, and reading the answer."""
 
@@ -31,12 +33,17 @@ class Unreachable(Exception):
     there is one, and names the cause."""
 
 
+class TooLong(Unreachable):
+    """The answer has more bytes than the caller takes."""
+
+
 @dataclass(frozen=True)
 class Answer:
-    """The status and the body of an answer, whatever the status is."""
+    """The status and the body of an answer, whatever the status is. Names of headers are in lower case."""
 
     status: int
     body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
 
     def json(self) -> Any:
         """Returns the body as a JSON value. Raises ValueError."""
@@ -56,10 +63,12 @@ class OutgoingHttp:
         *,
         headers: dict[str, str] | None = None,
         deadline: float = DEADLINE,
+        max_bytes: int = MAX_BYTES,
         **content: Any,
     ) -> Answer:
         """Sends a request and returns its answer. `content` is `data`, `json` or `params`, as httpx
-        takes them; `deadline` is in seconds. Raises Unreachable."""
+        takes them; `deadline` is in seconds. Raises Unreachable, and TooLong as soon as more than
+        `max_bytes` have come."""
         from common import pinned_http
 
         target = pinned_http.parse_url(url)
@@ -72,7 +81,12 @@ class OutgoingHttp:
         }
         with tracing.client_span(method, facts) as span:
             answer = await self._answer(
-                method, target, headers=headers, deadline=deadline, content=content
+                method,
+                target,
+                headers=headers,
+                deadline=deadline,
+                max_bytes=max_bytes,
+                content=content,
             )
             if span is not None:
                 span.set({"http.response.status_code": answer.status})
@@ -85,6 +99,7 @@ class OutgoingHttp:
         *,
         headers: dict[str, str] | None,
         deadline: float,
+        max_bytes: int,
         content: dict[str, Any],
     ) -> Answer:
         from common import pinned_http
@@ -95,15 +110,22 @@ class OutgoingHttp:
         try:
             async with asyncio.timeout(deadline):
                 endpoint = await self._endpoint(target, own)
-                status, body = await pinned_http.exchange(
-                    method, target, endpoint, headers=headers or {}, content=content
+                status, body, received = await pinned_http.exchange(
+                    method,
+                    target,
+                    endpoint,
+                    headers=headers or {},
+                    max_bytes=max_bytes,
+                    content=content,
                 )
         except TimeoutError:
             raise Unreachable(f"{target.host}: no answer within {deadline:g} s") from None
+        except pinned_http.LongAnswer as error:
+            raise TooLong(f"{target.host}: {error}") from None
         except pinned_http.FAILURES as error:
             cause = str(error) or type(error).__name__
             raise Unreachable(f"{target.host}: {cause}") from None
-        return Answer(status, body)
+        return Answer(status, body, received)
 
     def _own_gateway(self, target: httpx.URL) -> Endpoint | None:
         """Returns this deployment's gateway if the URL is one of its own, else None."""

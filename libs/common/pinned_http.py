@@ -14,10 +14,12 @@ import httpx
 
 from common.deployment_hosts import DEFAULT_PORTS, Endpoint
 
-MAX_BYTES: Final = 1_000_000
-"""Of the body of an answer."""
 FAILURES: Final = (httpx.HTTPError, OSError)
 """The exceptions of `exchange` if there is no usable answer."""
+
+
+class LongAnswer(httpx.ReadError):
+    """The body is longer than the caller takes."""
 
 
 def parse_url(url: str) -> httpx.URL | None:
@@ -43,10 +45,11 @@ async def exchange(
     endpoint: Endpoint,
     *,
     headers: dict[str, str],
+    max_bytes: int,
     content: dict[str, Any],
-) -> tuple[int, bytes]:
-    """Sends a request for `target` to the IP address of an endpoint. Returns the status and the body.
-    Raises one of FAILURES.
+) -> tuple[int, bytes, dict[str, str]]:
+    """Sends a request for `target` to the IP address of an endpoint. Returns the status, the body and
+    the headers. Raises one of FAILURES.
 
     Each request has a client of its own: pooled connections are found by address alone, so two hosts
     at one address would share one.
@@ -72,19 +75,20 @@ async def exchange(
         )
         response = await client.send(request, stream=True)
         try:
-            return response.status_code, await _body(response)
+            body = await _body(response, max_bytes)
+            return response.status_code, body, dict(response.headers)
         finally:
             await response.aclose()
 
 
-async def _body(response: httpx.Response) -> bytes:
+async def _body(response: httpx.Response, max_bytes: int) -> bytes:
     """Returns the body as it was sent. Nothing is decompressed, so a small answer cannot become a
     large one."""
     body = bytearray()
     async for part in response.aiter_raw():
         body += part
-        if len(body) > MAX_BYTES:
-            raise httpx.ReadError(f"the answer has more than {MAX_BYTES} bytes")
+        if len(body) > max_bytes:
+            raise LongAnswer(f"the answer has more than {max_bytes} bytes")
     return bytes(body)
 
 

@@ -126,21 +126,33 @@ CLIENT_ERRORS: Final = {
     "resource_not_a_urn": N_("This is not a URN."),
     "resource_scheme_refused": N_("The scheme must be https, http or urn."),
     "resource_not_normalized": N_("Write it as {normalized} (RFC 3986 section 6.2.3)."),
+    "client_url_malformed": N_(
+        "This is no URL of a client: https, a host in lower case, and a path without dot segments."
+    ),
+    "document_too_large": N_("The document has more than {maximum} bytes."),
+    "document_unusable": N_("The document cannot be used: {reason}."),
     "resource_is_issuer": N_("This is the issuer, which stands for Aero2's own API."),
     "resource_unknown": N_("The application has no such resource."),
     "claim_not_standard": N_("{claim} is not a standard claim."),
     "scope_named_like_permission": N_(
         "A scope with the name of a permission must stand for that permission."
     ),
-    "scope_needs_user": N_("This scope is about a user, so it requires authorization_code."),
+    "scope_needs_user": N_(
+        "This scope is about a user, so it requires authorization_code or the device code."
+    ),
     # grants and authentication
     "acr_not_offered": N_("No sign-in of this application reaches it. Possible are {offered}."),
     "acr_unknown": N_("This class of sign-in is unknown. Possible are {offered}."),
     "grant_required": N_("A client requires at least one grant type."),
     "redirect_uri_required": N_("authorization_code requires at least one redirect URI."),
-    "refresh_token_needs_code": N_("refresh_token requires authorization_code."),
+    "refresh_token_needs_code": N_(
+        "refresh_token requires a grant type with users: authorization_code, or the device code."
+    ),
     "service_has_no_users": N_(
         "A service signs nobody in. Use client_credentials, or the type web."
+    ),
+    "browser_needs_no_device_code": N_(
+        "Code in a browser signs its user in there. Use authorization_code."
     ),
     "public_client_has_no_credentials": N_("A public client has no credentials."),
     "public_client_needs_pkce": N_("A public client always requires PKCE."),

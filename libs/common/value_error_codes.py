@@ -97,6 +97,7 @@ VALUE_ERRORS: Final = {
     ),
     "email_domain_not_a_host": N_("The part after the @ is not a host name."),
     "not_a_phone_number": N_("A phone number is required, like +49 30 901820."),
+    "not_a_nats_subject": N_("A NATS subject is required, like orders.*.new or orders.>."),
     "not_an_ip_address": N_("An IP address is required, like 192.0.2.1 or 2001:db8::1."),
     "not_a_domain": N_("A domain name with at least two labels is required, like example.com."),
     "not_a_host": N_("Enter a host name or an IP address, like mail.example.com."),
@@ -139,6 +140,8 @@ PATTERNS: Final = {
     r"^[A-Za-z0-9_+/-]+$": "not_a_time_zone",
     r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$": "not_a_language",
     r"^\+?[0-9 ()-]{3,31}$": "not_a_phone_number",
+    r"^(?:\$(?:JS|KV|O|SRV)\.)?(?:(?:\*|(?:[A-Za-z0-9_=/-]|\{(?:app_id|user_id|org_id|client_id)\})+)\.)*"
+    r"(?:\*|>|(?:[A-Za-z0-9_=/-]|\{(?:app_id|user_id|org_id|client_id)\})+)$": "not_a_nats_subject",
 }
 """The code for each regular expression of a model, since its text explains nothing to a reader."""
 PYDANTIC_ERRORS: Final = {

@@ -18,7 +18,9 @@ from gateway.http.asgi import AsgiApp
 from gateway.monitoring import certificates, health
 from gateway.monitoring.internal_listener import InternalListener
 from gateway.oauth import (
+    access_evaluation,
     authorize,
+    device_authorization,
     discovery,
     introspect,
     logout,
@@ -38,6 +40,8 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     certificates.routes,
     *(module.routes for module in (token, introspect, userinfo, revoke, pushed_requests)),
     *(module.routes for module in (discovery, authorize, logout)),
+    device_authorization.routes,
+    access_evaluation.routes,
     register.routes,
     reference.routes,
     *API_ROUTE_SETS,

@@ -12,6 +12,7 @@ from common.contracts.authorization import Params, SignedIn
 from oidc.oauth_parameters import OAuthParameters, by_name
 from oidc.queries.authorization_requests import PendingAuthorization
 from oidc.queries.clients import RegisteredClient
+from oidc.queries.device_codes import DeviceCode
 
 
 @dataclass(slots=True)
@@ -24,11 +25,13 @@ class AuthorizationRequest:
 
     `acr_values` are the requested classes of sign-in (OpenID Connect Core section 5.5.1.1). `acr`
     is the class that the tokens will name. `unmet_acr_values` are those that the user was asked
-    for in this request and did not reach. `cnf` is what the client must prove to redeem the code.
+    for in this request and did not reach.
 
     `pushed_hash` names the pushed request that the browser came with. `signed`: the parameters were in
     a request object, whose `jti` has `jti_hash`. `pushing`: the client pushes the request now.
-    `checking`: nobody makes the request, so nothing may change.
+    `checking`: nobody makes the request, so nothing may change. `cnf` is what the client must prove to
+    redeem the code. `device` is the one that the user decides on (RFC 8628). `document_pending`: the
+    client's metadata document is not known yet.
     """
 
     params: Params
@@ -56,12 +59,14 @@ class AuthorizationRequest:
     acr_essential: bool = False
     acr: str | None = None
     unmet_acr_values: list[str] = field(default_factory=list)
-    cnf: dict[str, str] | None = None
     pushed_hash: str | None = None
     signed: bool = False
     jti_hash: str | None = None
     pushing: bool = False
     checking: bool = False
+    cnf: dict[str, str] | None = None
+    device: DeviceCode | None = None
+    document_pending: bool = False
     _client: RegisteredClient | None = None
 
     @classmethod
@@ -89,6 +94,12 @@ class AuthorizationRequest:
     @client.setter
     def client(self, client: RegisteredClient) -> None:
         self._client = client
+
+    @property
+    def may_fetch_document(self) -> bool:
+        """Whether a client's metadata document may be fetched: for somebody who has signed in, because
+        anybody can make an address up."""
+        return self.checking or (self.session is not None and not self.session.guest)
 
     @property
     def consent_scopes(self) -> list[str]:

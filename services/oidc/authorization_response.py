@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 from common.context import Context
 from common.contracts.authorization import Authorization
 from common.contracts.oauth_errors import OAuthError
-from oidc import signed_responses
+from oidc import client_display, signed_responses
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
 
@@ -49,6 +49,22 @@ async def _response(
         return Authorization(kind="redirect", location=f"{request.redirect_uri}#{encoded}")
     joint = "&" if "?" in request.redirect_uri else "?"
     return Authorization(kind="redirect", location=f"{request.redirect_uri}{joint}{encoded}")
+
+
+def device_decided(request: AuthorizationRequest, *, approved: bool) -> Authorization:
+    """Returns the page that says what the user decided on a device (RFC 8628 section 3.3)."""
+    return Authorization(
+        kind="device_approved" if approved else "device_denied",
+        client_name=client_display.shown_name(request.client),
+    )
+
+
+def with_session(request: AuthorizationRequest, response: Authorization) -> Authorization:
+    """Adds session and client: the gateway shows pages for this session, and remembers it."""
+    session_id = request.session.session_id if request.session else None
+    return response.model_copy(
+        update={"session_id": session_id, "client_id": request.client.client_id}
+    )
 
 
 def error_page(problem: OAuthError) -> Authorization:

@@ -19,8 +19,15 @@ from common.contracts.authorization import (
     GetAuthorizationState,
     ResumeAuthorization,
 )
-from common.contracts.oauth_errors import OAuthError
-from oidc import authorization_response, client_display, code_issue, repeated_submission
+from common.contracts.oauth_errors import LoginRequired, OAuthError
+from oidc import (
+    authorization_response,
+    client_display,
+    code_issue,
+    device_verification,
+    prompts,
+    repeated_submission,
+)
 from oidc.authorization_request import AuthorizationRequest
 from oidc.checks.account_is_whole import account_is_whole
 from oidc.checks.browser_is_seen import browser_is_seen
@@ -105,6 +112,8 @@ async def resume(deps: Deps, ctx: Context, request: ResumeAuthorization) -> Auth
         pending = await authorization_requests.find_pending(db, app_id=ctx.app_id, id_hashes=hashes)
     if pending is None:
         return await repeated_submission.answer(deps, ctx, request)
+    if pending.device_code_hash is not None:
+        return await device_verification.resume(deps, ctx, request, pending)
     authorization = AuthorizationRequest.resumed(pending, request.request, request.session)
     authorization.consent, authorization.selected = request.consent, request.selected
     authorization.others, authorization.choices = request.others, request.choices
@@ -149,21 +158,33 @@ async def _run_steps(deps: Deps, ctx: Context, request: AuthorizationRequest) ->
     try:
         for step in CLIENT_STEPS:
             await step(deps, ctx, request)
+            if request.document_pending:
+                return authorization_response.with_session(
+                    request, await _signed_in_first(deps, ctx, request)
+                )
     except OAuthError as problem:
         return authorization_response.error_page(problem)
     try:
         for step in PROTOCOL_STEPS + USER_STEPS:
             page = await step(deps, ctx, request)
             if page is not None:
-                return _with_session(request, page)
-        return _with_session(request, await code_issue.issue(deps, ctx, request))
+                return authorization_response.with_session(request, page)
+        response = await code_issue.issue(deps, ctx, request)
+        return authorization_response.with_session(request, response)
     except OAuthError as problem:
         return await authorization_response.error(deps, ctx, request, problem)
 
 
-def _with_session(request: AuthorizationRequest, response: Authorization) -> Authorization:
-    """Adds session and client: the gateway shows pages for this session, and remembers it."""
-    session_id = request.session.session_id if request.session else None
-    return response.model_copy(
-        update={"session_id": session_id, "client_id": request.client.client_id}
-    )
+async def _signed_in_first(
+    deps: Deps, ctx: Context, request: AuthorizationRequest
+) -> Authorization:
+    """Sends the user to sign in before the client's metadata document is fetched.
+
+    Nothing is known of the client yet, so for `prompt=none` there is no address that is safe to
+    redirect to.
+    """
+    if request.unseen:
+        return await prompts.come_back(deps, ctx, request)
+    if "none" in request.parameters.get("prompt", "").split(" "):
+        raise LoginRequired
+    return await prompts.sign_in(deps, ctx, request, reauthenticate=True)

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from common import clock, logs
 from common.context import Context, system_context
-from common.contracts.logout_failures import LogoutFailure
+from common.contracts.logout import LogoutFailure
 from common.crypto import token
 from common.outgoing_http import Unreachable
 from common.periodic import FAULTS

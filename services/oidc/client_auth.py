@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus
 
 from common.context import Context
 from common.contracts.oauth_errors import InvalidClient, OAuthError
-from oidc import client_assertions, client_secret_check, security_profile
+from oidc import client_assertions, client_documents, client_secret_check, security_profile
 from oidc.client_cache import find_registered
 from oidc.deps import Deps
 from oidc.oauth_parameters import OAuthParameters
@@ -39,6 +39,8 @@ async def authenticate(
     client = await find_registered(deps, ctx, credential.client_id)
     if client is None or not client.enabled:
         raise InvalidClient("the client is unknown")
+    if client.source == "document":
+        await _check_accepted(deps, ctx, client)
     security_profile.check_method(client)
     if credential.method == "assertion":
         if client.token_endpoint_auth_method not in ("private_key_jwt", "client_secret_jwt"):
@@ -49,6 +51,14 @@ async def authenticate(
     elif not client.public:
         await client_secret_check.check(deps, ctx, client, credential.secret)
     return client
+
+
+async def _check_accepted(deps: Deps, ctx: Context, client: RegisteredClient) -> None:
+    """Refuses a client that is known by its document, if the application does not accept it any more."""
+    try:
+        await client_documents.check_accepted(deps, ctx, client.client_id)
+    except OAuthError as problem:
+        raise InvalidClient(problem.detail) from None
 
 
 def _methods(client: RegisteredClient) -> tuple[str, ...]:

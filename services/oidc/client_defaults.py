@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from common.contracts.clients import CreateClient
+from common.grant_types import sign_users_in
 
 PROFILE: Final[dict[str, object]] = {
     "token_endpoint_auth_method": "private_key_jwt",
@@ -24,6 +25,6 @@ def with_defaults(request: CreateClient) -> CreateClient:
         implied = {"grant_types": ["client_credentials"], "scopes": []}
     if request.security_profile is not None:
         implied |= PROFILE
-    if "grant_types" in present and "authorization_code" not in request.grant_types:
+    if "grant_types" in present and not sign_users_in(request.grant_types):
         implied["scopes"] = []
     return request.model_copy(update={k: v for k, v in implied.items() if k not in present})

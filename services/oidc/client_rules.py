@@ -15,6 +15,7 @@ from common import acr
 from common.context import Context
 from common.contracts.clients import ClientFields
 from common.field_errors import field_error
+from common.grant_types import DEVICE_CODE, sign_users_in
 from common.problems import Invalid
 from oidc import (
     acr_values,
@@ -125,17 +126,19 @@ def grants_fit(client: ClientFields, _: ClientEnvironment) -> Mistakes:
         yield field_error("grant_types", "grant_required")
     if "authorization_code" in client.grant_types and not client.redirect_uris:
         yield field_error("redirect_uris", "redirect_uri_required")
-    if "refresh_token" in client.grant_types and "authorization_code" not in client.grant_types:
+    if "refresh_token" in client.grant_types and not sign_users_in(client.grant_types):
         yield field_error("grant_types", "refresh_token_needs_code")
-    if client.type == "service" and "authorization_code" in client.grant_types:
+    if client.type == "service" and sign_users_in(client.grant_types):
         yield field_error("grant_types", "service_has_no_users")
+    if client.type == "spa" and DEVICE_CODE in client.grant_types:
+        yield field_error("grant_types", "browser_needs_no_device_code")
     if public and not grant_policy.CONFIDENTIAL.isdisjoint(client.grant_types):
         yield field_error("grant_types", "public_client_has_no_credentials")
 
 
 def user_scopes_have_a_user(client: ClientFields, _: ClientEnvironment) -> Mistakes:
     """Refuses scopes that need a user without a grant that has one (RFC 6749 section 4.4)."""
-    if "authorization_code" in client.grant_types:
+    if sign_users_in(client.grant_types):
         return
     for index, name in enumerate(client.scopes):
         if name in scope_catalogue.NEEDS_USER:

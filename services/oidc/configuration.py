@@ -94,7 +94,7 @@ async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
     """Returns the application's discovery document."""
     catalogue = await scope_catalogue.get_catalogue(deps, ctx)
     settings = (await deps.tenants.get(ctx)).settings
-    fields = {
+    fields: dict[str, Any] = {
         **{name: f"{ctx.origin}{path}" for name, path in ENDPOINTS.items()},
         **CAPABILITIES,
         **_grant_types(ctx, settings),
@@ -108,6 +108,10 @@ async def get(deps: Deps, ctx: Context, _: GetConfiguration) -> Configuration:
 def _switched_on(ctx: Context, settings: AppSettings) -> dict[str, Any]:
     """Returns what only applications with a setting have."""
     fields: dict[str, Any] = {}
+    if settings.device_authorization:  # RFC 8628 section 4
+        fields["device_authorization_endpoint"] = f"{ctx.origin}/oauth2/device_authorization"
+    if settings.client_id_documents != "off":
+        fields["client_id_metadata_document_supported"] = True
     if settings.client_registration != "off":  # RFC 7591 section 3
         fields["registration_endpoint"] = f"{ctx.origin}/oauth2/register"
     if settings.pushed_authorization_requests:  # RFC 9126 section 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from common.attempt_limits import Limits
 from common.caches import Cache
 from common.connections import Connections
 from common.context import Context
@@ -21,7 +22,7 @@ from oidc.queries.token_families import LiveGrant
 from oidc.settings import Settings
 
 MAX_FETCHES = 3
-"""Looks a minute for a newer key set of one client."""
+"""Looks for a newer key set of one client in six seconds."""
 
 
 @dataclass
@@ -48,14 +49,14 @@ class OidcCaches:
     client_uses: Cache[bool] = field(
         default_factory=lambda: Cache("client_uses", 20_000, ttl=86_400)
     )
-    fetch_counts: Cache[int] = field(default_factory=lambda: Cache("fetched", 5_000, ttl=60))
+    fetch_counts: Cache[int] = field(default_factory=lambda: Cache("fetched", 5_000, ttl=6))
     proof_epochs: Cache[ProofEpoch] = field(
         default_factory=lambda: Cache("proof_epochs", 20_000, ttl=600)
     )
     proof_rates: Cache[float] = field(default_factory=lambda: Cache("proof_rates", 20_000, ttl=60))
 
     def may_fetch(self, key: tuple[str, ...]) -> bool:
-        """Counts a look for a client's newer key set. Returns False after three in a minute.
+        """Counts a look for a client's newer key set. Returns False after three in six seconds.
 
         Without this limit, anybody could make each of our processes ask the database as often as they like.
         """
@@ -103,6 +104,7 @@ class Deps(ServiceDeps):
     caches: OidcCaches = field(default_factory=OidcCaches)
     pool: FairPool = field(default_factory=FairPool)
     deliveries: WakeableWorker = field(default_factory=WakeableWorker)
+    limits: Limits
 
     @property
     def http(self) -> OutgoingHttp:
@@ -123,6 +125,7 @@ async def open_deps(settings: Settings, links: Connections) -> Deps:
         logout_db=await open_job(settings, links, "logout"),
         sweep_db=await open_job(settings, links, "sweep"),
         settings=settings,
+        limits=Limits(common.db, common.keys, settings.limit_scale),
     )
     links.invalidation.listeners.append(deps.caches.drop)
     links.on_reconnect.append(deps.caches.clear)

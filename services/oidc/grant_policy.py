@@ -17,7 +17,7 @@ from common.contracts.oauth_errors import (
     InvalidTarget,
     UnauthorizedClient,
 )
-from oidc import scope_catalogue, scope_ceiling
+from oidc import redirect_uris, scope_catalogue, scope_ceiling
 from oidc.deps import Deps
 from oidc.queries.clients import RegisteredClient
 
@@ -79,8 +79,18 @@ def narrow_scopes(scope: str | None, granted: list[str]) -> list[str]:
 
 
 def narrow_resources(requested: list[str], granted: list[str]) -> list[str] | None:
-    """Returns the requested resources, or None for all granted ones. Raises InvalidTarget for another one
-    (RFC 8707 section 2.2)."""
-    if requested and not set(requested) <= set(granted):
-        raise InvalidTarget("the resource was not part of the authorization")
-    return requested or None
+    """Returns the requested resources as they were granted, or None for all of them. Raises InvalidTarget
+    for another one (RFC 8707 section 2.2). An empty path equals `/`."""
+    narrowed: dict[str, None] = {}
+    for identifier in requested:
+        spellings = (identifier, redirect_uris.other_spelling(identifier))
+        name = next((spelling for spelling in spellings if spelling in granted), None)
+        if name is None:
+            raise InvalidTarget("the resource was not part of the authorization")
+        narrowed[name] = None
+    return list(narrowed) or None
+
+
+def granted_resources(ctx: Context, client: RegisteredClient, resource: list[str]) -> list[str]:
+    """Returns the APIs that a grant is for: its resources, the client's default ones, or our own API."""
+    return resource or client.default_resources or [ctx.origin]

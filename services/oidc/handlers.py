@@ -8,6 +8,11 @@ from common.bus import Handler
 from common.contracts.authorization import Authorize, GetAuthorizationState, ResumeAuthorization
 from common.contracts.authorization_check import CheckAuthorizationUrl
 from common.contracts.base import Request
+from common.contracts.client_documents import (
+    DeleteClientDocument,
+    ListClientDocuments,
+    PinClientDocument,
+)
 from common.contracts.client_origins import ListOrigins
 from common.contracts.client_registration import (
     CreateInitialAccessToken,
@@ -37,6 +42,14 @@ from common.contracts.consents import (
     RevokeClientGrants,
     RevokeMyGrant,
     RevokeUserGrant,
+)
+from common.contracts.device_authorization import (
+    ListMyDeviceSignIns,
+    ListUserDeviceSignIns,
+    RevokeMyDeviceSignIn,
+    RevokeUserDeviceSignIn,
+    StartDeviceAuthorization,
+    VerifyUserCode,
 )
 from common.contracts.discovery import GetConfiguration
 from common.contracts.exchange_policies import (
@@ -71,11 +84,15 @@ from oidc import (
     clients,
     configuration,
     consents,
+    device_sign_ins,
+    device_start,
+    device_verification,
     exchange_policies,
     initial_access_tokens,
     introspection,
     keys,
     logout,
+    pinned_documents,
     published_keys,
     pushed_requests,
     registration,
@@ -132,6 +149,17 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     CreateScope: scopes.create,
     ListScopes: scopes.list_,
     DeleteScope: scopes.delete,
+    # device authorization
+    StartDeviceAuthorization: device_start.start,
+    VerifyUserCode: device_verification.verify,
+    ListUserDeviceSignIns: device_sign_ins.list_of_user,
+    RevokeUserDeviceSignIn: device_sign_ins.revoke_of_user,
+    ListMyDeviceSignIns: device_sign_ins.list_own,
+    RevokeMyDeviceSignIn: device_sign_ins.revoke_own,
+    # metadata documents of clients
+    ListClientDocuments: pinned_documents.list_,
+    PinClientDocument: pinned_documents.pin,
+    DeleteClientDocument: pinned_documents.delete,
     # clients that register themselves
     RegisterClient: registration.register,
     ReadRegistration: registration_management.read,

@@ -7,6 +7,7 @@ from typing import Final
 from common.context import Context
 from common.contracts.app_settings import AppSettings
 from common.contracts.oauth_errors import UnsupportedGrantType
+from common.grant_types import DEVICE_CODE
 from common.ids import DASHBOARD
 from oidc.deps import Deps
 
@@ -18,6 +19,8 @@ def switched_off(app_id: str, settings: AppSettings) -> set[str]:
     """Returns the grant types that this application does not have. Tokens of the Dashboard administer all
     applications of a developer, so they are never made from other tokens."""
     off = set()
+    if not settings.device_authorization:
+        off.add(DEVICE_CODE)
     if not settings.token_exchange or app_id == DASHBOARD:
         off.add(TOKEN_EXCHANGE)
     if not settings.jwt_bearer or app_id == DASHBOARD:
@@ -33,6 +36,11 @@ async def check_token_exchange(deps: Deps, ctx: Context) -> None:
 async def check_jwt_bearer(deps: Deps, ctx: Context) -> None:
     """Raises UnsupportedGrantType unless the application accepts assertions of identity providers."""
     await _check(deps, ctx, JWT_BEARER)
+
+
+async def check_device_code(deps: Deps, ctx: Context) -> None:
+    """Raises UnsupportedGrantType unless the application has device authorization."""
+    await _check(deps, ctx, DEVICE_CODE)
 
 
 async def _check(deps: Deps, ctx: Context, grant_type: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from common.context import Context
-from common.contracts.authorization import Authorization
+from common.contracts.authorization import Authorization, RequestingDevice
 from common.crypto import token
 from oidc import acr_values, client_display, scope_catalogue
 from oidc.acr_values import Way
@@ -54,13 +54,31 @@ async def select_account(deps: Deps, ctx: Context, request: AuthorizationRequest
 
 
 async def consent(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Authorization:
-    """Sends the user to the consent page, with the names of the requested resources."""
+    """Sends the user to the consent page, with the application's texts for its scopes, and with the names
+    of the requested resources."""
     page = _page(request, "consent", await _store(deps, ctx, request, "consent"))
-    if not request.resource:
-        return page
-    resources = (await scope_catalogue.get_catalogue(deps, ctx)).resources
-    names = [resources[uri].name if uri in resources else uri for uri in request.resource]
-    return page.model_copy(update={"resources": names})
+    catalogue = await scope_catalogue.get_catalogue(deps, ctx)
+    own = [catalogue.scopes[name] for name in page.scopes if name in catalogue.scopes]
+    apis = catalogue.resources
+    return page.model_copy(
+        update={
+            "resources": [apis[uri].name if uri in apis else uri for uri in request.resource],
+            "scope_texts": {scope.name: scope.description for scope in own if scope.description},
+        }
+    )
+
+
+async def device(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Authorization:
+    """Sends the user to the page that asks about a device: a consent page that says where the device is
+    and which code it shows (RFC 8628 section 3.3)."""
+    page, waiting = await consent(deps, ctx, request), request.device
+    assert waiting is not None
+    description = RequestingDevice(
+        user_code=request.parameters.required("user_code"),
+        ip_address=waiting.ip_address,
+        created_at=waiting.created_at,
+    )
+    return page.model_copy(update={"kind": "device", "device": description})
 
 
 async def come_back(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Authorization:
@@ -122,6 +140,7 @@ def _new(
         pushed_hash=request.pushed_hash,
         signed=request.signed,
         jti_hash=request.jti_hash,
+        device_code_hash=request.device.device_code_hash if request.device else None,
     )
 
 

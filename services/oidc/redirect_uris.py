@@ -106,6 +106,16 @@ def same_identifier(uri: str) -> str:
     return f"{uri}/" if parts.netloc and not parts.path and not parts.query else uri
 
 
+def other_spelling(identifier: str) -> str:
+    """Returns the identifier of a host with its final slash instead of without, or the other way
+    round. Any other identifier has one spelling (RFC 3986 section 6.2.3)."""
+    spelled = same_identifier(identifier)
+    if spelled != identifier:
+        return spelled
+    short = identifier.removesuffix("/")
+    return short if same_identifier(short) == identifier else identifier
+
+
 def _origin(parts: SplitResult) -> str:
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     default = parts.port in (None, DEFAULT_PORT.get(parts.scheme))

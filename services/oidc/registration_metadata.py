@@ -156,6 +156,7 @@ def fields_of(
     values |= {"scopes": scopes, "grant_types": grant_types, "type": type}
     values |= {"token_endpoint_auth_method": method, "sector_identifier": sector}
     values |= {"require_pkce": True if method == "none" else None, "first_party": False}
+    values["id_token_claims"] = "asked"  # a program that knows nothing of us expects no more
     try:
         return ClientFields.model_validate(values)
     except ValidationError as error:

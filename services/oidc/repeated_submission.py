@@ -14,7 +14,7 @@ from common.contracts.authorization import Authorization, ResumeAuthorization
 from common.contracts.oauth_errors import AccessDenied, OAuthError, SignInOver
 from common.crypto import key_id
 from common.earlier_commits import wait_for_earlier_commits
-from oidc import authorization_response, code_content
+from oidc import authorization_response, code_content, device_verification
 from oidc.authorization_request import AuthorizationRequest
 from oidc.checks.client_is_known import client_is_known
 from oidc.checks.redirect_uri_is_registered import redirect_uri_is_registered
@@ -52,6 +52,8 @@ async def answer(deps: Deps, ctx: Context, request: ResumeAuthorization) -> Auth
         )
     if answered is None:
         return authorization_response.error_page(SignInOver())
+    if answered.device_code_hash is not None:
+        return await device_verification.answer_again(deps, ctx, request, answered)
     sessions = [request.session, *request.others] if request.session else request.others
     for session in sessions:
         authorization = AuthorizationRequest.resumed(answered, request.request, session)

@@ -14,6 +14,7 @@ from common.context import Context
 from common.contracts.oauth_errors import InvalidScope, InvalidTarget
 from common.contracts.resources import Resource
 from common.contracts.rights import GetRights, Rights
+from oidc import redirect_uris
 from oidc.deps import Deps
 from oidc.queries import resources, scopes
 from oidc.queries.clients import RegisteredClient
@@ -71,6 +72,12 @@ class ScopeCatalogue:
     resources: dict[str, Resource]
     permissions: dict[str, frozenset[str]]
     """By scope. Scopes of the same name in several APIs may be bound to several permissions."""
+
+    def find_resource(self, identifier: str) -> Resource | None:
+        """Returns the resource with this identifier. An empty path equals `/`."""
+        return self.resources.get(identifier) or self.resources.get(
+            redirect_uris.other_spelling(identifier)
+        )
 
 
 async def get_catalogue(deps: Deps, ctx: Context) -> ScopeCatalogue:
@@ -201,15 +208,21 @@ async def claims_by_scope(
 
 
 async def check_resources(deps: Deps, ctx: Context, identifiers: list[str]) -> list[str]:
-    """Returns the requested resources, each once (RFC 8707 section 2).
+    """Returns the requested resources, each once and as it is registered (RFC 8707 section 2).
 
-    The issuer is the identifier of Aero2's own API (RFC 9728). Raises InvalidTarget for an unknown
-    resource.
+    Clients add a slash to an identifier that is a host only, or leave it out. The issuer is the
+    identifier of Aero2's own API (RFC 9728). Raises InvalidTarget for an unknown resource.
     """
     if not identifiers:
         return []
     catalogue = await get_catalogue(deps, ctx)
+    registered: dict[str, None] = {}
     for identifier in identifiers:
-        if identifier not in catalogue.resources and identifier != ctx.origin:
+        resource = catalogue.find_resource(identifier)
+        if resource is not None:
+            registered[resource.identifier] = None
+        elif ctx.origin in (identifier, redirect_uris.other_spelling(identifier)):
+            registered[ctx.origin] = None
+        else:
             raise InvalidTarget(f"the resource {identifier[:200]} is unknown")
-    return list(dict.fromkeys(identifiers))
+    return list(registered)

@@ -40,3 +40,10 @@ class Settings(DatabaseSettings, EgressSettings):
         le=8760,
         description="Hours that a replaced signing key still verifies.",
     )
+    limit_scale: float = Field(
+        default=1.0,
+        ge=0,
+        le=1000,
+        description="Multiplies every limit, of signing in and against floods. 0 turns them off, "
+        "for load tests.",
+    )

@@ -15,7 +15,7 @@ from common.context import Context
 from common.contracts.tokens import Tokens
 from common.crypto import Keys, b64url
 from common.crypto import token as random_token
-from oidc import bindings, jose, keys, opaque_tokens, scope_catalogue, token_claims
+from oidc import bindings, grant_policy, jose, keys, opaque_tokens, scope_catalogue, token_claims
 from oidc.bindings import Binding
 from oidc.delegation import NOT_EXCHANGED, Delegation
 from oidc.deps import Deps
@@ -207,8 +207,10 @@ async def _target(
     Raises InvalidTarget if a resource does not exist any more (RFC 8707 section 2.2).
     """
     lifetime, alg = client.access_token_lifetime, client.access_token_alg
-    identifiers = resource or client.default_resources
-    audience = await scope_catalogue.check_resources(deps, ctx, identifiers) or [ctx.origin]
+    identifiers = grant_policy.granted_resources(ctx, client, resource)
+    if identifiers == [ctx.origin]:
+        return Target(identifiers, lifetime, alg)
+    audience = await scope_catalogue.check_resources(deps, ctx, identifiers)
     if audience == [ctx.origin]:
         return Target(audience, lifetime, alg)
     resources = (await scope_catalogue.get_catalogue(deps, ctx)).resources

@@ -20,19 +20,23 @@ async def check(deps: Deps, ctx: Context, request: CheckAccess) -> Verdicts:
     names no user and the caller is none.
     """
     users = [_user_of(ctx, question, n) for n, question in enumerate(request.checks)]
+    checks = [
+        question.model_copy(update={"user_id": user_id})
+        for question, user_id in zip(request.checks, users, strict=True)
+    ]
+    return Verdicts(results=await verdicts(deps, ctx, checks))
+
+
+async def verdicts(deps: Deps, ctx: Context, questions: list[Question]) -> list[Verdict]:
+    """Returns a verdict for each question, in order. Each question names its user."""
+    users = [question.user_id or "" for question in questions]
     async with deps.db.reader(ctx) as db:
-        facts = await access_check.facts(
-            db, app_id=ctx.app_id, questions=request.checks, users=users
-        )
-        grants = await access_check.grants(
-            db, app_id=ctx.app_id, questions=request.checks, users=users
-        )
-    return Verdicts(
-        results=[
-            _verdict(question, user_id, fact, [grant for grant in grants if grant.n == fact.n])
-            for question, user_id, fact in zip(request.checks, users, facts, strict=True)
-        ]
-    )
+        facts = await access_check.facts(db, app_id=ctx.app_id, questions=questions, users=users)
+        grants = await access_check.grants(db, app_id=ctx.app_id, questions=questions, users=users)
+    return [
+        _verdict(question, user_id, fact, [grant for grant in grants if grant.n == fact.n])
+        for question, user_id, fact in zip(questions, users, facts, strict=True)
+    ]
 
 
 def _user_of(ctx: Context, question: Question, n: int) -> str:

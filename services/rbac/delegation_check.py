@@ -40,6 +40,12 @@ async def must_hold(
         raise NotHeld(f"you do not hold {', '.join(missing)}", missing=missing)
 
 
+async def must_hold_everything(tx: Db, ctx: Context) -> None:
+    """Checks that the caller holds what the role with all permissions holds. Raises NotHeld."""
+    full_role = role_templates.template_of(ctx.app_id).full_role
+    await must_hold(tx, ctx, await _permissions_of_roles(tx, ctx, [full_role]))
+
+
 async def check(deps: Deps, ctx: Context, request: CheckDelegation) -> Done:
     """Checks the rule for permissions, for roles, and for all that a user has.
 

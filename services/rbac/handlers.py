@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from common.bus import Handler
 from common.contracts.access_check import CheckAccess
+from common.contracts.access_evaluation import EvaluateAccess
 from common.contracts.assignments import (
     AssignDefaultRole,
     AssignRole,
@@ -16,6 +17,7 @@ from common.contracts.assignments import (
 )
 from common.contracts.base import Request
 from common.contracts.delegation import CheckDelegation
+from common.contracts.nats_subjects import GetNatsRights
 from common.contracts.permissions import (
     CreatePermission,
     DeletePermission,
@@ -37,9 +39,11 @@ from common.contracts.roles import (
 )
 from rbac import (
     access_check,
+    access_evaluation,
     assignments,
     delegation_check,
     mapped_roles,
+    nats_rights,
     permissions,
     rights,
     role_templates,
@@ -72,4 +76,6 @@ HANDLERS: Final[dict[type[Request[Any]], Handler]] = {
     DeletePermission: permissions.delete,
     CheckAccess: access_check.check,
     CheckDelegation: delegation_check.check,
+    EvaluateAccess: access_evaluation.evaluate,
+    GetNatsRights: nats_rights.get,
 }

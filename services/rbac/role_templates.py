@@ -32,6 +32,7 @@ APPLICATION: Final = {
     "organizations:write": "Create, change and delete any organization",
     "webhooks:read": "See webhooks and their deliveries",
     "webhooks:write": "Set up and change webhooks",
+    "authz:evaluate": "Ask which user may do what, as an AuthZEN enforcement point",
 }
 """Permissions that every application has."""
 PLATFORM: Final = {

@@ -7,6 +7,7 @@ import secrets
 import unicodedata
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import Final
 
 import asyncpg
 
@@ -39,6 +40,9 @@ from common.events.roles import RoleCreated, RoleDeleted, RoleUpdated
 from rbac import delegation_check
 from rbac.deps import Deps
 from rbac.queries import permissions, roles
+
+OWN_FIELDS: Final = frozenset({"description", "name", "nats"})
+"""The fields of a role that are columns of its row."""
 
 
 async def list_(deps: Deps, ctx: Context, request: ListRoles) -> Roles:
@@ -93,8 +97,16 @@ async def create(deps: Deps, ctx: Context, request: CreateRole) -> Role:
     added = sorted(set(request.permissions))
     async with _transaction(deps, ctx) as tx:
         await _may_add(tx, ctx, kind, added)
+        if request.nats is not None:
+            await delegation_check.must_hold_everything(tx, ctx)
         await roles.insert(
-            tx, kind, app_id=app_id, id=id, name=request.name, description=request.description
+            tx,
+            kind,
+            app_id=app_id,
+            id=id,
+            name=request.name,
+            description=request.description,
+            nats=request.nats,
         )
         await roles.add_permissions(tx, kind, app_id=app_id, id=id, permissions=added)
         await audit.record(tx, ctx, RoleCreated(role_id=id, kind=kind, permissions=added))
@@ -153,21 +165,23 @@ async def _change(
         added, removed = sorted(after - before), sorted(before - after)
         await _may_add(tx, ctx, kind, added)
         await delegation_check.must_hold(tx, ctx, removed)
-        name = changes.name if "name" in fields else role.name
-        description = changes.description if "description" in fields else role.description
-        earlier = {"description": role.description, "name": role.name, "permissions": before}
-        later = {"description": description, "name": name, "permissions": after}
-        differing = [field for field in earlier if earlier[field] != later[field]]
+        earlier = {field: getattr(role, field) for field in OWN_FIELDS}
+        later = earlier | {field: getattr(changes, field) for field in fields & OWN_FIELDS}
+        differing = sorted(field for field in OWN_FIELDS if earlier[field] != later[field])
+        if "nats" in differing:
+            await delegation_check.must_hold_everything(tx, ctx)
+        if added or removed:
+            differing.append("permissions")
         if not differing:
             return role
         app_id = ctx.app_id
-        await roles.update(tx, kind, app_id=app_id, id=id, name=name, description=description)
+        await roles.update(tx, kind, app_id=app_id, id=id, **later)
         await roles.add_permissions(tx, kind, app_id=app_id, id=id, permissions=added)
         await roles.remove_permissions(tx, kind, app_id=app_id, id=id, permissions=removed)
         event = RoleUpdated(role_id=id, kind=kind, fields=differing, added=added, removed=removed)
         await audit.record(tx, ctx, event)
         changed = await _role(tx, ctx, kind, id)
-    if added or removed:
+    if {"nats", "permissions"}.intersection(differing):
         await deps.invalidation.publish(ctx, "rights")
     return changed
 
@@ -176,9 +190,11 @@ def _may_change(kind: Kind, role: Role, fields: set[str]) -> None:
     """Raises SystemRole if these fields of the role are fixed.
 
     The application decides what members of organizations may do, also for the built-in roles
-    `admin` and `member`. Only the names of these two are fixed.
+    `admin` and `member`. Only the names of these two are fixed. NATS subjects are never built in.
     """
-    if role.is_system and (kind == "application" or fields - {"permissions"}):
+    if not role.is_system or fields == {"nats"}:
+        return
+    if kind == "application" or fields - {"nats", "permissions"}:
         raise SystemRole(f"{role.id} came with the application")
 
 

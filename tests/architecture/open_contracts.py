@@ -41,6 +41,8 @@ OPEN = {
     "identity.session.sign_out": "the session's secret",
     "identity.user.resend_sign_up": "the flow's id and its browser, and the limits of a sign-up",
     "identity.user.sign_up": "the sign-up mode and limits; it answers alike for everybody",
+    "oidc.device.start": "the client's credentials, as at the token endpoint; limited per network",
+    "oidc.device.verify": "the user code, and the limits per session and network; it decides nothing",
     "oidc.access_token.check": "the token itself",
     "oidc.access_token.check_bound": "the token itself, and a proof of its key",
     "oidc.authorization.push": "the client's credential, as at the token endpoint",

@@ -19,6 +19,7 @@ LISTS: Final = {
     "/users/{id}/sessions": "a list, which DELETE empties",
     "/sessions": "a list, which DELETE empties",
     "/auth/second-factor": "a sign-in that waits, in one browser",
+    "/client-documents": "a list; PUT stores one of them whole",
 }
 """Paths with GET and a change that show no single object, and why."""
 

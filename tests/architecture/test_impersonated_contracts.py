@@ -19,6 +19,7 @@ READS = {
     *("check", "count", "follow", "get", "find", "holders", "list", "list_own", "list_public"),
     *("list_user", "manage", "mine", "of_user", "offer", "own", "preview", "resolve", "route"),
     *("checkpoints", "introspect", "state", "verify"),
+    "evaluate",
 }
 """The last words of subjects that only read."""
 REFUSED = (

@@ -19,7 +19,7 @@ from tests.kit import factor_people
 from tests.kit.fake_providers import PROOF, FakeProviders
 from tests.kit.people import EMAIL, LINK, ORGANIZATION, PASSWORD
 
-from common.contracts.authorization import Authorization
+from common.contracts.authorization import Authorization, RequestingDevice
 from common.contracts.link_proofs import LinkProof
 from common.contracts.passkeys import Passkey
 from common.contracts.provider_sign_in import ProviderOutcome
@@ -119,6 +119,45 @@ async def consent(look: Look) -> None:
         scopes=["openid", "profile", "email", "offline_access", "notes:write"],
     )
     await look.go("/oauth2/authorize?client_id=x")
+
+
+def switch_devices_on(look: Look) -> None:
+    tenant = look.site.world.tenants[look.site.app.host]
+    settings = tenant.settings.model_copy(update={"device_authorization": True})
+    look.site.world.tenants[tenant.host] = tenant.model_copy(update={"settings": settings})
+
+
+async def device_code(look: Look) -> None:
+    switch_devices_on(look)
+    await look.go("/device")
+
+
+async def device_link(look: Look) -> None:
+    switch_devices_on(look)
+    await look.go("/device?user_code=BCDF-GHJK")
+
+
+async def device(look: Look) -> None:
+    await device_link(look)
+    look.site.people.authorization = Authorization(
+        kind="device",
+        request="r1",
+        client_name="Acme command line",
+        client_uri="https://cli.acme.test",
+        scopes=["openid", "email", "offline_access"],
+        device=RequestingDevice(
+            user_code="BCDF-GHJK", ip_address="2001:db8::7:1", created_at=datetime.now(UTC)
+        ),
+    )
+    await look.send()
+
+
+async def device_done(look: Look) -> None:
+    await device(look)
+    look.site.people.authorization = Authorization(
+        kind="device_approved", client_name="Acme command line"
+    )
+    await look.send("button[value=allow]")
 
 
 async def refused(look: Look) -> None:
@@ -359,6 +398,10 @@ OWN: dict[str, Callable[[Look], Awaitable[None]]] = {
     "accounts": at("/accounts"),
     "logout": at("/logout"),
     "consent": consent,
+    "device_code": device_code,
+    "device_link": device_link,
+    "device": device,
+    "device_done": device_done,
     "organization": at(f"/accept-org-invite?token={LINK}"),
     "confirm": at("/login/confirm"),
     "confirm_ways": confirm_every_way,
@@ -423,7 +466,7 @@ EVERY_DAY = {
         "connections",
         "two_step_on",
     ),
-    *("recovery_codes", "passkeys", "impersonated"),
+    *("recovery_codes", "passkeys", "impersonated", "device"),
 }
 """One page of each kind. All of them are looked at by `make test-browsers`."""
 
@@ -468,7 +511,7 @@ async def _mirrored(look: Look, name: str) -> None:
     assert mark["x"] > 180
 
 
-@pytest.mark.parametrize("name", ["sign_in", "password", "sessions"])
+@pytest.mark.parametrize("name", ["sign_in", "password", "sessions", "device"])
 async def test_a_page_in_german(site: Site, name: str) -> None:
     """Longer words fit, down to 320 pixels."""
     async with site.visit(signed_in=name in OWN, width=320, locale="de-DE") as look:
@@ -490,7 +533,7 @@ async def test_quiet_motion(site: Site) -> None:
 
 async def test_targets_are_large_enough(site: Site) -> None:
     """24 by 24 CSS pixels for all that is not a link in a sentence (WCAG 2.5.8)."""
-    for name in ("password", "sessions", "accounts", "consent"):
+    for name in ("password", "sessions", "accounts", "consent", "device"):
         async with site.visit(signed_in=name in OWN, width=360) as look:
             await ALL[name](look)
 

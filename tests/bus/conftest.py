@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.bus.nats_platform import platform as platform
 from tests.bus.probe import Handled
 from tests.kit.nats_server import NatsServer, start, until
 from tests.kit.outbox_post import Post

@@ -52,7 +52,7 @@ def test_the_server_takes_the_file(tmp_path: Path) -> None:
     file = file.replace("/etc/nats/certificates", str(tmp_path / "nats-1"))
     (tmp_path / "nats.conf").write_text(file.replace("/data/jetstream", str(tmp_path / "store")))
     compose = yaml.safe_load((ROOT / "deploy/cluster/docker-compose.nats.yml").read_text())
-    names = compose["services"]["nats"]["environment"]
+    names = {*compose["services"]["nats"]["environment"], *compose["services"]["nats"]["secrets"]}
     environment = {name: "nats-1" if name == "NATS_SERVER_NAME" else "pw" for name in names}
 
     done = subprocess.run(
@@ -64,7 +64,7 @@ def test_the_server_takes_the_file(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    assert set(names) == {f"NATS_{u.upper()}_PASSWORD" for u in (*nats_access.SERVICES, "cli")} | {
+    assert names == {f"NATS_{u.upper()}_PASSWORD" for u in (*nats_access.SERVICES, "cli")} | {
         "NATS_SYSTEM_PASSWORD",
         "NATS_SERVER_NAME",
     }
@@ -77,7 +77,7 @@ def test_compose_mounts_what_the_file_names() -> None:
     server, alone = compose["services"]["nats"], main["services"]["nats"]
 
     assert server["image"] == alone["image"]
-    assert server["command"] == alone["command"]
+    assert server["command"][-1].splitlines()[-1] == f"exec {' '.join(alone['command'])}"
     volumes = [volume.split(":") for volume in server["volumes"]]
     inside = {place for _, place, *_ in volumes}
     assert inside == {"/data", "/etc/nats/aero2.conf", "/etc/nats/certificates"}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -97,13 +100,20 @@ def test_only_the_proxy_and_the_mail_page_are_published(project: Project) -> Non
 
 
 def test_no_secret_is_in_the_image(project: Project) -> None:
-    """Layers and history of the image contain no secret of the deployment."""
+    """Layers and history of the image contain no secret of the deployment, and no container has one in its
+    environment. A gateway has its own two only."""
     history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", project.name)
     configured = json.loads(docker("image", "inspect", project.name))[0]["Config"]
 
     assert "PASSWORD" not in history
     assert not [e for e in configured["Env"] if "PASSWORD" in e or "KEY" in e]
     assert configured["User"] == "10001:10001"
+    secrets = [file.read_text().strip() for file in project.secret_file("").iterdir()]
+    for each in project.containers():
+        inspected = docker("inspect", each["ID"])
+        assert not any(secret in inspected for secret in secrets), each["Service"]
+    seen = project.compose("exec", "-T", "gateway", "ls", "/run/secrets").split()
+    assert seen == ["AERO2_MASTER_KEY", "NATS_GATEWAY_PASSWORD"]
 
 
 def test_signing_in(project: Project, demo: dict[str, str]) -> None:
@@ -173,6 +183,94 @@ def test_postgres_and_nats_come_back(project: Project, demo: dict[str, str]) -> 
         assert time.monotonic() < ends
         time.sleep(0.3)
 
+    assert signs_in(demo)
+
+
+def started(project: Project) -> dict[str, str]:
+    """Returns when each container was started."""
+    return {
+        each["Name"]: json.loads(docker("inspect", each["ID"]))[0]["State"]["StartedAt"]
+        for each in project.containers()
+        if each["State"] == "running"
+    }
+
+
+@contextmanager
+def load(demo: dict[str, str]) -> Iterator[Counter[int]]:
+    """Asks for tokens until the block is left. Counts the answers by their status."""
+    answers: Counter[int] = Counter()
+    end = threading.Event()
+
+    def work() -> None:
+        while not end.is_set():
+            answers[token(demo).status_code] += 1
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    try:
+        yield answers
+    finally:
+        end.set()
+        for worker in workers:
+            worker.join()
+
+
+def opens_the_database(project: Project, role: str, password: str) -> bool:
+    command = [
+        "psql",
+        "--host=postgres",
+        f"--username={role}",
+        "--dbname=aero2",
+        "--command=SELECT 1",
+    ]
+    given = ("exec", "-T", "--env", f"PGPASSWORD={password}", "postgres")
+    return "1 row" in project.compose(*given, *command, check=False)
+
+
+def opens_nats(project: Project, secret: str) -> bool:
+    """Returns whether NATS takes a line of the file of rbac's login."""
+    script = (
+        "import asyncio, sys\n"
+        "from aero2.embedded.nats import lets_in\n"
+        "from common.nats_logins import parse_login\n"
+        "login = parse_login('rbac', sys.argv[1])\n"
+        "print('taken', asyncio.run(lets_in('nats://nats:4222', *login)))"
+    )
+    return "taken True" in project.compose("exec", "-T", "rbac", "python", "-c", script, secret)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("what", ["database", "nats", "owner"])
+def test_passwords_are_replaced_under_load(
+    project: Project, demo: dict[str, str], what: str
+) -> None:
+    """By the command of the documentation, without a failed request and without a restart. Afterwards the former
+    passwords open nothing, and a deployment that starts again has the new ones."""
+    role = {"database": "aero2_rbac", "owner": "postgres"}.get(what)
+    name = {"database": "AERO2_RBAC_PASSWORD", "owner": "POSTGRES_PASSWORD"}.get(
+        what, "NATS_RBAC_PASSWORD"
+    )
+    former, before = project.secret(name), started(project)
+    with load(demo) as answers:
+        project.compose("run", "--rm", "-T", "secrets", "rotate", what)
+
+    assert set(answers) == {200}, answers
+    assert answers[200] > 10
+    assert started(project) == before
+    assert project.secret(name) != former
+    assert len(project.secret_file(name).read_text().splitlines()) == 1
+    if role:
+        assert opens_the_database(project, role, project.secret(name))
+        assert not opens_the_database(project, role, former)
+    else:
+        assert project.secret(name).startswith("rbac-2:")
+        assert opens_nats(project, project.secret(name))
+        assert not opens_nats(project, former)
+        project.up()
+        project.compose("restart", "--timeout", "10", "nats", "rbac")
+        project.up()
+    assert token(demo).status_code == 200
     assert signs_in(demo)
 
 

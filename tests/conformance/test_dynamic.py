@@ -28,12 +28,12 @@ ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 async def initial(system: System) -> AsyncIterator[str]:
     """Switches registration on for these modules, and returns an initial access token."""
     async with system.backend() as api:
-        answer = await api.patch("/api/settings", json={"client_registration": "token"})
+        answer = await api.put("/api/settings", json={"client_registration": "token"})
         assert answer.status_code == 200, answer.text
         answer = await api.post("/api/initial-access-tokens", json={"name": "Conformance suite"})
         assert answer.status_code == 201, answer.text
         yield answer.json()["token"]
-        await api.patch("/api/settings", json={"client_registration": None})
+        await api.put("/api/settings", json={"client_registration": None})
 
 
 @pytest_asyncio.fixture
@@ -97,6 +97,7 @@ async def test_oidcc_server_of_the_dynamic_plan(dynamic: Suite) -> None:
     assert told["sub"] == tokens["claims"]["sub"]
 
 
+@pytest.mark.long
 async def test_oidcc_idtoken_rs256(dynamic: Suite) -> None:
     told = await registered(dynamic, id_token_signed_response_alg="RS256")
     tokens = await dynamic.tokens(client_of(told))
@@ -104,6 +105,7 @@ async def test_oidcc_idtoken_rs256(dynamic: Suite) -> None:
     assert jwt.get_unverified_header(tokens["id_token"])["alg"] == "RS256"
 
 
+@pytest.mark.long
 async def test_oidcc_idtoken_unsigned(dynamic: Suite) -> None:
     """Refused at the registration, so the suite skips the module."""
     answer = await post(dynamic, id_token_signed_response_alg="none")
@@ -111,6 +113,7 @@ async def test_oidcc_idtoken_unsigned(dynamic: Suite) -> None:
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")
 
 
+@pytest.mark.long
 async def test_oidcc_userinfo_rs256(dynamic: Suite) -> None:
     """UserInfo is a JWT, signed as registered."""
     told = await registered(dynamic, userinfo_signed_response_alg="RS256")
@@ -131,6 +134,7 @@ async def shown_error(suite: Suite, client: Client, **params: Any) -> None:
     assert (result.page.away, result.page.response.status_code) == (False, 400)
 
 
+@pytest.mark.long
 async def test_oidcc_ensure_redirect_uri_in_authorization_request(dynamic: Suite) -> None:
     """With two registered URIs, none is chosen for the client."""
     told = await registered(dynamic, redirect_uris=[CALLBACK, f"{CALLBACK}/2"])
@@ -138,6 +142,7 @@ async def test_oidcc_ensure_redirect_uri_in_authorization_request(dynamic: Suite
     await shown_error(dynamic, client_of(told), redirect_uri=None)
 
 
+@pytest.mark.long
 async def test_oidcc_redirect_uri_query_ok(dynamic: Suite) -> None:
     """oidcc-redirect-uri-query-OK: a query that is registered stays, and the response is added to it."""
     uri = f"{CALLBACK}?dummy1=lorem&dummy2=ipsum"
@@ -160,6 +165,7 @@ def _password() -> str:
     return PASSWORD
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("registered_uri", "sent"),
     [
@@ -176,6 +182,7 @@ async def test_oidcc_redirect_uri_query(dynamic: Suite, registered_uri: str, sen
     await shown_error(dynamic, client_of(told), redirect_uri=sent)
 
 
+@pytest.mark.long
 async def test_oidcc_redirect_uri_regfrag(dynamic: Suite) -> None:
     """A fragment is refused at the registration."""
     answer = await post(dynamic, redirect_uris=[f"{CALLBACK}#foobar"])
@@ -183,6 +190,7 @@ async def test_oidcc_redirect_uri_regfrag(dynamic: Suite) -> None:
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_redirect_uri")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("member", "shown"),
     [("logo_uri", False), ("policy_uri", True), ("tos_uri", True)],
@@ -290,6 +298,7 @@ async def test_oidcc_ensure_client_assertion_with_iss_aud_succeeds(dynamic: Suit
     assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.long
 async def test_oidcc_registration_jwks_uri(dynamic: Suite, in_reach: None) -> None:
     """Keys by reference are fetched when they are needed, not at the registration."""
     async with key_server() as server:
@@ -334,6 +343,7 @@ def in_reach(request: pytest.FixtureRequest) -> None:
         pytest.skip("the services run elsewhere")
 
 
+@pytest.mark.long
 async def test_oidcc_refresh_token_of_the_dynamic_plan(dynamic: Suite) -> None:
     """offline_access gives a refresh token, bound to the client."""
     client = client_of(await registered(dynamic))
@@ -347,6 +357,7 @@ async def test_oidcc_refresh_token_of_the_dynamic_plan(dynamic: Suite) -> None:
     assert (await dynamic.token(client, **params)).status_code == 200
 
 
+@pytest.mark.long
 async def test_oidcc_registration_sector_bad(dynamic: Suite) -> None:
     """A document that does not list the redirect URI, and one that we do not call. The good one is in
     tests/service/oidc: the suite's server has https."""
@@ -355,6 +366,7 @@ async def test_oidcc_registration_sector_bad(dynamic: Suite) -> None:
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")
 
 
+@pytest.mark.long
 async def test_oidcc_server_rotate_keys(dynamic: Suite) -> None:
     """After a rotation, old and new keys are published, and an ID token of before still verifies."""
     client = client_of(await registered(dynamic))
@@ -371,6 +383,7 @@ async def test_oidcc_server_rotate_keys(dynamic: Suite) -> None:
     assert await dynamic.verified(before["id_token"], client)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("uri", "status"),
     [(f"{ALIAS}/initiate", 201), ("http://example.com/initiate", 400)],

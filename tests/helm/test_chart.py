@@ -16,7 +16,7 @@ import yaml
 from tests.kit.compose import ROOT
 from tests.kit.world import MASTER_KEY
 
-from aero2.compose_env import content
+from aero2.compose_env import fresh_secrets
 from aero2.nats_access import SERVICES
 from aero2.reference.environment import settings_of
 from common.cluster_settings import read_clusters
@@ -155,23 +155,22 @@ def test_a_wrong_value_is_named(wrong: Document, named: str) -> None:
 
 
 def compose_environment(service: str) -> set[str]:
-    """Returns the variables of a service in docker-compose.yml, without those of the proxy there."""
+    """Returns the variables of a service in docker-compose.yml. A secret's name stands for its file."""
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     own: dict[str, str] = compose["services"][service]["environment"]
-    return set(own)
+    return {name.removesuffix("_FILE") for name in own}
 
 
 @pytest.mark.parametrize("service", ["gateway", "identity", "oidc", "rbac", "tenancy"])
 def test_a_pod_has_the_variables_of_the_container(service: str) -> None:
     """What a service needs stands in docker-compose.yml, too, so neither file can forget one. Settings
-    with a default are left to `environment`; passwords of DSNs are variables of the pod."""
+    with a default are left to `environment`."""
     template = of_kind(release("least")["documents"], "Deployment")[service]["spec"]["template"]
     own = {name.removesuffix("_FILE") for name in environment(template)}
-    passwords = {name for name in own if name.endswith("_DATABASE_PASSWORD")}
     container = compose_environment(service)
     needed = {name for name in container if name.endswith(("_URL", "_USER", "_PASSWORD", "_KEY"))}
 
-    assert own - passwords - OWN_OF_CHART <= container
+    assert own - OWN_OF_CHART <= container
     assert needed - {"AERO2_SMTP_URL"} <= own
 
 
@@ -180,9 +179,7 @@ def test_a_pod_gets_its_own_secrets_only(name: str) -> None:
     """Every key exists in what `aero2 compose-env` writes. A gateway has no password of the database, and
     a service has none of another service."""
     documents = release(name)["documents"]
-    made = {
-        line.split("=")[0] for line in content("https://id.example.com").splitlines() if "=" in line
-    }
+    made = set(fresh_secrets())
     used = {pod: keys_of_secret(template) for pod, template in pods(documents)}
 
     assert set().union(*used.values()) - {"AERO2_OWNER_DATABASE_URL"} <= made
@@ -201,6 +198,18 @@ def test_a_pod_gets_its_own_secrets_only(name: str) -> None:
             "AERO2_MASTER_KEY",
             "NATS_GATEWAY_PASSWORD",
         }
+
+
+def test_the_callout_has_its_own_secrets_only() -> None:
+    """Neither the master key nor a password of the database: only the keys for the customer's servers, and
+    its user on our bus."""
+    documents = release("callout")["documents"]
+    template = of_kind(documents, "Deployment")["callout"]["spec"]["template"]
+    keys = ("CALLOUT_PASSWORD", "CALLOUT_ISSUER_SEED", "CALLOUT_XKEY_SEED")
+
+    assert keys_of_secret(template) == {"NATS_CALLOUT_PASSWORD", *(f"AERO2_{k}" for k in keys)}
+    for pod, other in pods(documents):
+        assert "AERO2_CALLOUT_ISSUER_SEED" not in keys_of_secret(other) or "callout" in pod
 
 
 def test_services_of_one_pod_have_variables_of_their_own() -> None:
@@ -412,7 +421,9 @@ def test_pods_reach_what_they_need_and_nothing_else(name: str) -> None:
         wanted = set(names)
         if component != "migrate":
             wanted |= {("TCP", 4222)}
-        if component not in ("gateway", "dashboard-gateway", "owner-link"):
+        if component == "callout":
+            wanted |= {("TCP", 4333)}
+        if component not in ("gateway", "dashboard-gateway", "owner-link", "callout"):
             wanted |= {("TCP", 5432)} | ({("TCP", 6432)} if name == "clusters" else set())
         if component in ("identity", "oidc", "tenancy", "together"):
             wanted |= internet

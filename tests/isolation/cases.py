@@ -68,6 +68,11 @@ NEUTRAL: dict[str, Any] = {
     "KeepFormPost.response": {"code": "c"},
     "AddCustomDomain.domain": "login.fresh.example.org",
     "AddOrganizationDomain.domain": "fresh.example",
+    "PinClientDocument.client_id": "https://fresh.example/client.json",
+    "PinClientDocument.document": {
+        "client_id": "https://fresh.example/client.json",
+        "redirect_uris": ["https://fresh.example/cb"],
+    },
     "RegisterClient.metadata": {"redirect_uris": ["https://another.example.com/cb"]},
     "ReplaceRegistration.metadata": {"redirect_uris": ["https://another.example.com/cb"]},
 }
@@ -117,11 +122,27 @@ def case(contract: type[Request[Any]], away: Side) -> Case:
             user, org = away.things["user_id"], away.things["org_id"]
             values[name] = [{"user_id": user, "permission": "users:read", "org_id": org}]
             named.append(name)
+        elif full == "EvaluateAccess.evaluations":
+            values[name] = [_evaluation(away)]
+            named.append(name)
         elif field.is_required():
             if name not in NEUTRAL:
                 raise NoCase(f"{full} is filled by nothing")
             values[name] = NEUTRAL[name]
     return Case(contract.model_validate(values), tuple(named))
+
+
+def _evaluation(away: Side) -> dict[str, Any]:
+    """A question about a user and an organization of `away`."""
+    return {
+        "subject": {"type": "user", "id": away.things["user_id"]},
+        "action": {"name": "read"},
+        "resource": {
+            "type": "users",
+            "id": "1",
+            "properties": {"org_id": away.things["org_id"]},
+        },
+    }
 
 
 def askers(contract: type[Request[Any]], home: Side) -> list[Caller]:

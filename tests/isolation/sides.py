@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import asyncpg
+from tests.isolation.devices import add_devices
 from tests.isolation.passkeys import add_passkeys
 from tests.isolation.registrations import add_registration
 from tests.isolation.ways_in import add_ways_in
@@ -33,6 +34,7 @@ from common.contracts.assignments import AssignRole
 from common.contracts.audit_log import ListAudit
 from common.contracts.authorization import Authorize, SignedIn
 from common.contracts.base import Request
+from common.contracts.client_documents import PinClientDocument
 from common.contracts.client_secrets import ListClientSecrets
 from common.contracts.clients import CreateClient
 from common.contracts.domains import AddCustomDomain
@@ -162,6 +164,7 @@ async def populate(sides: Sides) -> None:
         await _rest(sides, side)
         await add_registration(sides, side, KEY_HOLDER)
         await add_ways_in(sides, side, KEY_HOLDER, PASSWORD, BROWSER)
+        await add_devices(sides, side, KEY_HOLDER)
 
 
 async def _side(sides: Sides, word: str) -> Side:
@@ -538,6 +541,13 @@ async def _rest(sides: Sides, side: Side) -> None:
         KEY_HOLDER,
         CreateIdentityProvider(preset="zoom", client_secret=side.word, settings=settings),
     )
+    client_url = f"https://{side.word}.example/client.json"
+    document: dict[str, Any] = {
+        "client_id": client_url,
+        "client_name": f"Agent {side.word}",
+        "redirect_uris": [f"https://{side.word}.example/cb"],
+    }
+    await sides.ask(side, KEY_HOLDER, PinClientDocument(client_id=client_url, document=document))
     batch = await sides.ask(
         side,
         KEY_HOLDER,
@@ -562,6 +572,7 @@ async def _rest(sides: Sides, side: Side) -> None:
         "provider": provider.id,
         "DeleteResource.id": resource.id,
         "DeleteScope.id": scope.id,
+        "DeleteClientDocument.client_id": client_url,
         "SetPrimaryDomain.id": domain.id,
         "RemoveCustomDomain.id": domain.id,
         "VerifyCustomDomain.id": domain.id,

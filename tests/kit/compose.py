@@ -77,8 +77,9 @@ class Project:
         return str(next(iter(networks.values()))["IPAddress"])
 
     def secret(self, name: str) -> str:
-        """Returns a value of the .env file."""
-        lines = dict(
-            line.split("=", 1) for line in self.env.read_text().splitlines() if "=" in line
-        )
-        return lines[name].strip("'")
+        """Returns a secret: the first line of its file."""
+        return self.secret_file(name).read_text().splitlines()[0]
+
+    def secret_file(self, name: str) -> Path:
+        """Returns the file of a secret."""
+        return self.env.with_name("secrets") / name

@@ -24,11 +24,14 @@ from tests.kit.deployments import Ability, Deployment, Shape
 from tests.kit.instance import environment, free_port
 from tests.kit.service_processes import ServiceProcesses, until
 
-from aero2 import nats_access
-from aero2.compose_env import content
+from aero2 import compose_env, nats_access
+from aero2.compose_env import fresh_secrets, write_secrets
 from aero2.embedded.ports import bound
+from aero2.nats_file_passwords import LoginFiles
+from aero2.password_files import PasswordFile
 
 SERVICES = ("tenancy", "identity", "oidc", "rbac", "gateway")
+SECRETS = "/run/secrets"
 testcontainers_config.ryuk_disabled = True  # `end` removes them; the reaper needs one more image
 
 
@@ -47,7 +50,7 @@ class ComposeFile:
         return [str(word) for word in self._services[service]["command"]]
 
     def environment(self, service: str) -> dict[str, str]:
-        given = self._services[service]["environment"]
+        given = self._services[service].get("environment", {})
         return {name: self._filled(str(value)) for name, value in given.items()}
 
     def _filled(self, text: str) -> str:
@@ -77,10 +80,16 @@ class Containers(Deployment):
             reserved.getsockname()[1] for reserved in self._reserved
         ]
         self._processes = ServiceProcesses(folder, self._port)
-        self._file = ComposeFile(_values(content(f"http://localhost:{self._port}")) | settings)
-        self._postgres = self._container("postgres", 5432)
+        self._secrets = folder / "secrets"
+        self._written_secrets = fresh_secrets()
+        write_secrets(self._secrets, self._written_secrets, force=False)
+        values = _values(compose_env.settings(f"http://localhost:{self._port}", str(self._secrets)))
+        self._file = ComposeFile(values | settings)
+        self._postgres = self._container("postgres", 5432).with_volume_mapping(
+            str(self._secrets / "POSTGRES_PASSWORD"), f"{SECRETS}/POSTGRES_PASSWORD", "ro"
+        )
         self._nats = self._container("nats", 4222).with_volume_mapping(
-            str(ROOT / "deploy" / "nats.conf"), "/etc/nats/aero2.conf", "ro"
+            str(self._nats_configuration()), "/etc/nats/aero2.conf", "ro"
         )
         try:
             self._start_containers()
@@ -106,6 +115,15 @@ class Containers(Deployment):
         for name, value in self._file.environment(service).items():
             container.with_env(name, value)
         return container
+
+    def _nats_configuration(self) -> Path:
+        """Writes the configuration of NATS, as the service `nats-volume` does."""
+        place = self._folder / "nats.conf"
+        users = (*nats_access.SERVICES, nats_access.CLI)
+        names = {user: f"NATS_{user.upper()}_PASSWORD" for user in users}
+        files = {user: PasswordFile(self._secrets / name, name) for user, name in names.items()}
+        LoginFiles(place, files).write_configuration()
+        return place
 
     def _start_containers(self) -> None:
         for container in (self._postgres, self._nats):
@@ -140,9 +158,12 @@ class Containers(Deployment):
         postgres = "{}:{}".format(*_address(self._postgres, 5432))
         nats = "nats://{}:{}".format(*_address(self._nats, 4222))
         given = {
-            name: value.replace("@postgres/", f"@{postgres}/").replace("nats://nats:4222", nats)
+            name: value.replace("@postgres/", f"@{postgres}/")
+            .replace("nats://nats:4222", nats)
+            .replace(SECRETS, str(self._secrets))
             for name, value in self._file.environment(service).items()
         }
+        given.pop("AERO2_SMTP_URL_FILE", None)
         return given | {
             "AERO2_HOST": "127.0.0.1",
             "AERO2_PORT": str(self._port),
@@ -171,11 +192,14 @@ class Containers(Deployment):
         raise AssertionError("unreachable")
 
     def nats(self) -> tuple[str, str]:
-        password = self._file.values[f"NATS_{nats_access.CLI.upper()}_PASSWORD"]
+        password = self._written_secrets[f"NATS_{nats_access.CLI.upper()}_PASSWORD"]
         return "nats://{}:{}".format(*_address(self._nats, 4222)), password
 
     def owner_dsn(self) -> str:
-        return self._environment("migrate")["AERO2_OWNER_DATABASE_URL"]
+        url = self._environment("migrate")["AERO2_OWNER_DATABASE_URL"]
+        return url.replace(
+            "postgres@", f"postgres:{self._written_secrets['POSTGRES_PASSWORD']}@", 1
+        )
 
     def kill(self, service: str, how: signal.Signals = signal.SIGKILL) -> None:
         """Signals a service and starts it again, as a supervisor does."""

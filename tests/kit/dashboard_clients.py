@@ -43,6 +43,19 @@ from common.contracts.consents import (
     RevokeClientGrants,
     RevokedGrants,
 )
+from common.contracts.exchange_policies import (
+    CreateExchangePolicy,
+    DeleteExchangePolicy,
+    ExchangePolicies,
+    ExchangePolicy,
+    ExchangePolicyFields,
+    ListExchangePolicies,
+)
+from common.contracts.identity_providers import (
+    IdentityProvider,
+    IdentityProviders,
+    ListIdentityProviders,
+)
 from common.ids import new_id
 
 CLIENT_SECRET: Final = "cs_shown_once"
@@ -58,6 +71,8 @@ class FakeClients:
     secrets: list[ClientSecret] = field(default_factory=list)
     grants: list[Grant] = field(default_factory=list)
     calls: list[Request[Any]] = field(default_factory=list)
+    policies: list[ExchangePolicy] = field(default_factory=list)
+    providers: list[IdentityProvider] = field(default_factory=list)
     report: AuthorizationUrlReport | None = None
     problem: Exception | None = None
 
@@ -88,7 +103,9 @@ class FakeClients:
 
 async def _list(fake: FakeClients, ctx: Context, request: ListClients) -> Clients:
     ctx.allow(request.needs)
-    return Clients(clients=list(fake.clients.values()))
+    fake.calls.append(request)
+    of_source = [c for c in fake.clients.values() if request.source in (None, c.source)]
+    return Clients(clients=of_source)
 
 
 async def _get(fake: FakeClients, ctx: Context, request: GetClient) -> Client:
@@ -163,6 +180,34 @@ async def _check(
     )
 
 
+async def _policies(
+    fake: FakeClients, ctx: Context, request: ListExchangePolicies
+) -> ExchangePolicies:
+    fake.find(request.client)
+    return ExchangePolicies(policies=fake.policies)
+
+
+async def _allow(fake: FakeClients, ctx: Context, request: CreateExchangePolicy) -> ExchangePolicy:
+    fake.write(ctx, request)
+    fields = {name: getattr(request, name) for name in ExchangePolicyFields.model_fields}
+    policy = ExchangePolicy(id=new_id(), client_id=request.client, created_at=NOW, **fields)
+    fake.policies.append(policy)
+    return policy
+
+
+async def _forbid(fake: FakeClients, ctx: Context, request: DeleteExchangePolicy) -> Done:
+    fake.write(ctx, request)
+    fake.policies = [policy for policy in fake.policies if policy.id != request.policy_id]
+    return Done()
+
+
+async def _idps(
+    fake: FakeClients, ctx: Context, request: ListIdentityProviders
+) -> IdentityProviders:
+    ctx.allow(request.needs)
+    return IdentityProviders(idps=fake.providers)
+
+
 def fake_clients(people: Developers) -> FakeClients:
     """Registers the fake service for the pages of clients."""
     fake = FakeClients(people)
@@ -180,6 +225,10 @@ def fake_clients(people: Developers) -> FakeClients:
             ListClientGrants: _grants,
             RevokeClientGrants: _take_back,
             CheckAuthorizationUrl: _check,
+            ListExchangePolicies: _policies,
+            CreateExchangePolicy: _allow,
+            DeleteExchangePolicy: _forbid,
+            ListIdentityProviders: _idps,
         },
     )
     return fake

@@ -19,7 +19,18 @@ SCHEMA: dict[str, Any] = {
         "at": {"pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"},
         "level": {"enum": ["debug", "info", "warning", "error", "critical"]},
         "event": {"type": "string", "minLength": 1},
-        "service": {"enum": ["gateway", "identity", "oidc", "rbac", "tenancy", "together", "mail"]},
+        "service": {
+            "enum": [
+                "gateway",
+                "identity",
+                "oidc",
+                "rbac",
+                "tenancy",
+                "callout",
+                "together",
+                "mail",
+            ]
+        },
         "version": {"const": VERSION},
         "replica": {"type": "string", "minLength": 1},
         "trace": {"pattern": "^[0-9a-f]{32}$"},

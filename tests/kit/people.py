@@ -20,6 +20,14 @@ from common.contracts.authorization import (
 from common.contracts.base import Done
 from common.contracts.clients import ClientNotFound
 from common.contracts.consents import Grant, Grants, ListMyGrants, RevokeMyGrant
+from common.contracts.device_authorization import (
+    DeviceSignIn,
+    DeviceSignInNotFound,
+    DeviceSignIns,
+    ListMyDeviceSignIns,
+    RevokeMyDeviceSignIn,
+    VerifyUserCode,
+)
 from common.contracts.email_codes import (
     ConfirmWithCode,
     SignInWithCode,
@@ -155,6 +163,7 @@ class People:
         """The domain that an organization has verified, whose provider is `acme`."""
         self.sso_required: SsoRequired | None = None
         self.revoked: list[str] = []
+        self.devices: list[DeviceSignIn] = []
         self.protection = Protection()
         world.bus.serve(self, HANDLERS | factor_people.HANDLERS | passkey_people.HANDLERS)
 
@@ -518,6 +527,18 @@ async def authorization(people: People, ctx: Context, request: Any) -> Authoriza
     return people.authorization
 
 
+async def devices(people: People, ctx: Context, request: ListMyDeviceSignIns) -> DeviceSignIns:
+    return DeviceSignIns(devices=people.devices)
+
+
+async def sign_device_out(people: People, ctx: Context, request: RevokeMyDeviceSignIn) -> Done:
+    left = [one for one in people.devices if one.id != request.device_id]
+    if len(left) == len(people.devices):
+        raise DeviceSignInNotFound
+    people.devices = left
+    return Done()
+
+
 async def authorization_state(people: People, ctx: Context, request: Any) -> AuthorizationState:
     return people.authorization_state
 
@@ -577,5 +598,8 @@ HANDLERS: dict[Any, Any] = {
     Authorize: authorization,
     ResumeAuthorization: authorization,
     GetAuthorizationState: authorization_state,
+    VerifyUserCode: authorization,
+    ListMyDeviceSignIns: devices,
+    RevokeMyDeviceSignIn: sign_device_out,
     LogOut: end_session,
 }

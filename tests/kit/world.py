@@ -192,6 +192,7 @@ class World(OAuthSteps):
             **self._shared("oidc", bus, tenants),
             logout_db=self.databases["logout"],
             sweep_db=self.databases["sweep"],
+            limits=Limits(self.databases["oidc"], self.keys, self.limit_scale),
             settings=OidcSettings(
                 master_key=SecretStr(MASTER_KEY),
                 database_url=SecretStr(self.dsns["oidc"]),

@@ -10,7 +10,7 @@ import pytest
 from aero2.embedded.folder import Folder
 from aero2.embedded.ports import Ports
 from aero2.embedded.secrets import Secrets
-from aero2.environment import UNUSED, unused_variables
+from aero2.environment import OF_CALLOUT, UNUSED, unused_variables
 from aero2.failures import CommandError
 from aero2.nats_access import SERVICES
 from aero2.platform import Platform
@@ -88,7 +88,7 @@ def test_each_documented_variable_is_used_or_named(
     monkeypatch.setenv(name, value)
 
     given = environments(folder, tls=True)
-    readers = ONE_READER.get(name, SERVICES)
+    readers = ["callout"] if name.startswith(OF_CALLOUT) else ONE_READER.get(name, SERVICES)
     used = bool(readers) and all(value in given[service].get(name, "") for service in readers)
 
     assert used != bool(unused_variables())

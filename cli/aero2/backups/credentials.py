@@ -92,6 +92,7 @@ KEPT: Final = frozenset(
         *("organization_members", "organization_domains", "roles", "permissions"),
         *("role_permissions", "organization_roles", "organization_role_permissions", "user_roles"),
         *("identity_providers", "identity_provider_documents", "user_identity_links"),
+        *("client_documents",),
         *("mail_templates", "mail_senders", "resources", "scopes", "consents"),
         # Credentials that people keep. They would otherwise be locked out.
         *("passwords", "passkeys", "recovery_codes"),

@@ -13,6 +13,7 @@ from typing import Final
 
 import nats
 import nats.errors
+from nats.aio.client import Client
 
 from aero2 import nats_access
 from aero2.embedded.folder import Folder
@@ -83,27 +84,46 @@ jetstream {{
 
     async def accepts(self, login: str, password: str) -> bool:
         """Whether it takes a login of the command line, and JetStream answers."""
-        try:
-            nc = await nats.connect(
-                self.url,
-                user=login,
-                password=password,
-                inbox_prefix=nats_access.inbox(nats_access.CLI).encode(),
-                allow_reconnect=False,
-                connect_timeout=10,  # a busy machine takes a while; a closed port refuses at once
-                max_reconnect_attempts=1,  # 0 would be without end, and nobody would look at the process again
-                reconnect_time_wait=0,
-                error_cb=_quiet,
-            )
-        except (OSError, nats.errors.Error, TimeoutError):
-            return False
-        try:
-            await nc.jetstream().account_info()
-        except (nats.errors.Error, TimeoutError):
-            return False
-        finally:
-            await nc.close()
-        return True
+        return await accepts(self.url, login, password)
+
+
+async def lets_in(url: str, login: str, password: str) -> bool:
+    """Returns whether a server takes a login of the command line."""
+    nc = await _connection(url, login, password)
+    if nc is not None:
+        await nc.close()
+    return nc is not None
+
+
+async def accepts(url: str, login: str, password: str) -> bool:
+    """Returns whether a server takes a login of the command line, and its JetStream answers."""
+    nc = await _connection(url, login, password)
+    if nc is None:
+        return False
+    try:
+        await nc.jetstream().account_info()
+    except (nats.errors.Error, TimeoutError):
+        return False
+    finally:
+        await nc.close()
+    return True
+
+
+async def _connection(url: str, login: str, password: str) -> Client | None:
+    try:
+        return await nats.connect(
+            url,
+            user=login,
+            password=password,
+            inbox_prefix=nats_access.inbox(nats_access.CLI).encode(),
+            allow_reconnect=False,
+            connect_timeout=10,  # a busy machine takes a while; a closed port refuses at once
+            max_reconnect_attempts=1,  # 0 would be without end, and nobody would look at the process again
+            reconnect_time_wait=0,
+            error_cb=_quiet,
+        )
+    except (OSError, nats.errors.Error, TimeoutError):
+        return None
 
 
 async def _quiet(_: Exception) -> None:

@@ -17,7 +17,7 @@ DATABASE: Final = "postgres"
 """The folder of the cluster that these secrets open."""
 DATABASE_ROLES: Final = migrate.ROLES
 """The role of each is aero2_<name>."""
-NATS_USERS: Final = (*nats_access.SERVICES, nats_access.CLI)
+NATS_USERS: Final = (*nats_access.SERVICES, nats_access.CLI, nats_access.CALLOUT)
 
 
 def password() -> str:

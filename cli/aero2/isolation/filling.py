@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from aero2.failures import CommandError
 from aero2.isolation.canary import Canary, refusal
-from aero2.isolation.things import address, word
+from aero2.isolation.things import address, client_document, word
 from aero2.isolation.wire import NONE, Credential, Parts, Wire
 from common.ids import new_id
 
@@ -22,6 +22,7 @@ SETTINGS: Final = {
     "pushed_authorization_requests": True,
     "impersonation": True,
     "passkey_sign_up": True,
+    "authzen": True,
     "auth_methods": ["password", "email_code", "magic_link", "passkey"],
 }
 SENDER: Final = {"host": "mail.example.invalid", "from_address": "canary@example.invalid"}
@@ -67,6 +68,8 @@ class _Filling:
         uri = f"https://{word()}.example"
         resource = self._post("resources", identifier=uri, name=text)
         scope = self._post("scopes", name=word(), description=text)
+        document = client_document(word())
+        self._own("PUT", "/api/client-documents", json=document)
         initial_token = self._post("initial-access-tokens", name=text)
         self.things |= {
             "permission_id": permission["id"],
@@ -75,6 +78,7 @@ class _Filling:
             "org_role_id": org_role["id"],
             "resource_id": resource["id"],
             "scope_id": scope["id"],
+            "client_url": document["client_id"],
             "initial_token_id": initial_token["id"],
         }
 
@@ -219,6 +223,7 @@ class _Filling:
             "link_token": secrets.token_urlsafe(32),
             "passkey_id": secrets.token_urlsafe(32),
             "device_id": new_id(),
+            "device_sign_in_id": new_id(),
             "domain_id": new_id(),
             "recovery_code": secrets.token_urlsafe(16),
             "second_recovery_code": secrets.token_urlsafe(16),

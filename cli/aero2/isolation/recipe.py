@@ -20,6 +20,7 @@ PARAMETERS: Final = {
     "audit/id": "audit_id",
     "clients/id": "client_id",
     "developers/id": "developer_id",
+    "device-sign-ins/device_id": "device_sign_in_id",
     "devices/id": "device_id",
     "domains/domain_id": "org_domain_id",
     "domains/id": "domain_id",

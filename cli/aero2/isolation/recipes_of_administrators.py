@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from aero2.isolation.recipe import LAST, By, Recipe, Values
-from aero2.isolation.things import address, word
+from aero2.isolation.things import address, client_document, word
 
 
 def _user(by: By = "user", **more: Any) -> Recipe:
@@ -16,10 +16,21 @@ def _name(_: Values) -> dict[str, Any]:
     return {"name": "Something new"}
 
 
+def _evaluation(t: Values) -> dict[str, Any]:
+    resource, _, action = t["permission_name"].partition(":")
+    return {
+        "subject": {"type": "user", "id": t["user_id"]},
+        "action": {"name": action},
+        "resource": {"type": resource, "id": "any", "properties": {"org_id": t["org_id"]}},
+    }
+
+
 RECIPES: Final[dict[str, Recipe]] = {
     "POST /api/authorize/check": Recipe(
         body=lambda t: {"checks": [{"user_id": t["user_id"], "permission": t["permission_name"]}]}
     ),
+    "POST /access/v1/evaluation": Recipe(body=_evaluation),
+    "POST /access/v1/evaluations": Recipe(body=lambda t: {"evaluations": [_evaluation(t)]}),
     # clients
     "POST /api/clients": Recipe(
         body=lambda t: {"name": "Another", "redirect_uris": [t["callback"]]}
@@ -88,6 +99,8 @@ RECIPES: Final[dict[str, Recipe]] = {
     "POST /api/resources": Recipe(
         body=lambda _: {"identifier": f"https://{word()}.example", "name": "Another"}
     ),
+    "PUT /api/client-documents": Recipe(body=lambda _: client_document(word())),
+    "DELETE /api/client-documents": Recipe(query=lambda t: {"client_id": t["client_url"]}),
     "POST /api/scopes": Recipe(body=lambda _: {"name": word()}),
     "POST /api/initial-access-tokens": Recipe(body=lambda _: {"name": word()}),
     "POST /api/roles": Recipe(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from common.ids import new_id
 
@@ -36,6 +36,13 @@ def word() -> str:
 def address() -> str:
     """Returns an address that nobody has."""
     return f"{word()}@{MAIL_DOMAIN}"
+
+
+def client_document(name: str) -> dict[str, Any]:
+    """Returns a copy of a client's metadata document, to be pinned."""
+    url = f"https://{name}.invalid/client.json"
+    content = {"client_id": url, "redirect_uris": [f"https://{name}.invalid/cb"]}
+    return {"client_id": url, "document": content}
 
 
 class Things(Mapping[str, str]):

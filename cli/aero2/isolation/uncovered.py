@@ -15,6 +15,7 @@ ENROLLING: Final = "needs a policy that makes users set up a second factor"
 DOMAIN: Final = "needs a domain whose DNS the canary has"
 CUSTOM_DOMAIN: Final = "would take up a domain, perhaps at a DNS provider"
 REGISTERS: Final = "needs a client that registered itself, and the canary lets nobody do so"
+DEVICE: Final = "needs a device whose code a user has typed"
 OPERATOR: Final = "is for operators, who may see every application"
 
 REASONS: Final = {
@@ -57,6 +58,8 @@ REASONS: Final = {
     "POST /api/auth/passkey/second-factor/verify": PASSKEY,
     "GET /api/applications/{slug}/users/me/audit": "is for users of the application alone",
     "DELETE /api/users/me/mfa/devices/{id}": "needs a browser that is remembered",
+    "DELETE /api/users/{id}/device-sign-ins/{device_id}": DEVICE,
+    "DELETE /api/users/me/device-sign-ins/{device_id}": DEVICE,
     "POST /oauth2/register": REGISTERS,
     "GET /oauth2/register/{client_id}": REGISTERS,
     "PUT /oauth2/register/{client_id}": REGISTERS,

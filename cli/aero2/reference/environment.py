@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from aero2.migrate import ROLES
-from aero2.nats_access import SERVICES
+from aero2.nats_access import CALLOUT, SERVICES
 from aero2.reference.markdown import table, type_of
 from common.secret_files import SUFFIX
 from common.secret_source import DATABASE_URL, PASSWORD, URL, is_secret, secret_settings
@@ -28,6 +28,8 @@ Each variable that ends in `DATABASE_URL` can be set for [further database clust
 A secret can stand in a file. `AERO2_<NAME>_FILE` then names it, by an absolute path, instead of `AERO2_<NAME>`. One newline at its end is not part of the secret. The password of a database can stand apart from its DSN: `AERO2_RELAY_DATABASE_URL=postgresql://aero2_relay@postgres/aero2` with `AERO2_RELAY_DATABASE_PASSWORD_FILE=/run/secrets/relay`. The name of a further cluster stands before `_FILE`: `AERO2_DATABASE_URL_WEST_FILE`, `AERO2_RELAY_DATABASE_PASSWORD_WEST_FILE`. A DSN of a further cluster that has no password takes that of `main`.
 """
 NEEDED: Final = "required"
+PROCESSES: Final = (*SERVICES, CALLOUT)
+"""Programs that read settings."""
 ROLE_NAMES: Final = tuple(role.upper() for role in ROLES)
 COMMAND_SECRETS: Final = frozenset(
     {
@@ -90,10 +92,21 @@ OTHERS: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
         ),
         ("AERO2_WORKERS", "`1`", "Processes in each container of the profile `together`."),
         ("AERO2_MAIL_PORT", "`8025`", "Published port of the page that shows caught mail."),
-        ("POSTGRES_PASSWORD", NEEDED, "Password of the superuser of PostgreSQL."),
+        (
+            "AERO2_CALLOUT_FOLDER",
+            "`./callout-keys`",
+            "Folder with what `aero2 callout config` makes, for the profile `callout`.",
+        ),
+        (
+            "AERO2_SECRETS",
+            NEEDED,
+            "Folder of secrets, each in a file. `aero2 compose-env` makes it.",
+        ),
+        ("AERO2_NATS_CONFIGURATION", "", "File that `aero2 secrets rotate nats` writes for NATS."),
+        ("POSTGRES_PASSWORD", NEEDED, "Password of the superuser of PostgreSQL. A file."),
         *(
-            (f"NATS_{user}_PASSWORD", NEEDED, f"Password of the NATS user `{user.lower()}`.")
-            for user in ("GATEWAY", "IDENTITY", "OIDC", "RBAC", "TENANCY", "CLI")
+            (f"NATS_{user}_PASSWORD", NEEDED, f"Login of the NATS user `{user.lower()}`. A file.")
+            for user in ("GATEWAY", "IDENTITY", "OIDC", "RBAC", "TENANCY", "CLI", "CALLOUT")
         ),
     ),
     "`deploy/cluster` (with the passwords of the NATS users above)": (
@@ -151,7 +164,7 @@ def variables() -> dict[str, dict[str, Any]]:
     Raises ValueError if two services describe one variable differently.
     """
     every: dict[str, dict[str, Any]] = {}
-    for service in SERVICES:
+    for service in PROCESSES:
         schema = settings_of(service).model_json_schema()
         for field, one in schema["properties"].items():
             name = PREFIX + field.upper()
@@ -168,7 +181,7 @@ def variables() -> dict[str, dict[str, Any]]:
 
 def secrets() -> set[str]:
     """Returns the variables of all secrets, each of which can stand in a file."""
-    settings = map(settings_of, SERVICES)
+    settings = map(settings_of, PROCESSES)
     of_services = {PREFIX + name.upper() for each in settings for name in secret_settings(each)}
     return of_services | COMMAND_SECRETS
 
@@ -213,7 +226,7 @@ def _order(item: tuple[str, dict[str, Any]]) -> tuple[int, list[str]]:
 
 
 def _readers(services: list[str]) -> str:
-    if set(services) == set(SERVICES):
+    if set(SERVICES) <= set(services):
         return "all"
     if set(services) == set(SERVICES) - {"gateway"}:
         return "all but gateway"

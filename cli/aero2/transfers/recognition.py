@@ -23,7 +23,7 @@ LOOKED_UP: Final = frozenset(
         *("session", "half_session", "remembered", "device", "browser"),
         *("recovery_code", "webauthn", "provider_state", "link_proof"),
         *("link", "invitation", "org_invitation"),
-        *("api_key", "refresh", "access", "authorization-request"),
+        *("api_key", "refresh", "access", "authorization-request", "device-code"),
         *("registration", "initial-access-token"),
         "pushed-request",
     }
@@ -34,6 +34,7 @@ STAYS: Final = {
     "otp": "six digits can be guessed by a reader of key and hash; a new code is sent",
     "lockout": "an address can be guessed; lockouts begin again",
     "limit": "an address can be guessed; limits begin again",
+    "user-code": "eight letters can be guessed; a device that waits starts again",
     "user_search": "names an address in a log of this deployment",
 }
 """Kinds that are hashed, and whose key stays, with the reason."""

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from common.contracts.base import Contract
 from common.contracts.client_registration import RegistrationMode
-from common.contracts.fields import EmailDomain
+from common.contracts.fields import EmailDomain, Uri
 from common.contracts.scopes import ScopeName
 from common.contracts.versioned import Versioned
 
@@ -187,6 +187,22 @@ class AppSettings(Versioned):
         default={},
         description="Your own texts on the pages, by language. Plain text, without links.",
     )
+    device_authorization: bool = Field(
+        default=False,
+        description="Whether devices without a browser can sign users in (RFC 8628), through clients "
+        "with that grant type.",
+    )
+    client_id_documents: Literal["off", "listed", "any"] = Field(
+        default="off",
+        description="Whether a client can be known by the URL of its metadata document, as agents of the "
+        "Model Context Protocol are: from the hosts in `client_id_document_hosts` (`listed`), or from "
+        "everywhere (`any`).",
+    )
+    client_id_document_hosts: list[EmailDomain] = Field(
+        default=[],
+        max_length=100,
+        description="The hosts whose documents are used in mode `listed`, like `claude.ai`.",
+    )
     client_registration: RegistrationMode = Field(
         default="off",
         description="Who can register clients at `/oauth2/register` (RFC 7591): nobody (`off`), anyone with an "
@@ -197,6 +213,16 @@ class AppSettings(Versioned):
         max_length=100,
         description="The most that clients which nobody registered can get. Empty: the standard scopes "
         "except `account`, and your own scopes that need no permission. Scopes beyond it are dropped.",
+    )
+    agent_resources: list[Uri] = Field(
+        default=[],
+        max_length=20,
+        description="The APIs that tokens of these clients are for if they name none.",
+    )
+    agent_offline_access: bool = Field(
+        default=False,
+        description="Whether these clients keep their access after the user signs out, even if they do "
+        "not request `offline_access`. The consent page says so.",
     )
     token_exchange: bool = Field(
         default=False,
@@ -221,4 +247,8 @@ class AppSettings(Versioned):
         default=False,
         description="Whether clients can request signed authorization responses, with "
         "`response_mode=jwt` (JARM).",
+    )
+    authzen: bool = Field(
+        default=False,
+        description="Whether enforcement points with `authz:evaluate` can ask for decisions (AuthZEN).",
     )

@@ -39,6 +39,15 @@ MOST_SESSIONS = 10
 """Sessions of one browser on one host."""
 
 
+class RequestingDevice(Contract):
+    """A device that waits for its user (RFC 8628), as the page about it shows it. Its user agent is not
+    there, because the person who started the device chose that text."""
+
+    user_code: str = Field(repr=False)
+    ip_address: str | None = None
+    created_at: Timestamp
+
+
 class Authorization(Contract):
     """The next step of the browser.
 
@@ -46,6 +55,8 @@ class Authorization(Contract):
     Response Mode). `sign_in`, `step_up`, `select_account` and `consent`: show that page; `request`
     names the pending request. `step_up` asks a signed-in user for the second factor. `resume`: come
     back with `request` and the cookies. `error`: show the error to the user, never redirect.
+    `device`: ask the user whether to sign `device` in. `device_approved` and `device_denied`: say that
+    this was decided.
     """
 
     kind: Literal[
@@ -57,6 +68,9 @@ class Authorization(Contract):
         "consent",
         "resume",
         "error",
+        "device",
+        "device_approved",
+        "device_denied",
     ]
     location: str | None = Field(default=None, repr=False)
     fields: list[tuple[str, str]] = Field(default=[], repr=False)
@@ -77,6 +91,9 @@ class Authorization(Contract):
     resources: list[str] = Field(
         default=[], description="The names of the APIs that the tokens will be for."
     )
+    scope_texts: dict[str, str] = Field(
+        default={}, description="By scope: the text that the application wrote for this page."
+    )
     login_hint: str | None = None
     ui_locales: str | None = None
     reauthenticate: bool = Field(default=False, description="Whether the user must sign in again.")
@@ -86,6 +103,7 @@ class Authorization(Contract):
     )
     error: str | None = None
     error_description: str | None = None
+    device: RequestingDevice | None = None
     claimed_name: str | None = Field(
         default=None,
         description="The name that a client gave itself, if nobody of the application has checked it.",

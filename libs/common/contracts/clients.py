@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue
 from common.contracts.base import Contract, Done, Id, Page, Request
 from common.contracts.fields import Timestamp, Title, Uri
 from common.contracts.keys import SigningAlg
-from common.contracts.logout_failures import LogoutFailure
+from common.contracts.logout import LogoutFailure
 from common.contracts.scopes import ScopeName
 from common.contracts.versioned import Versioned
 from common.problems import Conflict, NotFound
@@ -28,6 +28,7 @@ GrantType = Literal[
     "client_credentials",
     "urn:ietf:params:oauth:grant-type:token-exchange",
     "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    "urn:ietf:params:oauth:grant-type:device_code",
 ]
 
 
@@ -133,11 +134,6 @@ class ClientFields(Contract):
         default=[], max_length=20, description="E-mail addresses."
     )
     enabled: bool = True
-    dpop_bound_access_tokens: bool = Field(
-        default=False,
-        description="Whether each token request needs a DPoP proof, so that every token is bound to a key "
-        "(RFC 9449 section 5.2). Other clients may send one.",
-    )
     require_pushed_authorization_requests: bool = Field(
         default=False,
         description="Whether authorization requests must be pushed (RFC 9126 section 6). The "
@@ -161,6 +157,11 @@ class ClientFields(Contract):
         description="`fapi2`: the client meets the FAPI 2.0 security profile. Settings that contradict "
         "it are refused, and so is every request that does not meet it. Switching it on ends the "
         "client's secrets and tokens.",
+    )
+    dpop_bound_access_tokens: bool = Field(
+        default=False,
+        description="Whether each token request needs a DPoP proof, so that every token is bound to a key "
+        "(RFC 9449 section 5.2). Other clients may send one.",
     )
 
 

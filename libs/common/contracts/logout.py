@@ -8,6 +8,7 @@ from pydantic import Field
 
 from common.contracts.authorization import MOST_SESSIONS, Params, SignedIn
 from common.contracts.base import OPEN, Contract, Id, Request
+from common.contracts.fields import Timestamp
 
 
 class LoggedOut(Contract):
@@ -40,3 +41,15 @@ class LogOut(Request[LoggedOut], subject="oidc.session.end", needs=OPEN, within=
     )
     confirmed: bool = False
     request: str | None = Field(default=None, max_length=8000, repr=False)
+
+
+class LogoutFailure(Contract):
+    """The reason why the client did not accept its last logout token."""
+
+    error: str = Field(description="The host and the reason.")
+    attempt: int
+    max_attempts: int
+    failed_at: Timestamp
+    next_attempt_at: Timestamp | None = Field(
+        default=None, description="`null`: there are no more attempts."
+    )

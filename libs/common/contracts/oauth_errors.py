@@ -115,16 +115,16 @@ class RequestUriNotSupported(OAuthError):
     code, title = "request_uri_not_supported", "Request objects by reference are not supported."
 
 
+class UnusableClientDocument(OAuthError):
+    """The document that the client_id names cannot be used. Only the user is told why."""
+
+    code, title = "client_document_unusable", "The description of this client cannot be used."
+
+
 class InvalidDpopProof(OAuthError):
     """The proof of possession is missing or not valid (RFC 9449 section 5)."""
 
     code, title = "invalid_dpop_proof", "The DPoP proof is missing or not valid."
-
-
-class UseDpopNonce(OAuthError):
-    """The proof needs a nonce (RFC 9449 sections 8 and 9). `nonce` is one to use."""
-
-    code, title = "use_dpop_nonce", "The DPoP proof needs a nonce of this server."
 
 
 class InvalidRequestObject(OAuthError):
@@ -152,3 +152,9 @@ class PushedRequestTooLarge(OAuthError):
 
     status, code = 413, "pushed_request_too_large"
     title = "The pushed authorization request is too large."
+
+
+class UseDpopNonce(OAuthError):
+    """The proof needs a nonce (RFC 9449 sections 8 and 9). `nonce` is one to use."""
+
+    code, title = "use_dpop_nonce", "The DPoP proof needs a nonce of this server."

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from common.contracts.base import SYSTEM, Contract, Done, Id, Page, Request
 from common.contracts.fields import Timestamp, Title
+from common.contracts.nats_subjects import NatsSubjects
 from common.contracts.permissions import Description, PermissionName
 from common.contracts.versioned import Versioned
 from common.problems import Conflict, Forbidden, NotFound
@@ -19,6 +20,9 @@ RoleId: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$", max_leng
 
 Kind: TypeAlias = Literal["application", "organization"]
 """Where a role holds: in the whole application, or in an organization for its members."""
+
+
+NATS = "What its users may do on a NATS server that asks Aero2. `null`: the role gives them nothing there."
 
 
 class RoleNotFound(NotFound):
@@ -69,6 +73,7 @@ class Role(Versioned):
     permissions: list[str] = []
     created_at: Timestamp
     updated_at: Timestamp
+    nats: NatsSubjects | None = Field(default=None, description=NATS)
 
 
 class SeedRoles(Request[Done], subject="rbac.template.seed", needs=SYSTEM, within=5.0, safe=True):
@@ -104,6 +109,7 @@ class NewRole(Contract):
     id: RoleId | None = Field(default=None, description="Default: made from the name.")
     description: Description | None = None
     permissions: list[PermissionName] = Field(default=[], max_length=500)
+    nats: NatsSubjects | None = Field(default=None, description=NATS)
 
 
 class CreateRole(NewRole, Request[Role], subject="rbac.role.create", needs="roles:write"):
@@ -113,12 +119,13 @@ class CreateRole(NewRole, Request[Role], subject="rbac.role.create", needs="role
 
 
 class RoleChanges(Contract):
-    """Changes of a role. Fields that you leave out stay as they are. `permissions` replaces the
-    whole set."""
+    """Changes of a role. Fields that you leave out stay as they are. `permissions` and `nats` replace
+    the whole. Somebody who changes `nats` must hold everything, as for an API key."""
 
     name: Title = ""
     description: Description | None = None
     permissions: list[PermissionName] = Field(default=[], max_length=500)
+    nats: NatsSubjects | None = Field(default=None, description=NATS)
 
 
 class UpdateRole(Request[Role], subject="rbac.role.update", needs="roles:write", conditional=True):

@@ -51,6 +51,12 @@ class ClientSecretDeleted(Event, type="client_secret_deleted"):
     secret_id: str
 
 
+class ClientDocumentPinned(Event, type="client_document_pinned"):
+    """A copy of a client's metadata document was stored. It is used instead of the document."""
+
+    client_id: str
+
+
 class ClientRegistered(Event, type="client_registered"):
     """A client registered itself. `initial_access_token` is the id of the token that it had."""
 
@@ -61,6 +67,12 @@ class ClientRegistered(Event, type="client_registered"):
 
 class ClientExpired(Event, type="client_expired"):
     """A client that registered itself was deleted with all its grants, because nobody used it."""
+
+    client_id: str
+
+
+class ClientDocumentForgotten(Event, type="client_document_forgotten"):
+    """A client's metadata document was forgotten, pinned or not."""
 
     client_id: str
 

@@ -14,7 +14,7 @@ class RoleCreated(Event, type="role_created"):
 
 
 class RoleUpdated(Event, type="role_updated"):
-    """The name, description or permissions of a role were changed."""
+    """The name, description, permissions or NATS subjects of a role were changed."""
 
     role_id: str
     kind: str = "application"

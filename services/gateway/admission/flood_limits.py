@@ -64,7 +64,7 @@ FILES: Final = ("/static/", "/brand/", "/oauth2/jwks/")
 BY_FORM: Final = frozenset(
     {
         *("/oauth2/token", "/oauth2/introspect", "/oauth2/revoke", "/oauth2/userinfo"),
-        "/oauth2/par",
+        *("/oauth2/par", "/oauth2/device_authorization"),
     }
 )
 """The credential may be in the form, so it is counted once the form has been read."""

@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from gateway.api import deps
+from gateway.api.openapi_authzen import AUTHZEN, AUTHZEN_SCHEMAS
 from gateway.api.openapi_conditions import describe_conditions, versioned_paths
 from gateway.api.openapi_oauth import OAUTH
 from gateway.api.openapi_oauth_schemas import OAUTH_SCHEMAS
@@ -65,8 +66,8 @@ def _document(app: FastAPI) -> dict[str, Any]:
             if path in versioned:
                 describe_conditions(method, operation, AS_PROBLEM, versioned[path])
     _close_bodies(schema)
-    schema["paths"].update(deepcopy(OAUTH))
-    schemas.update(OAUTH_SCHEMAS)
+    schema["paths"].update(deepcopy(OAUTH) | deepcopy(AUTHZEN))
+    schemas.update(OAUTH_SCHEMAS | AUTHZEN_SCHEMAS)
     _name_groups(schema)
     return schema
 

@@ -81,7 +81,6 @@ def _registration(summary: str, status: str, *, sends: bool = True) -> dict[str,
         "401": {"description": "The token is not valid for this.", **refused},
         "403": {"description": "The client is disabled.", **refused},
         "404": {"description": "Clients cannot register themselves here.", **refused},
-        "413": {"description": "The request is too large."},
         "429": LIMITED,
         "503": {"description": USUAL["503"]},
     }

@@ -8,19 +8,14 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from common.contracts.audit_log import AuditRecord
-from common.contracts.clients import (
-    Client,
-    ClientNotFound,
-    DeleteClient,
-    GetClient,
-    UpdateClient,
-)
+from common.contracts.clients import Client, ClientNotFound, DeleteClient, GetClient, UpdateClient
 from common.contracts.versioned import ChangedMeanwhile
+from common.grant_types import DEVICE_CODE, sign_users_in
 from common.message_ids import N_
 from common.problems import Forbidden, Problem
 from gateway.dashboard import form_guard
 from gateway.dashboard.api_call import curl
-from gateway.dashboard.client_fields import changes, signs_users_in, typed, values_of
+from gateway.dashboard.client_fields import changes, typed, values_of
 from gateway.dashboard.client_kinds import KINDS
 from gateway.dashboard.form_guard import name_errors
 from gateway.dashboard.last_change import change_of, latest_events
@@ -66,7 +61,9 @@ def of_client(visit: Visit, client: Client) -> dict[str, Any]:
         "kind": KINDS[client.type],
         "at_client": f"{visit.home}/clients/{client.client_id}",
         "has_secret": client.token_endpoint_auth_method in WITH_SECRET,
-        "has_users": signs_users_in(client),
+        "has_users": sign_users_in(client.grant_types),
+        "may_use_devices": sign_users_in(client.grant_types) and client.type != "spa",
+        "devices_are_on": visit.managed.tenant.settings.device_authorization,
         "exchanges": client.token_endpoint_auth_method != PUBLIC,
         "writes": visit.may("clients:write"),
         "deletes": visit.may("clients:delete"),
@@ -113,10 +110,12 @@ def _show(
 def _facts(client: Client, origin: str) -> list[tuple[str, str]]:
     """Returns what developers copy into their application: labels and values."""
     facts = [(N_("Client id"), client.client_id), (N_("Issuer"), origin)]
-    if signs_users_in(client):
+    if sign_users_in(client.grant_types):
         facts.append((N_("Authorization endpoint"), f"{origin}/oauth2/authorize"))
+    if DEVICE_CODE in client.grant_types:
+        facts.append((N_("Device authorization endpoint"), f"{origin}/oauth2/device_authorization"))
     facts.append((N_("Token endpoint"), f"{origin}/oauth2/token"))
-    if signs_users_in(client):
+    if sign_users_in(client.grant_types):
         facts.append((N_("UserInfo endpoint"), f"{origin}/oauth2/userinfo"))
         facts.append((N_("End of session endpoint"), f"{origin}/oauth2/logout"))
     facts.append((N_("Discovery document"), f"{origin}/.well-known/openid-configuration"))

@@ -19,10 +19,12 @@ from common.contracts.exchange_policies import (
     CreateExchangePolicy,
     DeleteExchangePolicy,
     ExchangePolicy,
+    ExchangePolicyExists,
     ExchangePolicyNotFound,
     ListExchangePolicies,
+    TooManyExchangePolicies,
 )
-from common.contracts.identity_providers import ListIdentityProviders
+from common.contracts.identity_providers import ListIdentityProviders, ProviderNotFound
 from common.message_ids import N_
 from common.problems import Forbidden, Problem
 from gateway.dashboard.api_call import curl
@@ -47,6 +49,15 @@ NOTICES: Final = {
     "created": N_("The policy is created. It counts from now on."),
     "deleted": N_("The policy is deleted. The client gets no more tokens by it."),
 }
+SENTENCES: Final[dict[type[Problem], str]] = {
+    ExchangePolicyExists: N_(
+        "The client has a policy for these tokens already. Delete it first, then add this one."
+    ),
+    TooManyExchangePolicies: N_("The client has as many policies as it can have."),
+    ProviderNotFound: N_("This identity provider was deleted meanwhile."),
+    Forbidden: N_("You can only give rights that you hold yourself."),
+}
+"""Problems of a new policy that the developer can read about in the form."""
 Sources = list[tuple[str, str]]
 """Values of the field `source` with their names: clients and identity providers."""
 
@@ -110,11 +121,17 @@ async def ask(visit: Visit) -> GatewayResponse:
 
 
 async def _ask(
-    visit: Visit, client: Client, values: dict[str, str], errors: dict[str, str] | None = None
+    visit: Visit,
+    client: Client,
+    values: dict[str, str],
+    errors: dict[str, str] | None = None,
+    *,
+    status: int | None = None,
 ) -> GatewayResponse:
     example = {"subject_client": client.client_id, "resources": ["https://api.example.com"]}
     return visit.show(
         "client_exchange_new.html",
+        status,
         errors=errors,
         values=values,
         sources=await _sources(visit),
@@ -133,6 +150,10 @@ async def create(visit: Visit) -> GatewayResponse:
     except (Problem, ValidationError) as error:
         if isinstance(error, Forbidden) and not visit.may("clients:write"):
             raise
+        sentence = SENTENCES.get(type(error)) if isinstance(error, Problem) else None
+        if sentence is not None:
+            errors = {"": page.translate(sentence)}
+            return await _ask(visit, client, values, errors, status=409)
         return await _ask(visit, client, values, errors_of(page.language, error))
     return redirect(at(_address(visit, client), done="created"))
 

@@ -53,10 +53,7 @@ SESSIONS: Final = {
         idp_sign_in_failed=N_("Sign-in with an identity provider failed"),
         passkey_refused=N_("Passkey not accepted"),
     ),
-    **_warn(
-        "lock",
-        sign_in_locked=N_("Address locked after too many wrong passwords"),
-    ),
+    **_warn("lock", sign_in_locked=N_("Address locked after too many wrong passwords")),
     **_warn(
         "user",
         impersonation_started=N_("Impersonation started"),
@@ -159,6 +156,8 @@ BUILDING: Final = {
         client_disabled=N_("OAuth client disabled"),
         client_enabled=N_("OAuth client enabled"),
         client_deleted=N_("OAuth client deleted"),
+        client_document_pinned=N_("Copy of a client's document stored"),
+        client_document_forgotten=N_("Client's document forgotten"),
         client_secret_created=N_("Client secret created"),
         client_secret_deleted=N_("Client secret deleted"),
         consent_granted=N_("Access granted to an OAuth client"),
@@ -168,7 +167,12 @@ BUILDING: Final = {
         token_refreshed=N_("Tokens refreshed"),
         token_revoked=N_("Token revoked"),
         client_token_issued=N_("OAuth client got a token for itself"),
+        device_authorization_started=N_("Device asked to be signed in"),
+        device_authorization_approved=N_("Device signed in by a code"),
+        device_revoked=N_("Device signed out"),
     ),
+    **_warn("client", device_authorization_denied=N_("Device refused")),
+    **_warn("client", user_code_failed=N_("Wrong code of a device typed")),
     **_bad(
         "alert",
         authorization_code_reused=N_("Authorization code presented twice"),

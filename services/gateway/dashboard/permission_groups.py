@@ -26,6 +26,7 @@ EXPLANATIONS: Final = {
     "audit:read": N_("Read the audit log"),
     "organizations:read": N_("See all organizations and their members"),
     "organizations:write": N_("Create, change and delete any organization"),
+    "authz:evaluate": N_("Ask which user may do what, as an AuthZEN enforcement point"),
 }
 """The explanation of each built-in permission."""
 HEADINGS: Final = {
@@ -36,6 +37,7 @@ HEADINGS: Final = {
     "roles": N_("Access"),
     "audit": N_("Access"),
     "webhooks": N_("Webhooks"),
+    "authz": N_("Access"),
 }
 """The group of a built-in permission, by its resource."""
 OTHERS: Final = N_("Other built-in permissions")

@@ -22,7 +22,7 @@ from common.contracts.roles import (
 )
 from common.contracts.versioned import ChangedMeanwhile
 from common.problems import Forbidden, Problem
-from gateway.dashboard import form_guard, role_pages
+from gateway.dashboard import form_guard, role_nats, role_pages
 from gateway.dashboard.api_call import curl
 from gateway.dashboard.last_change import change_of, latest_events
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
@@ -81,6 +81,9 @@ def _render(
         if permissions.next
         else None,
         holders=holders,
+        nats=role_nats.typed(visit)
+        if errors is not None and role_nats.FORM in visit.fields
+        else role_nats.values_of(role),
         last_event=last_event,
         notice=role_pages.notice(visit) if not errors else None,
         api=curl(visit.managed.tenant, "GET", f"/roles/{role.id}"),
@@ -125,6 +128,16 @@ async def save_permissions(visit: Visit) -> GatewayResponse:
     return await _save(visit, role, changes)
 
 
+async def save_nats(visit: Visit) -> GatewayResponse:
+    """POST …/roles/{role_id}/nats: what its users may do on NATS."""
+    role = await visit.call(_reading(visit))
+    try:
+        changes = RoleChanges(nats=role_nats.subjects(role_nats.typed(visit), kind_of(visit)))
+    except ValidationError as error:
+        return await _show(visit, role_nats.errors_of(visit, error))
+    return await _save(visit, role, changes)
+
+
 async def _save(visit: Visit, role: Role, changes: RoleChanges) -> GatewayResponse:
     """Saves the changes, unless somebody else has changed the role since the form was shown."""
     if not visit.may("roles:write"):
@@ -166,6 +179,7 @@ routes = RouteSet(
         dashboard_page(PATH, show),
         dashboard_form(PATH, save),
         dashboard_form(f"{PATH}/permissions", save_permissions, page_path=PATH),
+        dashboard_form(f"{PATH}/nats", save_nats, page_path=PATH),
         dashboard_form(f"{PATH}/delete", delete, page_path=PATH),
     )
 )

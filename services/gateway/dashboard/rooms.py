@@ -51,6 +51,7 @@ GROUPS: Final = (
         (
             Room(N_("Identity providers"), "/providers", "provider", "idps:read"),
             Room(N_("OAuth clients"), "/clients", "client", "clients:read"),
+            Room(N_("Agents"), "/agents", "code", "clients:read"),
             Room(N_("Methods and security"), "/settings", "sliders", "settings:read"),
             Room(N_("Branding"), "/branding", "brush"),
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.dashboard import (
+    agents,
     api_keys,
     app_settings,
     applications,
@@ -80,6 +81,7 @@ ROUTE_SETS: Final[tuple[RouteSet, ...]] = (
     client_security.routes,
     client_secrets.routes,
     clients.routes,
+    agents.routes,
     custom_domains.routes,
     danger.routes,
     live.routes,

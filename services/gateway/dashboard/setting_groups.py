@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from common.message_ids import N_
+from gateway.dashboard.registration_settings import REGISTRATION
 from gateway.dashboard.setting_requests import REQUESTS
 from gateway.dashboard.setting_sections import (
     FACTORS,
@@ -98,31 +99,17 @@ GUESTS: Final = Section(
         ),
     ),
 )
-REGISTRATION: Final = Section(
-    "registration",
-    N_("Apps that nobody registered"),
+DEVICES: Final = Section(
+    "device-sign-in",
+    N_("Device sign-in"),
     (
         Setting(
-            "client_registration",
-            "choice",
-            N_("Self-registration"),
+            "device_authorization",
+            "switch",
+            N_("Sign-in by a code"),
             N_(
-                "Agents and other apps can register themselves as OAuth clients. “With a token” needs "
-                "a token that you create on the page of OAuth clients. People are always asked."
-            ),
-            (
-                ("off", N_("Off")),
-                ("token", N_("With a token")),
-                ("open", N_("Everybody")),
-            ),
-        ),
-        Setting(
-            "agent_scopes",
-            "lines",
-            N_("Scopes they can get"),
-            N_(
-                "One scope a line. Whatever else they request is left out. Empty: all scopes that need "
-                "no permission, except for `account`."
+                "Command-line tools and televisions show a code, which the user types in a browser. "
+                "Each client needs the grant type, too."
             ),
         ),
     ),
@@ -163,6 +150,21 @@ PAGE_TEXTS: Final = Section(
             "texts",
             N_("Your own texts"),
             N_("They replace or follow ours, in plain text without links. Empty: our text."),
+        ),
+    ),
+)
+ACCESS: Final = Section(
+    "access-decisions",
+    N_("Access decisions"),
+    (
+        Setting(
+            "authzen",
+            "switch",
+            N_("AuthZEN"),
+            N_(
+                "API gateways and other enforcement points can ask which user may do what. They need "
+                "a secret key or a token with the permission `authz:evaluate`."
+            ),
         ),
     ),
 )
@@ -221,6 +223,8 @@ SECTIONS: Final = (
     METADATA,
     PAGE_TEXTS,
     LANGUAGES,
+    DEVICES,
+    ACCESS,
     TOKEN_EXCHANGE,
     REQUESTS,
 )

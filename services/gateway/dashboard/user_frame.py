@@ -37,6 +37,7 @@ NOTICES: Final = {
     "given": N_("Role given."),
     "taken": N_("Role taken away."),
     "grant_revoked": N_("Access revoked. The client's tokens for this user stopped working."),
+    "device_signed_out": N_("Device signed out. Its tokens stopped working."),
     "joined": N_("Added to the organization."),
     "left": N_("Removed from the organization."),
 }

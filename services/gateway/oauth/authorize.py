@@ -6,23 +6,22 @@ and `/oauth2/authorize/resume` continues with it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
-from common.contracts.authorization import Authorization, Authorize, ResumeAuthorization, SignedIn
+from common.contracts.authorization import Authorization, Authorize, ResumeAuthorization
 from common.contracts.oauth_errors import SignInOver
 from common.ip_addresses import client_network
 from common.problems import BadRequest, TooLarge
 from gateway.admission.admission import admission_of
 from gateway.admission.flood_limits import PENDING_AUTHORIZATION
 from gateway.auth import browser_sessions, session_choices
-from gateway.auth.caller import user_even_without_rights
 from gateway.http import csrf, forms
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
 from gateway.oauth import consent_page
-from gateway.pages import client_names, errors, flow_cookie, pending_requests
+from gateway.oauth.browser_accounts import Accounts, accounts_of
+from gateway.pages import client_names, device_pages, errors, flow_cookie, pending_requests
 from gateway.pages.changed_session import changed_session
 from gateway.pages.fields import Fields, at
 from gateway.pages.render import open_page
@@ -36,43 +35,15 @@ MAX_PARAMETERS: Final = 32_768
 """Bytes of parameters: anybody may send them, and they are stored while the user signs in."""
 
 PAGES: Final = {"select_account": "/accounts", "step_up": "/login/step-up"}
-DECIDED: Final = ("redirect", "form_post", "consent")
+DECIDED: Final = ("redirect", "form_post", "consent", "device")
 """The outcomes of a request after its session is chosen."""
-
-
-@dataclass(frozen=True)
-class Accounts:
-    """The active user of the browser, and its other accounts."""
-
-    user: SignedInUser | None
-    others: list[SignedInUser]
-
-    def other_sessions(self) -> list[SignedIn]:
-        facts = [browser_sessions.session_facts(one) for one in self.others]
-        return [one for one in facts if one is not None]
-
-    def user_of(self, authorization: Authorization) -> SignedInUser | None:
-        """Returns the user with whom the request continues: a hint or a choice may name another account
-        than the active one."""
-        for other in self.others:
-            if other.session.id == authorization.session_id:
-                return other
-        return self.user
-
-    def with_form_of(self, gateway: Gateway, token: str | None) -> Accounts:
-        """Returns the accounts with that one as the user in whose session the form was shown."""
-        for one in self.others:
-            if csrf.is_form_of_session(gateway.settings, token, one.session):
-                rest = [other for other in self.others if other is not one]
-                return Accounts(one, [*([self.user] if self.user else []), *rest])
-        return self
 
 
 async def authorize(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     """GET or POST /oauth2/authorize (RFC 6749 section 3.1, OpenID Connect Core 3.1.2.1)"""
     if request.method == "POST":
         return await _posted(gateway, request)
-    accounts = await _accounts(gateway, request)
+    accounts = await accounts_of(gateway, request)
     call = Authorize(
         params=forms.query(request),
         session=browser_sessions.session_facts(accounts.user),
@@ -95,11 +66,6 @@ async def _posted(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     return await _begin(gateway, request, Accounts(None, []), call)
 
 
-async def _accounts(gateway: Gateway, request: GatewayRequest) -> Accounts:
-    user = await user_even_without_rights(gateway, request)
-    return Accounts(user, await browser_sessions.other_accounts(gateway, request, user))
-
-
 async def _begin(
     gateway: Gateway, request: GatewayRequest, accounts: Accounts, call: Authorize
 ) -> GatewayResponse:
@@ -114,13 +80,13 @@ async def _begin(
     finally:
         if pending is None:
             admission.refund(PENDING_AUTHORIZATION, bucket)
-    return await _followed(gateway, request, accounts, authorization)
+    return await follow(gateway, request, accounts, authorization)
 
 
 async def resume(gateway: Gateway, request: GatewayRequest) -> GatewayResponse:
     """GET /oauth2/authorize/resume: after signing in. POST: with the user's decision."""
     consent = None
-    accounts = await _accounts(gateway, request)
+    accounts = await accounts_of(gateway, request)
     if request.method == "POST":
         fields = forms.once(await forms.form(request))
         token = fields.get("csrf")
@@ -158,10 +124,10 @@ async def _continue(
     client_id, session_id = authorization.client_id, authorization.session_id
     if accounts.others and authorization.kind in DECIDED and client_id and session_id:
         session_choices.remember_choice(gateway, request, client_id, session_id)
-    return await _followed(gateway, request, accounts, authorization)
+    return await follow(gateway, request, accounts, authorization)
 
 
-async def _followed(
+async def follow(
     gateway: Gateway, request: GatewayRequest, accounts: Accounts, authorization: Authorization
 ) -> GatewayResponse:
     """Does what the endpoint decided. A step-up is for the account with which the request continues, so
@@ -196,6 +162,8 @@ def _follow(
         )
     if authorization.kind == "consent" and user is not None:
         return consent_page.show(page, authorization)
+    if authorization.kind in device_pages.KINDS:
+        return device_pages.show(page, authorization)
     if authorization.request:
         pending_requests.remember(gateway, request, authorization.request)
     verified = authorization.claimed_name is None

@@ -12,6 +12,12 @@ from urllib.parse import unquote_plus
 import orjson
 
 from common.audit_chain import unb64
+from common.contracts.device_authorization import (
+    AuthorizationPending,
+    ExpiredToken,
+    SlowDown,
+    StartDeviceAuthorization,
+)
 from common.contracts.oauth_errors import (
     AccessDenied,
     InvalidClient,
@@ -35,8 +41,12 @@ AUTHENTICATED: Final = (
     InvalidScope,
     InvalidTarget,
     UnauthorizedClient,
+    AuthorizationPending,
+    ExpiredToken,
+    SlowDown,
 )
-"""Errors that a client with a secret gets only if the secret is right."""
+"""Errors that a client with a secret gets only if the secret is right. A client without one gets
+AuthorizationPending only if its device code is right, and in time: such polls are not charged."""
 
 
 def present_client(request: GatewayRequest, params: dict[str, str], header: str | None) -> None:
@@ -79,7 +89,11 @@ def subject_of(params: dict[str, str]) -> str | None:
 async def call_as_client(
     gateway: Gateway,
     request: GatewayRequest,
-    call: ExchangeToken | IntrospectToken | RevokeToken | PushAuthorization,
+    call: ExchangeToken
+    | IntrospectToken
+    | RevokeToken
+    | PushAuthorization
+    | StartDeviceAuthorization,
     *,
     status: int = 200,
 ) -> GatewayResponse:
@@ -91,7 +105,7 @@ async def call_as_client(
         secret = _secret(dict(call.params), call.basic)
         if secret is not None and isinstance(error, InvalidClient):
             admission.reject(secret)
-        elif secret is not None and isinstance(error, AUTHENTICATED):
+        elif isinstance(error, AUTHENTICATED if secret is not None else AuthorizationPending):
             admission.accept()
         return oauth_error(error)
     admission.accept()

@@ -5,30 +5,23 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from common.contracts.authorization import Authorization
-from common.message_ids import N_
 from gateway.http.response import GatewayResponse
 from gateway.pages import client_names
 from gateway.pages.branding import origin_of
 from gateway.pages.fields import at
 from gateway.pages.render import PageView
-from gateway.pages.scope_texts import SCOPE_TEXTS
+from gateway.pages.requested_access import requested_access
 
 
 def show(page: PageView, authorization: Authorization) -> GatewayResponse:
     """Shows what the client wants, and asks the user."""
-    standard = [SCOPE_TEXTS[scope] for scope in authorization.scopes if scope in SCOPE_TEXTS]
-    other = [("key", scope) for scope in authorization.scopes if scope not in SCOPE_TEXTS]
-    apis = [
-        ("key", page.translate(N_("Use %(api)s on your behalf"), api=name))
-        for name in authorization.resources
-    ]
     claimed_name, client_uri = authorization.claimed_name, authorization.client_uri
     site = urlsplit(client_uri).netloc if client_uri else None
     return page.show(
         "consent.html",
         carried={"request": authorization.request},
         client=authorization.client_name or authorization.client_id,
-        asks=[(sign, page.translate(sentence)) for sign, sentence in standard] + other + apis,
+        asks=requested_access(page, authorization),
         claimed_name=claimed_name,
         on_device=bool(claimed_name) and client_names.is_on_device(authorization.client_name),
         back_to_device=bool(claimed_name) and client_names.is_on_device(authorization.redirects_to),

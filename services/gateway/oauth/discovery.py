@@ -17,6 +17,9 @@ from gateway.http.response import DPOP_ALGORITHMS, JSON, RESOURCE_METADATA, Gate
 from gateway.routing import ErrorStyle, Handler, HostKind, Route, RouteSet
 from gateway.state import Gateway
 
+SCOPES: Final = [
+    name for name in ClientFields.model_fields["scopes"].default if name != "offline_access"
+]
 CACHE: Final = (b"cache-control", b"public, max-age=300")
 
 
@@ -30,6 +33,7 @@ async def resource(gateway: Gateway, request: GatewayRequest) -> GatewayResponse
     """GET /.well-known/oauth-protected-resource: the API of this host takes this host's tokens.
 
     The listed scopes are those of a client with defaults: clients request all of them (RFC 9728).
+    `offline_access` is not among them: it is no scope of a resource.
     """
     document = await _document(gateway, request, GetConfiguration)
     issuer = orjson.loads(document.body)["issuer"]
@@ -37,7 +41,7 @@ async def resource(gateway: Gateway, request: GatewayRequest) -> GatewayResponse
         {
             "resource": issuer,
             "authorization_servers": [issuer],
-            "scopes_supported": ClientFields.model_fields["scopes"].default,
+            "scopes_supported": SCOPES,
             "bearer_methods_supported": ["header"],
             "dpop_signing_alg_values_supported": DPOP_ALGORITHMS.split(),
             "resource_name": request.app.name,

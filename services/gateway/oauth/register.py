@@ -16,7 +16,7 @@ from common.contracts.client_registration import (
     ReplaceRegistration,
 )
 from common.contracts.oauth_errors import InvalidToken
-from common.problems import Problem, RateLimited, TooLarge
+from common.problems import Problem, RateLimited
 from gateway.admission.admission import admission_of
 from gateway.http.authorization import bearer_token
 from gateway.http.request import GatewayRequest
@@ -101,10 +101,10 @@ def _token(request: GatewayRequest) -> str | None:
 
 
 async def _metadata(request: GatewayRequest) -> dict[str, Any]:
-    """Reads the metadata. Raises InvalidClientMetadata if they are not a JSON object, and TooLarge."""
+    """Reads the metadata. Raises InvalidClientMetadata if they are not a JSON object, or too long."""
     body = await request.body.read()
     if len(body) > MAX_BYTES:
-        raise TooLarge(f"the metadata can have at most {MAX_BYTES} bytes")
+        raise InvalidClientMetadata(f"the metadata can have at most {MAX_BYTES} bytes")
     if request.media_type != JSON:
         raise InvalidClientMetadata("send the metadata as application/json")
     try:

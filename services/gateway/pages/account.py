@@ -36,6 +36,7 @@ NOTICES: Final = {
     "revoked": N_("Session signed out."),
     "others": N_("All other sessions signed out."),
     "withdrawn": N_("Access removed."),
+    "device": N_("Device signed out."),
     "connected": N_("Account connected."),
     "disconnected": N_("Account disconnected."),
     "active": N_("Active organization changed."),

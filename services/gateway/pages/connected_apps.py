@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
 from common.contracts.clients import ClientNotFound
 from common.contracts.consents import Grant, ListMyGrants, RevokeMyGrant
+from common.contracts.device_authorization import (
+    DeviceSignIn,
+    DeviceSignInNotFound,
+    ListMyDeviceSignIns,
+    RevokeMyDeviceSignIn,
+)
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, redirect
 from gateway.pages import client_names
@@ -38,9 +46,19 @@ async def _list(
         fields,
         grants=reply.grants,
         access=lambda grant: access(page, grant),
+        devices=await _devices(page, user),
         shown=lambda grant: client_names.in_list(page, grant.client_name, grant.unverified_host),
         errors=errors,
     )
+
+
+async def _devices(page: PageView, user: SignedInUser) -> list[DeviceSignIn]:
+    """Returns the devices that are signed in by a code, if the application has such a sign-in."""
+    if not page.app.settings.device_authorization:
+        return []
+    call = ListMyDeviceSignIns()
+    reply = await page.gateway.bus.call(page.request.context(user.caller), call)
+    return [one for one in reply.devices if one.state in ("approved", "signed_in")]
 
 
 def access(page: PageView, grant: Grant) -> list[str]:
@@ -64,9 +82,24 @@ async def withdraw(
     return redirect(at(HERE, done="withdrawn"))
 
 
+async def sign_out_device(
+    gateway: Gateway, request: GatewayRequest, fields: Fields, user: SignedInUser
+) -> GatewayResponse:
+    """POST /account/apps/devices"""
+    page = open_page(gateway, request, user)
+    try:
+        call = RevokeMyDeviceSignIn(device_id=fields.text("device_id"))
+        await gateway.bus.call(request.context(user.caller), call)
+    except (DeviceSignInNotFound, ValidationError):
+        errors = {"": page.translate("This device is already signed out.")}
+        return await _list(page, fields, user, errors)
+    return redirect(at(HERE, done="device"))
+
+
 routes = RouteSet(
     (
         user_page_route(HERE, show),
         user_form_route(HERE, withdraw),
+        user_form_route(f"{HERE}/devices", sign_out_device, page_path=HERE),
     )
 )

@@ -8,7 +8,7 @@ from typing import Final
 
 from markupsafe import escape
 
-from common.contracts.oauth_errors import InvalidRequestUri, SignInOver
+from common.contracts.oauth_errors import InvalidRequestUri, SignInOver, UnusableClientDocument
 from common.contracts.sign_in import SsoRequired
 from common.message_ids import N_
 from common.problems import Impersonating, Problem, RateLimited
@@ -148,16 +148,25 @@ def authorization_error(
             "if it asks you to."
         )
         return _page(page, 400, page.translate("This sign-in has ended"), says, way=way)
-    return _page(
-        page,
-        400,
-        page.translate("This sign-in request isn't valid"),
-        page.translate(
-            "There's a problem with the app that sent you here. Go back and try again, or contact "
-            "its developer:"
-        ),
-        detail=": ".join(filter(None, [error, description])),
+    if error == UnusableClientDocument.code:
+        says = page.translate(
+            "The app that sent you here is known by a document on its website, and that can't be "
+            "used. Tell its developer, or the people who run %(name)s: they can store a copy of it.",
+            name=page.request.app.name,
+        )
+        return _page(
+            page,
+            400,
+            page.translate("This app can't be recognised"),
+            says,
+            detail=description or "",
+        )
+    says = page.translate(
+        "There's a problem with the app that sent you here. Go back and try again, or contact "
+        "its developer:"
     )
+    detail = ": ".join(filter(None, [error, description]))
+    return _page(page, 400, page.translate("This sign-in request isn't valid"), says, detail=detail)
 
 
 def logout_refused(page: PageView, error: str | None, description: str | None) -> GatewayResponse:

@@ -7,6 +7,7 @@ from typing import Final
 from common.contracts.api_keys import AlreadyRotated, TooManyApiKeys
 from common.contracts.applications import DeletionNotConfirmed
 from common.contracts.clients import ClientNotFound
+from common.contracts.device_authorization import UserCodeUnknown
 from common.contracts.domains import (
     CustomDomainNotVerified,
     CustomDomainTaken,
@@ -55,6 +56,10 @@ from common.message_ids import N_
 from common.problems import Busy, GuestRefused, Impersonating, Problem
 
 SENTENCES: Final[dict[type[Problem], tuple[str, str]]] = {
+    UserCodeUnknown: (
+        "user_code",
+        N_("This code is wrong or has expired. Check it, or start again on your device."),
+    ),
     ApplicationLimitReached: (
         "",
         N_("This team has as many applications as it may have. Ask an operator for more."),

@@ -11,7 +11,7 @@ from common.context import Context
 from common.contracts.authorization import Authorization
 from common.contracts.oauth_errors import AccessDenied, ConsentRequired
 from common.events.consents import ConsentGranted
-from oidc import claims, prompts, scope_catalogue
+from oidc import claims, client_cache, client_documents, prompts, scope_catalogue
 from oidc.authorization_request import AuthorizationRequest
 from oidc.deps import Deps
 from oidc.queries import authorization_requests, consents
@@ -84,7 +84,10 @@ async def _has_consent(deps: Deps, ctx: Context, request: AuthorizationRequest) 
 async def _store(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:
     assert request.session is not None
     user_id, client_id = request.session.user_id, request.client.client_id
+    is_document = request.client.source == "document"
     async with deps.db.transaction(ctx) as tx:
+        if is_document:
+            await client_documents.register(tx, ctx, request.client, user_id=user_id)
         await consents.add(
             tx,
             app_id=ctx.app_id,
@@ -95,6 +98,16 @@ async def _store(deps: Deps, ctx: Context, request: AuthorizationRequest) -> Non
         )
         event = ConsentGranted(client_id=client_id, scopes=request.consent_scopes)
         await audit.record(tx, ctx, event, user_id=user_id)
+    if is_document:
+        await _use_stored_client(deps, ctx, request)
+
+
+async def _use_stored_client(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:
+    """Continues with the client as it is stored now: another user may have consented at the same time."""
+    client = await client_cache.find_registered(deps, ctx, request.client.client_id)
+    if client is None or not client.enabled:
+        raise AccessDenied
+    request.client = client
 
 
 async def _mark_answered(deps: Deps, ctx: Context, request: AuthorizationRequest) -> None:

@@ -41,7 +41,8 @@ async def handle(deps: Deps, ctx: Context, request: TokenRequest) -> Tokens:
     mismatch = _mismatch(content, request, challenge)
     resource = None
     if mismatch is None:  # The client can use the code once more, if it asks for too much.
-        resource = grant_policy.narrow_resources(parameters.values_of("resource"), content.resource)
+        granted = grant_policy.granted_resources(ctx, client, content.resource)
+        resource = grant_policy.narrow_resources(parameters.values_of("resource"), granted)
     refresh_token = family_start.new_refresh_token(request, content)
     family = family_start.new_family(deps, ctx, request, content, refresh_token=refresh_token)
     use = CodeUse(code_expires_at=content.expires_at, accepted=mismatch is None)

@@ -49,7 +49,7 @@ async def handle(deps: Deps, ctx: Context, request: TokenRequest) -> Tokens:
         grant = await _with_org_role(deps, ctx, grant, grant.org_id)
     if grant.cnf != request.cnf:
         grant = replace(grant, cnf=request.cnf)
-    scopes, resource = _narrowed(request, grant)
+    scopes, resource = _narrowed(ctx, request, grant)
     return await token_response.for_grant(
         deps,
         ctx,
@@ -95,7 +95,7 @@ async def _redeem(
                 deps, db, ctx, request, hashes=hashes, next_token=next_token
             )
         if grant is not None:
-            _narrowed(request, grant)
+            _narrowed(ctx, request, grant)
     if grant is None:
         await _end_reused(deps, ctx, request, hashes)
         raise InvalidGrant(UNKNOWN)
@@ -219,10 +219,13 @@ async def _end_reused(deps: Deps, ctx: Context, request: TokenRequest, hashes: l
         await deps.invalidate(ctx, "token", token.family_id)
 
 
-def _narrowed(request: TokenRequest, grant: TokenGrant) -> tuple[list[str], list[str] | None]:
+def _narrowed(
+    ctx: Context, request: TokenRequest, grant: TokenGrant
+) -> tuple[list[str], list[str] | None]:
     """Returns the scopes and resources of the new tokens. Raises if one of them was not granted."""
     parameters = request.parameters
+    resources = grant_policy.granted_resources(ctx, request.client, grant.resource)
     return (
         grant_policy.narrow_scopes(parameters.get("scope"), grant.scopes),
-        grant_policy.narrow_resources(parameters.values_of("resource"), grant.resource),
+        grant_policy.narrow_resources(parameters.values_of("resource"), resources),
     )

@@ -15,7 +15,8 @@ class PendingAuthorization:
     """A stored authorization request. `prompted` are the steps that the user was sent to.
 
     `pushed_hash` names the pushed request from which it was made. `signed`: the parameters were in a
-    request object, whose `jti` has `jti_hash`.
+    request object, whose `jti` has `jti_hash`. `device_code_hash` names the device on which the user
+    decides, if it is such a request.
     """
 
     id_hash: str
@@ -27,6 +28,7 @@ class PendingAuthorization:
     pushed_hash: str | None
     signed: bool
     jti_hash: str | None
+    device_code_hash: str | None
 
 
 class NewPendingAuthorization(NamedTuple):
@@ -44,16 +46,17 @@ class NewPendingAuthorization(NamedTuple):
     pushed_hash: str | None = None
     signed: bool = False
     jti_hash: str | None = None
+    device_code_hash: str | None = None
 
 
 INSERT: Final = numbered(
     """
     INSERT INTO authorization_requests (app_id, id_hash, client_id, params, user_id, session_id,
                                         prompted, authenticated_after, expires_at,
-                                        pushed_hash, signed, jti_hash)
+                                        pushed_hash, signed, jti_hash, device_code_hash)
     VALUES (:app_id, :id_hash, :client_id, :params, :user_id, :session_id, :prompted,
             CASE WHEN :reauthenticate THEN now() END, now() + make_interval(secs => :lifetime),
-            :pushed_hash, :signed, :jti_hash)
+            :pushed_hash, :signed, :jti_hash, :device_code_hash)
     """,
     NewPendingAuthorization,
 )
@@ -99,7 +102,7 @@ async def find_pending(db: Db, *, app_id: str, id_hashes: list[str]) -> PendingA
         PendingAuthorization,
         """
         SELECT id_hash, params, user_id, session_id, prompted, authenticated_after,
-               pushed_hash, signed, jti_hash
+               pushed_hash, signed, jti_hash, device_code_hash
         FROM authorization_requests
         WHERE app_id = $1 AND id_hash = ANY ($2) AND used_at IS NULL AND expires_at > now()
         """,
@@ -117,7 +120,7 @@ async def find_answered(
         PendingAuthorization,
         """
         SELECT id_hash, params, user_id, session_id, prompted, authenticated_after,
-               pushed_hash, signed, jti_hash
+               pushed_hash, signed, jti_hash, device_code_hash
         FROM authorization_requests
         WHERE app_id = $1 AND id_hash = ANY ($2) AND used_at IS NOT NULL AND expires_at > now()
         """,

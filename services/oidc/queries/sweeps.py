@@ -58,6 +58,15 @@ EXPIRED: Final[Expired] = {
               WHERE s.expires_at > now() - interval '2 days'
                 AND (s.revoked_at IS NULL OR s.revoked_at > now() - interval '2 days'))
         """,
+    "device_codes": """
+        -- any-tenant: codes that have expired, for a day after that. A device that has signed in is listed
+        -- as long as it has tokens
+        DELETE FROM device_codes d WHERE d.expires_at < now() - interval '1 day'
+          AND (d.used_at IS NULL OR NOT EXISTS (
+              SELECT FROM token_families f
+              WHERE f.app_id = d.app_id AND f.id = d.family_id AND f.revoked_at IS NULL
+                AND f.absolute_expires_at > now()))
+        """,
     "used_assertions": """
         -- any-tenant: assertions too old to be replayed
         DELETE FROM used_assertions WHERE expires_at < now()
@@ -65,6 +74,10 @@ EXPIRED: Final[Expired] = {
     "oauth_client_secrets": """
         -- any-tenant: secrets that expired after a rotation
         DELETE FROM oauth_client_secrets WHERE expires_at < now() - interval '1 day'
+        """,
+    "client_documents": """
+        -- any-tenant: documents that nobody has asked for since they expired
+        DELETE FROM client_documents WHERE NOT pinned AND expires_at < now() - interval '1 day'
         """,
     "initial_access_tokens": """
         -- any-tenant: tokens that expired a while ago, so that people still see why a client was refused

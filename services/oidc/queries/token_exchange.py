@@ -67,7 +67,7 @@ class FamilyOfIdToken:
 FIND_FAMILY: Final = f"""
     WITH RECURSIVE line AS (
         SELECT c.session_id AS id, c.user_id, 0 AS depth FROM session_clients c
-        WHERE c.app_id = $1 AND c.sid = $2 AND c.client_id = $3
+        WHERE c.app_id = $1 AND c.sid = $2
       UNION ALL
         SELECT s.id, l.user_id, l.depth + 1 FROM line l
         JOIN user_sessions s ON s.app_id = $1 AND s.user_id = l.user_id AND s.previous_id = l.id
@@ -84,5 +84,6 @@ FIND_FAMILY: Final = f"""
 
 
 async def find_family(db: Db, *, app_id: str, sid: str, client_id: str) -> FamilyOfIdToken | None:
-    """Finds the live token family that a client's ID token belongs to, by its `sid`."""
+    """Finds the live token family that a client's ID token belongs to, by its `sid`, which is another one for
+    each client."""
     return await maybe(db, FamilyOfIdToken, FIND_FAMILY, app_id, sid, client_id)

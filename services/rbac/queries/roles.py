@@ -6,9 +6,10 @@ Both kinds have the same statements, on tables of their own: `STATEMENTS` says t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, LiteralString
+from typing import Any, Final, LiteralString
 
 from common import keyset
+from common.contracts.nats_subjects import NatsSubjects
 from common.contracts.roles import Holder, Kind, Role
 from common.db import Db, many, maybe, run
 
@@ -36,7 +37,7 @@ TABLES: Final[tuple[tuple[Kind, LiteralString, LiteralString], ...]] = (
 STATEMENTS: Final = {
     kind: Statements(
         by_id=f"""
-        SELECT r.id, r.name, r.description, r.is_system, r.created_at, r.updated_at,
+        SELECT r.id, r.name, r.description, r.is_system, r.created_at, r.updated_at, r.nats,
             ARRAY(
                 SELECT p.name
                 FROM {role_permissions} rp
@@ -46,7 +47,7 @@ STATEMENTS: Final = {
         FROM {roles} r WHERE r.app_id = $1 AND r.id = $2
         """,
         page=f"""
-        SELECT r.id, r.name, r.description, r.is_system, r.created_at, r.updated_at,
+        SELECT r.id, r.name, r.description, r.is_system, r.created_at, r.updated_at, r.nats,
             ARRAY(
                 SELECT p.name
                 FROM {role_permissions} rp
@@ -57,9 +58,11 @@ STATEMENTS: Final = {
         ORDER BY r.id LIMIT $3
         """,
         lock=f"SELECT FROM {roles} WHERE app_id = $1 AND id = $2 FOR UPDATE",
-        insert=f"INSERT INTO {roles} (app_id, id, name, description) VALUES ($1, $2, $3, $4)",
+        insert=f"""
+        INSERT INTO {roles} (app_id, id, name, description, nats) VALUES ($1, $2, $3, $4, $5)
+        """,
         update=f"""
-        UPDATE {roles} SET name = $3, description = $4, updated_at = now()
+        UPDATE {roles} SET name = $3, description = $4, nats = $5, updated_at = now()
         WHERE app_id = $1 AND id = $2
         """,
         delete=f"DELETE FROM {roles} WHERE app_id = $1 AND id = $2",
@@ -96,17 +99,35 @@ async def lock(db: Db, kind: Kind, *, app_id: str, id: str) -> bool:
 
 
 async def insert(
-    db: Db, kind: Kind, *, app_id: str, id: str, name: str, description: str | None
+    db: Db,
+    kind: Kind,
+    *,
+    app_id: str,
+    id: str,
+    name: str,
+    description: str | None,
+    nats: NatsSubjects | None,
 ) -> None:
     """Adds a role without permissions. Raises UniqueViolationError if the id is in use."""
-    await run(db, STATEMENTS[kind].insert, app_id, id, name, description)
+    await run(db, STATEMENTS[kind].insert, app_id, id, name, description, _json(nats))
 
 
 async def update(
-    db: Db, kind: Kind, *, app_id: str, id: str, name: str, description: str | None
+    db: Db,
+    kind: Kind,
+    *,
+    app_id: str,
+    id: str,
+    name: str,
+    description: str | None,
+    nats: NatsSubjects | None,
 ) -> None:
-    """Sets the name and the description."""
-    await run(db, STATEMENTS[kind].update, app_id, id, name, description)
+    """Sets the name, the description, and what the role allows on NATS."""
+    await run(db, STATEMENTS[kind].update, app_id, id, name, description, _json(nats))
+
+
+def _json(nats: NatsSubjects | None) -> dict[str, Any] | None:
+    return None if nats is None else nats.model_dump()
 
 
 async def delete(db: Db, kind: Kind, *, app_id: str, id: str) -> None:

@@ -160,7 +160,9 @@ class Machine(RuleBasedStateMachine):
 
     @rule(token=tokens)
     def revoke_the_grant(self, token: Node) -> None:
-        """The user takes back what they granted the app."""
+        """The user takes back what they granted the app. The second time, nothing is left of it."""
+        if token.over[0]:
+            return
         request = RevokeUserGrant(user_id=token.person.user_id, client_id=self.app.client_id)
         self.run(self.world.admin(request))
         token.over[0] = True

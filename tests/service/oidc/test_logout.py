@@ -31,8 +31,7 @@ from common.contracts.clients import (
     NewClient,
     UpdateClient,
 )
-from common.contracts.logout import LoggedOut, LogOut
-from common.contracts.logout_failures import LogoutFailure
+from common.contracts.logout import LoggedOut, LogOut, LogoutFailure
 from common.contracts.oauth_errors import InvalidGrant
 from common.outgoing_http import OutgoingHttp
 from common.sweeps import sweep

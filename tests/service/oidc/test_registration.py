@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
 from tests.kit.oauth import ORIGIN
 from tests.kit.registrations import (
     HTTPS,
@@ -38,14 +41,33 @@ from common.contracts.keys import EnsureKeys
 from common.contracts.oauth_errors import InvalidScope, InvalidToken
 from common.contracts.resources import CreateResource
 from common.contracts.scopes import CreateScope
+from common.outgoing_http import Answer, Unreachable
 from common.problems import Invalid, RateLimited
 from oidc import registration
+from oidc.client_cache import find_registered
+from oidc.client_keys import verification_keys
+from oidc.deps import Deps as OidcDeps
 
 CURSOR = [
     "cursor://anysphere.cursor-mcp/oauth/callback",
     "https://www.cursor.com/agents/mcp/oauth/callback",
     "http://localhost:8787/callback",
 ]
+
+
+def sampled(*values: Any) -> list[Any]:
+    """Returns the parameters of a test. The first two run every day."""
+    long = pytest.mark.long
+    return [
+        value
+        if number < 2
+        else pytest.param(*value, marks=long)
+        if isinstance(value, tuple)
+        else pytest.param(value, marks=long)
+        for number, value in enumerate(values)
+    ]
+
+
 VSCODE = [
     "https://insiders.vscode.dev/redirect",
     "https://vscode.dev/redirect",
@@ -137,28 +159,30 @@ async def test_real_agents_register(open_app: World, uris: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "uri",
-    [
-        "javascript:alert(1)",
-        "JavaScript://x/%0aalert(1)",
-        "data:text/html,x",
-        "file:///etc/passwd",
-        "vbscript:x",
-        "blob:https://x/y",
-        "about:blank",
-        "cursorx://callback",
-        "xcursor://callback",
-        "CURSOR://callback",
-        "cursor:callback",
-        "cursor://",
-        "http://agent.example.com/cb",
-        "http://localhost.example.com/cb",
-        "https://user@agent.example.com/cb",
-        "https://agent.example.com/cb#part",
-        "https://*.example.com/cb",
-        "https:///cb",
-        "/cb",
-        "",
-    ],
+    sampled(
+        *[
+            "javascript:alert(1)",
+            "JavaScript://x/%0aalert(1)",
+            "data:text/html,x",
+            "file:///etc/passwd",
+            "vbscript:x",
+            "blob:https://x/y",
+            "about:blank",
+            "cursorx://callback",
+            "xcursor://callback",
+            "CURSOR://callback",
+            "cursor:callback",
+            "cursor://",
+            "http://agent.example.com/cb",
+            "http://localhost.example.com/cb",
+            "https://user@agent.example.com/cb",
+            "https://agent.example.com/cb#part",
+            "https://*.example.com/cb",
+            "https:///cb",
+            "/cb",
+            "",
+        ]
+    ),
 )
 async def test_a_redirect_uri_that_could_harm_is_refused(open_app: World, uri: str) -> None:
     """One bad URI of several is enough, though it may never be used."""
@@ -179,31 +203,33 @@ async def test_redirect_uris_are_required(open_app: World, uris: Any) -> None:
 
 @pytest.mark.parametrize(
     ("member", "value"),
-    [
-        ("client_name", 5),
-        ("client_name", "n" * 101),
-        ("client_name", "Ev\u202eil"),
-        ("token_endpoint_auth_method", "tls_client_auth"),
-        ("token_endpoint_auth_method", "private_key_jwt"),
-        ("grant_types", ["client_credentials"]),
-        ("grant_types", ["implicit"]),
-        ("response_types", ["token"]),
-        ("id_token_signed_response_alg", "none"),
-        ("id_token_signed_response_alg", "HS256"),
-        ("subject_type", "other"),
-        ("application_type", "service"),
-        ("jwks", {"keys": []}),
-        ("jwks_uri", "https://agent.example.com/jwks"),
-        ("logo_uri", "javascript:alert(1)"),
-        ("logo_uri", "http://169.254.169.254/latest"),
-        ("policy_uri", "data:text/html,x"),
-        ("client_uri", "nothing"),
-        ("contacts", ["nobody"]),
-        ("default_max_age", -1),
-        ("initiate_login_uri", "http://agent.example.com/"),
-        ("post_logout_redirect_uris", ["javascript:alert(1)"]),
-        ("default_acr_values", ["urn:unknown"]),
-    ],
+    sampled(
+        *[
+            ("client_name", 5),
+            ("client_name", "n" * 101),
+            ("client_name", "Ev\u202eil"),
+            ("token_endpoint_auth_method", "tls_client_auth"),
+            ("token_endpoint_auth_method", "private_key_jwt"),
+            ("grant_types", ["client_credentials"]),
+            ("grant_types", ["implicit"]),
+            ("response_types", ["token"]),
+            ("id_token_signed_response_alg", "none"),
+            ("id_token_signed_response_alg", "HS256"),
+            ("subject_type", "other"),
+            ("application_type", "service"),
+            ("jwks", {"keys": []}),
+            ("jwks_uri", "https://agent.example.com/jwks"),
+            ("logo_uri", "javascript:alert(1)"),
+            ("logo_uri", "http://169.254.169.254/latest"),
+            ("policy_uri", "data:text/html,x"),
+            ("client_uri", "nothing"),
+            ("contacts", ["nobody"]),
+            ("default_max_age", -1),
+            ("initiate_login_uri", "http://agent.example.com/"),
+            ("post_logout_redirect_uris", ["javascript:alert(1)"]),
+            ("default_acr_values", ["urn:unknown"]),
+        ]
+    ),
 )
 async def test_other_members_that_cannot_be_used_are_refused(
     open_app: World, member: str, value: Any
@@ -332,15 +358,17 @@ async def test_users_are_always_asked_and_see_the_host(open_app: World) -> None:
 
 @pytest.mark.parametrize(
     ("registered", "requested"),
-    [
-        ("http://localhost/callback", "http://localhost:54321/callback"),
-        ("http://localhost:1234/callback", "http://localhost:54321/callback"),
-        ("http://127.0.0.1/callback", "http://127.0.0.1:54321/callback"),
-        ("http://[::1]/callback", "http://[::1]:54321/callback"),
-        ("http://127.0.0.1/", "http://127.0.0.1:54321"),
-        ("http://localhost/", "http://localhost/"),
-        ("cursor://x/callback", "cursor://x/callback"),
-    ],
+    sampled(
+        *[
+            ("http://localhost/callback", "http://localhost:54321/callback"),
+            ("http://localhost:1234/callback", "http://localhost:54321/callback"),
+            ("http://127.0.0.1/callback", "http://127.0.0.1:54321/callback"),
+            ("http://[::1]/callback", "http://[::1]:54321/callback"),
+            ("http://127.0.0.1/", "http://127.0.0.1:54321"),
+            ("http://localhost/", "http://localhost/"),
+            ("cursor://x/callback", "cursor://x/callback"),
+        ]
+    ),
 )
 async def test_a_loopback_address_has_any_port(
     open_app: World, registered: str, requested: str
@@ -356,20 +384,22 @@ async def test_a_loopback_address_has_any_port(
 
 @pytest.mark.parametrize(
     "requested",
-    [
-        "http://localhost:1/other",
-        "http://localhost:1/callback/",
-        "http://localhost:1/callback?x=1",
-        "http://localhost:1/CALLBACK",
-        "http://localhost:0/callback",
-        "http://localhost:65536/callback",
-        "http://localhost:1@evil.example/callback",
-        "http://localhost.evil.example/callback",
-        "http://127.0.0.1:1/callback",
-        "https://localhost:1/callback",
-        "cursor://y/callback",
-        "cursor://x/callback/more",
-    ],
+    sampled(
+        *[
+            "http://localhost:1/other",
+            "http://localhost:1/callback/",
+            "http://localhost:1/callback?x=1",
+            "http://localhost:1/CALLBACK",
+            "http://localhost:0/callback",
+            "http://localhost:65536/callback",
+            "http://localhost:1@evil.example/callback",
+            "http://localhost.evil.example/callback",
+            "http://127.0.0.1:1/callback",
+            "https://localhost:1/callback",
+            "cursor://y/callback",
+            "cursor://x/callback/more",
+        ]
+    ),
 )
 async def test_everything_but_the_port_is_compared(open_app: World, requested: str) -> None:
     """Another path, host or scheme ends on an error page."""
@@ -531,3 +561,117 @@ async def test_clients_are_filtered_by_their_source(open_app: World) -> None:
     ]
     assert [c.client_id for c in await clients_of(open_app, source="developer")] == [own.client_id]
     assert await clients_of(open_app, source="document") == []
+
+
+class Answers:
+    """The internet as a registration meets it: documents by address, and how often each was requested."""
+
+    def __init__(self, **documents: bytes) -> None:
+        self.documents = documents
+        self.requests: list[str] = []
+
+    async def request(self, method: str, url: str, **_: Any) -> Answer:
+        self.requests.append(url)
+        name = url.rpartition("/")[2]
+        if name not in self.documents:
+            raise Unreachable("away.example.com: no answer")
+        return Answer(200, self.documents[name])
+
+
+@pytest.fixture
+def internet(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    answers = Answers(
+        good=b'["https://agent.example.com/cb", "https://agent.example.com/other"]',
+        others=b'["https://agent.example.com/other"]',
+        object=b'{"redirect_uris": ["https://agent.example.com/cb"]}',
+        html=b"<html>",
+        long=b'["https://agent.example.com/cb"]' + b" " * 20_000,
+    )
+    monkeypatch.setattr(OidcDeps, "http", property(lambda _: answers))
+    return answers
+
+
+async def test_a_sector_is_that_of_a_document_that_lists_the_client(
+    open_app: World, internet: Answers
+) -> None:
+    """It is fetched once, and the answer has its address (Dynamic Client Registration 1.0 section 5)."""
+    uri = "https://agent.example.com/sector/good"
+    told = wire(await register(open_app, subject_type="pairwise", sector_identifier_uri=uri))
+
+    assert (told["sector_identifier_uri"], told["subject_type"]) == (uri, "pairwise")
+    (client,) = await clients_of(open_app)
+    assert client.sector_identifier == "agent.example.com"
+    assert internet.requests == [uri]
+
+
+async def test_a_sector_that_does_not_list_the_client_is_refused(
+    open_app: World, internet: Answers
+) -> None:
+    """Else a client could learn the subjects that another one knows. The error does not say what was answered."""
+    for name in ("others", "object", "html", "long", "missing"):
+        uri = f"https://agent.example.com/sector/{name}"
+        with pytest.raises(InvalidClientMetadata, match="sector_identifier_uri") as caught:
+            await register(open_app, subject_type="pairwise", sector_identifier_uri=uri)
+        assert "no answer" not in str(caught.value)
+
+    assert await clients_of(open_app) == []
+
+
+async def test_addresses_that_we_may_not_call_are_refused_without_a_call(
+    shared: World, internet: Answers
+) -> None:
+    """Also with a token: private addresses, names of this machine, and http."""
+    shared.app_id = await shared.application(client_registration="token")
+    token = await initial_token(shared)
+    for member in ("sector_identifier_uri", "jwks_uri", "logo_uri", "backchannel_logout_uri"):
+        for uri in ("https://10.0.0.1/x", "https://[::1]/x", "https://localhost/x"):
+            with pytest.raises(InvalidClientMetadata, match=member):
+                await register(shared, token, **{member: uri})
+    for member in ("sector_identifier_uri", "jwks_uri", "logo_uri"):
+        with pytest.raises(InvalidClientMetadata, match=member):
+            await register(shared, token, **{member: "http://agent.example.com/x"})
+    keys = "https://agent.example.com/jwks"
+    await register(shared, token, jwks_uri=keys, token_endpoint_auth_method="private_key_jwt")
+    await register(shared, token, logo_uri="https://agent.example.com/logo.png")
+
+    assert internet.requests == []
+
+
+async def test_random_kids_make_one_fetch_of_two_replicas(shared: World, internet: Answers) -> None:
+    """The statement that claims the fetch lets one replica through, and the other reads what it has stored."""
+    shared.app_id = await shared.application(client_registration="token")
+    uri = "https://agent.example.com/jwks"
+    told = await register(
+        shared,
+        await initial_token(shared),
+        jwks_uri=uri,
+        token_endpoint_auth_method="private_key_jwt",
+    )
+    key = ec.generate_private_key(ec.SECP256R1())
+    jwk = json.loads(ECAlgorithm.to_jwk(key.public_key())) | {"kid": "k1", "alg": "ES256"}
+    internet.documents["jwks"] = json.dumps({"keys": [jwk]}).encode()
+    client = await find_registered(shared.oidc, shared.ctx(), told.client_id)
+    assert client is not None
+    replicas = (shared.oidc, shared.replica.oidc)
+    found = await asyncio.gather(
+        *(
+            verification_keys(deps, shared.ctx(), client, kid=f"random {number}", alg="ES256")
+            for number in range(2)
+            for deps in replicas
+        )
+    )
+    assert found == [[], [], [], []]
+    for deps in replicas:
+        keys = await verification_keys(deps, shared.ctx(), client, kid="k1", alg="ES256")
+        assert len(keys) == 1
+
+    assert internet.requests == [uri]
+    await shared.admin(
+        UpdateClient(client=told.client_id, changes={"jwks_uri": "https://agent.example.com/moved"})
+    )
+    left = await shared.owner.fetchrow(
+        "SELECT fetched_jwks, jwks_fetched_at FROM oauth_clients WHERE client_id = $1",
+        told.client_id,
+    )
+    assert left is not None
+    assert tuple(left) == (None, None)

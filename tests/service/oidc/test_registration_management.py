@@ -135,6 +135,7 @@ async def test_a_put_counts_at_once_at_every_replica(open_app: World) -> None:
     assert refused.kind == "error"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("member", "value"),
     [

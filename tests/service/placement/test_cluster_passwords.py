@@ -21,6 +21,7 @@ from aero2.cluster_passwords import Rotation, rotate_owners
 from aero2.failures import CommandError
 from aero2.migrate import LOCK, ROLES, set_passwords
 from aero2.owner_urls import owner_urls
+from aero2.password_files import PasswordFile
 from common import database_opening
 from common.database_url import DatabaseUrl
 from common.db import Database
@@ -200,9 +201,7 @@ async def test_a_rotation_that_was_killed_is_finished(
 ) -> None:
     """Wherever it ended: before, between and after two files or clusters. Services reach both at that moment,
     and another run leaves one new password for each role, which both have."""
-    place: Any = (
-        cluster_passwords.PasswordFile if step in ("begin", "finish") else cluster_passwords
-    )
+    place: Any = PasswordFile if step in ("begin", "finish") else cluster_passwords
     whole: Callable[..., Any] = getattr(place, step)
     done = 0
 

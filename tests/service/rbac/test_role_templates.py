@@ -18,7 +18,7 @@ LEGACY = {
 }  # fmt: skip
 BEYOND = {
     "audit:read", "organizations:read", "organizations:write", "webhooks:read", "webhooks:write",
-    "idps:tokens", "users:impersonate",
+    "idps:tokens", "users:impersonate", "authz:evaluate",
 }  # fmt: skip
 DEVELOPER = {
     "apps:create", "apps:read", "apps:write", "apps:delete", "apps:transfer",

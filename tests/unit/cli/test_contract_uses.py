@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from aero2 import nats_access
 from aero2.contract_uses import contract_uses
 
 HEAD = """
@@ -94,3 +97,24 @@ def test_a_caller_made_from_a_reply_is_no_system(tmp_path: Path) -> None:
 
     assert as_system == {"GetUser"}
     assert "CreateUser" in otherwise
+
+
+def test_the_rights_of_all_users_are_found_without_reading_code_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`aero2 secrets rotate nats` writes the configuration several times, and all users share most of the code."""
+    passwords = dict.fromkeys((*nats_access.SERVICES, nats_access.CLI, "rbac-2"), "x")
+    first = nats_access.configuration(passwords, server="")
+    parsed, parse = [], ast.parse
+
+    def counted(*code: Any, **options: Any) -> Any:
+        parsed.append(code)
+        return parse(*code, **options)
+
+    monkeypatch.setattr(ast, "parse", counted)
+
+    again = nats_access.configuration(passwords, server="")
+    monkeypatch.undo()
+
+    assert again == first
+    assert parsed == []

@@ -21,7 +21,7 @@ from gateway.dashboard.visit import PLATFORM
 from gateway.pages.languages import Language
 from gateway.state import Gateway
 
-MOST_SENTENCES = 200
+MOST_SENTENCES = 250
 """Sentences of a page that are looked up while it is written. The rows of a list have a thousand words."""
 MOST_TEMPLATES = 20
 """Templates that a page loads, with each import of macros."""

@@ -522,6 +522,44 @@ async def test_a_sign_in_that_is_over(http: httpx.AsyncClient, people: People) -
     assert "mend" not in page.text
 
 
+@pytest.mark.parametrize(
+    ("host", "heading", "back"),
+    [
+        ("agent.example", "Give agent.example access?", "You'll be redirected to"),
+        ("localhost", "Give an app on your device access?", "sent back to the app on this device"),
+        ("cursor:", "Give an app on your device access?", "sent back to the app on this device"),
+    ],
+)
+async def test_consent_to_a_client_that_nobody_has_verified(
+    http: httpx.AsyncClient,
+    people: People,
+    world: FakeServices,
+    app: Tenant,
+    host: str,
+    heading: str,
+    back: str,
+) -> None:
+    """The page leads with the host. The name that the client gave itself is only quoted, and no picture of it is
+    loaded."""
+    people.authorization = Authorization(
+        kind="consent",
+        request="r1",
+        client_name=host,
+        claimed_name="Bank (bank.com)",
+        redirects_to=host,
+        scopes=["openid"],
+    )
+    await signed_in(http, world, app)
+    page = html.unescape((await http.get("/oauth2/authorize?client_id=c")).text)
+
+    assert heading in re.sub("[\u2066-\u2069]", "", page)
+    assert back in page
+    assert page.count("Bank (bank.com)") == 1
+    assert "It calls itself" in page.partition("Bank (bank.com)")[0]
+    assert "Not verified" in page
+    assert "Bank" not in page.partition("</h1>")[0]
+
+
 async def test_consent(
     http: httpx.AsyncClient, people: People, world: FakeServices, app: Tenant
 ) -> None:
@@ -1123,6 +1161,7 @@ NEVER_REFUSED = {
     "/signup/passkey",
     "/account/sessions",
     "/account/sessions/others",
+    "/account/apps/devices",
     "/account/organization/leave",
     "/accounts",
     "/logout",

@@ -24,11 +24,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 
 {{- /* The processes that run, as a list of JSON objects: component, values, services. */ -}}
 {{- define "aero2.components" -}}
+{{- $components := list }}
+{{- if .Values.callout.enabled }}
+{{- $components = append $components (dict "component" "callout" "values" .Values.callout "services" (list "callout")) }}
+{{- end }}
 {{- if eq .Values.shape "together" }}
 {{- $all := list "gateway" "identity" "oidc" "rbac" "tenancy" }}
-{{- list (dict "component" "together" "values" .Values.together "services" $all) | toJson }}
+{{- append $components (dict "component" "together" "values" .Values.together "services" $all) | toJson }}
 {{- else }}
-{{- $components := list }}
 {{- range list "gateway" "identity" "oidc" "rbac" "tenancy" }}
 {{- $components = append $components (dict "component" . "values" (get $.Values .) "services" (list .)) }}
 {{- end }}
@@ -62,7 +65,7 @@ postgresql://aero2_{{ .role }}@{{ .database.hosts }}/{{ .database.name | default
 
 {{- /* The roles of the database that services have: their own, and those of their jobs. */ -}}
 {{- define "aero2.roles" -}}
-{{- $jobs := dict "identity" (list "identity" "relay" "sweep" "mail" "search") "oidc" (list "oidc" "relay" "sweep" "logout") "rbac" (list "rbac" "relay") "tenancy" (list "tenancy" "relay" "sweep" "upkeep") "gateway" list "cli" list -}}
+{{- $jobs := dict "identity" (list "identity" "relay" "sweep" "mail" "search") "oidc" (list "oidc" "relay" "sweep" "logout") "rbac" (list "rbac" "relay") "tenancy" (list "tenancy" "relay" "sweep" "upkeep") "gateway" list "callout" list "cli" list -}}
 {{- $roles := list }}
 {{- range .services }}
 {{- $roles = concat $roles (get $jobs .) }}
@@ -73,6 +76,9 @@ postgresql://aero2_{{ .role }}@{{ .database.hosts }}/{{ .database.name | default
 {{- /* The keys of the Secret that a pod reads: root, services. No pod has those of another. */ -}}
 {{- define "aero2.secretKeys" -}}
 {{- $keys := list "AERO2_MASTER_KEY" }}
+{{- if has "callout" .services }}
+{{- $keys = list "AERO2_CALLOUT_PASSWORD" "AERO2_CALLOUT_ISSUER_SEED" "AERO2_CALLOUT_XKEY_SEED" }}
+{{- end }}
 {{- range .services }}
 {{- $keys = append $keys (printf "NATS_%s_PASSWORD" (upper .)) }}
 {{- end }}
@@ -138,7 +144,13 @@ capabilities: {drop: [ALL]}
 {{- define "aero2.environment" -}}
 {{- $root := .root -}}
 {{- $shared := gt (len .services) 1 -}}
+{{- if has "callout" .services }}
+{{- range list "AERO2_CALLOUT_PASSWORD" "AERO2_CALLOUT_ISSUER_SEED" "AERO2_CALLOUT_XKEY_SEED" }}
+{{ include "aero2.secretFile" (dict "name" . "key" .) }}
+{{- end }}
+{{- else }}
 {{ include "aero2.secretFile" (dict "name" "AERO2_MASTER_KEY" "key" "AERO2_MASTER_KEY") }}
+{{- end }}
 {{- range $service := .services }}
 {{- $own := ternary (printf "AERO2_%s_" (upper $service)) "AERO2_" $shared }}
 - {name: {{ $own }}NATS_USER, value: {{ $service }}}

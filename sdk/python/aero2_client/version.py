@@ -1,0 +1,3 @@
+"""The version of this package. It has no releases yet."""
+
+__version__ = "0.0.0"
