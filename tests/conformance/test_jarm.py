@@ -42,6 +42,7 @@ async def response_of(client: SigningClient, mode: str, **params: str) -> str:
     return value
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["jwt", "query.jwt", "fragment.jwt", "form_post.jwt"])
 async def test_the_answer_is_one_jwt(client: SigningClient, mode: str) -> None:
     """Discovery lists mode and algorithm. The code inside is good."""

@@ -41,6 +41,7 @@ async def test_a_signed_request_is_a_sign_in(client: SigningClient) -> None:
     assert (await client.redeem(result.code)).status_code == 200
 
 
+@pytest.mark.long
 async def test_oidcc_ensure_request_object_with_redirect_uri(client: SigningClient) -> None:
     """The address inside is used, and the one outside, which is not registered, is not."""
     signed = client.request_object(state="inside")
@@ -48,6 +49,7 @@ async def test_oidcc_ensure_request_object_with_redirect_uri(client: SigningClie
     assert (await client.suite.finished(page, "inside")).location.startswith(CALLBACK + "?")
 
 
+@pytest.mark.long
 async def test_oidcc_unsigned_request_object_supported_correctly_or_rejected_as_unsupported(
     client: SigningClient,
 ) -> None:
@@ -58,6 +60,7 @@ async def test_oidcc_unsigned_request_object_supported_correctly_or_rejected_as_
     assert "invalid_request_object" in page.text
 
 
+@pytest.mark.long
 async def test_oidcc_ensure_client_assertion_with_iss_aud_succeeds(client: SigningClient) -> None:
     """The issuer is the audience of the assertion."""
     result = await client.authorize()
@@ -65,6 +68,7 @@ async def test_oidcc_ensure_client_assertion_with_iss_aud_succeeds(client: Signi
     assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.long
 async def test_a_forged_mode_is_not_used(client: SigningClient) -> None:
     """`response_mode=jwt` in an object with another key: a page, and no redirect."""
     forged = ClientKey().request_object(client.parameters(response_mode="jwt"), client.issuer)
@@ -72,6 +76,7 @@ async def test_a_forged_mode_is_not_used(client: SigningClient) -> None:
     assert (page.away, page.response.status_code) == (False, 400)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["visit", "push"])
 async def test_an_address_is_not_called(client: SigningClient, how: str) -> None:
     """`request_uri` by reference (CVE-2020-10770)"""
@@ -83,6 +88,7 @@ async def test_an_address_is_not_called(client: SigningClient, how: str) -> None
     assert result.fields["error"] == "request_uri_not_supported"
 
 
+@pytest.mark.long
 async def test_a_signed_request_is_pushed(client: SigningClient) -> None:
     """RFC 9126 section 3: what is signed counts, and one object is pushed once."""
     signed = client.request_object(state="inside", jti="one")
@@ -94,6 +100,7 @@ async def test_a_signed_request_is_pushed(client: SigningClient) -> None:
     assert (again.status_code, again.json()["error"]) == (400, "invalid_request_object")
 
 
+@pytest.mark.long
 async def test_signatures_are_demanded(fresh: Suite) -> None:
     """Section 10.5"""
     async with signing_client(fresh, require_signed_request_object=True) as client:

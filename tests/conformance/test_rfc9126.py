@@ -48,6 +48,7 @@ async def test_a_pushed_request_is_a_sign_in(client: SigningClient) -> None:
     assert tokens.status_code == 200, tokens.text
 
 
+@pytest.mark.long
 async def test_a_spent_name_is_a_page_before_any_sign_in(client: SigningClient) -> None:
     """Another browser is not asked to sign in for nothing."""
     params = client.parameters()
@@ -60,6 +61,7 @@ async def test_a_spent_name_is_a_page_before_any_sign_in(client: SigningClient) 
     assert not any("password" in form.offered for form in page.forms)
 
 
+@pytest.mark.long
 async def test_state_of_the_address_is_not_in_the_answer(client: SigningClient) -> None:
     """Section 4: parameters beside the name do not count."""
     name = await client.pushed(state=None)
@@ -67,6 +69,7 @@ async def test_state_of_the_address_is_not_in_the_answer(client: SigningClient) 
     assert (await client.suite.finished(page, None)).code
 
 
+@pytest.mark.long
 async def test_a_confidential_client_by_its_secret(fresh: Suite) -> None:
     """By Basic or in the body. A wrong secret has a challenge; a public client needs none."""
     sent = fresh.request(**PKCE)
@@ -80,6 +83,7 @@ async def test_a_confidential_client_by_its_secret(fresh: Suite) -> None:
     assert (await fresh.http.post("/oauth2/par", data=sent)).status_code == 201
 
 
+@pytest.mark.long
 async def test_a_public_client_by_its_id(fresh: Suite) -> None:
     async with fresh.system.backend() as api:
         new = {"name": "Spa", "type": "spa", "redirect_uris": [CALLBACK]}
@@ -101,6 +105,7 @@ async def test_other_methods_are_refused(fresh: Suite, method: str) -> None:
     assert "POST" in answer.headers["allow"]
 
 
+@pytest.mark.long
 async def test_a_large_request_is_refused(client: SigningClient) -> None:
     """Section 2.3: 413. A little less is good."""
     for size, status in ((30_000, 201), (33_000, 413)):
@@ -109,6 +114,7 @@ async def test_a_large_request_is_refused(client: SigningClient) -> None:
     assert answer.json()["error"] == "pushed_request_too_large"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
@@ -125,6 +131,7 @@ async def test_errors_are_json(client: SigningClient, changes: dict[str, str], e
     assert "request_uri" not in answer.json()
 
 
+@pytest.mark.long
 async def test_another_client_has_nothing_of_the_name(client: SigningClient) -> None:
     name = await client.pushed()
     own, client.client_id = client.client_id, client.suite.client.client_id
@@ -133,6 +140,7 @@ async def test_another_client_has_nothing_of_the_name(client: SigningClient) -> 
     assert (page.away, page.response.status_code) == (False, 400)
 
 
+@pytest.mark.long
 async def test_it_is_demanded(fresh: Suite) -> None:
     """Section 6: parameters in the address are refused, and the error goes to the client."""
     async with signing_client(fresh, require_pushed_authorization_requests=True) as client:

@@ -13,14 +13,8 @@ from common.contracts.scopes import ScopeName
 from common.contracts.versioned import Versioned
 
 SignupMode = Literal["open", "invite_only", "restricted"]
-
-
 MfaPolicy = Literal["off", "optional", "required"]
-
-
 LinkPolicy = Literal["verified", "ask", "never"]
-
-
 AuthMethod = Literal["password", "email_code", "magic_link", "oauth", "passkey"]
 
 

@@ -47,10 +47,7 @@ WORDS: Final[dict[int, tuple[str, str]]] = {
     ),
     504: (N_("This took too long"), N_("The server didn't answer in time. Try again in a moment.")),
 }
-OTHERWISE: Final = (
-    N_("Something went wrong"),
-    N_("We've logged it. Try again in a moment."),
-)
+OTHERWISE: Final = (N_("Something went wrong"), N_("We've logged it. Try again in a moment."))
 NO_COOKIES: Final = (
     N_("Cookies are off"),
     N_(
@@ -129,10 +126,6 @@ async def sign_in_over(
     return authorization_error(page, SignInOver.code, None, way=way)
 
 
-OVER: Final = frozenset({SignInOver.code, InvalidRequestUri.code})
-"""Errors that people get who go back to a sign-in that has ended."""
-
-
 def authorization_error(
     page: PageView,
     error: str | None,
@@ -142,7 +135,7 @@ def authorization_error(
 ) -> GatewayResponse:
     """Returns an error of the authorization endpoint that goes to the user, not to the client (RFC 6749
     section 4.1.2.1)."""
-    if error in OVER:
+    if error in (SignInOver.code, InvalidRequestUri.code):
         says = page.translate(
             "It was already finished or took too long. Go back to the application and sign in again "
             "if it asks you to."
