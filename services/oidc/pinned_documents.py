@@ -27,6 +27,8 @@ from oidc.deps import Deps
 from oidc.queries import client_documents
 from oidc.queries.client_documents import KnownDocument
 
+MOST: Final = 1000
+"""Documents in the list."""
 A_YEAR: Final = 31_536_000
 """Seconds. A pinned copy does not expire; the column needs a time."""
 
@@ -34,7 +36,8 @@ A_YEAR: Final = 31_536_000
 async def list_(deps: Deps, ctx: Context, _: ListClientDocuments) -> ClientDocuments:
     """Lists the documents that the application knows now."""
     async with deps.db.reader(ctx) as db:
-        rows = await client_documents.list_(db, app_id=ctx.app_id)
+        rows = await client_documents.list_(db, app_id=ctx.app_id, limit=MOST)
+    rows.sort(key=lambda row: not row.pinned)
     return ClientDocuments(documents=[_shown(row) for row in rows])
 
 
@@ -54,7 +57,9 @@ async def pin(deps: Deps, ctx: Context, request: PinClientDocument) -> ClientDoc
         ) from None
     await documents.store(deps, ctx, request.client_id, fields, lifetime=A_YEAR, pinned=True)
     async with deps.db.transaction(ctx) as tx:
-        (row,) = await client_documents.list_(tx, app_id=ctx.app_id, client_id=request.client_id)
+        row = await client_documents.find_known(tx, app_id=ctx.app_id, client_id=request.client_id)
+        if row is None:  # forgotten by another request meanwhile
+            raise ClientDocumentNotFound
         await audit.record(tx, ctx, ClientDocumentPinned(client_id=request.client_id))
     return _shown(row)
 

@@ -165,6 +165,7 @@ async def test_a_terminal_signs_in_while_chromium_approves(
         assert await second.rest() == f"Signed in as {email}.\n"
 
 
+@pytest.mark.long
 async def test_a_refusal_ends_the_program(tool: Tool, tmp_path: Path) -> None:
     """It says so, and leaves no file."""
     async with terminal(tool, tmp_path) as running, tool.system.browser() as browser:

@@ -56,6 +56,7 @@ async def _show(visit: Visit, errors: dict[str, str] | None = None) -> GatewayRe
         server=server,
         clients=[(each, each.text(server)) for each in CLIENTS],
         mode=settings.client_id_documents if settings else None,
+        registers=settings is not None and settings.client_registration != "off",
         hosts=settings.client_id_document_hosts if settings else [],
         writes=visit.may("clients:write"),
         deletes=visit.may("clients:delete"),

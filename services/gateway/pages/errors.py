@@ -16,7 +16,7 @@ from gateway.admission.admission import admission_of
 from gateway.http import csrf
 from gateway.http.request import GatewayRequest
 from gateway.http.response import GatewayResponse, html_response, problem_response
-from gateway.pages import pending_requests, sso_required
+from gateway.pages import client_document_error, pending_requests, sso_required
 from gateway.pages.branding import origin_of
 from gateway.pages.languages import OFFERED, first_of, language
 from gateway.pages.render import PageView, open_page
@@ -142,24 +142,18 @@ def authorization_error(
         )
         return _page(page, 400, page.translate("This sign-in has ended"), says, way=way)
     if error == UnusableClientDocument.code:
-        says = page.translate(
-            "The app that sent you here is known by a document on its website, and that can't be "
-            "used. Tell its developer, or the people who run %(name)s: they can store a copy of it.",
-            name=page.request.app.name,
-        )
-        return _page(
-            page,
-            400,
-            page.translate("This app can't be recognised"),
-            says,
-            detail=description or "",
-        )
-    says = page.translate(
-        "There's a problem with the app that sent you here. Go back and try again, or contact "
-        "its developer:"
+        heading, says = client_document_error.heading_and_text(page)
+        return _page(page, 400, heading, says, detail=description or "")
+    return _page(
+        page,
+        400,
+        page.translate("This sign-in request isn't valid"),
+        page.translate(
+            "There's a problem with the app that sent you here. Go back and try again, or contact "
+            "its developer:"
+        ),
+        detail=": ".join(filter(None, [error, description])),
     )
-    detail = ": ".join(filter(None, [error, description]))
-    return _page(page, 400, page.translate("This sign-in request isn't valid"), says, detail=detail)
 
 
 def logout_refused(page: PageView, error: str | None, description: str | None) -> GatewayResponse:

@@ -108,15 +108,28 @@ class KnownDocument:
     expires_at: datetime
 
 
-async def list_(db: Db, *, app_id: str, client_id: str | None = None) -> list[KnownDocument]:
-    """Lists the documents that are known, or one of them. Pinned ones come first, 1000 at most."""
+async def list_(db: Db, *, app_id: str, limit: int) -> list[KnownDocument]:
+    """Lists the documents that are known by their URLs, `limit` at most."""
     return await many(
         db,
         KnownDocument,
         """
         SELECT client_id, fields, pinned, fetched_at, expires_at FROM client_documents
-        WHERE app_id = $1 AND fields IS NOT NULL AND ($2::text IS NULL OR client_id = $2)
-        ORDER BY pinned DESC, client_id LIMIT 1000
+        WHERE app_id = $1 AND fields IS NOT NULL ORDER BY client_id LIMIT $2
+        """,
+        app_id,
+        limit,
+    )
+
+
+async def find_known(db: Db, *, app_id: str, client_id: str) -> KnownDocument | None:
+    """Finds a document that is known."""
+    return await maybe(
+        db,
+        KnownDocument,
+        """
+        SELECT client_id, fields, pinned, fetched_at, expires_at FROM client_documents
+        WHERE app_id = $1 AND client_id = $2 AND fields IS NOT NULL
         """,
         app_id,
         client_id,

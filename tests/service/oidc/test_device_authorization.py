@@ -53,6 +53,7 @@ from common.sweeps import sweep
 from oidc import user_codes
 from oidc.queries.sweeps import EXPIRED
 
+NETWORK = "203.0.113.200"
 ENDS = {
     "locked": "UPDATE users SET disabled = true WHERE id = $1",
     "new password": "UPDATE users SET epoch = epoch + 1 WHERE id = $1",
@@ -218,34 +219,36 @@ async def test_denied_is_told_at_the_next_poll(shared: World) -> None:
     )
 
 
-async def test_twenty_polls_at_once_give_one_token_set(world: World) -> None:
+async def test_twenty_polls_at_once_give_one_token_set(shared: World) -> None:
     """Trap 41, over two replicas."""
-    client, ann = await device_client(world), await world.person()
-    device = await start(world, client)
-    await decide(world, ann, device.user_code)
-    buses = (world.bus, world.replica.bus)
+    client, ann = await device_client(shared), await shared.person()
+    device = await start(shared, client)
+    await decide(shared, ann, device.user_code)
+    buses = (shared.bus, shared.replica.bus)
     answers = await asyncio.gather(
-        *(poll(world, client, device.device_code, bus=buses[n % 2]) for n in range(20)),
+        *(poll(shared, client, device.device_code, bus=buses[n % 2]) for n in range(20)),
         return_exceptions=True,
     )
     assert len([one for one in answers if isinstance(one, Tokens)]) == 1
     assert len([one for one in answers if isinstance(one, InvalidGrant)]) == 19
-    assert await world.owner.fetchval("SELECT count(*) FROM token_families") == 1
-    assert await world.owner.fetchval("SELECT count(*) FROM refresh_tokens") == 1
-    assert (await events_of(world, ann)).count("token_issued") == 1
+    for table in ("token_families", "refresh_tokens"):
+        count = f"SELECT count(*) FROM {table} WHERE client_id = $1"
+        assert await shared.owner.fetchval(count, client.client_id) == 1
+    assert (await events_of(shared, ann)).count("token_issued") == 1
 
 
-async def test_a_poll_while_it_is_redeemed_leaves_it_redeemed(world: World) -> None:
+async def test_a_poll_while_it_is_redeemed_leaves_it_redeemed(shared: World) -> None:
     """Trap 42: a poll writes the polling columns alone. What the redemption wrote stays."""
-    client, ann = await device_client(world), await world.person()
-    device = await start(world, client)
-    await decide(world, ann, device.user_code)
-    await poll(world, client, device.device_code)
-    before = await world.owner.fetchrow("SELECT * FROM device_codes")
+    client, ann = await device_client(shared), await shared.person()
+    device = await start(shared, client)
+    await decide(shared, ann, device.user_code)
+    await poll(shared, client, device.device_code)
+    row = "SELECT * FROM device_codes WHERE client_id = $1"
+    before = await shared.owner.fetchrow(row, client.client_id)
     await asyncio.gather(
-        *(poll(world, client, device.device_code) for _ in range(5)), return_exceptions=True
+        *(poll(shared, client, device.device_code) for _ in range(5)), return_exceptions=True
     )
-    after = await world.owner.fetchrow("SELECT * FROM device_codes")
+    after = await shared.owner.fetchrow(row, client.client_id)
     assert before
     assert after
     changed = {name for name in dict(before) if before[name] != after[name]}
@@ -253,43 +256,44 @@ async def test_a_poll_while_it_is_redeemed_leaves_it_redeemed(world: World) -> N
     assert after["used_at"] is not None
 
 
-async def test_fast_polls_over_two_replicas_slow_down(world: World) -> None:
+async def test_fast_polls_over_two_replicas_slow_down(shared: World) -> None:
     """Trap 44: of polls at once one is in time. Each early one makes the interval 5 seconds longer, which
     holds for all replicas, and an approval is not delayed by it."""
-    client, ann = await device_client(world), await world.person()
-    device = await start(world, client)
-    buses = (world.bus, world.replica.bus)
+    client, ann = await device_client(shared), await shared.person()
+    device = await start(shared, client)
+    buses = (shared.bus, shared.replica.bus)
     answers = await asyncio.gather(
-        *(poll(world, client, device.device_code, bus=buses[n % 2]) for n in range(4)),
+        *(poll(shared, client, device.device_code, bus=buses[n % 2]) for n in range(4)),
         return_exceptions=True,
     )
     assert sorted(type(one).__name__ for one in answers) == [
         "AuthorizationPending", "SlowDown", "SlowDown", "SlowDown",
     ]  # fmt: skip
-    assert await world.owner.fetchval("SELECT poll_interval FROM device_codes") == 20
-    await wait(world, 15)
+    interval = "SELECT poll_interval FROM device_codes WHERE client_id = $1"
+    assert await shared.owner.fetchval(interval, client.client_id) == 20
+    await wait(shared, 15)
     with pytest.raises(SlowDown):
-        await poll(world, client, device.device_code, bus=world.replica.bus)
-    await wait(world, 25)
+        await poll(shared, client, device.device_code, bus=shared.replica.bus)
+    await wait(shared, 25)
     with pytest.raises(AuthorizationPending):
-        await poll(world, client, device.device_code)
-    await decide(world, ann, device.user_code)
-    assert await poll(world, client, device.device_code)
+        await poll(shared, client, device.device_code)
+    await decide(shared, ann, device.user_code)
+    assert await poll(shared, client, device.device_code)
 
 
-async def test_a_poll_costs_one_statement(world: World) -> None:
+async def test_a_poll_costs_one_statement(shared: World) -> None:
     """The one that gets tokens costs a second one: the redemption."""
-    client, ann = await device_client(world), await world.person()
-    device = await start(world, client)
-    await decide(world, ann, device.user_code)
-    await poll(world, client, device.device_code)  # notes once a day that the client is in use
-    device = await start(world, client)
+    client, ann = await device_client(shared), await shared.person()
+    device = await start(shared, client)
+    await decide(shared, ann, device.user_code)
+    await poll(shared, client, device.device_code)  # notes once a day that the client is in use
+    device = await start(shared, client)
     with recorded_round_trips() as made, pytest.raises(AuthorizationPending):
-        await poll(world, client, device.device_code)
+        await poll(shared, client, device.device_code)
     assert len(made) == 1
-    await decide(world, ann, device.user_code)
+    await decide(shared, ann, device.user_code)
     with recorded_round_trips() as made:
-        await poll(world, client, device.device_code)
+        await poll(shared, client, device.device_code)
     assert len(made) == 2
 
 
@@ -303,19 +307,19 @@ async def test_a_poll_in_time_is_not_slowed_down(shared: World) -> None:
             await poll(shared, client, device.device_code)
 
 
-async def test_expired_codes(world: World) -> None:
+async def test_expired_codes(shared: World) -> None:
     """The device is told, approved or not. The user cannot find it any more."""
-    client, ann = await device_client(world), await world.person()
-    waiting, approved = await start(world, client), await start(world, client)
-    await decide(world, ann, approved.user_code)
-    page = await verify(world, ann, waiting.user_code)
-    await expire(world, waiting)
+    client, ann = await device_client(shared), await shared.person()
+    waiting, approved = await start(shared, client), await start(shared, client)
+    await decide(shared, ann, approved.user_code)
+    page = await verify(shared, ann, waiting.user_code)
+    await expire(shared, waiting)
     for device in (waiting, approved):
         with pytest.raises(ExpiredToken):
-            await poll(world, client, device.device_code)
+            await poll(shared, client, device.device_code)
     with pytest.raises(UserCodeUnknown):
-        await verify(world, ann, waiting.user_code)
-    assert (await world.resume(page.request, ann, consent="allow")).error == "sign_in_over"
+        await verify(shared, ann, waiting.user_code)
+    assert (await shared.resume(page.request, ann, consent="allow")).error == "sign_in_over"
 
 
 @pytest.mark.parametrize("device_code", ["dc_unknown", "x" * 5000, "\u20ac"])
@@ -419,57 +423,57 @@ async def test_only_the_session_that_saw_the_page_decides(shared: World) -> None
         await poll(shared, client, device.device_code)
 
 
-async def test_a_decision_is_made_once(world: World) -> None:
+async def test_a_decision_is_made_once(shared: World) -> None:
     """Of two users who typed the same code, the first decides. A form that is sent twice gets the same page,
     and nothing happens twice."""
-    client = await device_client(world)
-    ann, ben = await world.person(), await world.person()
-    device = await start(world, client)
-    pages = [await verify(world, person, device.user_code) for person in (ann, ben)]
+    client = await device_client(shared)
+    ann, ben = await shared.person(), await shared.person()
+    device = await start(shared, client)
+    pages = [await verify(shared, person, device.user_code) for person in (ann, ben)]
     first = await asyncio.gather(
-        *(world.resume(pages[0].request, ann, consent="allow") for _ in range(4))
+        *(shared.resume(pages[0].request, ann, consent="allow") for _ in range(4))
     )
     assert {page.kind for page in first} <= {"device_approved", "error"}
-    assert (await world.resume(pages[0].request, ann, consent="allow")).kind == "device_approved"
-    assert (await world.resume(pages[0].request, ann, consent="deny")).error == "sign_in_over"
-    assert (await world.resume(pages[0].request, ben, consent="allow")).error == "sign_in_over"
-    assert (await world.resume(pages[1].request, ben, consent="deny")).error == "sign_in_over"
-    checked = await world.call(
-        CheckAccessToken(token=(await poll(world, client, device.device_code)).access_token)
+    assert (await shared.resume(pages[0].request, ann, consent="allow")).kind == "device_approved"
+    assert (await shared.resume(pages[0].request, ann, consent="deny")).error == "sign_in_over"
+    assert (await shared.resume(pages[0].request, ben, consent="allow")).error == "sign_in_over"
+    assert (await shared.resume(pages[1].request, ben, consent="deny")).error == "sign_in_over"
+    checked = await shared.call(
+        CheckAccessToken(token=(await poll(shared, client, device.device_code)).access_token)
     )
     assert checked.user_id == ann.user_id
-    assert (await events_of(world, ann)).count("device_authorization_approved") == 1
-    assert await events_of(world, ben) == []
+    assert (await events_of(shared, ann)).count("device_authorization_approved") == 1
+    assert await events_of(shared, ben) == []
 
 
-async def test_wrong_codes_of_a_session_are_limited(world: World) -> None:
+async def test_wrong_codes_of_a_session_are_limited(shared: World) -> None:
     """Five in a session. Then the right one is refused, too, and other sessions are not."""
-    client = await device_client(world)
-    ann, ben = await world.person(), await world.person()
-    device = await start(world, client)
+    client = await device_client(shared)
+    ann, ben = await shared.person(), await shared.person()
+    device = await start(shared, client)
     for n in range(5):
         with pytest.raises(UserCodeUnknown):
-            await verify(world, ann, "BBBB-BBB" + "BCDFG"[n], ip=f"203.0.113.{n}")
+            await verify(shared, ann, "BBBB-BBB" + "BCDFG"[n], ip=f"203.0.113.{n}")
     with pytest.raises(RateLimited):
-        await verify(world, ann, device.user_code, ip="203.0.113.99")
-    assert (await verify(world, ben, device.user_code)).kind == "device"
-    noted = [entry.event_type for entry in world.activity_of(ann.user_id)]
+        await verify(shared, ann, device.user_code, ip="203.0.113.99")
+    assert (await verify(shared, ben, device.user_code)).kind == "device"
+    noted = [entry.event_type for entry in shared.activity_of(ann.user_id)]
     assert noted.count("user_code_failed") == 5
 
 
-async def test_codes_of_a_network_are_limited(world: World) -> None:
+async def test_codes_of_a_network_are_limited(shared: World) -> None:
     """Ten in a minute, whatever the session. Right ones are not counted."""
-    client, ann = await device_client(world), await world.person()
-    device = await start(world, client)
+    client, ann = await device_client(shared), await shared.person()
+    device = await start(shared, client)
     for _ in range(12):
-        assert (await verify(world, ann, device.user_code)).kind == "device"
+        assert (await verify(shared, ann, device.user_code, ip=NETWORK)).kind == "device"
     for n in range(10):
-        person = await world.person()
+        person = await shared.person()
         with pytest.raises(UserCodeUnknown):
-            await verify(world, person, "BBBB-BBB" + "BCDFGHJKLM"[n])
+            await verify(shared, person, "BBBB-BBB" + "BCDFGHJKLM"[n], ip=NETWORK)
     with pytest.raises(RateLimited):
-        await verify(world, await world.person(), device.user_code)
-    assert (await verify(world, ann, device.user_code, ip="203.0.113.5")).kind == "device"
+        await verify(shared, await shared.person(), device.user_code, ip=NETWORK)
+    assert (await verify(shared, ann, device.user_code, ip="203.0.113.5")).kind == "device"
 
 
 @pytest.mark.parametrize("typed", ["", "BCDF", "BCDF-GHJKL", "AEIO-UAEI", "\u20ac" * 8, "b" * 60])
@@ -489,18 +493,18 @@ def test_spellings_of_a_code(typed: str) -> None:
     assert user_codes.parse(typed) == "BCDFGHJK"
 
 
-async def test_a_second_factor_is_asked_for(world: World) -> None:
+async def test_a_second_factor_is_asked_for(shared: World) -> None:
     """As at the authorization endpoint, for a client that wants it. The page comes after it."""
-    client = await device_client(world)
-    world.configure(world.app_id, device_authorization=True, mfa_policy="optional")
-    await world.admin(
+    client = await device_client(shared)
+    shared.configure(shared.app_id, device_authorization=True, mfa_policy="optional")
+    await shared.admin(
         UpdateClient(client=client.client_id, changes={"default_acr_values": [TWO_FACTORS]})
     )
-    ann = await world.person()
-    device = await start(world, client)
-    page = await verify(world, ann, device.user_code)
+    ann = await shared.person()
+    device = await start(shared, client)
+    page = await verify(shared, ann, device.user_code)
     assert page.kind == "step_up"
-    after = await world.resume(page.request, ann)
+    after = await shared.resume(page.request, ann)
     assert after.kind == "device"
 
 
@@ -545,25 +549,25 @@ async def test_guests_and_impersonators(shared: World) -> None:
         await poll(shared, client, device.device_code)
 
 
-async def test_another_application_knows_no_code(world: World) -> None:
+async def test_another_application_knows_no_code(shared: World) -> None:
     """Codes belong to their application."""
-    client = await device_client(world)
-    device = await start(world, client)
-    other = await world.application(device_authorization=True)
-    app_id, world.app_id = world.app_id, other
-    stranger = await world.person()
+    client = await device_client(shared)
+    device = await start(shared, client)
+    other = await shared.application(device_authorization=True)
+    app_id, shared.app_id = shared.app_id, other
+    stranger = await shared.person()
     with pytest.raises(UserCodeUnknown):
-        await verify(world, stranger, device.user_code)
-    world.app_id = app_id
+        await verify(shared, stranger, device.user_code)
+    shared.app_id = app_id
 
 
 async def test_the_approval_is_one_transaction(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    shared: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If it breaks at the end, nothing of it is there, and the user can decide once more."""
-    client, ann = await device_client(world, first_party=False), await world.person()
-    device = await start(world, client)
-    page = await verify(world, ann, device.user_code)
+    client, ann = await device_client(shared, first_party=False), await shared.person()
+    device = await start(shared, client)
+    page = await verify(shared, ann, device.user_code)
 
     async def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError
@@ -571,10 +575,12 @@ async def test_the_approval_is_one_transaction(
     with monkeypatch.context() as patch:
         patch.setattr(audit, "record", broken)
         with pytest.raises(RuntimeError):
-            await world.resume(page.request, ann, consent="allow")
-    assert await world.owner.fetchval("SELECT status FROM device_codes") == "pending"
-    assert await world.owner.fetchval("SELECT count(*) FROM consents") == 0
-    assert (await world.resume(page.request, ann, consent="allow")).kind == "device_approved"
+            await shared.resume(page.request, ann, consent="allow")
+    status = "SELECT status FROM device_codes WHERE client_id = $1"
+    assert await shared.owner.fetchval(status, client.client_id) == "pending"
+    count = "SELECT count(*) FROM consents WHERE client_id = $1"
+    assert await shared.owner.fetchval(count, client.client_id) == 0
+    assert (await shared.resume(page.request, ann, consent="allow")).kind == "device_approved"
 
 
 # What is kept

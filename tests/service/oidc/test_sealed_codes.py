@@ -28,7 +28,12 @@ from common.context import SYSTEM_CALLER, Caller
 from common.contracts.clients import DeleteClient, NewClient, UpdateClient
 from common.contracts.consents import RevokeClientGrants, RevokeMyGrant, RevokeUserGrant
 from common.contracts.keys import EnsureKeys
-from common.contracts.oauth_errors import InvalidClient, InvalidGrant, InvalidToken
+from common.contracts.oauth_errors import (
+    InvalidClient,
+    InvalidDpopProof,
+    InvalidGrant,
+    InvalidToken,
+)
 from common.contracts.tokens import CheckAccessToken, Tokens
 from common.crypto import Keys
 from common.problems import Busy
@@ -155,6 +160,7 @@ async def test_a_waiting_request_costs_one_statement_more(
 ) -> None:
     """Its code is stored together with the mark that the request is answered."""
     client, ann = await shared.client(), await shared.person()
+    await shared.tokens(client, ann)  # the client's first use of the day is noted
     asked = await shared.authorize(client, ann, prompt="select_account")
     with counted() as work:
         code = fields(await shared.resume(asked.request, ann, selected=True))["code"]
@@ -587,14 +593,30 @@ async def test_an_unused_row_that_is_gone_gives_nothing(world: World) -> None:
     assert await world.refresh(client, tokens.refresh_token)
 
 
-@pytest.mark.parametrize(
-    "bound", [{"cnf": {"jkt": "x"}}, {"authorization_details": [{"type": "payment"}]}]
-)
-async def test_what_nobody_checks_is_refused(shared: World, bound: dict[str, Any]) -> None:
-    """A code that is bound to a key, or to details, is worth nothing where that is not checked."""
+@pytest.mark.parametrize("cnf", [{"jkt": "x"}, {"x5t#S256": "x"}, {"kid": "x"}])
+async def test_a_bound_code_is_worth_nothing_without_its_proof(
+    shared: World, cnf: dict[str, str]
+) -> None:
+    """Nor is one that is bound to something that nobody here can check. It is used up."""
     client, ann = await shared.client(), await shared.person()
-    content = replace(await content_of(shared, await shared.code(client, ann)), **bound)
-    assert await is_refused(shared, client, await sealed(shared, content))
+    content = replace(await content_of(shared, await shared.code(client, ann)), cnf=cnf)
+    code = await sealed(shared, content)
+    with pytest.raises((InvalidGrant, InvalidDpopProof)):
+        await shared.redeem(client, code)
+
+    assert await is_refused(shared, client, code)
+
+
+async def test_details_of_a_code_come_into_its_tokens(shared: World) -> None:
+    """What was granted beyond the scopes is in the answer and in the token (RFC 9396 section 7)."""
+    client, ann = await shared.client(), await shared.person()
+    details = [{"type": "payment"}]
+    content = await content_of(shared, await shared.code(client, ann))
+    code = await sealed(shared, replace(content, authorization_details=details))
+    tokens = await shared.redeem(client, code)
+
+    assert tokens.authorization_details == details
+    assert (await shared.claims(tokens.access_token))["authorization_details"] == details
 
 
 async def test_traces_of_used_codes_are_swept(world: World) -> None:

@@ -108,6 +108,12 @@ async def test_a_token_for_this_resource_is_accepted(issuer: Issuer) -> None:
         "a.b.c",
         "x" * 20_000,
     ],
+    ids=[
+        *("audience", "no audiences", "without audience", "audience of another type"),
+        *("issuer", "issuer with a slash", "expired", "without expiry", "without subject"),
+        *("type", "logout token", "unknown kid", "key", "unsigned", "HS256"),
+        *("nonsense", "three parts", "too long"),
+    ],  # tokens have the time in them, and workers must collect the same names
 )
 async def test_any_other_token_is_refused(issuer: Issuer, wrong: str) -> None:
     """401 `invalid_token`, and the challenge leads to the metadata (RFC 9728 section 5.1)."""
