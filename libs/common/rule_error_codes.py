@@ -194,9 +194,7 @@ CLIENT_ERRORS: Final = {
     "signed_requests_need_keys": N_("Signed requests require jwks or jwks_uri."),
     "algorithm_without_key": N_("No key of the client has this algorithm."),
     # the FAPI 2.0 security profile
-    "fapi_needs_key_authentication": N_(
-        "FAPI 2.0 requires authentication by a key: private_key_jwt or mutual TLS."
-    ),
+    "fapi_needs_key_authentication": N_("FAPI 2.0 requires private_key_jwt."),
     "fapi_algorithm_refused": N_("FAPI 2.0 allows PS256, ES256 and EdDSA."),
     "fapi_needs_pushed_requests": N_(
         "FAPI 2.0 requires the application's setting pushed_authorization_requests."

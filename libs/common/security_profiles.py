@@ -18,7 +18,7 @@ FAPI2: Final = "fapi2"
 ALGORITHMS: Final = ("PS256", "ES256", "EdDSA")
 """Algorithms of every JWT (section 5.4.1)."""
 KEY_METHODS: Final = ("private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth")
-"""Methods of client authentication (section 5.3.2)."""
+"""Methods of client authentication (section 5.3.2). Those by certificates (RFC 8705) do not exist here yet."""
 ALG_FIELDS: Final = (
     "token_endpoint_auth_alg",
     "id_token_alg",

@@ -52,7 +52,7 @@ def check_token_request(request: TokenRequest) -> None:
     It is asked for every grant.
     """
     if is_fapi(request.client) and request.cnf is None:
-        raise OAuthError("tokens of this client are bound: send a DPoP proof or a certificate")
+        raise OAuthError("tokens of this client are bound to a key: send a DPoP proof")
 
 
 def code_lifetime(client: RegisteredClient, configured: int) -> int:

@@ -24,7 +24,7 @@ EACH_REQUEST: Final = (
     N_("Authorization requests are pushed, with a redirect URI"),
     N_("PKCE with S256"),
     N_("The audience of an assertion is the issuer alone"),
-    N_("Every token is bound to a key (DPoP) or a certificate (mTLS)"),
+    N_("Every token is bound to a key (DPoP)"),
     N_("A code is redeemed within 60 seconds"),
 )
 """The checks of each request, whatever the settings are."""

@@ -93,7 +93,7 @@ async def test_the_checklist_says_what_is_missing(
     listed = page[page.index('id="fapi-checklist"') :]
     assert "Switching it on changes this." in listed
     assert "token_endpoint_auth_method" in listed
-    assert "FAPI 2.0 requires authentication by a key" in listed
+    assert "FAPI 2.0 requires private_key_jwt" in listed
 
 
 async def test_the_switch_sets_what_follows(http: httpx.AsyncClient, fake: FakeClients) -> None:
@@ -114,4 +114,4 @@ async def test_a_refused_switch_is_shown(http: httpx.AsyncClient, fake: FakeClie
     )
     answer = await post(http, f"{AT}/profile", AT, profile="fapi2")
     assert answer.status_code == 422
-    assert "authentication by a key" in html.unescape(answer.text)
+    assert "requires private_key_jwt" in html.unescape(answer.text)
