@@ -172,6 +172,7 @@ OAUTH: dict[str, Any] = {
                 "redirect_uri",
                 "code_verifier",
                 "refresh_token",
+                "device_code",
                 "scope",
                 "resource",
                 *CLIENT,
@@ -180,6 +181,14 @@ OAUTH: dict[str, Any] = {
         )
     },
     "/oauth2/par": {"post": _pushed()},
+    "/oauth2/device_authorization": {
+        "post": _form(
+            "Start the sign-in of a device (RFC 8628)",
+            ["client_id"],
+            ["scope", "resource", *CLIENT],
+            answer="DeviceAuthorization",
+        )
+    },
     "/oauth2/introspect": {
         "post": _form(
             "Introspect a token (RFC 7662)",

@@ -44,6 +44,18 @@ OAUTH_SCHEMAS: Final[dict[str, Any]] = {
             },
         },
     ),
+    "DeviceAuthorization": _object(
+        "The codes of a device that waits for its user (RFC 8628 section 3.2).",
+        ["device_code", "user_code", "verification_uri", "expires_in", "interval"],
+        {
+            "device_code": TEXT,
+            "user_code": TEXT,
+            "verification_uri": TEXT,
+            "verification_uri_complete": TEXT,
+            "expires_in": {"type": "integer", "description": "Seconds."},
+            "interval": {"type": "integer", "description": "The seconds between two polls."},
+        },
+    ),
     "TokenState": _object(
         "The state of a token (RFC 7662 section 2.2). For a token that is not valid, only `active`.",
         ["active"],

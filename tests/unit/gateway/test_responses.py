@@ -156,7 +156,7 @@ async def test_a_page_fails_as_a_page(
     async def broken(_: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr("gateway.oauth.authorize.user_even_without_rights", broken)
+    monkeypatch.setattr("gateway.oauth.browser_accounts.user_even_without_rights", broken)
     browser = {"accept": "text/html"}
     failed = await http.get("/oauth2/authorize", headers=browser)
     refused = await http.delete("/login", headers=browser)
