@@ -24,6 +24,7 @@ from common.contracts.audit_log import (
     ListUserAudit,
 )
 from common.contracts.base import Request
+from common.contracts.client_registration import ListInitialAccessTokens
 from common.contracts.clients import ListClients
 from common.contracts.consents import ListClientGrants
 from common.contracts.developers import ListDevelopers
@@ -113,6 +114,7 @@ LISTS: Final = (
           lambda app: {"user_id": app.reader.full().user_id}),
     _page("list", "own organizations", ListOrganizations, by="user"),
     _page("list", "clients", ListClients),
+    _page("list", "initial access tokens", ListInitialAccessTokens),
     _page("list", "roles", ListRoles),
     _page("list", "permissions", ListPermissions),
     _page("list", "API keys", ListApiKeys),

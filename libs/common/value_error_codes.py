@@ -131,6 +131,7 @@ PATTERNS: Final = {
     r"^[a-z][a-z0-9_-]*$": "not_a_short_name",
     r"^[a-z][a-z0-9_.-]*:[a-z][a-z0-9_.-]*(?::[a-z][a-z0-9_.-]*)?$": "not_a_permission",
     r"^[\x21\x23-\x5b\x5d-\x7e]+$": "not_a_scope",
+    r"^https://": "uri_not_plain_https",
     r"^https?://[^\s<>\"\\]+$": "not_a_url",
     r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$": "not_an_origin",
     r"^[a-z0-9.-]+$": "not_a_domain",

@@ -16,7 +16,8 @@ from tests.architecture.source import ROOT
 from aero2.__main__ import app
 from aero2.nats_access import SERVICES
 from aero2.reference import MARK, pages
-from aero2.reference.environment import OTHERS, names, secrets, variables
+from aero2.reference.environment import names, secrets, variables
+from aero2.reference.other_variables import OTHERS
 from common.contracts.app_settings import AppSettings
 from common.known_variables import NAMES
 from common.shared_settings import prefix_of

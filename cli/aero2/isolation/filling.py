@@ -10,6 +10,7 @@ from aero2.failures import CommandError
 from aero2.isolation.canary import Canary, refusal
 from aero2.isolation.things import address, client_document, word
 from aero2.isolation.wire import NONE, Credential, Parts, Wire
+from common.grant_types import DEVICE_CODE
 from common.ids import new_id
 
 CALLBACK: Final = "https://callback.example.invalid/cb"
@@ -23,6 +24,7 @@ SETTINGS: Final = {
     "impersonation": True,
     "passkey_sign_up": True,
     "authzen": True,
+    "device_authorization": True,
     "auth_methods": ["password", "email_code", "magic_link", "passkey"],
 }
 SENDER: Final = {"host": "mail.example.invalid", "from_address": "canary@example.invalid"}
@@ -77,6 +79,7 @@ class _Filling:
             "role_id": role["id"],
             "org_role_id": org_role["id"],
             "resource_id": resource["id"],
+            "resource_uri": uri,
             "scope_id": scope["id"],
             "client_url": document["client_id"],
             "initial_token_id": initial_token["id"],
@@ -144,7 +147,7 @@ class _Filling:
             name=f"Client {self.canary.word}",
             redirect_uris=[CALLBACK],
             first_party=True,
-            grant_types=["authorization_code", "refresh_token", "client_credentials"],
+            grant_types=["authorization_code", "refresh_token", "client_credentials", DEVICE_CODE],
             scopes=["openid", "profile", "email", "offline_access", "account"],
         )
         path = f"clients/{client['client_id']}"
@@ -152,8 +155,14 @@ class _Filling:
         secrets_of = self._own("GET", f"/api/{path}/secrets")["secrets"]
         pair = f"{client['client_id']}:{second['client_secret']}"
         self.canary.client = Credential(f"client of {self.canary.name}", basic=pair)
+        policy = self._post(
+            f"{path}/exchange-policies",
+            subject_client=client["client_id"],
+            resources=[self.things["resource_uri"]],
+        )
         self.things |= {
             "client_id": client["client_id"],
+            "exchange_policy_id": policy["id"],
             "secret_id": secrets_of[-1]["id"],
             "callback": CALLBACK,
         }

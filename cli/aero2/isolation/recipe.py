@@ -24,6 +24,7 @@ PARAMETERS: Final = {
     "devices/id": "device_id",
     "domains/domain_id": "org_domain_id",
     "domains/id": "domain_id",
+    "exchange-policies/policy_id": "exchange_policy_id",
     "grants/client_id": "client_id",
     "identities/link_id": "link_id",
     "idps/id": "idp_id",

@@ -102,6 +102,9 @@ RECIPES: Final[dict[str, Recipe]] = {
     "PUT /api/client-documents": Recipe(body=lambda _: client_document(word())),
     "DELETE /api/client-documents": Recipe(query=lambda t: {"client_id": t["client_url"]}),
     "POST /api/scopes": Recipe(body=lambda _: {"name": word()}),
+    "POST /api/clients/{id}/exchange-policies": Recipe(
+        body=lambda t: {"provider": t["idp_id"], "resources": [t["resource_uri"]]}
+    ),
     "POST /api/initial-access-tokens": Recipe(body=lambda _: {"name": word()}),
     "POST /api/roles": Recipe(
         body=lambda t: {"name": word(), "permissions": [t["permission_name"]]}

@@ -158,6 +158,7 @@ RECIPES: Final[dict[str, Recipe]] = {
         "nobody", body=lambda t: {**_metadata(t), "client_id": t["client_id"]}
     ),
     "POST /oauth2/par": _user("client", form=_authorization),
+    "POST /oauth2/device_authorization": _user("client", form=lambda _: {"scope": "openid"}),
     "GET /oauth2/userinfo": _user("token"),
     "POST /oauth2/userinfo": _user("token"),
 }

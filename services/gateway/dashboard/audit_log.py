@@ -11,7 +11,8 @@ from common.message_ids import N_
 from gateway.dashboard import event_changes
 from gateway.dashboard.api_call import curl, curl_in_dashboard
 from gateway.dashboard.audit_filters import NAMES, read_filters
-from gateway.dashboard.event_lines import BY_OPERATORS, GROUPS, line_of, subject_of
+from gateway.dashboard.event_lines import BY_OPERATORS, GROUPS, line_of
+from gateway.dashboard.event_subject import subject_of
 from gateway.dashboard.page_routes import dashboard_page
 from gateway.dashboard.platform_pages import platform_page
 from gateway.dashboard.visit import APPLICATIONS, Visit

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from common.message_ids import N_
-
-MAX_NAME: Final = 200
-"""Characters of a name in an event that a page shows."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +157,8 @@ BUILDING: Final = {
         client_document_forgotten=N_("Client's document forgotten"),
         client_secret_created=N_("Client secret created"),
         client_secret_deleted=N_("Client secret deleted"),
+        exchange_policy_created=N_("Client allowed to exchange tokens"),
+        exchange_policy_deleted=N_("Client no longer allowed to exchange tokens"),
         consent_granted=N_("Access granted to an OAuth client"),
         grant_revoked=N_("Access of an OAuth client revoked"),
         authorization_granted=N_("Authorization code issued"),
@@ -167,6 +166,9 @@ BUILDING: Final = {
         token_refreshed=N_("Tokens refreshed"),
         token_revoked=N_("Token revoked"),
         client_token_issued=N_("OAuth client got a token for itself"),
+        token_exchanged=N_("Token exchanged"),
+        assertion_exchanged=N_("Assertion exchanged for a token"),
+        assertion_issued=N_("Assertion for another server issued"),
         device_authorization_started=N_("Device asked to be signed in"),
         device_authorization_approved=N_("Device signed in by a code"),
         device_revoked=N_("Device signed out"),
@@ -233,19 +235,8 @@ BY_OPERATORS: Final = frozenset(
     {"operator_entered", "users_searched", "user_located", "support_view_opened"}
 )
 """Events of operators. In the log of an application their actor is a developer of no team."""
-NAMES: Final = ("name", "slug", "domain", "provider", "method", "kind", "purpose", "reason")
-"""Fields of an event that say what it is about, the most telling first."""
 
 
 def line_of(event_type: str) -> EventLine:
     """Returns the line of a type. A type that is newer than this process shows its own name."""
     return LINES.get(event_type) or EventLine(event_type, "log")
-
-
-def subject_of(event_data: dict[str, Any]) -> str:
-    """Returns what an event is about, in one word of its data; empty if the data has no name."""
-    for name in NAMES:
-        text = event_data.get(name)
-        if isinstance(text, str) and text:
-            return text[:MAX_NAME]
-    return ""

@@ -11,7 +11,8 @@ from common.contracts.audit_log import AuditRecord, GetAuditRecord
 from common.message_ids import N_
 from common.problems import Busy, Problem, Unauthenticated
 from gateway.audit_tail import PlacedEvent
-from gateway.dashboard.event_lines import line_of, subject_of
+from gateway.dashboard.event_lines import line_of
+from gateway.dashboard.event_subject import subject_of
 from gateway.dashboard.start_steps import STEP_EVENTS
 from gateway.dashboard.visit import Visit
 from gateway.event_streams import RETRY, come_back_after

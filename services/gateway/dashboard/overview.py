@@ -8,7 +8,8 @@ from typing import Any, Final
 from common.contracts.audit_log import ListAudit
 from common.contracts.usage import CountUsage, UsageCounts
 from gateway.dashboard.api_call import curl
-from gateway.dashboard.event_lines import line_of, subject_of
+from gateway.dashboard.event_lines import line_of
+from gateway.dashboard.event_subject import subject_of
 from gateway.dashboard.page_routes import dashboard_page
 from gateway.dashboard.usage_charts import WINDOWS, usage_charts, window_of
 from gateway.dashboard.visit import APPLICATIONS, Visit

@@ -16,7 +16,8 @@ from common.contracts.clients import (
 )
 from common.ids import new_id
 from common.problems import Forbidden, NotFound, Problem
-from gateway.dashboard.event_lines import line_of, subject_of
+from gateway.dashboard.event_lines import line_of
+from gateway.dashboard.event_subject import subject_of
 from gateway.dashboard.light_replies import ListedClient, ListedClients
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.snippets import SNIPPETS, Snippet, snippet_of

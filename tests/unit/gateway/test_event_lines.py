@@ -6,7 +6,8 @@ import pytest
 
 import common.events  # noqa: F401  registers every event
 from common.events.base import EVENTS
-from gateway.dashboard.event_lines import LINES, line_of, subject_of
+from gateway.dashboard.event_lines import LINES, line_of
+from gateway.dashboard.event_subject import subject_of
 from gateway.pages.languages import language
 
 
