@@ -66,7 +66,7 @@ SENT_WITH_NEW_FEATURES: Final = frozenset(
     }
 )
 """Words in replies that version 0.1.0 refuses. No service sends one before somebody uses what only the newer
-version has. So whoever does that in the middle of an update gets an error from a gateway of 0.1.0, and tries again.
+version has. A developer who does that in the middle of an update gets an error from a gateway of 0.1.0, and tries again.
 Later versions pass on words that they do not know."""
 
 

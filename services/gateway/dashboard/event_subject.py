@@ -1,4 +1,4 @@
-"""What an audit event is about, in one word of its data."""
+"""The word of an audit event's data that says what the event is about."""
 
 from __future__ import annotations
 
