@@ -1930,12 +1930,13 @@ CREATE TRIGGER audit_logs_keep_all BEFORE TRUNCATE ON audit_logs
 -- its table. Tables that are written at every sign-in and token have none; these triggers delete their
 -- rows. A row that is inserted while its application, client or user is being deleted may stay. No
 -- statement returns such a row, because each joins all three, and the row expires.
+-- The setting is needed because row level security binds the owner, too.
 CREATE FUNCTION applications_take_along() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $take$
 DECLARE
     bound text := current_setting('aero2.app_id', true);
 BEGIN
-    PERFORM set_config('aero2.app_id', OLD.id::text, true);  -- row level security binds the owner, too
+    PERFORM set_config('aero2.app_id', OLD.id::text, true);
     DELETE FROM authorization_codes WHERE app_id = OLD.id;
     DELETE FROM refresh_tokens WHERE app_id = OLD.id;
     DELETE FROM access_tokens WHERE app_id = OLD.id;

@@ -39,7 +39,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp 
 DECLARE
     bound text := current_setting('aero2.app_id', true);
 BEGIN
-    PERFORM set_config('aero2.app_id', OLD.id::text, true);  -- row level security binds the owner, too
+    PERFORM set_config('aero2.app_id', OLD.id::text, true);
     DELETE FROM authorization_codes WHERE app_id = OLD.id;
     DELETE FROM refresh_tokens WHERE app_id = OLD.id;
     DELETE FROM access_tokens WHERE app_id = OLD.id;

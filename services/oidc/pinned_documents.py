@@ -55,6 +55,12 @@ async def pin(deps: Deps, ctx: Context, request: PinClientDocument) -> ClientDoc
         raise Invalid(
             errors=[field_error("document", "document_unusable", reason=reason)]
         ) from None
+    async with deps.db.reader(ctx) as db:
+        known = await client_documents.find_known(
+            db, app_id=ctx.app_id, client_id=request.client_id
+        )
+    if known is not None and known.pinned and known.fields == fields:
+        return _shown(known)
     await documents.store(deps, ctx, request.client_id, fields, lifetime=A_YEAR, pinned=True)
     async with deps.db.transaction(ctx) as tx:
         row = await client_documents.find_known(tx, app_id=ctx.app_id, client_id=request.client_id)

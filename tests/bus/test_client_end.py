@@ -17,6 +17,7 @@ from tests.bus.gateways import Listening, answering, gateways
 from tests.kit.nats_server import NatsServer
 from tests.kit.postgres import Postgres
 
+from common.attempt_limits import Limits
 from common.bus import NatsBus
 from common.bus_server import BusServer
 from common.context import SYSTEM_CALLER, Context
@@ -76,6 +77,7 @@ async def oidc(server: NatsServer, dsns: dict[str, str], number: int) -> AsyncIt
         bus, invalidation = NatsBus(nc), NatsInvalidation(nc)
         deps = Deps(
             **service_deps(db, bus, Keys.parse(KEY), invalidation=invalidation).shared(),
+            limits=Limits(db, Keys.parse(KEY)),
             logout_db=db,
             sweep_db=db,
             settings=OidcSettings(

@@ -64,7 +64,10 @@ def test_the_server_takes_the_file(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    assert names == {f"NATS_{u.upper()}_PASSWORD" for u in (*nats_access.SERVICES, "cli")} | {
+    assert names == {
+        f"NATS_{u.upper()}_PASSWORD"
+        for u in (*nats_access.SERVICES, nats_access.CLI, nats_access.CALLOUT)
+    } | {
         "NATS_SYSTEM_PASSWORD",
         "NATS_SERVER_NAME",
     }

@@ -37,6 +37,8 @@ AGAIN: Final = {
     "identity.user.sign_up": "mails another code",
     "oidc.client.create": "another client",
     "oidc.client_secret.rotate": "another secret",
+    "oidc.initial_token.create": "another token",
+    "oidc.registration.create": "another client",
     "tenancy.api_key.create": "another key",
     "tenancy.organization.create": "another organization",
 }
