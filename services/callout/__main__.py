@@ -6,11 +6,8 @@ sign-ins. It has no database.
 
 from __future__ import annotations
 
-from callout.answers import Answers
-from callout.connect_limits import ConnectLimits
 from callout.connecting import ConnectingIdentities
 from callout.responder import Responder
-from callout.sealed_messages import SealedMessages
 from callout.settings import CalloutSettings
 from common.bus import Handlers
 from common.connections import Connections
@@ -22,13 +19,7 @@ async def start(settings: CalloutSettings, links: Connections) -> tuple[Responde
     identities = ConnectingIdentities(settings, links.bus, links.tenants)
     links.invalidation.listeners.append(identities.invalidate)
     links.on_reconnect.append(identities.forget_all)
-    responder = Responder(
-        settings,
-        identities,
-        Answers(settings, settings.issuer),
-        SealedMessages(settings.xkey),
-        ConnectLimits(settings.callout_connects_per_minute),
-    )
+    responder = Responder.of(settings, identities)
     links.spawn(responder.run(), "callout")
     return responder, {}
 

@@ -54,6 +54,17 @@ class Responder:
     """While there is a connection."""
     _running: set[asyncio.Task[None]] = field(default_factory=set)
 
+    @classmethod
+    def of(cls, settings: CalloutSettings, identities: ConnectingIdentities) -> Responder:
+        """Returns a responder with what the settings say."""
+        return cls(
+            settings,
+            identities,
+            Answers(settings, settings.issuer),
+            SealedMessages(settings.xkey),
+            ConnectLimits(settings.callout_connects_per_minute),
+        )
+
     async def run(self) -> None:
         """Answers until cancelled. Connects again for ever."""
         while True:

@@ -14,7 +14,7 @@ from oidc.deps import Deps
 from oidc.dpop_proofs import WINDOW, DpopProof
 from oidc.queries import dpop_jtis
 from oidc.queries.clients import RegisteredClient
-from oidc.queries.dpop_jtis import UsedProof
+from oidc.queries.dpop_jtis import ProofEpoch, UsedProof
 
 KEPT: Final = 2.0 * dpop_nonces.STEP + WINDOW
 """Seconds that a used proof is remembered: longer than it could be used again."""
@@ -61,9 +61,8 @@ async def prove_key(
     read = dpop_proofs.read(
         proof, method=method, url=f"{ctx.origin}{path}", access_token=access_token
     )
-    await _check_nonce(deps, ctx, client, read)
+    epoch = await _check_nonce(deps, ctx, client, read)
     _charge(deps, ctx, read.thumbprint)
-    epoch = await dpop_nonces.get_epoch(deps, ctx)
     async with deps.db.autocommit(ctx) as db:
         use = await dpop_jtis.use(db, UsedProof(ctx.app_id, read.id, epoch.id, KEPT))
     if not use.same_epoch:
@@ -76,17 +75,17 @@ async def prove_key(
 
 async def _check_nonce(
     deps: Deps, ctx: Context, client: RegisteredClient, proof: DpopProof
-) -> None:
-    """Raises UseDpopNonce if the nonce is too old, or is missing and needed.
+) -> ProofEpoch:
+    """Returns the present epoch. Raises UseDpopNonce if the nonce is too old, or is missing and needed.
 
     Soon after the memory of used proofs was lost, every proof needs one: a proof of before could be used again.
     """
     epoch = await dpop_nonces.get_epoch(deps, ctx)
     if proof.nonce is not None:
         if dpop_nonces.is_valid(deps, ctx, epoch, proof.nonce):
-            return
+            return epoch
     elif not needs_nonce(client) and dpop_nonces.seconds_after(epoch, proof.issued_at) > WINDOW:
-        return
+        return epoch
     raise UseDpopNonce(nonce=dpop_nonces.present_nonce(deps, ctx, epoch))
 
 

@@ -20,11 +20,8 @@ from tests.kit.nats_server import NatsServer, until
 from tests.kit.world import World
 
 from aero2 import callout as command
-from callout.answers import Answers
-from callout.connect_limits import ConnectLimits
 from callout.connecting import ConnectingIdentities
 from callout.responder import Responder
-from callout.sealed_messages import SealedMessages
 from callout.settings import CalloutSettings
 from common.context import SYSTEM_CALLER, Context
 from common.contracts.api_keys import CreateApiKey, NewApiKey
@@ -92,13 +89,7 @@ class CalloutSystem:
         """Starts a process that answers. It returns when the server knows its subscription."""
         settings = self.settings
         identities = ConnectingIdentities(settings, self.world.bus, Tenants(self.world.bus))
-        responder = Responder(
-            settings,
-            identities,
-            Answers(settings, settings.issuer),
-            SealedMessages(settings.xkey),
-            ConnectLimits(settings.callout_connects_per_minute),
-        )
+        responder = Responder.of(settings, identities)
         replica = Replica(responder, asyncio.create_task(responder.run()))
         self.replicas.append(replica)
         await until(lambda: replica.responder.questions is not None)

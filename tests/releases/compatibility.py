@@ -22,6 +22,8 @@ class Break:
     kind: str
     """`missing`, `unsent` (the reader has a default), `unread`, `word`, `type`, `bounds`, or `default`."""
     detail: str
+    word: object = None
+    """The word that the reader refuses, of the kind `word`."""
 
     def __str__(self) -> str:
         return f"{self.path or 'the message'}: {self.detail}"
@@ -75,7 +77,7 @@ class Comparison:
             return
         for word in words:
             if word not in (_words(reader) or ()):
-                yield Break(path, "word", f"the word {word!r} is refused")
+                yield Break(path, "word", f"the word {word!r} is refused", word)
 
     def _compare_types(self, reader: Schema, writer: Schema, path: str) -> Iterator[Break]:
         for word in _words(writer) or ():

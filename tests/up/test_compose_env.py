@@ -148,7 +148,7 @@ def test_a_file_without_what_opens_the_database_is_not_moved(tmp_path: Path, los
 
 
 def test_another_folder_of_that_name_is_kept(tmp_path: Path) -> None:
-    """A folder `secrets` with other files is nobody's to overwrite."""
+    """A folder `secrets` with other files is not overwritten."""
     file, _ = former_file(tmp_path)
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "AERO2_MASTER_KEY").write_text("k1:other")

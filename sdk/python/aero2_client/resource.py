@@ -156,7 +156,7 @@ class ProtectedResource:
         )
 
     def _check_audience(self, audience: object) -> None:
-        """Refuses a token that is for another API: whoever has it could use it here, too."""
+        """Refuses a token that is for another API: everybody who has it could use it here, too."""
         names = [audience] if isinstance(audience, str) else audience
         mine = metadata.same_resource(self.resource)
         if not isinstance(names, list) or mine not in {

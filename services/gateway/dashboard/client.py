@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -27,6 +28,8 @@ from gateway.pages.form_errors import errors_of
 from gateway.routing import RouteSet
 
 HERE: Final = f"{APPLICATIONS}/{{slug}}/clients/{{client}}"
+ShowClient = Callable[[Visit, Client, dict[str, str], dict[str, str] | None], GatewayResponse]
+"""Shows a form with these values and errors."""
 WITH_SECRET: Final = (None, "client_secret_basic", "client_secret_post", "client_secret_jwt")
 """Methods of client authentication that need a secret."""
 PUBLIC: Final = "none"
@@ -126,20 +129,39 @@ async def save(visit: Visit) -> GatewayResponse:
     """POST …/clients/{client}: changes what differs. If somebody else changed the client since the form
     was shown, nothing is saved, and the input is kept."""
     client = await find(visit)
-    page, values = visit.open(), typed(visit.fields, client)
+    return await save_form(
+        visit,
+        client,
+        typed(visit.fields, client),
+        changes=changes,
+        show=_show,
+        place=f"{visit.home}/clients/{client.client_id}",
+    )
+
+
+async def save_form(
+    visit: Visit,
+    client: Client,
+    values: dict[str, str],
+    *,
+    changes: Callable[[Client, dict[str, str]], dict[str, Any]],
+    show: ShowClient,
+    place: str,
+) -> GatewayResponse:
+    """Saves what a form of the client changes, and leads to `place`. Shows the form again for a mistake, and if
+    somebody else has changed the client since it was shown."""
+    language = visit.open().language
     try:
         form_guard.check(visit, client)
-        changed = changes(client, values)
-        change = UpdateClient(client=client.client_id, changes=changed)
+        change = UpdateClient(client=client.client_id, changes=changes(client, values))
         await visit.call(change, version=client.version)
     except ChangedMeanwhile:
         if not visit.may("clients:write"):
             raise Forbidden from None
-        errors = form_guard.changed_meanwhile(page.language)
-        return _show(visit, await find(visit), values, errors)
+        return show(visit, await find(visit), values, form_guard.changed_meanwhile(language))
     except (Problem, ValidationError) as error:
-        return _show(visit, client, values, errors_of(page.language, error))
-    return redirect(at(f"{visit.home}/clients/{client.client_id}", done="saved"))
+        return show(visit, client, values, errors_of(language, error))
+    return redirect(at(place, done="saved"))
 
 
 async def switch(visit: Visit) -> GatewayResponse:

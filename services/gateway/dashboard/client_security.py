@@ -5,15 +5,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from common.contracts.clients import Client, UpdateClient
-from common.contracts.versioned import ChangedMeanwhile
 from common.message_ids import N_
-from common.problems import Forbidden, Invalid, Problem
-from gateway.dashboard import fapi_checklist, form_guard
+from common.problems import Invalid
+from gateway.dashboard import fapi_checklist
 from gateway.dashboard.api_call import curl
-from gateway.dashboard.client import find, of_client
+from gateway.dashboard.client import find, of_client, save_form
 from gateway.dashboard.page_routes import dashboard_form, dashboard_page
 from gateway.dashboard.visit import APPLICATIONS, Visit
 from gateway.http.response import GatewayResponse, redirect
@@ -90,19 +87,14 @@ async def save(visit: Visit) -> GatewayResponse:
     """POST …/clients/{client}/security: changes what differs. If somebody else changed the client since
     the form was shown, nothing is saved, and the input is kept."""
     client = await find(visit)
-    page, values = visit.open(), typed(visit.fields)
-    try:
-        form_guard.check(visit, client)
-        change = UpdateClient(client=client.client_id, changes=changes(client, values))
-        await visit.call(change, version=client.version)
-    except ChangedMeanwhile:
-        if not visit.may("clients:write"):
-            raise Forbidden from None
-        errors = form_guard.changed_meanwhile(page.language)
-        return _show(visit, await find(visit), values, errors)
-    except (Problem, ValidationError) as error:
-        return _show(visit, client, values, errors_of(page.language, error))
-    return redirect(at(f"{visit.home}/clients/{client.client_id}/security", done="saved"))
+    return await save_form(
+        visit,
+        client,
+        typed(visit.fields),
+        changes=changes,
+        show=_show,
+        place=f"{visit.home}/clients/{client.client_id}/security",
+    )
 
 
 async def switch_profile(visit: Visit) -> GatewayResponse:

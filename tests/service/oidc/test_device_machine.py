@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -20,13 +19,12 @@ from hypothesis.stateful import (
     initialize,
     invariant,
     rule,
-    run_state_machine_as_test,
 )
 from tests.kit import device_sign_in
 from tests.kit.factories import Person
 from tests.kit.postgres import Postgres
 from tests.kit.world import World
-from tests.service.oidc.conftest import start_world
+from tests.service.oidc.driven_machine import driven, explore
 
 from common.context import Caller
 from common.contracts.device_authorization import (
@@ -226,28 +224,14 @@ class Machine(RuleBasedStateMachine):
 @pytest.fixture
 def running(postgres: Postgres) -> Iterator[None]:
     """Drives the machine synchronously, with its own event loop and world."""
-    name = postgres.clone()
-    with asyncio.Runner() as runner:
-        world = runner.run(start_world(postgres.dsns(name)))
+    with driven(Machine, postgres) as world:
         for deps in (world.oidc, world.replica.oidc):
             object.__setattr__(deps.limits, "scale", 1000.0)
-        Machine.world, Machine.run = world, staticmethod(runner.run)  # type: ignore[assignment]
         yield
-        runner.run(world.close())
-    postgres.drop(name)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
 def test_device_codes_under_concurrency(running: None) -> None:
     """Random orders of everything that can happen to device codes."""
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=15,
-            stateful_step_count=25,
-            deadline=None,
-            derandomize=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    explore(Machine, examples=15, steps=25)

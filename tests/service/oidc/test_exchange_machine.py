@@ -6,13 +6,11 @@ anything before it has ended.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -20,14 +18,13 @@ from hypothesis.stateful import (
     initialize,
     invariant,
     rule,
-    run_state_machine_as_test,
 )
 from tests.kit.exchange import FILES, MAIL, NOTES, SCOPES, Exchange, new_api, prepare
 from tests.kit.factories import Person
 from tests.kit.oauth import basic_of
 from tests.kit.postgres import Postgres
 from tests.kit.world import World
-from tests.service.oidc.conftest import start_world
+from tests.service.oidc.driven_machine import driven, explore
 
 from common.contracts.clients import NewClient, UpdateClient
 from common.contracts.consents import RevokeUserGrant
@@ -223,27 +220,12 @@ class Machine(RuleBasedStateMachine):
 @pytest.fixture
 def running(postgres: Postgres) -> Iterator[None]:
     """Drives the machine synchronously, with its own event loop and world."""
-    name = postgres.clone()
-    with asyncio.Runner() as runner:
-        world = runner.run(start_world(postgres.dsns(name)))
-        runner.run(prepare(world))
-        Machine.world, Machine.run = world, staticmethod(runner.run)  # type: ignore[assignment]
+    with driven(Machine, postgres, prepare):
         yield
-        runner.run(world.close())
-    postgres.drop(name)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
 def test_exchanged_tokens_in_any_order(running: None) -> None:
     """Random orders of everything that can happen to tokens that are exchanged."""
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=15,
-            stateful_step_count=25,
-            deadline=None,
-            derandomize=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    explore(Machine, examples=15, steps=25)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -21,12 +20,11 @@ from hypothesis.stateful import (
     initialize,
     invariant,
     rule,
-    run_state_machine_as_test,
 )
 from tests.kit.factories import Person
 from tests.kit.postgres import Postgres
 from tests.kit.world import World
-from tests.service.oidc.conftest import start_world
+from tests.service.oidc.driven_machine import driven, explore
 
 from common.contracts.clients import NewClient
 from common.contracts.oauth_errors import InvalidGrant, InvalidToken
@@ -223,26 +221,12 @@ class Machine(RuleBasedStateMachine):
 @pytest.fixture
 def running(postgres: Postgres) -> Iterator[None]:
     """Drives the machine synchronously, with its own event loop and world."""
-    name = postgres.clone()
-    with asyncio.Runner() as runner:
-        world = runner.run(start_world(postgres.dsns(name)))
-        Machine.world, Machine.run = world, staticmethod(runner.run)  # type: ignore[assignment]
+    with driven(Machine, postgres):
         yield
-        runner.run(world.close())
-    postgres.drop(name)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
 def test_tokens_under_concurrency(running: None) -> None:
     """Random orders of everything that can happen to codes and refresh tokens."""
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=12,
-            stateful_step_count=20,
-            deadline=None,
-            derandomize=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    explore(Machine, examples=12, steps=20)
