@@ -13,6 +13,7 @@ from typing import Any, Final
 import pytest
 from tests.releases.compatibility import Break, Comparison, changed_defaults
 from tests.releases.described import described_contracts
+from tests.releases.new_features import SENT_WITH_NEW_FEATURES, settings_of, without_new_settings
 from tests.releases.record import recorded, versions
 
 ADVICE: Final = {
@@ -50,24 +51,6 @@ ADVICE: Final = {
     },
 }
 """What to do, by the reader and the kind of break."""
-
-SENT_WITH_NEW_FEATURES: Final = frozenset(
-    {
-        # A client that somebody gave the grant type.
-        *(
-            "urn:ietf:params:oauth:grant-type:token-exchange",
-            "urn:ietf:params:oauth:grant-type:jwt-bearer",
-        ),
-        "urn:ietf:params:oauth:grant-type:device_code",
-        # The pages about a device.
-        *("device", "device_approved", "device_denied"),
-        # The rules of the checker of authorization URLs.
-        *("pushed_request", "signed_request", "required_form"),
-    }
-)
-"""Words in replies that version 0.1.0 refuses. No service sends one before somebody uses what only the newer
-version has. A developer who does that in the middle of an update gets an error from a gateway of 0.1.0, and tries again.
-Later versions pass on words that they do not know."""
 
 
 def breaks(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
@@ -132,28 +115,6 @@ def _of_contract(
         for each in Comparison(one, other).breaks():
             if each.kind == "bounds":
                 yield who, each
-
-
-def without_new_settings(described: Any, known: frozenset[str]) -> Any:
-    """Returns a description without the settings of applications that the version before lacks. It
-    refuses a change of them with 422 and names the field: an administrator who was faster than the
-    update tries again. No service sends one by itself."""
-    if isinstance(described, list):
-        return [without_new_settings(each, known) for each in described]
-    if not isinstance(described, dict):
-        return described
-    is_settings = "signup_mode" in described
-    return {
-        name: without_new_settings(each, known)
-        for name, each in described.items()
-        if not is_settings or name in known
-    }
-
-
-def settings_of(described: dict[str, Any]) -> frozenset[str]:
-    """Returns the names of the settings that a version knows."""
-    reply = described["contracts"]["tenancy.settings.get"]["reply_read"]
-    return frozenset(reply["properties"])
 
 
 def test_this_version_and_the_last_release_understand_each_other() -> None:
