@@ -27,9 +27,7 @@ async def counted_events(
     the time is up. It then reads on for a moment, to see what arrives twice."""
     found: Counter[str] = Counter()
     ends = time.monotonic() + within
-    sub = await js.subscribe(
-        subject, stream=STREAM, ordered_consumer=True, deliver_policy=DeliverPolicy.ALL
-    )
+    sub = await _subscribe(js, subject, ends)
     while time.monotonic() < ends:
         try:
             message = await sub.next_msg(timeout=1)
@@ -42,3 +40,17 @@ async def counted_events(
                 found[str(event.event_data[name])] += 1
     await sub.unsubscribe()
     return found
+
+
+async def _subscribe(
+    js: JetStreamContext, subject: str, ends: float
+) -> JetStreamContext.PushSubscription:
+    """Subscribes to the stream from its first event. While it gets another leader, nobody answers."""
+    while True:
+        try:
+            return await js.subscribe(
+                subject, stream=STREAM, ordered_consumer=True, deliver_policy=DeliverPolicy.ALL
+            )
+        except nats.errors.TimeoutError:
+            if time.monotonic() >= ends:
+                raise

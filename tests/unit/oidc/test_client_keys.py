@@ -39,7 +39,11 @@ class Server:
         self.uri = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:  # the client gave up before it asked
+            writer.close()
+            return
         self.requests += 1
         if self.hangs:
             await reader.read()  # until the client gives up
