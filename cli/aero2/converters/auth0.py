@@ -25,15 +25,15 @@ def convert(files: list[Path], hashes: Path | None) -> Iterator[Converted]:
 
 def _hashes(file: Path) -> dict[str, str]:
     """Returns the hashes by user. `alt_id` is there for users whose id somebody else chose."""
-    found = {}
+    by_user = {}
     for line in sources.objects(file):
         if line is None:
             continue
         own_id = text(line.get("alt_id")) or text(mapping(line.get("_id")).get("$oid"))
         phc = text(line.get("passwordHash"))
         if own_id and phc:
-            found[f"{DATABASE}|{own_id}"] = phc
-    return found
+            by_user[f"{DATABASE}|{own_id}"] = phc
+    return by_user
 
 
 def _user(record: sources.Record | None, hashes: dict[str, str]) -> Converted:

@@ -31,15 +31,15 @@ class HashParameters:
 
 def read_parameters(file: Path) -> HashParameters:
     """Reads the block `hash_config` that the console shows. Raises CommandError."""
-    found = dict(PARAMETER.findall(file.read_text()))
-    if found.get("algorithm", "SCRYPT").upper() != "SCRYPT":
+    parameters = dict(PARAMETER.findall(file.read_text()))
+    if parameters.get("algorithm", "SCRYPT").upper() != "SCRYPT":
         raise CommandError(f"{file}: the algorithm is not SCRYPT.")
     try:
         return HashParameters(
-            found["base64_signer_key"],
-            found["base64_salt_separator"],
-            int(found["rounds"]),
-            int(found["mem_cost"]),
+            parameters["base64_signer_key"],
+            parameters["base64_salt_separator"],
+            int(parameters["rounds"]),
+            int(parameters["mem_cost"]),
         )
     except KeyError as missing:
         raise CommandError(f"{file} has no {missing.args[0]}.") from None

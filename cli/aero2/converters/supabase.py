@@ -82,7 +82,7 @@ def _is_future(moment: str | None) -> bool:
 
 
 def _hash(stored: str | None) -> str | None:
-    found = FIREBASE.fullmatch(stored or "")
-    if found is None:
+    match = FIREBASE.fullmatch(stored or "")
+    if match is None:
         return stored
-    return "$firebase-scrypt$ln={n},r={r},ss={ss},sk={sk}${rest}".format(**found.groupdict())
+    return "$firebase-scrypt$ln={n},r={r},ss={ss},sk={sk}${rest}".format(**match.groupdict())
