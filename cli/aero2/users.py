@@ -14,10 +14,12 @@ import typer
 from aero2.api import call, client
 from aero2.command_groups import new_group
 from aero2.failures import report_failures
+from aero2.user_conversion import app as convert_app
 from aero2.user_files import format_of, write_users
 from aero2.user_import import console, errors_file, run_import
 
 app = new_group("Users in bulk.")
+app.add_typer(convert_app, name="convert")
 
 Url = Annotated[
     str,

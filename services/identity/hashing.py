@@ -68,7 +68,7 @@ class Hashing:
     async def verify(self, app_id: str, password: str, phc: str | None) -> PasswordVerdict:
         """Returns whether the password matches the hash. Raises Busy if the pool is full, or if an
         imported hash takes too long."""
-        password = normalized(password)
+        typed, password = password, normalized(password)
         if phc is None or too_long(password):
             await self.pool.run(app_id, lambda: self._own(password[:MAX_BYTES], self.dummy))
             return PasswordVerdict(False)
@@ -76,7 +76,7 @@ class Hashing:
             return PasswordVerdict(await self.pool.run(app_id, lambda: self._own(password, phc)))
         if not imported_hashes.supported(phc):
             return PasswordVerdict(False)
-        if not await self.workers.run(app_id, "verify_hash", password, phc):
+        if not await self.workers.run(app_id, "verify_hash", [password, typed], phc):
             return PasswordVerdict(False)
         return PasswordVerdict(True, await self.hash(app_id, password))
 

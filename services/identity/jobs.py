@@ -11,9 +11,10 @@ from identity import imported_hashes, mail_rendering, mail_template_check, metad
 from identity.mail_languages import Locale
 
 
-def verify_hash(password: str, stored: str) -> bool:
-    """Returns whether the password matches the imported hash."""
-    return imported_hashes.verify(password, stored)
+def verify_hash(spellings: list[str], stored: str) -> bool:
+    """Returns whether the password, in one of its Unicode forms, matches the imported hash. Other systems hashed
+    what was typed, in whatever form the keyboard sent it. A form is tried once."""
+    return any(imported_hashes.verify(spelling, stored) for spelling in dict.fromkeys(spellings))
 
 
 def metadata_errors(checks: list[list[Any]]) -> list[list[FieldError]]:

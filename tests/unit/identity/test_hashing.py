@@ -10,7 +10,7 @@ import bcrypt
 import pytest
 
 from common.hash_pool import FairPool
-from identity import hash_verifiers, imported_hashes
+from identity import hash_verifiers, imported_hashes, jobs
 from identity.hashing import Hashing, normalized
 
 PASSWORD = "correct horse – bâtterie"
@@ -76,6 +76,35 @@ async def test_imported_hashes_verify_and_are_replaced(hashing: Hashing, stored:
     assert not wrong.ok
     assert wrong.rehashed is None
     assert imported_hashes.supported(stored)
+
+
+async def test_a_password_verifies_in_the_form_in_which_it_was_hashed(hashing: Hashing) -> None:
+    """Other systems hashed the bytes that came, which macOS composes differently. We compose them first (NFC), so the
+    form that was typed is tried, too; afterwards both forms match."""
+    decomposed, composed = "cafe\u0301-olé".replace("é", "e\u0301"), "café-olé"
+    stored = bcrypt.hashpw(decomposed.encode(), bcrypt.gensalt(4)).decode()
+
+    typed = await hashing.verify("app", decomposed, stored)
+
+    assert typed.ok
+    assert typed.rehashed is not None
+    assert (await hashing.verify("app", composed, typed.rehashed)).ok
+    assert not (await hashing.verify("app", decomposed + "!", stored)).ok
+
+
+def test_a_password_of_one_form_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second form costs a second hash, so it is only tried if there is one."""
+    tried: list[str] = []
+
+    def verify(spelling: str, _stored: str) -> bool:
+        tried.append(spelling)
+        return False
+
+    monkeypatch.setattr(imported_hashes, "verify", verify)
+
+    assert not jobs.verify_hash(["plain", "plain"], "stored")
+
+    assert tried == ["plain"]
 
 
 async def test_firebase(hashing: Hashing) -> None:
