@@ -40,13 +40,13 @@ def convert(system: str, users: Users, out: Path) -> Report:
     values of theirs. Both files are for their owner alone, and are whole or not there. Reads the export twice.
     Raises CommandError."""
     chosen = _chosen(system, users)
-    report = Report()
     drafts = [path.with_name(path.name + ".new") for path in (out, report_file(out))]
     try:
         with ExitStack() as stack:
             result, notes = (stack.enter_context(_private(draft)) for draft in drafts)
-            for number, user in enumerate(_fitted(system, users)):
-                _write(user, number, chosen, report, result, notes)
+            writer = _Writer(result, notes, chosen)
+            for user in _fitted(system, users):
+                writer.add(user)
         for draft, path in zip(drafts, (out, report_file(out)), strict=True):
             draft.replace(path)
     except OSError as error:
@@ -54,7 +54,7 @@ def convert(system: str, users: Users, out: Path) -> Report:
     finally:
         for draft in drafts:
             draft.unlink(missing_ok=True)
-    return report
+    return writer.report
 
 
 def _fitted(system: str, users: Users) -> Iterator[Converted]:
@@ -79,27 +79,34 @@ def _chosen(system: str, users: Users) -> dict[str, int]:
     return {key: number for key, (_, number) in best.items()}
 
 
-def _write(
-    user: Converted,
-    number: int,
-    chosen: dict[str, int],
-    report: Report,
-    result: IO[bytes],
-    notes: IO[bytes],
-) -> None:
-    email = user.fields.get("email")
-    if email is not None and not user.left_out and chosen[address_key(email)] != number:
-        user.miss("same_address")
-    report.read += 1
-    if not user.left_out:
-        report.written += 1
-        result.write(orjson.dumps(user.fields) + b"\n")
-    report.findings.update({finding.code for finding in user.findings})
-    for finding in user.findings:
-        line = {"user": user.old_id, "number": number + 1, "code": finding.code}
-        if finding.detail is not None:
-            line["detail"] = finding.detail[:200]
-        notes.write(orjson.dumps(line) + b"\n")
+@dataclass
+class _Writer:
+    """Writes each user, or leaves them out, and notes what was found."""
+
+    result: IO[bytes]
+    notes: IO[bytes]
+    chosen: dict[str, int]
+    report: Report = field(default_factory=Report)
+
+    def add(self, user: Converted) -> None:
+        """Takes the next user of the export."""
+        email = user.fields.get("email")
+        if (
+            email is not None
+            and not user.left_out
+            and self.chosen[address_key(email)] != self.report.read
+        ):
+            user.miss("same_address")
+        self.report.read += 1
+        if not user.left_out:
+            self.report.written += 1
+            self.result.write(orjson.dumps(user.fields) + b"\n")
+        self.report.findings.update({finding.code for finding in user.findings})
+        for finding in user.findings:
+            line = {"user": user.old_id, "number": self.report.read, "code": finding.code}
+            if finding.detail is not None:
+                line["detail"] = finding.detail[:200]
+            self.notes.write(orjson.dumps(line) + b"\n")
 
 
 def _private(path: Path) -> IO[bytes]:

@@ -1,4 +1,4 @@
-"""What a conversion could not take, by kind."""
+"""The kinds of data that a conversion cannot take."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TAKEN_WITHOUT: Final = {
     "ban_without_end": "are banned until some day: they are disabled until you enable them",
     "field_refused": "have a field that is not valid here, which is left out",
 }
-"""What a user who is in the result has lost."""
+"""Losses of a user who is in the result."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ PARAMETER: Final = re.compile(
 
 @dataclass(frozen=True)
 class HashParameters:
-    """What the hashes of one project have in common. The texts are base64, as Firebase shows them."""
+    """The parameters that all hashes of one project share. The texts are base64, as Firebase shows them."""
 
     signer_key: str = field(repr=False)
     salt_separator: str
