@@ -99,8 +99,9 @@ $(ZENSICAL): requirements-docs.lock | $(UV)
 	@$(UV) venv -q --allow-existing --python python3 .venv/docs
 	@$(UV) pip sync -q --only-binary :all: --require-hashes --python .venv/docs/bin/python $< && touch $@
 
-docs: $(ZENSICAL)  ## build the documentation in .site; a broken link fails
+docs: $(READY) $(ZENSICAL)  ## build the documentation in .site; a broken link fails
 	@$(ZENSICAL) build --clean --strict
+	@.venv/bin/aero2 llms-texts .site
 
 docs-serve: $(ZENSICAL)  ## show the documentation while you write it: http://localhost:8000
 	@$(ZENSICAL) serve $(ARGS)

@@ -31,6 +31,16 @@ def errors(file: Annotated[Path, typer.Argument()] = Path("docs/errors.md")) -> 
     file.write_text(error_catalogue(), encoding="utf-8")
 
 
+def llms_texts(
+    site: Annotated[Path, typer.Argument()] = Path(".site"),
+    configuration: Annotated[Path, typer.Option()] = Path("mkdocs.yml"),
+) -> None:
+    """Write llms.txt, llms-full.txt and the sources of the pages into the site."""
+    from aero2 import llms_texts
+
+    llms_texts.write(configuration, site)
+
+
 def add_to(app: typer.Typer) -> None:
     """Adds the commands. `reference` describes the commands of `app`."""
 
@@ -44,6 +54,7 @@ def add_to(app: typer.Typer) -> None:
         "nats-conf": nats_conf,
         "grafana": grafana,
         "errors": errors,
+        "llms-texts": llms_texts,
         "reference": reference,
     }.items():
         app.command(name, hidden=True)(command)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from tests.architecture.source import ROOT
 
+from aero2 import llms_texts
 from aero2.__main__ import app
 from aero2.nats_access import SERVICES
 from aero2.reference import MARK, pages
@@ -153,6 +154,24 @@ def test_every_page_is_in_the_navigation() -> None:
     """The navigation names each page once."""
     navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
     assert out_of_navigation(DOCS, navigation) == []
+
+
+def test_programs_read_every_page(tmp_path: Path) -> None:
+    """llms.txt lists each page once, with a description, and its links lead to the sources beside the pages.
+    llms-full.txt has the text of all but those for developers of Aero2."""
+    llms_texts.write(ROOT / "mkdocs.yml", tmp_path)
+
+    listed = re.findall(
+        r"^- \[.+\]\((\S+)\): \S", (tmp_path / "llms.txt").read_text(), re.MULTILINE
+    )
+    navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+    assert sorted(listed) == sorted(in_navigation(navigation))
+    for path in listed:
+        assert (tmp_path / path).read_text() == (DOCS / path).read_text()
+    whole = (tmp_path / "llms-full.txt").read_text()
+    assert [path for path in listed if (DOCS / path).read_text().strip() not in whole] == [
+        path for path in listed if path.startswith(("adr/", "dev/"))
+    ]
 
 
 def test_the_names_of_variables_are_current() -> None:
